@@ -1,0 +1,3 @@
+"""EC2 Rescue for Linux."""
+
+__version__ = "2.0.0.dev0"

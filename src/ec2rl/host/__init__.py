@@ -1,0 +1,139 @@
+"""LOOK: a machine that can be looked at and cannot be touched.
+
+Everything that a diagnostic knows of a machine it learns through a `Host`: this machine
+(`live`), this machine seen from another network namespace (`live`), a host made of text
+(`fake`), any of them with a memory (`remember`).  A look never raises for what the machine does:
+what cannot be read comes back as `Unreadable`, with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ec2rl.model import Evidence, Unreadable
+from ec2rl.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object
+
+
+@record(frozen=True)
+class Phrase:
+    """Words to look for in logs, as bytes; `after` lines behind each hit are wanted as well.
+
+    With `recent` it is looked for only in the kernel's ring buffer and the journal: text logs
+    can be many GiB, and each phrase costs one more pass over them.
+    """
+
+    text: bytes
+    after: int = 0
+    recent: bool = False
+
+
+@record(frozen=True)
+class Line:
+    """A line of a text log that holds a phrase (`hit`), or that follows one that does.
+
+    `offset` is its place in the (unpacked) text, in bytes; `text` is cut at 4 KiB.
+    """
+
+    offset: int
+    text: str
+    hit: bool = True
+
+
+@record(frozen=True)
+class Search:
+    """The lines of one text log that hold a phrase.
+
+    `hits` counts all of them, also those beyond what `lines` has room for; `unpacked` is how many
+    bytes of text were looked at; `modified` is the file's mtime in seconds since the epoch.
+    `gap` is "" when the text was read from its first byte to its last, else it says what was not.
+    """
+
+    path: str
+    lines: tuple[Line, ...]
+    hits: int
+    unpacked: int
+    modified: float
+    gap: str = ""
+
+
+@record(frozen=True)
+class JournalRecord:
+    """One record of the systemd journal, as journald stored it (systemd.journal-fields(7)).
+
+    `monotonic` (CLOCK_MONOTONIC, for kernel records the kernel's own stamp) and `realtime` are in
+    microseconds; `facility` is None where the record has no SYSLOG_FACILITY.
+    """
+
+    message: str
+    transport: str
+    facility: int | None
+    boot: str
+    monotonic: int | None
+    realtime: int
+    hit: bool = True
+
+
+@record(frozen=True)
+class Journal:
+    """The kernel-transport records of every boot in the journal that hold a phrase.
+
+    `files` were read, `gaps` say which files (or parts) were not, and why; `oldest` is the
+    realtime (µs) of the oldest entry of any kind, None for an empty journal.
+    """
+
+    records: tuple[JournalRecord, ...]
+    hits: int
+    files: tuple[str, ...]
+    gaps: tuple[str, ...]
+    oldest: int | None
+
+
+@record(frozen=True)
+class Clock:
+    """What the machine's clocks said: seconds since the epoch, and since boot (None if unknown)."""
+
+    now: float
+    uptime: float | None
+
+
+class Host(Protocol):
+    """A machine to look at; paths are absolute, and mean the machine's own root."""
+
+    name: str
+
+    def clock(self) -> Clock: ...
+
+    def read(self, path: str) -> Evidence | Unreadable:
+        """The whole text of a file of at most 16 MiB; of /dev/kmsg all records that are left."""
+
+    def names(self, path: str) -> tuple[str, ...] | Unreadable:
+        """The names in a folder, sorted."""
+
+    def link(self, path: str) -> str | Unreadable:
+        """Where a symbolic link points, unresolved."""
+
+    def search(
+        self, paths: Sequence[str], phrases: Sequence[Phrase]
+    ) -> tuple[Search | Unreadable, ...]:
+        """Look for phrases in text logs, compressed or not, of any size; one answer a path."""
+
+    def journal(self, phrases: Sequence[Phrase]) -> Journal | Unreadable:
+        """Look for phrases in the kernel's records of the systemd journal, all boots."""
+
+    def ethtool(self, interface: str) -> Evidence | Unreadable:
+        """A network driver's own counters, as `ethtool -S` prints them."""
+
+    def conntrack_stats(self) -> Evidence | Unreadable:
+        """ctnetlink's answer to STATS and STATS_CPU, as `conntrack -C` and `conntrack -S` print it."""
+
+    def within(self, netns: str) -> Host:
+        """The same machine seen from the network namespace that the file `netns` stands for."""
+
+    def later(self, seconds: float) -> Host:
+        """The same machine, `seconds` later: what was remembered is looked at anew."""

@@ -1,0 +1,118 @@
+"""The words that every layer shares: frozen values, no input and no output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+from ec2rl.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Union
+
+    Json = Union[
+        None, bool, int, float, str, "list[Json]", "tuple[Json, ...]", Mapping[str, "Json"]
+    ]
+
+
+class Verdict(Enum):
+    """What one diagnostic says of one machine; the value is the word that people read."""
+
+    OK = "SUCCESS"
+    WARNING = "WARN"
+    PROBLEM = "FAILURE"
+    UNKNOWN = "UNKNOWN"
+    """It could not look: never to be taken for OK."""
+    NOT_APPLICABLE = "NOT_APPLICABLE"
+    CRASHED = "CRASHED"
+    """Our own fault; only the engine says it."""
+
+
+class Risk(Enum):
+    """Who may decide on a remedy."""
+
+    SAFE = "safe"
+    RISKY = "risky"
+    """Never applied unless asked for by name."""
+    MANUAL = "manual"
+    """Described, never applied by this program."""
+
+
+@record(frozen=True)
+class Evidence:
+    """Words that were read, and where they stood; bytes that are no UTF-8 appear as `\\xNN`."""
+
+    source: str
+    text: str
+
+
+class Why(Enum):
+    """Why something could not be read: three of these are often confused, none of them is OK."""
+
+    ABSENT = "absent"
+    """It is not there, on a machine where we looked."""
+    DENIED = "denied"
+    """It is there, and we lack a right that `Unreadable.detail` names."""
+    NOT_COLLECTED = "not collected"
+    """Nobody recorded it: an archive, a volume, a saved log cannot tell."""
+    NOT_RUNNING = "not running"
+    PARTIAL = "partial"
+    """Some of it was read; what was not may hold anything."""
+    FAILED = "failed"
+
+
+@record(frozen=True)
+class Unreadable:
+    """A look that gave nothing to judge, with its reason; it travels as a value."""
+
+    source: str
+    why: Why
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.why.value}" + (f" ({self.detail})" if self.detail else "")
+
+
+@record(frozen=True)
+class SetSysctl:
+    """A kernel setting to write now; `before` is what was read when it was proposed."""
+
+    key: str
+    value: str
+    before: str
+
+
+@record(frozen=True)
+class WriteFile:
+    """A whole file to write for the next boot; `before` is None where there is none yet."""
+
+    path: str
+    text: str
+    before: str | None
+
+
+@record(frozen=True)
+class Remedy:
+    """One way out of a problem: data that can be printed, tested, applied and inverted."""
+
+    title: str
+    changes: tuple[SetSysctl | WriteFile, ...]
+    risk: Risk
+    caveat: str = ""
+
+
+@record(frozen=True)
+class Finding:
+    """What one diagnostic found.
+
+    `summary` is one line that follows `[STATUS] `; `details` are lines below it; `facts` are
+    the numbers behind the words, for the JSON report: an unknown number is None, never 0.
+    """
+
+    verdict: Verdict
+    summary: str
+    details: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
+    facts: Mapping[str, Json] = {}
