@@ -6,6 +6,8 @@ type checker is shown the real `dataclass`, and the interpreter runs the thirty 
 
 from __future__ import annotations
 
+__all__ = ["record", "replace"]
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dataclasses import dataclass as record

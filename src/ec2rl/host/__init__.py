@@ -105,7 +105,8 @@ class Clock:
 class Host(Protocol):
     """A machine to look at; paths are absolute, and mean the machine's own root."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def clock(self) -> Clock: ...
 
@@ -117,6 +118,9 @@ class Host(Protocol):
 
     def link(self, path: str) -> str | Unreadable:
         """Where a symbolic link points, unresolved."""
+
+    def inode(self, path: str) -> int | Unreadable:
+        """The inode number of what a path leads to: of a namespace's file, the namespace's."""
 
     def search(
         self, paths: Sequence[str], phrases: Sequence[Phrase]
@@ -130,7 +134,7 @@ class Host(Protocol):
         """A network driver's own counters, as `ethtool -S` prints them."""
 
     def conntrack_stats(self) -> Evidence | Unreadable:
-        """ctnetlink's answer to STATS and STATS_CPU, as `conntrack -C` and `conntrack -S` print it."""
+        """Conntrack's counters from ctnetlink, as `conntrack -S` prints them."""
 
     def within(self, netns: str) -> Host:
         """The same machine seen from the network namespace that the file `netns` stands for."""

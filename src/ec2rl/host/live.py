@@ -1,0 +1,310 @@
+"""This machine, and this machine seen from another network namespace."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Sequence
+
+from ec2rl.host import Clock, Host, Journal, Phrase, Search
+from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, TypeVar
+
+    T = TypeVar("T")
+
+READ_LIMIT = 16 << 20
+"""Bytes; the largest file that is read whole (mountinfo of a node with 50,000 mounts is 10 MiB)."""
+
+JOURNALS = ("/var/log/journal", "/run/log/journal")
+
+# A vanished process gives ESRCH, a vanished namespace file EINVAL or ENOENT.
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ESRCH, errno.ENXIO, errno.ENODEV)
+_DENIED = (errno.EACCES, errno.EPERM)
+
+
+def unreadable(source: str, error: OSError) -> Unreadable:
+    """Say of a failed system call why the look failed, and which right is missing."""
+    if error.errno in _ABSENT:
+        return Unreadable(source, Why.ABSENT)
+    if error.errno in _DENIED:
+        return Unreadable(source, Why.DENIED, _right(source))
+    return Unreadable(source, Why.FAILED, os.strerror(error.errno or 0))
+
+
+def _right(source: str) -> str:
+    if source == "/dev/kmsg":
+        return "needs CAP_SYSLOG, as kernel.dmesg_restrict=1 or the container demands"
+    if source.startswith("netns "):
+        return "needs CAP_SYS_ADMIN to enter a network namespace"
+    if source == "conntrack -S":
+        return "needs CAP_NET_ADMIN"
+    return "needs root"
+
+
+@record(frozen=True)
+class LiveHost:
+    """This machine, with the rights of the process that looks."""
+
+    name: str = "this machine"
+
+    def clock(self) -> Clock:
+        return Clock(time.time(), time.clock_gettime(time.CLOCK_MONOTONIC))
+
+    def read(self, path: str) -> Evidence | Unreadable:
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        except OSError as error:
+            return unreadable(path, error)
+        try:
+            if path == "/dev/kmsg":
+                data = _read_kmsg(fd)
+            elif stat.S_ISREG(os.fstat(fd).st_mode):
+                data = _read_whole(fd)
+            else:
+                return Unreadable(path, Why.FAILED, "not a regular file")
+        except OSError as error:
+            return unreadable(path, error)
+        finally:
+            os.close(fd)
+        if len(data) > READ_LIMIT:
+            return Unreadable(path, Why.PARTIAL, f"larger than {READ_LIMIT >> 20} MiB")
+        return Evidence(path, data.decode("utf-8", "backslashreplace"))
+
+    def names(self, path: str) -> tuple[str, ...] | Unreadable:
+        try:
+            found = os.listdir(path)
+        except OSError as error:
+            return unreadable(path, error)
+        return tuple(
+            sorted(os.fsencode(name).decode("utf-8", "backslashreplace") for name in found)
+        )
+
+    def link(self, path: str) -> str | Unreadable:
+        try:
+            return os.fsencode(os.readlink(path)).decode("utf-8", "backslashreplace")
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                return Unreadable(path, Why.ABSENT, "not a symbolic link")
+            return unreadable(path, error)
+
+    def inode(self, path: str) -> int | Unreadable:
+        try:
+            return os.stat(path).st_ino
+        except OSError as error:
+            return unreadable(path, error)
+
+    def search(
+        self, paths: Sequence[str], phrases: Sequence[Phrase]
+    ) -> tuple[Search | Unreadable, ...]:
+        from ec2rl.host.search import search_files
+
+        opened: dict[str, int] = {}
+        answers: dict[str, Search | Unreadable] = {}
+        try:
+            for path in paths:
+                fd = open_regular(path)
+                if isinstance(fd, Unreadable):
+                    answers[path] = fd
+                else:
+                    opened[path] = fd
+            answers.update(zip(opened, search_files(tuple(opened.items()), phrases)))
+        finally:
+            for fd in opened.values():
+                os.close(fd)
+        return tuple(answers[path] for path in paths)
+
+    def journal(self, phrases: Sequence[Phrase]) -> Journal | Unreadable:
+        from ec2rl.host.journal import search_journal_folders
+
+        return search_journal_folders(JOURNALS, phrases)
+
+    def ethtool(self, interface: str) -> Evidence | Unreadable:
+        from ec2rl.host.devices import driver_counters
+
+        source = f"ethtool -S {interface}"
+        try:
+            text = driver_counters(interface)
+        except OSError as error:
+            if error.errno in (errno.EOPNOTSUPP, errno.ENODEV):
+                return Unreadable(source, Why.ABSENT)
+            return unreadable(source, error)
+        return Evidence(source, text)
+
+    def conntrack_stats(self) -> Evidence | Unreadable:
+        from ec2rl.host.devices import conntrack_counters
+
+        source = "conntrack -S"
+        # Asking for it would make the kernel load this module: looking changes nothing.
+        modules = self.read("/proc/modules")
+        if isinstance(modules, Evidence) and "nf_conntrack_netlink " not in modules.text:
+            release = os.uname().release
+            builtin = self.read(f"/lib/modules/{release}/modules.builtin")
+            if not isinstance(builtin, Evidence) or "nf_conntrack_netlink" not in builtin.text:
+                return Unreadable(source, Why.NOT_RUNNING, "nf_conntrack_netlink is not loaded")
+        try:
+            return Evidence(source, conntrack_counters())
+        except OSError as error:
+            return unreadable(source, error)
+
+    def within(self, netns: str) -> Host:
+        return NetnsHost(netns, self)
+
+    def later(self, seconds: float) -> Host:
+        time.sleep(seconds)
+        return self
+
+
+def open_regular(path: str) -> int | Unreadable:
+    """Open a regular file for reading, or say why not; never blocks on a FIFO or a device."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        return unreadable(path, error)
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    return Unreadable(path, Why.FAILED, "not a regular file")
+
+
+def _read_whole(fd: int) -> bytes:
+    chunks = []
+    size = 0
+    while size <= READ_LIMIT and (chunk := os.read(fd, 1 << 16 if size < 1 << 18 else 1 << 20)):
+        chunks.append(chunk)
+        size += len(chunk)
+    return b"".join(chunks)
+
+
+def _read_kmsg(fd: int) -> bytes:
+    """All records that the ring buffer still holds: a read gives one (ABI/testing/dev-kmsg).
+
+    A gap in the sequence numbers tells how many were overwritten meanwhile (EPIPE).
+    """
+    records = []
+    size = 0
+    while size <= READ_LIMIT:
+        try:
+            records.append(os.read(fd, 8192))
+        except BlockingIOError:
+            break
+        except BrokenPipeError:
+            continue
+        size += len(records[-1])
+    return b"".join(records)
+
+
+@record(frozen=True)
+class NetnsHost:
+    """This machine seen from another network namespace: each look enters it and comes back.
+
+    Only /proc/net, /proc/sys/net and sockets follow the namespace that the caller is in
+    (network_namespaces(7)); everything else is the machine's own, as before.
+    """
+
+    netns: str
+    outside: LiveHost
+
+    @property
+    def name(self) -> str:
+        return self.netns
+
+    def _inside(self, source: str, look: Callable[[], T | Unreadable]) -> T | Unreadable:
+        source = f"netns {self.netns}: {source}"
+        try:
+            with _entered(self.netns):
+                answer = look()
+        except OSError as error:
+            # A plain file that stands among the namespaces' names is none.
+            if error.errno == errno.EINVAL:
+                return Unreadable(source, Why.FAILED, "not a network namespace")
+            return unreadable(source, error)
+        if isinstance(answer, Unreadable):
+            return Unreadable(source, answer.why, answer.detail)
+        return answer
+
+    def clock(self) -> Clock:
+        return self.outside.clock()
+
+    def read(self, path: str) -> Evidence | Unreadable:
+        # /proc/net is the thread group leader's; we may be another thread.
+        real = path.replace("/proc/net/", "/proc/thread-self/net/", 1)
+        answer = self._inside(path, lambda: self.outside.read(real))
+        if isinstance(answer, Evidence):
+            return Evidence(f"netns {self.netns}: {path}", answer.text)
+        return answer
+
+    def names(self, path: str) -> tuple[str, ...] | Unreadable:
+        return self._inside(path, lambda: self.outside.names(path))
+
+    def link(self, path: str) -> str | Unreadable:
+        return self._inside(path, lambda: self.outside.link(path))
+
+    def inode(self, path: str) -> int | Unreadable:
+        return self._inside(path, lambda: self.outside.inode(path))
+
+    def search(
+        self, paths: Sequence[str], phrases: Sequence[Phrase]
+    ) -> tuple[Search | Unreadable, ...]:
+        return self.outside.search(paths, phrases)
+
+    def journal(self, phrases: Sequence[Phrase]) -> Journal | Unreadable:
+        return self.outside.journal(phrases)
+
+    def ethtool(self, interface: str) -> Evidence | Unreadable:
+        return self._inside(f"ethtool -S {interface}", lambda: self.outside.ethtool(interface))
+
+    def conntrack_stats(self) -> Evidence | Unreadable:
+        return self._inside("conntrack -S", self.outside.conntrack_stats)
+
+    def within(self, netns: str) -> Host:
+        return NetnsHost(netns, self.outside)
+
+    def later(self, seconds: float) -> Host:
+        self.outside.later(seconds)
+        return self
+
+
+_CLONE_NEWNET = 0x40000000
+
+
+class _entered:  # noqa: N801 - a context manager, used like a function
+    """The calling thread inside a network namespace; OSError when it cannot enter."""
+
+    def __init__(self, netns: str) -> None:
+        self.netns = netns
+
+    def __enter__(self) -> None:
+        self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            there = os.open(self.netns, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+            try:
+                setns(there, _CLONE_NEWNET)
+            finally:
+                os.close(there)
+        except OSError:
+            os.close(self.home)
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            setns(self.home, _CLONE_NEWNET)
+        finally:
+            os.close(self.home)
+
+
+def setns(fd: int, kind: int) -> None:
+    """Move the calling thread into a namespace (setns(2)); OSError when the kernel refuses."""
+    if hasattr(os, "setns"):  # Python 3.12
+        os.setns(fd, kind)
+        return
+    import ctypes
+
+    if ctypes.CDLL(None, use_errno=True).setns(fd, kind):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
