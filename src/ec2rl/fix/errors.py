@@ -1,0 +1,66 @@
+# ruff: noqa: N818 - the tree below says that these are errors
+"""What can stop a change.  Whichever is raised, everything that is ours is back as it was.
+
+FixError
+├── Refused          before any change: the target, the value or the machine forbids it
+├── Busy             before any change: another ec2rl is changing this machine
+├── JournalDamaged   before any change: a record is torn, tampered with, huge or too new
+├── Conflict         somebody else changed the same thing; theirs is kept
+├── KernelRefused    the kernel did not take a value
+└── Failed           a system call failed: disk full, input/output error
+"""
+
+from __future__ import annotations
+
+from ec2rl.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.fix.change import Found
+
+
+class FixError(Exception):
+    """A change, an undo or a recovery that did not take place; its text says why.
+
+    `notes` say of each target that could not be put back, or was not ours to put back, why.
+    """
+
+    def __init__(self, message: str, notes: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.notes = notes
+
+
+class Refused(FixError):
+    """Nothing was touched: the target, the value or the machine forbids the change."""
+
+
+class Busy(FixError):
+    """Nothing was touched: another process holds the lock, and the text says which."""
+
+
+class JournalDamaged(FixError):
+    """Nothing was touched: a record cannot be trusted; the text holds what can be read of it."""
+
+
+class Conflict(FixError):
+    """Somebody else changed a target; `outcomes`, of an undo, say how each of them stands."""
+
+    def __init__(self, message: str, outcomes: tuple[Outcome, ...] = ()) -> None:
+        super().__init__(message)
+        self.outcomes = outcomes
+
+
+class KernelRefused(FixError):
+    """The kernel did not take a value."""
+
+
+class Failed(FixError):
+    """A system call failed half-way; if the text names leftovers, `recover` sees to them."""
+
+
+@record(frozen=True)
+class Outcome:
+    """How an undo found one target: what stood AFTER is restored (in a dry run: would be)."""
+
+    target: str
+    found: Found

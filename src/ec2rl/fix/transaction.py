@@ -1,0 +1,225 @@
+"""Apply a change whole or not at all, take it back, and settle what a crash has left.
+
+The order: look at everything, write the journal, stage every file, write the kernel's settings
+(it may refuse, and what it refuses must not be kept for the next boot), exchange the files, read
+everything back, mark the record.  A failure anywhere moves everything back in reverse order.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, contextmanager, suppress
+
+from ec2rl import __version__
+from ec2rl.fix.change import Found, State, SysctlItem, Transaction
+from ec2rl.fix.errors import Conflict, Failed, FixError, Outcome, Refused
+from ec2rl.fix.files import File
+from ec2rl.fix.journal import Journal, locked, looked_at
+from ec2rl.fix.machine import Machine
+from ec2rl.fix.survey import survey, target
+from ec2rl.fix.sysctl import Setting
+from ec2rl.record import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Union
+
+    from ec2rl.model import SetSysctl, WriteFile
+
+    Thing = Union[Setting, File]
+
+
+def apply(changes: Sequence[SetSysctl | WriteFile], *, machine: Machine, why: str) -> Transaction:
+    """Make all of the changes, or raise a FixError and leave things as they were.
+
+    What is already as wished is left out; if that is all, Refused.  The answer's items tell what
+    the kernel made of each value.
+    """
+    with _told(), locked(machine, why) as journal, ExitStack() as stack:
+        past = _settled(journal)
+        change = Transaction(
+            id=max((old.id for old in past), default=0) + 1,
+            state=State.APPLYING,
+            why=why,
+            time=time.time(),
+            boot=machine.boot(),
+            tool=__version__,
+            items=survey(changes, machine),
+        )
+        things = _things(change, machine, stack)
+        for thing in things:
+            thing.check()
+        journal.prune()
+        return _transit(journal, change, things, Found.AFTER, State.APPLIED)
+
+
+def undo(
+    number: int, *, machine: Machine, partial: bool = False, dry_run: bool = False
+) -> tuple[Outcome, ...]:
+    """Take a change back, and say of each of its targets how it was found.
+
+    If somebody has changed one since, Conflict and nothing is touched; with `partial` that one is
+    left and the others are restored.  To undo twice is to do nothing.
+    """
+    with _told(), locked(machine, f"undo {number}") as journal, ExitStack() as stack:
+        change = next((old for old in _settled(journal) if old.id == number), None)
+        if change is None:
+            raise Refused(f"there is no change {number}")
+        if change.state is State.UNDONE:
+            return tuple(Outcome(target(item), Found.BEFORE) for item in change.items)
+        things = _things(change, machine, stack)
+        outcomes = tuple(Outcome(thing.target, thing.found()) for thing in things)
+        changed = [out.target for out in outcomes if out.found is Found.CHANGED]
+        if dry_run:
+            return outcomes
+        if changed and not partial:
+            names = ", ".join(changed)
+            raise Conflict(
+                f"changed by somebody else since, nothing was touched: {names}", outcomes
+            )
+        moving = [t for t, out in zip(things, outcomes) if out.found is Found.AFTER]
+        for thing in moving:
+            thing.check()
+        done = State.PARTLY if changed else State.UNDONE
+        _transit(journal, change, moving, Found.BEFORE, done)
+        return outcomes
+
+
+def recover(*, machine: Machine) -> tuple[Transaction, ...]:
+    """Settle what a killed run has left: all done or all undone; call it at every start.
+
+    Costs a look at the journal where there is nothing to do.  `notes` of what is returned name
+    what somebody else had changed, and was left.
+    """
+    with _told():
+        with looked_at(machine) as journal:
+            if journal is None or not any(change.unfinished for change in journal.all()):
+                return ()
+        with locked(machine, "recovery") as journal:
+            left = [change for change in journal.all() if change.unfinished]
+            return tuple(_recovered(journal, change, machine) for change in left)
+
+
+def history(*, machine: Machine) -> tuple[Transaction, ...]:
+    """Tell the changes that were made, oldest first."""
+    with _told(), looked_at(machine) as journal:
+        return tuple(journal.all()) if journal else ()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell of a system call that failed in the words of our own exceptions."""
+    try:
+        yield
+    except OSError as error:
+        raise Failed(_words(error)) from error
+
+
+def _settled(journal: Journal) -> list[Transaction]:
+    past = journal.all()
+    left = [str(change.id) for change in past if change.unfinished]
+    if left:
+        raise Refused(f"change {', '.join(left)} was interrupted, and is to be recovered first")
+    return past
+
+
+def _things(change: Transaction, machine: Machine, stack: ExitStack) -> list[Thing]:
+    rebooted = change.boot != machine.boot()
+    return [
+        Setting(machine, item, rebooted=rebooted)
+        if isinstance(item, SysctlItem)
+        else File(machine, item, change.id, stack)
+        for item in change.items
+    ]
+
+
+def _transit(
+    journal: Journal, change: Transaction, things: Sequence[Thing], to: Found, done: State
+) -> Transaction:
+    """Move everything one way, or raise and have all of it where it was."""
+    applying = to is Found.AFTER
+    try:
+        _stage(journal, change, things, to)
+        for thing in things:
+            thing.move(to)
+        for thing in things:
+            if thing.found() is not to:
+                raise Conflict(f"{thing.target} was changed by somebody else meanwhile")
+        items = tuple(thing.item for thing in things) if applying else change.items
+        final = replace(change, state=done, items=items, notes=())
+        # Written before the files swapped out are given up, as the disk may be full by now.
+        journal.draft(final)
+        for thing in things:
+            thing.discard()
+        journal.publish(final)
+    except (FixError, OSError, KeyboardInterrupt, MemoryError) as error:
+        notes, whole = _settle(things, Found.BEFORE if applying else Found.AFTER)
+        if whole:
+            gone = State.PARTLY if notes else State.UNDONE
+            left = replace(change, state=gone) if applying else change
+            with suppress(OSError):  # then the record stays unfinished, for `recover` to look at
+                journal.save(replace(left, notes=(_words(error), *notes)))
+        if isinstance(error, OSError):
+            raise Failed(_words(error), notes) from error
+        if isinstance(error, FixError):
+            error.notes = notes
+        raise
+    return final
+
+
+def _stage(journal: Journal, change: Transaction, things: Sequence[Thing], to: Found) -> None:
+    """Do all that can fail for want of room or rights, while nothing has changed."""
+    state = State.APPLYING if to is Found.AFTER else State.UNDOING
+    try:
+        journal.save(replace(change, state=state))
+        for thing in things:
+            thing.stage(to)
+    except OSError as error:
+        raise Refused(f"no change is begun: {_words(error)}") from error
+
+
+def _settle(things: Sequence[Thing], to: Found) -> tuple[tuple[str, ...], bool]:
+    """Move back what can be, and say what was left; False if something of ours is still there."""
+    notes, whole = [], True
+    for thing in reversed(things):
+        try:
+            note = thing.rescue()
+            found = thing.found()
+            if found not in (to, Found.CHANGED, Found.GONE):
+                thing.stage(to)
+                thing.move(to)
+            elif found is Found.CHANGED:
+                note = note or f"{thing.target} was changed by somebody else: theirs is kept"
+            thing.discard()
+        except Conflict as error:
+            note = str(error)
+        except (FixError, OSError) as error:
+            note, whole = f"{thing.target} is not yet as it was: {_words(error)}", False
+        if note:
+            notes.append(note)
+    return tuple(notes), whole
+
+
+def _recovered(journal: Journal, change: Transaction, machine: Machine) -> Transaction:
+    with ExitStack() as stack:
+        things = _things(change, machine, stack)
+        notes = tuple(note for note in [thing.rescue() for thing in things] if note)
+        state = State.APPLIED
+        if change.state is State.UNDOING or any(t.found() is not Found.AFTER for t in things):
+            more, whole = _settle(things, Found.BEFORE)
+            if not whole:
+                raise Failed(f"change {change.id} cannot be recovered yet", more)
+            notes += more
+            state = State.PARTLY if more else State.UNDONE
+        for thing in things:
+            thing.discard()
+        change = replace(change, state=state, notes=notes)
+        journal.save(change)
+        return change
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a system call'}: {error.strerror}"
+    return str(error) or type(error).__name__
