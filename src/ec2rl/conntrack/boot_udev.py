@@ -1,0 +1,47 @@
+"""The udev rule that applies the sysctl files again when nf_conntrack is loaded.
+
+sysctl.d(5) gives it as an example. Before Linux 5.12 the event came before the keys existed, so
+that it worked only now and then (commit 38dc717e9715, taken back by some stable kernels).
+"""
+
+from __future__ import annotations
+
+from ec2rl.facts import conf_files
+from ec2rl.facts.sysctl_conf import normalize
+from ec2rl.host import Host
+from ec2rl.model import Evidence, Unreadable
+from ec2rl.record import record
+
+
+@record(frozen=True)
+class Reapplied:
+    """A rule that runs something when the module comes; `computed` if that is systemd-sysctl.
+
+    `prefixes` are the paths below /proc/sys that it is limited to; none means all.
+    """
+
+    place: Evidence
+    computed: bool
+    prefixes: tuple[str, ...]
+
+
+def reapplied(host: Host) -> Reapplied | Unreadable | None:
+    """The rule for nf_conntrack, if there is one."""
+    unread: Unreadable | None = None
+    for item in conf_files.merged(host, conf_files.folders("udev/rules.d"), ".rules"):
+        if isinstance(item, Unreadable):
+            unread = item
+            continue
+        if "nf_conntrack" not in item.text:
+            continue
+        for number, line in enumerate(item.text.replace("\\\n", "  ").split("\n"), 1):
+            rule = line.strip()
+            if rule.startswith("#") or '"nf_conntrack' not in rule or "RUN" not in rule:
+                continue
+            words = rule.replace('"', " ").replace(",", " ").split()
+            prefixes = tuple(
+                normalize(word.partition("=")[2]) for word in words if word.startswith("--prefix=")
+            )
+            plain = any(word.endswith("/systemd-sysctl") for word in words)
+            return Reapplied(Evidence(f"{item.source}:{number}", rule), plain, prefixes)
+    return unread

@@ -1,0 +1,146 @@
+"""What the kernel gives a connection-tracking table when nobody asks for anything.
+
+nf_conntrack_init_start() in net/netfilter/nf_conntrack_core.c; 4.4 to 7.2 were read.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from ec2rl.record import record
+
+GIB = 1 << 30
+
+PAGE = 4096
+"""Bytes, where nothing tells of larger ones (arm64 may have 16 and 64 KiB)."""
+
+
+class Rule(Enum):
+    """How a kernel sizes the table; the value is max / buckets, which tells the two apart."""
+
+    X4 = 4
+    """To 5.14."""
+    X1 = 1
+    """Since 5.15 (commit d532bcd0b269): twice 64 Ki buckets per step, and max = buckets."""
+
+
+HASHSIZE_FACTOR = 8
+"""max / buckets where the module parameter hashsize was given, whatever the rule."""
+
+
+@record(frozen=True)
+class Sizes:
+    buckets: int
+    max: int
+
+
+def round_buckets(buckets: int, page: int = PAGE) -> int:
+    """Up to whole pages of 8-byte slots, as nf_ct_alloc_hashtable() allocates them."""
+    slots = page // 8
+    return -(-buckets // slots) * slots
+
+
+def default_sizes(memory: int, rule: Rule, page: int = PAGE) -> Sizes:
+    """The sizes for so many bytes of memory (MemTotal of /proc/meminfo) on a 64-bit kernel."""
+    old = rule is Rule.X4
+    buckets = max(memory // 16384 // 8, 32 if old else 1024)
+    if memory > 4 * GIB:
+        buckets = 65536 if old else 262144
+    elif memory > GIB:
+        buckets = 16384 if old else 65536
+    buckets = round_buckets(buckets, page)
+    return Sizes(buckets, buckets * rule.value)
+
+
+def hashsize_sizes(hashsize: int, page: int = PAGE) -> Sizes:
+    """The sizes that the module parameter hashsize gives."""
+    buckets = round_buckets(hashsize, page)
+    return Sizes(buckets, buckets * HASHSIZE_FACTOR)
+
+
+def page_size(meminfo: str) -> int | None:
+    """Bytes of a page, told by the huge page of the next level: 8-byte slots fill one page.
+
+    None where default_hugepagesz= or an architecture hides it.
+    """
+    for line in meminfo.split("\n"):
+        words = line.split()
+        if words[:1] == ["Hugepagesize:"] and len(words) == 3:
+            return {"2048": 4096, "32768": 16384, "524288": 65536}.get(words[1])
+    return None
+
+
+def version(release: str) -> tuple[int, int] | None:
+    """The first two numbers of a kernel release such as `6.1.0-18-amd64`."""
+    parts = release.split("-")[0].split(".")
+    if len(parts) < 2 or not all(p.isascii() and p.isdigit() and len(p) < 5 for p in parts[:2]):
+        return None
+    return int(parts[0]), int(parts[1])
+
+
+def rule(release: str | None, statistics: str | None) -> Rule | None:
+    """Which rule a kernel has: by what it shows, else by its release; None if neither tells.
+
+    `statistics` is /proc/net/stat/nf_conntrack: its column `delete_list` became `chainlength` in
+    the same cycle, and the column comes along where a distribution took the patches back.
+    """
+    columns = (statistics or "").split("\n")[0].split()
+    if "chainlength" in columns:
+        return Rule.X1
+    if "delete_list" in columns:
+        return Rule.X4
+    found = version(release or "")
+    # Before 4.4 the step at 4 GiB may be there or not.
+    if found is None or found < (4, 4):
+        return None
+    return Rule.X1 if found >= (5, 15) else Rule.X4
+
+
+_PREFIX = "net.netfilter.nf_conntrack_"
+
+TIMEOUTS = {
+    f"{_PREFIX}{name}": seconds
+    for name, seconds in (
+        ("generic_timeout", 600),
+        ("icmp_timeout", 30),
+        ("icmpv6_timeout", 30),
+        ("tcp_timeout_close", 10),
+        ("tcp_timeout_close_wait", 60),
+        ("tcp_timeout_established", 432000),
+        ("tcp_timeout_fin_wait", 120),
+        ("tcp_timeout_last_ack", 30),
+        ("tcp_timeout_max_retrans", 300),
+        ("tcp_timeout_syn_recv", 60),
+        ("tcp_timeout_syn_sent", 120),
+        ("tcp_timeout_time_wait", 120),
+        ("tcp_timeout_unacknowledged", 300),
+        ("udp_timeout", 30),
+    )
+}
+"""Seconds, the same from 4.4 to 7.2."""
+
+_STREAM = f"{_PREFIX}udp_timeout_stream"
+
+SWITCHES = {
+    f"{_PREFIX}acct": 0,
+    f"{_PREFIX}checksum": 1,
+    f"{_PREFIX}log_invalid": 0,
+    f"{_PREFIX}tcp_be_liberal": 0,
+    f"{_PREFIX}tcp_loose": 1,
+    f"{_PREFIX}tcp_max_retrans": 3,
+    f"{_PREFIX}timestamp": 0,
+}
+
+PAGE_KEYS = (f"{_PREFIX}max", f"{_PREFIX}buckets", *TIMEOUTS, _STREAM)
+"""The settings that the module's page speaks of."""
+
+
+def default_value(key: str, release: str | None) -> int | None:
+    """The default of a timeout (seconds) or a switch; None if it cannot be told."""
+    if key == _STREAM:
+        found = version(release or "")
+        # 180 up to 4.14 and 120 from 5.10 were read; 4.18 with patches taken back may be either.
+        if found is None or (4, 14) < found < (5, 0):
+            return None
+        return 120 if found >= (5, 0) else 180
+    return TIMEOUTS.get(key, SWITCHES.get(key))
