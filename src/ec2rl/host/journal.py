@@ -1,0 +1,198 @@
+"""Phrases in the kernel's records of the systemd journal, read from the files themselves.
+
+journald stores equal texts once, as a DATA object that lists its entries.  So the raw files are
+searched for the phrase, the DATA object around each hit is taken, and its entries are followed:
+nothing is decoded but what is wanted.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+
+from ec2rl.host import Journal, JournalRecord, Phrase
+from ec2rl.host.journal_file import JournalFile
+from ec2rl.host.journal_folder import JournalFiles
+from ec2rl.host.journal_follow import follow
+from ec2rl.host.journal_match import MISSED, Match
+from ec2rl.host.journal_payload import DamagedError, UnknownFormatError
+from ec2rl.host.journal_rows import Rows
+from ec2rl.host.journal_scan import OVERLAP, AlignedPiece, Piece
+from ec2rl.model import Unreadable, Why
+from ec2rl.record import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.host.journal_program import Exported
+
+ROOM = 20_000
+"""Records that are kept from the beginning, and as many from the end."""
+
+_TEXT_LIMIT = 8 << 20  # characters of all messages
+_LARGE = 32 << 20  # bytes of all files: from here on memmem and a second thread pay
+
+
+def search_journal(
+    files: Sequence[tuple[str, int]], phrases: Sequence[Phrase], seconds: float = 60.0
+) -> Journal:
+    """The kernel-transport records of all boots that hold a phrase, ordered by realtime.
+
+    `files` are names to show and descriptors of regular files.  Of the records the first and the
+    last 20,000 are kept; `hits` counts all that hold a phrase.  Records by which journald tells of
+    lost kernel messages (transport "driver") come along, uncounted.  What is not read within
+    `seconds`, or is not sound, is told by a gap.  ValueError for a phrase that is empty.
+    """
+    if any(not 0 < len(phrase.text) < OVERLAP for phrase in phrases):
+        raise ValueError("a phrase is empty or too long")
+    search = _Search(files, phrases, time.monotonic() + seconds)
+    if sum(os.fstat(fd).st_size for _, fd in files) < _LARGE:
+        search.work(Piece())
+    else:
+        import threading
+
+        threads = [threading.Thread(target=search.work, args=(AlignedPiece(),)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return search.journal()
+
+
+def search_journal_folders(
+    folders: Sequence[str], phrases: Sequence[Phrase]
+) -> Journal | Unreadable:
+    """`search_journal` in this machine's files below folders such as /var/log/journal.
+
+    Unreadable where there are none, or none that may be read.  Files of other machines, which
+    disk images and systemd-journal-remote leave there, are passed over.
+    """
+    journal = JournalFiles(_machine_id())
+    try:
+        for folder in folders:
+            try:
+                fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                journal.missing(folder, error)
+                continue
+            try:
+                journal.add(fd, folder)
+            finally:
+                os.close(fd)
+        if not journal.files:
+            why = Why.DENIED if journal.denied else Why.FAILED if journal.gaps else Why.ABSENT
+            return Unreadable("journal", why, "; ".join(journal.gaps[:3]))
+        found = search_journal(journal.files, phrases)
+    finally:
+        journal.close()
+    return replace(found, gaps=(*journal.gaps, *found.gaps))
+
+
+def _machine_id() -> str:
+    """This machine's id (machine-id(5)), "" if unknown."""
+    try:
+        fd = os.open("/etc/machine-id", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        return os.read(fd, 32).decode("ascii", "replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(fd)
+
+
+class _Search:
+    """Files to search, taken one by one by the threads that work, and what was found."""
+
+    def __init__(
+        self, files: Sequence[tuple[str, int]], phrases: Sequence[Phrase], until: float
+    ) -> None:
+        self.files = files
+        self.phrases = tuple(phrases)
+        self.until = until
+        self.rows: list[Rows] = []
+        self.matches: dict[int, Match] = {}
+        self.answers: dict[int, Exported] = {}
+        self.gaps: dict[int, str] = dict.fromkeys(range(len(files)), "not searched")
+        self._todo = list(self.gaps)
+
+    def work(self, piece: Piece) -> None:
+        rows = Rows(ROOM)
+        while True:
+            try:
+                number = self._todo.pop()
+            except IndexError:
+                break
+            try:
+                self.gaps[number] = self._search(number, piece, rows)
+            except (DamagedError, UnknownFormatError) as error:
+                self.gaps[number] = str(error)
+            except OSError as error:
+                self.gaps[number] = error.strerror or str(error)
+        self.rows.append(rows)
+
+    def _search(self, number: int, piece: Piece, rows: Rows) -> str:
+        fd = self.files[number][1]
+        try:
+            match = Match(JournalFile(fd), number, self.phrases, Rows(ROOM), self.until)
+            match.search(piece)
+        except UnknownFormatError as reason:
+            return self._ask_journalctl(number, fd, rows, str(reason))
+        self.matches[number] = match
+        rows.merge(match.rows)
+        return match.gap
+
+    def _ask_journalctl(self, number: int, fd: int, rows: Rows, reason: str) -> str:
+        from ec2rl.host.journal_program import exported
+
+        try:
+            answer = exported(fd, self.phrases, MISSED, self.until)
+        except UnknownFormatError as error:
+            return f"{reason}, and {error}"
+        self.answers[number] = answer
+        for place, (key, hit) in enumerate(answer.rows):
+            rows.add(key, number, place, 0, hit=hit)
+        rows.hits -= answer.markers
+        return answer.gap and f"{reason}, and {answer.gap}"
+
+    def journal(self) -> Journal:
+        rows = Rows(ROOM)
+        for part in self.rows:
+            rows.merge(part)
+        follow(rows, self.matches)
+        records = tuple(self._records(rows))
+        for number, match in self.matches.items():
+            self.gaps[number] = match.gap
+        names = [path for path, _ in self.files]
+        oldest = [m.file.oldest for m in self.matches.values() if m.file.oldest is not None]
+        oldest += [answer.oldest for answer in self.answers.values() if answer.oldest is not None]
+        return Journal(
+            records=records,
+            hits=rows.hits,
+            files=tuple(names[n] for n in sorted({*self.matches, *self.answers})),
+            gaps=tuple(f"{names[number]}: {gap}" for number, gap in self.gaps.items() if gap),
+            oldest=min(oldest, default=None),
+        )
+
+    def _records(self, rows: Rows) -> list[JournalRecord]:
+        records: list[JournalRecord] = []
+        room = _TEXT_LIMIT
+        for number, place, _, hit in rows:
+            match = self.matches.get(number)
+            if match is None:
+                record = self.answers[number].record(place)
+            else:
+                try:
+                    record = match.file.record(place, hit=hit)
+                except (DamagedError, UnknownFormatError) as error:
+                    match.fault(str(error))
+                    continue
+            room -= len(record.message)
+            if room < 0:
+                self.gaps[number] = "its messages, with those before, are too long to be kept"
+                break
+            records.append(record)
+        return records

@@ -1,0 +1,82 @@
+"""Raw search in files: pieces of a file in one buffer, and where needles stand in them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+
+OVERLAP = 4096
+"""Bytes that each piece shares with the next: more than the longest needle."""
+
+
+class Piece:
+    """A piece of a file as bytes: best where there is little to search."""
+
+    size = 1 << 20
+
+    def fill(self, fd: int, offset: int) -> int:
+        self._data = os.pread(fd, self.size, offset)
+        return len(self._data)
+
+    def find(self, needle: bytes, start: int) -> int:
+        return self._data.find(needle, start)
+
+
+class AlignedPiece(Piece):
+    """A piece in one page-aligned buffer, searched by the C library's memmem.
+
+    The kernel copies faster to whole pages, memmem is faster than `bytes.find`, and other threads
+    run meanwhile; but importing ctypes costs as much as searching 8 MiB.
+    """
+
+    size = 512 << 10
+
+    def __init__(self) -> None:
+        import ctypes
+        import mmap
+
+        self._buffer = mmap.mmap(-1, self.size)
+        self._start = ctypes.addressof(ctypes.c_char.from_buffer(self._buffer))
+        self._end = self._start
+        self._memmem = ctypes.CDLL(None).memmem
+        self._memmem.restype = ctypes.c_void_p
+        self._memmem.argtypes = [
+            ctypes.c_void_p,
+            ctypes.c_size_t,
+            ctypes.c_char_p,
+            ctypes.c_size_t,
+        ]
+
+    def fill(self, fd: int, offset: int) -> int:
+        size = os.preadv(fd, [self._buffer], offset)
+        self._end = self._start + size
+        return size
+
+    def find(self, needle: bytes, start: int) -> int:
+        begin = self._start + start
+        found: int | None = self._memmem(begin, self._end - begin, needle, len(needle))
+        return -1 if found is None else found - self._start
+
+
+def scan(
+    fd: int, needles: Sequence[bytes], piece: Piece, until: float
+) -> Iterator[tuple[int, int]]:
+    """Number of the needle and offset of each place where one stands, piece by piece.
+
+    Within a piece needle comes after needle.  TimeoutError after `until` (time.monotonic).
+    """
+    offset = 0
+    while size := piece.fill(fd, offset):
+        if time.monotonic() > until:
+            raise TimeoutError(f"time ran out at byte {offset}")
+        last = size < piece.size
+        edge = size if last else size - OVERLAP
+        for number, needle in enumerate(needles):
+            found = piece.find(needle, 0)
+            while 0 <= found < edge:
+                yield number, offset + found
+                found = piece.find(needle, found + 1)
+        if last:
+            return
+        offset += edge
