@@ -41,5 +41,6 @@ class Module:
     read: Callable[[Host, KernelLog, Options], object]
     judge: Callable[..., Finding]
     needs: str
+    by_hand: Callable[..., tuple[str, ...]]
     class_: str = "diagnose"
     seconds: float = 60.0

@@ -77,7 +77,7 @@ class FakeHost:
         for key, body in looks.items():
             what, *notes = key.split("; ")
             self._looks[what] = body
-            self._notes[what] = dict(note.partition("=")[::2] for note in notes)  # type: ignore[misc]
+            self._notes[what] = dict(note.partition("=")[::2] for note in notes)
         self._prefix = prefix
 
     def _find(self, what: str) -> tuple[str, str | Unreadable]:

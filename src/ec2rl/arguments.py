@@ -1,0 +1,157 @@
+"""The command line: what may be said, and what to answer when it was said wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ec2rl.record import record
+
+
+class UsageError(ValueError):
+    """The command line asks for something that there is not; the message says what there is."""
+
+
+@record(frozen=True)
+class Option:
+    """One option: `value` names what it takes ("" for nothing, "[X]" for one that may be left)."""
+
+    value: str
+    help: str
+    many: bool = False
+
+
+@record(frozen=True)
+class Command:
+    """One subcommand; `operands` names what follows it ("" for nothing)."""
+
+    help: str
+    operands: str
+    options: Mapping[str, Option]
+
+
+@record(frozen=True)
+class Parsed:
+    """What was said: a command, its operands, and each option's values in their order."""
+
+    command: str
+    operands: tuple[str, ...]
+    values: Mapping[str, tuple[str, ...]]
+
+    def has(self, option: str) -> bool:
+        return option in self.values
+
+    def last(self, option: str, default: str = "") -> str:
+        """The value that was said last."""
+        return self.values[option][-1] if option in self.values else default
+
+    def names(self, option: str) -> tuple[str, ...] | None:
+        """The parts of a comma list that may be repeated; None when it was not said."""
+        if option not in self.values:
+            return None
+        parts = ",".join(self.values[option]).split(",")
+        return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
+
+
+def parse(words: Sequence[str], commands: Mapping[str, Command]) -> Parsed:
+    """Take a command line apart; options stand anywhere behind the command.
+
+    UsageError for a command or an option that there is not, with the nearest that there is.
+    """
+    if not words:
+        raise UsageError("missing subcommand: one of " + ", ".join(commands))
+    name = {"--help": "help", "-h": "help", "--version": "version"}.get(words[0], words[0])
+    if name not in commands:
+        raise UsageError(unknown("subcommand", name, commands))
+    command = commands[name]
+    operands: list[str] = []
+    values: dict[str, tuple[str, ...]] = {}
+    rest = iter(words[1:])
+    for word in rest:
+        if word == "--":
+            operands += rest
+        elif word in ("--help", "-h"):
+            return Parsed("help", (name,), {})
+        elif word.startswith("--"):
+            option, said, value = word[2:].partition("=")
+            if option not in command.options:
+                raise UsageError(unknown(f"option of {name}", option, command.options, "--"))
+            values[option] = (
+                *values.get(option, ()),
+                _value(option, command.options[option], bool(said), value, rest),
+            )
+        elif word.startswith("-") and word != "-":
+            raise UsageError(f"unknown option {word!r}: options begin with two dashes")
+        else:
+            operands.append(word)
+    if operands and not command.operands:
+        raise UsageError(f"{name} takes no {operands[0]!r}; see: ec2rl help {name}")
+    return Parsed(name, tuple(operands), values)
+
+
+def _value(name: str, option: Option, said: bool, value: str, rest: object) -> str:
+    if not option.value:
+        if said:
+            raise UsageError(f"--{name} takes no value")
+        return ""
+    if said:
+        if not value and not option.value.startswith("["):
+            raise UsageError(f"--{name} needs a value: --{name}={option.value}")
+        return value
+    if option.value.startswith("["):
+        return ""
+    following = next(rest, None)  # type: ignore[call-overload]
+    if following is None or following.startswith("--"):
+        raise UsageError(f"--{name} needs a value: --{name}={option.value}")
+    return str(following)
+
+
+def unknown(
+    kind: str, said: str, known: Mapping[str, object] | Sequence[str], dash: str = ""
+) -> str:
+    """Say that a word is not known, with the nearest one that is."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(said, list(known), n=1, cutoff=0.5)
+    if near:
+        return f"unknown {kind} {dash + said!r}: did you mean {dash}{near[0]}?"
+    return f"unknown {kind} {dash + said!r}: known are {', '.join(dash + k for k in known)}"
+
+
+def seconds(option: str, text: str, least: float, most: float) -> float:
+    """A number of seconds from `least` to `most`; `1.5`, `90s`, `5m`, `2h`, `1d`."""
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+    try:
+        value = float(number) * units[unit]
+    except ValueError:
+        value = -1.0
+    if not (least <= value <= most and number.replace(".", "", 1).isascii()):
+        raise UsageError(f"--{option}={text}: not a number of seconds from {least:g} to {most:g}")
+    return value
+
+
+def moment(option: str, text: str, now: float) -> float:
+    """A time in seconds since the epoch: `2026-11-24[ 02:00[:00]]`, `02:00`, `@1790000000`, `2h`
+    or `2h ago` (before `now`), `today`, `yesterday`; local time where no zone is given.
+    """
+    from datetime import datetime, timedelta
+
+    said = text.strip().lower().lstrip("-")
+    said = said[:-3].strip() if said.endswith("ago") else said
+    today = datetime.fromtimestamp(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    try:
+        if said == "now":
+            return now
+        if said in ("today", "yesterday"):
+            return (today - timedelta(days=said == "yesterday")).timestamp()
+        if said.startswith("@"):
+            return float(said[1:])
+        if said[:-1].isdigit() and said[-1] in "smhd":
+            return now - seconds(option, said, 0, 1e9)
+        if ":" in said[:3]:
+            said = f"{today:%Y-%m-%d} {said}"
+        return datetime.fromisoformat(said.replace("z", "+00:00")).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(
+            f"--{option}={text}: not a time, as 2026-11-24, '2026-11-24 02:00', 02:00, 2h, @EPOCH"
+        ) from None

@@ -1,0 +1,47 @@
+"""The one place that takes the command line, and turns what happens into an exit status."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from importlib import import_module
+
+from ec2rl.arguments import UsageError, parse
+from ec2rl.commands import COMMANDS
+from ec2rl.terminal import Terminal
+
+_KEPT = ("TERM", "NO_COLOR", "COLUMNS", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "XDG_STATE_HOME")
+"""What the caller's environment may tell us; nothing of it reaches a program that we start."""
+
+
+def main(words: list[str] | None = None) -> int:
+    """Do what the command line says; its exit status."""
+    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    os.environ.clear()
+    os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
+    if "TZ" in environment:
+        os.environ["TZ"] = environment["TZ"]
+    os.umask(0o077)
+    terminal = Terminal(environment)
+    signals = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
+    caught: list[int] = []
+    for number in signals:
+        signal.signal(number, lambda got, _: _interrupt(caught, got))
+    try:
+        said = parse(sys.argv[1:] if words is None else words, COMMANDS)
+        command = import_module(f"ec2rl.commands.{said.command.replace('-', '_')}").command
+        status: int = command(said, terminal)
+    except UsageError as error:
+        terminal.say(f"{error}\nec2rl: see: ec2rl help")
+        return 2
+    except KeyboardInterrupt:
+        status = 130
+    if caught and status == 130:
+        return signals[signal.Signals(caught[0])]
+    return status
+
+
+def _interrupt(caught: list[int], got: int) -> None:
+    caught.append(got)
+    raise KeyboardInterrupt

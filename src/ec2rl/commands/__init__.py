@@ -1,0 +1,51 @@
+"""The subcommands: what each takes; what it does stands in the file of its name."""
+
+from __future__ import annotations
+
+from ec2rl.arguments import Command, Option
+
+_CHOICE = {
+    "only-modules": Option("NAME,...", "run these modules only", many=True),
+    "only-domains": Option("NAME,...", "run modules of these domains only", many=True),
+    "only-classes": Option("NAME,...", "run modules of these classes only", many=True),
+    "no": Option("NAME,...", "leave these modules out", many=True),
+}
+_OUTPUT = {
+    "output": Option("text|json", "the form of the results (text)"),
+    "json": Option("", "the same as --output=json"),
+    "color": Option("auto|always|never", "colour the statuses (auto: on a terminal)"),
+}
+_LOOK = {
+    "sample": Option("SECONDS", "pause before a second look where something is odd (1; 0: never)"),
+    "since": Option("TIME", "leave out what the logs say of the time before"),
+    "deadline": Option("SECONDS", "end by then, whatever is left (120)"),
+    "debug": Option("", "show what the program itself says of its faults"),
+}
+
+COMMANDS = {
+    "run": Command(
+        "diagnose this machine",
+        "",
+        {
+            **_CHOICE,
+            **_OUTPUT,
+            **_LOOK,
+            "concurrency": Option("N", "modules at work at the same time (10)"),
+            "output-dir": Option("DIR", "save the results under DIR (/var/lib/ec2rl)"),
+            "record": Option("FILE", "write all that was looked at into FILE, as a case"),
+            "fail-on": Option("warn|failure", "what makes the exit status 1 (failure)"),
+            "exit-zero": Option("", "exit with 0 whatever was found"),
+            "not-an-instance": Option("", "accepted; no module asks the metadata service"),
+            "perfimpact": Option("[true]", "accepted; no module slows the machine"),
+        },
+    ),
+    "list": Command("list the modules", "", {**_CHOICE}),
+    "help": Command("explain subcommands and modules", "[NAME ...]", {}),
+    "explain": Command(
+        "show a module's page, and what it means on this machine",
+        "MODULE",
+        {**_LOOK, "page-only": Option("", "do not look at this machine")},
+    ),
+    "version": Command("show the version", "", {}),
+    "bug-report": Command("show what to put into a bug report", "", {}),
+}

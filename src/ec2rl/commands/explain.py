@@ -1,0 +1,32 @@
+"""`ec2rl explain MODULE`: its page, then what it means on this machine."""
+
+from __future__ import annotations
+
+import time
+
+from ec2rl.arguments import Parsed, UsageError
+from ec2rl.catalogue import load, page
+from ec2rl.commands.run import plan_of
+from ec2rl.engine import run
+from ec2rl.host.live import LiveHost
+from ec2rl.report.escape import one_line
+from ec2rl.report.text import header, result
+from ec2rl.terminal import Terminal
+
+
+def command(said: Parsed, terminal: Terminal) -> int:
+    """Print the page, the verdict of now, and the manual commands with this host's numbers."""
+    if len(said.operands) != 1:
+        raise UsageError("explain takes one module: ec2rl explain MODULE; see: ec2rl list")
+    module = load(said.operands[0])
+    plan = plan_of(said, time.time())
+    terminal.out(page(module.name))
+    if said.has("page-only"):
+        return 0
+    found, interrupted = run([module], LiveHost(), plan)
+    lines = ["", header("This Host"), ""]
+    for one in found:
+        lines += [result(module.name, one.finding), ""]
+        lines += [one_line(line) for line in one.by_hand]
+    terminal.out("\n".join(lines) + "\n")
+    return 130 if interrupted else 0

@@ -1,0 +1,76 @@
+"""`ec2rl help`: subcommands, options and modules."""
+
+from __future__ import annotations
+
+from ec2rl.arguments import Command, Parsed, UsageError, unknown
+from ec2rl.catalogue import load, names
+from ec2rl.commands import COMMANDS
+from ec2rl.terminal import Terminal
+
+_TOP = """\
+ec2rl: says what is wrong with a Linux machine, from evidence.
+
+Usage: ec2rl SUBCOMMAND [OPTIONS]
+
+Subcommands:
+{commands}
+
+Start here:   sudo ./ec2rl run
+One module:   sudo ./ec2rl run --only-modules=conntrackfull
+Why and how:  sudo ./ec2rl explain conntrackfull
+
+Exit status of run: 0 no failure, 1 a failure, 2 a wrong command line, 3 no failure seen but
+something could not be judged, 4 results not saved, 69 no suitable Python, 130 interrupted.
+"""
+
+
+def command(said: Parsed, terminal: Terminal) -> int:
+    """Print the help of each name, or of the whole program; UsageError for an unknown name."""
+    if not said.operands:
+        terminal.out(overview())
+        return 0
+    known = [*COMMANDS, *names()]
+    parts = []
+    for name in said.operands:
+        if name in COMMANDS:
+            parts.append(_of_command(name, COMMANDS[name]))
+        elif name in known:
+            parts.append(_of_module(name))
+        else:
+            raise UsageError(unknown("subcommand or module", name, known))
+    terminal.out("\n".join(parts))
+    return 0
+
+
+def overview() -> str:
+    """The help of the whole program."""
+    rows = [f"    {name:12} {command.help}" for name, command in COMMANDS.items()]
+    return _TOP.format(commands="\n".join(rows))
+
+
+def _of_command(name: str, command: Command) -> str:
+    usage = " ".join(filter(None, ("ec2rl", name, command.operands)))
+    lines = [f"Usage: {usage}{' [OPTIONS]' * bool(command.options)}", "", f"    {command.help}"]
+    if command.options:
+        shown = {
+            f"--{option}{'=' * (bool(o.value) and o.value[0] != '[')}"
+            + (f"[={o.value[1:-1]}]" if o.value[:1] == "[" else o.value): o
+            for option, o in command.options.items()
+        }
+        width = max(map(len, shown))
+        lines += ["", "Options:"]
+        lines += [
+            f"    {words:{width}}  {o.help}{' (may be repeated)' * o.many}"
+            for words, o in shown.items()
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _of_module(name: str) -> str:
+    module = load(name)
+    return (
+        f"{name}: {module.title}\n\n"
+        f"    class {module.class_}, domain {module.domain}; needs {module.needs}\n"
+        f"    run it:      sudo ./ec2rl run --only-modules={name}\n"
+        f"    its page:    ./ec2rl explain {name}\n"
+    )

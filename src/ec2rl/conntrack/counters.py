@@ -1,0 +1,84 @@
+"""Conntrack's counters of one network namespace, since it was made."""
+
+from __future__ import annotations
+
+from ec2rl.record import record
+
+
+@record(frozen=True)
+class Counters:
+    """Sums over all CPUs, each CPU's a 32-bit number that wraps; None where this kernel has none.
+
+    `entries` is the namespace's count of entries (the same on every CPU's row).  `drop` counts
+    packets refused, a connection's retries included; `early_drop` entries evicted to make room;
+    `insert_failed` clashes, and insertions refused by a long chain, which `chaintoolong` counts
+    alone (5.15 and later).  net/netfilter/nf_conntrack_standalone.c, ct_cpu_seq_show.
+    """
+
+    entries: int | None
+    drop: int | None
+    early_drop: int | None
+    insert_failed: int | None
+    chaintoolong: int | None
+
+    @property
+    def refused(self) -> int | None:
+        """Packets dropped for want of room, or by a helper: `drop` less the clashes in it."""
+        if self.drop is None:
+            return None
+        clashes = (self.insert_failed or 0) - (self.chaintoolong or 0)
+        return max(0, self.drop - max(0, clashes))
+
+
+_WRAP = 1 << 32
+_COUNTERS = ("drop", "early_drop", "insert_failed", "chaintoolong")
+
+
+def parse_stat(text: str) -> Counters | None:
+    """Read /proc/net/stat/nf_conntrack, by its header's names; None for a text that is none.
+
+    `chainlength` is what 6.1 and later call `chaintoolong` there.
+    """
+    lines = text.splitlines()
+    if len(lines) < 2:
+        return None
+    header = ["chaintoolong" if name == "chainlength" else name for name in lines[0].split()]
+    rows = []
+    for line in lines[1:]:
+        cells = line.split()
+        if len(cells) != len(header) or not all(_is_hex(cell) for cell in cells):
+            return None
+        rows.append(dict(zip(header, (int(cell, 16) for cell in cells))))
+    if "entries" not in header or "drop" not in header:
+        return None
+    return _sum(rows, rows[0]["entries"])
+
+
+def _is_hex(cell: str) -> bool:
+    return 0 < len(cell) <= 8 and all(digit in "0123456789abcdefABCDEF" for digit in cell)
+
+
+def parse_conntrack_stats(text: str, entries: int | None) -> Counters | None:
+    """Read what `conntrack -S` prints, a line a CPU; None for a text that is none."""
+    rows = []
+    for line in text.splitlines():
+        pairs = [word.partition("=")[::2] for word in line.split() if "=" in word]
+        if not pairs or not all(v.isascii() and v.isdigit() and len(v) <= 10 for _, v in pairs):
+            return None
+        rows.append({name: int(value) for name, value in pairs})
+    return _sum(rows, entries) if rows and "drop" in rows[0] else None
+
+
+def _sum(rows: list[dict[str, int]], entries: int | None) -> Counters:
+    totals = {
+        name: sum(row.get(name, 0) for row in rows) if name in rows[0] else None
+        for name in _COUNTERS
+    }
+    return Counters(entries=entries, **totals)
+
+
+def rise(before: int | None, after: int | None) -> int | None:
+    """By how much a counter rose between two looks, over the wrap of a 32-bit number."""
+    if before is None or after is None:
+        return None
+    return after - before if after >= before else (after - before) % _WRAP

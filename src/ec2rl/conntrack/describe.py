@@ -1,0 +1,280 @@
+"""The conntrack diagnosis in words and numbers: details, evidence and facts of a finding."""
+
+from __future__ import annotations
+
+import time
+
+from ec2rl.conntrack.messages import Kind
+from ec2rl.conntrack.seen import Seen
+from ec2rl.conntrack.tables import Table
+from ec2rl.conntrack.timeline import Spell
+from ec2rl.model import Evidence, Unreadable, Verdict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.model import Json
+
+_MOST = 10
+"""Namespaces that are told one by one; the JSON has them all."""
+
+
+def stamp(when: float | None) -> str:
+    """A time as people in an outage compare it: local, with its zone."""
+    if when is None:
+        return "at a time unknown"
+    return time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(when))
+
+
+def details(seen: Seen, verdict: Verdict) -> tuple[str, ...]:
+    """The lines below the verdict: state, losses, log, what it rests on, what to do next."""
+    lines: list[str] = []
+    if seen.limits.loaded is False:
+        lines.append("Conntrack is not in use: the kernel has not loaded it.")
+    elif seen.tables and not seen.unread and not seen.in_use:
+        lines.append("Conntrack is not in use: no namespace that was seen tracks a connection.")
+    told = [table for table in _by_weight(seen) if _told(table)]
+    lines += [_table_line(seen, table) for table in told[:_MOST]]
+    if len(told) > _MOST:
+        lines.append(f"{len(told) - _MOST} more namespaces: see the JSON report.")
+    lines += _log_lines(seen)
+    lines += _allowance_lines(seen)
+    lines += _rests_on(seen)
+    if verdict in (Verdict.PROBLEM, Verdict.WARNING):
+        lines += _knobs(seen)
+        lines.append("Next: sudo ./ec2rl explain conntrackfull")
+    elif verdict is Verdict.UNKNOWN:
+        lines.append("Next: run it as root on the host itself: sudo ./ec2rl run")
+    return tuple(lines)
+
+
+def _by_weight(seen: Seen) -> list[Table]:
+    """The worst first: losing, then fullest."""
+    return sorted(
+        seen.tables,
+        key=lambda t: (-(t.rate("drop") or 0), -(t.refused or 0), -(t.count or 0)),
+    )
+
+
+def _told(table: Table) -> bool:
+    if table.namespace.initial or isinstance(table.counters, Unreadable):
+        return True
+    return bool(table.count or any(table.counters.__dict__.values()))
+
+
+def _table_line(seen: Seen, table: Table) -> str:
+    if isinstance(table.counters, Unreadable):
+        return f"{table.namespace.label}: {table.counters}"
+    limit, fill = seen.limits.maximum, seen.fill(table)
+    words = f"{table.namespace.label}: {table.count} of "
+    if fill is None:
+        words += "an unknown number of entries" if limit is None else "entries without a limit"
+    else:
+        words += f"{limit} entries ({fill:.0%})"
+    refused = table.refused
+    if refused:
+        words += f", {refused} packets lost since it was made"
+    for counter, name in (
+        ("early_drop", "evicted"),
+        ("insert_failed", "insertions failed"),
+        ("chaintoolong", "chains too long"),
+    ):
+        number = seen.last(table, counter)
+        if number:
+            words += f", {number} {name}"
+    rates = [
+        f"{rate:.3g} {name}/s"
+        for counter, name in (("drop", "lost"), ("early_drop", "evicted"))
+        if (rate := table.rate(counter))
+    ]
+    if rates:
+        return f"{words}; now {', '.join(rates)}"
+    return words + ("; none now" if table.seconds and refused else "")
+
+
+def _log_lines(seen: Seen) -> list[str]:
+    times = seen.times
+    lines = []
+    for spell, name in ((times.now, "this boot"), (times.earlier, "earlier boots")):
+        if spell.lines:
+            lines.append(f"Log, {name}: {_span(spell)}")
+    for number, count in times.now.namespaces.items():
+        known = next((t for t in seen.tables if t.namespace.inode == number), None)
+        if number is not None:
+            where = known.namespace.label if known else f"netns {number} (gone by now)"
+            lines.append(f"Log, this boot: {count} of these lines name {where}")
+    if times.hearsay.lines:
+        lines.append(
+            f"Not verified: {_span(times.hearsay)}, in {', '.join(times.hearsay.places)}, "
+            "where any user can write"
+        )
+    if times.forged:
+        lines.append(f"Not the kernel's: {times.forged} lines that someone wrote in its name")
+    for kind, name in (
+        (Kind.EXPECTATIONS_FULL, "expectation table full (nf_conntrack_expect_max)"),
+        (Kind.NEIGHBOURS_FULL, "neighbour table overflow (net.ipv4.neigh.default.gc_thresh3)"),
+        (Kind.SYN_FLOOD, "possible SYN flood (a listener's backlog)"),
+    ):
+        if times.others.get(kind):
+            lines.append(f"Another limit, this boot: {times.others[kind]} times {name}")
+    return lines
+
+
+def _span(spell: Spell) -> str:
+    words = f"at least {spell.lines} lines"
+    if spell.suppressed:
+        words += f" (about {spell.lines + spell.suppressed} with those that the kernel suppressed)"
+    if spell.first == spell.last:
+        return f"{words}, {stamp(spell.first)}"
+    return f"{words}, first {stamp(spell.first)}, last {stamp(spell.last)}"
+
+
+def _allowance_lines(seen: Seen) -> list[str]:
+    lines = []
+    for one in seen.allowances:
+        words = f"{one.interface}: {one.exceeded} packets dropped by the instance's own allowance"
+        if one.rate:
+            words += f", now {one.rate:.3g}/s"
+        if one.available is not None:
+            words += f"; {one.available} connections still possible"
+        if one.exceeded or (one.available is not None and one.available < 1000):
+            lines.append(words)
+    return lines
+
+
+def _rests_on(seen: Seen) -> list[str]:
+    """Which sources the verdict rests on, and which it had to do without."""
+    lines = []
+    read = [source for source in seen.log.sources if source.unreadable is None]
+    missing = [source.unreadable for source in seen.log.sources if source.unreadable is not None]
+    if read:
+        lines.append("Read: " + ", ".join(source.name for source in read))
+    lines += [
+        f"Read in part: {s.name}: {s.gap}" + (f"; none since {stamp(s.oldest)}" if s.lost else "")
+        for s in read
+        if s.gap
+    ]
+    if missing:
+        lines.append("Not read: " + "; ".join(map(str, missing)))
+    if seen.all_counted and seen.tables and not seen.covered:
+        lines.append(
+            f"The drop counters of all {len(seen.tables)} network namespaces were read: they "
+            "forget nothing."
+        )
+    if seen.hidden:
+        lines.append(f"Not seen: {seen.hidden}")
+    return lines
+
+
+def _knobs(seen: Seen) -> list[str]:
+    """The knob that works here."""
+    table = seen.fullest
+    fill = None if table is None else seen.fill(table)
+    full = seen.times.now.lines or (fill is not None and fill >= 0.9)
+    if not full:
+        return []
+    lines = ["What helps: raise net.netfilter.nf_conntrack_max and nf_conntrack_buckets together"]
+    if seen.limits.maximum:
+        lines[0] += f" (now {seen.limits.maximum} and {seen.limits.buckets or 'unknown'})"
+    losing = [t for t in seen.tables if (t.refused or 0) and not t.namespace.initial]
+    if losing:
+        lines.append(
+            "It is one limit for all namespaces, set on the host: a container cannot raise it"
+        )
+    return lines
+
+
+def quotes(seen: Seen) -> tuple[Evidence, ...]:
+    """The words of the log that the verdict rests on."""
+    return tuple(
+        Evidence(", ".join(line.sources), f"{stamp(line.time)} {line.message}")
+        for line in seen.times.quotes
+    )
+
+
+def facts(seen: Seen) -> dict[str, Json]:
+    """The numbers behind the words; None is unknown."""
+    times = seen.times
+    return {
+        "conntrack": {
+            "max": seen.limits.maximum,
+            "buckets": seen.limits.buckets,
+            "default_max": seen.default_maximum,
+            "loaded": seen.limits.loaded,
+            "in_use": seen.in_use if seen.all_counted or seen.in_use else None,
+            "sampled_seconds": next((t.seconds for t in seen.tables if t.seconds), None),
+        },
+        "namespaces": [_table_facts(seen, table) for table in seen.tables],
+        "namespaces_complete": not seen.hidden and not seen.unread,
+        "counters": {
+            name: _total(seen, name)
+            for name in ("drop", "refused", "early_drop", "insert_failed", "chaintoolong")
+        },
+        "log": {
+            "this_boot": _spell_facts(times.now),
+            "earlier_boots": [_spell_facts(spell) for spell in times.boots],
+            "unverified": _spell_facts(times.hearsay),
+            "forged_lines": times.forged,
+            "other_limits": {kind.name.lower(): n for kind, n in times.others.items()},
+            "whole_boot": seen.log.whole_boot,
+            "sources": [
+                {
+                    "name": source.name,
+                    "status": "read" if source.unreadable is None else source.unreadable.why.value,
+                    "gap": source.gap
+                    or (source.unreadable.detail if source.unreadable is not None else ""),
+                    "oldest": source.oldest,
+                }
+                for source in seen.log.sources
+            ],
+        },
+        "allowances": [
+            {
+                "interface": one.interface,
+                "conntrack_allowance_exceeded": one.exceeded,
+                "conntrack_allowance_available": one.available,
+                "exceeded_per_second": one.rate,
+            }
+            for one in seen.allowances
+        ],
+    }
+
+
+def _total(seen: Seen, counter: str) -> int | None:
+    numbers = [seen.last(table, counter) for table in seen.tables]
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known and len(known) == len(numbers) else None
+
+
+def _table_facts(seen: Seen, table: Table) -> dict[str, Json]:
+    counters = table.after or table.counters
+    return {
+        "inode": table.namespace.inode,
+        "initial": table.namespace.initial,
+        "owner": table.namespace.owner,
+        "names": list(table.namespace.names),
+        "count": table.count,
+        "max": seen.limits.maximum,
+        "fill": seen.fill(table),
+        "active": None if isinstance(counters, Unreadable) else any(counters.__dict__.values()),
+        "drop": seen.last(table, "drop"),
+        "refused": table.refused,
+        "early_drop": seen.last(table, "early_drop"),
+        "insert_failed": seen.last(table, "insert_failed"),
+        "chaintoolong": seen.last(table, "chaintoolong"),
+        "drop_per_second": table.rate("drop"),
+        "early_drop_per_second": table.rate("early_drop"),
+        "unreadable": str(table.counters) if isinstance(table.counters, Unreadable) else None,
+    }
+
+
+def _spell_facts(spell: Spell) -> dict[str, Json]:
+    return {
+        "lines_at_least": spell.lines,
+        "suppressed_estimate": spell.suppressed,
+        "first": spell.first,
+        "last": spell.last,
+        "sources": list(spell.places),
+        "by_namespace": [
+            {"inode": inode, "lines": count} for inode, count in spell.namespaces.items()
+        ],
+    }

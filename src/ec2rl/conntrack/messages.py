@@ -1,0 +1,79 @@
+"""What the kernel prints about connection tracking, and what is only like it.
+
+The wordings are those of ip_conntrack_core.c (2.4, 2.6) and nf_conntrack_core.c: one prefix up to
+4.4, two from 4.9 on (`pr_fmt` adds the module's name to a text that has it), and `in netns N` for
+other namespaces than the first from 6.17 on.  Both ends are anchored: a firewall's log rule can put
+any words before a kernel line, but adds ` IN=... OUT=...` behind them.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+from ec2rl.host import Phrase
+from ec2rl.record import record
+
+
+class Kind(Enum):
+    """What a line of the kernel's log says."""
+
+    TABLE_FULL = "table full"
+    EXPECTATIONS_FULL = "expectation table full"
+    NEIGHBOURS_FULL = "neighbour table full"
+    SYN_FLOOD = "possible SYN flood"
+    SUPPRESSED = "lines suppressed"
+    MISSED = "lines missed by the journal"
+
+
+@record(frozen=True)
+class Message:
+    """One line understood: `netns` is the namespace's inode, `number` what a suppression counts."""
+
+    kind: Kind
+    netns: int | None = None
+    number: int | None = None
+
+
+PHRASES = (
+    Phrase(b"conntrack: "),
+    Phrase(b"s suppressed"),
+    Phrase(b"table overflow", recent=True),
+    Phrase(b"ossible SYN flooding", recent=True),
+)
+
+_FULL = (
+    r"(?:nf_conntrack: ){1,2}table full(?: in netns (?P<netns>\d{1,10}))?, dropping packet\.?\s*"
+    r"|ip_conntrack: table full, dropping packet\.?\s*"
+    r"|ip_conntrack: maximum limit of \d{1,10} entries exceeded\s*"
+)
+_EXPECTATIONS = r"(?:nf_conntrack: ){1,2}expectation table full\s*"
+_SUPPRESSED = (
+    r"(?:net_ratelimit|__ratelimit): (?P<n>\d{1,9}) callbacks suppressed\s*"
+    r"|printk: (?P<old>\d{1,9}) messages suppressed\.\s*"
+)
+_NEIGHBOURS = (
+    r"(?:(?:neighbour|IPv[46]): )?\w+: neighbor table overflow!\s*|Neighbour table overflow\.\s*"
+)
+_SYN = r"(?:TCP: )?(?:request_sock_\w+: )?[Pp]ossible SYN flooding on port (?P<port>\S+?)\. .*"
+_MISSED = r"Missed (?P<n>\d{1,9}) kernel messages\s*"
+
+
+def understand(message: str) -> Message | None:
+    """Recognise a message of the kernel by its whole text; None for anything else."""
+    match = re.fullmatch(_FULL, message)
+    if match is not None:
+        return Message(Kind.TABLE_FULL, netns=int(match["netns"]) if match["netns"] else None)
+    if re.fullmatch(_EXPECTATIONS, message):
+        return Message(Kind.EXPECTATIONS_FULL)
+    match = re.fullmatch(_SUPPRESSED, message)
+    if match is not None:
+        return Message(Kind.SUPPRESSED, number=int(match["n"] or match["old"]))
+    if re.fullmatch(_NEIGHBOURS, message):
+        return Message(Kind.NEIGHBOURS_FULL)
+    if re.fullmatch(_SYN, message):
+        return Message(Kind.SYN_FLOOD)
+    match = re.fullmatch(_MISSED, message)
+    if match is not None:
+        return Message(Kind.MISSED, number=int(match["n"]))
+    return None

@@ -1,0 +1,179 @@
+"""Every network namespace of a machine: conntrack counts and limits each one by itself."""
+
+from __future__ import annotations
+
+import re
+
+from ec2rl.conntrack.owner import owner
+from ec2rl.host import Host
+from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.record import record
+
+_NAMED = ("/run/netns", "/run/docker/netns")
+_FIRST_INODE = 0xF0000000
+"""Namespaces are numbered from PROC_DYNAMIC_FIRST on (fs/proc/generic.c); a plain file is not."""
+_INITIAL_PID = "pid:[4026531836]"
+"""PROC_PID_INIT_INO, include/linux/proc_ns.h: the same on every kernel."""
+
+
+@record(frozen=True)
+class Namespace:
+    """One network namespace.
+
+    `inode` is its number in messages of the kernel (None when we may not ask); `net` is a folder
+    that shows its /proc/net to anyone, `door` a file to enter it by, as far as there are such;
+    `names` are the files it is bound to; `owner` says whose it is.
+    """
+
+    inode: int | None
+    initial: bool
+    net: str | None
+    door: str | None
+    names: tuple[str, ...]
+    owner: str
+
+    @property
+    def label(self) -> str:
+        """What a person calls it."""
+        if self.initial:
+            return "this host (initial network namespace)"
+        number = f"netns {self.inode}" if self.inode is not None else "a network namespace"
+        named = self.names[0].rpartition("/")[2] if self.names else ""
+        words = ", ".join(word for word in (named, self.owner) if word)
+        return f"{number} ({words})" if words else number
+
+
+@record(frozen=True)
+class Namespaces:
+    """All that were found; `hidden` says what kept us from seeing the rest, "" for nothing."""
+
+    all: tuple[Namespace, ...]
+    hidden: str
+
+
+class _Found:
+    """One namespace while it is being found."""
+
+    def __init__(self) -> None:
+        self.inode: int | None = None
+        self.pids: list[str] = []
+        self.names: list[str] = []
+
+
+def find_namespaces(host: Host) -> Namespaces:
+    """Find namespaces by processes, threads and bound files; entering none of them."""
+    found: dict[object, _Found] = {}
+    names = host.names("/proc")
+    pids = () if isinstance(names, Unreadable) else sorted(filter(str.isdecimal, names), key=int)
+    shy: list[str] = []
+    for pid in pids:
+        for task in _tasks(host, pid):
+            link = host.link(f"{task}/ns/net")
+            if isinstance(link, Unreadable):
+                if link.why is not Why.ABSENT:
+                    shy.append(task)
+            elif (inode := inode_number(link)) is not None:
+                here = found.setdefault(inode, _Found())
+                here.inode = inode
+                here.pids.append(task)
+    _add_unnamed(host, found, shy)
+    for path, inode in _bound(host):
+        here = found.setdefault(inode, _Found())
+        here.inode = inode
+        here.names.append(path)
+    ours = host.link("/proc/self/ns/net")
+    initial = _initial(host, ours)
+    every = [_namespace(host, one, initial) for one in found.values()]
+    every.sort(key=lambda one: (not one.initial, one.inode or 0))
+    return Namespaces(tuple(every), _hidden(host, names))
+
+
+def _tasks(host: Host, pid: str) -> list[str]:
+    """A process's folder, and those of its other threads: each thread may be elsewhere."""
+    threads = host.names(f"/proc/{pid}/task")
+    if isinstance(threads, Unreadable) or len(threads) < 2:
+        return [f"/proc/{pid}"]
+    return [f"/proc/{pid}", *(f"/proc/{pid}/task/{tid}" for tid in threads if tid != pid)]
+
+
+def inode_number(link: str) -> int | None:
+    """The number in `net:[N]`; None for anything else."""
+    match = re.fullmatch(r"net:\[(\d{1,10})\]", link)
+    return int(match[1]) if match else None
+
+
+def _add_unnamed(host: Host, found: dict[object, _Found], shy: list[str]) -> None:
+    """Place the processes whose namespace we may not ask for.
+
+    Each namespace has a /proc/net/stat of its own, and anyone may see its inode number.
+    """
+    if not shy:
+        return
+    places: dict[int, _Found] = {}
+    for one in found.values():
+        folder = host.inode(f"{one.pids[0]}/net/stat")
+        if isinstance(folder, int):
+            places[folder] = one
+    for task in shy:
+        folder = host.inode(f"{task}/net/stat")
+        if isinstance(folder, int):
+            if folder not in places:
+                places[folder] = found[f"stat {folder}"] = _Found()
+            places[folder].pids.append(task)
+
+
+def _bound(host: Host) -> list[tuple[str, int]]:
+    """Files that a namespace is bound to: (path, inode), also where no process is in it."""
+    bound: dict[str, int] = {}
+    mounts = host.read("/proc/self/mountinfo")
+    if isinstance(mounts, Evidence):
+        for line in mounts.text.splitlines():
+            if "net:[" not in line:
+                continue
+            fields = line.split(" ")
+            inode = inode_number(fields[3]) if len(fields) > 4 else None
+            if inode is not None:
+                bound[re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), fields[4])] = inode
+    for folder in _NAMED:
+        names = host.names(folder)
+        for name in () if isinstance(names, Unreadable) else names:
+            number = host.inode(f"{folder}/{name}")
+            if isinstance(number, int) and number >= _FIRST_INODE:
+                bound.setdefault(f"{folder}/{name}", number)
+    return sorted(bound.items())
+
+
+def _initial(host: Host, ours: str | Unreadable) -> int | None:
+    """The number of the initial namespace: kthreadd never leaves it; only it has the alias key."""
+    if isinstance(host.read("/proc/sys/net/nf_conntrack_max"), Evidence):
+        return None if isinstance(ours, Unreadable) else inode_number(ours)
+    comm = host.read("/proc/2/comm")
+    if isinstance(comm, Evidence) and comm.text.strip() == "kthreadd":
+        link = host.link("/proc/2/ns/net")
+        return None if isinstance(link, Unreadable) else inode_number(link)
+    return None
+
+
+def _namespace(host: Host, one: _Found, initial: int | None) -> Namespace:
+    is_initial = one.inode is not None and one.inode == initial
+    door = f"{one.pids[0]}/ns/net" if one.pids else one.names[0] if one.names else None
+    whose = ""
+    if one.pids and not is_initial:
+        cgroup = host.read(f"{one.pids[0]}/cgroup")
+        comm = host.read(f"{one.pids[0]}/comm")
+        whose = owner(
+            cgroup.text if isinstance(cgroup, Evidence) else "",
+            comm.text.strip() if isinstance(comm, Evidence) else "",
+        )
+    net = f"{one.pids[0]}/net" if one.pids else None
+    return Namespace(one.inode, is_initial, net, door, tuple(one.names), whose)
+
+
+def _hidden(host: Host, names: tuple[str, ...] | Unreadable) -> str:
+    if isinstance(names, Unreadable):
+        return f"the processes cannot be listed: {names}"
+    if host.link("/proc/self/ns/pid") != _INITIAL_PID:
+        return "only this container's own processes can be seen from here"
+    if "1" not in names:
+        return "other users' processes are hidden (hidepid)"
+    return ""

@@ -1,0 +1,104 @@
+"""What the conntrack diagnosis saw of one machine, and what follows from it directly."""
+
+from __future__ import annotations
+
+from ec2rl.conntrack.allowance import Allowance
+from ec2rl.conntrack.counters import Counters
+from ec2rl.conntrack.messages import Kind
+from ec2rl.conntrack.tables import Limits, Table
+from ec2rl.conntrack.timeline import Timeline
+from ec2rl.facts.kernel_log import KernelLog
+from ec2rl.model import Unreadable
+from ec2rl.record import record, replace
+
+
+@record(frozen=True)
+class Seen:
+    """One look, or two; `hidden` says which namespaces could not be found."""
+
+    log: KernelLog
+    times: Timeline
+    limits: Limits
+    hidden: str
+    tables: tuple[Table, ...]
+    allowances: tuple[Allowance, ...]
+    default_maximum: int | None
+    since: float | None = None
+    sampled: bool = False
+
+    def again(self, tables: tuple[Table, ...], allowances: tuple[Allowance, ...]) -> Seen:
+        return replace(self, tables=tables, allowances=allowances, sampled=True)
+
+    def fill(self, table: Table) -> float | None:
+        """The share of the limit that is used; None when either is unknown, or there is none."""
+        if table.count is None or not self.limits.maximum:
+            return None
+        return table.count / self.limits.maximum
+
+    def last(self, table: Table, counter: str) -> int | None:
+        """A counter of `Counters` at the last look."""
+        last = table.after or table.counters
+        if isinstance(last, Unreadable):
+            return None
+        value: int | None = getattr(last, counter)
+        return value
+
+    @property
+    def fullest(self) -> Table | None:
+        return max(self.tables, key=lambda table: table.count or -1, default=None)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether any namespace tracks, or has tracked, a connection."""
+        return any(
+            isinstance(last := table.after or table.counters, Counters)
+            and any(last.__dict__.values())
+            for table in self.tables
+        )
+
+    @property
+    def unread(self) -> tuple[Unreadable, ...]:
+        """Namespaces whose counters could not be read, where tracking is in the kernel at all."""
+        if self.limits.loaded is False:
+            return ()
+        return tuple(t.counters for t in self.tables if isinstance(t.counters, Unreadable))
+
+    @property
+    def all_counted(self) -> bool:
+        """Whether the counters of every namespace are known: the strongest proof there is."""
+        if self.hidden or self.limits.loaded is False:
+            return not self.hidden
+        return bool(self.tables) and not self.unread
+
+    @property
+    def covered(self) -> bool:
+        """Whether the kernel's own log was read for all of the time that is asked about."""
+        if self.log.whole_boot:
+            return True
+        ring = self.log.sources[0]
+        return self.since is not None and ring.oldest is not None and ring.oldest <= self.since
+
+    @property
+    def proven(self) -> bool:
+        """Whether "no line found" means that no packet was dropped: by counters, or by the log."""
+        if self.all_counted:
+            return True
+        # The kernel's rate limit may have swallowed the line; then only counters could tell.
+        return self.covered and not self.times.others.get(Kind.SUPPRESSED)
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What was missing for a verdict, and which right would give it."""
+        ring = self.log.sources[0]
+        reasons = [str(ring.unreadable)] if ring.unreadable is not None else []
+        if ring.unreadable is None and not self.covered:
+            reasons.append(f"dmesg: {ring.gap}" if ring.gap else "the kernel's log is incomplete")
+        if self.hidden:
+            reasons.append(self.hidden)
+        unread = self.unread
+        if unread:
+            more = f" and {len(unread) - 1} more" if len(unread) > 1 else ""
+            reasons.append(f"{unread[0]}{more}")
+        if not self.tables and not self.hidden:
+            reasons.append("no network namespace could be found")
+        return tuple(reasons)

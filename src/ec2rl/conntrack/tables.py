@@ -1,0 +1,150 @@
+"""How full each network namespace's table is, and what it loses."""
+
+from __future__ import annotations
+
+from ec2rl.conntrack.counters import Counters, parse_conntrack_stats, parse_stat, rise
+from ec2rl.conntrack.namespaces import Namespace, Namespaces, inode_number
+from ec2rl.host import Host
+from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.record import record, replace
+
+SYSCTL = "/proc/sys/net/netfilter/nf_conntrack_"
+STAT = "stat/nf_conntrack"
+
+
+@record(frozen=True)
+class Table:
+    """One namespace's table: what its counters were, and after a pause of `seconds` (if any)."""
+
+    namespace: Namespace
+    counters: Counters | Unreadable
+    after: Counters | None = None
+    seconds: float | None = None
+
+    @property
+    def count(self) -> int | None:
+        """Entries, at the last look; None when it could not be had."""
+        last = self.after or self.counters
+        return None if isinstance(last, Unreadable) else last.entries
+
+    @property
+    def refused(self) -> int | None:
+        """Packets lost for want of room since the namespace was made; see `Counters.refused`."""
+        last = self.after or self.counters
+        return None if isinstance(last, Unreadable) else last.refused
+
+    def rate(self, counter: str) -> float | None:
+        """By how much a counter of `Counters` rises each second; None without a second look."""
+        if isinstance(self.counters, Unreadable) or self.after is None or not self.seconds:
+            return None
+        risen = rise(getattr(self.counters, counter), getattr(self.after, counter))
+        return None if risen is None else risen / self.seconds
+
+
+@record(frozen=True)
+class Limits:
+    """What bounds the tables, read in our own namespace; None for what could not be read.
+
+    `maximum` is one number for all namespaces (each is compared with its own count), 0 for no
+    limit (up to 6.18); `buckets` one hash for all; `memory` is MemTotal in bytes.  `loaded` is
+    False where connection tracking is not in this kernel now.
+    """
+
+    maximum: int | None
+    buckets: int | None
+    memory: int | None
+    loaded: bool | None
+
+
+def read_limits(host: Host) -> Limits:
+    maximum = host.read(SYSCTL + "max")
+    memory = host.read("/proc/meminfo")
+    loaded: bool | None = None
+    if isinstance(maximum, Evidence):
+        loaded = True
+    elif maximum.why is Why.ABSENT and not isinstance(host.names("/proc/sys/net"), Unreadable):
+        # A container of an old kernel lacks the keys although the host tracks.
+        module = host.names("/sys/module/nf_conntrack")
+        if isinstance(module, Unreadable) and module.why is Why.ABSENT:
+            loaded = False
+    total = None
+    if isinstance(memory, Evidence):
+        for line in memory.text.splitlines():
+            if line.startswith("MemTotal:"):
+                total = number(line.split()[1])
+    return Limits(
+        number(maximum),
+        number(host.read(SYSCTL + "buckets")),
+        None if total is None else total * 1024,
+        loaded,
+    )
+
+
+def number(answer: Evidence | Unreadable | str) -> int | None:
+    """A small file that holds one decimal number; None for anything else."""
+    if isinstance(answer, Unreadable):
+        return None
+    text = (answer if isinstance(answer, str) else answer.text).strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+def read_tables(host: Host, namespaces: Namespaces) -> tuple[Table, ...]:
+    """Read each namespace's counters, entering only those that no process shows.
+
+    A namespace that has vanished meanwhile is left out.
+    """
+    tables = (Table(one, _counters(host, one)) for one in namespaces.all)
+    return tuple(table for table in tables if not _gone(host, table))
+
+
+def _gone(host: Host, table: Table) -> bool:
+    if isinstance(table.counters, Counters) or table.counters.why is not Why.ABSENT:
+        return False
+    door = table.namespace.door or table.namespace.net
+    return door is None or isinstance(host.inode(door), Unreadable)
+
+
+def read_again(host: Host, tables: tuple[Table, ...], seconds: float) -> tuple[Table, ...]:
+    """The second look, `seconds` after the first; a namespace that has vanished keeps its first."""
+    again = []
+    for table in tables:
+        counters = _counters(host, table.namespace)
+        if isinstance(counters, Counters) and isinstance(table.counters, Counters):
+            again.append(replace(table, after=counters, seconds=seconds))
+        else:
+            again.append(table)
+    return tuple(again)
+
+
+def _counters(host: Host, namespace: Namespace) -> Counters | Unreadable:
+    answer: Evidence | Unreadable = Unreadable(namespace.label, Why.ABSENT)
+    if namespace.net is not None:
+        answer = host.read(f"{namespace.net}/{STAT}")
+        if _moved(host, namespace):
+            answer = Unreadable(f"{namespace.net}/{STAT}", Why.ABSENT, "its process has ended")
+    inside = None if namespace.door is None else host.within(namespace.door)
+    if isinstance(answer, Unreadable) and inside is not None and answer.why is Why.ABSENT:
+        answer = inside.read(f"/proc/net/{STAT}")
+    if isinstance(answer, Evidence):
+        parsed = parse_stat(answer.text)
+        return parsed or Unreadable(answer.source, Why.FAILED, "not the text that it should be")
+    if answer.why is Why.ABSENT and inside is not None:
+        # Kernels without CONFIG_NF_CONNTRACK_PROCFS (Ubuntu's) tell by ctnetlink alone.
+        stats = inside.conntrack_stats()
+        entries = number(inside.read(SYSCTL + "count"))
+        if isinstance(stats, Evidence) and entries is not None:
+            parsed = parse_conntrack_stats(stats.text, entries)
+            return parsed or Unreadable(stats.source, Why.FAILED, "not the text that it should be")
+        if isinstance(stats, Unreadable) and stats.why is not Why.ABSENT:
+            return stats
+    return answer
+
+
+def _moved(host: Host, namespace: Namespace) -> bool:
+    """Whether another process stands at that number by now, or the process went elsewhere."""
+    folder = (namespace.net or "")[: -len("/net")]
+    pid = folder.rpartition("/")[2]
+    # By another path than the first time: a host that remembers must look anew.
+    again = f"{folder}/task/{pid}" if folder.count("/") == 2 else f"/proc/{pid}"
+    link = host.link(f"{again}/ns/net")
+    return isinstance(link, str) and namespace.inode not in (None, inode_number(link))

@@ -1,0 +1,118 @@
+"""When the table was full, as far as the log tells: lines are a lower bound, never a count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ec2rl.conntrack.messages import Kind, Message, understand
+from ec2rl.facts.kernel_log import KernelLog
+from ec2rl.facts.syslog import LogLine
+from ec2rl.record import record
+
+# The kernel tells of a suppression with the next line that it does print (lib/ratelimit.c).
+_NEAR = 60.0
+
+
+@record(frozen=True)
+class Spell:
+    """Table-full lines that belong together; times in seconds since the epoch, None if unknown.
+
+    `lines` is how many were printed: the kernel prints at most 10 in 5 s
+    (net.core.message_burst, message_cost) of all its rate-limited network messages.
+    `suppressed` estimates how many more it kept to itself.
+    """
+
+    lines: int
+    first: float | None
+    last: float | None
+    suppressed: int
+    places: tuple[str, ...]
+    namespaces: Mapping[int | None, int]
+    """Lines by the namespace's inode; None for lines that do not name one."""
+
+
+@record(frozen=True)
+class Timeline:
+    """All that the log says of full tables, this boot apart from others and from hearsay.
+
+    `hearsay` are lines that stand only where any user can write; `forged` counts those that the
+    kernel verifiably did not write.  `others` counts lines of limits that are often mistaken for
+    this one, in this boot.
+    """
+
+    now: Spell
+    earlier: Spell
+    boots: tuple[Spell, ...]
+    hearsay: Spell
+    forged: int
+    others: Mapping[Kind, int]
+    quotes: tuple[LogLine, ...]
+    """The first and the last proven line, of this boot if there is one."""
+
+
+def timeline(log: KernelLog) -> Timeline:
+    """Sort the kernel's lines from what others wrote in its name."""
+    understood = [(line, message) for line in log.lines if (message := understand(line.message))]
+    full = [(line, message) for line, message in understood if message.kind is Kind.TABLE_FULL]
+    proven = [pair for pair in full if pair[0].trusted]
+    claimed = [pair for pair in full if not pair[0].trusted]
+    hearsay = [pair for pair in claimed if not _refuted(pair[0], log)]
+    # What is trusted carries its boot; without a boot's number to compare, it counts as this one.
+    now = [pair for pair in proven if pair[0].this_boot is not False]
+    earlier = [pair for pair in proven if pair[0].this_boot is False]
+    suppressed = [pair for pair in understood if pair[1].kind is Kind.SUPPRESSED]
+    others: dict[Kind, int] = {}
+    for line, message in understood:
+        if line.trusted and line.this_boot is not False and message.kind is not Kind.TABLE_FULL:
+            others[message.kind] = others.get(message.kind, 0) + line.count
+    boots: dict[str | None, list[tuple[LogLine, Message]]] = {}
+    for pair in earlier:
+        boots.setdefault(pair[0].boot, []).append(pair)
+    quoted = now or earlier
+    ends = quoted if len(quoted) < 2 else [quoted[0], quoted[-1]]
+    return Timeline(
+        _spell(now, [pair for pair in suppressed if pair[0].this_boot is not False]),
+        _spell(earlier, [pair for pair in suppressed if pair[0].this_boot is False]),
+        tuple(_spell(pairs, ()) for pairs in boots.values()),
+        _spell(hearsay, ()),
+        sum(line.count for line, _ in claimed if _refuted(line, log)),
+        others,
+        tuple(line for line, _ in ends),
+    )
+
+
+def _refuted(line: LogLine, log: KernelLog) -> bool:
+    """Whether a line that the kernel would have told elsewhere is known not to be its own."""
+    told = "dmesg" in line.sources or "journal" in line.sources
+    return told or (log.whole_boot and line.this_boot is True)
+
+
+def _spell(
+    pairs: Sequence[tuple[LogLine, Message]], suppressed: Sequence[tuple[LogLine, Message]]
+) -> Spell:
+    times = sorted(line.time for line, _ in pairs if line.time is not None)
+    namespaces: dict[int | None, int] = {}
+    places: list[str] = []
+    for line, message in pairs:
+        namespaces[message.netns] = namespaces.get(message.netns, 0) + line.count
+        places.extend(place for place in line.sources if place not in places)
+    return Spell(
+        sum(line.count for line, _ in pairs),
+        times[0] if times else None,
+        times[-1] if times else None,
+        _suppressed(times, suppressed),
+        tuple(places),
+        namespaces,
+    )
+
+
+def _suppressed(times: Sequence[float], suppressed: Sequence[tuple[LogLine, Message]]) -> int:
+    """Sum the suppressions that came at most a minute after a table-full line."""
+    from bisect import bisect_right
+
+    total = 0
+    for line, message in suppressed:
+        before = bisect_right(times, line.time) if line.time is not None else 0
+        if before and line.time is not None and line.time - times[before - 1] <= _NEAR:
+            total += message.number or 0
+    return total

@@ -1,0 +1,366 @@
+"""Choose diagnostics, run them side by side, and turn every fault into a verdict.
+
+Each diagnostic runs in a process of its own, forked from this one: what hangs can be killed, what
+crashes takes nobody along, what grows meets its own limit.  The kernel's log is read once, by one
+more such process, where several diagnostics need it.  This is the one place that catches broadly.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from ec2rl.facts.kernel_log import KernelLog, LogSource, read_kernel_log
+from ec2rl.host import Host
+from ec2rl.host.remember import Remember
+from ec2rl.model import Finding, Unreadable, Verdict, Why
+from ec2rl.module import Module, Options
+from ec2rl.record import record, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from ec2rl.host.remember import Look
+
+_ANSWER_LIMIT = 64 << 20
+"""Bytes that one process may say; a recording of a large kernel log is the largest honest one."""
+
+_MEMORY = 1 << 30
+"""Bytes of address space for one diagnostic; they need a tenth of it."""
+
+_SLOT_SECONDS = 2.0
+"""A diagnostic that takes longer than this no longer keeps others from starting."""
+
+_ORDER = (
+    Verdict.PROBLEM,
+    Verdict.WARNING,
+    Verdict.CRASHED,
+    Verdict.UNKNOWN,
+    Verdict.OK,
+    Verdict.NOT_APPLICABLE,
+)
+
+_DETAILS, _WORDS = 200, 2000
+"""How many lines, and how many characters in each, a finding may show."""
+
+
+@record(frozen=True)
+class Result:
+    """One diagnostic's finding, and what it took; `memory` is what it looked at, if asked for."""
+
+    module: Module
+    finding: Finding
+    seconds: float
+    by_hand: tuple[str, ...] = ()
+    memory: dict[str, Look] | None = None
+
+
+@record(frozen=True)
+class Plan:
+    """How to run: seconds in all, processes at once, what the user asked, whether to record."""
+
+    options: Options
+    deadline: float = 120.0
+    concurrency: int = 10
+    recording: bool = False
+    debug: bool = False
+
+
+def run(
+    modules: Sequence[Module],
+    host: Host,
+    plan: Plan,
+    progress: Callable[[Sequence[str], float], None] | None = None,
+) -> tuple[list[Result], bool]:
+    """Run diagnostics; the results in a fixed order, failures first, and whether it was cut short.
+
+    `progress` is told, about once a second, who is still at work and for how long.
+    """
+    race = _Race(modules, host, plan, progress)
+    interrupted = race.run()
+    results = sorted(
+        race.results.values(), key=lambda r: (_ORDER.index(r.finding.verdict), r.module.name)
+    )
+    return results, interrupted
+
+
+class _Job:
+    """One process at work: a diagnostic, or (without one) the reading of the log."""
+
+    def __init__(self, module: Module | None, limit: float) -> None:
+        self.module = module
+        self.limit = limit
+        self.started = time.monotonic()
+        self.pid = 0
+        self.pipe = -1
+        self.said = bytearray()
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+
+class _Race:
+    def __init__(
+        self,
+        modules: Sequence[Module],
+        host: Host,
+        plan: Plan,
+        progress: Callable[[Sequence[str], float], None] | None,
+    ) -> None:
+        self.host = host
+        self.plan = plan
+        self.progress = progress
+        self.results: dict[str, Result] = {}
+        self.end = time.monotonic() + plan.deadline
+        self.jobs: dict[int, _Job] = {}
+        self.poll = select.poll()
+        self.log: KernelLog | None = None
+        self.log_memory: dict[str, Look] = {}
+        readers = [module for module in modules if module.phrases]
+        self.shared = len(readers) > 1
+        self.waiting = list(modules)
+        self.phrases = tuple({p: None for module in readers for p in module.phrases})
+
+    def run(self) -> bool:
+        """Run to the end, or to the deadline; True when the user or a signal ended it earlier."""
+        try:
+            if self.shared:
+                self._start(_Job(None, min(60.0, self.plan.deadline * 0.75)))
+            while self.waiting or self.jobs:
+                self._start_waiting()
+                self._wait()
+                if time.monotonic() >= self.end:
+                    self._give_up("not finished within the deadline of the run")
+        except KeyboardInterrupt:
+            self._give_up("interrupted")
+            return True
+        return False
+
+    def _start_waiting(self) -> None:
+        """Start what may start: slots are for those that are quick, hangs give theirs up."""
+        for module in list(self.waiting):
+            if module.phrases and self.shared and self.log is None:
+                continue
+            quick = sum(job.seconds < _SLOT_SECONDS for job in self.jobs.values())
+            if quick >= self.plan.concurrency:
+                return
+            self.waiting.remove(module)
+            self._start(_Job(module, module.seconds))
+
+    def _start(self, job: _Job) -> None:
+        job.pipe, write = os.pipe()
+        try:
+            job.pid = _fork()
+        except OSError:
+            # No memory, or too many processes: then here, with nothing between us and its faults.
+            os.close(job.pipe)
+            os.close(write)
+            self._finish(job, self._work_here(job))
+            return
+        if job.pid == 0:
+            self._be_child(job, write)
+        os.close(write)
+        with suppress(OSError):  # the child does the same: whoever is first
+            os.setpgid(job.pid, job.pid)
+        os.set_blocking(job.pipe, False)
+        self.jobs[job.pipe] = job
+        self.poll.register(job.pipe, select.POLLIN | select.POLLHUP)
+
+    def _be_child(self, job: _Job, write: int) -> None:
+        """Work, say it, and end: nothing that happens in here comes back to the caller."""
+        status = 1
+        try:
+            _confine(job.limit, self.plan.debug)
+            answer = self._work(job)
+            with open(write, "wb", buffering=1 << 20) as pipe:
+                pipe.write(len(answer).to_bytes(8, "big") + answer)
+            status = 0
+        finally:
+            os._exit(status)
+
+    def _work_here(self, job: _Job) -> bytes:
+        """Work in this very process; all that is left against a hang is the alarm."""
+        before = signal.signal(signal.SIGALRM, _time_out)
+        signal.setitimer(signal.ITIMER_REAL, job.limit)
+        try:
+            return self._work(job)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+    def _work(self, job: _Job) -> bytes:
+        """What a process says at its end, as bytes: (kind, values)."""
+        import pickle
+
+        try:
+            values = self._read_log() if job.module is None else self._diagnose(job.module)
+        except BaseException:  # a fault of our own: told, with its traceback
+            import traceback
+
+            return pickle.dumps(("crashed", traceback.format_exc()[-20000:]))
+        return pickle.dumps(("done", values))
+
+    def _read_log(self) -> tuple[KernelLog, dict[str, Look]]:
+        host = Remember(self.host)
+        log = read_kernel_log(host, self.phrases, self.plan.options.since)
+        return log, host.memory if self.plan.recording else {}
+
+    def _diagnose(self, module: Module) -> tuple[Finding, tuple[str, ...], dict[str, Look]]:
+        host = Remember(self.host)
+        log = self.log
+        if log is None:
+            log = read_kernel_log(host, module.phrases, self.plan.options.since)
+        seen = module.read(host, log, self.plan.options)
+        finding = _bounded(module.judge(seen))
+        return finding, module.by_hand(seen), host.memory if self.plan.recording else {}
+
+    def _wait(self) -> None:
+        """Wait for words, an end, or the next limit, and see to it."""
+        now = time.monotonic()
+        limits = [job.started + job.limit for job in self.jobs.values()]
+        until = min([self.end, now + 0.5 if self.waiting else now + 1.0, *limits])
+        for fd, _ in self.poll.poll(max(0, until - now) * 1000 + 1):
+            self._hear(self.jobs[fd])
+        for job in list(self.jobs.values()):
+            if job.seconds > job.limit:
+                self._stop(job, f"took longer than {job.limit:.0f} s: stopped")
+        if self.progress and self.jobs:
+            slowest = max(job.seconds for job in self.jobs.values())
+            if slowest > 1:
+                self.progress([_name(job) for job in self.jobs.values()], slowest)
+
+    def _hear(self, job: _Job) -> None:
+        try:
+            chunk = os.read(job.pipe, 1 << 20)
+        except BlockingIOError:
+            return
+        job.said += chunk
+        if len(job.said) > _ANSWER_LIMIT:
+            self._stop(job, f"said more than {_ANSWER_LIMIT >> 20} MiB: stopped")
+        elif len(job.said) >= 8 and len(job.said) - 8 >= int.from_bytes(job.said[:8], "big"):
+            # Not at the end of the file: a process that it left behind may keep the pipe open.
+            self._forget(job)
+            self._finish(job, bytes(job.said[8:]))
+        elif not chunk:
+            self._fail(job, _death(self._forget(job)))
+
+    def _stop(self, job: _Job, why: str) -> None:
+        status = self._forget(job)
+        stuck = " (it is still stuck in the kernel)" if status is None else ""
+        self._fail(job, why + stuck, Verdict.UNKNOWN)
+
+    def _forget(self, job: _Job) -> int | None:
+        """End a process and all that it started; its status, None if it will not die."""
+        self.poll.unregister(job.pipe)
+        os.close(job.pipe)
+        del self.jobs[job.pipe]
+        return _kill(job.pid)
+
+    def _give_up(self, why: str) -> None:
+        for job in list(self.jobs.values()):
+            self._stop(job, why)
+        for module in self.waiting:
+            self.results[module.name] = Result(module, _unknown(why), 0.0)
+        self.waiting.clear()
+
+    def _finish(self, job: _Job, said: bytes) -> None:
+        import pickle
+
+        kind, values = pickle.loads(said)  # noqa: S301  # our own process said it
+        if kind == "crashed":
+            self._fail(
+                job, "fault of ec2rl itself: " + values.strip().rpartition("\n")[2], None, values
+            )
+        elif job.module is None:
+            self.log, self.log_memory = values
+        else:
+            finding, by_hand, memory = values
+            self.results[job.module.name] = Result(
+                job.module, finding, job.seconds, by_hand, {**self.log_memory, **memory}
+            )
+
+    def _fail(
+        self, job: _Job, why: str, verdict: Verdict | None = None, traceback: str = ""
+    ) -> None:
+        if job.module is None:
+            lost = Unreadable("kernel log", Why.FAILED, why)
+            self.log = KernelLog((), (LogSource("dmesg", lost),), None, whole_boot=False)
+            return
+        finding = _unknown(why) if verdict else Finding(Verdict.CRASHED, why)
+        if traceback:
+            finding = replace(finding, facts={"traceback": traceback})
+        self.results[job.module.name] = Result(job.module, finding, job.seconds)
+
+
+def _unknown(why: str) -> Finding:
+    return Finding(Verdict.UNKNOWN, f"Could not be judged: {why}")
+
+
+def _name(job: _Job) -> str:
+    return "the kernel's log" if job.module is None else job.module.name
+
+
+def _fork() -> int:
+    """Fork; once more a moment later where the machine is short of something."""
+    try:
+        return os.fork()
+    except OSError:
+        time.sleep(0.1)
+        return os.fork()
+
+
+def _confine(limit: float, debug: bool) -> None:
+    """Bound this process: its own group, no terminal, an end by alarm even if we are gone."""
+    import resource
+
+    os.setpgid(0, 0)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, limit + 5)
+    for what, most in ((resource.RLIMIT_AS, _MEMORY), (resource.RLIMIT_CORE, 0)):
+        hard = resource.getrlimit(what)[1]
+        resource.setrlimit(what, (most if hard < 0 else min(most, hard), hard))
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    for fd in (0, 1) if debug else (0, 1, 2):
+        os.dup2(null, fd)
+
+
+def _kill(pid: int) -> int | None:
+    """Kill a process and its group and reap it; None when the kernel does not let go of it."""
+    with suppress(OSError):  # it has ended already
+        os.killpg(pid, signal.SIGKILL)
+    for _ in range(40):
+        reaped, status = os.waitpid(pid, os.WNOHANG)
+        if reaped:
+            return status
+        time.sleep(0.005)
+    return None
+
+
+def _time_out(*_: object) -> None:
+    raise TimeoutError("took too long")
+
+
+def _death(status: int | None) -> str:
+    if status is not None and os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        return f"ended by signal {number} ({signal.strsignal(number)})"
+    return "ended without an answer"
+
+
+def _bounded(finding: Finding) -> Finding:
+    """Cut a finding to what a person can read."""
+    details = finding.details[:_DETAILS]
+    if len(finding.details) > _DETAILS:
+        details += (f"{len(finding.details) - _DETAILS} more lines",)
+    return replace(
+        finding,
+        summary=finding.summary[:_WORDS],
+        details=tuple(line[:_WORDS] for line in details),
+    )

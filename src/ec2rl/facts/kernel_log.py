@@ -1,0 +1,220 @@
+"""The kernel's log as one list: ring buffer, journal and text logs, each event once.
+
+What the kernel itself says can be known from two places only: a record of facility 0 in the ring
+buffer, and one in the journal with transport `kernel` and facility 0 (or none: journald before
+v209 stored none).  Everything else, a text log above all, can be written by any user; such a line
+is kept, and is not `trusted`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from ec2rl.facts.merge import merge
+from ec2rl.facts.syslog import LogLine, parse_lines
+from ec2rl.host import Host, Journal, Phrase
+from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.record import record
+
+LOG_FOLDER = "/var/log"
+_TEXT_LOGS = ("messages", "syslog", "kern.log")
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
+@record(frozen=True)
+class LogSource:
+    """One place that was asked, and how far it can be believed to be complete.
+
+    `oldest` is the time of its oldest record, in seconds since the epoch; `gap` says what is
+    missing from it, "" for nothing; `lost` counts the ring buffer's overwritten records.
+    """
+
+    name: str
+    unreadable: Unreadable | None = None
+    oldest: float | None = None
+    gap: str = ""
+    lost: int = 0
+
+
+@record(frozen=True)
+class KernelLog:
+    """What was found, in the order of time, and where it was looked for.
+
+    `booted` is when this boot began, in seconds since the epoch; `whole_boot` means that every
+    record of this boot was there to be read.
+    """
+
+    lines: tuple[LogLine, ...]
+    sources: tuple[LogSource, ...]
+    booted: float | None
+    whole_boot: bool
+
+
+def read_kernel_log(host: Host, phrases: Sequence[Phrase], since: float | None) -> KernelLog:
+    """Look for phrases in all that is left of the kernel's log; `since` is in epoch seconds."""
+    clock = host.clock()
+    booted = None if clock.uptime is None else clock.now - clock.uptime
+    boot = host.read(BOOT_ID)
+    boot_id = boot.text.strip().replace("-", "") if isinstance(boot, Evidence) else None
+    ring, ring_lines = _ring(host, phrases, boot_id, booted)
+    journal, journal_lines = _journal(host, phrases, boot_id)
+    text, text_lines = _text_logs(host, phrases, since, booted)
+    lines = merge(ring_lines, journal_lines, text_lines)
+    if since is not None:
+        lines = [line for line in lines if line.time is not None and line.time >= since]
+    whole = ring.unreadable is None and ring.lost == 0 and not ring.gap
+    return KernelLog(tuple(lines), (ring, journal, *text), booted, whole)
+
+
+def _ring(
+    host: Host, phrases: Sequence[Phrase], boot_id: str | None, booted: float | None
+) -> tuple[LogSource, list[LogLine]]:
+    answer = host.read("/dev/kmsg")
+    if isinstance(answer, Unreadable):
+        return LogSource("dmesg", answer), []
+    lines = parse_kmsg(answer.text, phrases, boot_id, booted)
+    first, last, count = kmsg_span(answer.text)
+    if first is None or last is None:
+        return LogSource("dmesg", gap="it holds no record"), lines
+    overwritten = first[0] + max(0, last[0] - first[0] + 1 - count)
+    oldest = None if booted is None else booted + first[1] / 1e6
+    gap = f"{overwritten} older records were overwritten" if overwritten else ""
+    return LogSource("dmesg", None, oldest, gap, overwritten), lines
+
+
+def kmsg_span(text: str) -> tuple[tuple[int, int] | None, tuple[int, int] | None, int]:
+    """(sequence number, µs since boot) of the first and the last record, and how many there are."""
+    heads = []
+    lines = text.split("\n", 1)[:1], text.rstrip("\n").rsplit("\n", 40)[::-1]
+    for candidates in lines:
+        parsed = map(_kmsg_head, candidates)
+        heads.append(next(((h[1], h[2]) for h in parsed if h is not None), None))
+    # Lines that begin with a blank belong to the record above (ABI/testing/dev-kmsg).
+    return heads[0], heads[1], text.count("\n") - text.count("\n ")
+
+
+def _kmsg_head(line: str) -> tuple[int, int, int, str] | None:
+    """Split `PRI,SEQ,USEC,FLAGS[,...];TEXT`; None for a line that is no record."""
+    head, found, text = line.partition(";")
+    fields = head.split(",")
+    if not found or len(fields) < 4 or not all(f.isascii() and f.isdigit() for f in fields[:3]):
+        return None
+    if max(map(len, fields[:3])) > 20:
+        return None
+    return int(fields[0]), int(fields[1]), int(fields[2]), text
+
+
+def parse_kmsg(
+    text: str, phrases: Sequence[Phrase], boot_id: str | None, booted: float | None
+) -> list[LogLine]:
+    """The records of the ring buffer that hold a phrase, with the records behind them."""
+    after: dict[int, int] = {}
+    for phrase in phrases:
+        needle = phrase.text.decode()
+        at = text.find(needle)
+        while at >= 0:
+            start = text.rfind("\n", 0, at) + 1
+            after[start] = max(after.get(start, 0), phrase.after)
+            at = text.find(needle, at + 1)
+    lines = []
+    for start in sorted(after):
+        end = text.find("\n", start)
+        head = _kmsg_head(text[start : end if end >= 0 else None])
+        if head is None:
+            continue
+        priority, _, microseconds, message = head
+        lines.append(
+            LogLine(
+                unescape(message),
+                ("dmesg",),
+                None if booted is None else booted + microseconds / 1e6,
+                microseconds,
+                boot_id,
+                this_boot=True,
+                trusted=priority >> 3 == 0,
+                context=tuple(_behind(text, end, after[start])) if end >= 0 else (),
+            )
+        )
+    return lines
+
+
+def _behind(text: str, at: int, count: int) -> Iterable[str]:
+    for line in text[at + 1 : at + 1 + 1024 * count].split("\n")[: count if count else 0]:
+        head = _kmsg_head(line)
+        if head is not None and head[0] >> 3 == 0:
+            yield unescape(head[3])
+
+
+def unescape(message: str) -> str:
+    """Undo the kernel's `\\xNN` (printk.c, msg_add_ext_text)."""
+    if "\\x" not in message:
+        return message
+    return re.sub(r"\\x([0-9a-f]{2})", lambda match: chr(int(match[1], 16)), message)
+
+
+def _journal(
+    host: Host, phrases: Sequence[Phrase], boot_id: str | None
+) -> tuple[LogSource, list[LogLine]]:
+    answer = host.journal(phrases)
+    if isinstance(answer, Unreadable):
+        return LogSource("journal", answer), []
+    oldest = None if answer.oldest is None else answer.oldest / 1e6
+    gaps = list(answer.gaps)
+    if answer.hits > sum(record.hit for record in answer.records):
+        gaps.append(f"{answer.hits} records hold the words, not all were looked at")
+    return LogSource("journal", None, oldest, "; ".join(gaps)), list(_records(answer, boot_id))
+
+
+def _records(journal: Journal, boot_id: str | None) -> Iterable[LogLine]:
+    contexts: dict[int, list[str]] = {}
+    last: dict[str, int] = {}
+    for number, entry in enumerate(journal.records):
+        if entry.hit:
+            last[entry.boot] = number
+            contexts[number] = []
+        elif entry.boot in last:
+            contexts[last[entry.boot]].append(entry.message)
+    for number, context in contexts.items():
+        entry = journal.records[number]
+        yield LogLine(
+            entry.message,
+            ("journal",),
+            entry.realtime / 1e6,
+            entry.monotonic,
+            entry.boot,
+            this_boot=None if boot_id is None else entry.boot == boot_id,
+            trusted=entry.transport == "kernel" and entry.facility in (0, None),
+            context=tuple(context),
+        )
+
+
+def _text_logs(
+    host: Host, phrases: Sequence[Phrase], since: float | None, booted: float | None
+) -> tuple[list[LogSource], list[list[LogLine]]]:
+    names = host.names(LOG_FOLDER)
+    if isinstance(names, Unreadable):
+        return [LogSource(LOG_FOLDER, names)], []
+    paths = [f"{LOG_FOLDER}/{name}" for name in names if _is_kernel_log(name)]
+    if not paths:
+        return [LogSource("text logs", Unreadable(LOG_FOLDER, Why.ABSENT, "no text logs"))], []
+    sources, lines = [], []
+    for path, found in zip(paths, host.search(paths, phrases)):
+        if isinstance(found, Unreadable):
+            sources.append(LogSource(path, found))
+            continue
+        gap = found.gap
+        known = sum(line.hit for line in found.lines)
+        if found.hits > known:
+            gap = f"{gap}; " * bool(gap) + f"{found.hits - known} more lines hold the words"
+        sources.append(LogSource(path, None, None, gap))
+        if since is None or found.modified >= since:
+            lines.append(parse_lines(path, found.lines, found.modified, booted))
+    return sources, lines
+
+
+def _is_kernel_log(name: str) -> bool:
+    """Whether a file is one of the logs or a rotation: `messages`, `messages-20261101.gz`."""
+    return any(
+        name == log or (name.startswith(log) and name[len(log)] in ".-") for log in _TEXT_LOGS
+    )

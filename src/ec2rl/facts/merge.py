@@ -1,0 +1,138 @@
+"""One event, met in several places, counted once."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from ec2rl.facts.syslog import LogLine
+from ec2rl.record import replace
+
+_SECONDS_APART = 2.0
+_DRIFT = 5e-4
+"""The kernel's stamp drifts from the wall clock by less than this share of the uptime."""
+
+
+def merge(
+    ring: Sequence[LogLine], journal: Sequence[LogLine], texts: Sequence[Sequence[LogLine]]
+) -> list[LogLine]:
+    """All events in the order of time, each with every place where it was met.
+
+    The ring buffer and the journal carry the same stamp for the same record; a text log that does
+    not is matched by its words and its time, line by line, so that ten lines in one second meet
+    ten.
+    """
+    events = _Events()
+    for source in (ring, journal, *texts):
+        events.add(source)
+    unknown = [event for event in events.all if event.time is None]
+    known = [event for event in events.all if event.time is not None]
+    return unknown + sorted(known, key=lambda event: event.time or 0.0)
+
+
+class _Events:
+    def __init__(self) -> None:
+        self.all: list[LogLine] = []
+        self._stamped: dict[tuple[str, int], list[int]] = {}
+        self._worded: dict[str, list[int]] = {}
+
+    def add(self, source: Sequence[LogLine]) -> None:
+        """Add one source's lines: each meets at most one event that came from another source."""
+        taken: set[int] = set()
+        queues: dict[str, _Queue] = {}
+        fresh: list[LogLine] = []
+        for line in source:
+            left = line.count
+            while left:
+                number = self._same_stamp(line, taken)
+                if number is None:
+                    number = self._same_time(line, taken, queues)
+                if number is None:
+                    break
+                taken.add(number)
+                left -= self._meet(number, line, left)
+            if left:
+                fresh.append(replace(line, count=left))
+        for line in fresh:
+            number = len(self.all)
+            self.all.append(line)
+            self._worded.setdefault(line.message, []).append(number)
+            if line.monotonic is not None:
+                self._stamped.setdefault((line.message, line.monotonic), []).append(number)
+
+    def _same_stamp(self, line: LogLine, taken: set[int]) -> int | None:
+        if line.monotonic is None:
+            return None
+        for number in self._stamped.get((line.message, line.monotonic), ()):
+            if number not in taken and _one_boot(line, self.all[number]):
+                return number
+        return None
+
+    def _same_time(self, line: LogLine, taken: set[int], queues: dict[str, _Queue]) -> int | None:
+        if line.time is None or line.message not in self._worded:
+            return None
+        if line.message not in queues:
+            queues[line.message] = _Queue(self.all, self._worded[line.message])
+        queue = queues[line.message]
+        place = queue.free(bisect_left(queue.times, line.time - queue.reach))
+        while place < len(queue.times) and queue.times[place] <= line.time + queue.reach:
+            number = queue.numbers[place]
+            other = self.all[number]
+            if number in taken:
+                queue.take(place)
+            elif None in (other.monotonic, line.monotonic) and _near(line, other):
+                queue.take(place)
+                return number
+            place = queue.free(place + 1)
+        return None
+
+    def _meet(self, number: int, line: LogLine, left: int) -> int:
+        """Note that an event stands in one more source; how many of the line's times it covers."""
+        event = self.all[number]
+        self.all[number] = replace(
+            event,
+            sources=event.sources + tuple(s for s in line.sources if s not in event.sources),
+            trusted=event.trusted or line.trusted,
+            boot=event.boot or line.boot,
+            this_boot=line.this_boot if event.this_boot is None else event.this_boot,
+            context=max(event.context, line.context, key=len),
+        )
+        return min(left, event.count)
+
+
+class _Queue:
+    """The events of one wording in the order of time, for one source to meet each of them once."""
+
+    def __init__(self, events: Sequence[LogLine], numbers: Sequence[int]) -> None:
+        timed = sorted((events[n].time or 0.0, n) for n in numbers if events[n].time is not None)
+        self.times = [when for when, _ in timed]
+        self.numbers = [number for _, number in timed]
+        self.reach = max((_apart(events[number]) for number in self.numbers), default=0.0)
+        self._next = list(range(len(timed) + 1))
+
+    def take(self, place: int) -> None:
+        self._next[place] = place + 1
+
+    def free(self, place: int) -> int:
+        """The first place from here on that is not taken; paths are halved on the way."""
+        links = self._next
+        while links[place] != place:
+            links[place] = links[links[place]]
+            place = links[place]
+        return place
+
+
+def _one_boot(a: LogLine, b: LogLine) -> bool:
+    """Whether two lines with the same stamp can be of one boot."""
+    if a.boot is not None and b.boot is not None:
+        return a.boot == b.boot
+    return a.time is None or b.time is None or abs(a.time - b.time) < _apart(a) + _apart(b) + 3600
+
+
+def _near(line: LogLine, event: LogLine) -> bool:
+    return abs((line.time or 0.0) - (event.time or 0.0)) <= _apart(event)
+
+
+def _apart(line: LogLine) -> float:
+    """How far a text log's time may lie from the event's own, in seconds."""
+    return _SECONDS_APART + _DRIFT * (line.monotonic or 0) / 1e6

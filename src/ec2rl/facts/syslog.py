@@ -1,0 +1,125 @@
+"""A line of a text log, as syslog daemons write what the kernel says."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from datetime import datetime
+
+from ec2rl.host import Line
+from ec2rl.record import record
+
+
+@record(frozen=True)
+class LogLine:
+    """One event of the kernel's log.
+
+    `sources` are the places where it was met; `time` is in seconds since the epoch, `monotonic` in
+    microseconds since boot; `this_boot` is None where it cannot be told; `count` is how many
+    times it stands for; `context` are the kernel's lines behind it.
+    """
+
+    message: str
+    sources: tuple[str, ...]
+    time: float | None
+    monotonic: int | None
+    boot: str | None
+    this_boot: bool | None
+    trusted: bool
+    count: int = 1
+    context: tuple[str, ...] = ()
+
+
+_STAMP = r"\[ *(?P<up>\d{1,9}\.\d{6})\] ?"
+_SYSLOG = (
+    r"(?:<\d{1,3}>)?"
+    r"(?P<ts>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?)"
+    r" \S+ (?:kern\.\w+ )?kernel:(?: |$)(?:" + _STAMP + r")?(?P<msg>.*)"
+)
+_DMESG = (
+    r"(?:<\d{1,3}>)?(?:\w+ *: *\w+ *: )?" + _STAMP.rstrip("? ") + r"(?:\[ *[TC]\d+\])? ?(?P<msg>.*)"
+)
+_REPEAT = r"message repeated (?P<n>\d{1,9}) times: \[ ?(?:\[ *\d+\.\d{6}\] ?)?(?P<msg>.*)\]"
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_DAY = 86400
+
+
+def parse_line(text: str) -> tuple[str, str | None, int | None, int] | None:
+    """Split a line into (message, time stamp, µs since boot, times repeated).
+
+    None for a line that does not say that the kernel wrote it: another program that quotes the
+    kernel, or a process that calls itself `kernel[123]`.
+    """
+    match = re.fullmatch(_SYSLOG, text, re.DOTALL)
+    stamp = match["ts"] if match else None
+    if match is None:
+        match = re.fullmatch(_DMESG, text, re.DOTALL)
+        if match is None:
+            return None
+    uptime = None if match["up"] is None else int(match["up"].replace(".", ""))
+    message = match["msg"]
+    repeated = re.fullmatch(_REPEAT, message, re.DOTALL)
+    if repeated is not None:
+        return repeated["msg"], stamp, None, int(repeated["n"])
+    return message, stamp, uptime, 1
+
+
+def parse_lines(
+    path: str, lines: Sequence[Line], modified: float, booted: float | None
+) -> list[LogLine]:
+    """The kernel's lines of one text log whose mtime is `modified` (seconds since the epoch)."""
+    found: list[LogLine] = []
+    # A stamp without a year is the latest that is no later than what stands below it in the file.
+    latest = modified + _DAY
+    for position in range(len(lines) - 1, -1, -1):
+        parsed = parse_line(lines[position].text) if lines[position].hit else None
+        if parsed is None:
+            continue
+        message, stamp, uptime, count = parsed
+        when = None if stamp is None else epoch(stamp, latest)
+        if when is not None:
+            latest = min(latest, when + _DAY)
+        context = []
+        for line in lines[position + 1 :]:
+            below = None if line.hit else parse_line(line.text)
+            if below is None:
+                break
+            context.append(below[0])
+        this_boot = None if when is None or booted is None else when >= booted - 2
+        found.append(
+            LogLine(message, (path,), when, uptime, None, this_boot, False, count, tuple(context))
+        )
+    return found[::-1]
+
+
+def epoch(stamp: str, latest: float) -> float | None:
+    """A log's time stamp in seconds since the epoch; None for one that is no time.
+
+    A stamp without a zone is local time; one without a year (RFC 3164) is the latest that is not
+    after `latest`.
+    """
+    if stamp[0].isdigit():
+        text = stamp.replace(",", ".").replace("Z", "+00:00")
+        text = re.sub(r"\.(\d{1,6})\d*", lambda match: "." + match[1].ljust(6, "0"), text)
+        text = re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", text)
+        try:
+            return datetime.fromisoformat(text).timestamp()
+        except (ValueError, OverflowError, OSError):
+            return None
+    try:
+        month = _MONTHS.index(stamp[:3]) + 1
+        day, hour, minute, second = (
+            int(stamp[a:b]) for a, b in ((4, 6), (7, 9), (10, 12), (13, 15))
+        )
+        year = time.localtime(latest).tm_year
+    except (ValueError, OverflowError, OSError):
+        return None
+    for candidate in (year, year - 1, year - 2, year - 3, year - 4):
+        try:
+            when = datetime(candidate, month, day, hour, minute, min(second, 59)).timestamp()
+        except (ValueError, OverflowError, OSError):
+            continue  # 29 February, in most years
+        if when <= latest:
+            return when
+    return None

@@ -1,0 +1,191 @@
+"""Netfilter's connection-tracking table is full: new connections are dropped."""
+
+from __future__ import annotations
+
+from ec2rl.conntrack.advice import by_hand
+from ec2rl.conntrack.allowance import Allowance, read_allowances, risen
+from ec2rl.conntrack.defaults import default_sizes, rule
+from ec2rl.conntrack.describe import details, facts, quotes
+from ec2rl.conntrack.messages import PHRASES, Kind
+from ec2rl.conntrack.namespaces import find_namespaces
+from ec2rl.conntrack.seen import Seen
+from ec2rl.conntrack.tables import Limits, Table, read_again, read_limits, read_tables
+from ec2rl.conntrack.timeline import timeline
+from ec2rl.facts.kernel_log import KernelLog
+from ec2rl.host import Host
+from ec2rl.model import Evidence, Finding, Unreadable, Verdict
+from ec2rl.module import Module, Options
+
+NEAR = 0.9
+"""The share of the table from which on it is called near its end."""
+
+_FULL = 0.95
+"""Packets that are refused at this share are refused for want of room (gc's own threshold,
+net/netfilter/nf_conntrack_core.c, nf_conntrack_max95)."""
+
+
+def read(host: Host, log: KernelLog, options: Options) -> Seen:
+    """Look at the log, every namespace and the instance's own limit; twice if something is odd."""
+    limits = read_limits(host)
+    namespaces = find_namespaces(host)
+    seen = Seen(
+        log=log,
+        times=timeline(log),
+        limits=limits,
+        hidden=namespaces.hidden,
+        tables=read_tables(host, namespaces),
+        allowances=read_allowances(host, namespaces),
+        default_maximum=_default_maximum(host, limits),
+        since=options.since,
+    )
+    if not options.sample or not _odd(seen):
+        return seen
+    later = host.later(options.sample)
+    return seen.again(
+        read_again(later, seen.tables, options.sample),
+        risen(seen.allowances, read_allowances(later, namespaces), options.sample),
+    )
+
+
+def _default_maximum(host: Host, limits: Limits) -> int | None:
+    """The limit that this kernel would choose for this memory; None if its rule is unknown."""
+    release = host.read("/proc/sys/kernel/osrelease")
+    statistics = host.read("/proc/net/stat/nf_conntrack")
+    how = rule(
+        release.text.strip() if isinstance(release, Evidence) else None,
+        statistics.text if isinstance(statistics, Evidence) else None,
+    )
+    if how is None or limits.memory is None:
+        return None
+    return default_sizes(limits.memory, how).max
+
+
+def _odd(seen: Seen) -> bool:
+    """Whether a second look is worth its time."""
+    return bool(
+        seen.times.now.lines
+        or any(one.exceeded for one in seen.allowances)
+        or any(
+            (seen.fill(table) or 0) >= NEAR or table.refused or _lost_otherwise(table)
+            for table in seen.tables
+        )
+    )
+
+
+def _lost_otherwise(table: Table) -> bool:
+    counters = table.counters
+    return not isinstance(counters, Unreadable) and bool(
+        counters.insert_failed or counters.chaintoolong
+    )
+
+
+def judge(seen: Seen) -> Finding:
+    """One finding: the state, the knob that works, and the one that will not."""
+    verdict, summary = _verdict(seen)
+    return Finding(verdict, summary, details(seen, verdict), quotes(seen), (), facts(seen))
+
+
+def _verdict(seen: Seen) -> tuple[Verdict, str]:
+    found = seen.times.now
+    if found.lines:
+        return Verdict.PROBLEM, (
+            "Conntrack table full errors found. "
+            f"{found.lines} occurrences in {' and '.join(found.places)}"
+        )
+    losing = [t for t in seen.tables if t.rate("drop") and (seen.fill(t) or 0) >= _FULL]
+    if losing:
+        lost = sum(table.rate("drop") or 0 for table in losing)
+        return Verdict.PROBLEM, (
+            f"Conntrack table is full and packets are being dropped: {lost:.0f}/s in "
+            + ", ".join(table.namespace.label for table in losing)
+        )
+    if not seen.proven:
+        return Verdict.UNKNOWN, (
+            "Cannot tell whether the conntrack table has been full: " + "; ".join(seen.unseen)
+        )
+    warning = _warning(seen)
+    if warning:
+        return Verdict.WARNING, warning
+    return Verdict.OK, "No conntrack table full errors found."
+
+
+def _warning(seen: Seen) -> str:
+    fullest = seen.fullest
+    fill = None if fullest is None else seen.fill(fullest)
+    if fullest is not None and fill is not None and fill >= NEAR:
+        if fill >= 1 and fullest.rate("early_drop"):
+            return (
+                "Conntrack table is full; room is made by evicting "
+                f"{fullest.rate('early_drop'):.0f} entries/s in {fullest.namespace.label}"
+            )
+        return f"Conntrack table is {fill:.0%} full in {fullest.namespace.label}"
+    if seen.times.earlier.lines:
+        boots = len(seen.times.boots)
+        return (
+            f"Conntrack table full errors found in {boots} earlier boot{'s' * (boots > 1)}: "
+            f"{seen.times.earlier.lines} occurrences, none in this boot"
+        )
+    return _other_loss(seen) or _small(seen)
+
+
+def _other_loss(seen: Seen) -> str:
+    """Packets that are lost although there is room: a larger table would change nothing."""
+    exceeded: list[Allowance] = [one for one in seen.allowances if one.exceeded]
+    if exceeded:
+        return (
+            "The instance's own connection-tracking allowance was exceeded: "
+            f"{sum(one.exceeded for one in exceeded)} packets dropped outside this host; "
+            "raising nf_conntrack_max will not help"
+        )
+    chains, clashes, refused = (
+        sum(seen.last(table, name) or 0 for table in seen.tables)
+        for name in ("chaintoolong", "insert_failed", "refused")
+    )
+    if chains:
+        return (
+            f"{chains} packets dropped for hash chains too long: raising nf_conntrack_max will "
+            "not help, raising nf_conntrack_buckets will"
+        )
+    rising = sum(table.rate("drop") or 0 for table in seen.tables)
+    if refused and (rising or not seen.covered):
+        return (
+            f"{refused} packets dropped by conntrack with no table-full line "
+            + ("in the log" if seen.log.whole_boot else "left in the log to say when and why")
+            + ("; raising nf_conntrack_max will not help" if seen.log.whole_boot else "")
+        )
+    if clashes:
+        return (
+            f"{clashes} insertions failed (two packets of one flow raced, or NAT found no free "
+            "port): raising nf_conntrack_max will not help"
+        )
+    if seen.times.hearsay.lines:
+        return (
+            f"{seen.times.hearsay.lines} table-full lines stand only where any user can write "
+            f"({', '.join(seen.times.hearsay.places)}): not verified"
+        )
+    if seen.times.others.get(Kind.EXPECTATIONS_FULL):
+        return "Conntrack expectation table is full: nf_conntrack_expect_max, not nf_conntrack_max"
+    return ""
+
+
+def _small(seen: Seen) -> str:
+    """A table below what this kernel would choose for this memory."""
+    limits, default = seen.limits, seen.default_maximum
+    if not limits.maximum or default is None or limits.maximum >= default or not seen.in_use:
+        return ""
+    return (
+        f"nf_conntrack_max is {limits.maximum}, below the {default} that this kernel would choose "
+        "for this machine's memory"
+    )
+
+
+MODULE = Module(
+    name="conntrackfull",
+    title="The connection-tracking table has room for new connections",
+    domain="net",
+    phrases=PHRASES,
+    read=read,
+    judge=judge,
+    needs="root, for the kernel log and the namespaces",
+    by_hand=by_hand,
+)

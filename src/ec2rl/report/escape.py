@@ -1,0 +1,26 @@
+"""The gate between what was read and a person's terminal."""
+
+from __future__ import annotations
+
+import re
+
+# C0 but for tab and newline, DEL, C1, the marks that turn the direction of text, the separators
+# that some programs take for a new line, and halves of surrogate pairs.
+_UNSAFE = (
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+
+
+def printable(text: str) -> str:
+    """Escape what could move a cursor, hide or reorder text: `\\x1b`, `\\u202e`."""
+    return re.sub(_UNSAFE, _escape, text)
+
+
+def one_line(text: str) -> str:
+    """The same for text that must stay on its line."""
+    return printable(text).replace("\n", "\\n").replace("\t", " ")
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"

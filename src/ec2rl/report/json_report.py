@@ -1,0 +1,68 @@
+"""Findings as JSON; `report.schema.json` beside this file says what is in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from ec2rl.model import Finding
+from ec2rl.record import record
+from ec2rl.report.text import status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.model import Json
+
+SCHEMA_VERSION = 1
+
+
+@record(frozen=True)
+class Judged:
+    """One diagnostic's finding and what is said of it in a report; `seconds` is what it took."""
+
+    module: str
+    domain: str
+    class_: str
+    finding: Finding
+    seconds: float
+    by_hand: tuple[str, ...] = ()
+
+
+def report(
+    judged: Sequence[Judged], tool: Mapping[str, Json], host: Mapping[str, Json], **run: Json
+) -> str:
+    """The whole report; `run` has when it started, what it took, and where it is saved."""
+    words = [status(one.finding.verdict) for one in judged]
+    document: dict[str, Json] = {
+        "schema_version": SCHEMA_VERSION,
+        "tool": tool,
+        "host": host,
+        **run,
+        "results": [_result(one) for one in judged],
+        "stats": {
+            "total": len(words),
+            "successes": words.count("SUCCESS"),
+            "failures": words.count("FAILURE"),
+            "warnings": words.count("WARN"),
+            "unknown": words.count("UNKNOWN"),
+        },
+    }
+    # ASCII: no terminal, and no parser of old, meets a byte that it could take for another.
+    return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _result(one: Judged) -> dict[str, Json]:
+    finding = one.finding
+    return {
+        "module": one.module,
+        "class": one.class_,
+        "domain": one.domain,
+        "status": status(finding.verdict),
+        "verdict": finding.verdict.name,
+        "summary": finding.summary,
+        "details": list(finding.details),
+        "evidence": [{"source": e.source, "text": e.text} for e in finding.evidence],
+        "by_hand": list(one.by_hand),
+        "seconds": round(one.seconds, 4),
+        **finding.facts,
+    }

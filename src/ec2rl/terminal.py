@@ -1,0 +1,67 @@
+"""Where words go: results to standard output, talk to standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+class Terminal:
+    """The two streams of a command; `colour` is whether results may be coloured."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.environment = environment
+        self.colour = False
+        self._talks = _is_terminal(2)
+        self._progress = False
+        self.closed = False
+
+    def choose_colour(self, when: str) -> None:
+        """Colour `always`, `never`, or (`auto`) where a person reads; see no-color.org."""
+        plain = "NO_COLOR" in self.environment or self.environment.get("TERM", "dumb") == "dumb"
+        self.colour = when == "always" or (when == "auto" and _is_terminal(1) and not plain)
+
+    def out(self, text: str) -> None:
+        """Print results, whatever the locale can show; a reader who has left is no fault."""
+        self._clear()
+        if self.closed:
+            return
+        try:
+            sys.stdout.flush()
+            _write(1, text, getattr(sys.stdout, "encoding", None))
+        except BrokenPipeError:
+            self.closed = True
+
+    def say(self, text: str) -> None:
+        """Tell the user something that is no result."""
+        self._clear()
+        try:
+            _write(2, f"ec2rl: {text}\n", getattr(sys.stderr, "encoding", None))
+        except OSError:
+            self._talks = False  # nobody listens
+
+    def progress(self, text: str) -> None:
+        """Show, on a terminal only, what is being waited for; the next words replace it."""
+        if self._talks:
+            self._clear()
+            columns = os.get_terminal_size(2).columns or 80
+            _write(2, text[: columns - 1], "ascii")
+            self._progress = True
+
+    def _clear(self) -> None:
+        if self._progress:
+            _write(2, "\r\x1b[K", "ascii")
+            self._progress = False
+
+
+def _is_terminal(fd: int) -> bool:
+    try:
+        return os.isatty(fd)
+    except OSError:
+        return False
+
+
+def _write(fd: int, text: str, encoding: str | None) -> None:
+    data = memoryview(text.encode(encoding or "ascii", "backslashreplace"))
+    while data:
+        data = data[os.write(fd, data) :]
