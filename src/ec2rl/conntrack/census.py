@@ -1,0 +1,278 @@
+"""What a table consists of: counts by kind and by endpoint, and how long entries have been idle."""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+
+from ec2rl.conntrack.entry import ICMP, ICMPV6, TCP, address, protocol_name
+from ec2rl.conntrack.heavy import HeavyHitters
+from ec2rl.conntrack.tally import Tally
+from ec2rl.conntrack.timeouts import Kind
+from ec2rl.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Union
+
+    Read = Callable[[bytes], Union["Endpoint", int, str]]
+    Join = Callable[[bytes, Kind], bytes]
+
+_GC_STATES = ("FIN_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE", "CLOSE_WAIT")
+
+
+@record(frozen=True)
+class Cell:
+    """The entries of one kind.
+
+    `idle` pairs the lower end of a time in seconds (bucket_end in ages.py has the other) with the
+    entries that have been idle for so long; `beyond` entries have more time left than today's
+    setting gives, so nobody knows how long they have been idle.
+    """
+
+    kind: Kind
+    count: int
+    idle: tuple[tuple[int, int], ...] = ()
+    beyond: int = 0
+
+
+@record(frozen=True)
+class Endpoint:
+    """What a ranking ranks: one side of connections, or both; "" and None for what it leaves open.
+
+    `translated` is the address and port that answer where NAT rewrote the destination.
+    """
+
+    source: str = ""
+    destination: str = ""
+    port: int | None = None
+    protocol: str = ""
+    translated: str = ""
+
+    def __str__(self) -> str:
+        there = self.destination
+        if there and self.protocol:
+            there = f"{joined(there, self.port)}/{self.protocol}"
+        return " -> ".join(part for part in (self.source, there, self.translated) if part)
+
+
+@record(frozen=True)
+class Row:
+    """A line of a ranking: how many entries, and of what kinds; `key` is a mark or zone else."""
+
+    key: Endpoint | int | str
+    count: int
+    kinds: tuple[tuple[Kind, int], ...]
+
+
+@record(frozen=True)
+class Ranking:
+    """The rows with the most entries, most first.
+
+    Each count is too low by at most `error` (0: exact).  `distinct` is how many different ones
+    there are, None where memory did not allow to keep them all.
+    """
+
+    rows: tuple[Row, ...]
+    distinct: int | None
+    error: int
+
+
+@record(frozen=True)
+class Census:
+    """A whole table, or the part of it that was seen, counted.
+
+    `counted` is the kernel's own count (None where it gave none), `gaps` say in words why the
+    two may differ.  `settings` are the timeouts that idle times were measured against.
+    """
+
+    source: str
+    total: int
+    counted: int | None
+    cells: tuple[Cell, ...]
+    sources: Ranking
+    destinations: Ranking
+    services: Ranking
+    pairs: Ranking
+    marks: Ranking
+    zones: Ranking
+    settings: Mapping[str, int]
+    gaps: tuple[str, ...] = ()
+
+    def entries(self, wanted: Callable[[Kind], bool]) -> int:
+        """How many entries are of the kinds that are wanted."""
+        return sum(cell.count for cell in self.cells if wanted(cell.kind))
+
+    def by(self, name: Callable[[Kind], str]) -> tuple[tuple[str, int], ...]:
+        """Entries by a name of their kind, most first: `protocol_of`, `state_of`, ..."""
+        counts: Counter[str] = Counter()
+        for cell in self.cells:
+            counts[name(cell.kind)] += cell.count
+        return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def protocol_of(kind: Kind) -> str:
+    """The protocol's name."""
+    return protocol_name(kind.protocol)
+
+
+def state_of(kind: Kind) -> str:
+    """Protocol and state, as far as the protocol has states."""
+    return f"{protocol_name(kind.protocol)} {kind.state}".rstrip()
+
+
+def standing_of(kind: Kind) -> str:
+    """The flag that conntrack(8) shows: an entry has been answered, is assured, is offloaded."""
+    if kind.offloaded:
+        return "OFFLOAD"
+    if kind.assured:
+        return "ASSURED"
+    return "unassured" if kind.answered else "UNREPLIED"
+
+
+def evictable(kind: Kind) -> bool:
+    """Whether a new connection may push it out of a full table at once (early_drop)."""
+    return not kind.assured and not kind.offloaded
+
+
+def evictable_later(kind: Kind) -> bool:
+    """Whether only the garbage collector takes it while the table is full: some hundred a pass.
+
+    Assured TCP entries that are closing (tcp_can_early_drop, Linux 4.14 and later).
+    """
+    closing = kind.protocol == TCP and kind.state in _GC_STATES
+    return kind.assured and not kind.offloaded and closing
+
+
+def census(
+    tally: Tally,
+    settings: Mapping[str, int],
+    source: str,
+    counted: int | None = None,
+    gaps: tuple[str, ...] = (),
+    keep: int = 100,
+) -> Census:
+    """Make sense of a tally that was fed to its end; each ranking keeps so many rows."""
+    tally.flush()
+    tally.ages.fold()
+    merged: dict[Kind, tuple[list[int], Counter[int]]] = {}
+    for prefix, kind in tally.kinds.items():
+        numbers, idle = merged.setdefault(kind, ([0, 0], Counter()))
+        numbers[0] += tally.entries[prefix]
+        numbers[1] += tally.ages.beyond[prefix]
+        idle.update(tally.ages.idle.get(prefix, {}))
+    cells = [
+        Cell(kind, count, tuple(sorted(idle.items())), beyond)
+        for kind, ((count, beyond), idle) in merged.items()
+    ]
+    cells.sort(key=lambda cell: (-cell.count, state_of(cell.kind), standing_of(cell.kind)))
+    if tally.malformed:
+        gaps += (f"{tally.malformed} entries could not be decoded",)
+
+    def ranked(hitters: HeavyHitters, read: Read, join: Join = _as_is) -> Ranking:
+        return _ranking(hitters, tally.kinds, read, join, keep)
+
+    return Census(
+        source,
+        tally.total,
+        counted,
+        tuple(cells),
+        ranked(tally.sources, lambda key: Endpoint(source=address(key))),
+        ranked(tally.destinations, lambda key: Endpoint(destination=address(key))),
+        ranked(tally.services, _service, _one_service),
+        ranked(tally.pairs, _pair, _of_protocol),
+        ranked(tally.marks, lambda key: int.from_bytes(key, "big")),
+        ranked(
+            tally.zones,
+            lambda key: "/".join(str(n) for n in struct.unpack(f"!{len(key) // 2}H", key)),
+        ),
+        settings,
+        gaps,
+    )
+
+
+def _ranking(
+    hitters: HeavyHitters, kinds: Mapping[bytes, Kind], read: Read, join: Join, keep: int
+) -> Ranking:
+    """Add up the kinds of what is the same, and make words of that with the most entries."""
+    sums: Counter[bytes] = Counter()
+    for key, count in hitters.counts.items():
+        sums[join(key[2:], kinds[key[:2]])] += count
+    # Equal counts in the order of their bytes: the same table, the same words.
+    top = sorted(sums.items(), key=lambda item: (-item[1], item[0]))[:keep]
+    parts: dict[bytes, Counter[Kind]] = {key: Counter() for key, _ in top}
+    for key, count in hitters.counts.items():
+        kind = kinds[key[:2]]
+        of = parts.get(join(key[2:], kind))
+        if of is not None:
+            of[kind] += count
+    most = max((len(of) for of in parts.values()), default=0)
+    return Ranking(
+        tuple(Row(read(key), count, tuple(parts[key].most_common())) for key, count in top),
+        None if hitters.error else len(sums),
+        hitters.error * most,
+    )
+
+
+def _as_is(key: bytes, _: Kind) -> bytes:
+    return key
+
+
+def _of_protocol(key: bytes, kind: Kind) -> bytes:
+    return bytes([kind.protocol]) + key
+
+
+def _one_service(key: bytes, kind: Kind) -> bytes:
+    """A service that NAT left alone is the same as where NAT was not asked."""
+    size = _address_size(key)
+    half = len(key) // 2
+    if len(key) > size + 2 and key[:size] == key[half : half + size]:
+        ports = key[size:half], key[half + size :]
+        if ports[0] == ports[1] or kind.protocol in (ICMP, ICMPV6):
+            key = key[:half]
+    return _of_protocol(key, kind)
+
+
+def _address_size(key: bytes) -> int:
+    """4 or 16: of addresses with at most a port behind each, there are two at most."""
+    return 4 if len(key) <= 12 else 16
+
+
+def _service(key: bytes) -> Endpoint:
+    protocol, key = key[0], key[1:]
+    size = _address_size(key)
+    there, translated = key, b""
+    if len(key) > size + 2:
+        there, translated = key[: len(key) // 2], key[len(key) // 2 :]
+    return Endpoint(
+        destination=address(there[:size]),
+        port=_port(there[size:]),
+        protocol=protocol_name(protocol),
+        translated=joined(address(translated[:size]), _port(translated[size:]))
+        if translated
+        else "",
+    )
+
+
+def _pair(key: bytes) -> Endpoint:
+    protocol, key = key[0], key[1:]
+    size = 4 if len(key) <= 10 else 16
+    return Endpoint(
+        address(key[:size]),
+        address(key[size : 2 * size]),
+        _port(key[2 * size :]),
+        protocol_name(protocol),
+    )
+
+
+def _port(data: bytes) -> int | None:
+    """A port; an ICMP type is none, and has one byte."""
+    return int.from_bytes(data, "big") if len(data) == 2 else None
+
+
+def joined(host: str, port: int | None) -> str:
+    """Address and port as people write them: `10.0.4.17:443`, `[2001:db8::1]:443`."""
+    if port is None:
+        return host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,120 @@
+"""Where the parts of an entry stand in its bytes, proved for each entry by one masked compare.
+
+The kernel writes all entries of one protocol that have the same attributes alike: the places are
+found once, by walking the attributes of the first such entry.  An entry is then read as one large
+integer; what is left of it under a mask of all attribute headers, the status, the protocol and
+the state must be what it was for the first, and names the entry's kind besides.
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import repeat
+from operator import itemgetter
+
+from ec2rl.conntrack.entry import DCCP, SCTP, TCP
+from ec2rl.conntrack.netlink import NFGEN, MalformedError, decode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Literal
+
+    Place = slice
+    Path = tuple[int, ...]
+
+_ORIG, _REPLY, _STATUS, _TIMEOUT, _MARK, _ZONE = (1,), (2,), (3,), (7,), (8,), (18,)
+_PROTOCOL = (1, 2, 1)
+_STATES = {TCP: (4, 1, 1), DCCP: (4, 2, 1), SCTP: (4, 3, 1)}  # CTA_PROTOINFO_...
+_SOURCES, _DESTINATIONS = ((1, 1), (1, 3)), ((1, 2), (1, 4))
+_PORTS = ((2, 2), (2, 3))  # CTA_PROTO_SRC_PORT, CTA_PROTO_DST_PORT
+_ICMP_TYPES = ((2, 5), (2, 8))
+_NESTED, _KIND = 0x8000, 0x3FFF
+_DEEPEST = 3
+_LITTLE: Literal["little"] = "little"
+
+
+class Layout:
+    """The places in all entries that look like `body`, which must decode; else MalformedError."""
+
+    def __init__(self, body: bytes) -> None:
+        decode(body)  # says MalformedError of lengths that the walk below takes for granted
+        mask = bytearray(len(body))
+        mask[0] = 0xFF  # the family
+        places: dict[Path, Place] = {}
+        _walk(body, NFGEN, len(body), (), places, mask)
+        if _PROTOCOL not in places:
+            raise MalformedError("a nest without its flag")
+        mask[places[_PROTOCOL]] = b"\xff"
+        self._headers = int.from_bytes(mask, "little")
+        self.protocol = body[places[_PROTOCOL].start]
+        self.status = places.get(_STATUS)
+        self.state = places.get(_STATES.get(self.protocol, ()))
+        for place in (self.status, self.state):
+            if place is not None:
+                mask[place] = b"\xff" * (place.stop - place.start)
+        self._mask = int.from_bytes(mask, "little")
+        self._shape = int.from_bytes(body, "little") & self._headers
+        self._size = len(body)
+        source, destination = (_first(places, _ORIG, of) for of in (_SOURCES, _DESTINATIONS))
+        service = _first(places, _ORIG, (_PORTS[1], *_ICMP_TYPES))
+        self.source = _values(source)
+        self.destination = _values(destination)
+        self.service = _values(destination, service)
+        self.pair = _values(source, destination, service)
+        self.translated = _values(
+            destination,
+            service,
+            _first(places, _REPLY, _SOURCES),
+            _first(places, _REPLY, (_PORTS[0], *_ICMP_TYPES)),
+        )
+        self.timeout = _values(places.get(_TIMEOUT))
+        self.mark = _values(places.get(_MARK))
+        zones = [path for path in places if path in (_ZONE, (1, 3), (2, 3))]
+        self.zone = _values(*(places[path] for path in sorted(zones)))
+
+    def masked(self, bodies: Iterable[bytes]) -> Iterator[int]:
+        """For each body what is left under the mask, to be looked up and proved by `fits`."""
+        return map(self._mask.__and__, map(int.from_bytes, bodies, repeat(_LITTLE)))
+
+    def fits(self, masked: int) -> bool:
+        """Whether an entry that gave `masked` has this very layout."""
+        return masked & self._headers == self._shape
+
+    def unmasked(self, masked: int) -> bytes:
+        """The bytes behind a masked entry, where its `status` and `state` stand."""
+        return masked.to_bytes(self._size, "little")
+
+
+def _walk(
+    body: bytes, at: int, end: int, path: Path, places: dict[Path, Place], mask: bytearray
+) -> None:
+    while at + 4 <= end:
+        length = int.from_bytes(body[at : at + 2], sys.byteorder)
+        kind = int.from_bytes(body[at + 2 : at + 4], sys.byteorder)
+        if length < 4 or at + length > end:
+            raise MalformedError(f"attribute of {length} bytes at {at}")
+        mask[at : at + 4] = b"\xff\xff\xff\xff"
+        here = (*path, kind & _KIND)
+        if here in places:
+            raise MalformedError(f"attribute {here} comes twice")
+        places[here] = slice(at + 4, at + length)
+        if kind & _NESTED and len(here) < _DEEPEST:
+            _walk(body, at + 4, at + length, here, places, mask)
+        at += (length + 3) & ~3
+
+
+def _first(places: dict[Path, Place], root: Path, paths: Sequence[Path]) -> Place | None:
+    return next((places[root + path] for path in paths if root + path in places), None)
+
+
+def _values(*wanted: Place | None) -> Callable[[Iterable[bytes]], Iterator[bytes]] | None:
+    """A function from bodies to the bytes at some places, joined; None where nothing is there."""
+    places = [place for place in wanted if place is not None]
+    if not places:
+        return None
+    get = itemgetter(*places)
+    if len(places) == 1:
+        return lambda bodies: map(get, bodies)
+    join = b"".join
+    return lambda bodies: map(join, map(get, bodies))
