@@ -9,6 +9,7 @@ from ec2rl.facts.sysctl_conf import (
     Assignment,
     NoAssignment,
     Reader,
+    alternatives,
     files,
     matches,
     parse,
@@ -84,6 +85,9 @@ def read_lines(
             if isinstance(item, NoAssignment):
                 if "conntrack" in item.text:
                     malformed.append(item)
+            elif item.is_pattern() and alternatives(item.key) is None:
+                unread.append(Unreadable(text.source, Why.PARTIAL, "a pattern too long"))
+                after.clear()
             elif item.is_pattern() or (setting_of(item.key) and allowed(item.key)):
                 items.append(item)
             if len(items) + len(malformed) > MAX_LINES:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ec2rl.facts import conf_files
-from ec2rl.facts.modprobe_conf import Command, module_name, named_modules
+from ec2rl.facts.modprobe_conf import module_name, named_modules
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.record import record
 
 MODULE = "nf_conntrack"
 CMDLINE = "/proc/cmdline"
+MAX_MODULES = 1000
 
 
 def built_in(host: Host, release: str | None) -> Evidence | bool | None:
@@ -47,16 +49,50 @@ def _line_of(text: str, words: str) -> str:
     return text[start : end if end >= 0 else len(text)][:200]
 
 
+@record(frozen=True)
+class Wanted:
+    """The modules that systemd-modules-load is told to load; `unread` may name more."""
+
+    modules: tuple[tuple[str, Evidence], ...]
+    unread: Unreadable | None
+
+
+def wanted_modules(host: Host) -> Wanted:
+    """What modules-load.d and the kernel command line name."""
+    modules: list[tuple[str, Evidence]] = []
+    unread: Unreadable | None = None
+    for item in conf_files.merged(host, conf_files.folders("modules-load.d"), ".conf"):
+        if isinstance(item, Unreadable):
+            unread = item
+            continue
+        for named in named_modules(item.source, item.text):
+            if len(modules) == MAX_MODULES:
+                unread = Unreadable(item.source, Why.PARTIAL, "too many modules")
+                break
+            modules.append(named)
+    cmdline = host.read(CMDLINE)
+    if isinstance(cmdline, Evidence):
+        for word in cmdline.text.split():
+            key, _, value = word.partition("=")
+            if key == "modules_load":
+                place = Evidence(CMDLINE, word)
+                modules += [(module_name(name), place) for name in value.split(",")]
+    return Wanted(tuple(modules), unread)
+
+
 def early(
-    host: Host, release: str | None, blacklisted: Mapping[str, Command]
+    host: Host, release: str | None, wanted: Wanted, blacklisted: Mapping[str, str]
 ) -> Evidence | Unreadable | list[str]:
-    """What loads the module before the sysctl files are read; else warnings about what does not."""
-    wanted, unread = _wanted(host)
+    """What loads the module before the sysctl files are read; else warnings about what does not.
+
+    `blacklisted` are places of modprobe.d that forbid a module.
+    """
+    unread = wanted.unread
     warnings = []
     left: list[tuple[str, Evidence]] = []
-    for name, evidence in wanted:
+    for name, evidence in wanted.modules:
         if name in blacklisted:
-            place = blacklisted[name].evidence().source
+            place = blacklisted[name]
             warnings.append(f"{evidence.source}: {name} is not loaded, {place} blacklists it")
         elif name == MODULE:
             return evidence
@@ -73,25 +109,6 @@ def early(
         if "conntrack" in name:
             warnings.append(f"{evidence.source}: no module {name} of this kernel loads {MODULE}")
     return unread or warnings
-
-
-def _wanted(host: Host) -> tuple[list[tuple[str, Evidence]], Unreadable | None]:
-    """The modules that systemd-modules-load is told to load, and what was not read of it."""
-    wanted: list[tuple[str, Evidence]] = []
-    unread: Unreadable | None = None
-    for item in conf_files.merged(host, conf_files.folders("modules-load.d"), ".conf"):
-        if isinstance(item, Evidence):
-            wanted += named_modules(item.source, item.text)
-        else:
-            unread = item
-    cmdline = host.read(CMDLINE)
-    if isinstance(cmdline, Evidence):
-        for word in cmdline.text.split():
-            key, _, value = word.partition("=")
-            if key == "modules_load":
-                place = Evidence(CMDLINE, word)
-                wanted += [(module_name(name), place) for name in value.split(",")]
-    return wanted, unread
 
 
 def _dependents(host: Host, release: str | None) -> set[str] | Unreadable:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from ec2rl.conntrack.boot_load import CMDLINE, MODULE, built_in, early
+from ec2rl.conntrack.boot_load import CMDLINE, MODULE, built_in, early, wanted_modules
 from ec2rl.conntrack.defaults import (
     PAGE,
     Rule,
@@ -19,6 +19,7 @@ from ec2rl.conntrack.defaults import (
 )
 from ec2rl.facts import conf_files
 from ec2rl.facts.modprobe_conf import (
+    Command,
     Parameter,
     commands,
     from_command_line,
@@ -27,7 +28,7 @@ from ec2rl.facts.modprobe_conf import (
     parameters,
 )
 from ec2rl.host import Host
-from ec2rl.model import Evidence, Unreadable
+from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
 
 PARAMETERS = (
@@ -39,6 +40,9 @@ PARAMETERS = (
     "enable_hooks",
 )
 """What the module takes, from 4.4 to 7.2; the kernel ignores all others with a log line."""
+
+
+MAX_COMMANDS = 1000
 
 
 class When(Enum):
@@ -76,16 +80,8 @@ def kernel_release(host: Host) -> str | None:
 
 def look(host: Host, release: str | None) -> Module:
     """Find out when the module gets into the kernel, and with which parameters."""
-    config = conf_files.merged(host, conf_files.folders("modprobe.d"), ".conf")
-    unread = [item for item in config if isinstance(item, Unreadable)]
-    all_commands = [
-        command
-        for item in config
-        if isinstance(item, Evidence)
-        for command in commands(item.source, item.text)
-        if len(command.words) > 1
-    ]
-    ours = [command for command in all_commands if command.concerns(MODULE)]
+    wanted = wanted_modules(host)
+    ours, blacklisted, unread = _modprobe(host, {name for name, _ in wanted.modules})
     install = next((c.evidence() for c in ours if c.words[0] == "install"), None)
     given = [parameter for command in ours for parameter in parameters(command)]
     cmdline = host.read(CMDLINE)
@@ -110,8 +106,7 @@ def look(host: Host, release: str | None) -> Module:
         ]
         known = tuple(p for p in known if p.given.source == CMDLINE)
         return Module(When.BUILT_IN, builtin, known, None, tuple(warnings), tuple(unread))
-    blacklisted = {module_name(c.words[1]): c for c in all_commands if c.words[0] == "blacklist"}
-    loads = early(host, release, blacklisted)
+    loads = early(host, release, wanted, blacklisted)
     when, evidence, unsure = When.LATE, None, None
     if isinstance(loads, Evidence):
         when, evidence = When.EARLY, loads
@@ -121,6 +116,29 @@ def look(host: Host, release: str | None) -> Module:
         when = When.UNKNOWN if builtin is None else When.LATE
         warnings += loads
     return Module(when, evidence, known, install, tuple(warnings), tuple(unread), unsure)
+
+
+def _modprobe(
+    host: Host, wanted: set[str]
+) -> tuple[list[Command], dict[str, str], list[Unreadable]]:
+    """The commands about nf_conntrack, where wanted modules are blacklisted, what was not read."""
+    unread: list[Unreadable] = []
+    ours: list[Command] = []
+    blacklisted: dict[str, str] = {}
+    for item in conf_files.merged(host, conf_files.folders("modprobe.d"), ".conf"):
+        if isinstance(item, Unreadable):
+            unread.append(item)
+            continue
+        for command in commands(item.source, item.text):
+            if command.concerns(MODULE) and len(ours) < MAX_COMMANDS:
+                ours.append(command)
+            if command.words[0] == "blacklist" and len(command.words) > 1:
+                name = module_name(command.words[1])
+                if name in wanted:
+                    blacklisted[name] = command.evidence().source
+    if len(ours) == MAX_COMMANDS:
+        unread.append(Unreadable("modprobe.d", Why.PARTIAL, f"too many lines about {MODULE}"))
+    return ours, blacklisted, unread
 
 
 @record(frozen=True)

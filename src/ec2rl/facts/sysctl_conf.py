@@ -16,6 +16,9 @@ from ec2rl.record import record
 
 SYSCTL_CONF = "/etc/sysctl.conf"
 
+MAX_PATTERN = 1024
+"""Characters."""
+
 MAX_ALTERNATIVES = 64
 """Patterns that one pattern with braces may stand for."""
 
@@ -89,7 +92,10 @@ def parse(path: str, text: str, reader: Reader) -> Iterator[Assignment | NoAssig
             if not equals and line[0] != "-":
                 yield NoAssignment(path, number, line)
                 continue
-            key = normalize(key[line[0] == "-" :].strip(blank))
+            if line[0] == "-":
+                # procps keeps a blank behind the minus: then no such key exists.
+                key = key[1:].lstrip(blank) if reader is Reader.SYSTEMD else key[1:]
+            key = normalize(key.rstrip(blank))
             yield Assignment(path, number, line, key, value.strip(blank) if equals else None)
 
 
@@ -140,29 +146,34 @@ def matches(pattern: str, path: str, reader: Reader) -> bool:
     from fnmatch import fnmatchcase
 
     parts = path.split("/")
-    for one in alternatives(pattern) if reader is Reader.SYSTEMD else (pattern,):
+    choices = alternatives(pattern) if reader is Reader.SYSTEMD else [pattern]
+    for one in choices or ():
         wanted = one.replace("[^", "[!").split("/")
         if len(wanted) == len(parts) and all(map(fnmatchcase, parts, wanted)):
             return True
     return False
 
 
-def alternatives(pattern: str) -> list[str]:
-    """What a pattern with {braces,like,these} stands for, at most MAX_ALTERNATIVES patterns."""
-    done: list[str] = []
-    open_ones = [pattern]
-    while open_ones and len(done) + len(open_ones) <= MAX_ALTERNATIVES:
+def alternatives(pattern: str) -> list[str] | None:
+    """What a pattern with {braces,like,these} stands for; None if that is too much to look at."""
+    if len(pattern) > MAX_PATTERN:
+        return None
+    done: set[str] = set()
+    open_ones = {pattern}
+    while open_ones:
+        if len(done) + len(open_ones) > MAX_ALTERNATIVES:
+            return None
         one = open_ones.pop()
         close = one.find("}")
         brace = one.rfind("{", 0, max(close, 0))
         if brace < 0:
-            done.append(one)
+            done.add(one)
             continue
         # The innermost braces first: what is between them holds no others.
-        open_ones += [
+        open_ones.update(
             one[:brace] + choice + one[close + 1 :] for choice in one[brace + 1 : close].split(",")
-        ]
-    return done
+        )
+    return sorted(done)
 
 
 def kernel_int(text: str) -> int | None:
