@@ -17,13 +17,13 @@ from contextlib import suppress
 from ec2rl.facts.kernel_log import KernelLog, LogSource, read_kernel_log
 from ec2rl.host import Host
 from ec2rl.host.remember import Remember
-from ec2rl.model import Finding, Unreadable, Verdict, Why
+from ec2rl.model import Finding, Unreadable, Verdict, Why, pack, unpack
 from ec2rl.module import Module, Options
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from typing import Any, Callable
 
     from ec2rl.host.remember import Look
 
@@ -195,30 +195,28 @@ class _Race:
             signal.signal(signal.SIGALRM, before)
 
     def _work(self, job: _Job) -> bytes:
-        """What a process says at its end, as bytes: (kind, values)."""
-        import pickle
-
+        """What a process says at its end, as bytes."""
         try:
             values = self._read_log() if job.module is None else self._diagnose(job.module)
         except BaseException:  # a fault of our own: told, with its traceback
             import traceback
 
-            return pickle.dumps(("crashed", traceback.format_exc()[-20000:]))
-        return pickle.dumps(("done", values))
+            return _dump(traceback.format_exc()[-20000:])
+        return _dump(values)
 
-    def _read_log(self) -> tuple[KernelLog, dict[str, Look]]:
+    def _read_log(self) -> tuple[object, ...]:
         host = Remember(self.host)
         log = read_kernel_log(host, self.phrases, self.plan.options.since)
-        return log, host.memory if self.plan.recording else {}
+        return _pickle((log, host.memory if self.plan.recording else {})), None
 
-    def _diagnose(self, module: Module) -> tuple[Finding, tuple[str, ...], dict[str, Look]]:
+    def _diagnose(self, module: Module) -> tuple[object, ...]:
         host = Remember(self.host)
         log = self.log
         if log is None:
             log = read_kernel_log(host, module.phrases, self.plan.options.since)
         seen = module.read(host, log, self.plan.options)
-        finding = _bounded(module.judge(seen))
-        return finding, module.by_hand(seen), host.memory if self.plan.recording else {}
+        said = pack((_bounded(module.judge(seen)), module.by_hand(seen)))
+        return _pickle(host.memory) if self.plan.recording else b"", said
 
     def _wait(self) -> None:
         """Wait for words, an end, or the next limit, and see to it."""
@@ -270,19 +268,19 @@ class _Race:
         self.waiting.clear()
 
     def _finish(self, job: _Job, said: bytes) -> None:
-        import pickle
-
-        kind, values = pickle.loads(said)  # noqa: S301  # our own process said it
-        if kind == "crashed":
-            self._fail(
-                job, "fault of ec2rl itself: " + values.strip().rpartition("\n")[2], None, values
-            )
-        elif job.module is None:
-            self.log, self.log_memory = values
+        values = _load(said)
+        if isinstance(values, str):
+            why = "fault of ec2rl itself: " + values.strip().rpartition("\n")[2]
+            self._fail(job, why, None, values)
+            return
+        pickled, packed = values
+        if job.module is None:
+            self.log, self.log_memory = _unpickle(pickled)
         else:
-            finding, by_hand, memory = values
+            finding, by_hand = unpack(packed)
+            memory = {**self.log_memory, **(_unpickle(pickled) if pickled else {})}
             self.results[job.module.name] = Result(
-                job.module, finding, job.seconds, by_hand, {**self.log_memory, **memory}
+                job.module, finding, job.seconds, by_hand, memory
             )
 
     def _fail(
@@ -296,6 +294,34 @@ class _Race:
         if traceback:
             finding = replace(finding, facts={"traceback": traceback})
         self.results[job.module.name] = Result(job.module, finding, job.seconds)
+
+
+# What a process says is small and plain, and `marshal` is built in; only where the log or a
+# recording is handed over, `pickle` is worth its import. Both read our own processes' words alone.
+
+
+def _dump(values: Any) -> bytes:
+    import marshal
+
+    return marshal.dumps(values)
+
+
+def _load(said: bytes) -> Any:
+    import marshal
+
+    return marshal.loads(said)  # noqa: S302
+
+
+def _pickle(values: object) -> bytes:
+    import pickle
+
+    return pickle.dumps(values)
+
+
+def _unpickle(said: bytes) -> Any:
+    import pickle
+
+    return pickle.loads(said)  # noqa: S301
 
 
 def _unknown(why: str) -> Finding:

@@ -9,7 +9,7 @@ from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Union
+    from typing import Any, Union
 
     Json = Union[
         None, bool, int, float, str, "list[Json]", "tuple[Json, ...]", Mapping[str, "Json"]
@@ -116,3 +116,27 @@ class Finding:
     evidence: tuple[Evidence, ...] = ()
     remedies: tuple[Remedy, ...] = ()
     facts: Mapping[str, Json] = {}
+
+
+def pack(value: object) -> object:
+    """A value of this file as tuples, text and numbers, for another process of this program."""
+    if isinstance(value, Enum):
+        return ("enum", type(value).__name__, value.name)
+    if isinstance(value, (Finding, Evidence, Remedy, SetSysctl, WriteFile)):
+        return ("record", type(value).__name__, {k: pack(v) for k, v in vars(value).items()})
+    if isinstance(value, tuple):
+        return ("tuple", [pack(item) for item in value])
+    return value
+
+
+def unpack(packed: object) -> Any:
+    """What `pack` was given."""
+    if not isinstance(packed, tuple):
+        return packed
+    kind, what, *rest = packed
+    if kind == "tuple":
+        return tuple(map(unpack, what))
+    made = globals()[what]
+    if kind == "enum":
+        return made[rest[0]]
+    return made(**{name: unpack(value) for name, value in rest[0].items()})

@@ -98,8 +98,9 @@ def _tasks(host: Host, pid: str) -> list[str]:
 
 def inode_number(link: str) -> int | None:
     """The number in `net:[N]`; None for anything else."""
-    match = re.fullmatch(r"net:\[(\d{1,10})\]", link)
-    return int(match[1]) if match else None
+    digits = link[5:-1]
+    whole = link.startswith("net:[") and link.endswith("]") and digits.isdecimal()
+    return int(digits) if whole and len(digits) <= 10 else None
 
 
 def _add_unnamed(host: Host, found: dict[object, _Found], shy: list[str]) -> None:

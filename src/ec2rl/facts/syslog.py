@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from datetime import datetime
 
 from ec2rl.host import Line
 from ec2rl.record import record
@@ -99,6 +98,8 @@ def epoch(stamp: str, latest: float) -> float | None:
     A stamp without a zone is local time; one without a year (RFC 3164) is the latest that is not
     after `latest`.
     """
+    from datetime import datetime
+
     if stamp[0].isdigit():
         text = stamp.replace(",", ".").replace("Z", "+00:00")
         text = re.sub(r"\.(\d{1,6})\d*", lambda match: "." + match[1].ljust(6, "0"), text)

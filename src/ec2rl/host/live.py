@@ -120,6 +120,8 @@ class LiveHost:
         return tuple(answers[path] for path in paths)
 
     def journal(self, phrases: Sequence[Phrase]) -> Journal | Unreadable:
+        if not any(map(os.path.isdir, JOURNALS)):
+            return Unreadable("journal", Why.ABSENT)
         from ec2rl.host.journal import search_journal_folders
 
         return search_journal_folders(JOURNALS, phrases)

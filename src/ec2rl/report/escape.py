@@ -13,6 +13,8 @@ _UNSAFE = (
 
 def printable(text: str) -> str:
     """Escape what could move a cursor, hide or reorder text: `\\x1b`, `\\u202e`."""
+    if text.isascii() and text.isprintable():
+        return text
     return re.sub(_UNSAFE, _escape, text)
 
 
