@@ -95,7 +95,7 @@ class File:
     def move(self, to: Found) -> None:
         """Put the staged image in place; Conflict if what it takes the place of is not ours."""
         old, new = self._image(_other(to)), self._image(to)
-        theirs = Conflict(f"{self.target} was changed by somebody else meanwhile: theirs is kept")
+        theirs = Conflict(f"{self.target} was changed by somebody else meanwhile; theirs is kept")
         if not _same(look(self.folder, self.name), old):
             raise theirs
         try:
@@ -129,7 +129,7 @@ class File:
             head = os.path.dirname(self.target)
             return f"{self.target} was changed twice meanwhile: see also {head}/{self.temp}"
         os.fsync(self.folder)
-        return f"{self.target} was changed by somebody else meanwhile: theirs is kept"
+        return f"{self.target} was changed, or is open to be, by somebody else; theirs is kept"
 
     def discard(self) -> None:
         """Remove our own files next to the target, and have the folder on disk."""

@@ -45,7 +45,7 @@ def look(fd: int, name: str) -> Image | Unreadable | None:
         if odd:
             return Unreadable(name, Why.FAILED, odd)
         data = b""
-        while len(data) <= MAX_BYTES and (more := os.read(fd, MAX_BYTES)):
+        while len(data) <= MAX_BYTES and (more := os.read(fd, 1 << 16)):
             data += more
         if len(data) > MAX_BYTES:
             return Unreadable(name, Why.FAILED, "is larger than 1 MiB")
@@ -102,7 +102,7 @@ def pinned(fd: int) -> bool:
 
 def mount(fd: int) -> str:
     """Name the mount that an open file is on: proc_pid_fdinfo(5), mnt_id."""
-    with open(f"/proc/self/fdinfo/{fd}", encoding="ascii") as file:
+    with open(f"/proc/self/fdinfo/{fd}", encoding="utf-8") as file:
         return next((line for line in file if line.startswith("mnt_id:")), "")
 
 

@@ -156,7 +156,7 @@ def locked(machine: Machine, why: str) -> Iterator[Journal]:
 def _encode(change: Transaction) -> bytes:
     record = {**change.__dict__, "schema": SCHEMA, "state": change.state.value}
     record["items"] = [_item(item) for item in change.items]
-    body = f'"change": {json.dumps(record, indent=1)}}}\n'.encode()
+    body = f'"change": {json.dumps(record, indent=1, sort_keys=True)}}}\n'.encode()
     return _HEAD.format(hashlib.sha256(body).hexdigest()).encode() + body
 
 

@@ -28,7 +28,7 @@ class Machine:
     def boot(self) -> str:
         """Name this boot: proc_sys_kernel_random(5), "" where that cannot be read."""
         try:
-            with open(f"{self.sysctls}/kernel/random/boot_id", encoding="ascii") as file:
+            with open(f"{self.sysctls}/kernel/random/boot_id", encoding="utf-8") as file:
                 return file.read(64).strip()
         except (OSError, UnicodeDecodeError):
             return ""

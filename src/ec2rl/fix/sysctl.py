@@ -88,8 +88,8 @@ class Setting:
     def move(self, to: Found) -> None:
         """Write the value; Conflict if it is no longer the one to replace.
 
-        The kernel has no compare-and-swap here: a write by somebody else between our read and our
-        write, two system calls in a row, is overwritten.
+        The kernel has no compare-and-swap here.  Three system calls in a row read, write and read
+        back; what somebody else writes between the first and the last of them is taken for ours.
         """
         item = self.item
         old, new = (item.before, item.asked) if to is Found.AFTER else (item.after, item.before)
@@ -101,10 +101,10 @@ class Setting:
                 os.write(fd, new.encode() + b"\n")
             except OSError as error:
                 raise KernelRefused(f"{item.key}={new}: {error.strerror}") from error
+            now = _text(fd)
         finally:
             close(fd)
-        now = read(self.machine, item.key)
-        if now == old or now is None:
+        if now == old:
             raise KernelRefused(f"{item.key}={new}: the kernel ignores it, and keeps {now}")
         if to is Found.AFTER:
             self.item = replace(item, after=now)
@@ -121,7 +121,7 @@ def _path(machine: Machine, key: str) -> str:
 
 
 def _text(fd: int) -> str:
-    return " ".join(os.pread(fd, 4096, 0).decode("ascii", "backslashreplace").split())
+    return " ".join(os.pread(fd, 4096, 0).decode("utf-8", "backslashreplace").split())
 
 
 def _open(machine: Machine, key: str) -> int:

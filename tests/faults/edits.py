@@ -1,0 +1,115 @@
+"""Somebody else's edit, right behind each system call: it must still be there in the end."""
+
+from __future__ import annotations
+
+import os
+
+from ec2rl.fix.errors import FixError
+from ec2rl.fix.transaction import history, recover, undo
+from faults import scene
+from faults.place import Case, Place
+from faults.tracer import QUIET, Call, Code
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MARK = "# theirs\n"
+VALUE = "393216\n"
+
+
+def _append(place: Place, target: str) -> Callable[[], None]:
+    def edit() -> None:
+        with open(place.root + target, "a") as file:
+            file.write(MARK)
+
+    return edit
+
+
+def _replace(place: Place, target: str) -> Callable[[], None]:
+    def edit() -> None:
+        new = f"{place.root}{target}.edited"
+        with open(new, "w") as file:
+            file.write(MARK)
+        os.rename(new, place.root + target)
+
+    return edit
+
+
+def _write_late(place: Place, target: str) -> Callable[[], None]:
+    """Open the file before anything happens, and write into it later."""
+    fd = os.open(place.root + target, os.O_WRONLY | os.O_APPEND)
+
+    def edit() -> None:
+        os.write(fd, MARK.encode())
+        os.close(fd)
+
+    return edit
+
+
+def _set(place: Place, target: str) -> Callable[[], None]:
+    def edit() -> None:
+        with open(scene.setting(place.proc, target), "w") as file:
+            file.write(VALUE)
+
+    return edit
+
+
+WAYS: tuple[tuple[str, Callable[[Place, str], Callable[[], None]], str], ...] = (
+    ("append to", _append, scene.FILE),
+    ("replace", _replace, scene.FILE),
+    ("write late to", _write_late, scene.FILE),
+    ("append to", _append, scene.NEW),
+    ("replace", _replace, scene.NEW),
+    ("set", _set, scene.MAX),
+)
+
+
+def edits(place: Place, every: int) -> Iterator[Case]:
+    """Edit a target in six ways while apply or undo is stopped, then let it go on."""
+    for verb in ("apply", "undo"):
+        place.begin(verb)
+        calls = place.calls(verb)
+        cases = [
+            (way, n)
+            for way in WAYS
+            for n in range(len(calls))
+            if calls[n].name not in QUIET.split()
+        ]
+        for (words, make, target), n in cases[::every]:
+            if target == scene.MAX and _in_the_window(calls, n):
+                continue
+            place.begin(verb)
+            edit = make(place, target)
+            end = place.bench.stop(calls[n], edit, place.root, place.proc, verb)
+            fault = "" if end.code in (Code.DONE, Code.REFUSED) and end.struck else str(end)
+            yield Case(f"{words} {target}, {verb} at {calls[n]}", fault or _judge(place, target))
+
+
+def _in_the_window(calls: list[Call], n: int) -> bool:
+    """Tell the two places, documented in sysctl.py, where the kernel offers no way to be sure."""
+    names = [call.name for call in calls]
+    return names[n : n + 2] == ["pread64", "write"] or names[n : n + 2] == ["write", "pread64"]
+
+
+def _judge(place: Place, target: str) -> str:
+    machine = scene.machine(place.root, place.proc)
+    try:
+        recover(machine=machine)
+        if history(machine=machine):
+            undo(1, machine=machine, partial=True)
+    except FixError as error:
+        return f"{type(error).__name__}: {error} {error.notes}"
+    seen = scene.picture(place.root, place.proc)
+    theirs = seen.pop(target, None)
+    whole = theirs == VALUE if target == scene.MAX else theirs is not None and _kept(theirs[0])
+    if not whole:
+        return f"the edit is lost: {theirs!r}, {sorted(seen)}"
+    rest = {name: image for name, image in place.before.items() if name != target}
+    return "" if seen == rest else f"the others are not as before: {seen}"
+
+
+def _kept(text: bytes | str) -> bool:
+    assert isinstance(text, bytes)
+    known = {scene.OLD_TEXT, scene.NEW_TEXT, "nf_conntrack\n", ""}
+    return text.decode().endswith(MARK) and text.decode()[: -len(MARK)] in known

@@ -1,0 +1,93 @@
+"""Where one case after the other happens, and the judge of each."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from ec2rl.fix.change import State
+from ec2rl.fix.errors import FixError
+from ec2rl.fix.transaction import apply, history, recover, undo
+from ec2rl.record import record
+from faults import scene
+from faults.tracer import Bench, Call, End
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@record(frozen=True)
+class Case:
+    """One case that was tried; `fault` is "" if all was well."""
+
+    name: str
+    fault: str
+
+
+class Place:
+    """A folder with a machine in it, and with the program that is to change it."""
+
+    def __init__(self, folder: str, source: str) -> None:
+        self.folder = folder
+        self.bench = Bench(folder, source)
+        self.machine = f"{folder}/machine"
+        self.root = f"{self.machine}/root"
+        self.proc = f"{self.machine}/proc"
+        self._build()
+        self.before = scene.picture(self.root, self.proc)
+        self.apply()
+        self.after = scene.picture(self.root, self.proc)
+
+    def _build(self) -> None:
+        shutil.rmtree(self.machine, ignore_errors=True)
+        scene.build(self.root, self.proc)
+
+    def apply(self) -> None:
+        apply(scene.CHANGES, machine=scene.machine(self.root, self.proc), why="a case")
+
+    def begin(self, verb: str) -> None:
+        """Make the machine anew, ready for a verb."""
+        self._build()
+        if verb == "undo":
+            self.apply()
+
+    def unfinished(self) -> tuple[State, ...]:
+        past = history(machine=scene.machine(self.root, self.proc))
+        return tuple(change.state for change in past if change.unfinished)
+
+    def calls(self, verb: str, always: Sequence[str] = ()) -> list[Call]:
+        """List the system calls of a verb, and leave the machine as the verb leaves it."""
+        return self.bench.calls(self.root, self.proc, verb, always=always)
+
+    def strike(self, call: Call, blow: str, verb: str, always: Sequence[str] = ()) -> End:
+        return self.bench.strike(call, blow, self.root, self.proc, verb, always=always)
+
+
+def judge_now(place: Place, done: bool) -> str:
+    """Compare the machine with what the verb has said: all after if `done`, else all before."""
+    seen = scene.picture(place.root, place.proc)
+    return "" if seen == (place.after if done else place.before) else f"half-way: {seen}"
+
+
+def judge(place: Place) -> str:
+    """Recover and undo, and say what is not as it must be."""
+    machine = scene.machine(place.root, place.proc)
+    try:
+        recover(machine=machine)
+        seen = scene.picture(place.root, place.proc)
+        if seen not in (place.before, place.after):
+            return f"half-way after recover: {seen}"
+        past = history(machine=machine)
+        if bool(past and past[-1].state is State.APPLIED) != (seen == place.after):
+            return f"the journal is wrong about it: {past}"
+        if past:
+            undo(1, machine=machine)
+            undo(1, machine=machine)
+    except FixError as error:
+        return f"{type(error).__name__}: {error} {error.notes}"
+    seen = scene.picture(place.root, place.proc)
+    if seen != place.before:
+        return f"not as before after undo: {seen}"
+    left = set(os.listdir(f"{place.root}/etc/sysctl.d")) - {os.path.basename(scene.FILE)}
+    return f"left behind: {left}" if left else ""

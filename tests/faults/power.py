@@ -1,0 +1,103 @@
+"""A power cut before each system call, on a real ext4 file system in a file.
+
+The victim is killed, and the file under the file system is copied as it stands: what ext4 had not
+yet written, the copy does not have.  The copy is mounted on a machine that has booted anew.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from contextlib import contextmanager
+
+from ec2rl.fix.change import State
+from ec2rl.fix.errors import FixError
+from ec2rl.fix.transaction import apply, history, recover, undo
+from faults import scene
+from faults.place import Case, Place
+from faults.tracer import Code
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from faults.tracer import Call
+
+MIB = 8
+
+
+def power(place: Place, every: int) -> Iterator[Case]:
+    """Cut the power before each system call of apply and of undo."""
+    for verb in ("apply", "undo"):
+        place.begin(verb)
+        calls = place.calls(verb)
+        disk = f"{place.folder}/{verb}.ext4"
+        before = _format(place, disk, verb)
+        for call in calls[::every]:
+            yield Case(f"power cut in {verb} at {call}", _cut(place, disk, verb, call, before))
+
+
+def _format(place: Place, disk: str, verb: str) -> scene.Picture:
+    with open(disk, "wb") as file:
+        file.truncate(MIB << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-b", "1024", disk], check=True)
+    with _mounted(place, disk) as root:
+        shutil.rmtree(place.proc, ignore_errors=True)
+        scene.build(root, place.proc)
+        before = scene.picture(root, place.proc)
+        if verb == "undo":
+            apply(scene.CHANGES, machine=scene.machine(root, place.proc), why="a case")
+    return before
+
+
+@contextmanager
+def _mounted(place: Place, disk: str) -> Iterator[str]:
+    root = f"{place.folder}/mounted"
+    os.makedirs(root, exist_ok=True)
+    subprocess.run(["mount", "-o", "loop", disk, root], check=True)
+    try:
+        yield root
+    finally:
+        subprocess.run(["umount", root], check=True)
+
+
+def _cut(place: Place, disk: str, verb: str, call: Call, before: scene.Picture) -> str:
+    live, dead = f"{place.folder}/live.ext4", f"{place.folder}/dead.ext4"
+    shutil.copyfile(disk, live)
+    with _mounted(place, live) as root:
+        _boot(place, root, "first")
+        end = place.bench.strike(call, "signal=KILL", root, place.proc, verb)
+        shutil.copyfile(live, dead)
+    if end.code is not Code.KILLED or not end.struck:
+        return f"was not killed: {end}"
+    with _mounted(place, dead) as root:
+        _boot(place, root, "second")
+        machine = scene.machine(root, place.proc)
+        try:
+            recover(machine=machine)
+            past = history(machine=machine)
+            applied = bool(past and past[-1].state is State.APPLIED)
+            files = {key: v for key, v in scene.picture(root, place.proc).items() if key[0] == "/"}
+            want = place.after if applied else before
+            if files != {key: image for key, image in want.items() if key[0] == "/"}:
+                return f"half-way after recover: {files}"
+            if past:
+                undo(1, machine=machine)
+        except FixError as error:
+            return f"{type(error).__name__}: {error} {error.notes}"
+        seen = scene.picture(root, place.proc)
+        return "" if seen == before else f"not as before after undo: {seen}"
+
+
+def _boot(place: Place, root: str, name: str) -> None:
+    """Boot as systemd-sysctl does: what the file says is set."""
+    scene.boot(place.proc, name)
+    with open(root + scene.FILE) as file:
+        if file.read() == scene.NEW_TEXT:
+            with open(scene.setting(place.proc, scene.MAX), "w") as value:
+                value.write("524288\n")
+    # What was applied in the first boot to the rest of the kernel's settings:
+    if name == "first" and os.path.exists(root + scene.NEW):
+        with open(scene.setting(place.proc, scene.IDLE), "w") as value:
+            value.write("100000\n")
