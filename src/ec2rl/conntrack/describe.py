@@ -25,6 +25,24 @@ def stamp(when: float | None) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(when))
 
 
+def percent(share: float) -> str:
+    """A share in per cent: never 0 % of something, never 100 % of less than all."""
+    if 0 < share < 0.01:
+        return "below 1%"
+    return f"{min(share, 0.99) if 0.99 < share < 1 else share:.0%}"
+
+
+def plural(number: int, noun: str) -> str:
+    """A number of things: `1 packet`, `2 packets`."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def trusted_places(spell: Spell) -> str:
+    """Where the kernel's own words were read; one place is enough to name when all stood there."""
+    names = {"dmesg": "dmesg", "journal": "the journal"}
+    return " and ".join(names[place] for place in spell.places if place in names)
+
+
 def details(seen: Seen, verdict: Verdict) -> tuple[str, ...]:
     """The lines below the verdict: state, losses, log, what it rests on, what to do next."""
     lines: list[str] = []
@@ -69,18 +87,18 @@ def _table_line(seen: Seen, table: Table) -> str:
     if fill is None:
         words += "an unknown number of entries" if limit is None else "entries without a limit"
     else:
-        words += f"{limit} entries ({fill:.0%})"
+        words += f"{limit} entries ({percent(fill)})"
     refused = table.refused
     if refused:
-        words += f", {refused} packets lost since it was made"
-    for counter, name in (
-        ("early_drop", "evicted"),
-        ("insert_failed", "insertions failed"),
-        ("chaintoolong", "chains too long"),
+        words += f", {plural(refused, 'packet')} lost since it was made"
+    for counter, noun, what in (
+        ("early_drop", "entry", " evicted"),
+        ("insert_failed", "insertion", " failed"),
+        ("chaintoolong", "chain", " too long"),
     ):
         number = seen.last(table, counter)
         if number:
-            words += f", {number} {name}"
+            words += f", {plural(number, noun)}{what}".replace("entrys", "entries")
     rates = [
         f"{rate:.3g} {name}/s"
         for counter, name in (("drop", "lost"), ("early_drop", "evicted"))
@@ -101,37 +119,38 @@ def _log_lines(seen: Seen) -> list[str]:
         known = next((t for t in seen.tables if t.namespace.inode == number), None)
         if number is not None:
             where = known.namespace.label if known else f"netns {number} (gone by now)"
-            lines.append(f"Log, this boot: {count} of these lines name {where}")
+            lines.append(f"Log, this boot: {plural(count, 'line')} of these for {where}")
     if times.hearsay.lines:
         lines.append(
             f"Not verified: {_span(times.hearsay)}, in {', '.join(times.hearsay.places)}, "
             "where any user can write"
         )
     if times.forged:
-        lines.append(f"Not the kernel's: {times.forged} lines that someone wrote in its name")
+        lines.append(
+            f"Not the kernel's: {plural(times.forged, 'line')} that someone wrote in its name"
+        )
     for kind, name in (
         (Kind.EXPECTATIONS_FULL, "expectation table full (nf_conntrack_expect_max)"),
         (Kind.NEIGHBOURS_FULL, "neighbour table overflow (net.ipv4.neigh.default.gc_thresh3)"),
         (Kind.SYN_FLOOD, "possible SYN flood (a listener's backlog)"),
     ):
         if times.others.get(kind):
-            lines.append(f"Another limit, this boot: {times.others[kind]} times {name}")
+            lines.append(f"Another limit, this boot: {name}, {plural(times.others[kind], 'line')}")
     return lines
 
 
 def _span(spell: Spell) -> str:
-    words = f"at least {spell.lines} lines"
+    words = f"at least {plural(spell.lines, 'line')}"
     if spell.suppressed:
         words += f" (about {spell.lines + spell.suppressed} with those that the kernel suppressed)"
-    if spell.first == spell.last:
-        return f"{words}, {stamp(spell.first)}"
-    return f"{words}, first {stamp(spell.first)}, last {stamp(spell.last)}"
+    first, last = stamp(spell.first), stamp(spell.last)
+    return f"{words}, {first}" if first == last else f"{words}, first {first}, last {last}"
 
 
 def _allowance_lines(seen: Seen) -> list[str]:
     lines = []
     for one in seen.allowances:
-        words = f"{one.interface}: {one.exceeded} packets dropped by the instance's own allowance"
+        words = f"{one.interface}: {plural(one.exceeded, 'packet')} dropped by the instance's own allowance"
         if one.rate:
             words += f", now {one.rate:.3g}/s"
         if one.available is not None:
@@ -146,8 +165,9 @@ def _rests_on(seen: Seen) -> list[str]:
     lines = []
     read = [source for source in seen.log.sources if source.unreadable is None]
     missing = [source.unreadable for source in seen.log.sources if source.unreadable is not None]
-    if read:
-        lines.append("Read: " + ", ".join(source.name for source in read))
+    whole = [source.name for source in read if not source.gap]
+    if whole:
+        lines.append("Read: " + ", ".join(whole))
     lines += [
         f"Read in part: {s.name}: {s.gap}" + (f"; none since {stamp(s.oldest)}" if s.lost else "")
         for s in read
@@ -157,8 +177,8 @@ def _rests_on(seen: Seen) -> list[str]:
         lines.append("Not read: " + "; ".join(map(str, missing)))
     if seen.all_counted and seen.tables and not seen.covered:
         lines.append(
-            f"The drop counters of all {len(seen.tables)} network namespaces were read: they "
-            "forget nothing."
+            "The drop counters of every network namespace were read "
+            f"({len(seen.tables)}): they forget nothing."
         )
     if seen.hidden:
         lines.append(f"Not seen: {seen.hidden}")

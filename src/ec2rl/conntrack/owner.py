@@ -27,4 +27,4 @@ def owner(cgroup: str, command: str) -> str:
         services = [unit for unit in units if unit.endswith(".service")]
         if services:
             return f"{services[-1]} ({command})" if command else services[-1]
-    return f"process {command}" if command else "a process"
+    return f"process {command}" if command else ""

@@ -114,6 +114,8 @@ class FakeHost:
         return Evidence(self._source(path), body if body.endswith("\n") else body + "\n")
 
     def _source(self, what: str) -> str:
+        for kind in ("ls ", "link ", "inode "):
+            what = what.removeprefix(kind)
         return self._here() + what
 
     def _here(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl.conntrack.advice import by_hand
 from ec2rl.conntrack.allowance import Allowance, read_allowances, risen
 from ec2rl.conntrack.defaults import default_sizes, rule
-from ec2rl.conntrack.describe import details, facts, quotes
+from ec2rl.conntrack.describe import details, facts, percent, plural, quotes, trusted_places
 from ec2rl.conntrack.messages import PHRASES, Kind
 from ec2rl.conntrack.namespaces import find_namespaces
 from ec2rl.conntrack.seen import Seen
@@ -90,7 +90,7 @@ def _verdict(seen: Seen) -> tuple[Verdict, str]:
     if found.lines:
         return Verdict.PROBLEM, (
             "Conntrack table full errors found. "
-            f"{found.lines} occurrences in {' and '.join(found.places)}"
+            f"{found.lines} occurrences in {trusted_places(found)}"
         )
     losing = [t for t in seen.tables if t.rate("drop") and (seen.fill(t) or 0) >= _FULL]
     if losing:
@@ -118,11 +118,11 @@ def _warning(seen: Seen) -> str:
                 "Conntrack table is full; room is made by evicting "
                 f"{fullest.rate('early_drop'):.0f} entries/s in {fullest.namespace.label}"
             )
-        return f"Conntrack table is {fill:.0%} full in {fullest.namespace.label}"
+        return f"Conntrack table is {percent(fill)} full in {fullest.namespace.label}"
     if seen.times.earlier.lines:
-        boots = len(seen.times.boots)
         return (
-            f"Conntrack table full errors found in {boots} earlier boot{'s' * (boots > 1)}: "
+            "Conntrack table full errors found in "
+            f"{plural(len(seen.times.boots), 'earlier boot')}: "
             f"{seen.times.earlier.lines} occurrences, none in this boot"
         )
     return _other_loss(seen) or _small(seen)
@@ -134,7 +134,7 @@ def _other_loss(seen: Seen) -> str:
     if exceeded:
         return (
             "The instance's own connection-tracking allowance was exceeded: "
-            f"{sum(one.exceeded for one in exceeded)} packets dropped outside this host; "
+            f"{plural(sum(one.exceeded for one in exceeded), 'packet')} dropped outside this host; "
             "raising nf_conntrack_max will not help"
         )
     chains, clashes, refused = (
@@ -143,24 +143,24 @@ def _other_loss(seen: Seen) -> str:
     )
     if chains:
         return (
-            f"{chains} packets dropped for hash chains too long: raising nf_conntrack_max will "
+            f"{plural(chains, 'packet')} dropped for hash chains too long: raising nf_conntrack_max will "
             "not help, raising nf_conntrack_buckets will"
         )
     rising = sum(table.rate("drop") or 0 for table in seen.tables)
-    if refused and (rising or not seen.covered):
+    if refused and (rising or seen.since is None or not seen.covered):
         return (
-            f"{refused} packets dropped by conntrack with no table-full line "
+            f"{plural(refused, 'packet')} dropped by conntrack with no table-full line "
             + ("in the log" if seen.log.whole_boot else "left in the log to say when and why")
             + ("; raising nf_conntrack_max will not help" if seen.log.whole_boot else "")
         )
     if clashes:
         return (
-            f"{clashes} insertions failed (two packets of one flow raced, or NAT found no free "
+            f"{plural(clashes, 'insertion')} failed (two packets of one flow raced, or NAT found no free "
             "port): raising nf_conntrack_max will not help"
         )
     if seen.times.hearsay.lines:
         return (
-            f"{seen.times.hearsay.lines} table-full lines stand only where any user can write "
+            f"{plural(seen.times.hearsay.lines, 'table-full line')} found only where any user can write "
             f"({', '.join(seen.times.hearsay.places)}): not verified"
         )
     if seen.times.others.get(Kind.EXPECTATIONS_FULL):
