@@ -72,15 +72,19 @@ def kernel_of(host: Host) -> Kernel:
     return Kernel(release, start(host, release, module), module, *_existing(host))
 
 
+ALWAYS = {f"nf_conntrack_{name}" for name in ("max", "count", "buckets", "generic_timeout")}
+"""Where these are, the listing is the kernel's own and whole, not a container's or a record's."""
+
+
 def _existing(host: Host) -> tuple[tuple[str, ...], bool]:
     names = host.names("/proc/sys/net/netfilter")
-    if isinstance(names, tuple) and "nf_conntrack_max" in names:
+    if isinstance(names, tuple) and ALWAYS.issubset(names):
         found = [f"net/netfilter/{name}" for name in names]
         for folder in ("net", "net/ipv4", "net/ipv4/netfilter"):
             more = host.names(f"/proc/sys/{folder}")
             if isinstance(more, tuple):
                 found += [f"{folder}/{name}" for name in more if "conntrack" in name]
-        # A host that shows only what was asked for has no listing of /proc/sys/net.
+        # Another network namespace than the first does not show the alias.
         return tuple(dict.fromkeys([*found, "net/nf_conntrack_max"])), True
     usual = [path for key in (*PAGE_KEYS, *SWITCHES) for path in paths_of(key)]
     return tuple(usual), False

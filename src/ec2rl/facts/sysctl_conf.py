@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 
-from ec2rl.facts import conf_files
+from ec2rl.facts import conf_files, glob
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable
 from ec2rl.record import record
@@ -143,15 +143,8 @@ def writes(
 
 def matches(pattern: str, path: str, reader: Reader) -> bool:
     """Whether a pattern meets a path, as glob(3) says: `*` stops at a slash; braces in systemd."""
-    from fnmatch import fnmatchcase
-
-    parts = path.split("/")
     choices = alternatives(pattern) if reader is Reader.SYSTEMD else [pattern]
-    for one in choices or ():
-        wanted = one.replace("[^", "[!").split("/")
-        if len(wanted) == len(parts) and all(map(fnmatchcase, parts, wanted)):
-            return True
-    return False
+    return any(glob.matches(one, path) for one in choices or ())
 
 
 def alternatives(pattern: str) -> list[str] | None:
