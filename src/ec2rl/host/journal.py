@@ -153,9 +153,8 @@ class _Search:
         except UnknownFormatError as error:
             return f"{reason}, and {error}"
         self.answers[number] = answer
-        for place, (key, hit) in enumerate(answer.rows):
-            rows.add(key, number, place, 0, hit=hit)
-        rows.hits -= answer.markers
+        for place, (key, kind) in enumerate(answer.rows):
+            rows.add(key, number, place, kind)
         return answer.gap and f"{reason}, and {answer.gap}"
 
     def journal(self) -> Journal:

@@ -101,8 +101,11 @@ class JournalFile:
         self.cut = ""
         if self.start + arena > self.size:
             self.cut = f"it ends at byte {self.size} of {self.start + arena}"
-        elif tail and not 1 <= os.pread(self.fd, 1, tail)[0] <= 7:
+        elif tail >= self.size or (tail and os.pread(fd, 1, tail) == b"\0"):
             self.cut = f"its last object, at byte {tail}, is blank"
+        for table, size in (self._hashes, self._hashes_size), (self._fields, self._fields_size):
+            if table + size > self.size:
+                raise DamagedError("its hash tables are beyond its end")
 
     def _object(self, offset: int, kind: int, head: int, room: int = 0) -> bytes:
         """The first `head` bytes of an object of this kind and at most `room` that follow them."""

@@ -55,11 +55,13 @@ class JournalFiles:
         except OSError as error:
             self.missing(shown, error)
             return []
-        found = []
+        found: list[tuple[float, str]] = []
         try:
-            for file in os.listdir(fd):
-                if file.endswith((".journal", ".journal~")):
-                    found.append((_modified(fd, file), f"{name}/{file}"))
+            found += [
+                (_modified(fd, file), f"{name}/{file}")
+                for file in os.listdir(fd)
+                if file.endswith((".journal", ".journal~"))
+            ]
         except OSError as error:
             self.missing(shown, error)
         finally:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ec2rl.host.journal_file import Entry
 from ec2rl.host.journal_match import Match
 from ec2rl.host.journal_payload import DamagedError
-from ec2rl.host.journal_rows import Rows
+from ec2rl.host.journal_rows import FOLLOWS, Rows
 
 
 def follow(rows: Rows, matches: Mapping[int, Match]) -> None:
@@ -47,7 +47,7 @@ def _follow_in(
             if left or place in places:
                 entry = file.entry(place)
                 if left and last and entry.boot == last.boot:
-                    rows.add(entry.key, match.number, place, 0, hit=False)
+                    rows.add(entry.key, match.number, place, FOLLOWS)
                     left -= 1
                 else:
                     left = 0

@@ -8,7 +8,7 @@ import time
 from ec2rl.host import Phrase
 from ec2rl.host.journal_file import LZ4, XZ, ZSTD, Data, JournalFile
 from ec2rl.host.journal_payload import TEXT_LIMIT, DamagedError
-from ec2rl.host.journal_rows import Rows
+from ec2rl.host.journal_rows import HIT, MARKER, Rows
 from ec2rl.host.journal_scan import Piece, scan
 
 MISSED = b"e9bf28e6e834481bb6f48f548ad13606"
@@ -77,8 +77,7 @@ class Match:
             self._in_time()
             entry = self.file.entry(place)
             if driver in entry.objects:
-                self.rows.add(entry.key, self.number, place, 0, hit=True)
-                self.rows.hits -= 1
+                self.rows.add(entry.key, self.number, place, MARKER)
 
     def _walk(self, kernel: Data) -> None:
         for place in self.file.entries(kernel):
@@ -89,7 +88,7 @@ class Match:
                     name, value = self.file.field(item)
                     after = [p.after for p in self.phrases if p.text in value]
                     if after and name == b"MESSAGE":
-                        self.rows.add(entry.key, self.number, place, max(after), hit=True)
+                        self.rows.add(entry.key, self.number, place, HIT, max(after))
                         break
             except DamagedError as error:
                 self.fault(str(error))
@@ -160,4 +159,4 @@ class Match:
             self._in_time()
             entry = self.file.entry(at)
             if self.kernel in entry.objects:
-                self.rows.add(entry.key, self.number, at, after, hit=True)
+                self.rows.add(entry.key, self.number, at, HIT, after)

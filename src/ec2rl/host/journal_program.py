@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from ec2rl.host import JournalRecord, Phrase
 from ec2rl.host.journal_file import make_record
 from ec2rl.host.journal_payload import DamagedError, UnknownFormatError
+from ec2rl.host.journal_rows import FOLLOWS, HIT, MARKER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,26 +22,25 @@ _ROOM = 10_000
 
 
 class Exported:
-    """The records of one file that are wanted, in order: `rows` has each one's key and hit.
+    """The records of one file that are wanted, in order: `rows` has each one's key and kind.
 
-    `markers` of them tell of lost messages; `gap` says why the program's answer is not whole.
+    `gap` says why the program's answer is not whole.
     """
 
     def __init__(self, fd: int) -> None:
         # Where every header has it, whatever else is unknown.
         self.oldest = int.from_bytes(os.pread(fd, 8, 184), "little") or None
-        self.rows: list[tuple[bytes, bool]] = []
+        self.rows: list[tuple[bytes, int]] = []
         self._records: list[JournalRecord] = []
-        self.markers = 0
         self.gap = ""
 
     def add(self, fields: dict[bytes, bytes], *, hit: bool) -> None:
         key, boot = _key(fields.get(b"__CURSOR", b""))
         realtime, monotonic = struct.unpack_from(">QQ", key)
         record = make_record(fields, boot, monotonic, realtime, hit=hit)
-        self.rows.append((key, hit))
+        kind = MARKER if record.transport == "driver" else HIT if hit else FOLLOWS
+        self.rows.append((key, kind))
         self._records.append(record)
-        self.markers += record.transport == "driver"
 
     def record(self, place: int) -> JournalRecord:
         return self._records[place]

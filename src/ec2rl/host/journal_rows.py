@@ -6,14 +6,15 @@ import struct
 from collections.abc import Iterator
 
 _PLACE = struct.Struct(">HQBB")
+HIT, MARKER, FOLLOWS = 0, 1, 2
 _KEY = 40  # bytes of `Entry.key`: realtime, monotonic, boot and xor
 
 
 class Rows:
     """Where records stand: the first and the last `room` by time are kept, all hits are counted.
 
-    A row is the entry's key, its file's number, its place there, whether it only follows a hit,
-    and how many records are wanted behind it; as bytes, rows sort by time.
+    A row is the entry's key, its file's number, its place there, what it is (HIT, MARKER or
+    FOLLOWS), and how many records are wanted behind it; as bytes, rows sort by time.
     """
 
     def __init__(self, room: int) -> None:
@@ -21,9 +22,9 @@ class Rows:
         self.hits = 0
         self._rows: list[bytes] = []
 
-    def add(self, key: bytes, file: int, place: int, after: int, *, hit: bool) -> None:
-        self.hits += hit
-        self._rows.append(key + _PLACE.pack(file, place, not hit, min(after, 255)))
+    def add(self, key: bytes, file: int, place: int, kind: int, after: int = 0) -> None:
+        self.hits += kind == HIT
+        self._rows.append(key + _PLACE.pack(file, place, kind, min(after, 255)))
         if len(self._rows) > 3 * self.room:
             self.trim()
 
@@ -49,7 +50,7 @@ class Rows:
                 copy = True
             if not copy:
                 kept.append(row)
-            elif not row[-2]:
+            elif row[-2] == HIT:
                 self.hits -= 1
         if len(kept) > 2 * self.room:
             del kept[self.room : -self.room]
@@ -58,5 +59,5 @@ class Rows:
     def __iter__(self) -> Iterator[tuple[int, int, int, bool]]:
         """File, place, after and hit of each row."""
         for row in self._rows:
-            file, place, follows, after = _PLACE.unpack(row[_KEY:])
-            yield file, place, after, not follows
+            file, place, kind, after = _PLACE.unpack(row[_KEY:])
+            yield file, place, after, kind != FOLLOWS
