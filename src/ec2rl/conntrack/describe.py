@@ -150,7 +150,8 @@ def _span(spell: Spell) -> str:
 def _allowance_lines(seen: Seen) -> list[str]:
     lines = []
     for one in seen.allowances:
-        words = f"{one.interface}: {plural(one.exceeded, 'packet')} dropped by the instance's own allowance"
+        lost = plural(one.exceeded, "packet")
+        words = f"{one.interface}: {lost} dropped by the instance's own allowance"
         if one.rate:
             words += f", now {one.rate:.3g}/s"
         if one.available is not None:

@@ -143,8 +143,8 @@ def _other_loss(seen: Seen) -> str:
     )
     if chains:
         return (
-            f"{plural(chains, 'packet')} dropped for hash chains too long: raising nf_conntrack_max will "
-            "not help, raising nf_conntrack_buckets will"
+            f"{plural(chains, 'packet')} dropped for hash chains too long: raising "
+            "nf_conntrack_max will not help, raising nf_conntrack_buckets will"
         )
     rising = sum(table.rate("drop") or 0 for table in seen.tables)
     if refused and (rising or seen.since is None or not seen.covered):
@@ -155,13 +155,13 @@ def _other_loss(seen: Seen) -> str:
         )
     if clashes:
         return (
-            f"{plural(clashes, 'insertion')} failed (two packets of one flow raced, or NAT found no free "
-            "port): raising nf_conntrack_max will not help"
+            f"{plural(clashes, 'insertion')} failed (two packets of one flow raced, or NAT "
+            "found no free port): raising nf_conntrack_max will not help"
         )
     if seen.times.hearsay.lines:
         return (
-            f"{plural(seen.times.hearsay.lines, 'table-full line')} found only where any user can write "
-            f"({', '.join(seen.times.hearsay.places)}): not verified"
+            f"{plural(seen.times.hearsay.lines, 'table-full line')} found only where any user can "
+            f"write ({', '.join(seen.times.hearsay.places)}): not verified"
         )
     if seen.times.others.get(Kind.EXPECTATIONS_FULL):
         return "Conntrack expectation table is full: nf_conntrack_expect_max, not nf_conntrack_max"
