@@ -9,11 +9,11 @@ from ec2rl.conntrack.entry import ICMP, ICMPV6, TCP, address, protocol_name
 from ec2rl.conntrack.heavy import HeavyHitters
 from ec2rl.conntrack.tally import Tally
 from ec2rl.conntrack.timeouts import Kind
-from ec2rl.record import record
+from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Union
 
     Read = Callable[[bytes], Union["Endpoint", int, str]]
@@ -154,8 +154,7 @@ def census(
     keep: int = 100,
 ) -> Census:
     """Make sense of a tally that was fed to its end; each ranking keeps so many rows."""
-    tally.flush()
-    tally.ages.fold()
+    tally.finish()
     merged: dict[Kind, tuple[list[int], Counter[int]]] = {}
     for prefix, kind in tally.kinds.items():
         numbers, idle = merged.setdefault(kind, ([0, 0], Counter()))
@@ -170,48 +169,48 @@ def census(
     if tally.malformed:
         gaps += (f"{tally.malformed} entries could not be decoded",)
 
-    def ranked(hitters: HeavyHitters, read: Read, join: Join = _as_is) -> Ranking:
-        return _ranking(hitters, tally.kinds, read, join, keep)
+    def ranked(read: Read, join: Join, *hitters: HeavyHitters) -> Ranking:
+        return _ranking(read, join, hitters, tally.kinds, keep)
 
     return Census(
         source,
         tally.total,
         counted,
         tuple(cells),
-        ranked(tally.sources, lambda key: Endpoint(source=address(key))),
-        ranked(tally.destinations, lambda key: Endpoint(destination=address(key))),
-        ranked(tally.services, _service, _one_service),
-        ranked(tally.pairs, _pair, _of_protocol),
-        ranked(tally.marks, lambda key: int.from_bytes(key, "big")),
-        ranked(
-            tally.zones,
-            lambda key: "/".join(str(n) for n in struct.unpack(f"!{len(key) // 2}H", key)),
-        ),
+        ranked(lambda key: Endpoint(source=address(key)), _as_is, tally.sources),
+        ranked(lambda key: Endpoint(destination=address(key)), _as_is, tally.destinations),
+        ranked(_service, _one_service, tally.services),
+        ranked(_pair, _one_pair, *(each.pairs for each in tally.endpoints.values())),
+        ranked(lambda key: int.from_bytes(key, "big"), _mark, tally.marks),
+        ranked(_zone, _as_is, tally.zones),
         settings,
         gaps,
     )
 
 
 def _ranking(
-    hitters: HeavyHitters, kinds: Mapping[bytes, Kind], read: Read, join: Join, keep: int
+    read: Read, join: Join, hitters: Sequence[HeavyHitters], kinds: Mapping[bytes, Kind], keep: int
 ) -> Ranking:
     """Add up the kinds of what is the same, and make words of that with the most entries."""
     sums: Counter[bytes] = Counter()
-    for key, count in hitters.counts.items():
-        sums[join(key[2:], kinds[key[:2]])] += count
+    for each in hitters:
+        for key, count in each.counts.items():
+            sums[join(key[2:], kinds[key[:2]])] += count
+    del sums[b""]
     # Equal counts in the order of their bytes: the same table, the same words.
     top = sorted(sums.items(), key=lambda item: (-item[1], item[0]))[:keep]
     parts: dict[bytes, Counter[Kind]] = {key: Counter() for key, _ in top}
-    for key, count in hitters.counts.items():
-        kind = kinds[key[:2]]
-        of = parts.get(join(key[2:], kind))
-        if of is not None:
-            of[kind] += count
-    most = max((len(of) for of in parts.values()), default=0)
+    for each in hitters:
+        for key, count in each.counts.items():
+            kind = kinds[key[:2]]
+            of = parts.get(join(key[2:], kind))
+            if of is not None:
+                of[kind] += count
+    error = max((each.error for each in hitters), default=0)
     return Ranking(
         tuple(Row(read(key), count, tuple(parts[key].most_common())) for key, count in top),
-        None if hitters.error else len(sums),
-        hitters.error * most,
+        None if error else len(sums),
+        error * max((len(of) for of in parts.values()), default=0),
     )
 
 
@@ -219,8 +218,12 @@ def _as_is(key: bytes, _: Kind) -> bytes:
     return key
 
 
-def _of_protocol(key: bytes, kind: Kind) -> bytes:
-    return bytes([kind.protocol]) + key
+def _mark(key: bytes, _: Kind) -> bytes:
+    return key if any(key) else b""  # 0 is no mark
+
+
+def _zone(key: bytes) -> str:
+    return "/".join(str(number) for number in struct.unpack(f"!{len(key) // 2}H", key))
 
 
 def _one_service(key: bytes, kind: Kind) -> bytes:
@@ -231,7 +234,13 @@ def _one_service(key: bytes, kind: Kind) -> bytes:
         ports = key[size:half], key[half + size :]
         if ports[0] == ports[1] or kind.protocol in (ICMP, ICMPV6):
             key = key[:half]
-    return _of_protocol(key, kind)
+    return bytes([kind.protocol]) + key
+
+
+def _one_pair(key: bytes, kind: Kind) -> bytes:
+    size = 4 if len(key) <= 16 else 16
+    service = _one_service(key[size:], kind)
+    return service[:1] + key[:size] + service[1:]
 
 
 def _address_size(key: bytes) -> int:
@@ -256,14 +265,8 @@ def _service(key: bytes) -> Endpoint:
 
 
 def _pair(key: bytes) -> Endpoint:
-    protocol, key = key[0], key[1:]
-    size = 4 if len(key) <= 10 else 16
-    return Endpoint(
-        address(key[:size]),
-        address(key[size : 2 * size]),
-        _port(key[2 * size :]),
-        protocol_name(protocol),
-    )
+    size = 4 if len(key) <= 17 else 16
+    return replace(_service(key[:1] + key[1 + size :]), source=address(key[1 : 1 + size]))
 
 
 def _port(data: bytes) -> int | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from operator import itemgetter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _KEPT, _LIMIT = 20_000, 43_000
 """What a pruning leaves at most, and what calls for one: a dict of the latter takes 5 MB."""
@@ -17,18 +18,69 @@ class HeavyHitters:
 
     Beyond that, one is taken from every count until at most 20,000 are left (Misra and Gries,
     1982), so a count is too low by `error` at most, and `error` is below a 20,000th of the total.
+    `taken` is told the keys that one was taken from, each time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Callable[[Iterable[bytes]], None] | None = None) -> None:
         self.counts: Counter[bytes] = Counter()
         self.error = 0
+        self._taken = taken
 
     def update(self, keys: Iterable[bytes]) -> None:
         """Count each of some thousand keys."""
+        self.counts.update(keys)
+        if len(self.counts) > _LIMIT:
+            self.prune()
+
+    def prune(self) -> None:
+        """Keep to the memory allowed, at the cost of `error`."""
         counts = self.counts
-        counts.update(keys)
-        if len(counts) > _LIMIT:
-            while len(counts) > _KEPT:
-                counts = Counter({key: n - 1 for key, n in counts.items() if n > 1})
-                self.error += 1
-            self.counts = counts
+        while len(counts) > _KEPT:
+            if self._taken is not None:
+                self._taken(counts)
+            counts = Counter({key: n - 1 for key, n in counts.items() if n > 1})
+            self.error += 1
+        self.counts = counts
+
+
+class Endpoints:
+    """Who talks to what, for addresses of one size: pairs, and what they add up to.
+
+    A pair's key is a prefix of two bytes, source, destination, and what stands for the service
+    behind it.  Only pairs are counted as they come; what is taken from them to save memory, and
+    at the end what is left, goes to the coarser counts, which lose nothing by it.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        sources: HeavyHitters,
+        destinations: HeavyHitters,
+        services: HeavyHitters,
+    ) -> None:
+        self.size = size
+        self.pairs = HeavyHitters(self._add_up)
+        destination, end = 2 + size, 2 + 2 * size
+        join = b"".join
+        source_of = itemgetter(slice(0, destination))
+        destination_of = itemgetter(slice(0, 2), slice(destination, end))
+        service_of = itemgetter(slice(0, 2), slice(destination, None))
+        self._coarser: tuple[tuple[HeavyHitters, Callable[[Iterable[bytes]], Iterable[bytes]]], ...]
+        self._coarser = (
+            (sources, lambda keys: map(source_of, keys)),
+            (destinations, lambda keys: map(join, map(destination_of, keys))),
+            (services, lambda keys: map(join, map(service_of, keys))),
+        )
+
+    def _add_up(self, keys: Iterable[bytes]) -> None:
+        for coarser, of in self._coarser:
+            coarser.update(of(keys))
+
+    def finish(self) -> None:
+        """Add up what is left of the pairs: to be called once, at the end."""
+        pairs = self.pairs.counts
+        for coarser, of in self._coarser:
+            counts = coarser.counts
+            for key, count in zip(of(pairs), pairs.values()):
+                counts[key] += count
+            coarser.prune()

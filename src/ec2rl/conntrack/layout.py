@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
     Place = slice
     Path = tuple[int, ...]
+    Values = Callable[[Iterable[bytes]], Iterator[bytes]]
 
-_ORIG, _REPLY, _STATUS, _TIMEOUT, _MARK, _ZONE = (1,), (2,), (3,), (7,), (8,), (18,)
+_ORIG, _REPLY, _STATUS, _TIMEOUT, _MARK = (1,), (2,), (3,), (7,), (8,)
+_ZONES = ((1, 3), (2, 3), (18,))  # of one direction, of the other, of both
 _PROTOCOL = (1, 2, 1)
 _STATES = {TCP: (4, 1, 1), DCCP: (4, 2, 1), SCTP: (4, 3, 1)}  # CTA_PROTOINFO_...
 _SOURCES, _DESTINATIONS = ((1, 1), (1, 3)), ((1, 2), (1, 4))
@@ -58,20 +60,17 @@ class Layout:
         self._size = len(body)
         source, destination = (_first(places, _ORIG, of) for of in (_SOURCES, _DESTINATIONS))
         service = _first(places, _ORIG, (_PORTS[1], *_ICMP_TYPES))
-        self.source = _values(source)
-        self.destination = _values(destination)
-        self.service = _values(destination, service)
+        answering = _first(places, _REPLY, _SOURCES)
+        answering_service = _first(places, _REPLY, (_PORTS[0], *_ICMP_TYPES))
+        if source is None or destination is None or answering is None:
+            raise MalformedError("an address is missing")
+        self.address_size = source.stop - source.start
         self.pair = _values(source, destination, service)
-        self.translated = _values(
-            destination,
-            service,
-            _first(places, _REPLY, _SOURCES),
-            _first(places, _REPLY, (_PORTS[0], *_ICMP_TYPES)),
-        )
-        self.timeout = _values(places.get(_TIMEOUT))
-        self.mark = _values(places.get(_MARK))
-        zones = [path for path in places if path in (_ZONE, (1, 3), (2, 3))]
-        self.zone = _values(*(places[path] for path in sorted(zones)))
+        self.translated = _values(source, destination, service, answering, answering_service)
+        self.timeout = _values(places[_TIMEOUT]) if _TIMEOUT in places else None
+        self.mark = _values(places[_MARK]) if _MARK in places else None
+        zones = [places[path] for path in _ZONES if path in places]
+        self.zone = _values(*zones) if zones else None
 
     def masked(self, bodies: Iterable[bytes]) -> Iterator[int]:
         """For each body what is left under the mask, to be looked up and proved by `fits`."""
@@ -108,11 +107,9 @@ def _first(places: dict[Path, Place], root: Path, paths: Sequence[Path]) -> Plac
     return next((places[root + path] for path in paths if root + path in places), None)
 
 
-def _values(*wanted: Place | None) -> Callable[[Iterable[bytes]], Iterator[bytes]] | None:
-    """A function from bodies to the bytes at some places, joined; None where nothing is there."""
+def _values(*wanted: Place | None) -> Values:
+    """A function from bodies to the bytes at some places, joined."""
     places = [place for place in wanted if place is not None]
-    if not places:
-        return None
     get = itemgetter(*places)
     if len(places) == 1:
         return lambda bodies: map(get, bodies)

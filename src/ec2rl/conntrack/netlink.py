@@ -50,7 +50,10 @@ def attributes(data: bytes) -> dict[int, bytes]:
 
 
 def decode(body: bytes) -> Entry:
-    """Decode what stands behind a netlink header: nfgenmsg and attributes.  MalformedError if none."""
+    """Decode what stands behind a netlink header: nfgenmsg and attributes.
+
+    MalformedError if that is no entry.
+    """
     found = attributes(body[NFGEN:])
     if 1 not in found or 2 not in found:
         raise MalformedError("no tuple")

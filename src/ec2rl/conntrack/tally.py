@@ -20,7 +20,7 @@ from ec2rl.conntrack.entry import (
     Entry,
     state_name,
 )
-from ec2rl.conntrack.heavy import HeavyHitters
+from ec2rl.conntrack.heavy import Endpoints, HeavyHitters
 from ec2rl.conntrack.layout import Layout
 from ec2rl.conntrack.netlink import MalformedError, decode
 from ec2rl.conntrack.stream import TRAIL
@@ -35,6 +35,7 @@ _MOST_WAITING = 8 * _BATCH
 _GROUPS, _LAYOUTS = 256, 4
 """Layouts that are remembered; a table with more is read right, and slowly."""
 _UNPROVED = b""
+_NO_MARK = {bytes(4)}
 
 
 class _Kinds(dict[int, bytes]):
@@ -74,7 +75,10 @@ class Tally:
         self.sources = HeavyHitters()
         self.destinations = HeavyHitters()
         self.services = HeavyHitters()
-        self.pairs = HeavyHitters()
+        self.endpoints = {
+            size: Endpoints(size, self.sources, self.destinations, self.services)
+            for size in (4, 16)
+        }
         self.marks = HeavyHitters()
         self.zones = HeavyHitters()
         self._groups: dict[tuple[int, int], list[bytes]] = {}
@@ -124,6 +128,13 @@ class Tally:
         self._groups.clear()
         self._waiting = 0
 
+    def finish(self) -> None:
+        """Count what is left over: to be called once, after the last entry."""
+        self.flush()
+        self.ages.fold()
+        for endpoints in self.endpoints.values():
+            endpoints.finish()
+
     def add(self, entry: Entry) -> None:
         """Count one entry that was decoded already, of whatever origin."""
         there, back, status = entry.original, entry.reply, entry.status
@@ -132,13 +143,10 @@ class Tally:
         self.entries[prefix] += 1
         if entry.timeout is not None:
             self.ages.update((prefix + entry.timeout.to_bytes(4, "big"),))
-        service = there.destination + _service_port(there.destination_port, there.icmp)
-        self.sources.update((prefix + there.source,))
-        self.destinations.update((prefix + there.destination,))
-        self.pairs.update((prefix + there.source + service,))
+        pair = there.source + there.destination + _service(there.destination_port, there.icmp)
         if status & DST_NAT:
-            service += back.source + _service_port(back.source_port, back.icmp)
-        self.services.update((prefix + service,))
+            pair += back.source + _service(back.source_port, back.icmp)
+        self.endpoints[len(there.source)].pairs.update((prefix + pair,))
         if entry.mark:
             self.marks.update((prefix + entry.mark.to_bytes(4, "big"),))
         zones = [zone for zone in (there.zone, back.zone) if zone is not None]
@@ -180,22 +188,20 @@ class Tally:
             del entries[_UNPROVED]
         self.entries.update(entries)
         self.total += len(bodies)
-        translating = not self._translating.isdisjoint(entries)
-        for counter, values in (
-            (self.ages, layout.timeout),
-            (self.sources, layout.source),
-            (self.destinations, layout.destination),
-            (self.services, layout.translated if translating else layout.service),
-            (self.pairs, layout.pair),
-            (self.marks, layout.mark),
-            (self.zones, layout.zone),
-        ):
-            if values is not None:
-                counter.update(map(add, prefixes, values(bodies)))
+        pairs = layout.pair
+        if not self._translating.isdisjoint(entries):
+            pairs = layout.translated
+        self.endpoints[layout.address_size].pairs.update(map(add, prefixes, pairs(bodies)))
+        if layout.timeout is not None:
+            self.ages.update(map(add, prefixes, layout.timeout(bodies)))
+        if layout.mark is not None and set(layout.mark(bodies)) != _NO_MARK:
+            self.marks.update(map(add, prefixes, layout.mark(bodies)))
+        if layout.zone is not None:
+            self.zones.update(map(add, prefixes, layout.zone(bodies)))
         return others
 
 
-def _service_port(port: int | None, icmp: tuple[int, int, int] | None) -> bytes:
+def _service(port: int | None, icmp: tuple[int, int, int] | None) -> bytes:
     """What stands for the service behind an address, as `Layout.service` has it."""
     if port is not None:
         return port.to_bytes(2, "big")

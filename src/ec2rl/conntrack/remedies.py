@@ -1,0 +1,161 @@
+"""What helps against each cause of a full table, and what people try that does not."""
+
+from __future__ import annotations
+
+from ec2rl.record import record
+
+
+@record(frozen=True)
+class Advice:
+    """Ways out that fit one cause, and ways that do not, each with its reason."""
+
+    fits: tuple[str, ...]
+    not_fits: tuple[str, ...]
+
+
+def untracked(protocol: str, port: int) -> str:
+    """An nft ruleset that leaves a service untracked, in both directions.
+
+    Both are needed: an answer that is tracked alone is INVALID to a firewall, and makes an entry
+    of its own.  Rules that want `ct state established` must let the service pass by its port.
+    """
+    return (
+        "table inet untracked {\n"
+        "    chain prerouting {\n"
+        "        type filter hook prerouting priority raw; policy accept;\n"
+        f"        {protocol} dport {port} notrack\n"
+        f"        {protocol} sport {port} notrack\n"
+        "    }\n"
+        "    chain output {\n"
+        "        type filter hook output priority raw; policy accept;\n"
+        f"        {protocol} dport {port} notrack\n"
+        f"        {protocol} sport {port} notrack\n"
+        "    }\n"
+        "}\n"
+    )
+
+
+def untracked_loopback() -> str:
+    """An nft ruleset that leaves the machine's talk with itself untracked."""
+    return (
+        "table inet untracked {\n"
+        "    chain prerouting {\n"
+        "        type filter hook prerouting priority raw; policy accept;\n"
+        "        iif lo notrack\n"
+        "    }\n"
+        "    chain output {\n"
+        "        type filter hook output priority raw; policy accept;\n"
+        "        oif lo notrack\n"
+        "    }\n"
+        "}\n"
+    )
+
+
+def flowtable(devices: tuple[str, ...]) -> str:
+    """An nft ruleset that takes forwarded connections past the slow path, in both directions.
+
+    Entries stay, but offloaded, and leave when the flow ends (nf_flowtable_tcp_timeout).
+    """
+    return (
+        "table inet fastpath {\n"
+        "    flowtable established {\n"
+        "        hook ingress priority filter\n"
+        f"        devices = {{ {', '.join(devices)} }}\n"
+        "    }\n"
+        "    chain forward {\n"
+        "        type filter hook forward priority filter; policy accept;\n"
+        "        meta l4proto { tcp, udp } ct state established flow add @established\n"
+        "    }\n"
+        "}\n"
+    )
+
+
+_SIZE_FILLS = "a larger table: it fills as fast as it is filled"
+_ESTABLISHED = "a lower tcp_timeout_established: these entries do not have it"
+
+FLOOD = Advice(
+    (
+        "SYNPROXY in front of the service: only finished handshakes get an entry",
+        "leave the service untracked, in both directions, if no NAT needs it",
+        "drop the sources before tracking (nft in the raw hook, or the network ACL)",
+        "SYN cookies (net.ipv4.tcp_syncookies=1), so that the listener survives meanwhile",
+    ),
+    (_SIZE_FILLS, _ESTABLISHED),
+)
+SCAN = Advice(
+    (
+        "stop or slow the client: it asks for services that do not answer",
+        "leave the scanner's own packets untracked (raw hook, both directions)",
+    ),
+    (_SIZE_FILLS, _ESTABLISHED, "SYNPROXY: the connections go out, not in"),
+)
+HOARD = Advice(
+    (
+        "give the client's pool a maximum of idle connections, and an idle time",
+        "TCP keepalive below 350 s on both sides: Nitro v6 forgets idle connections then, and"
+        " the guest would keep their entries for days",
+        "until then, delete the dead entries of this client one by one",
+    ),
+    (
+        "a larger table alone: it only puts the day off",
+        "a much lower tcp_timeout_established: it cuts the idle connections that still live",
+    ),
+)
+DNS = Advice(
+    (
+        "leave DNS untracked: udp port 53 to and from, in the prerouting and output hooks",
+        "a caching resolver on the machine (or NodeLocal DNSCache)",
+    ),
+    (
+        "a lower udp_timeout: answers come within seconds, and retries need the entry",
+        "a lower udp_timeout_stream or tcp_timeout_established: these entries do not have it",
+    ),
+)
+CHURN = Advice(
+    (
+        "leave the service untracked, in both directions, if no NAT needs it",
+        "reuse a socket for several exchanges: the same ports are the same entry",
+    ),
+    ("a lower tcp_timeout_established: UDP does not have it",),
+)
+TIME_WAIT = Advice(
+    (
+        "keep connections open: keep-alive or a pool on the side that connects",
+        "room for them: connections a second x 120 s (see the recommended size)",
+        "leave the service untracked, in both directions, if no NAT needs it",
+    ),
+    (
+        "a lower tcp_timeout_time_wait: extreme caution, late packets then meet no entry",
+        "net.ipv4.tcp_tw_reuse or tcp_max_tw_buckets: these are sockets, not entries",
+        _ESTABLISHED,
+    ),
+)
+CLOSE_WAIT = Advice(
+    (
+        "put the timeout back to 60 s where it is set: on Kubernetes kube-proxy's"
+        " conntrack.tcpCloseWaitTimeout (--conntrack-tcp-timeout-close-wait)",
+        "make the application close its connections when the other side has",
+    ),
+    (
+        "a sysctl alone on a Kubernetes node: kube-proxy writes its own value at its next start",
+        _ESTABLISHED,
+    ),
+)
+NAMESPACE = Advice(
+    (
+        "look into this namespace: `conntrack top --netns=` says who fills it",
+        "lower timeouts of this namespace alone: they are settings of each namespace",
+    ),
+    ("settings of the host's namespace: they do not hold for this one, apart from the limit",),
+)
+LOCAL = Advice(
+    ("leave loopback untracked: iif lo and oif lo, in the prerouting and output hooks",),
+    (_SIZE_FILLS, "lower timeouts: the next connection makes the next entry"),
+)
+LONGER = Advice(
+    (
+        "wait: each leaves when its own time is over, or has today's time with its next packet",
+        "delete the idle ones one by one, or give them today's time (CTA_TIMEOUT)",
+    ),
+    ("lowering the timeout further: it does not touch entries that exist",),
+)

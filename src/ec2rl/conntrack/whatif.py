@@ -1,0 +1,164 @@
+"""What another timeout would do to the table: computed from the idle times of what is in it.
+
+In a table that is in balance, an entry leaves when it has been idle for as long as its state's
+timeout.  With a shorter one, exactly the entries that have been idle for longer would not be
+there.  Nothing of that happens at once: the kernel sets an entry's time when a packet passes, and
+a new setting does not touch the time that existing entries have left.
+"""
+
+from __future__ import annotations
+
+from ec2rl.conntrack.ages import bucket_end
+from ec2rl.conntrack.timeouts import DEFAULTS, PREFIX, governing
+from ec2rl.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ec2rl.conntrack.census import Cell, Census
+
+_LARGEST = (1 << 31) - 1
+_CAUTIONS = {
+    "tcp_timeout_established": (
+        "an idle connection that outlives its entry breaks: with NAT or a stateful firewall the "
+        "next packet is refused. Ask for keepalives below the timeout first; the kernel's default "
+        "of 5 days is not lowered without a decision"
+    ),
+    "tcp_timeout_close_wait": (
+        "extreme caution: the other side has closed and the application here has not; what it "
+        "still sends is lost when the entry goes"
+    ),
+    "tcp_timeout_time_wait": (
+        "extreme caution: late packets of a closed connection meet no entry, and the same ports "
+        "can be used again too early"
+    ),
+}
+
+
+class SettingError(ValueError):
+    """A wish that is no timeout of the kernel's, or no number of seconds."""
+
+
+@record(frozen=True)
+class Point:
+    """One place of a curve: with this timeout (seconds), so many entries in the steady state."""
+
+    timeout: int
+    entries: int
+
+
+@record(frozen=True)
+class Effect:
+    """What one timeout would do.
+
+    `governed` entries have their time from this setting.  In the steady state `gone` of them
+    would not be there, of which `cut` belong to flows that have been answered and may speak
+    again; the true numbers are within `uncertain` of these (width of a bucket of idle times).
+    `unknown` have more time left than today's setting gives: set before a change, of unknown
+    age.  `now` is what happens at once to the entries that exist: nothing.
+    """
+
+    setting: str
+    today: int | None
+    wanted: int
+    governed: int
+    gone: int
+    cut: int
+    uncertain: int
+    unknown: int
+    caution: str
+    curve: tuple[Point, ...]
+    now: int = 0
+
+
+@record(frozen=True)
+class WhatIf:
+    """Several timeouts together: `size` is the table today, `steady` what would be left of it."""
+
+    size: int
+    steady: int
+    effects: tuple[Effect, ...]
+
+
+def parse_settings(words: Iterable[str]) -> dict[str, int]:
+    """Read `timeout=seconds` wishes; the long name with net.netfilter.nf_conntrack_ is fine too.
+
+    SettingError for an unknown name (the known ones are in it), a value that is no number, or
+    one that the kernel does not take.
+    """
+    wishes: dict[str, int] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        name = name.strip().replace("/", ".")
+        for prefix in (PREFIX, "nf_conntrack_"):
+            name = name.removeprefix(prefix)
+        if name not in DEFAULTS:
+            raise SettingError(f"no timeout is called {name!r}; known are {', '.join(DEFAULTS)}")
+        digits = value.strip()
+        if not equals or not (digits.isascii() and digits.isdecimal()) or len(digits) > 10:
+            raise SettingError(f"{name}: {value!r} is no number of seconds")
+        if not 0 < int(digits) <= _LARGEST:
+            raise SettingError(f"{name}: {digits} is not between 1 and {_LARGEST} seconds")
+        wishes[name] = int(digits)
+    return wishes
+
+
+def what_if(seen: Census, wishes: Mapping[str, int]) -> WhatIf:
+    """Say what these timeouts (seconds by name, as parse_settings gives them) would do.
+
+    SettingError for a name that is unknown.
+    """
+    for name in wishes:
+        if name not in DEFAULTS:
+            raise SettingError(f"no timeout is called {name!r}; known are {', '.join(DEFAULTS)}")
+    effects = tuple(effect(seen, name, wanted) for name, wanted in wishes.items())
+    return WhatIf(seen.total, seen.total - sum(each.gone for each in effects), effects)
+
+
+def effect(seen: Census, name: str, wanted: int) -> Effect:
+    """What one timeout would do; a longer one frees nothing, and `gone` is 0."""
+    cells = [cell for cell in seen.cells if governing(cell.kind) == name]
+    today = seen.settings.get(name)
+    answered = [cell for cell in cells if cell.kind.answered]
+    gone = _idle_for(cells, wanted)
+    governed = sum(cell.count for cell in cells)
+    lower = today is not None and wanted < today
+    return Effect(
+        name,
+        today,
+        wanted,
+        governed,
+        round(gone),
+        round(_idle_for(answered, wanted)),
+        _within(cells, wanted),
+        sum(cell.beyond for cell in cells),
+        _CAUTIONS.get(name, "") if lower else "",
+        _curve(cells, governed, today or wanted),
+    )
+
+
+def _idle_for(cells: Iterable[Cell], seconds: int) -> float:
+    """Entries that have been idle for so long; a bucket that it cuts counts in proportion."""
+    total = 0.0
+    for cell in cells:
+        for lower, count in cell.idle:
+            if lower >= seconds:
+                total += count
+            elif bucket_end(lower) > seconds:
+                total += count * (bucket_end(lower) - seconds) / (bucket_end(lower) - lower)
+    return total
+
+
+def _within(cells: Iterable[Cell], seconds: int) -> int:
+    """Entries of the bucket that a number of seconds cuts."""
+    return sum(
+        count for cell in cells for lower, count in cell.idle if lower < seconds < bucket_end(lower)
+    )
+
+
+def _curve(cells: Iterable[Cell], governed: int, today: int) -> tuple[Point, ...]:
+    """The table against the timeout: in steps of a quarter octave, and each once."""
+    cells = list(cells)
+    steps = sorted({max(1, round(today / 2 ** (step / 4))) for step in range(41)})
+    return tuple(Point(at, governed - round(_idle_for(cells, at))) for at in steps)
