@@ -55,6 +55,9 @@ class File:
             raise Refused(f"{self.target} is on a read-only file system")
         if pinned(self.folder):
             raise Refused(f"the folder of {self.target} is immutable (chattr)")
+        if look(self.folder, self.temp) is not None:
+            head = os.path.dirname(self.target)
+            raise Refused(f"{head}/{self.temp} is in the way; it may be somebody's edit")
         now = look(self.folder, self.name)
         if isinstance(now, Unreadable):
             raise Refused(f"{self.target} {now.detail}")

@@ -1,0 +1,208 @@
+"""A journal that cannot be trusted: every verb refuses, touches nothing, and shows what was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+
+import pytest
+
+from ec2rl.fix.errors import Failed, FixError, JournalDamaged, Refused
+from ec2rl.fix.machine import Machine
+from ec2rl.fix.transaction import apply, history, recover, undo
+from fix.small import CHANGES, FILE, MAX, OLD_TEXT, picture
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+def sealed(change: Any) -> bytes:
+    """Write a record as the program does, with the right checksum."""
+    body = f'"change": {json.dumps(change, indent=1, sort_keys=True)}}}\n'.encode()
+    return b'{"sha256": "%s",\n' % hashlib.sha256(body).hexdigest().encode() + body
+
+
+RAW: tuple[Callable[[bytes], bytes], ...] = (
+    lambda raw: b"",
+    lambda raw: raw[:1],
+    lambda raw: raw[: len(raw) // 2],
+    lambda raw: raw[:-1],
+    lambda raw: raw + b"\n",
+    lambda raw: raw + raw,
+    lambda raw: bytes(len(raw)),
+    lambda raw: raw.replace(b"262144", b"262145"),
+    lambda raw: raw.replace(b'"applied"', b'"undoing"'),
+    lambda raw: raw.replace(b"sysctl.d", b"cron.d/x"),
+    lambda raw: raw.upper(),
+    lambda raw: raw.replace(b"\n", b"\r\n"),
+    lambda raw: b"\xff" + raw,
+    lambda raw: raw[raw.index(b"\n") :],
+    lambda raw: raw.partition(b"\n")[0],
+    lambda raw: b"\x1b[2J" + raw,
+    lambda raw: b"[" * 100_000,
+    lambda raw: b'{"sha256": "0",\n"change": ' + b"9" * 1_000_000 + b"}\n",
+    lambda raw: raw + b" " * (4 << 20),
+    lambda raw: b"x" * (5 << 20),
+)
+
+
+def _at(*way: str | int) -> Callable[[Any], tuple[Any, Any]]:
+    def find(change: Any) -> tuple[Any, Any]:
+        for step in way[:-1]:
+            change = change[step]
+        return change, way[-1]
+
+    return find
+
+
+# In a record, the items are a setting, a file with an image before, and a file without.
+FIELDS: tuple[tuple[Callable[[Any], tuple[Any, Any]], Any], ...] = (
+    (_at("schema"), 2),
+    (_at("schema"), "1"),
+    (_at("id"), 2),
+    (_at("id"), True),
+    (_at("id"), 10**17),
+    (_at("state"), "done"),
+    (_at("state"), None),
+    (_at("why"), 1),
+    (_at("time"), 1),
+    (_at("time"), "now"),
+    (_at("boot"), None),
+    (_at("tool"), []),
+    (_at("notes"), "none"),
+    (_at("notes"), [1]),
+    (_at("items"), {}),
+    (_at("items"), ["x"]),
+    (_at("items"), [[]]),
+    (_at("items", 0, "key"), "kernel.core_pattern"),
+    (_at("items", 0, "key"), "net.ipv4/../../kernel/x"),
+    (_at("items", 0, "before"), "|/bin/sh"),
+    (_at("items", 0, "before"), 262144),
+    (_at("items", 0, "after"), "1\n2"),
+    (_at("items", 0, "more"), "1"),
+    (_at("items", 1, "path"), "/etc/cron.d/x.conf"),
+    (_at("items", 1, "path"), "/etc/sysctl.d/../shadow.conf"),
+    (_at("items", 1, "path"), 7),
+    (_at("items", 1, "after"), None),
+    (_at("items", 1, "before"), "text"),
+    (_at("items", 1, "before", "data"), None),
+    (_at("items", 1, "before", "data"), "\udc80"),
+    (_at("items", 1, "before", "mode"), 0o4755),
+    (_at("items", 1, "before", "mode"), -1),
+    (_at("items", 1, "before", "uid"), 12345),
+    (_at("items", 1, "before", "gid"), -1),
+    (_at("items", 1, "before", "labels"), [["user.x", "no base64!"]]),
+    (_at("items", 1, "before", "labels"), [["user.x"]]),
+    (_at("items", 1, "before", "labels"), {}),
+)
+
+
+def untouched(machine: Machine) -> str:
+    """Let every verb meet the journal, and give the reason that all of them gave."""
+    seen = picture(machine)
+    words = set()
+    for verb in (
+        lambda: undo(1, machine=machine),
+        lambda: undo(1, machine=machine, partial=True),
+        lambda: recover(machine=machine),
+        lambda: history(machine=machine),
+        lambda: apply(CHANGES, machine=machine, why=""),
+    ):
+        with pytest.raises(JournalDamaged) as caught:
+            verb()
+        words.add(str(caught.value))
+    assert picture(machine) == seen
+    assert len(words) == 1
+    return words.pop()
+
+
+def record_of(machine: Machine) -> str:
+    apply(CHANGES, machine=machine, why="fix conntrackfull")
+    return machine.root + machine.state + "/1.json"
+
+
+@pytest.mark.parametrize("spoil", RAW, ids=range(len(RAW)))
+def test_a_record_that_is_torn(machine: Machine, spoil: Callable[[bytes], bytes]) -> None:
+    path = record_of(machine)
+    with open(path, "rb") as file:
+        raw = file.read()
+    with open(path, "wb") as file:
+        file.write(spoil(raw))
+    words = untouched(machine)
+    assert words.startswith(f"{path} is ")
+    assert "nothing was touched. Move it away to go on." in words
+    assert len(words) < 20_000
+    assert all(c == "\n" or c.isprintable() for c in words)
+
+
+@pytest.mark.parametrize(("find", "value"), FIELDS, ids=range(len(FIELDS)))
+def test_a_record_that_is_tampered_with_and_sealed_anew(
+    machine: Machine, find: Callable[[Any], tuple[Any, Any]], value: Any
+) -> None:
+    path = record_of(machine)
+    with open(path, "rb") as file:
+        raw = file.read()
+    change = json.loads(raw)["change"]
+    assert sealed(change) == raw
+    where, name = find(change)
+    where[name] = value
+    with open(path, "wb") as file:
+        file.write(sealed(change))
+    assert re.match(re.escape(path) + " is damaged: .*; nothing was touched.", untouched(machine))
+
+
+def test_the_images_before_are_shown(machine: Machine) -> None:
+    path = record_of(machine)
+    with open(path, "rb") as file:
+        raw = file.read()
+    with open(path, "wb") as file:
+        file.write(raw.replace(b"conntrackfull", b"conntrackfool"))
+    words = untouched(machine).splitlines()
+    assert words[0] == (
+        f"{path} is damaged: its checksum is wrong; nothing was touched. Move it away to go on."
+    )
+    assert words[1] == f"{MAX} was: 262144"
+    assert words[2].startswith(f"{FILE} was: {{'data': {OLD_TEXT!r}, ")
+    assert words[3] == "/etc/modules-load.d/ec2rl.conf was: None"
+
+
+@pytest.mark.parametrize("kind", ["symlink", "hard link", "fifo", "folder", "writable"])
+def test_a_record_that_is_no_file_of_ours(machine: Machine, kind: str) -> None:
+    path = record_of(machine)
+    if kind == "writable":
+        os.chmod(path, 0o666)
+    else:
+        aside = machine.root + "/aside"
+        os.rename(path, aside)
+        make = {
+            "symlink": lambda: os.symlink(aside, path),
+            "hard link": lambda: os.link(aside, path),
+            "fifo": lambda: os.mkfifo(path),
+            "folder": lambda: os.mkdir(path),
+        }
+        make[kind]()
+    assert untouched(machine).startswith(path)
+
+
+def test_a_journal_that_others_could_write(machine: Machine) -> None:
+    record_of(machine)
+    seen = picture(machine)
+    os.chmod(machine.root + machine.state, 0o777)
+    with pytest.raises(Refused, match=r"changes is writable by others$"):
+        undo(1, machine=machine)
+    assert picture(machine) == seen
+
+
+def test_a_journal_that_cannot_be_looked_at_is_not_an_empty_one(machine: Machine) -> None:
+    os.symlink("loop", machine.root + "/var/lib/ec2rl")
+    os.symlink("ec2rl", machine.root + "/var/lib/loop")
+    with pytest.raises(Failed, match="symbolic links"):
+        history(machine=machine)
+
+
+def test_every_error_is_of_one_tree() -> None:
+    assert issubclass(JournalDamaged, FixError)
