@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import os
+import random
 import struct
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from ec2rl.host.journal_folder import JournalFiles
 from ec2rl.host.journal_match import MISSED
 from ec2rl.host.journal_rows import HIT, Rows
 from ec2rl.model import Unreadable, Why
+from fuzz.journal import look as fuzz_look
+from fuzz.journal import mutated, seeds
 from support.journal_writer import (
     LZ4,
     XZ,
@@ -367,3 +370,16 @@ def test_no_folder_is_absent(tmp_path: Path) -> None:
     assert search_journal_folders([str(tmp_path / "no"), str(tmp_path)], PHRASES) == Unreadable(
         "journal", Why.ABSENT
     )
+
+
+def test_broken_files_give_an_answer() -> None:
+    """A thousand inputs of the campaign in tests/fuzz/journal.py."""
+    dice = random.Random(7)
+    files = [(whole, len(whole.rstrip(b"\0"))) for whole in seeds()]
+    fd = os.memfd_create("journal")
+    try:
+        answers = [fuzz_look(fd, mutated(dice, *dice.choice(files))) for _ in range(1000)]
+    finally:
+        os.close(fd)
+    assert {type(answer) for answer in answers} == {Journal}
+    assert 0 < sum(bool(answer.gaps) for answer in answers) < 1000

@@ -30,6 +30,7 @@ ROOM = 20_000
 """Records that are kept from the beginning, and as many from the end."""
 
 _TEXT_LIMIT = 8 << 20  # characters of all messages
+_FETCH_SECONDS = 15  # for what was found, also when the search took all its time
 _LARGE = 32 << 20  # bytes of all files: from here on memmem and a second thread pay
 
 
@@ -117,6 +118,7 @@ class _Search:
         self.matches: dict[int, Match] = {}
         self.answers: dict[int, Exported] = {}
         self.gaps: dict[int, str] = dict.fromkeys(range(len(files)), "not searched")
+        self.surplus: tuple[str, ...] = ()
         self._todo = list(self.gaps)
 
     def work(self, piece: Piece) -> None:
@@ -172,13 +174,14 @@ class _Search:
             records=records,
             hits=rows.hits,
             files=tuple(names[n] for n in sorted({*self.matches, *self.answers})),
-            gaps=tuple(f"{names[number]}: {gap}" for number, gap in self.gaps.items() if gap),
+            gaps=(*(f"{names[n]}: {gap}" for n, gap in self.gaps.items() if gap), *self.surplus),
             oldest=min(oldest, default=None),
         )
 
     def _records(self, rows: Rows) -> list[JournalRecord]:
         records: list[JournalRecord] = []
         room = _TEXT_LIMIT
+        until = time.monotonic() + _FETCH_SECONDS
         for number, place, _, hit in rows:
             match = self.matches.get(number)
             if match is None:
@@ -190,8 +193,8 @@ class _Search:
                     match.fault(str(error))
                     continue
             room -= len(record.message)
-            if room < 0:
-                self.gaps[number] = "its messages, with those before, are too long to be kept"
+            if room < 0 or time.monotonic() > until:
+                self.surplus = ("the journal: not all records were fetched: too many, or too long",)
                 break
             records.append(record)
         return records

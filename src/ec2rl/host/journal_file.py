@@ -16,6 +16,7 @@ import struct
 from collections.abc import Iterator
 
 from ec2rl.host import JournalRecord
+from ec2rl.host.journal_fields import make_record
 from ec2rl.host.journal_payload import TEXT_LIMIT, DamagedError, UnknownFormatError, unpacked
 
 DATA, FIELD, ENTRY, ENTRY_ARRAY = 1, 2, 3, 6
@@ -30,7 +31,7 @@ _ENTRY = struct.Struct("<BB6xQQQQ16sQ")
 _ARRAY = struct.Struct("<BB6xQQ")
 
 _ITEMS_LIMIT = 1024  # fields of an entry (ENTRY_FIELD_COUNT_MAX)
-_CHAIN_LIMIT = 100_000
+_CHAIN_LIMIT = 100_000  # journald rotates a file whose hash chains are longer than 100
 _CACHE_LIMIT = 4096
 _BLOCK = 4096
 
@@ -239,23 +240,3 @@ class JournalFile:
                 value = max(value, fields.get(name, b""))
             fields[name] = value
         return make_record(fields, entry.boot.hex(), entry.monotonic, entry.realtime, hit=hit)
-
-
-def make_record(
-    fields: dict[bytes, bytes], boot: str, monotonic: int, realtime: int, *, hit: bool
-) -> JournalRecord:
-    """A record of its fields; the message is cut at 4 KiB."""
-    stamp = _number(fields.get(b"_SOURCE_MONOTONIC_TIMESTAMP"))
-    return JournalRecord(
-        message=fields.get(b"MESSAGE", b"")[:4096].decode("utf-8", "backslashreplace"),
-        transport=fields.get(b"_TRANSPORT", b"")[:32].decode("ascii", "backslashreplace"),
-        facility=_number(fields.get(b"SYSLOG_FACILITY")),
-        boot=boot,
-        monotonic=monotonic if stamp is None else stamp,
-        realtime=realtime,
-        hit=hit,
-    )
-
-
-def _number(text: bytes | None) -> int | None:
-    return int(text) if text and len(text) <= 20 and text.isdigit() else None

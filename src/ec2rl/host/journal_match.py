@@ -81,10 +81,10 @@ class Match:
 
     def _walk(self, kernel: Data) -> None:
         for place in self.file.entries(kernel):
-            self._in_time()
             try:
                 entry = self.file.entry(place)
                 for item in entry.objects:
+                    self._in_time()
                     name, value = self.file.field(item)
                     after = [p.after for p in self.phrases if p.text in value]
                     if after and name == b"MESSAGE":
@@ -107,7 +107,7 @@ class Match:
                     place, data = self._around(offset)
                 else:
                     place, data = self._packed(offset, *packed[number - plain][1:])
-                if data:
+                if data and self.file.linked(place, data):
                     beyond[number] = place + data.size
                     self._message(place, data, number if number < plain else None)
             except DamagedError as error:
@@ -120,6 +120,7 @@ class Match:
             text = os.pread(self.file.fd, offset - start, start)
             found = len(text)
             while (found := text.rfind(b"MESSAGE=", 0, found)) >= 0:
+                self._in_time()
                 place = start + found - self.file.payload
                 data = None if place % 8 else self._sound(place)
                 if data and self.file.linked(place, data):

@@ -68,8 +68,9 @@ def _lz4(data: bytes) -> bytes:
             copied = min(copied + 4, TEXT_LIMIT)
             if not 0 < back <= len(out):
                 break
-            seen = bytes(out[-back:])
-            out += (seen * (copied // back + 1))[:copied]
+            start = len(out) - back
+            seen = out[start : start + copied]
+            out += (seen * (copied // len(seen) + 1))[:copied]
             if len(out) >= TEXT_LIMIT:
                 return bytes(out[:TEXT_LIMIT])
     except IndexError:

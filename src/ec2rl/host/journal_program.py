@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from ec2rl.host import JournalRecord, Phrase
-from ec2rl.host.journal_file import make_record
+from ec2rl.host.journal_fields import make_record
 from ec2rl.host.journal_payload import DamagedError, UnknownFormatError
 from ec2rl.host.journal_rows import FOLLOWS, HIT, MARKER
 
