@@ -1,0 +1,41 @@
+"""The short form of the fault harness: a sample of each kind; the whole is `run.py --all`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from faults import kinds, place, tracer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SOURCE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), "src")
+
+# Each N-th case of a kind, so that all of them together take less than a minute.
+SAMPLES = {
+    "kills": 12,
+    "plain": 16,
+    "doubles": 120,
+    "errors": 60,
+    "recoveries": 60,
+    "edits": 60,
+    "power": 30,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.root
+@pytest.mark.parametrize("kind", kinds.KINDS)
+def test_whatever_strikes_the_machine_is_all_before_or_all_after(kind: str, tmp_path: Path) -> None:
+    lack = tracer.missing()
+    if lack:
+        pytest.skip(lack)
+    if kind == "power" and not (shutil.which("mkfs.ext4") and os.path.exists("/dev/loop-control")):
+        pytest.skip("a power cut needs ext4 and loop devices")
+    cases = list(kinds.KINDS[kind](place.Place(str(tmp_path), SOURCE), SAMPLES[kind]))
+    assert [case for case in cases if case.fault] == []
+    assert len(cases) >= 5
