@@ -1,0 +1,300 @@
+"""Phrases in text logs: plain or compressed, of any size, several files side by side."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Sequence
+
+from ec2rl.host import Line, Phrase, Search
+from ec2rl.host.scan import WINDOW, Scan, cost
+from ec2rl.host.unpack import HEAD, SUFFIXES, kind_of, open_archive
+from ec2rl.model import Unreadable, Why
+from ec2rl.record import record, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ec2rl.host.unpack import Source
+
+_DONTCACHE = 0x80
+"""RWF_DONTCACHE (linux/fs.h, 6.14): what was not in the page cache before is not there after."""
+
+_LARGE = 32 << 20
+"""Bytes; for more than that, importing ctypes pays off."""
+
+_PACKED_WINDOW = 128 << 10
+
+_HEAVY_PLAIN = 16 << 20
+_HEAVY_PACKED = 256 << 10
+"""Bytes; two files of at least that are worth a second thread."""
+
+_EVERYTHING = 1 << 62
+
+
+@record(frozen=True)
+class Budget:
+    """Absolute bounds: a genuine flood of one line compresses better than any bomb.
+
+    `unpacked` is the text of one archive, in bytes; `seconds` is the time of a whole call, and
+    `kept` what all lines that it returns may take of memory, in bytes.
+    """
+
+    unpacked: int = 16 << 30
+    seconds: float = 60.0
+    kept: int = 10 << 20
+
+
+@record(frozen=True)
+class _Found:
+    """What one file gave; `split` of its lines stand before the gap where lines were left out."""
+
+    search: Search
+    lines: list[Line]
+    split: int | None
+    cost: int
+
+
+def search_files(
+    files: Sequence[tuple[str, int]],
+    phrases: Sequence[Phrase],
+    budget: Budget = Budget(),  # noqa: B008 - a frozen value
+) -> tuple[Search | Unreadable, ...]:
+    """Look for phrases in regular files: pairs of a name to show and a descriptor at offset 0.
+
+    The descriptors stay the caller's.  Where the lines of all files take too much memory, those
+    with the most keep only their first and last ones.
+    """
+    deadline = time.monotonic() + budget.seconds
+    answers: dict[int, _Found | Unreadable] = {}
+
+    def search(index: int) -> None:
+        path, fd = files[index]
+        answers[index] = _search_file(path, fd, phrases, budget, deadline)
+
+    weights = [_weight(path, fd) for path, fd in files]
+    order = sorted(range(len(files)), key=lambda index: -weights[index])
+    workers = min(sum(weight >= 1 for weight in weights), len(os.sched_getaffinity(0)))
+    _work(search, lambda: _share(answers, budget.kept), order, workers)
+    return tuple(_answer(answers[index]) for index in range(len(files)))
+
+
+def search_stream(
+    path: str,
+    read: Callable[[int], bytes],
+    phrases: Sequence[Phrase],
+    budget: Budget = Budget(),  # noqa: B008 - a frozen value
+    modified: float = 0.0,
+) -> Search | Unreadable:
+    """Look for phrases in a stream, plain or compressed, that `read` gives from its beginning.
+
+    `read(n)` returns at most n bytes, b"" at the end, and may raise OSError; it is not hurried:
+    time runs out only between two reads.
+    """
+    deadline = time.monotonic() + budget.seconds
+    return _answer(_search(path, _Stream(read), None, phrases, budget, deadline, 0, modified))
+
+
+def _weight(path: str, fd: int) -> float:
+    size = os.fstat(fd).st_size
+    return size / (_HEAVY_PACKED if path.endswith(tuple(SUFFIXES)) else _HEAVY_PLAIN)
+
+
+def _work(
+    search: Callable[[int], None], share: Callable[[], None], order: list[int], workers: int
+) -> None:
+    if workers < 2:
+        for index in order:
+            search(index)
+            share()
+        return
+    from threading import Lock, Thread
+
+    todo = iter(order)
+    lock = Lock()
+
+    def work() -> None:
+        while True:
+            with lock:
+                index = next(todo, None)
+            if index is None:
+                return
+            search(index)
+            with lock:
+                share()
+
+    threads = [Thread(target=work, daemon=True) for _ in range(workers - 1)]
+    for thread in threads:
+        thread.start()
+    work()
+    for thread in threads:
+        thread.join()
+
+
+def _search_file(
+    path: str, fd: int, phrases: Sequence[Phrase], budget: Budget, deadline: float
+) -> _Found | Unreadable:
+    before = os.fstat(fd)
+    file = _File(fd)
+    found = _search(
+        path, file, fd, phrases, budget, deadline, before.st_size, before.st_mtime
+    )  # fmt: skip
+    size = os.fstat(fd).st_size
+    if isinstance(found, _Found) and size < max(before.st_size, file.at):
+        shrunk = f"shrank to {size} bytes while it was read: what was cut off may be unseen"
+        gap = "; ".join(filter(None, (found.search.gap, shrunk)))
+        return replace(found, search=replace(found.search, gap=gap))
+    return found
+
+
+def _search(
+    path: str,
+    reader: _File | _Stream,
+    fd: int | None,
+    phrases: Sequence[Phrase],
+    budget: Budget,
+    deadline: float,
+    size: int,
+    modified: float,
+) -> _Found | Unreadable:
+    wanted = tuple(phrase for phrase in phrases if not phrase.recent)
+    if not wanted:
+        search = Search(path, (), 0, 0, modified, "nothing was looked for in text logs")
+        return _Found(search, [], None, 0)
+    source: Source = reader
+    gap = ""
+    try:
+        head = reader.head(HEAD)
+        kind = kind_of(head)
+        named = next((kind for end, kind in SUFFIXES.items() if path.endswith(end)), "")
+        if kind:
+            opened = open_archive(kind, head, reader, fd, deadline)
+            if isinstance(opened, str):
+                return Unreadable(path, Why.FAILED, opened)
+            source = opened
+        elif named:
+            gap = f"is no {named}, as its name says: read as it stands"
+        is_large = size > _LARGE and not kind
+        window = min(_PACKED_WINDOW if kind else WINDOW, max(size + 1, 4096) if size else WINDOW)
+        scan = Scan(wanted, budget.kept, window, is_large=is_large)
+        limit = budget.unpacked if kind or fd is None else _EVERYTHING
+        unread = scan.run(source, limit, deadline)
+    except OSError as error:
+        return Unreadable(path, Why.FAILED, os.strerror(error.errno or 0))
+    finally:
+        source.close()
+    lines, split = scan.lines()
+    gap = "; ".join(filter(None, (gap, unread)))
+    search = Search(path, (), scan.hits, scan.unpacked, modified, gap)
+    return _Found(search, lines, split, sum(cost(line.text) for line in lines))
+
+
+class _File:
+    """A regular file as text and as packed bytes, read past the page cache where that can be."""
+
+    gap = ""
+
+    def __init__(self, fd: int) -> None:
+        self.at = 0
+        self._fd = fd
+        self._flags = _DONTCACHE
+
+    def head(self, size: int) -> bytes:
+        return os.pread(self._fd, size, 0)
+
+    def readinto(self, view: memoryview) -> int:
+        try:
+            size = os.preadv(self._fd, [view], self.at, self._flags)
+        except OSError as error:
+            if not self._flags or error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                raise
+            self._flags = 0
+            size = os.preadv(self._fd, [view], self.at)
+        self.at += size
+        return size
+
+    def read(self, size: int) -> bytes:
+        data = bytearray(size)
+        return bytes(data[: self.readinto(memoryview(data))])
+
+    def rewind(self) -> bool:
+        self.at = 0
+        return True
+
+    def close(self) -> None:
+        """Leave the descriptor to its owner."""
+
+
+class _Stream:
+    """A stream as text and as packed bytes."""
+
+    gap = ""
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
+        self._head = b""
+
+    def head(self, size: int) -> bytes:
+        while len(self._head) < size:
+            more = self._read(size - len(self._head))
+            if not more:
+                break
+            self._head += more
+        return self._head
+
+    def readinto(self, view: memoryview) -> int:
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def read(self, size: int) -> bytes:
+        if not self._head:
+            return self._read(size)
+        data, self._head = self._head[:size], self._head[size:]
+        return data
+
+    def rewind(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """Leave the stream to its owner."""
+
+
+def _share(answers: dict[int, _Found | Unreadable], kept: int) -> None:
+    """Cut the largest answers to one size, so that all of them fit; order does not matter."""
+    found = {key: value for key, value in list(answers.items()) if isinstance(value, _Found)}
+    room, level = kept, kept
+    costs = sorted(value.cost for value in found.values())
+    for rank, size in enumerate(costs):
+        level = room // (len(costs) - rank)
+        if size > level:
+            break
+        room -= size
+    else:
+        return
+    for key, value in found.items():
+        if value.cost > level:
+            lines, split = _ends(value.lines, value.split, level // 2)
+            answers[key] = replace(value, lines=lines, split=split)
+
+
+def _ends(lines: list[Line], split: int | None, half: int) -> tuple[list[Line], int]:
+    first = _fitting(lines[:split], half)
+    last = lines[first:] if split is None else lines[split:]
+    return lines[:first] + last[len(last) - _fitting(last[::-1], half) :], first
+
+
+def _fitting(lines: list[Line], room: int) -> int:
+    for index, line in enumerate(lines):
+        room -= cost(line.text)
+        if room < 0:
+            return index
+    return len(lines)
+
+
+def _answer(found: _Found | Unreadable) -> Search | Unreadable:
+    if isinstance(found, Unreadable):
+        return found
+    return replace(found.search, lines=tuple(found.lines))

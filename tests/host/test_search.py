@@ -1,0 +1,348 @@
+"""Searching text logs: against an oracle that looks at every line by itself."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ec2rl.host import Line, Phrase, Search
+from ec2rl.host.scan import LINE, Scan, cost
+from ec2rl.host.search import Budget, search_files, search_stream
+from ec2rl.model import Unreadable, Why
+
+BUDGET = Budget()
+FULL = Phrase(b"table full")
+HIT = b"nf_conntrack: table full, dropping packet\n"
+
+
+def naive(data: bytes, phrases: Sequence[Phrase], cut: int) -> tuple[list[Line], int]:
+    """Every line to keep, and the number of hits."""
+    lines, hits, offset, pending = [], 0, 0, 0
+    rows = data.split(b"\n")
+    if not rows[-1]:
+        rows.pop()
+    for row in rows:
+        afters = [phrase.after for phrase in phrases if phrase.text in row]
+        if afters or pending:
+            text = (row[:-1] if row.endswith(b"\r") else row)[:cut]
+            lines.append(Line(offset, text.decode("utf-8", "backslashreplace"), bool(afters)))
+        hits += bool(afters)
+        pending = max([pending - 1, 0, *afters])
+        offset += len(row) + 1
+    return lines, hits
+
+
+def ends(lines: list[Line], half: int) -> list[Line]:
+    """The first and the last lines that fit into `half` each."""
+
+    def fitting(some: list[Line]) -> int:
+        room = half
+        for count, line in enumerate(some):
+            room -= cost(line.text)
+            if room < 0:
+                return count
+        return len(some)
+
+    first = fitting(lines)
+    rest = lines[first:]
+    return lines[:first] + rest[len(rest) - fitting(rest[::-1]) :]
+
+
+class Pieces:
+    """A text that arrives in pieces of chosen sizes."""
+
+    gap = ""
+
+    def __init__(self, data: bytes, sizes: Sequence[int]) -> None:
+        self.left = data
+        self.sizes = list(sizes)
+
+    def readinto(self, view: memoryview) -> int:
+        size = min(len(view), self.sizes.pop() if self.sizes else len(view))
+        piece, self.left = self.left[:size], self.left[size:]
+        view[: len(piece)] = piece
+        return len(piece)
+
+    def close(self) -> None: ...
+
+
+def opened(path: Path, data: bytes) -> tuple[str, int]:
+    path.write_bytes(data)
+    return str(path), os.open(path, os.O_RDONLY)
+
+
+def search(path: Path, data: bytes, *phrases: Phrase, budget: Budget = BUDGET) -> Search:
+    name, fd = opened(path, data)
+    try:
+        (found,) = search_files([(name, fd)], phrases or (FULL,), budget)
+    finally:
+        os.close(fd)
+    assert isinstance(found, Search), found
+    return found
+
+
+texts = st.lists(
+    st.sampled_from(
+        [b"ab", b"abc", b"b", b"c", b"\n", b"\n", b"\r\n", b"\0", b"\xff", b"x" * 9, b"y" * 40]
+    ),
+    max_size=60,
+).map(b"".join)
+some_phrases = st.lists(
+    st.builds(Phrase, st.sampled_from([b"abc", b"bb", b"c", b"xa", b"\xff"]), st.integers(0, 3)),
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(
+    texts,
+    some_phrases,
+    st.lists(st.integers(1, 20), max_size=20),
+    st.integers(1, 24),
+    st.booleans(),
+)
+def test_every_edge(
+    data: bytes, phrases: list[Phrase], sizes: list[int], window: int, is_large: bool
+) -> None:
+    scan = Scan(phrases, 1 << 30, window, 10, 8, is_large)
+
+    assert scan.run(Pieces(data, sizes), 1 << 30, float("inf")) == ""
+    assert (scan.lines()[0], scan.hits, scan.unpacked) == (*naive(data, phrases, 8), len(data))
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.lists(st.sampled_from([b"abc\n", b"abcabc b\n", b"c" * 30 + b"\n", b"x\n", b"abc\r\n"])),
+    st.integers(1, 60),
+    some_phrases,
+    st.integers(1, 12),
+    st.integers(1, 200),
+)
+def test_floods_keep_both_ends(
+    rows: list[bytes], times: int, phrases: list[Phrase], room: int, window: int
+) -> None:
+    data = b"".join(rows) * times
+    scan = Scan(phrases, room * LINE, window, 32, 24)
+    lines, hits = naive(data, phrases, 24)
+
+    scan.run(Pieces(data, ()), 1 << 30, float("inf"))
+
+    assert (scan.lines()[0], scan.hits) == (ends(lines, room * LINE // 2), hits)
+
+
+def test_plain_file(tmp_path: Path) -> None:
+    data = b"a\n" + HIT + b"b \xff\0\r\nc table full"
+
+    found = search(tmp_path / "messages", data, Phrase(b"table full", 1), Phrase(b"b", 0, True))
+
+    assert found == Search(
+        str(tmp_path / "messages"),
+        (
+            Line(2, "nf_conntrack: table full, dropping packet"),
+            Line(44, "b \\xff\0", hit=False),
+            Line(50, "c table full"),
+        ),
+        2,
+        62,
+        os.stat(tmp_path / "messages").st_mtime,
+    )
+
+
+def test_empty_file(tmp_path: Path) -> None:
+    found = search(tmp_path / "messages", b"")
+
+    assert (found.lines, found.hits, found.unpacked, found.gap) == ((), 0, 0, "")
+
+
+def test_nothing_to_look_for_is_not_a_clean_log(tmp_path: Path) -> None:
+    found = search(tmp_path / "messages", HIT, Phrase(b"table full", recent=True))
+
+    assert (found.hits, found.gap) == (0, "nothing was looked for in text logs")
+
+
+def test_large_file_crosses_windows(tmp_path: Path) -> None:
+    data = (b"x" * 70 + b"\n" + HIT) * 320_000
+
+    found = search(tmp_path / "messages", data)
+
+    assert (found.hits, found.unpacked, found.gap) == (320_000, len(data), "")
+    assert found.lines[0] == Line(71, HIT[:-1].decode())
+    assert found.lines[-1] == Line(len(data) - len(HIT), HIT[:-1].decode())
+
+
+def test_long_lines(tmp_path: Path) -> None:
+    long = b"y" * 3_000_000 + HIT
+    data = long + b"z\n" + b"w" * 3_000_000
+
+    found = search(tmp_path / "messages", data, Phrase(b"table full", 2))
+
+    assert found.hits == 1
+    assert found.lines == (
+        Line(0, "y" * 4096),
+        Line(len(long), "z", hit=False),
+        Line(len(long) + 2, "w" * 4096, hit=False),
+    )
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".xz", ".bz2", ".zst"])
+def test_a_name_that_lies(tmp_path: Path, suffix: str) -> None:
+    found = search(tmp_path / f"messages{suffix}", HIT)
+
+    assert found.hits == 1
+    assert found.gap.startswith("is no ")
+    assert found.gap.endswith(", as its name says: read as it stands")
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, bz2.compress])
+def test_formats_by_magic(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    data = b"noise\n" * 40_000 + HIT
+
+    found = search(tmp_path / "messages", pack(data) + pack(HIT))
+
+    assert (found.hits, found.unpacked, found.gap) == (2, len(data) + len(HIT), "")
+
+
+def test_budget_of_text(tmp_path: Path) -> None:
+    data = gzip.compress(HIT * 10_000)
+
+    found = search(tmp_path / "m.gz", data, budget=Budget(unpacked=len(HIT) * 100))
+
+    assert (found.hits, found.unpacked) == (100, len(HIT) * 100)
+    assert found.gap == f"stopped at byte {len(HIT) * 100} of the text: that is the limit"
+
+
+def test_budget_of_time(tmp_path: Path) -> None:
+    found = search(tmp_path / "messages", HIT, budget=Budget(seconds=-1.0))
+
+    assert (found.hits, found.gap) == (0, "stopped at byte 0 of the text: no time left")
+
+
+def test_files_share_the_memory(tmp_path: Path) -> None:
+    files = [
+        opened(tmp_path / "a", HIT * 5000),
+        opened(tmp_path / "b", HIT * 3),
+        opened(tmp_path / "c", HIT * 5000),
+    ]
+    each = cost(HIT[:-1])
+
+    try:
+        found = search_files(files, (FULL,), Budget(kept=each * 103))
+    finally:
+        for _, fd in files:
+            os.close(fd)
+
+    assert [(s.hits, len(s.lines)) for s in found if isinstance(s, Search)] == [
+        (5000, 50),
+        (3, 3),
+        (5000, 50),
+    ]
+    assert isinstance(found[0], Search)
+    assert [line.offset // len(HIT) for line in found[0].lines] == [*range(25), *range(4975, 5000)]
+
+
+def test_several_heavy_files(tmp_path: Path) -> None:
+    data = gzip.compress(b"%d\n" % 7 + os.urandom(1 << 20) + b"\n" + HIT)
+    files = [opened(tmp_path / f"{n}.gz", data) for n in range(5)]
+
+    try:
+        found = search_files(files, (FULL,))
+    finally:
+        for _, fd in files:
+            os.close(fd)
+
+    assert [(s.hits, s.gap) for s in found if isinstance(s, Search)] == [(1, "")] * 5
+
+
+def test_a_file_that_shrinks(tmp_path: Path) -> None:
+    name, fd = opened(tmp_path / "messages", HIT * 1000)
+
+    class Rotated(str):
+        """A name that cuts its file when it is asked, before the text is read, for its suffix."""
+
+        def endswith(self, suffix: object, *_: object) -> bool:
+            if isinstance(suffix, str):
+                os.truncate(name, 10)
+            return False
+
+    try:
+        (found,) = search_files([(Rotated(name), fd)], (FULL,))
+    finally:
+        os.close(fd)
+
+    assert isinstance(found, Search)
+    assert (found.unpacked, found.gap) == (
+        10,
+        "shrank to 10 bytes while it was read: what was cut off may be unseen",
+    )
+
+
+def test_stream() -> None:
+    data = gzip.compress(b"a\n" + HIT)
+    pieces = [data[i : i + 3] for i in range(0, len(data), 3)]
+
+    found = search_stream("x", lambda _: pieces.pop(0) if pieces else b"", (FULL,), modified=5.0)
+
+    assert found == Search("x", (Line(2, HIT[:-1].decode()),), 1, 44, 5.0)
+
+
+def test_a_read_that_fails_at_once() -> None:
+    def read(size: int) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    assert search_stream("x", read, (FULL,)) == Unreadable("x", Why.FAILED, "Input/output error")
+
+
+def test_a_read_that_fails_later() -> None:
+    pieces = [HIT * 200, HIT]
+
+    def read(size: int) -> bytes:
+        if not pieces:
+            raise OSError(5, "Input/output error")
+        return pieces.pop(0)
+
+    found = search_stream("x", read, (FULL,))
+
+    assert isinstance(found, Search)
+    size = 201 * len(HIT)
+    assert (found.hits, found.gap) == (
+        201,
+        f"stopped at byte {size} of the text: Input/output error",
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["gz", "bz2", "xz"])
+def test_bombs(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"bomb.{suffix}"
+    opener = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}[suffix]
+    with opener(path, "wb") as file:
+        for _ in range(256):
+            file.write(bytes(1 << 20))
+    script = (
+        "import os, sys, resource\n"
+        "from ec2rl.host import Phrase\n"
+        "from ec2rl.host.search import search_files\n"
+        "fd = os.open(sys.argv[1], os.O_RDONLY)\n"
+        "(found,) = search_files([(sys.argv[1], fd)], [Phrase(b'table full')])\n"
+        "assert (found.hits, found.unpacked, found.gap) == (0, 256 << 20, ''), found\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)\n"
+    )
+    source = Path(__file__).resolve().parents[2] / "src"
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)],
+        env={"PYTHONPATH": str(source)},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    assert int(done.stdout) < 64
