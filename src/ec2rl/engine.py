@@ -12,7 +12,6 @@ import select
 import signal
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 
 from ec2rl.facts.kernel_log import KernelLog, LogSource, read_kernel_log
 from ec2rl.host import Host
@@ -71,24 +70,6 @@ class Plan:
     debug: bool = False
 
 
-def run(
-    modules: Sequence[Module],
-    host: Host,
-    plan: Plan,
-    progress: Callable[[Sequence[str], float], None] | None = None,
-) -> tuple[list[Result], bool]:
-    """Run diagnostics; the results in a fixed order, failures first, and whether it was cut short.
-
-    `progress` is told, about once a second, who is still at work and for how long.
-    """
-    race = _Race(modules, host, plan, progress)
-    interrupted = race.run()
-    results = sorted(
-        race.results.values(), key=lambda r: (_ORDER.index(r.finding.verdict), r.module.name)
-    )
-    return results, interrupted
-
-
 class _Job:
     """One process at work: a diagnostic, or (without one) the reading of the log."""
 
@@ -105,17 +86,17 @@ class _Job:
         return time.monotonic() - self.started
 
 
-class _Race:
+class Race:
+    """Diagnostics at work: `start` them, do something else meanwhile, and `finish`."""
+
     def __init__(
         self,
         modules: Sequence[Module],
         host: Host,
         plan: Plan,
-        progress: Callable[[Sequence[str], float], None] | None,
     ) -> None:
         self.host = host
         self.plan = plan
-        self.progress = progress
         self.results: dict[str, Result] = {}
         self.end = time.monotonic() + plan.deadline
         self.jobs: dict[int, _Job] = {}
@@ -127,20 +108,34 @@ class _Race:
         self.waiting = list(modules)
         self.phrases = tuple({p: None for module in readers for p in module.phrases})
 
-    def run(self) -> bool:
-        """Run to the end, or to the deadline; True when the user or a signal ended it earlier."""
+    def start(self) -> None:
+        """Start as many as may start at once."""
+        if self.shared:
+            self._start(_Job(None, min(60.0, self.plan.deadline * 0.75)))
+        self._start_waiting()
+
+    def finish(
+        self, progress: Callable[[Sequence[str], float], None] | None = None
+    ) -> tuple[list[Result], bool]:
+        """Run to the end, or to the deadline.
+
+        The results in a fixed order, failures first, and whether a signal cut it short; `progress`
+        is told, about once a second, who is still at work and for how long.
+        """
+        interrupted = False
         try:
-            if self.shared:
-                self._start(_Job(None, min(60.0, self.plan.deadline * 0.75)))
             while self.waiting or self.jobs:
-                self._start_waiting()
-                self._wait()
+                self._wait(progress)
                 if time.monotonic() >= self.end:
-                    self._give_up("not finished within the deadline of the run")
+                    self.give_up("not finished within the deadline of the run")
+                self._start_waiting()
         except KeyboardInterrupt:
-            self._give_up("interrupted")
-            return True
-        return False
+            self.give_up("interrupted")
+            interrupted = True
+        results = sorted(
+            self.results.values(), key=lambda r: (_ORDER.index(r.finding.verdict), r.module.name)
+        )
+        return results, interrupted
 
     def _start_waiting(self) -> None:
         """Start what may start: slots are for those that are quick, hangs give theirs up."""
@@ -166,8 +161,10 @@ class _Race:
         if job.pid == 0:
             self._be_child(job, write)
         os.close(write)
-        with suppress(OSError):  # the child does the same: whoever is first
+        try:
             os.setpgid(job.pid, job.pid)
+        except OSError:
+            pass  # it has done so itself, or has ended
         os.set_blocking(job.pipe, False)
         self.jobs[job.pipe] = job
         self.poll.register(job.pipe, select.POLLIN | select.POLLHUP)
@@ -218,7 +215,7 @@ class _Race:
         said = pack((_bounded(module.judge(seen)), module.by_hand(seen)))
         return _pickle(host.memory) if self.plan.recording else b"", said
 
-    def _wait(self) -> None:
+    def _wait(self, progress: Callable[[Sequence[str], float], None] | None) -> None:
         """Wait for words, an end, or the next limit, and see to it."""
         now = time.monotonic()
         limits = [job.started + job.limit for job in self.jobs.values()]
@@ -228,10 +225,10 @@ class _Race:
         for job in list(self.jobs.values()):
             if job.seconds > job.limit:
                 self._stop(job, f"took longer than {job.limit:.0f} s: stopped")
-        if self.progress and self.jobs:
+        if progress and self.jobs:
             slowest = max(job.seconds for job in self.jobs.values())
             if slowest > 1:
-                self.progress([_name(job) for job in self.jobs.values()], slowest)
+                progress([_name(job) for job in self.jobs.values()], slowest)
 
     def _hear(self, job: _Job) -> None:
         try:
@@ -260,7 +257,8 @@ class _Race:
         del self.jobs[job.pipe]
         return _kill(job.pid)
 
-    def _give_up(self, why: str) -> None:
+    def give_up(self, why: str) -> None:
+        """End all that is still at work; what was to be judged is UNKNOWN, and says why."""
         for job in list(self.jobs.values()):
             self._stop(job, why)
         for module in self.waiting:
@@ -359,8 +357,10 @@ def _confine(limit: float, debug: bool) -> None:
 
 def _kill(pid: int) -> int | None:
     """Kill a process and its group and reap it; None when the kernel does not let go of it."""
-    with suppress(OSError):  # it has ended already
+    try:
         os.killpg(pid, signal.SIGKILL)
+    except OSError:
+        pass  # it has ended already
     for _ in range(40):
         reaped, status = os.waitpid(pid, os.WNOHANG)
         if reaped:

@@ -7,7 +7,7 @@ import time
 from ec2rl.arguments import Parsed, UsageError
 from ec2rl.catalogue import load, page
 from ec2rl.commands.run import plan_of
-from ec2rl.engine import run
+from ec2rl.engine import Race
 from ec2rl.host.live import LiveHost
 from ec2rl.report.escape import one_line
 from ec2rl.report.text import header, result
@@ -23,7 +23,9 @@ def command(said: Parsed, terminal: Terminal) -> int:
     terminal.out(page(module.name))
     if said.has("page-only"):
         return 0
-    found, interrupted = run([module], LiveHost(), plan)
+    race = Race([module], LiveHost(), plan)
+    race.start()
+    found, interrupted = race.finish()
     lines = ["", header("This Host"), ""]
     for one in found:
         lines += [result(module.name, one.finding), ""]

@@ -9,13 +9,11 @@ from collections.abc import Sequence
 from ec2rl import __version__
 from ec2rl.arguments import Parsed, UsageError, moment, seconds
 from ec2rl.catalogue import choose
-from ec2rl.engine import Plan, Result, run
+from ec2rl.engine import Plan, Race, Result
 from ec2rl.host.live import LiveHost
 from ec2rl.model import Verdict
 from ec2rl.module import Options
-from ec2rl.report.json_report import Judged, report
 from ec2rl.report.saved import RunFolder, UnsafeFolderError, default_bases, open_run_folder
-from ec2rl.report.text import evidence, header, results, statistics
 from ec2rl.terminal import Terminal
 
 UNSAVED = 4
@@ -34,13 +32,17 @@ def command(said: Parsed, terminal: Terminal) -> int:
     modules = choose(said)
     recording = _open_new(said.last("record")) if said.has("record") else None
     folder, unsaved = _open_folder(said, terminal, started)
+    race = Race(modules, LiveHost(), plan)
+    race.start()
+
+    # While they look: what is needed to tell of it, json and re above all, takes as long to import.
+    from ec2rl.report.text import results, statistics
+
     if not as_json:
         terminal.out(_opening(folder, [module.name for module in modules]))
+    import ec2rl.report.json_report  # noqa: F401
 
-    found, interrupted = run(
-        modules, LiveHost(), plan, lambda who, how_long: _progress(terminal, who, how_long)
-    )
-
+    found, interrupted = race.finish(lambda *waiting: _progress(terminal, *waiting))
     pairs = [(result.module.name, result.finding) for result in found]
     took = time.monotonic() - clock
     text = results(pairs) + "\n" + statistics(pairs, took)
@@ -113,6 +115,8 @@ def _open_folder(said: Parsed, terminal: Terminal, started: float) -> tuple[RunF
 
 
 def _opening(folder: RunFolder | None, names: Sequence[str]) -> str:
+    from ec2rl.report.text import header
+
     where = folder.path if folder is not None else "(not saved)"
     return (
         f"{header('Output  Logs')}\n\nThe output logs are located in:\n{where}\n\n"
@@ -132,6 +136,8 @@ def _document(
     folder: RunFolder | None,
     interrupted: bool,
 ) -> str:
+    from ec2rl.report.json_report import Judged, report
+
     machine = os.uname()
     return report(
         [
@@ -149,6 +155,8 @@ def _document(
 
 def _save(folder: RunFolder, found: Sequence[Result], text: str, document: str) -> str:
     """Write the run folder's files; why it could not be done, "" when all is there."""
+    from ec2rl.report.text import evidence
+
     try:
         folder.write("report.txt", text)
         folder.write("report.json", document)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from ec2rl.conntrack.owner import owner
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
@@ -134,7 +132,7 @@ def _bound(host: Host) -> list[tuple[str, int]]:
             fields = line.split(" ")
             inode = inode_number(fields[3]) if len(fields) > 4 else None
             if inode is not None:
-                bound[re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), fields[4])] = inode
+                bound[_unescaped(fields[4])] = inode
     for folder in _NAMED:
         names = host.names(folder)
         for name in () if isinstance(names, Unreadable) else names:
@@ -142,6 +140,13 @@ def _bound(host: Host) -> list[tuple[str, int]]:
             if isinstance(number, int) and number >= _FIRST_INODE:
                 bound.setdefault(f"{folder}/{name}", number)
     return sorted(bound.items())
+
+
+def _unescaped(path: str) -> str:
+    """Undo the octal escapes of mountinfo (fs/proc_namespace.c: blank, tab, newline, backslash)."""
+    for code in ("040", "011", "012", "043", "134"):
+        path = path.replace("\\" + code, chr(int(code, 8)))
+    return path
 
 
 def _initial(host: Host, ours: str | Unreadable) -> int | None:

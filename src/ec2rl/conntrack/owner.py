@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 # docker-ID.scope, cri-containerd-ID.scope, crio-ID.scope, libpod-ID.scope (systemd's cgroup driver)
 # and .../docker/ID, .../kubepods/burstable/podUID/ID (cgroupfs).
 _CONTAINER = r"(?:^|[/:-])(?P<id>[0-9a-f]{64})(?:\.scope)?(?=/|$)"
@@ -13,6 +11,8 @@ _UNIT = r"/(?P<unit>[^/]+\.(?:service|scope|slice))(?=/|$)"
 
 def owner(cgroup: str, command: str) -> str:
     """Name whose a process is, from its /proc/PID/cgroup and comm: pod, container, unit, ..."""
+    import re
+
     for line in cgroup.splitlines():
         path = line.partition(":")[2].partition(":")[2]
         container = re.search(_CONTAINER, path)

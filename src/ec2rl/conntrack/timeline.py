@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ec2rl.conntrack.messages import Kind, Message, understand
-from ec2rl.facts.kernel_log import KernelLog
-from ec2rl.facts.syslog import LogLine
+from ec2rl.facts.kernel_log import KernelLog, LogLine
 from ec2rl.record import record
 
 # The kernel tells of a suppression with the next line that it does print (lib/ratelimit.c).

@@ -8,11 +8,8 @@ is kept, and is not `trusted`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
-from ec2rl.facts.merge import merge
-from ec2rl.facts.syslog import LogLine, parse_lines
 from ec2rl.host import Host, Journal, Phrase
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
@@ -20,6 +17,26 @@ from ec2rl.record import record
 LOG_FOLDER = "/var/log"
 _TEXT_LOGS = ("messages", "syslog", "kern.log")
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
+@record(frozen=True)
+class LogLine:
+    """One event of the kernel's log.
+
+    `sources` are the places where it was met; `time` is in seconds since the epoch, `monotonic` in
+    microseconds since boot; `this_boot` is None where it cannot be told; `count` is how many
+    times it stands for; `context` are the kernel's lines behind it.
+    """
+
+    message: str
+    sources: tuple[str, ...]
+    time: float | None
+    monotonic: int | None
+    boot: str | None
+    this_boot: bool | None
+    trusted: bool
+    count: int = 1
+    context: tuple[str, ...] = ()
 
 
 @record(frozen=True)
@@ -60,7 +77,11 @@ def read_kernel_log(host: Host, phrases: Sequence[Phrase], since: float | None) 
     ring, ring_lines = _ring(host, phrases, boot_id, booted)
     journal, journal_lines = _journal(host, phrases, boot_id)
     text, text_lines = _text_logs(host, phrases, since, booted)
-    lines = merge(ring_lines, journal_lines, text_lines)
+    lines: list[LogLine] = []
+    if ring_lines or journal_lines or text_lines:
+        from ec2rl.facts.merge import merge
+
+        lines = merge(ring_lines, journal_lines, text_lines)
     if since is not None:
         lines = [line for line in lines if line.time is not None and line.time >= since]
     whole = ring.unreadable is None and ring.lost == 0 and not ring.gap
@@ -150,6 +171,8 @@ def unescape(message: str) -> str:
     """Undo the kernel's `\\xNN` (printk.c, msg_add_ext_text)."""
     if "\\x" not in message:
         return message
+    import re
+
     return re.sub(r"\\x([0-9a-f]{2})", lambda match: chr(int(match[1], 16)), message)
 
 
@@ -208,7 +231,9 @@ def _text_logs(
         if found.hits > known:
             gap = f"{gap}; " * bool(gap) + f"{found.hits - known} more lines hold the words"
         sources.append(LogSource(path, None, None, gap))
-        if since is None or found.modified >= since:
+        if found.lines and (since is None or found.modified >= since):
+            from ec2rl.facts.syslog import parse_lines
+
             lines.append(parse_lines(path, found.lines, found.modified, booted))
     return sources, lines
 

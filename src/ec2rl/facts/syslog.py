@@ -6,29 +6,8 @@ import re
 import time
 from collections.abc import Sequence
 
+from ec2rl.facts.kernel_log import LogLine
 from ec2rl.host import Line
-from ec2rl.record import record
-
-
-@record(frozen=True)
-class LogLine:
-    """One event of the kernel's log.
-
-    `sources` are the places where it was met; `time` is in seconds since the epoch, `monotonic` in
-    microseconds since boot; `this_boot` is None where it cannot be told; `count` is how many
-    times it stands for; `context` are the kernel's lines behind it.
-    """
-
-    message: str
-    sources: tuple[str, ...]
-    time: float | None
-    monotonic: int | None
-    boot: str | None
-    this_boot: bool | None
-    trusted: bool
-    count: int = 1
-    context: tuple[str, ...] = ()
-
 
 _STAMP = r"\[ *(?P<up>\d{1,9}\.\d{6})\] ?"
 _SYSLOG = (

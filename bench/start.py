@@ -1,0 +1,49 @@
+"""How long a run takes on a quiet host, launcher included, against a bare Python.
+
+    python3 bench/start.py
+
+Each round runs both, one after the other; the ratio is the median of the rounds' ratios.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROUNDS = 41
+LAUNCHER = Path(__file__).resolve().parent.parent / "ec2rl"
+PYTHON = "/usr/bin/python3"
+
+
+def seconds(argv: list[str]) -> float:
+    started = time.perf_counter()
+    subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    python = sys.argv[1] if len(sys.argv) > 1 else os.path.realpath(PYTHON)
+    os.environ["EC2RL_PYTHON"] = python
+    bare = [python, "-I", "-S", "-c", "pass"]
+    with tempfile.TemporaryDirectory() as folder:
+        commands = {
+            "run --only-modules=conntrackfull": [
+                str(LAUNCHER), "run", "--only-modules=conntrackfull", f"--output-dir={folder}/out"
+            ],
+            "version": [str(LAUNCHER), "version"],
+        }  # fmt: skip
+        for name, argv in commands.items():
+            seconds(argv)
+            pairs = [(seconds(bare), seconds(argv)) for _ in range(ROUNDS)]
+            ratio = sorted(b / a for a, b in pairs)[ROUNDS // 2]
+            ms = sorted(b for _, b in pairs)[ROUNDS // 2] * 1e3
+            base = sorted(a for a, _ in pairs)[ROUNDS // 2] * 1e3
+            print(f"{name}: {ms:.1f} ms, {ratio:.2f} x `python3 -I -S -c pass` ({base:.1f} ms)")
+
+
+if __name__ == "__main__":
+    main()
