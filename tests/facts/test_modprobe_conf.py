@@ -65,7 +65,7 @@ def test_a_parameter_is_a_whole_number_in_c() -> None:
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_any_text_is_commands(text: str) -> None:
     for command in commands("f", text):
         assert command.words

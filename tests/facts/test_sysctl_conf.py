@@ -66,16 +66,16 @@ def test_braces_stand_for_at_most_so_many_patterns() -> None:
     assert alternatives("a}b{c") == ["a}b{c"]
     assert alternatives("{a,b}" * 6) is not None
     assert alternatives("{a,b}" * 7) is None
-    assert alternatives("{" + "," * 1000) == ["{" + "," * 1000]
+    assert alternatives("{" + "," * 500) == ["{" + "," * 500]
     assert alternatives("{" + "," * 2000 + "}") is None
 
 
 def test_a_pattern_of_many_stars_is_no_trap() -> None:
-    assert not matches("net/" + "*a" * 400 + "*b", "net/" + "a" * 200, Reader.SYSTEMD)
+    assert not matches("net/" + "*a" * 200 + "*b", "net/" + "a" * 200, Reader.SYSTEMD)
 
 
 @given(st.text(max_size=200), st.sampled_from(Reader))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_any_text_gives_lines_that_exist(text: str, reader: Reader) -> None:
     lines = text.split("\n")
     found = list(parse("f", text, reader))
@@ -85,7 +85,7 @@ def test_any_text_gives_lines_that_exist(text: str, reader: Reader) -> None:
 
 
 @given(st.text(alphabet=" \t-+0123456789xXaAfgn#", max_size=30))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_a_number_fits_what_the_kernel_holds(text: str) -> None:
     value = kernel_int(text)
     assert value is None or -(1 << 64) < value < 1 << 64

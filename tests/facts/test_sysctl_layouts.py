@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ec2rl.conntrack.boot_keys import read_value, setting_of
 from ec2rl.conntrack.boot_lines import read_lines
-from ec2rl.conntrack.defaults import default_value
 from ec2rl.facts.sysctl_conf import Reader, kernel_int
 from support.layouts import ALIAS, NAMES, NETFILTER, RootedHost, lay, need_tools, run
 
@@ -202,14 +200,6 @@ LAYOUTS: dict[str, dict[str, str]] = {
     },
 }
 
-KERNEL = {
-    "numbers": f"{N}udp_timeout=0x10\n{N}udp_timeout_stream=010\n{N}tcp_timeout_close=5 # five\n",
-    "refused texts leave the one before": f"{N}udp_timeout=7\n{N}udp_timeout=7s\n"
-    f"{N}tcp_timeout_close=08\n{N}tcp_timeout_last_ack=+5\n{N}tcp_timeout_close_wait=\n",
-    "too large": f"{N}tcp_timeout_established=99999999\n{N}udp_timeout=-5\n",
-    "a refused line behind a good one": f"{N}tcp*=9\n{N}tcp_timeout_close=9x\n",
-}
-
 
 def computed(folder: Path, reader: Reader) -> dict[str, str]:
     """Our own answer in the words of the plain files; every key was 0."""
@@ -235,26 +225,6 @@ def test_the_real_reader_leaves_what_we_compute(title: str, reader: Reader, tmp_
         key: text.replace("\\xff", "\udcff").rstrip()
         for key, text in computed(tmp_path, reader).items()
     }
-    assert got == expected
-
-
-@pytest.mark.kernel
-@pytest.mark.parametrize("reader", Reader)
-@pytest.mark.parametrize("title", KERNEL)
-def test_the_kernel_reads_what_we_compute(title: str, reader: Reader, tmp_path: Path) -> None:
-    need_tools()
-    lay(tmp_path, {"/etc/sysctl.d/a.conf": KERNEL[title]})
-    expected = {}
-    for key, text in run(tmp_path, reader, plain=False).items():
-        if key.removeprefix(NETFILTER) in NAMES[2:]:
-            expected[key] = int(text)
-    release = "6.18"
-    lines = read_lines(RootedHost(tmp_path), reader, list(expected))
-    got = {key: default_value(setting_of(key) or "", release) for key in expected}
-    for path, item in lines.writes:
-        reading = read_value(setting_of(path) or "", item.value or "", release)
-        if not reading.refused:
-            got[path] = reading.value
     assert got == expected
 
 

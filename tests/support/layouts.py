@@ -30,6 +30,7 @@ NAMES = (
     "udp_timeout",
     "udp_timeout_stream",
 )
+OF_THE_MACHINE = ("/proc/", "/sys/", "/lib/modules/", "/usr/lib/systemd")
 ALIAS = "net/nf_conntrack_max"
 COMMANDS = {
     Reader.SYSTEMD: ["/usr/lib/systemd/systemd-sysctl"],
@@ -113,13 +114,13 @@ def run(folder: Path, reader: Reader, plain: bool) -> dict[str, str]:
 
 
 class RootedHost(LiveHost):
-    """The files below a folder as a host; links are resolved below it, the last part only."""
+    """The files below a folder, and this machine's kernel; links are resolved at their end only."""
 
     def __init__(self, root: Path) -> None:
         self.__dict__.update(name="a layout", root=str(root))
 
     def _below(self, path: str) -> str:
-        return f"{self.__dict__['root']}{path}"
+        return path if path.startswith(OF_THE_MACHINE) else f"{self.__dict__['root']}{path}"
 
     def read(self, path: str) -> Evidence | Unreadable:
         for _ in range(9):

@@ -211,8 +211,8 @@ def _scripts(host: Host) -> Iterator[Changer | Unreadable]:
 
 def _mentions(who: str, text: Evidence | Unreadable) -> Iterator[Changer | Unreadable]:
     if isinstance(text, Unreadable):
-        # cloud-init keeps user data from all but root; it is not ours to complain of a NUL or two.
-        if text.why is Why.DENIED:
+        # FAILED is a folder or a device of that name: no script.
+        if text.why is not Why.FAILED:
             yield text
         return
     for number, line in enumerate(text.text.split("\n"), 1):

@@ -19,7 +19,7 @@ from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
 
-MAX_LINES = 10_000
+MAX_LINES = 2_000
 """Lines about connection tracking in all files together; a host that needs more is no host."""
 
 

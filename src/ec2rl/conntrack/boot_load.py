@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ec2rl.facts import conf_files
-from ec2rl.facts.modprobe_conf import module_name, named_modules
+from ec2rl.facts.modprobe_conf import CMDLINE_SIZE, module_name, named_modules
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
@@ -72,7 +72,7 @@ def wanted_modules(host: Host) -> Wanted:
             modules.append(named)
     cmdline = host.read(CMDLINE)
     if isinstance(cmdline, Evidence):
-        for word in cmdline.text.split():
+        for word in cmdline.text[:CMDLINE_SIZE].split():
             key, _, value = word.partition("=")
             if key == "modules_load":
                 place = Evidence(CMDLINE, word)

@@ -42,7 +42,8 @@ PARAMETERS = (
 """What the module takes, from 4.4 to 7.2; the kernel ignores all others with a log line."""
 
 
-MAX_COMMANDS = 1000
+MAX_COMMANDS = 200
+MAX_WORDS = 64
 
 
 class When(Enum):
@@ -130,14 +131,16 @@ def _modprobe(
             unread.append(item)
             continue
         for command in commands(item.source, item.text):
-            if command.concerns(MODULE) and len(ours) < MAX_COMMANDS:
+            if command.concerns(MODULE):
+                if len(ours) == MAX_COMMANDS or len(command.words) > MAX_WORDS:
+                    what = f"too much about {MODULE}"
+                    unread.append(Unreadable(item.source, Why.PARTIAL, what))
+                    break
                 ours.append(command)
             if command.words[0] == "blacklist" and len(command.words) > 1:
                 name = module_name(command.words[1])
                 if name in wanted:
                     blacklisted[name] = command.evidence().source
-    if len(ours) == MAX_COMMANDS:
-        unread.append(Unreadable("modprobe.d", Why.PARTIAL, f"too many lines about {MODULE}"))
     return ours, blacklisted, unread
 
 

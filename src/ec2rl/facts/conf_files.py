@@ -12,10 +12,11 @@ from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
 
 LIMIT = 256 << 10
-"""Characters; nobody's drop-in file is larger, and all of its lines are held in memory."""
+MAX_LINES = 10_000
+"""Characters and lines; nobody's drop-in file is larger."""
 
-TOTAL = 2 << 20
-"""Characters of all files of one kind; what is beyond counts as not read."""
+ALL_LINES = 50_000
+"""Lines of all files of one kind; what is beyond counts as not read."""
 
 MAX_LINKS = 40
 """As many symbolic links the kernel follows before it says ELOOP (fs/namei.c)."""
@@ -48,15 +49,15 @@ def merged(
             if name.endswith(suffix) and (dotfiles or not name.startswith(".")):
                 chosen.setdefault(name, f"{place}/{name}")
     found: list[Evidence | Unreadable] = []
-    size = 0
+    lines = 0
     for name in sorted(chosen):
         text = read(host, chosen[name])
         if text is None:
             continue
         if isinstance(text, Evidence):
-            size += len(text.text)
-        if size > TOTAL:
-            unread.append(Unreadable(chosen[name], Why.PARTIAL, "too much text before it"))
+            lines += text.text.count("\n")
+        if lines > ALL_LINES:
+            unread.append(Unreadable(chosen[name], Why.PARTIAL, "too many lines before it"))
             break
         found.append(text)
     return (*found, *unread)
@@ -69,8 +70,9 @@ def read(host: Host, path: str) -> Evidence | Unreadable | None:
     text = host.read(path)
     if isinstance(text, Unreadable):
         return None if text.why is Why.ABSENT else text
-    if len(text.text) > LIMIT:
-        return Unreadable(path, Why.PARTIAL, f"larger than {LIMIT >> 10} KiB")
+    if len(text.text) > LIMIT or text.text.count("\n") > MAX_LINES:
+        limits = f"more than {LIMIT >> 10} KiB or {MAX_LINES} lines"
+        return Unreadable(path, Why.PARTIAL, limits)
     return Evidence(path, text.text)
 
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 
 def matches(pattern: str, path: str) -> bool:
     """Whether a pattern meets a whole path; no `*`, `?` or `[...]` meets a slash."""
@@ -32,6 +34,7 @@ def _component(pattern: str, name: str) -> bool:
     return all(left is None for left in tokens[token:])
 
 
+@lru_cache(maxsize=64)
 def _tokens(pattern: str) -> list[tuple[bool, str] | None]:
     """A pattern as sets of characters: (True, set) for all but these, None for a star."""
     tokens: list[tuple[bool, str] | None] = []

@@ -8,6 +8,10 @@ from ec2rl.model import Evidence
 from ec2rl.record import record
 
 
+CMDLINE_SIZE = 16 << 10
+"""Characters; the kernel keeps 2 to 4 KiB of its command line (COMMAND_LINE_SIZE)."""
+
+
 @record(frozen=True)
 class Command:
     """One command of a modprobe.d file, with its continuation lines joined; `line` is its first."""
@@ -18,7 +22,7 @@ class Command:
     words: tuple[str, ...]
 
     def evidence(self) -> Evidence:
-        return Evidence(f"{self.path}:{self.line}", self.text)
+        return Evidence(f"{self.path}:{self.line}", self.text[:200])
 
     def concerns(self, module: str) -> bool:
         return len(self.words) > 1 and module_name(self.words[1]) == module
@@ -64,7 +68,7 @@ def parameters(command: Command) -> Iterator[Parameter]:
 
 def from_command_line(source: str, text: str, module: str) -> Iterator[Parameter]:
     """`module.parameter=value` of a kernel command line; modprobe obeys it as the kernel does."""
-    for word in text.split():
+    for word in text[:CMDLINE_SIZE].split():
         name, _, value = word.partition("=")
         owner, dot, parameter = module_name(name).partition(".")
         if dot and owner == module:

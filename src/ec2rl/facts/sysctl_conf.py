@@ -16,7 +16,7 @@ from ec2rl.record import record
 
 SYSCTL_CONF = "/etc/sysctl.conf"
 
-MAX_PATTERN = 1024
+MAX_PATTERN = 512
 """Characters."""
 
 MAX_ALTERNATIVES = 64
@@ -47,7 +47,7 @@ class Assignment:
     value: str | None
 
     def evidence(self) -> Evidence:
-        return Evidence(f"{self.path}:{self.line}", self.text)
+        return Evidence(f"{self.path}:{self.line}", self.text[:200])
 
     def is_pattern(self) -> bool:
         return any(sign in self.key for sign in "*?[")
@@ -90,7 +90,7 @@ def parse(path: str, text: str, reader: Reader) -> Iterator[Assignment | NoAssig
                 continue
             key, equals, value = line.partition("=")
             if not equals and line[0] != "-":
-                yield NoAssignment(path, number, line)
+                yield NoAssignment(path, number, line[:200])
                 continue
             if line[0] == "-":
                 # procps keeps a blank behind the minus: then no such key exists.
