@@ -383,3 +383,13 @@ def test_broken_files_give_an_answer() -> None:
         os.close(fd)
     assert {type(answer) for answer in answers} == {Journal}
     assert 0 < sum(bool(answer.gaps) for answer in answers) < 1000
+
+
+def test_a_lost_field_table_is_a_gap(folder: Path) -> None:
+    journal = JournalWriter()
+    journal.entry(kernel(FULL), 1, 1, BOOT)
+    content = bytearray(journal.bytes())
+    size = 16 * journal.buckets
+    content[journal.field_table : journal.field_table + size] = bytes(size)
+    found = look(folder, bytes(content))
+    assert found.gaps == ("0.journal: it tells no entry's _TRANSPORT, as if that were lost",)

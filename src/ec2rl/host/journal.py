@@ -163,8 +163,9 @@ class _Search:
         rows = Rows(ROOM)
         for part in self.rows:
             rows.merge(part)
-        follow(rows, self.matches)
-        records = tuple(self._records(rows))
+        until = time.monotonic() + _FETCH_SECONDS
+        follow(rows, self.matches, until)
+        records = tuple(self._records(rows, until))
         for number, match in self.matches.items():
             self.gaps[number] = match.gap
         names = [path for path, _ in self.files]
@@ -178,12 +179,15 @@ class _Search:
             oldest=min(oldest, default=None),
         )
 
-    def _records(self, rows: Rows) -> list[JournalRecord]:
+    def _records(self, rows: Rows, until: float) -> list[JournalRecord]:
         records: list[JournalRecord] = []
         room = _TEXT_LIMIT
-        until = time.monotonic() + _FETCH_SECONDS
+        last: Match | None = None
         for number, place, _, hit in rows:
             match = self.matches.get(number)
+            if last and last is not match:
+                last.file.forget()
+            last = match
             if match is None:
                 record = self.answers[number].record(place)
             else:

@@ -108,11 +108,21 @@ class JournalFile:
             if table + size > self.size:
                 raise DamagedError("its hash tables are beyond its end")
 
+    def read(self, size: int, offset: int) -> bytes:
+        try:
+            return os.pread(self.fd, size, offset)
+        except OSError as error:
+            raise DamagedError(f"{error.strerror} at byte {offset}") from None
+
+    def forget(self) -> None:
+        """Give back the memory of what was met."""
+        self._cache.clear()
+
     def _object(self, offset: int, kind: int, head: int, room: int = 0) -> bytes:
         """The first `head` bytes of an object of this kind and at most `room` that follow them."""
         if offset < self.start or offset % 8 or offset >= self.size:
             raise DamagedError(f"an object cannot be at byte {offset}")
-        data = os.pread(self.fd, head + room, offset)
+        data = self.read(head + room, offset)
         if len(data) < head:
             raise DamagedError(f"an object at byte {offset} is cut off")
         found, _, size = _OBJECT.unpack_from(data)
@@ -149,7 +159,7 @@ class JournalFile:
         buckets = self._hashes_size // 16
         if not buckets:
             return False
-        place = os.pread(self.fd, 8, self._hashes + data.hash % buckets * 16)
+        place = self.read(8, self._hashes + data.hash % buckets * 16)
         at = int.from_bytes(place, "little")
         for _ in range(_CHAIN_LIMIT):
             if at == offset:
@@ -164,7 +174,7 @@ class JournalFile:
 
     def values(self, name: bytes) -> Iterator[tuple[int, bytes]]:
         """Offset and value of every DATA object of a field that the file knows."""
-        table = os.pread(self.fd, min(self._fields_size, 1 << 20), self._fields)
+        table = self.read(min(self._fields_size, 1 << 20), self._fields)
         for at, _ in struct.iter_unpack("<QQ", table[: len(table) // 16 * 16]):
             while at:
                 found = self._object(at, FIELD, _FIELD.size, 64)
@@ -205,14 +215,14 @@ class JournalFile:
             left -= room
             at = array + _ARRAY.size
             while room:
-                block = os.pread(self.fd, min(room, _BLOCK) * self._item.size, at)
+                block = self.read(min(room, _BLOCK) * self._item.size, at)
                 at += len(block)
                 room -= len(block) // self._item.size
                 if not block or len(block) % self._item.size:
                     raise DamagedError(f"a list of entries at byte {array} is cut off")
                 for (entry,) in self._item.iter_unpack(block):
                     yield entry
-            if left and following <= array:
+            if left and following < array + size:
                 raise DamagedError(f"a list of entries ends at byte {array}, {left} too early")
             array = following
 

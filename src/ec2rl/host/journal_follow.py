@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from ec2rl.host.journal_file import Entry
@@ -10,7 +11,7 @@ from ec2rl.host.journal_payload import DamagedError
 from ec2rl.host.journal_rows import FOLLOWS, Rows
 
 
-def follow(rows: Rows, matches: Mapping[int, Match]) -> None:
+def follow(rows: Rows, matches: Mapping[int, Match], until: float) -> None:
     """Add to `rows` as many records behind each hit as it asks for, of the same boot.
 
     Where a file ends too early, the journal was rotated there, and goes on in another file.
@@ -21,20 +22,20 @@ def follow(rows: Rows, matches: Mapping[int, Match]) -> None:
             wanted.setdefault(number, {})[place] = after
     for number, places in wanted.items():
         if number in matches:
-            _follow_on(matches[number], matches, rows, places)
+            _follow_on(matches[number], matches, rows, places, until)
     rows.trim()
 
 
 def _follow_on(
-    match: Match, matches: Mapping[int, Match], rows: Rows, places: Mapping[int, int]
+    match: Match, matches: Mapping[int, Match], rows: Rows, places: Mapping[int, int], until: float
 ) -> None:
-    left, last = _follow_in(match, rows, places, 0, None)
+    left, last = _follow_in(match, rows, places, 0, None, until)
     while left and last and (following := _successor(matches, last)):
-        left, last = _follow_in(following, rows, {}, left, last)
+        left, last = _follow_in(following, rows, {}, left, last, until)
 
 
 def _follow_in(
-    match: Match, rows: Rows, places: Mapping[int, int], left: int, last: Entry | None
+    match: Match, rows: Rows, places: Mapping[int, int], left: int, last: Entry | None, until: float
 ) -> tuple[int, Entry | None]:
     """Follow the hits at `places`, and a hit before this file that lacks `left` records.
 
@@ -44,6 +45,9 @@ def _follow_in(
     end = max(places, default=0)
     try:
         for place in file.entries(file.data(match.kernel)):
+            if time.monotonic() > until:
+                match.fault("time ran out before all lines behind its hits were read")
+                return 0, None
             if left or place in places:
                 entry = file.entry(place)
                 if left and last and entry.boot == last.boot:

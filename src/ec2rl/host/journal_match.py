@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from ec2rl.host import Phrase
@@ -46,19 +45,23 @@ class Match:
     def search(self, piece: Piece) -> None:
         """Fill `rows`; UnknownFormatError where a payload of the kernel's cannot be unpacked."""
         try:
+            if self.file.oldest is not None and not any(self.file.values(b"_TRANSPORT")):
+                self.fault("it tells no entry's _TRANSPORT, as if that were lost")
             self.kernel = self.file.find(b"_TRANSPORT", b"kernel")
-            self._markers()
-            if not self.kernel:
-                return
-            kernel = self.file.data(self.kernel)
-            if kernel.count * _BYTES_PER_ENTRY < self.file.size:
-                self._walk(kernel)
-            else:
-                self._scan(piece)
+            if self.kernel:
+                kernel = self.file.data(self.kernel)
+                if kernel.count * _BYTES_PER_ENTRY < self.file.size:
+                    self._walk(kernel)
+                else:
+                    self._scan(piece)
+            if driver := self.file.find(b"_TRANSPORT", b"driver"):
+                self._markers(driver)
         except DamagedError as error:
             self.fault(str(error))
         except OSError as error:
             self.fault(error.strerror or str(error))
+        finally:
+            self.file.forget()
 
     def fault(self, text: str) -> None:
         """Remember what was not sound: the first of it tells enough."""
@@ -68,9 +71,8 @@ class Match:
         if time.monotonic() > self.until:
             raise TimeoutError("time ran out before it was read to its end")
 
-    def _markers(self) -> None:
-        driver = self.file.find(b"_TRANSPORT", b"driver")
-        missed = driver and self.file.find(b"MESSAGE_ID", MISSED)
+    def _markers(self, driver: int) -> None:
+        missed = self.file.find(b"MESSAGE_ID", MISSED)
         if not missed:
             return
         for place in self.file.entries(self.file.data(missed)):
@@ -117,7 +119,7 @@ class Match:
         """The DATA object of the message that the byte at `offset` is part of."""
         for reach in (512, TEXT_LIMIT):
             start = max(self.file.start, offset - reach)
-            text = os.pread(self.file.fd, offset - start, start)
+            text = self.file.read(offset - start, start)
             found = len(text)
             while (found := text.rfind(b"MESSAGE=", 0, found)) >= 0:
                 self._in_time()
