@@ -81,7 +81,7 @@ def edits(place: Place, every: int) -> Iterator[Case]:
                 continue
             place.begin(verb)
             edit = make(place, target)
-            end = place.bench.stop(calls[n], edit, place.root, place.proc, verb)
+            end = place.bench.stop(calls[n], edit, place.verb(verb))
             fault = "" if end.code in (Code.DONE, Code.REFUSED) and end.struck else str(end)
             yield Case(f"{words} {target}, {verb} at {calls[n]}", fault or _judge(place, target))
 

@@ -14,7 +14,7 @@ from faults.tracer import Bench, Call, End
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 @record(frozen=True)
@@ -26,31 +26,38 @@ class Case:
 
 
 class Place:
-    """A folder with a machine in it, and with the program that is to change it."""
+    """A folder with a machine in it that is to be changed."""
 
-    def __init__(self, folder: str, source: str) -> None:
+    def __init__(self, folder: str) -> None:
         self.folder = folder
-        self.bench = Bench(folder, source)
+        self.bench = Bench(folder)
         self.machine = f"{folder}/machine"
         self.root = f"{self.machine}/root"
         self.proc = f"{self.machine}/proc"
         self._build()
         self.before = scene.picture(self.root, self.proc)
-        self.apply()
+        self.verb("apply")()
         self.after = scene.picture(self.root, self.proc)
 
     def _build(self) -> None:
         shutil.rmtree(self.machine, ignore_errors=True)
         scene.build(self.root, self.proc)
 
-    def apply(self) -> None:
-        apply(scene.CHANGES, machine=scene.machine(self.root, self.proc), why="a case")
-
     def begin(self, verb: str) -> None:
         """Make the machine anew, ready for a verb."""
         self._build()
         if verb == "undo":
-            self.apply()
+            self.verb("apply")()
+
+    def verb(self, verb: str, root: str = "") -> Callable[[], object]:
+        """Give what apply, undo or recover does to the machine."""
+        machine = scene.machine(root or self.root, self.proc)
+        verbs: dict[str, Callable[[], object]] = {
+            "apply": lambda: apply(scene.CHANGES, machine=machine, why="a case"),
+            "undo": lambda: undo(1, machine=machine),
+            "recover": lambda: recover(machine=machine),
+        }
+        return verbs[verb]
 
     def unfinished(self) -> tuple[State, ...]:
         past = history(machine=scene.machine(self.root, self.proc))
@@ -58,10 +65,10 @@ class Place:
 
     def calls(self, verb: str, always: Sequence[str] = ()) -> list[Call]:
         """List the system calls of a verb, and leave the machine as the verb leaves it."""
-        return self.bench.calls(self.root, self.proc, verb, always=always)
+        return self.bench.calls(self.verb(verb), always=always)
 
     def strike(self, call: Call, blow: str, verb: str, always: Sequence[str] = ()) -> End:
-        return self.bench.strike(call, blow, self.root, self.proc, verb, always=always)
+        return self.bench.strike(call, blow, self.verb(verb), always=always)
 
 
 def judge_now(place: Place, done: bool) -> str:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from ec2rl.fix.change import State
 from ec2rl.fix.errors import FixError
-from ec2rl.fix.transaction import apply, history, recover, undo
+from ec2rl.fix.transaction import history, recover, undo
 from faults import scene
 from faults.place import Case, Place
 from faults.tracer import Code
@@ -47,7 +47,7 @@ def _format(place: Place, disk: str, verb: str) -> scene.Picture:
         scene.build(root, place.proc)
         before = scene.picture(root, place.proc)
         if verb == "undo":
-            apply(scene.CHANGES, machine=scene.machine(root, place.proc), why="a case")
+            place.verb("apply", root)()
     return before
 
 
@@ -67,7 +67,7 @@ def _cut(place: Place, disk: str, verb: str, call: Call, before: scene.Picture) 
     shutil.copyfile(disk, live)
     with _mounted(place, live) as root:
         _boot(place, root, "first")
-        end = place.bench.strike(call, "signal=KILL", root, place.proc, verb)
+        end = place.bench.strike(call, "signal=KILL", place.verb(verb, root))
         shutil.copyfile(live, dead)
     if end.code is not Code.KILLED or not end.struck:
         return f"was not killed: {end}"

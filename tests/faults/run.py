@@ -16,8 +16,7 @@ import tempfile
 import time
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SOURCE = os.path.join(os.path.dirname(TESTS), "src")
-sys.path[:0] = [SOURCE, TESTS]
+sys.path[:0] = [os.path.join(os.path.dirname(TESTS), "src"), TESTS]
 
 from faults import kinds, place, tracer  # noqa: E402
 
@@ -40,7 +39,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="ec2rl-faults-") as folder:
             begin = time.monotonic()
             cases, bad = 0, []
-            where = place.Place(folder, SOURCE)
+            where = place.Place(folder)
             for case in kinds.KINDS[name](where, options.every):
                 cases += 1
                 if case.fault:

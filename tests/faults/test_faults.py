@@ -13,8 +13,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
-SOURCE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), "src")
-
 # Each N-th case of a kind, so that all of them together take less than a minute.
 SAMPLES = {
     "kills": 12,
@@ -36,6 +34,6 @@ def test_whatever_strikes_the_machine_is_all_before_or_all_after(kind: str, tmp_
         pytest.skip(lack)
     if kind == "power" and not (shutil.which("mkfs.ext4") and os.path.exists("/dev/loop-control")):
         pytest.skip("a power cut needs ext4 and loop devices")
-    cases = list(kinds.KINDS[kind](place.Place(str(tmp_path), SOURCE), SAMPLES[kind]))
+    cases = list(kinds.KINDS[kind](place.Place(str(tmp_path)), SAMPLES[kind]))
     assert [case for case in cases if case.fault] == []
     assert len(cases) >= 5

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
-import sys
 import time
+import traceback
 from collections import Counter
 from enum import Enum
 
+from ec2rl.fix.errors import FixError
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+BEGIN = "/the-verb-begins"
+END = "/the-verb-ends"
 MARK = "access,faccessat,faccessat2"
 
 # The interpreter's own housekeeping: nothing of ours is different before and after.
@@ -69,24 +72,16 @@ def missing() -> str:
 
 
 class Bench:
-    """A copy of the program, so that nobody's edit of the source changes what is counted."""
+    """Where victims are struck: forks of this process, that strace attaches to."""
 
-    def __init__(self, folder: str, source: str) -> None:
-        self.source = os.path.join(folder, "source")
+    def __init__(self, folder: str) -> None:
         self.log = os.path.join(folder, "strace")
-        shutil.copytree(source, self.source, ignore=shutil.ignore_patterns("__pycache__"))
-        os.mkdir(os.path.join(folder, "faults"))
-        for name in ("victim.py", "scene.py"):
-            shutil.copy(os.path.join(HERE, name), os.path.join(folder, "faults"))
-        self.victim = os.path.join(folder, "faults", "victim.py")
-        compiling = [sys.executable, "-m", "compileall", "-qq", folder]
-        subprocess.run(compiling, check=False)
 
-    def calls(self, root: str, proc: str, verb: str, *, always: Sequence[str] = ()) -> list[Call]:
+    def calls(self, verb: Callable[[], object], *, always: Sequence[str] = ()) -> list[Call]:
         """Run a victim undisturbed, and list the system calls of its verb."""
-        end = self._run(["-e", "trace=all", *always], root, proc, verb)
+        end = self._run(["-e", "trace=all", *always], verb)
         if end.code is not Code.DONE:
-            raise RuntimeError(f"{verb} does not even work undisturbed: {end.words}")
+            raise RuntimeError(f"the verb does not even work undisturbed: {end.words}")
         counts: Counter[str] = Counter()
         calls, inside = [], False
         with open(self.log, errors="replace") as lines:
@@ -95,60 +90,93 @@ class Bench:
                 if not match:
                     continue
                 counts[match[1]] += 1
-                if "/the-verb-" in line:
-                    inside = "begin" in line
+                if BEGIN in line or END in line:
+                    inside = BEGIN in line
                 elif inside and match[1] not in MEMORY.split():
                     calls.append(Call(match[1], counts[match[1]]))
         return calls
 
     def strike(
-        self, call: Call, blow: str, root: str, proc: str, verb: str, *, always: Sequence[str] = ()
+        self, call: Call, blow: str, verb: Callable[[], object], *, always: Sequence[str] = ()
     ) -> End:
         """Run a victim that is struck at one system call: `signal=KILL`, `error=EIO`."""
         inject = f"inject={call.name}:{blow}:when={call.nth}"
         trace = f"trace={call.name},renameat2,{MARK}"
-        # A signal that is due at a seccomp stop is lost, an error is not; and it is much faster.
-        fast = ["--seccomp-bpf"] if blow.startswith("error=") else []
-        return self._run([*fast, "-e", trace, *always, "-e", inject], root, proc, verb)
+        return self._run(["-e", trace, *always, "-e", inject], verb)
 
-    def stop(
-        self, call: Call, meanwhile: Callable[[], None], root: str, proc: str, verb: str
-    ) -> End:
+    def stop(self, call: Call, meanwhile: Callable[[], None], verb: Callable[[], object]) -> End:
         """Run a victim that is stopped behind one system call, and do something `meanwhile`."""
         inject = f"inject={call.name}:signal=STOP:when={call.nth}"
-        command = self._command(["-e", f"trace={call.name},{MARK}", "-e", inject], root, proc, verb)
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
-            pid = self._stopped(strace)
-            if pid:
-                meanwhile()
-                os.kill(pid, signal.SIGCONT)
-            words = strace.communicate(timeout=60)[1]
-        return self._end(strace.returncode, words, "SIGSTOP")
+        victim = _Victim(["-o", self.log, "-e", f"trace={call.name},{MARK}", "-e", inject], verb)
+        if self._stopped(victim):
+            meanwhile()
+            os.kill(victim.pid, signal.SIGCONT)
+        return self._end(*victim.end(), "stopped by SIGSTOP")
 
-    def _stopped(self, strace: subprocess.Popen[str]) -> int:
-        while strace.poll() is None:
+    def _stopped(self, victim: _Victim) -> bool:
+        while victim.strace.poll() is None:
             with open(self.log, errors="replace") as file:
-                match = re.search(r"^(\d+) +--- stopped by SIGSTOP", file.read(), re.MULTILINE)
-            if match:
-                return int(match[1])
-            time.sleep(0.002)
-        return 0
+                if "--- stopped by SIGSTOP" in file.read():
+                    return True
+            time.sleep(0.001)
+        return False
 
-    def _command(self, options: Sequence[str], root: str, proc: str, verb: str) -> list[str]:
-        with open(self.log, "w"):
-            pass
-        python = [sys.executable, "-I", "-S", "-B", self.victim, self.source, root, proc, verb]
-        return ["strace", "-f", "-o", self.log, *options, *python]
-
-    def _run(self, options: Sequence[str], root: str, proc: str, verb: str) -> End:
-        command = self._command(options, root, proc, verb)
-        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
-        return self._end(done.returncode, done.stderr, "SIGKILL|INJECTED")
+    def _run(self, options: Sequence[str], verb: Callable[[], object]) -> End:
+        victim = _Victim(["-o", self.log, *options], verb)
+        return self._end(*victim.end(), "SIGKILL|INJECTED")
 
     def _end(self, status: int, words: str, blow: str) -> End:
         with open(self.log, errors="replace") as file:
             text = file.read()
-        begin = text.find("/the-verb-begins")
+        begin = text.find(BEGIN)
         struck = begin >= 0 and re.search(blow, text[begin:]) is not None
         codes = {0: Code.DONE, 3: Code.REFUSED, -signal.SIGKILL: Code.KILLED}
         return End(codes.get(status, Code.FAULT), words.strip(), struck)
+
+
+class _Victim:
+    """A fork of this process that waits at a gate until strace has attached to it."""
+
+    def __init__(self, options: Sequence[str], verb: Callable[[], object]) -> None:
+        gate, opener = os.pipe()
+        self.words, words = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(opener)
+            _run(verb, gate, words)
+        os.close(gate)
+        os.close(words)
+        command = ["strace", "-f", "-p", str(self.pid), *options]
+        self.strace = subprocess.Popen(command, stderr=subprocess.PIPE)
+        assert self.strace.stderr
+        if b"attached" not in self.strace.stderr.readline():
+            raise RuntimeError("strace cannot attach to a process of ours")
+        os.close(opener)
+
+    def end(self) -> tuple[int, str]:
+        """Wait for the end, and give the exit status (or minus the signal) and the last words."""
+        status = os.waitpid(self.pid, 0)[1]
+        with self.strace:
+            pass
+        with open(self.words, errors="replace") as pipe:
+            words = pipe.read()
+        code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        return code, words
+
+
+def _run(verb: Callable[[], object], gate: int, words: int) -> None:
+    """Be the victim: 0 done, 3 a FixError, anything else is a fault of the program."""
+    poll = select.poll()
+    poll.register(gate)
+    poll.poll()
+    status, last = 0, ""
+    os.access(BEGIN, os.F_OK)
+    try:
+        verb()
+    except FixError as error:
+        status, last = 3, f"{type(error).__name__}: {error}"
+    except BaseException:
+        status, last = 1, traceback.format_exc()
+    os.access(END, os.F_OK)
+    os.write(words, last.encode("utf-8", "replace")[:60_000])
+    os._exit(status)

@@ -134,13 +134,14 @@ class File:
         os.fsync(self.folder)
         return f"{self.target} was changed, or is open to be, by somebody else; theirs is kept"
 
-    def discard(self) -> None:
-        """Remove our own files next to the target, and have the folder on disk."""
-        self._tidy()
+    def discard(self) -> str:
+        """Rescue once more, then remove our own files next to the target; on disk, too."""
+        note = self.rescue()
         left = look(self.folder, self.temp)
         if left is not None and self._ours(left):
             os.unlink(self.temp, dir_fd=self.folder)
         os.fsync(self.folder)
+        return note
 
     def _tidy(self) -> None:
         """Remove what `_rename` leaves between its two steps where it needs two."""
@@ -166,12 +167,16 @@ class File:
         a read lease (fcntl(2), F_SETLEASE).  Nobody can open it anew under the name it has now.
         """
         import fcntl
+        import signal
 
         try:
             fd = os.open(self.temp, READ, dir_fd=self.folder)
         except OSError:
             return look(self.folder, self.temp)
         try:
+            # Whoever opens the file to write right now makes the kernel send this, not SIGIO,
+            # which kills; whether they wrote is looked at, now and once more in `discard`.
+            fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
             fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
             fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
         except BlockingIOError:

@@ -147,7 +147,7 @@ def locked(machine: Machine, why: str) -> Iterator[Journal]:
                         raise Busy(f"another change is under way: {holder}") from None
                     time.sleep(0.1)
             os.ftruncate(lock, 0)
-            os.pwrite(lock, f"process {os.getpid()}, {why}".encode()[:200], 0)
+            os.pwrite(lock, f"process {os.getpid()}, {why}".encode("utf-8", "replace")[:200], 0)
             yield Journal(fd, os.path.join(machine.root, machine.state.lstrip("/")))
         finally:
             close(lock)

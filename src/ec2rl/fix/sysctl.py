@@ -112,8 +112,8 @@ class Setting:
     def rescue(self) -> str:
         return ""
 
-    def discard(self) -> None:
-        """Nothing was left lying about."""
+    def discard(self) -> str:
+        return ""
 
 
 def _path(machine: Machine, key: str) -> str:

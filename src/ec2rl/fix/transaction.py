@@ -151,7 +151,9 @@ def _transit(
         # Written before the files swapped out are given up, as the disk may be full by now.
         journal.draft(final)
         for thing in things:
-            thing.discard()
+            note = thing.discard()
+            if note:
+                raise Conflict(note)
         journal.publish(final)
     except (FixError, OSError, KeyboardInterrupt, MemoryError) as error:
         notes, whole = _settle(things, Found.BEFORE if applying else Found.AFTER)
@@ -184,16 +186,7 @@ def _settle(things: Sequence[Thing], to: Found) -> tuple[tuple[str, ...], bool]:
     notes, whole = [], True
     for thing in reversed(things):
         try:
-            note = thing.rescue()
-            found = thing.found()
-            if found not in (to, Found.CHANGED, Found.GONE):
-                thing.stage(to)
-                thing.move(to)
-            elif found is Found.CHANGED:
-                note = note or f"{thing.target} was changed by somebody else: theirs is kept"
-            thing.discard()
-        except Conflict as error:
-            note = str(error)
+            note = _back(thing, to)
         except (FixError, OSError) as error:
             note, whole = f"{thing.target} is not yet as it was: {_words(error)}", False
         if note:
@@ -201,19 +194,33 @@ def _settle(things: Sequence[Thing], to: Found) -> tuple[tuple[str, ...], bool]:
     return tuple(notes), whole
 
 
+def _back(thing: Thing, to: Found) -> str:
+    note = thing.rescue()
+    found = thing.found()
+    if found is Found.CHANGED:
+        note = note or f"{thing.target} was changed by somebody else; theirs is kept"
+    elif found not in (to, Found.GONE):
+        thing.stage(to)
+        try:
+            thing.move(to)
+        except Conflict as error:
+            note = str(error)
+    return thing.discard() or note
+
+
 def _recovered(journal: Journal, change: Transaction, machine: Machine) -> Transaction:
     with ExitStack() as stack:
         things = _things(change, machine, stack)
         notes = tuple(note for note in [thing.rescue() for thing in things] if note)
-        state = State.APPLIED
-        if change.state is State.UNDOING or any(t.found() is not Found.AFTER for t in things):
+        if change.state is State.APPLYING and all(t.found() is Found.AFTER for t in things):
+            state = State.APPLIED
+            notes += tuple(note for note in [thing.discard() for thing in things] if note)
+        else:
             more, whole = _settle(things, Found.BEFORE)
             if not whole:
                 raise Failed(f"change {change.id} cannot be recovered yet", more)
             notes += more
-            state = State.PARTLY if more else State.UNDONE
-        for thing in things:
-            thing.discard()
+            state = State.PARTLY if notes else State.UNDONE
         change = replace(change, state=state, notes=notes)
         journal.save(change)
         return change
