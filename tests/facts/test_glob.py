@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from ec2rl.facts.glob import matches
 
-FNM_PATHNAME = 1
-
 
 @pytest.mark.parametrize(
     ("pattern", "expected"),
@@ -38,14 +36,15 @@ def test_patterns(pattern: str, expected: bool) -> None:
 
 
 @given(
-    st.text(alphabet="ab/*?[]!^-", max_size=12),
-    st.text(alphabet="ab-", min_size=1, max_size=8),
+    st.text(alphabet="abc*?[]!^-", max_size=12),
+    st.text(alphabet="abc-]", min_size=1, max_size=8),
 )
 @settings(max_examples=500, deadline=None)
 def test_the_c_library_agrees(pattern: str, name: str) -> None:
+    # Without slashes: fnmatch(3) looks for them inside of brackets too, glob(3) splits there.
     libc = CDLL(None)
     libc.fnmatch.argtypes, libc.fnmatch.restype = [c_char_p, c_char_p, c_int], c_int
-    theirs = libc.fnmatch(pattern.encode(), name.encode(), FNM_PATHNAME) == 0
+    theirs = libc.fnmatch(pattern.encode(), name.encode(), 0) == 0
     assert matches(pattern, name) is theirs
 
 

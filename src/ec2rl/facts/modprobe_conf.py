@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from ec2rl.model import Evidence
 from ec2rl.record import record
 
-
 CMDLINE_SIZE = 16 << 10
 """Characters; the kernel keeps 2 to 4 KiB of its command line (COMMAND_LINE_SIZE)."""
 
