@@ -26,8 +26,13 @@ if TYPE_CHECKING:
 
     from ec2rl.host.remember import Look
 
-_ANSWER_LIMIT = 64 << 20
-"""Bytes that one process may say; a recording of a large kernel log is the largest honest one."""
+_ANSWER_LIMIT = 8 << 20
+"""Bytes that one diagnostic may say; the facts of 10,000 namespaces are 5 MiB."""
+
+_LOOKS_LIMIT = 64 << 20
+"""Bytes where the looks are told as well: a recording of a large kernel log."""
+
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _MEMORY = 1 << 30
 """Bytes of address space for one diagnostic; they need a tenth of it."""
@@ -106,13 +111,23 @@ class Race:
         readers = [module for module in modules if module.phrases]
         self.shared = len(readers) > 1
         self.waiting = list(modules)
+        self.modules = tuple(modules)
+        self.interrupted = False
         self.phrases = tuple({p: None for module in readers for p in module.phrases})
 
     def start(self) -> None:
-        """Start as many as may start at once."""
-        if self.shared:
-            self._start(_Job(None, min(60.0, self.plan.deadline * 0.75)))
-        self._start_waiting()
+        """Start as many as may start at once; from here to the end of `finish` signals wait.
+
+        They are let in only where we wait: between a fork and the note of it a signal would leave
+        a process behind, or have two processes go on as the one that prints.
+        """
+        self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+        try:
+            if self.shared:
+                self._start(_Job(None, min(60.0, self.plan.deadline * 0.75)))
+            self._start_waiting()
+        except KeyboardInterrupt:
+            self._interrupt()
 
     def finish(
         self, progress: Callable[[Sequence[str], float], None] | None = None
@@ -122,7 +137,6 @@ class Race:
         The results in a fixed order, failures first, and whether a signal cut it short; `progress`
         is told, about once a second, who is still at work and for how long.
         """
-        interrupted = False
         try:
             while self.waiting or self.jobs:
                 self._wait(progress)
@@ -130,12 +144,19 @@ class Race:
                     self.give_up("not finished within the deadline of the run")
                 self._start_waiting()
         except KeyboardInterrupt:
-            self.give_up("interrupted")
-            interrupted = True
+            self._interrupt()
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
+        except KeyboardInterrupt:
+            self.interrupted = True
         results = sorted(
             self.results.values(), key=lambda r: (_ORDER.index(r.finding.verdict), r.module.name)
         )
-        return results, interrupted
+        return results, self.interrupted
+
+    def _interrupt(self) -> None:
+        self.interrupted = True
+        self.give_up("interrupted")
 
     def _start_waiting(self) -> None:
         """Start what may start: slots are for those that are quick, hangs give theirs up."""
@@ -149,14 +170,18 @@ class Race:
             self._start(_Job(module, module.seconds))
 
     def _start(self, job: _Job) -> None:
-        job.pipe, write = os.pipe()
+        try:
+            job.pipe, write = os.pipe()
+        except OSError:  # no descriptor is left
+            self._work_here(job)
+            return
         try:
             job.pid = _fork()
         except OSError:
             # No memory, or too many processes: then here, with nothing between us and its faults.
             os.close(job.pipe)
             os.close(write)
-            self._finish(job, self._work_here(job))
+            self._work_here(job)
             return
         if job.pid == 0:
             self._be_child(job, write)
@@ -173,6 +198,8 @@ class Race:
         """Work, say it, and end: nothing that happens in here comes back to the caller."""
         status = 1
         try:
+            for other in self.jobs:
+                os.close(other)  # what the others say is not ours to take
             _confine(job.limit, self.plan.debug)
             answer = self._work(job)
             with open(write, "wb", buffering=1 << 20) as pipe:
@@ -181,25 +208,33 @@ class Race:
         finally:
             os._exit(status)
 
-    def _work_here(self, job: _Job) -> bytes:
+    def _work_here(self, job: _Job) -> None:
         """Work in this very process; all that is left against a hang is the alarm."""
         before = signal.signal(signal.SIGALRM, _time_out)
-        signal.setitimer(signal.ITIMER_REAL, job.limit)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
+        limit = max(0.01, min(job.limit, self.end - time.monotonic()))
+        signal.setitimer(signal.ITIMER_REAL, limit)
         try:
-            return self._work(job)
+            said = self._work(job, here=True)
+        except _TooLongError:
+            self._fail(job, f"took longer than {limit:.0f} s: stopped", Verdict.UNKNOWN)
+            return
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
+            signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+        self._finish(job, said)
 
-    def _work(self, job: _Job) -> bytes:
+    def _work(self, job: _Job, here: bool = False) -> bytes:
         """What a process says at its end, as bytes."""
         try:
-            values = self._read_log() if job.module is None else self._diagnose(job.module)
-        except BaseException:  # a fault of our own: told, with its traceback
+            return _dump(self._read_log() if job.module is None else self._diagnose(job.module))
+        except BaseException as error:  # a fault of our own: told, with its traceback
+            if here and isinstance(error, (KeyboardInterrupt, _TooLongError)):
+                raise
             import traceback
 
             return _dump(traceback.format_exc()[-20000:])
-        return _dump(values)
 
     def _read_log(self) -> tuple[object, ...]:
         host = Remember(self.host)
@@ -212,7 +247,10 @@ class Race:
         if log is None:
             log = read_kernel_log(host, module.phrases, self.plan.options.since)
         seen = module.read(host, log, self.plan.options)
-        said = pack((_bounded(module.judge(seen)), module.by_hand(seen)))
+        by_hand = module.by_hand(seen)
+        if not _texts(by_hand):
+            raise TypeError("by_hand gives no tuple of lines")
+        said = pack((_bounded(module.judge(seen)), by_hand))
         return _pickle(host.memory) if self.plan.recording else b"", said
 
     def _wait(self, progress: Callable[[Sequence[str], float], None] | None) -> None:
@@ -220,7 +258,7 @@ class Race:
         now = time.monotonic()
         limits = [job.started + job.limit for job in self.jobs.values()]
         until = min([self.end, now + 0.5 if self.waiting else now + 1.0, *limits])
-        for fd, _ in self.poll.poll(max(0, until - now) * 1000 + 1):
+        for fd, _ in self._listen(max(0, until - now) * 1000 + 1):
             self._hear(self.jobs[fd])
         for job in list(self.jobs.values()):
             if job.seconds > job.limit:
@@ -230,14 +268,23 @@ class Race:
             if slowest > 1:
                 progress([_name(job) for job in self.jobs.values()], slowest)
 
+    def _listen(self, milliseconds: float) -> list[tuple[int, int]]:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
+        try:
+            return self.poll.poll(milliseconds)
+        finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+
     def _hear(self, job: _Job) -> None:
         try:
             chunk = os.read(job.pipe, 1 << 20)
         except BlockingIOError:
             return
         job.said += chunk
-        if len(job.said) > _ANSWER_LIMIT:
-            self._stop(job, f"said more than {_ANSWER_LIMIT >> 20} MiB: stopped")
+        looks = job.module is None or self.plan.recording
+        limit = _LOOKS_LIMIT if looks else _ANSWER_LIMIT
+        if len(job.said) > limit:
+            self._stop(job, f"said more than {limit >> 20} MiB: stopped")
         elif len(job.said) >= 8 and len(job.said) - 8 >= int.from_bytes(job.said[:8], "big"):
             # Not at the end of the file: a process that it left behind may keep the pipe open.
             self._forget(job)
@@ -253,33 +300,37 @@ class Race:
     def _forget(self, job: _Job) -> int | None:
         """End a process and all that it started; its status, None if it will not die."""
         self.poll.unregister(job.pipe)
-        os.close(job.pipe)
         del self.jobs[job.pipe]
-        return _kill(job.pid)
+        status = _kill(job.pid)
+        _kill_strays(job.pipe)
+        os.close(job.pipe)
+        return status
 
     def give_up(self, why: str) -> None:
         """End all that is still at work; what was to be judged is UNKNOWN, and says why."""
         for job in list(self.jobs.values()):
             self._stop(job, why)
-        for module in self.waiting:
-            self.results[module.name] = Result(module, _unknown(why), 0.0)
         self.waiting.clear()
+        for module in self.modules:
+            self.results.setdefault(module.name, Result(module, _unknown(why), 0.0))
 
     def _finish(self, job: _Job, said: bytes) -> None:
-        values = _load(said)
-        if isinstance(values, str):
-            why = "fault of ec2rl itself: " + values.strip().rpartition("\n")[2]
-            self._fail(job, why, None, values)
-            return
-        pickled, packed = values
-        if job.module is None:
-            self.log, self.log_memory = _unpickle(pickled)
-        else:
+        try:
+            values = _load(said)
+            if isinstance(values, str):
+                why = "fault of ec2rl itself: " + values.strip().rpartition("\n")[2]
+                self._fail(job, why, None, values)
+                return
+            pickled, packed = values
+            if job.module is None:
+                self.log, self.log_memory = _unpickle(pickled)
+                return
             finding, by_hand = unpack(packed)
             memory = {**self.log_memory, **(_unpickle(pickled) if pickled else {})}
-            self.results[job.module.name] = Result(
-                job.module, finding, job.seconds, by_hand, memory
-            )
+        except Exception:  # something else got into its pipe
+            self._fail(job, "its answer cannot be understood")
+            return
+        self.results[job.module.name] = Result(job.module, finding, job.seconds, by_hand, memory)
 
     def _fail(
         self, job: _Job, why: str, verdict: Verdict | None = None, traceback: str = ""
@@ -344,8 +395,9 @@ def _confine(limit: float, debug: bool) -> None:
     import resource
 
     os.setpgid(0, 0)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
+    for number in (*_ENDINGS, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
     signal.setitimer(signal.ITIMER_REAL, limit + 5)
     for what, most in ((resource.RLIMIT_AS, _MEMORY), (resource.RLIMIT_CORE, 0)):
         hard = resource.getrlimit(what)[1]
@@ -369,8 +421,30 @@ def _kill(pid: int) -> int | None:
     return None
 
 
+def _kill_strays(pipe: int) -> None:
+    """Kill what left the group of its process (setsid) and still holds the pipe's other end."""
+    end = select.poll()
+    end.register(pipe, 0)
+    for _ in range(3):
+        if end.poll(50):  # hung up: nobody holds it
+            return
+        name = os.readlink(f"/proc/self/fd/{pipe}")
+        for pid in filter(str.isdecimal, os.listdir("/proc")):
+            try:
+                for fd in os.scandir(f"/proc/{pid}/fd"):
+                    writes = fd.stat(follow_symlinks=False).st_mode & 0o200
+                    if writes and os.readlink(fd.path) == name:
+                        os.kill(int(pid), signal.SIGKILL)
+            except OSError:  # noqa: PERF203
+                continue  # it has ended, or is not ours
+
+
+class _TooLongError(BaseException):
+    """The alarm of work in our own process; not to be taken for a failed look."""
+
+
 def _time_out(*_: object) -> None:
-    raise TimeoutError("took too long")
+    raise _TooLongError
 
 
 def _death(status: int | None) -> str:
@@ -381,7 +455,16 @@ def _death(status: int | None) -> str:
 
 
 def _bounded(finding: Finding) -> Finding:
-    """Cut a finding to what a person can read."""
+    """Cut a finding to what a person can read; TypeError for one that no report could show."""
+    if not (
+        isinstance(finding, Finding)
+        and isinstance(finding.verdict, Verdict)
+        and isinstance(finding.summary, str)
+        and _texts(finding.details)
+        and all(isinstance(e.source, str) and isinstance(e.text, str) for e in finding.evidence)
+        and _plain(finding.facts)
+    ):
+        raise TypeError("the judge gives no finding that can be reported")
     details = finding.details[:_DETAILS]
     if len(finding.details) > _DETAILS:
         details += (f"{len(finding.details) - _DETAILS} more lines",)
@@ -390,3 +473,22 @@ def _bounded(finding: Finding) -> Finding:
         summary=finding.summary[:_WORDS],
         details=tuple(line[:_WORDS] for line in details),
     )
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(text, str) for text in value)
+
+
+def _plain(value: object, depth: int = 20) -> bool:
+    """Whether JSON can hold it."""
+    if isinstance(value, dict):
+        return depth > 0 and all(
+            isinstance(key, str) and _plain(item, depth - 1) for key, item in value.items()
+        )
+    if isinstance(value, (list, tuple)):
+        return depth > 0 and all(_plain(item, depth - 1) for item in value)
+    if isinstance(value, float):
+        return value - value == 0  # neither infinite nor no number
+    if isinstance(value, int):
+        return value.bit_length() <= 1024
+    return value is None or isinstance(value, str)
