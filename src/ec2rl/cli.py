@@ -23,6 +23,7 @@ def main(words: list[str] | None = None) -> int:
     if "TZ" in environment:
         os.environ["TZ"] = environment["TZ"]
     os.umask(0o077)
+    _hold_streams()
     terminal = Terminal(environment)
     signals = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
     caught: list[int] = []
@@ -37,9 +38,20 @@ def main(words: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         status = 130
+    if terminal.lost and status == 0:
+        status = 4
     if caught and status == 130:
         return signals[signal.Signals(caught[0])]
     return status
+
+
+def _hold_streams() -> None:
+    """Open what the caller closed of the three streams, lest a file of ours takes its number."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:  # noqa: PERF203
+            os.open("/dev/null", os.O_RDWR)
 
 
 def _interrupt(caught: list[int], got: int) -> None:

@@ -15,6 +15,8 @@ class Terminal:
         self._talks = _is_terminal(2)
         self._progress = False
         self.closed = False
+        self.lost = False
+        """Whether results could not be printed, for another reason than that the reader left."""
 
     def choose_colour(self, when: str) -> None:
         """Colour `always`, `never`, or (`auto`) where a person reads; see no-color.org."""
@@ -27,16 +29,20 @@ class Terminal:
         if self.closed:
             return
         try:
-            sys.stdout.flush()
             _write(1, text, getattr(sys.stdout, "encoding", None))
         except BrokenPipeError:
             self.closed = True
+        except OSError as error:
+            self.closed = self.lost = True
+            self.say(f"results not shown: {os.strerror(error.errno or 0)}")
 
     def say(self, text: str) -> None:
         """Tell the user something that is no result."""
+        from ec2rl.report.escape import printable
+
         self._clear()
         try:
-            _write(2, f"ec2rl: {text}\n", getattr(sys.stderr, "encoding", None))
+            _write(2, f"ec2rl: {printable(text)}\n", getattr(sys.stderr, "encoding", None))
         except OSError:
             self._talks = False  # nobody listens
 
@@ -44,14 +50,20 @@ class Terminal:
         """Show, on a terminal only, what is being waited for; the next words replace it."""
         if self._talks:
             self._clear()
-            columns = os.get_terminal_size(2).columns or 80
-            _write(2, text[: columns - 1], "ascii")
-            self._progress = True
+            try:
+                columns = os.get_terminal_size(2).columns or 80
+                _write(2, text[: columns - 1], "ascii")
+                self._progress = True
+            except OSError:
+                self._talks = False  # the terminal has hung up
 
     def _clear(self) -> None:
         if self._progress:
-            _write(2, "\r\x1b[K", "ascii")
             self._progress = False
+            try:
+                _write(2, "\r\x1b[K", "ascii")
+            except OSError:
+                self._talks = False
 
 
 def _is_terminal(fd: int) -> bool:
@@ -64,4 +76,11 @@ def _is_terminal(fd: int) -> bool:
 def _write(fd: int, text: str, encoding: str | None) -> None:
     data = memoryview(text.encode(encoding or "ascii", "backslashreplace"))
     while data:
-        data = data[os.write(fd, data) :]
+        try:
+            data = data[os.write(fd, data) :]
+        except BlockingIOError:  # noqa: PERF203 - somebody who shares the stream made it so
+            import select
+
+            ready = select.poll()
+            ready.register(fd, select.POLLOUT)
+            ready.poll()
