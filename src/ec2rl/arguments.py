@@ -144,14 +144,17 @@ def moment(option: str, text: str, now: float) -> float:
             return now
         if said in ("today", "yesterday"):
             return (today - timedelta(days=said == "yesterday")).timestamp()
-        if said.startswith("@"):
-            return float(said[1:])
         if said[:-1].isdigit() and said[-1] in "smhd":
             return now - seconds(option, said, 0, 1e9)
-        if ":" in said[:3]:
-            said = f"{today:%Y-%m-%d} {said}"
-        return datetime.fromisoformat(said.replace("z", "+00:00")).timestamp()
+        if said.startswith("@"):
+            when = float(said[1:])
+        else:
+            said = f"{today:%Y-%m-%d} {said}" if ":" in said[:3] else said
+            when = datetime.fromisoformat(said.replace("z", "+00:00")).timestamp()
     except (ValueError, OverflowError, OSError):
         raise UsageError(
             f"--{option}={text}: not a time, as 2026-11-24, '2026-11-24 02:00', 02:00, 2h, @EPOCH"
         ) from None
+    if not when <= now + 1:  # nothing could be found since then, and that would look like health
+        raise UsageError(f"--{option}={text}: that time is still to come")
+    return when
