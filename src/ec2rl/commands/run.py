@@ -50,7 +50,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
     if folder is not None:
         unsaved = _save(folder, found, text, document)
     if recording is not None:
-        _record(recording, found, terminal)
+        unsaved = _record(recording, found) or unsaved
     if as_json:
         terminal.out(document)
     else:
@@ -170,7 +170,7 @@ def _save(folder: RunFolder, found: Sequence[Result], text: str, document: str) 
     return ""
 
 
-def _record(fd: int, found: Sequence[Result], terminal: Terminal) -> None:
+def _record(fd: int, found: Sequence[Result]) -> str:
     from ec2rl.host.recording import case
 
     memory = {key: look for result in found for key, look in (result.memory or {}).items()}
@@ -179,7 +179,8 @@ def _record(fd: int, found: Sequence[Result], terminal: Terminal) -> None:
         with open(fd, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(case(memory, verdicts))
     except OSError as error:
-        terminal.say(f"the recording is not complete: {os.strerror(error.errno or 0)}")
+        return f"the recording is not complete: {os.strerror(error.errno or 0)}"
+    return ""
 
 
 def _tell_faults(found: Sequence[Result], terminal: Terminal) -> None:
@@ -195,7 +196,7 @@ def _status(
     """0 no failure, 1 a failure, 3 something could not be judged, 4 the results are not saved."""
     verdicts = {result.finding.verdict for result in found}
     if exit_zero:
-        return 0
+        return UNSAVED if unsaved else 0
     if verdicts.intersection(fails):
         return 1
     if not verdicts or verdicts & {Verdict.UNKNOWN, Verdict.CRASHED}:

@@ -53,7 +53,7 @@ def report(
 
 def _result(one: Judged) -> dict[str, Json]:
     finding = one.finding
-    return {
+    own: dict[str, Json] = {
         "module": one.module,
         "class": one.class_,
         "domain": one.domain,
@@ -64,5 +64,5 @@ def _result(one: Judged) -> dict[str, Json]:
         "evidence": [{"source": e.source, "text": e.text} for e in finding.evidence],
         "by_hand": list(one.by_hand),
         "seconds": round(one.seconds, 4),
-        **finding.facts,
     }
+    return {**own, **{name: fact for name, fact in finding.facts.items() if name not in own}}

@@ -83,7 +83,10 @@ def _step(above: int, part: str, path: str) -> int:
     try:
         return os.open(part, _FOLDER, dir_fd=above)
     except FileNotFoundError:
-        os.mkdir(part, 0o700, dir_fd=above)
+        try:
+            os.mkdir(part, 0o700, dir_fd=above)
+        except FileExistsError:
+            pass  # another run was quicker
         return os.open(part, _FOLDER, dir_fd=above)
     except NotADirectoryError:
         kind = os.stat(part, dir_fd=above, follow_symlinks=False).st_mode
