@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
+from operator import add, itemgetter
 
-from ec2rl.conntrack.entry import ICMP, ICMPV6, TCP, address, protocol_name
+from ec2rl.conntrack.entry import TCP, address, protocol_name
 from ec2rl.conntrack.heavy import HeavyHitters
 from ec2rl.conntrack.tally import Tally
 from ec2rl.conntrack.timeouts import Kind
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from typing import Union
 
     Read = Callable[[bytes], Union["Endpoint", int, str]]
-    Join = Callable[[bytes, Kind], bytes]
 
 _GC_STATES = ("FIN_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE", "CLOSE_WAIT")
 
@@ -165,82 +165,89 @@ def census(
         Cell(kind, count, tuple(sorted(idle.items())), beyond)
         for kind, ((count, beyond), idle) in merged.items()
     ]
-    cells.sort(key=lambda cell: (-cell.count, state_of(cell.kind), standing_of(cell.kind)))
+    cells.sort(key=lambda cell: (-cell.count, _order(cell.kind)))
     if tally.malformed:
         gaps += (f"{tally.malformed} entries could not be decoded",)
 
-    def ranked(read: Read, join: Join, *hitters: HeavyHitters) -> Ranking:
-        return _ranking(read, join, hitters, tally.kinds, keep)
+    anything = dict.fromkeys(tally.kinds, b"")
+    protocols = {prefix: bytes([kind.protocol]) for prefix, kind in tally.kinds.items()}
 
+    def ranked(
+        read: Read, groups: Mapping[bytes, bytes], *hitters: HeavyHitters, zero: bytes = b""
+    ) -> Ranking:
+        return _ranking(read, groups, hitters, tally.kinds, keep, zero)
+
+    families = tally.endpoints.values()
     return Census(
         source,
         tally.total,
         counted,
         tuple(cells),
-        ranked(lambda key: Endpoint(source=address(key)), _as_is, tally.sources),
-        ranked(lambda key: Endpoint(destination=address(key)), _as_is, tally.destinations),
-        ranked(_service, _one_service, tally.services),
-        ranked(_pair, _one_pair, *(each.pairs for each in tally.endpoints.values())),
-        ranked(lambda key: int.from_bytes(key, "big"), _mark, tally.marks),
-        ranked(_zone, _as_is, tally.zones),
+        ranked(lambda key: Endpoint(source=address(key)), anything, tally.sources),
+        ranked(lambda key: Endpoint(destination=address(key)), anything, tally.destinations),
+        ranked(_service, protocols, *(each.services for each in families)),
+        ranked(_pair, protocols, *(each.pairs for each in families)),
+        ranked(lambda key: int.from_bytes(key, "big"), anything, tally.marks, zero=bytes(4)),
+        ranked(_zone, anything, tally.zones),
         settings,
         gaps,
     )
 
 
 def _ranking(
-    read: Read, join: Join, hitters: Sequence[HeavyHitters], kinds: Mapping[bytes, Kind], keep: int
+    read: Read,
+    groups: Mapping[bytes, bytes],
+    hitters: Sequence[HeavyHitters],
+    kinds: Mapping[bytes, Kind],
+    keep: int,
+    zero: bytes,
 ) -> Ranking:
-    """Add up the kinds of what is the same, and make words of that with the most entries."""
-    sums: Counter[bytes] = Counter()
+    """Add up the kinds of what is the same, and make words of that with the most entries.
+
+    Two keys are the same where their groups are, and what stands behind their prefixes; `zero`
+    stands for nothing, and is left out.
+    """
+    sums: dict[bytes, int] = {}
+    known = sums.get
     for each in hitters:
-        for key, count in each.counts.items():
-            sums[join(key[2:], kinds[key[:2]])] += count
-    del sums[b""]
+        kinds_of = map(groups.__getitem__, map(itemgetter(slice(0, 2)), each.counts))
+        same = map(add, kinds_of, map(itemgetter(slice(2, None)), each.counts))
+        for key, count in zip(same, each.counts.values()):
+            sums[key] = known(key, 0) + count
+    if zero:
+        sums.pop(zero, None)
     # Equal counts in the order of their bytes: the same table, the same words.
-    top = sorted(sums.items(), key=lambda item: (-item[1], item[0]))[:keep]
-    parts: dict[bytes, Counter[Kind]] = {key: Counter() for key, _ in top}
-    for each in hitters:
-        for key, count in each.counts.items():
-            kind = kinds[key[:2]]
-            of = parts.get(join(key[2:], kind))
-            if of is not None:
-                of[kind] += count
+    least = sorted(sums.values())[-keep:][0] if sums else 0
+    top = [(key, count) for key, count in sums.items() if count >= least]
+    top = sorted(sorted(top), key=itemgetter(1), reverse=True)[:keep]
+    rows = []
+    for key, count in top:
+        parts: Counter[Kind] = Counter()
+        for prefix, kind in kinds.items():
+            size = len(groups[prefix])
+            if key[:size] == groups[prefix]:
+                for each in hitters:
+                    parts[kind] += each.counts.get(prefix + key[size:], 0)
+        rows.append(Row(read(key), count, _sorted(parts)))
     error = max((each.error for each in hitters), default=0)
     return Ranking(
-        tuple(Row(read(key), count, tuple(parts[key].most_common())) for key, count in top),
+        tuple(rows),
         None if error else len(sums),
-        error * max((len(of) for of in parts.values()), default=0),
+        error * max((len(row.kinds) for row in rows), default=0),
     )
 
 
-def _as_is(key: bytes, _: Kind) -> bytes:
-    return key
+def _sorted(counts: Counter[Kind]) -> tuple[tuple[Kind, int], ...]:
+    found = [item for item in counts.items() if item[1]]
+    return tuple(sorted(found, key=lambda item: (-item[1], _order(item[0]))))
 
 
-def _mark(key: bytes, _: Kind) -> bytes:
-    return key if any(key) else b""  # 0 is no mark
+def _order(kind: Kind) -> tuple[int, str, bool, bool, bool]:
+    return kind.protocol, kind.state, kind.assured, kind.answered, kind.offloaded
 
 
 def _zone(key: bytes) -> str:
     return "/".join(str(number) for number in struct.unpack(f"!{len(key) // 2}H", key))
-
-
-def _one_service(key: bytes, kind: Kind) -> bytes:
-    """A service that NAT left alone is the same as where NAT was not asked."""
-    size = _address_size(key)
-    half = len(key) // 2
-    if len(key) > size + 2 and key[:size] == key[half : half + size]:
-        ports = key[size:half], key[half + size :]
-        if ports[0] == ports[1] or kind.protocol in (ICMP, ICMPV6):
-            key = key[:half]
-    return bytes([kind.protocol]) + key
-
-
-def _one_pair(key: bytes, kind: Kind) -> bytes:
-    size = 4 if len(key) <= 16 else 16
-    service = _one_service(key[size:], kind)
-    return service[:1] + key[:size] + service[1:]
 
 
 def _address_size(key: bytes) -> int:

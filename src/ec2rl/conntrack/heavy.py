@@ -51,36 +51,35 @@ class Endpoints:
     at the end what is left, goes to the coarser counts, which lose nothing by it.
     """
 
-    def __init__(
-        self,
-        size: int,
-        sources: HeavyHitters,
-        destinations: HeavyHitters,
-        services: HeavyHitters,
-    ) -> None:
+    def __init__(self, size: int, sources: HeavyHitters, destinations: HeavyHitters) -> None:
         self.size = size
-        self.pairs = HeavyHitters(self._add_up)
-        destination, end = 2 + size, 2 + 2 * size
-        join = b"".join
-        source_of = itemgetter(slice(0, destination))
-        destination_of = itemgetter(slice(0, 2), slice(destination, end))
-        service_of = itemgetter(slice(0, 2), slice(destination, None))
-        self._coarser: tuple[tuple[HeavyHitters, Callable[[Iterable[bytes]], Iterable[bytes]]], ...]
-        self._coarser = (
-            (sources, lambda keys: map(source_of, keys)),
-            (destinations, lambda keys: map(join, map(destination_of, keys))),
-            (services, lambda keys: map(join, map(service_of, keys))),
-        )
+        self._sources, self._destinations = sources, destinations
+        self.pairs = HeavyHitters(self._from_pairs)
+        self.services = HeavyHitters(self._from_services)
+        self._source_of = itemgetter(slice(0, 2 + size))
+        self._service_of = itemgetter(slice(0, 2), slice(2 + size, None))
 
-    def _add_up(self, keys: Iterable[bytes]) -> None:
-        for coarser, of in self._coarser:
-            coarser.update(of(keys))
+    def _from_pairs(self, keys: Iterable[bytes]) -> None:
+        self._sources.update(map(self._source_of, keys))
+        self.services.update(map(b"".join, map(self._service_of, keys)))
+
+    def _from_services(self, keys: Iterable[bytes]) -> None:
+        # Prefix and destination stand in a service's key where they do for a source.
+        self._destinations.update(map(self._source_of, keys))
 
     def finish(self) -> None:
         """Add up what is left of the pairs: to be called once, at the end."""
         pairs = self.pairs.counts
-        for coarser, of in self._coarser:
-            counts = coarser.counts
-            for key, count in zip(of(pairs), pairs.values()):
-                counts[key] += count
-            coarser.prune()
+        _add(self._sources, map(self._source_of, pairs), pairs.values())
+        _add(self.services, map(b"".join, map(self._service_of, pairs)), pairs.values())
+        services = self.services.counts
+        _add(self._destinations, map(self._source_of, services), services.values())
+
+
+def _add(hitters: HeavyHitters, keys: Iterable[bytes], counts: Iterable[int]) -> None:
+    sums: dict[bytes, int] = hitters.counts
+    known = sums.get
+    for key, count in zip(keys, counts):
+        sums[key] = known(key, 0) + count
+    if len(sums) > _LIMIT:
+        hitters.prune()

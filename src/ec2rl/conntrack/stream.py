@@ -57,9 +57,13 @@ class Stream:
         kind = _number(last_lead[4:6])
         if kind in (_DONE, _ERROR):
             self._finish(kind, _number(last_lead[6:8]), pieces.pop())
-        elif _number(last_lead[:4]) != len(pieces[-1]) - TRAIL + _HEADER:
-            self.malformed += 1  # cut off
-            pieces.pop()
+        else:
+            size = _number(last_lead[:4]) - _HEADER + TRAIL
+            if len(pieces[-1]) != size:
+                self.malformed += 1  # cut off: in this entry, or in the header behind it
+                last = pieces.pop()
+                if TRAIL < size < len(last):
+                    pieces.append(last[:size])
         return self._new(pieces)
 
     def _finish(self, kind: int, flags: int, body: bytes) -> None:

@@ -74,10 +74,8 @@ class Tally:
         self.ages = Ages(self.kinds, settings)
         self.sources = HeavyHitters()
         self.destinations = HeavyHitters()
-        self.services = HeavyHitters()
         self.endpoints = {
-            size: Endpoints(size, self.sources, self.destinations, self.services)
-            for size in (4, 16)
+            size: Endpoints(size, self.sources, self.destinations) for size in (4, 16)
         }
         self.marks = HeavyHitters()
         self.zones = HeavyHitters()
@@ -188,10 +186,7 @@ class Tally:
             del entries[_UNPROVED]
         self.entries.update(entries)
         self.total += len(bodies)
-        pairs = layout.pair
-        if not self._translating.isdisjoint(entries):
-            pairs = layout.translated
-        self.endpoints[layout.address_size].pairs.update(map(add, prefixes, pairs(bodies)))
+        self._count_pairs(layout, prefixes, bodies, entries)
         if layout.timeout is not None:
             self.ages.update(map(add, prefixes, layout.timeout(bodies)))
         if layout.mark is not None and set(layout.mark(bodies)) != _NO_MARK:
@@ -199,6 +194,22 @@ class Tally:
         if layout.zone is not None:
             self.zones.update(map(add, prefixes, layout.zone(bodies)))
         return others
+
+    def _count_pairs(
+        self, layout: Layout, prefixes: list[bytes], bodies: list[bytes], entries: Counter[bytes]
+    ) -> None:
+        """Count who talks to what; where NAT rewrote the destination, with who really answers."""
+        pairs = self.endpoints[layout.address_size].pairs
+        rewritten = self._translating
+        if not rewritten.isdisjoint(entries):
+            both = list(zip(prefixes, bodies))
+            behind = [each for each in both if each[0] in rewritten]
+            pairs.update(
+                map(add, [prefix for prefix, _ in behind], layout.translated(b for _, b in behind))
+            )
+            both = [each for each in both if each[0] not in rewritten]
+            prefixes, bodies = [prefix for prefix, _ in both], [body for _, body in both]
+        pairs.update(map(add, prefixes, layout.pair(bodies)))
 
 
 def _service(port: int | None, icmp: tuple[int, int, int] | None) -> bytes:
