@@ -334,6 +334,12 @@ def test_a_udev_rule_applies_the_files_again() -> None:
     )
 
 
+def test_a_udev_rule_for_another_module_does_not_help() -> None:
+    for rule in (RULE.replace('ck"', 'ck_ftp"'), RULE.replace("add", "remove")):
+        found = boot(LOADABLE, SET, {"/etc/udev/rules.d/50.rules": rule})
+        assert get(found, MAX).lost == LATE
+
+
 def test_the_rule_of_the_manual_does_not_cover_the_alias() -> None:
     found = boot(
         LOADABLE,

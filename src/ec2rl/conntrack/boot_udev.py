@@ -6,7 +6,8 @@ that it worked only now and then (commit 38dc717e9715, taken back by some stable
 
 from __future__ import annotations
 
-from ec2rl.facts import conf_files
+from ec2rl.conntrack.boot_load import MODULE
+from ec2rl.facts import conf_files, glob
 from ec2rl.facts.sysctl_conf import normalize
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable
@@ -36,7 +37,7 @@ def reapplied(host: Host) -> Reapplied | Unreadable | None:
             continue
         for number, line in enumerate(item.text.replace("\\\n", "  ").split("\n"), 1):
             rule = line.strip()
-            if rule.startswith("#") or '"nf_conntrack' not in rule or "RUN" not in rule:
+            if rule.startswith("#") or "RUN" not in rule or not _meets(rule):
                 continue
             words = rule.replace('"', " ").replace(",", " ").split()
             prefixes = tuple(
@@ -45,3 +46,11 @@ def reapplied(host: Host) -> Reapplied | Unreadable | None:
             plain = any(word.endswith("/systemd-sysctl") for word in words)
             return Reapplied(Evidence(f"{item.source}:{number}", rule), plain, prefixes)
     return unread
+
+
+def _meets(rule: str) -> bool:
+    """Whether a rule is for the module itself: KERNEL=="..." holds patterns between bars."""
+    _, found, rest = rule.replace(" ", "").partition('KERNEL=="')
+    patterns = rest.partition('"')[0].split("|")
+    removed = 'ACTION=="remove"' in rule
+    return bool(found) and not removed and any(glob.matches(one, MODULE) for one in patterns)
