@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 READ_LIMIT = 16 << 20
 """Bytes; the largest file that is read whole (mountinfo of a node with 50,000 mounts is 10 MiB)."""
 
+_KMSG = os.makedev(1, 11)
+
 JOURNALS = ("/var/log/journal", "/run/log/journal")
 
 # A vanished process gives ESRCH, a vanished namespace file EINVAL or ENOENT.
@@ -63,9 +65,11 @@ class LiveHost:
             return unreadable(path, error)
         try:
             if path == "/dev/kmsg":
+                if os.fstat(fd).st_rdev != _KMSG:  # containers often have /dev/null there
+                    return Unreadable(path, Why.FAILED, "not the kernel's log")
                 data = _read_kmsg(fd)
             elif stat.S_ISREG(os.fstat(fd).st_mode):
-                data = _read_whole(fd)
+                data = read_whole(fd)
             else:
                 return Unreadable(path, Why.FAILED, "not a regular file")
         except OSError as error:
@@ -174,7 +178,8 @@ def open_regular(path: str) -> int | Unreadable:
     return Unreadable(path, Why.FAILED, "not a regular file")
 
 
-def _read_whole(fd: int) -> bytes:
+def read_whole(fd: int) -> bytes:
+    """A file's bytes, at least one beyond `READ_LIMIT` if it is larger; raises OSError."""
     chunks = []
     size = 0
     while size <= READ_LIMIT and (chunk := os.read(fd, 1 << 16 if size < 1 << 18 else 1 << 20)):
