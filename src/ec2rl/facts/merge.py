@@ -12,6 +12,9 @@ _SECONDS_APART = 2.0
 _DRIFT = 5e-4
 """The kernel's stamp drifts from the wall clock by less than this share of the uptime."""
 
+_TRIES = 1000
+"""Events that one line is compared with; more can only be in a log that somebody made up."""
+
 
 def merge(
     ring: Sequence[LogLine], journal: Sequence[LogLine], texts: Sequence[Sequence[LogLine]]
@@ -35,16 +38,18 @@ class _Events:
         self.all: list[LogLine] = []
         self._stamped: dict[tuple[str, int], list[int]] = {}
         self._worded: dict[str, list[int]] = {}
+        self._unstamped: dict[str, list[int]] = {}
 
     def add(self, source: Sequence[LogLine]) -> None:
         """Add one source's lines: each meets at most one event that came from another source."""
         taken: set[int] = set()
-        queues: dict[str, _Queue] = {}
+        queues: dict[tuple[str, bool], _Queue] = {}
+        passed: dict[tuple[str, int], int] = {}
         fresh: list[LogLine] = []
         for line in source:
             left = line.count
             while left:
-                number = self._same_stamp(line, taken)
+                number = self._same_stamp(line, taken, passed)
                 if number is None:
                     number = self._same_time(line, taken, queues)
                 if number is None:
@@ -57,32 +62,50 @@ class _Events:
             number = len(self.all)
             self.all.append(line)
             self._worded.setdefault(line.message, []).append(number)
-            if line.monotonic is not None:
+            if line.monotonic is None:
+                self._unstamped.setdefault(line.message, []).append(number)
+            else:
                 self._stamped.setdefault((line.message, line.monotonic), []).append(number)
 
-    def _same_stamp(self, line: LogLine, taken: set[int]) -> int | None:
+    def _same_stamp(
+        self, line: LogLine, taken: set[int], passed: dict[tuple[str, int], int]
+    ) -> int | None:
         if line.monotonic is None:
             return None
-        for number in self._stamped.get((line.message, line.monotonic), ()):
+        key = (line.message, line.monotonic)
+        numbers = self._stamped.get(key, ())
+        first = passed.get(key, 0)
+        while first < len(numbers) and numbers[first] in taken:
+            first += 1
+        passed[key] = first
+        for number in numbers[first : first + _TRIES]:
             if number not in taken and _one_boot(line, self.all[number]):
                 return number
         return None
 
-    def _same_time(self, line: LogLine, taken: set[int], queues: dict[str, _Queue]) -> int | None:
-        if line.time is None or line.message not in self._worded:
+    def _same_time(
+        self, line: LogLine, taken: set[int], queues: dict[tuple[str, bool], _Queue]
+    ) -> int | None:
+        # Two stamps that are not the same are two events: a stamped line can meet others only.
+        stamped = line.monotonic is not None
+        numbers = (self._unstamped if stamped else self._worded).get(line.message)
+        if line.time is None or numbers is None:
             return None
-        if line.message not in queues:
-            queues[line.message] = _Queue(self.all, self._worded[line.message])
-        queue = queues[line.message]
+        key = (line.message, stamped)
+        if key not in queues:
+            queues[key] = _Queue(self.all, numbers)
+        queue = queues[key]
         place = queue.free(bisect_left(queue.times, line.time - queue.reach))
-        while place < len(queue.times) and queue.times[place] <= line.time + queue.reach:
+        tries = _TRIES
+        while tries and place < len(queue.times) and queue.times[place] <= line.time + queue.reach:
             number = queue.numbers[place]
-            other = self.all[number]
             if number in taken:
                 queue.take(place)
-            elif None in (other.monotonic, line.monotonic) and _near(line, other):
+            elif _near(line, self.all[number]):
                 queue.take(place)
                 return number
+            else:
+                tries -= 1
             place = queue.free(place + 1)
         return None
 

@@ -12,11 +12,16 @@ from ec2rl.host import Line
 _STAMP = r"\[ *(?P<up>\d{1,9}\.\d{6})\] ?"
 _SYSLOG = (
     r"(?:<\d{1,3}>)?"
-    r"(?P<ts>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?)"
+    r"(?P<ts>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?=[. ])"
+    r"|\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?)(?:\.\d{1,6})?"
     r" \S+ (?:kern\.\w+ )?kernel:(?: |$)(?:" + _STAMP + r")?(?P<msg>.*)"
 )
+# dmesg, dmesg -x, -r and -T; CONFIG_PRINTK_CALLER adds the thread or the CPU.
 _DMESG = (
-    r"(?:<\d{1,3}>)?(?:\w+ *: *\w+ *: )?" + _STAMP.rstrip("? ") + r"(?:\[ *[TC]\d+\])? ?(?P<msg>.*)"
+    r"(?:<\d{1,3}>)?(?:\w+ *: *\w+ *: )?(?:"
+    + _STAMP.rstrip("? ")
+    + r"|\[[A-Z][a-z]{2} (?P<ts>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\])"
+    + r"(?:\[ *[TC]\d+\])? ?(?P<msg>.*)"
 )
 _REPEAT = r"message repeated (?P<n>\d{1,9}) times: \[ ?(?:\[ *\d+\.\d{6}\] ?)?(?P<msg>.*)\]"
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
@@ -29,12 +34,10 @@ def parse_line(text: str) -> tuple[str, str | None, int | None, int] | None:
     None for a line that does not say that the kernel wrote it: another program that quotes the
     kernel, or a process that calls itself `kernel[123]`.
     """
-    match = re.fullmatch(_SYSLOG, text, re.DOTALL)
-    stamp = match["ts"] if match else None
+    match = re.fullmatch(_SYSLOG, text, re.DOTALL) or re.fullmatch(_DMESG, text, re.DOTALL)
     if match is None:
-        match = re.fullmatch(_DMESG, text, re.DOTALL)
-        if match is None:
-            return None
+        return None
+    stamp: str | None = match["ts"]
     uptime = None if match["up"] is None else int(match["up"].replace(".", ""))
     message = match["msg"]
     repeated = re.fullmatch(_REPEAT, message, re.DOTALL)
@@ -59,11 +62,13 @@ def parse_lines(
         if when is not None:
             latest = min(latest, when + _DAY)
         context = []
-        for line in lines[position + 1 :]:
-            below = None if line.hit else parse_line(line.text)
-            if below is None:
+        below = position + 1
+        while below < len(lines) and not lines[below].hit:
+            behind = parse_line(lines[below].text)
+            if behind is None:
                 break
-            context.append(below[0])
+            context.append(behind[0])
+            below += 1
         this_boot = None if when is None or booted is None else when >= booted - 2
         found.append(
             LogLine(message, (path,), when, uptime, None, this_boot, False, count, tuple(context))
@@ -75,7 +80,7 @@ def epoch(stamp: str, latest: float) -> float | None:
     """A log's time stamp in seconds since the epoch; None for one that is no time.
 
     A stamp without a zone is local time; one without a year (RFC 3164) is the latest that is not
-    after `latest`.
+    after `latest`; dmesg -T has the year at the end.
     """
     from datetime import datetime
 
@@ -93,9 +98,12 @@ def epoch(stamp: str, latest: float) -> float | None:
             int(stamp[a:b]) for a, b in ((4, 6), (7, 9), (10, 12), (13, 15))
         )
         year = time.localtime(latest).tm_year
+        years: Sequence[int] = range(year, year - 5, -1)
+        if stamp[16:]:
+            years, latest = (int(stamp[16:]),), float("inf")
     except (ValueError, OverflowError, OSError):
         return None
-    for candidate in (year, year - 1, year - 2, year - 3, year - 4):
+    for candidate in years:
         try:
             when = datetime(candidate, month, day, hour, minute, min(second, 59)).timestamp()
         except (ValueError, OverflowError, OSError):
