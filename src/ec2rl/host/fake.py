@@ -14,12 +14,16 @@ A body is the text that was read (a line that begins with `!`, `-- ` or `\\` has
 it), or `!` and a reason of `Why` in one word, then words.  Other keys: `link PATH`, `inode PATH`,
 `ls PATH` (without it, a folder holds what the other keys say), `journal` (lines of
 `journalctl -o json`), `ethtool -S IF`, `conntrack -S`; `netns FILE: KEY` from a network namespace;
-`later: KEY` after a pause.  A log file may say `; modified=TIME` and `; gap=WORDS`.
+`later: KEY` after a pause; `dmesg`, the text that dmesg(1) printed.  A log file may say
+`; modified=TIME`, `; gap=WORDS`, `; hits=N`, `; unpacked=N` and `; path=NAME`, the journal
+`; gap=WORDS`, `; hits=N` and `; oldest=MICROSECONDS`, any text `; exact` (no newline is added to
+it).  `\\xNN` in a key, a note or a name stands for a byte that would be taken for something else.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import time
 from calendar import timegm
 from collections.abc import Mapping, Sequence
@@ -40,17 +44,29 @@ def sections(text: str) -> tuple[str, dict[str, str]]:
     found: dict[str, list[str]] = {}
     for number, line in enumerate(text.split("\n"), 1):
         if line.startswith("-- ") and line.endswith(" --"):
-            key = line[3:-3].strip()
+            key = line[3:-3].strip(" ")
             if key in found:
                 raise CaseError(f"line {number}: a second section {key!r}")
             body = found[key] = []
         else:
-            body.append(line.removeprefix("\\"))
+            # The first line keeps its mark, for whoever wants to know whether a `!` is a reason.
+            body.append(line.removeprefix("\\") if body else line)
     return "\n".join(title).strip(), {key: "\n".join(lines) for key, lines in found.items()}
 
 
 def _when(text: str) -> float:
-    return float(timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ")))
+    second, _, fraction = text.removesuffix("Z").partition(".")
+    return float(timegm(time.strptime(second, "%Y-%m-%dT%H:%M:%S"))) + float(f"0.{fraction or 0}")
+
+
+def escaped(text: str) -> str:
+    """Words that can stand in a key, a note or a list of names, whatever they are."""
+    return re.sub(r"[\n\r;\\]|^ | $", lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+def unescaped(text: str) -> str:
+    """What `escaped` was given."""
+    return re.sub(r"\\x([0-7][0-9a-f])", lambda match: chr(int(match[1], 16)), text)
 
 
 def journal_record(fields: Mapping[str, str]) -> JournalRecord:
@@ -64,18 +80,26 @@ def journal_record(fields: Mapping[str, str]) -> JournalRecord:
         boot=fields["_BOOT_ID"],
         monotonic=None if monotonic is None else int(monotonic),
         realtime=int(fields["__REALTIME_TIMESTAMP"]),
+        hit="BEHIND_A_HIT" not in fields,
     )
 
 
 class FakeHost:
-    """A host that knows what a case says; everything else was never collected, or is absent."""
+    """A host that knows what a case says; of everything else it says `missing`."""
 
-    def __init__(self, looks: Mapping[str, str], name: str = "a case", prefix: str = "") -> None:
+    def __init__(
+        self,
+        looks: Mapping[str, str],
+        name: str = "a case",
+        prefix: str = "",
+        missing: Why = Why.ABSENT,
+    ) -> None:
         self.name = name
+        self._missing = missing
         self._looks: dict[str, str] = {}
         self._notes: dict[str, dict[str, str]] = {}
         for key, body in looks.items():
-            what, *notes = key.split("; ")
+            what, *notes = map(unescaped, key.split("; "))
             self._looks[what] = body
             self._notes[what] = dict(note.partition("=")[::2] for note in notes)
         self._prefix = prefix
@@ -89,11 +113,11 @@ class FakeHost:
             if body is not None:
                 break
             if not prefix.startswith(LATER):
-                return key, Unreadable(self._source(what), Why.ABSENT)
+                return key, Unreadable(self._source(what), self._missing)
             prefix = prefix[len(LATER) :]
         if not body.startswith("!"):
-            return key, body
-        reason, _, detail = body[1:].strip().partition(" ")
+            return key, body.removeprefix("\\")
+        reason, _, detail = body[1:].strip(" \n").partition(" ")
         for why in Why:
             if why.value.replace(" ", "-") == reason:
                 return key, Unreadable(self._source(what), why, detail)
@@ -108,13 +132,15 @@ class FakeHost:
         return Clock(_when(words["now"]), uptime)
 
     def read(self, path: str) -> Evidence | Unreadable:
-        _, body = self._find(path)
+        key, body = self._find(path)
         if isinstance(body, Unreadable):
             return body
-        return Evidence(self._source(path), body if body.endswith("\n") else body + "\n")
+        if not (body.endswith("\n") or "exact" in self._notes[key]):
+            body += "\n"
+        return Evidence(self._source(path), body)
 
     def _source(self, what: str) -> str:
-        for kind in ("ls ", "link ", "inode "):
+        for kind in ("ls ", "link ", "inode ", "search "):
             what = what.removeprefix(kind)
         return self._here() + what
 
@@ -124,8 +150,8 @@ class FakeHost:
     def names(self, path: str) -> tuple[str, ...] | Unreadable:
         _, body = self._find(f"ls {path}")
         if isinstance(body, str):
-            return tuple(sorted(body.split("\n"))) if body.strip() else ()
-        if body.why is not Why.ABSENT:
+            return tuple(sorted(map(unescaped, body.split("\n")))) if body.strip(" \n") else ()
+        if f"{self._prefix}ls {path}" in self._looks:
             return body
         inside = path.rstrip("/") + "/"
         here = self._here()
@@ -137,7 +163,7 @@ class FakeHost:
 
     def link(self, path: str) -> str | Unreadable:
         _, body = self._find(f"link {path}")
-        return body if isinstance(body, Unreadable) else body.strip()
+        return body if isinstance(body, Unreadable) else unescaped(body.strip(" \n"))
 
     def inode(self, path: str) -> int | Unreadable:
         _, body = self._find(f"inode {path}")
@@ -146,11 +172,14 @@ class FakeHost:
     def search(
         self, paths: Sequence[str], phrases: Sequence[Phrase]
     ) -> tuple[Search | Unreadable, ...]:
-        wanted = [phrase for phrase in phrases if not phrase.recent]
-        return tuple(self._search(path, wanted) for path in paths)
+        texts = [phrase for phrase in phrases if not phrase.recent]
+        return tuple(self._search(path, phrases if path == "dmesg" else texts) for path in paths)
 
     def _search(self, path: str, phrases: Sequence[Phrase]) -> Search | Unreadable:
-        key, body = self._find(path)
+        # The same file may have been read whole as well: then its lines stand by themselves.
+        key, body = self._find(f"search {path}")
+        if key not in self._looks:
+            key, body = self._find(path)
         if isinstance(body, Unreadable):
             return body
         lines: list[Line] = []
@@ -164,8 +193,14 @@ class FakeHost:
             offset += len(raw) + 1
         notes = self._notes[key]
         modified = _when(notes["modified"]) if "modified" in notes else self.clock().now
-        hits = sum(line.hit for line in lines)
-        return Search(path, tuple(lines), hits, offset, modified, notes.get("gap", ""))
+        return Search(
+            notes.get("path", path),
+            tuple(lines),
+            int(notes.get("hits", sum(line.hit for line in lines))),
+            int(notes.get("unpacked", offset)),
+            modified,
+            notes.get("gap", ""),
+        )
 
     def journal(self, phrases: Sequence[Phrase]) -> Journal | Unreadable:
         key, body = self._find("journal")
@@ -179,11 +214,14 @@ class FakeHost:
             oldest = min(oldest or record.realtime, record.realtime)
             missed = record.transport == "driver" and record.message.startswith("Missed ")
             raw = record.message.encode()
-            if missed or any(phrase.text in raw for phrase in phrases):
+            if missed or not record.hit or any(phrase.text in raw for phrase in phrases):
                 records.append(record)
-        gap = self._notes[key].get("gap")
-        gaps = (gap,) if gap else ()
-        return Journal(tuple(records), len(records), ("journal",), gaps, oldest)
+        notes = self._notes[key]
+        gaps = (notes["gap"],) if "gap" in notes else ()
+        hits = int(notes.get("hits", sum(record.hit for record in records)))
+        if "oldest" in notes:
+            oldest = int(notes["oldest"]) if notes["oldest"] else None
+        return Journal(tuple(records), hits, ("journal",), gaps, oldest)
 
     def ethtool(self, interface: str) -> Evidence | Unreadable:
         return self.read(f"ethtool -S {interface}")
@@ -198,6 +236,6 @@ class FakeHost:
         return self._seen_as(LATER + self._prefix)
 
     def _seen_as(self, prefix: str) -> FakeHost:
-        other = FakeHost({}, self.name, prefix)
+        other = FakeHost({}, self.name, prefix, self._missing)
         other._looks, other._notes = self._looks, self._notes
         return other

@@ -7,6 +7,8 @@ import time
 from collections.abc import Mapping, Sequence
 
 from ec2rl.host import Clock, Journal, Search
+from ec2rl.host.fake import escaped
+from ec2rl.host.remember import LATER
 from ec2rl.model import Evidence, Unreadable
 
 TYPE_CHECKING = False
@@ -14,54 +16,72 @@ if TYPE_CHECKING:
     from ec2rl.host.remember import Look
 
 
-def case(memory: Mapping[str, Look], expected: Sequence[str]) -> str:
-    """All looks as sections, and the verdicts as what a replay is expected to say."""
+def case(memory: Mapping[str, Look], expected: Sequence[str], options: str = "") -> str:
+    """All looks as sections, and the verdicts as what a replay is expected to say.
+
+    `options` are words about how was looked, for the replay to look alike.
+    """
     parts = ["A recording; read it before you send it: it holds log lines and settings.\n"]
+    if options:
+        parts.append(f"-- options --\n{options}\n")
     for key, look in memory.items():
-        head, body = _section(key, look)
-        lines = "\n".join(_guarded(line) for line in body.split("\n"))
-        parts.append(
-            f"-- {head} --\n{lines}\n" if not body.startswith("!") else f"-- {head} --\n{body}\n"
-        )
-    parts.append("-- expect --\n" + "\n".join(expected) + "\n")
+        name = key.removeprefix(LATER)
+        # A searched file stands under its own name, unless it was read whole as well.
+        if name.startswith("search ") and (plain := key.replace("search ", "", 1)) not in memory:
+            key = plain
+        parts.append(f"-- {'; '.join([escaped(key), *_notes(look)])} --\n{_body(look)}\n")
+    parts.append("-- expect --\n" + "\n".join(map(_guarded, expected)) + "\n")
     return "".join(parts)
 
 
 def _guarded(line: str) -> str:
     """Mark a line that would be taken for a section, a reason or a mark."""
-    line = line.replace("\r", "\\x0d")
     return "\\" + line if line.startswith(("-- ", "!", "\\")) else line
 
 
 def _stamp(when: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))
+    whole = int(when // 1)
+    second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+    fraction = f"{when - whole:.6f}"[1:].rstrip("0").rstrip(".")
+    return f"{second}{fraction}Z"
 
 
-def _section(key: str, look: Look) -> tuple[str, str]:
+def _notes(look: Look) -> list[str]:
+    """What else is to be known of an answer, behind its key."""
+    if isinstance(look, Evidence):
+        plain = look.text.endswith("\n") and not look.text.endswith("\n\n") and look.text != "\n"
+        return [] if plain else ["exact"]
+    if isinstance(look, Search):
+        known = sum(line.hit for line in look.lines)
+        notes = [f"modified={_stamp(look.modified)}", f"unpacked={look.unpacked}"]
+        notes += [f"path={escaped(look.path)}", *([f"gap={escaped(look.gap)}"] * bool(look.gap))]
+        return [*notes, f"hits={look.hits}"] if look.hits != known else notes
+    if isinstance(look, Journal):
+        notes = [f"gap={escaped('; '.join(look.gaps))}"] if look.gaps else []
+        return [*notes, f"hits={look.hits}", f"oldest={'' if look.oldest is None else look.oldest}"]
+    return []
+
+
+def _body(look: Look) -> str:
     if isinstance(look, Unreadable):
-        return _key(key), f"!{look.why.value.replace(' ', '-')} {look.detail}".strip().replace(
-            "\n", " "
-        )
+        reason = look.why.value.replace(" ", "-")
+        return f"!{reason} {' '.join(look.detail.splitlines())}".rstrip()
+    return "\n".join(map(_guarded, _text(look).split("\n")))
+
+
+def _text(look: Look) -> str:
     if isinstance(look, Clock):
         uptime = "" if look.uptime is None else f" uptime={look.uptime:.6f}"
-        return key, f"now={_stamp(look.now)}{uptime}"
+        return f"now={_stamp(look.now)}{uptime}"
     if isinstance(look, Evidence):
-        return key, look.text.removesuffix("\n")
+        return look.text if _notes(look) else look.text[:-1]
     if isinstance(look, Search):
-        notes = f"; modified={_stamp(look.modified)}" + (f"; gap={look.gap}" if look.gap else "")
-        return _key(key) + notes, "\n".join(line.text for line in look.lines)
+        return "\n".join(line.text for line in look.lines)
     if isinstance(look, Journal):
-        return key + (f"; gap={'; '.join(look.gaps)}" if look.gaps else ""), _journal(look)
+        return _journal(look)
     if isinstance(look, tuple):
-        return key, "\n".join(look)
-    return key, str(look)
-
-
-def _key(key: str) -> str:
-    """A searched file stands under its own name, as it would in a case written by hand."""
-    return (
-        key.replace("search ", "", 1) if key.replace("later: ", "").startswith("search ") else key
-    )
+        return "\n".join(map(escaped, look))
+    return escaped(str(look))
 
 
 def _journal(look: Journal) -> str:
@@ -77,5 +97,7 @@ def _journal(look: Journal) -> str:
             fields["SYSLOG_FACILITY"] = str(one.facility)
         if one.monotonic is not None:
             fields["_SOURCE_MONOTONIC_TIMESTAMP"] = str(one.monotonic)
+        if not one.hit:
+            fields["BEHIND_A_HIT"] = "1"
         lines.append(json.dumps(fields))
     return "\n".join(lines)

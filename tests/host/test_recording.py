@@ -1,0 +1,181 @@
+"""A recording, read again, answers every look as it was answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ec2rl.host import Clock, Journal, JournalRecord, Line, Phrase, Search
+from ec2rl.host.fake import FakeHost, sections
+from ec2rl.host.recording import case
+from ec2rl.host.remember import Remember
+from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.record import replace
+
+if TYPE_CHECKING:
+    from ec2rl.host.remember import Look
+
+PHRASES = (Phrase(b"full"), Phrase(b"oom", after=2))
+
+# What a machine can put before us: any text, and above all text that looks like the form of a case.
+odd = st.sampled_from(
+    ["-- expect --", "!denied", "\\!", "\\", "-- ", "\r", "", " ", "; gap=x", "!"]
+)
+line = st.one_of(odd, st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n")))
+text = st.lists(line, max_size=4).map("\n".join)
+name = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1, max_size=12
+)
+path = name.map("/var/".__add__)
+words = st.text(st.characters(categories=["L", "N", "P", "Zs"])).map(str.strip)
+time = st.integers(0, 2**32 * 1_000_000).map(lambda microseconds: microseconds / 1e6)
+hit = st.one_of(st.just("it is full"), line.map("full".__add__), line.map("oom".__add__))
+
+
+@st.composite
+def found(draw: st.DrawFn, path: str) -> Search:
+    texts = draw(st.lists(hit, max_size=3))
+    lines, offset = [], 0
+    for one in texts:
+        lines.append(Line(offset, one))
+        offset += len(one.encode()) + 1
+    more = draw(st.integers(0, 5))
+    unpacked = max(0, offset - 1) if not lines else offset + draw(st.integers(0, 9))
+    return Search(path, tuple(lines), len(lines) + more, unpacked, draw(time), draw(words))
+
+
+@st.composite
+def journal(draw: st.DrawFn) -> Journal:
+    records = []
+    for one in draw(st.lists(hit, max_size=3)):
+        records.append(
+            JournalRecord(
+                one,
+                draw(words),
+                draw(st.one_of(st.none(), st.integers(0, 23))),
+                draw(words),
+                draw(st.one_of(st.none(), st.integers(0, 2**63))),
+                draw(st.integers(0, 2**63)),
+                hit=draw(st.booleans()),
+            )
+        )
+    gap = draw(words)
+    hits = sum(record.hit for record in records) + draw(st.integers(0, 3))
+    oldest = draw(st.one_of(st.none(), st.integers(1, 2**63)))
+    return Journal(tuple(records), hits, ("journal",), (gap,) if gap else (), oldest)
+
+
+def unreadable(source: str) -> st.SearchStrategy[Unreadable]:
+    return st.builds(
+        lambda why, detail: Unreadable(source, why, detail), st.sampled_from(Why), words
+    )
+
+
+@st.composite
+def looks(draw: st.DrawFn) -> dict[str, Look]:
+    memory: dict[str, Look] = {
+        "clock": Clock(draw(time), draw(st.one_of(st.none(), time))),
+        "journal": draw(st.one_of(journal(), unreadable("journal"))),
+    }
+    for one in draw(st.lists(path, max_size=2, unique=True)):
+        memory[one] = draw(st.one_of(text.map(lambda t, p=one: Evidence(p, t)), unreadable(one)))
+    for one in draw(st.lists(path, max_size=2, unique=True)):
+        memory[f"search {one}"] = draw(st.one_of(found(one), unreadable(one)))
+    for one in draw(st.lists(path, max_size=2, unique=True)):
+        names = st.lists(name, unique=True).map(lambda found: tuple(sorted(found)))
+        memory[f"ls {one}"] = draw(st.one_of(names, unreadable(one)))
+    for one in draw(st.lists(path, max_size=2, unique=True)):
+        link = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+        memory[f"link {one}"] = draw(st.one_of(link, unreadable(one)))
+    for one in draw(st.lists(path, max_size=2, unique=True)):
+        memory[f"inode {one}"] = draw(st.one_of(st.integers(0, 2**64), unreadable(one)))
+    return memory
+
+
+def read_again(memory: dict[str, Look], host: FakeHost) -> dict[str, Look]:
+    """Take every look that the memory holds once more."""
+    again = Remember(host)
+    for key in memory:
+        kind, _, rest = key.partition(" ")
+        if kind == "clock":
+            again.clock()
+        elif kind == "journal":
+            again.journal(PHRASES)
+        elif kind == "search":
+            again.search([rest], PHRASES)
+        elif kind == "ls":
+            again.names(rest)
+        elif kind == "link":
+            again.link(rest)
+        elif kind == "inode":
+            again.inode(rest)
+        else:
+            again.read(key)
+    return again.memory
+
+
+@settings(max_examples=100, deadline=None)
+@given(looks())
+def test_every_look_comes_back(memory: dict[str, Look]) -> None:
+    _, found = sections(case(memory, ["OK x: y"]))
+    assert read_again(memory, FakeHost(found)) == memory
+
+
+def test_looks_from_a_namespace_and_after_a_pause_come_back() -> None:
+    memory: dict[str, Look] = {
+        "/proc/x": Evidence("/proc/x", "1\n"),
+        "netns /run/netns/a: /proc/x": Evidence("netns /run/netns/a: /proc/x", "2\n"),
+        "later: /proc/x": Evidence("/proc/x", "3\n"),
+        "later: netns /run/netns/a: /proc/x": Evidence("netns /run/netns/a: /proc/x", "4\n"),
+    }
+    host = Remember(FakeHost(sections(case(memory, []))[1]))
+    host.read("/proc/x")
+    host.within("/run/netns/a").read("/proc/x")
+    host.later(1).read("/proc/x")
+    host.later(1).within("/run/netns/a").read("/proc/x")
+    assert host.memory == memory
+
+
+def test_a_log_that_was_read_whole_and_searched_too_is_two_looks() -> None:
+    memory: dict[str, Look] = {
+        "/var/log/x": Evidence("/var/log/x", "a\nfull\n"),
+        "search /var/log/x": Search("/var/log/x", (Line(0, "full"),), 1, 7, 12.5),
+    }
+    again = read_again(memory, FakeHost(sections(case(memory, []))[1]))
+    assert again["/var/log/x"] == memory["/var/log/x"]
+    assert again["search /var/log/x"] == memory["search /var/log/x"]
+
+
+def test_lines_behind_a_hit_stay_with_it() -> None:
+    record = JournalRecord("oom", "kernel", 0, "b", 1, 2)
+    memory: dict[str, Look] = {
+        "journal": Journal(
+            (record, replace(record, message="x", hit=False)), 1, ("journal",), (), 1
+        ),
+        "search /log": Search("/log", (Line(0, "oom"), Line(4, "one", False)), 1, 8, 0.0),
+    }
+    assert read_again(memory, FakeHost(sections(case(memory, []))[1])) == memory
+
+
+def test_what_nobody_recorded_is_not_said_to_be_absent() -> None:
+    host = FakeHost({"/a": "1"}, missing=Why.NOT_COLLECTED)
+    assert host.read("/b") == Unreadable("/b", Why.NOT_COLLECTED)
+    assert host.within("/n").read("/b") == Unreadable("netns /n: /b", Why.NOT_COLLECTED)
+
+
+def test_a_recording_is_plain_to_read() -> None:
+    memory: dict[str, Look] = {
+        "clock": Clock(1790000000.25, 60.5),
+        "/proc/x": Evidence("/proc/x", "12\n"),
+        "/dev/kmsg": Unreadable("/dev/kmsg", Why.DENIED, "needs CAP_SYSLOG"),
+    }
+    assert case(memory, ["UNKNOWN a: b"], "sample=1") == (
+        "A recording; read it before you send it: it holds log lines and settings.\n"
+        "-- options --\nsample=1\n"
+        "-- clock --\nnow=2026-09-21T14:13:20.25Z uptime=60.500000\n"
+        "-- /proc/x --\n12\n"
+        "-- /dev/kmsg --\n!denied needs CAP_SYSLOG\n"
+        "-- expect --\nUNKNOWN a: b\n"
+    )
