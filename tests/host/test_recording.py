@@ -48,19 +48,18 @@ def found(draw: st.DrawFn, path: str) -> Search:
 
 @st.composite
 def journal(draw: st.DrawFn) -> Journal:
-    records = []
-    for one in draw(st.lists(hit, max_size=3)):
-        records.append(
-            JournalRecord(
-                one,
-                draw(words),
-                draw(st.one_of(st.none(), st.integers(0, 23))),
-                draw(words),
-                draw(st.one_of(st.none(), st.integers(0, 2**63))),
-                draw(st.integers(0, 2**63)),
-                hit=draw(st.booleans()),
-            )
+    records = [
+        JournalRecord(
+            one,
+            draw(words),
+            draw(st.one_of(st.none(), st.integers(0, 23))),
+            draw(words),
+            draw(st.one_of(st.none(), st.integers(0, 2**63))),
+            draw(st.integers(0, 2**63)),
+            hit=draw(st.booleans()),
         )
+        for one in draw(st.lists(hit, max_size=3))
+    ]
     gap = draw(words)
     hits = sum(record.hit for record in records) + draw(st.integers(0, 3))
     oldest = draw(st.one_of(st.none(), st.integers(1, 2**63)))
@@ -80,7 +79,7 @@ def looks(draw: st.DrawFn) -> dict[str, Look]:
         "journal": draw(st.one_of(journal(), unreadable("journal"))),
     }
     for one in draw(st.lists(path, max_size=2, unique=True)):
-        memory[one] = draw(st.one_of(text.map(lambda t, p=one: Evidence(p, t)), unreadable(one)))
+        memory[one] = draw(st.one_of(st.builds(Evidence, st.just(one), text), unreadable(one)))
     for one in draw(st.lists(path, max_size=2, unique=True)):
         memory[f"search {one}"] = draw(st.one_of(found(one), unreadable(one)))
     for one in draw(st.lists(path, max_size=2, unique=True)):

@@ -1,0 +1,201 @@
+"""The root of another machine, mounted here: what its files tell, and nothing of ours."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+
+from ec2rl.host import Clock, Host, Journal, Phrase, Search
+from ec2rl.host.beneath import NotRegularError, OutsideError, Root
+from ec2rl.host.live import READ_LIMIT, read_whole, unreadable
+from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.record import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, TypeVar
+
+    T = TypeVar("T")
+
+JOURNAL = "/var/log/journal"
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+_LOGS = "/var/log"
+_JOURNAL_FILES = 512
+# The rule at the end of a zone's file (RFC 9636, 3.3.1); anything else could name a file of ours.
+_ABBREVIATION = r"(?:[A-Za-z]{3,10}|<[A-Za-z0-9+-]{3,10}>)"
+_OFFSET = r"[+-]?\d{1,3}(?::\d\d){0,2}"
+_RULE = rf",[JM]?[0-9.]{{1,8}}(?:/{_OFFSET})?"
+_ZONE = rf"{_ABBREVIATION}{_OFFSET}(?:{_ABBREVIATION}(?:{_OFFSET})?(?:{_RULE}){{2}})?"
+_BOOT_AT = 56  # tail_entry_boot_id, systemd's journal-def.h
+
+
+class MountedHost:
+    """A machine's root below a folder; OSError when it is none that can be opened.
+
+    Nothing is written to it or run from it.  What only a running machine can tell is
+    NOT_COLLECTED, but for the id of its last boot, which the journal's newest file bears.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.name = f"the volume at {folder}"
+        self._root = Root(folder)
+
+    @property
+    def zone(self) -> str:
+        """The machine's time zone as tzset(3) takes it, "" if unknown."""
+        text = self.read("/etc/localtime")
+        last = text.text.rstrip("\n").rpartition("\n")[2] if isinstance(text, Evidence) else ""
+        return last if re.fullmatch(_ZONE, last) else ""
+
+    @property
+    def recorded(self) -> float | None:
+        """When the machine last wrote a log, in seconds since the epoch."""
+        names = self.names(_LOGS)
+        files = [f"{_LOGS}/{name}" for name in names] if isinstance(names, tuple) else []
+        times = [time for path in files if (time := self._modified(path)) is not None]
+        times += [time for time, _ in self._journal_files()]
+        return max(times, default=None)
+
+    def clock(self) -> Clock:
+        return Clock(self.recorded or 0.0, None)
+
+    def read(self, path: str) -> Evidence | Unreadable:
+        if path == BOOT_ID:
+            return self._last_boot()
+        return self._look(path, lambda: self._read(path))
+
+    def names(self, path: str) -> tuple[str, ...] | Unreadable:
+        found = self._look(path, lambda: self._root.names(path))
+        if found is None:
+            return Unreadable(path, Why.PARTIAL, "too many names")
+        return found if isinstance(found, Unreadable) else tuple(sorted(map(_shown, found)))
+
+    def link(self, path: str) -> str | Unreadable:
+        found = self._look(path, lambda: self._root.link(path))
+        if found is None:
+            return Unreadable(path, Why.ABSENT, "not a symbolic link")
+        return found if isinstance(found, Unreadable) else _shown(found)
+
+    def inode(self, path: str) -> int | Unreadable:
+        found = self._look(path, lambda: self._stat(path))
+        return found if isinstance(found, Unreadable) else found.st_ino
+
+    def search(
+        self, paths: Sequence[str], phrases: Sequence[Phrase]
+    ) -> tuple[Search | Unreadable, ...]:
+        from ec2rl.host.search import search_files
+
+        answers: dict[str, Search | Unreadable] = {}
+        opened: dict[str, int] = {}
+        try:
+            for path in paths:
+                fd = self._look(path, lambda path=path: self._root.open(path))  # type: ignore[misc]
+                if isinstance(fd, Unreadable):
+                    answers[path] = fd
+                else:
+                    opened[path] = fd
+            answers.update(zip(opened, search_files(tuple(opened.items()), phrases)))
+        finally:
+            for fd in opened.values():
+                os.close(fd)
+        return tuple(answers[path] for path in paths)
+
+    def journal(self, phrases: Sequence[Phrase]) -> Journal | Unreadable:
+        from ec2rl.host.journal import search_journal
+
+        files = self._journal_files()
+        if not files:
+            names = self.names(JOURNAL)
+            return names if isinstance(names, Unreadable) else Unreadable(JOURNAL, Why.ABSENT)
+        opened: list[tuple[str, int]] = []
+        gaps = []
+        try:
+            for _, path in files[:_JOURNAL_FILES]:
+                fd = self._look(path, lambda path=path: self._root.open(path))  # type: ignore[misc]
+                if isinstance(fd, Unreadable):
+                    gaps.append(str(fd))
+                else:
+                    opened.append((path, fd))
+            found = search_journal(opened, phrases)
+        finally:
+            for _, fd in opened:
+                os.close(fd)
+        if len(files) > _JOURNAL_FILES:
+            gaps.append(f"{len(files) - _JOURNAL_FILES} older journal files")
+        return replace(found, gaps=(*gaps, *found.gaps))
+
+    def ethtool(self, interface: str) -> Evidence | Unreadable:
+        return Unreadable(f"ethtool -S {interface}", Why.NOT_COLLECTED)
+
+    def conntrack_stats(self) -> Evidence | Unreadable:
+        return Unreadable("conntrack -S", Why.NOT_COLLECTED)
+
+    def within(self, netns: str) -> Host:
+        return self
+
+    def later(self, seconds: float) -> Host:
+        return self
+
+    def _look(self, path: str, look: Callable[[], T]) -> T | Unreadable:
+        try:
+            return look()
+        except OutsideError:
+            return Unreadable(path, Why.NOT_COLLECTED)
+        except NotRegularError:
+            return Unreadable(path, Why.FAILED, "not a regular file")
+        except OSError as error:
+            return unreadable(path, error)
+
+    def _read(self, path: str) -> Evidence | Unreadable:
+        fd = self._root.open(path)
+        try:
+            data = read_whole(fd)
+        finally:
+            os.close(fd)
+        if len(data) > READ_LIMIT:
+            return Unreadable(path, Why.PARTIAL, f"larger than {READ_LIMIT >> 20} MiB")
+        return Evidence(path, data.decode("utf-8", "backslashreplace"))
+
+    def _stat(self, path: str) -> os.stat_result:
+        fd = self._root.find(path)
+        try:
+            return os.fstat(fd)
+        finally:
+            os.close(fd)
+
+    def _modified(self, path: str) -> float | None:
+        found = self._look(path, lambda: self._stat(path))
+        return None if isinstance(found, Unreadable) else found.st_mtime
+
+    def _journal_files(self) -> list[tuple[float, str]]:
+        """(mtime, path) of the files of all machines' journals, the newest first."""
+        found = []
+        machines = self.names(JOURNAL)
+        for machine in machines if isinstance(machines, tuple) else ():
+            names = self.names(f"{JOURNAL}/{machine}")
+            for name in names if isinstance(names, tuple) else ():
+                path = f"{JOURNAL}/{machine}/{name}"
+                if name.endswith((".journal", ".journal~")):
+                    found.append((self._modified(path) or 0.0, path))
+        return sorted(found, reverse=True)
+
+    def _last_boot(self) -> Evidence | Unreadable:
+        """The boot that the newest file of the system's journal was last written in."""
+        for _, path in self._journal_files():
+            if path.rpartition("/")[2].startswith("system"):
+                head = self._look(path, lambda path=path: self._head(path))  # type: ignore[misc]
+                if isinstance(head, bytes) and head.startswith(b"LPKSHHRH"):
+                    return Evidence(path, head[_BOOT_AT:].hex() + "\n")
+        return Unreadable(BOOT_ID, Why.NOT_COLLECTED)
+
+    def _head(self, path: str) -> bytes:
+        fd = self._root.open(path)
+        try:
+            return os.pread(fd, _BOOT_AT + 16, 0)
+        finally:
+            os.close(fd)
+
+
+def _shown(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
