@@ -103,6 +103,39 @@ class Remedy:
 
 
 @record(frozen=True)
+class Wish:
+    """What a person asks of a fix.
+
+    `settings` are values by name (`max`, `tcp_timeout_established`); `now` and `boot` say which
+    half is wanted; `risky` takes what is offered as RISKY, `lower` allows values below today's,
+    `force` more memory than is sensible.
+    """
+
+    settings: Mapping[str, int] = {}
+    now: bool = True
+    boot: bool = True
+    risky: bool = False
+    lower: bool = False
+    force: bool = False
+
+
+@record(frozen=True)
+class Proposal:
+    """A fix, ready to be shown: what is to be done, and what is not, and why.
+
+    `refused` says why nothing may be done; `offered` are remedies that were not asked for; `notes`
+    are lines about costs and about the next boot, `lasting` whether the next boot will keep it.
+    """
+
+    chosen: tuple[Remedy, ...] = ()
+    offered: tuple[Remedy, ...] = ()
+    refused: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    by_hand: tuple[str, ...] = ()
+    lasting: bool = True
+
+
+@record(frozen=True)
 class Finding:
     """What one diagnostic found.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ec2rl.host import Host, Phrase
-from ec2rl.model import Finding
+from ec2rl.model import Finding, Proposal, Wish
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from typing import Any, Callable
 
     from ec2rl.facts.kernel_log import KernelLog
 
@@ -42,5 +42,6 @@ class Module:
     judge: Callable[..., Finding]
     needs: str
     by_hand: Callable[..., tuple[str, ...]]
+    propose: Callable[[Host, Any, Wish], Proposal] | None = None
     class_: str = "diagnose"
     seconds: float = 60.0

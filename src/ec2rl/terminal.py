@@ -46,6 +46,11 @@ class Terminal:
         except OSError:
             self._talks = False  # nobody listens
 
+    def ask(self, question: str) -> None:
+        """Put a question to the person at the terminal."""
+        self._clear()
+        _write(2, question, getattr(sys.stderr, "encoding", None))
+
     def progress(self, text: str) -> None:
         """Show, on a terminal only, what is being waited for; the next words replace it."""
         if self._talks:

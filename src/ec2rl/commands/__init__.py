@@ -46,6 +46,34 @@ COMMANDS = {
         "MODULE",
         {**_LOOK, "page-only": Option("", "do not look at this machine")},
     ),
+    "fix": Command(
+        "mend what a module found: shows a plan, asks, and can be undone",
+        "MODULE",
+        {
+            "dry-run": Option("", "show the plan only"),
+            "set": Option("NAME=N", "a value of your own (max, buckets, a timeout)", many=True),
+            "runtime-only": Option("", "change nothing for the next boot"),
+            "persist-only": Option("", "change nothing now, only for the next boot"),
+            "try": Option("[SECONDS]", "take it back by itself unless confirmed (120)"),
+            "risky": Option("", "take what is offered as risky too"),
+            "allow-lower": Option("", "allow values below today's"),
+            "force": Option("", "allow more memory than is sensible"),
+            "yes": Option("", "do not ask"),
+            "json": Option("", "the plan as JSON"),
+        },
+    ),
+    "undo": Command(
+        "take a change back, the newest unless one is named",
+        "[ID]",
+        {
+            "dry-run": Option("", "say what it would do"),
+            "partial": Option("", "leave what somebody has changed since, restore the rest"),
+        },
+    ),
+    "keep": Command("let a change stay that is on trial", "ID", {}),
+    "history": Command(
+        "list the changes that were made here", "", {"json": Option("", "the same as JSON")}
+    ),
     "version": Command("show the version", "", {}),
     "bug-report": Command("show what to put into a bug report", "", {}),
 }

@@ -51,6 +51,8 @@ def details(seen: Seen, verdict: Verdict) -> tuple[str, ...]:
     elif seen.tables and not seen.unread and not seen.in_use:
         lines.append("Conntrack is not in use: no namespace that was seen tracks a connection.")
     told = [table for table in _by_weight(seen) if _told(table)]
+    if seen.limits.loaded is False:  # no namespace has counters then
+        told = [table for table in told if not isinstance(table.counters, Unreadable)]
     lines += [_table_line(seen, table) for table in told[:_MOST]]
     if len(told) > _MOST:
         lines.append(f"{len(told) - _MOST} more namespaces: see the JSON report.")
@@ -112,6 +114,13 @@ def _table_line(seen: Seen, table: Table) -> str:
 def _log_lines(seen: Seen) -> list[str]:
     times = seen.times
     lines = []
+    if seen.changed is not None and times.settled.lines:
+        when = stamp(seen.changed.time)
+        since = f"{plural(times.now.lines, 'line')} since" if times.now.lines else "none since"
+        lines.append(
+            f"{plural(times.settled.lines, 'occurrence')} before the change of {when} "
+            f"(ec2rl history: {seen.changed.number}), {since}"
+        )
     for spell, name in ((times.now, "this boot"), (times.earlier, "earlier boots")):
         if spell.lines:
             lines.append(f"Log, {name}: {_span(spell)}")
@@ -232,6 +241,7 @@ def facts(seen: Seen) -> dict[str, Json]:
         },
         "log": {
             "this_boot": _spell_facts(times.now),
+            "before_last_change": _spell_facts(times.settled),
             "earlier_boots": [_spell_facts(spell) for spell in times.boots],
             "unverified": _spell_facts(times.hearsay),
             "forged_lines": times.forged,

@@ -11,6 +11,10 @@ from ec2rl.facts.kernel_log import KernelLog
 from ec2rl.model import Unreadable
 from ec2rl.record import record, replace
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.facts.changes import PastChange
+
 
 @record(frozen=True)
 class Seen:
@@ -23,6 +27,8 @@ class Seen:
     tables: tuple[Table, ...]
     allowances: tuple[Allowance, ...]
     default_maximum: int | None
+    changed: PastChange | None = None
+    """The last change that this program made to the limits in this boot."""
     since: float | None = None
     sampled: bool = False
 

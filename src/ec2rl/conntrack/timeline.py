@@ -40,6 +40,8 @@ class Timeline:
     """
 
     now: Spell
+    settled: Spell
+    """Lines of this boot from before a change that this program made to the limits."""
     earlier: Spell
     boots: tuple[Spell, ...]
     hearsay: Spell
@@ -49,15 +51,20 @@ class Timeline:
     """The first and the last proven line, of this boot if there is one."""
 
 
-def timeline(log: KernelLog) -> Timeline:
-    """Sort the kernel's lines from what others wrote in its name."""
+def timeline(log: KernelLog, changed: float | None = None) -> Timeline:
+    """Sort the kernel's lines from what others wrote in its name.
+
+    `changed` is when the limits were last changed in this boot, in seconds since the epoch.
+    """
     understood = [(line, message) for line in log.lines if (message := understand(line.message))]
     full = [(line, message) for line, message in understood if message.kind is Kind.TABLE_FULL]
     proven = [pair for pair in full if pair[0].trusted]
     claimed = [pair for pair in full if not pair[0].trusted]
     hearsay = [pair for pair in claimed if not _refuted(pair[0], log)]
     # What is trusted carries its boot; without a boot's number to compare, it counts as this one.
-    now = [pair for pair in proven if pair[0].this_boot is not False]
+    here = [pair for pair in proven if pair[0].this_boot is not False]
+    settled = [pair for pair in here if _before(pair[0], changed)]
+    now = [pair for pair in here if not _before(pair[0], changed)]
     earlier = [pair for pair in proven if pair[0].this_boot is False]
     suppressed = [pair for pair in understood if pair[1].kind is Kind.SUPPRESSED]
     others: dict[Kind, int] = {}
@@ -67,10 +74,11 @@ def timeline(log: KernelLog) -> Timeline:
     boots: dict[str | None, list[tuple[LogLine, Message]]] = {}
     for pair in earlier:
         boots.setdefault(pair[0].boot, []).append(pair)
-    quoted = now or earlier
+    quoted = now or settled or earlier
     ends = quoted if len(quoted) < 2 else [quoted[0], quoted[-1]]
     return Timeline(
         _spell(now, [pair for pair in suppressed if pair[0].this_boot is not False]),
+        _spell(settled, ()),
         _spell(earlier, [pair for pair in suppressed if pair[0].this_boot is False]),
         tuple(_spell(pairs, ()) for pairs in boots.values()),
         _spell(hearsay, ()),
@@ -78,6 +86,10 @@ def timeline(log: KernelLog) -> Timeline:
         others,
         tuple(line for line, _ in ends),
     )
+
+
+def _before(line: LogLine, changed: float | None) -> bool:
+    return changed is not None and line.time is not None and line.time < changed
 
 
 def _refuted(line: LogLine, log: KernelLog) -> bool:

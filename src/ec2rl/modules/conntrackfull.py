@@ -11,10 +11,14 @@ from ec2rl.conntrack.namespaces import find_namespaces
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.tables import Limits, Table, read_again, read_limits, read_tables
 from ec2rl.conntrack.timeline import timeline
-from ec2rl.facts.kernel_log import KernelLog
+from ec2rl.facts.kernel_log import BOOT_ID, KernelLog
 from ec2rl.host import Host
-from ec2rl.model import Evidence, Finding, Unreadable, Verdict
+from ec2rl.model import Evidence, Finding, Proposal, Unreadable, Verdict, Wish
 from ec2rl.module import Module, Options
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.facts.changes import PastChange
 
 NEAR = 0.9
 """The share of the table from which on it is called near its end."""
@@ -28,14 +32,16 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     """Look at the log, every namespace and the instance's own limit; twice if something is odd."""
     limits = read_limits(host)
     namespaces = find_namespaces(host)
+    changed = _last_change(host) if log.lines else None
     seen = Seen(
         log=log,
-        times=timeline(log),
+        times=timeline(log, changed.time if changed else None),
         limits=limits,
         hidden=namespaces.hidden,
         tables=read_tables(host, namespaces),
         allowances=read_allowances(host, namespaces),
         default_maximum=_default_maximum(host, limits),
+        changed=changed,
         since=options.since,
     )
     if not options.sample or not _odd(seen):
@@ -45,6 +51,21 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         read_again(later, seen.tables, options.sample),
         risen(seen.allowances, read_allowances(later, namespaces), options.sample),
     )
+
+
+def _last_change(host: Host) -> PastChange | None:
+    """The last change of the limits in this boot: what the log said before it is settled."""
+    from ec2rl.conntrack.boot_keys import BUCKETS, MAX
+    from ec2rl.facts.changes import past_changes
+
+    boot = host.read(BOOT_ID)
+    made = [
+        change
+        for change in past_changes(host)
+        if isinstance(boot, Evidence) and change.boot == boot.text.strip()
+        if {MAX, BUCKETS}.intersection(change.keys)
+    ]
+    return made[-1] if made else None
 
 
 def _default_maximum(host: Host, limits: Limits) -> int | None:
@@ -147,7 +168,8 @@ def _other_loss(seen: Seen) -> str:
             "nf_conntrack_max will not help, raising nf_conntrack_buckets will"
         )
     rising = sum(table.rate("drop") or 0 for table in seen.tables)
-    if refused and (rising or seen.since is None or not seen.covered):
+    explained = seen.times.settled.lines and not rising
+    if refused and not explained and (rising or seen.since is None or not seen.covered):
         return (
             f"{plural(refused, 'packet')} dropped by conntrack with no table-full line "
             + ("in the log" if seen.log.whole_boot else "left in the log to say when and why")
@@ -179,6 +201,12 @@ def _small(seen: Seen) -> str:
     )
 
 
+def _propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
+    from ec2rl.conntrack.remedy import propose
+
+    return propose(host, seen, wish)
+
+
 MODULE = Module(
     name="conntrackfull",
     title="The connection-tracking table has room for new connections",
@@ -188,4 +216,5 @@ MODULE = Module(
     judge=judge,
     needs="root, for the kernel log and the namespaces",
     by_hand=by_hand,
+    propose=_propose,
 )
