@@ -33,6 +33,7 @@ COMMANDS = {
             "concurrency": Option("N", "modules at work at the same time (10)"),
             "output-dir": Option("DIR", "save the results under DIR (/var/lib/ec2rl)"),
             "record": Option("FILE", "write all that was looked at into FILE, as a case"),
+            "remediate": Option("", "apply what is safe where a module failed, and judge again"),
             "fail-on": Option("warn|failure", "what makes the exit status 1 (failure)"),
             "exit-zero": Option("", "exit with 0 whatever was found"),
             "not-an-instance": Option("", "accepted; no module asks the metadata service"),

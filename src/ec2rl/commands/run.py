@@ -43,6 +43,10 @@ def command(said: Parsed, terminal: Terminal) -> int:
     import ec2rl.report.json_report  # noqa: F401
 
     found, interrupted = race.finish(lambda *waiting: _progress(terminal, *waiting))
+    if said.has("remediate") and not interrupted:
+        from ec2rl.commands.remediate import remediate
+
+        found = remediate(found, plan, terminal)
     pairs = [(result.module.name, result.finding) for result in found]
     took = time.monotonic() - clock
     text = results(pairs) + "\n" + statistics(pairs, took)

@@ -125,7 +125,8 @@ def _log_lines(seen: Seen) -> list[str]:
         if spell.lines:
             lines.append(f"Log, {name}: {_span(spell)}")
     for number, count in times.now.namespaces.items():
-        known = next((t for t in seen.tables if t.namespace.inode == number), None)
+        # A namespace's number is given to another one after its end: who dropped nothing is not it.
+        known = next((t for t in seen.tables if t.namespace.inode == number and t.refused), None)
         if number is not None:
             where = known.namespace.label if known else f"netns {number} (gone by now)"
             lines.append(f"Log, this boot: {plural(count, 'line')} of these for {where}")

@@ -1,0 +1,58 @@
+"""`ec2rl run --remediate`: apply the SAFE remedies of what failed, and judge again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from ec2rl.commands.changed import settle
+from ec2rl.commands.fix import look
+from ec2rl.engine import Plan, Race, Result
+from ec2rl.fix.errors import FixError
+from ec2rl.fix.machine import Machine
+from ec2rl.fix.transaction import apply
+from ec2rl.host.live import LiveHost
+from ec2rl.model import Risk, Verdict, Wish
+from ec2rl.module import Module
+from ec2rl.record import replace
+from ec2rl.terminal import Terminal
+
+
+def remediate(found: Sequence[Result], plan: Plan, terminal: Terminal) -> list[Result]:
+    """The results after remediation: a module that was tried says `[FIXED]` or `[UNFIXED]`."""
+    machine = Machine()
+    failed = [r for r in found if r.finding.verdict is Verdict.PROBLEM and r.module.propose]
+    if not failed or not settle(machine, terminal):
+        return list(found)
+    words = {result.module.name: _mend(result.module, machine) for result in failed}
+    race = Race([result.module for result in failed], LiveHost(), plan)
+    race.start()
+    again = {result.module.name: result for result in race.finish()[0]}
+    return [_told(again.get(r.module.name, r), words.get(r.module.name)) for r in found]
+
+
+def _mend(module: Module, machine: Machine) -> str:
+    if os.geteuid() != 0:
+        return "[UNFIXED] a fix needs root"
+    _, proposal = look(module, Wish())
+    if proposal.refused:
+        return f"[UNFIXED] {'; '.join(proposal.refused)}"
+    chosen = [remedy for remedy in proposal.chosen if remedy.risk is Risk.SAFE]
+    changes = tuple(change for remedy in chosen for change in remedy.changes)
+    if not changes:
+        return "[UNFIXED] there is nothing that is safe to change"
+    try:
+        change = apply(changes, machine=machine, why=f"run --remediate, {module.name}")
+    except FixError as error:
+        return f"[UNFIXED] {error}"
+    lasting = (
+        "" if proposal.lasting else "; it will not survive a reboot, see: ec2rl conntrack boot"
+    )
+    return f"[FIXED] {chosen[0].title}{lasting}; to take it back: sudo ./ec2rl undo {change.id}"
+
+
+def _told(result: Result, words: str | None) -> Result:
+    if words is None:
+        return result
+    finding = result.finding
+    return replace(result, finding=replace(finding, details=(words, *finding.details)))
