@@ -20,7 +20,8 @@ class Namespace:
 
     `inode` is its number in messages of the kernel (None when we may not ask); `net` is a folder
     that shows its /proc/net to anyone, `door` a file to enter it by, as far as there are such;
-    `names` are the files it is bound to; `owner` says whose it is.
+    `names` are the files it is bound to; `owner` says whose it is; `others` are folders of a few
+    more processes in it, for when the first has ended.
     """
 
     inode: int | None
@@ -29,6 +30,13 @@ class Namespace:
     door: str | None
     names: tuple[str, ...]
     owner: str
+    others: tuple[str, ...] = ()
+
+    @property
+    def doors(self) -> tuple[str, ...]:
+        """Every file to enter it by, the best first; by now some may lead elsewhere."""
+        known = (self.door, *self.names, *(f"{folder}/ns/net" for folder in self.others))
+        return tuple(dict.fromkeys(door for door in known if door is not None))
 
     @property
     def label(self) -> str:
@@ -172,7 +180,8 @@ def _namespace(host: Host, one: _Found, initial: int | None) -> Namespace:
             comm.text.strip() if isinstance(comm, Evidence) else "",
         )
     net = f"{one.pids[0]}/net" if one.pids else None
-    return Namespace(one.inode, is_initial, net, door, tuple(one.names), whose)
+    names, others = tuple(one.names), tuple(one.pids[1:4])
+    return Namespace(one.inode, is_initial, net, door, names, whose, others)
 
 
 def _hidden(host: Host, names: tuple[str, ...] | Unreadable) -> str:

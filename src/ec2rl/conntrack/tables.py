@@ -10,6 +10,7 @@ from ec2rl.record import record, replace
 
 SYSCTL = "/proc/sys/net/netfilter/nf_conntrack_"
 STAT = "stat/nf_conntrack"
+_GARBLED = "not the text that it should be"
 
 
 @record(frozen=True)
@@ -98,10 +99,18 @@ def read_tables(host: Host, namespaces: Namespaces) -> tuple[Table, ...]:
 
 
 def _gone(host: Host, table: Table) -> bool:
-    if isinstance(table.counters, Counters) or table.counters.why is not Why.ABSENT:
+    if isinstance(table.counters, Counters) or table.counters.why not in (Why.ABSENT, Why.FAILED):
         return False
-    door = table.namespace.door or table.namespace.net
-    return door is None or isinstance(host.inode(door), Unreadable)
+    doors = table.namespace.doors
+    return not any(_leads_to(host.within(door), table.namespace) for door in doors)
+
+
+def _leads_to(inside: Host, namespace: Namespace) -> bool:
+    """Whether a door still leads to a namespace, and not to one that was made in its place."""
+    inode = inside.inode("/proc/thread-self/ns/net")
+    if isinstance(inode, Unreadable):
+        return inode.why not in (Why.ABSENT, Why.FAILED)
+    return namespace.inode in (None, inode)
 
 
 def read_again(host: Host, tables: tuple[Table, ...], seconds: float) -> tuple[Table, ...]:
@@ -117,32 +126,53 @@ def read_again(host: Host, tables: tuple[Table, ...], seconds: float) -> tuple[T
 
 
 def _counters(host: Host, namespace: Namespace) -> Counters | Unreadable:
+    answer = _shown(host, namespace)
+    if isinstance(answer, Unreadable) and answer.why is Why.ABSENT:
+        for door in namespace.doors:
+            found = _entered(host.within(door), namespace)
+            if isinstance(found, Counters) or found.why is not Why.ABSENT:
+                return found
+    if isinstance(answer, Unreadable):
+        return answer
+    return parse_stat(answer.text) or Unreadable(answer.source, Why.FAILED, _GARBLED)
+
+
+def _shown(host: Host, namespace: Namespace) -> Evidence | Unreadable:
+    """What the processes in a namespace show of it, without entering it."""
     answer: Evidence | Unreadable = Unreadable(namespace.label, Why.ABSENT)
-    if namespace.net is not None:
-        answer = host.read(f"{namespace.net}/{STAT}")
-        if _moved(host, namespace):
-            answer = Unreadable(f"{namespace.net}/{STAT}", Why.ABSENT, "its process has ended")
-    inside = None if namespace.door is None else host.within(namespace.door)
-    if isinstance(answer, Unreadable) and inside is not None and answer.why is Why.ABSENT:
-        answer = inside.read(f"/proc/net/{STAT}")
-    if isinstance(answer, Evidence):
-        parsed = parse_stat(answer.text)
-        return parsed or Unreadable(answer.source, Why.FAILED, "not the text that it should be")
-    if answer.why is Why.ABSENT and inside is not None:
-        # Kernels without CONFIG_NF_CONNTRACK_PROCFS (Ubuntu's) tell by ctnetlink alone.
-        stats = inside.conntrack_stats()
-        entries = number(inside.read(SYSCTL + "count"))
-        if isinstance(stats, Evidence) and entries is not None:
-            parsed = parse_conntrack_stats(stats.text, entries)
-            return parsed or Unreadable(stats.source, Why.FAILED, "not the text that it should be")
-        if isinstance(stats, Unreadable) and stats.why is not Why.ABSENT:
-            return stats
+    first = () if namespace.net is None else (namespace.net[: -len("/net")],)
+    for folder in (*first, *namespace.others):
+        answer = host.read(f"{folder}/net/{STAT}")
+        if _moved(host, folder, namespace):
+            answer = Unreadable(f"{folder}/net/{STAT}", Why.ABSENT, "its process has ended")
+        if isinstance(answer, Evidence) or answer.why is not Why.ABSENT:
+            break
     return answer
 
 
-def _moved(host: Host, namespace: Namespace) -> bool:
+def _entered(inside: Host, namespace: Namespace) -> Counters | Unreadable:
+    """The counters from inside; absent where the door leads elsewhere by now."""
+    found: Counters | Unreadable | None
+    answer = inside.read(f"/proc/net/{STAT}")
+    if isinstance(answer, Evidence):
+        found = parse_stat(answer.text)
+    else:
+        found = answer
+        if answer.why is Why.ABSENT:
+            # Kernels without CONFIG_NF_CONNTRACK_PROCFS (Ubuntu's) tell by ctnetlink alone.
+            stats = inside.conntrack_stats()
+            entries = number(inside.read(SYSCTL + "count"))
+            if isinstance(stats, Evidence) and entries is not None:
+                found = parse_conntrack_stats(stats.text, entries)
+            elif isinstance(stats, Unreadable):
+                found = stats
+    if not _leads_to(inside, namespace):
+        return Unreadable(answer.source, Why.ABSENT, "another namespace stands there")
+    return found or Unreadable(answer.source, Why.FAILED, _GARBLED)
+
+
+def _moved(host: Host, folder: str, namespace: Namespace) -> bool:
     """Whether another process stands at that number by now, or the process went elsewhere."""
-    folder = (namespace.net or "")[: -len("/net")]
     pid = folder.rpartition("/")[2]
     # By another path than the first time: a host that remembers must look anew.
     again = f"{folder}/task/{pid}" if folder.count("/") == 2 else f"/proc/{pid}"
