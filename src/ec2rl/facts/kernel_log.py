@@ -16,6 +16,8 @@ from ec2rl.record import record
 
 LOG_FOLDER = "/var/log"
 _TEXT_LOGS = ("messages", "syslog", "kern.log")
+_DIGITS = 17
+"""Of a time in µs: 2**64 ns have as many, and no calendar goes beyond the year 9999."""
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
@@ -83,7 +85,10 @@ def read_kernel_log(host: Host, phrases: Sequence[Phrase], since: float | None) 
 
         lines = merge(ring_lines, journal_lines, text_lines)
     if since is not None:
-        lines = [line for line in lines if line.time is not None and line.time >= since]
+        # The kernel's own words count where their time is unknown: leaving them out is no proof.
+        lines = [
+            line for line in lines if (line.trusted if line.time is None else line.time >= since)
+        ]
     whole = ring.unreadable is None and ring.lost == 0 and not ring.gap
     return KernelLog(tuple(lines), (ring, journal, *text), booted, whole)
 
@@ -121,7 +126,7 @@ def _kmsg_head(line: str) -> tuple[int, int, int, str] | None:
     fields = head.split(",")
     if not found or len(fields) < 4 or not all(f.isascii() and f.isdigit() for f in fields[:3]):
         return None
-    if max(map(len, fields[:3])) > 20:
+    if max(map(len, fields[:2])) > 20 or len(fields[2]) > _DIGITS:
         return None
     return int(fields[0]), int(fields[1]), int(fields[2]), text
 
@@ -203,7 +208,7 @@ def _records(journal: Journal, boot_id: str | None) -> Iterable[LogLine]:
         yield LogLine(
             entry.message,
             ("journal",),
-            entry.realtime / 1e6,
+            entry.realtime / 1e6 if entry.realtime < 10**_DIGITS else None,
             entry.monotonic,
             entry.boot,
             this_boot=None if boot_id is None else entry.boot == boot_id,
