@@ -53,6 +53,8 @@ def details(seen: Seen, verdict: Verdict) -> tuple[str, ...]:
     told = [table for table in _by_weight(seen) if _told(table)]
     if seen.limits.loaded is False:  # no namespace has counters then
         told = [table for table in told if not isinstance(table.counters, Unreadable)]
+    if seen.limits.loaded is False:  # no namespace has counters then
+        told = [table for table in told if not isinstance(table.counters, Unreadable)]
     lines += [_table_line(seen, table) for table in told[:_MOST]]
     if len(told) > _MOST:
         lines.append(f"{len(told) - _MOST} more namespaces: see the JSON report.")
