@@ -195,7 +195,7 @@ _MIX = (
     + [(6, ESTABLISHED, BOTH_WAYS, 432000)] * 5
     + [(6, TIME_WAIT, BOTH_WAYS, 120)] * 4
     + [(6, CLOSE_WAIT, BOTH_WAYS, 60), (6, FIN_WAIT, BOTH_WAYS, 120)]
-    + [(17, 0, 0, 600), (17, 0, 0, 600), (17, 0, BOTH_WAYS, 600), (1, 0, 0, 600)]
+    + [(17, 0, 0, 25), (17, 0, 0, 25), (17, 0, BOTH_WAYS, 110), (1, 0, 0, 25)]
 )
 
 
