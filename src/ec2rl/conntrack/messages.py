@@ -34,9 +34,11 @@ class Message:
     number: int | None = None
 
 
+# A suppression is told right behind a line of ours when a flood goes on: in text logs, where each
+# phrase is one more pass over GiB, two lines behind each hit are kept for that.
 PHRASES = (
-    Phrase(b"conntrack: "),
-    Phrase(b"s suppressed"),
+    Phrase(b"conntrack: ", after=2),
+    Phrase(b"s suppressed", recent=True),
     Phrase(b"table overflow", recent=True),
     Phrase(b"ossible SYN flooding", recent=True),
 )

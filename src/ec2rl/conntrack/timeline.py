@@ -81,7 +81,7 @@ def timeline(log: KernelLog, changed: float | None = None) -> Timeline:
         _spell(settled, ()),
         _spell(earlier, [pair for pair in suppressed if pair[0].this_boot is False]),
         tuple(_spell(pairs, ()) for pairs in boots.values()),
-        _spell(hearsay, ()),
+        replace(_spell(hearsay, ()), suppressed=_suppressed_behind(hearsay)),
         sum(line.count for line, _ in claimed if _refuted(line, log)),
         others,
         tuple(line for line, _ in ends),
