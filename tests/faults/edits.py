@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    Way = tuple[str, Callable[[Place, str], Callable[[], None]], str]
+
 MARK = "# theirs\n"
 VALUE = "393216\n"
 
@@ -55,7 +57,7 @@ def _set(place: Place, target: str) -> Callable[[], None]:
     return edit
 
 
-WAYS: tuple[tuple[str, Callable[[Place, str], Callable[[], None]], str], ...] = (
+WAYS: tuple[Way, ...] = (
     ("append to", _append, scene.FILE),
     ("replace", _replace, scene.FILE),
     ("write late to", _write_late, scene.FILE),
@@ -68,17 +70,8 @@ WAYS: tuple[tuple[str, Callable[[Place, str], Callable[[], None]], str], ...] = 
 def edits(place: Place, every: int) -> Iterator[Case]:
     """Edit a target in six ways while apply or undo is stopped, then let it go on."""
     for verb in ("apply", "undo"):
-        place.begin(verb)
-        calls = place.calls(verb)
-        cases = [
-            (way, n)
-            for way in WAYS
-            for n in range(len(calls))
-            if calls[n].name not in QUIET.split()
-        ]
-        for (words, make, target), n in cases[::every]:
-            if target == scene.MAX and _in_the_window(calls, n):
-                continue
+        cases = [(way, calls, n) for way in WAYS for calls, n in _places(place, verb, way)]
+        for (words, make, target), calls, n in cases[::every]:
             place.begin(verb)
             edit = make(place, target)
             end = place.bench.stop(calls[n], edit, place.verb(verb))
@@ -86,7 +79,20 @@ def edits(place: Place, every: int) -> Iterator[Case]:
             yield Case(f"{words} {target}, {verb} at {calls[n]}", fault or _judge(place, target))
 
 
-def _in_the_window(calls: list[Call], n: int) -> bool:
+def _places(place: Place, verb: str, way: Way) -> Iterator[tuple[list[Call], int]]:
+    """List where to stop; a file held open makes for a refusal, and for other system calls."""
+    _, make, target = way
+    place.begin(verb)
+    edit = make(place, target) if make is _write_late else None
+    calls = place.calls(verb)
+    if edit:
+        edit()
+    for n, call in enumerate(calls):
+        if call.name not in QUIET.split() and not (target == scene.MAX and _in_window(calls, n)):
+            yield calls, n
+
+
+def _in_window(calls: list[Call], n: int) -> bool:
     """Tell the two places, documented in sysctl.py, where the kernel offers no way to be sure."""
     names = [call.name for call in calls]
     return names[n : n + 2] == ["pread64", "write"] or names[n : n + 2] == ["write", "pread64"]

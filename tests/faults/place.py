@@ -81,7 +81,11 @@ def judge(place: Place) -> str:
     """Recover and undo, and say what is not as it must be."""
     machine = scene.machine(place.root, place.proc)
     try:
+        if place.unfinished() and not machine.interrupted():
+            return "nobody would have called recover"
         recover(machine=machine)
+        if machine.interrupted():
+            return "recover would be called for ever"
         seen = scene.picture(place.root, place.proc)
         if seen not in (place.before, place.after):
             return f"half-way after recover: {seen}"

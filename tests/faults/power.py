@@ -75,6 +75,9 @@ def _cut(place: Place, disk: str, verb: str, call: Call, before: scene.Picture) 
         _boot(place, root, "second")
         machine = scene.machine(root, place.proc)
         try:
+            past = history(machine=machine)
+            if any(change.unfinished for change in past) and not machine.interrupted():
+                return "nobody would have called recover"
             recover(machine=machine)
             past = history(machine=machine)
             applied = bool(past and past[-1].state is State.APPLIED)

@@ -66,7 +66,7 @@ def _names(machine: Machine, folder: str) -> list[str]:
 
 def _file(path: str) -> tuple[str, int]:
     status = os.lstat(path)
-    if not os.path.isfile(path) or os.path.islink(path) or status.st_size > 1 << 21:
+    if not os.path.isfile(path) or os.path.islink(path) or status.st_size > 1 << 20:
         return "", status.st_mode
     with open(path, "rb") as file:
         return file.read().decode("utf-8", "backslashreplace"), status.st_mode

@@ -45,7 +45,7 @@ RAW: tuple[Callable[[bytes], bytes], ...] = (
     lambda raw: b"\x1b[2J" + raw,
     lambda raw: b"[" * 100_000,
     lambda raw: b'{"sha256": "0",\n"change": ' + b"9" * 1_000_000 + b"}\n",
-    lambda raw: raw + b" " * (4 << 20),
+    lambda raw: raw + b" " * (512 << 10),
     lambda raw: b"x" * (5 << 20),
 )
 

@@ -28,7 +28,9 @@ def crashed(machine: Machine, state: State = State.APPLYING) -> Transaction:
 
 def settled(machine: Machine) -> tuple[State, tuple[str, ...]]:
     """Recover, once and then in vain, and say how."""
+    assert machine.interrupted()
     (change,) = recover(machine=machine)
+    assert not machine.interrupted()
     assert recover(machine=machine) == ()
     assert history(machine=machine) == (change,)
     return change.state, change.notes
@@ -39,6 +41,16 @@ def test_nothing_else_is_done_before_a_recovery(machine: Machine) -> None:
     for verb in (lambda: undo(1, machine=machine), lambda: apply((), machine=machine, why="")):
         with pytest.raises(Refused, match=r"^change 1 was interrupted, and is to be recovered"):
             verb()
+
+
+def test_a_mark_without_a_reason_is_removed(machine: Machine) -> None:
+    change = apply(CHANGES, machine=machine, why="")
+    assert not machine.interrupted()
+    put(f"{machine.root}{machine.state}/unfinished", "")
+    assert machine.interrupted()
+    assert recover(machine=machine) == ()
+    assert not machine.interrupted()
+    assert history(machine=machine) == (change,)
 
 
 def test_all_that_was_to_be_done_is_done(machine: Machine) -> None:

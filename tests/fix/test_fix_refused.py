@@ -74,8 +74,8 @@ LAYOUTS: tuple[tuple[Callable[[str], object], str], ...] = (
     ),
     (lambda root: os.chmod(root + FILE, 0o4755), f"Refused: {FILE} has a set-id bit"),
     (
-        lambda root: put(root + FILE, "x" * ((1 << 20) + 1)),
-        f"Refused: {FILE} is larger than 1 MiB",
+        lambda root: put(root + FILE, "x" * ((64 << 10) + 1)),
+        f"Refused: {FILE} is larger than 64 KiB",
     ),
     (
         lambda root: put(root + FILE, "theirs\n"),
@@ -177,8 +177,8 @@ def test_what_is_already_as_wished(machine: Machine) -> None:
 def test_a_text_that_cannot_be_written(machine: Machine) -> None:
     words = f"Refused: {NEW}: the text is no UTF-8"
     assert refused(machine, WriteFile(NEW, "\udc80", None)) == words
-    words = f"Refused: {NEW}: more than 1 MiB to write"
-    assert refused(machine, WriteFile(NEW, "x" * ((1 << 20) + 1), None)) == words
+    words = f"Refused: {NEW}: more than 64 KiB to write"
+    assert refused(machine, WriteFile(NEW, "x" * ((64 << 10) + 1), None)) == words
 
 
 def test_a_file_of_ours_that_is_in_the_way(machine: Machine) -> None:

@@ -12,7 +12,7 @@ from ec2rl.fix.change import Image
 from ec2rl.fix.machine import Machine, close, folder
 from ec2rl.model import Unreadable, Why
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 64 << 10
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _KERNEL_OWNED = ("security.ima", "security.evm")
 
@@ -48,7 +48,7 @@ def look(fd: int, name: str) -> Image | Unreadable | None:
         while len(data) <= MAX_BYTES and (more := os.read(fd, 1 << 16)):
             data += more
         if len(data) > MAX_BYTES:
-            return Unreadable(name, Why.FAILED, "is larger than 1 MiB")
+            return Unreadable(name, Why.FAILED, "is larger than 64 KiB")
         mode = stat.S_IMODE(status.st_mode)
         return Image(data, mode, status.st_uid, status.st_gid, _labels(fd))
     finally:

@@ -13,6 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+UNFINISHED = "unfinished"
+"""The name, in the journal's folder, of an empty file that is there while a change is under way."""
+
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -24,6 +27,13 @@ class Machine:
     sysctls: str = "/proc/sys"
     modules: str = "/sys/module"
     state: str = "/var/lib/ec2rl/changes"
+
+    def interrupted(self) -> bool:
+        """Tell whether `recover` has something to look at; costs one system call.
+
+        False as well where we may not look, as then we may not recover either.
+        """
+        return os.path.lexists(f"{self.root}/{self.state}/{UNFINISHED}")
 
     def boot(self) -> str:
         """Name this boot: proc_sys_kernel_random(5), "" where that cannot be read."""

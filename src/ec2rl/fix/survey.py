@@ -61,7 +61,7 @@ def _plan_file(change: WriteFile, machine: Machine) -> FileItem:
     except UnicodeEncodeError:
         raise Refused(f"{change.path}: the text is no UTF-8") from None
     if len(data) > images.MAX_BYTES:
-        raise Refused(f"{change.path}: more than 1 MiB to write")
+        raise Refused(f"{change.path}: more than 64 KiB to write")
     now = images.read(machine, change.path)
     if isinstance(now, Unreadable):
         raise Refused(f"{change.path} {now.detail}")

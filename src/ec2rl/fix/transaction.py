@@ -87,18 +87,22 @@ def undo(
 
 
 def recover(*, machine: Machine) -> tuple[Transaction, ...]:
-    """Settle what a killed run has left: all done or all undone; call it at every start.
+    """Settle what a killed run has left: all done or all undone; call it before any change.
 
-    Costs a look at the journal where there is nothing to do.  `notes` of what is returned name
-    what somebody else had changed, and was left.
+    At other starts ask `Machine.interrupted`, which costs nothing.  `notes` of what is returned
+    name what somebody else had changed, and was left.
     """
     with _told():
         with looked_at(machine) as journal:
-            if journal is None or not any(change.unfinished for change in journal.all()):
+            if journal is None or not (
+                machine.interrupted() or any(change.unfinished for change in journal.all())
+            ):
                 return ()
         with locked(machine, "recovery") as journal:
             left = [change for change in journal.all() if change.unfinished]
-            return tuple(_recovered(journal, change, machine) for change in left)
+            settled = tuple(_recovered(journal, change, machine) for change in left)
+            journal.unmark()
+            return settled
 
 
 def history(*, machine: Machine) -> tuple[Transaction, ...]:

@@ -1,0 +1,118 @@
+"""What a record of the journal looks like, and how little of one is believed.
+
+{"sha256": "<of all bytes after this line>",
+"change": {...}}
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from base64 import b64decode, b64encode
+
+from ec2rl.fix import files, sysctl
+from ec2rl.fix.change import FileItem, Image, State, SysctlItem, Transaction
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+SCHEMA = 1
+_HEAD = '{{"sha256": "{}",\n'
+_SHOWN = 16 << 10
+
+
+def encode(change: Transaction) -> bytes:
+    record = {**change.__dict__, "schema": SCHEMA, "state": change.state.value}
+    record["items"] = [_item(item) for item in change.items]
+    body = f'"change": {json.dumps(record, indent=1, sort_keys=True)}}}\n'.encode()
+    return _HEAD.format(hashlib.sha256(body).hexdigest()).encode() + body
+
+
+def _item(item: SysctlItem | FileItem) -> dict[str, Any]:
+    if isinstance(item, SysctlItem):
+        return dict(item.__dict__)
+    before = item.before and _image(item.before)
+    return {"path": item.path, "before": before, "after": _image(item.after)}
+
+
+def _image(image: Image) -> dict[str, Any]:
+    labels = image.labels and [[name, b64encode(value).decode()] for name, value in image.labels]
+    return {**image.__dict__, "data": image.data.decode(), "labels": labels}
+
+
+def decode(raw: bytes, number: int) -> Transaction:
+    """Read a record; ValueError, LookupError, TypeError for what `_encode` would not write."""
+    head, _, body = raw.partition(b"\n")
+    if head + b"\n" != _HEAD.format(hashlib.sha256(body).hexdigest()).encode():
+        raise ValueError("its checksum is wrong")
+    record = json.loads(raw, parse_int=_int)["change"]
+    if _get(record, "schema", int) != SCHEMA:
+        raise ValueError(f"schema {record['schema']} is not known to this version")
+    change = Transaction(
+        _get(record, "id", int),
+        State(_get(record, "state", str)),
+        _get(record, "why", str),
+        _get(record, "time", float),
+        _get(record, "boot", str),
+        _get(record, "tool", str),
+        tuple(_read_item(item) for item in _get(record, "items", list)),
+        tuple(str(note) for note in _get(record, "notes", list)),
+    )
+    if change.id != number or encode(change) != raw:
+        raise ValueError("it is not as this version writes it")
+    return change
+
+
+def _read_item(record: Any) -> SysctlItem | FileItem:
+    if "key" in record:
+        names = ("key", "before", "asked", "after")
+        item = SysctlItem(*(_get(record, name, str) for name in names))
+        bad = next(filter(None, (sysctl.valid(item.key, getattr(item, n)) for n in names[1:])), "")
+        if bad:
+            raise ValueError(bad)
+        return item
+    path = _get(record, "path", str)
+    if files.valid(path):
+        raise ValueError(files.valid(path))
+    before = record["before"] and _read_image(record["before"])
+    return FileItem(path, before, _read_image(_get(record, "after", dict)))
+
+
+def _read_image(record: Any) -> Image:
+    labels = record["labels"]
+    if labels is not None:
+        labels = tuple((_get(pair, 0, str), b64decode(_get(pair, 1, str))) for pair in labels)
+    image = Image(
+        _get(record, "data", str).encode(),
+        _get(record, "mode", int),
+        _get(record, "uid", int),
+        _get(record, "gid", int),
+        labels,
+    )
+    if image.mode & ~0o1777 or image.uid not in (0, os.geteuid()) or image.gid < 0:
+        raise ValueError("a file of it has an impossible mode or owner")
+    return image
+
+
+def _get(record: Any, name: str | int, kind: type) -> Any:
+    if type(record[name]) is not kind:
+        raise TypeError(f"its field {name!r} is wrong")
+    return record[name]
+
+
+def _int(digits: str) -> int:
+    if len(digits) > 18:
+        raise ValueError("a number of it is too large")
+    return int(digits)
+
+
+def shown(raw: bytes) -> str:
+    """Show what can be read of the images before, or the record as it stands, made printable."""
+    try:
+        items = json.loads(raw, parse_int=str)["change"]["items"]
+        text = "\n".join(f"{i.get('key') or i.get('path')} was: {i['before']}" for i in items)
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        text = raw[:_SHOWN].decode("utf-8", "backslashreplace")
+    return "".join(c if c == "\n" or c.isprintable() else ascii(c)[1:-1] for c in text[:_SHOWN])
