@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ec2rl.conntrack.messages import Kind, Message, understand
 from ec2rl.facts.kernel_log import KernelLog, LogLine
-from ec2rl.record import record
+from ec2rl.record import record, replace
 
 # The kernel tells of a suppression with the next line that it does print (lib/ratelimit.c).
 _NEAR = 60.0
@@ -115,6 +115,12 @@ def _spell(
         tuple(places),
         namespaces,
     )
+
+
+def _suppressed_behind(pairs: Sequence[tuple[LogLine, Message]]) -> int:
+    """Sum the suppressions in the lines behind each of these, where only those were kept."""
+    behind = (understand(text) for line, _ in pairs for text in line.context)
+    return sum(m.number or 0 for m in behind if m is not None and m.kind is Kind.SUPPRESSED)
 
 
 def _suppressed(times: Sequence[float], suppressed: Sequence[tuple[LogLine, Message]]) -> int:
