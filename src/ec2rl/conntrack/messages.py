@@ -76,7 +76,7 @@ def understand(message: str) -> Message | None:
 
     for kind, words, pattern in _PATTERNS:
         # The words first: each pattern costs more to compile than all else does on a quiet host.
-        match = re.fullmatch(pattern, message) if words in message else None
+        match = re.fullmatch(pattern, message, re.ASCII) if words in message else None
         if match is not None:
             found = match.groupdict()
             netns = found.get("netns")
