@@ -94,7 +94,7 @@ def plain(entry: Entry) -> tuple[object, ...]:
         entry.reply.source_port,
         entry.state,
         entry.mark,
-        entry.zone,
+        entry.zone or 0,
     )
 
 
@@ -189,7 +189,7 @@ def test_entry_by_entry_as_pyroute2_decodes_it(netns: str) -> None:
             entry.status,
             states[entry.state] if entry.original.protocol == 6 else None,
             entry.mark,
-            entry.zone,
+            entry.zone or 0,
             entry.id,
         )
         for entry in listed(netns)

@@ -77,75 +77,61 @@ def parse_line(line: bytes) -> Entry:
     """
     if len(line) > _LONGEST:
         raise ValueError("too long")
-    words = line.decode("ascii").split()
-    if words and words[0] in ("ipv4", "ipv6"):
-        del words[:2]
-    if len(words) < 4:
-        raise ValueError("too short")
-    protocol = _natural(words[1], 255)
-    timeout, state, status = None, "", SEEN_REPLY
-    sides: list[dict[str, str]] = []
-    last: dict[str, str] = {}
-    for word in words[2:]:
-        name, equals, value = word.strip("[]" if "=" in word else "").partition("=")
-        if not equals:
-            if word == "[UNREPLIED]":
-                status &= ~SEEN_REPLY
-            elif word in _FLAGS:
-                status |= _FLAGS[word]
-            elif not sides and word.isdecimal():
-                timeout = _natural(word, _WORD)
-            elif not sides and word in STATES.get(protocol, ()):
-                state = word
-        elif name == "src":
-            sides.append({name: value})
-        elif (
-            sides
-            and name not in sides[-1]
-            and (name in _SIDE or (name == "id" and "type" in sides[-1]))
-        ):
-            sides[-1][name] = value
-        else:
-            last[name] = value
+    head, *sides = line.decode("ascii").split(" src=")
     if len(sides) != 2:
         raise ValueError("not two tuples")
-    original, reply = (
-        _flow(sides[0], protocol, "zone-orig"),
-        _flow(sides[1], protocol, "zone-reply"),
-    )
-    status |= _translation(original, reply)
+    protocol, timeout, state = _head(head.split())
+    (there, _), (back, ids) = map(_fields, sides)
+    original, reply = _flow(there, protocol, "zone-orig"), _flow(back, protocol, "zone-reply")
+    status = _translation(original, reply)
+    if "[UNREPLIED]" not in there:
+        status |= SEEN_REPLY
+    for flag, bits in _FLAGS.items():
+        if flag in back:
+            status |= bits
     return Entry(
         original,
         reply,
         status,
         timeout,
         state,
-        _natural(last.get("mark", "0"), _WORD),
-        _natural(last.get("zone", "0"), 0xFFFF),
-        _maybe(last.get("id"), _WORD),
-        _maybe(last.get("use"), _WORD),
-        _both(sides, "packets"),
-        _both(sides, "bytes"),
-        age=_maybe(last.get("delta-time"), _LONG),
-        helper=last.get("helper", ""),
+        _natural(back.get("mark", "0"), _WORD),
+        _natural(back.get("zone", "0"), 0xFFFF) or None,  # /proc has zone=0 for no zone
+        # ICMP has an id of its own, which stands in front of the entry's.
+        _maybe(next(iter(ids[1:] if original.icmp else ids), None), _WORD),
+        _maybe(back.get("use"), _WORD),
+        _both(there, back, "packets"),
+        _both(there, back, "bytes"),
+        age=_maybe(back.get("delta-time"), _LONG),
+        helper=back.get("helper", ""),
     )
 
 
-_SIDE = frozenset(
-    (
-        "dst",
-        "sport",
-        "dport",
-        "srckey",
-        "dstkey",
-        "type",
-        "code",
-        "packets",
-        "bytes",
-        "zone-orig",
-        "zone-reply",
-    )
-)
+def _head(words: list[str]) -> tuple[int, int | None, str]:
+    """Protocol, seconds left, and state, from the words in front of the tuples."""
+    if words and words[0] in ("ipv4", "ipv6"):
+        del words[:2]
+    if len(words) < 2:
+        raise ValueError("no protocol")
+    protocol = _natural(words[1], 255)
+    timeout, state = None, ""
+    for word in words[2:]:
+        if word.isdecimal():
+            timeout = _natural(word, _WORD)
+        elif word in STATES.get(protocol, ()):
+            state = word
+    return protocol, timeout, state
+
+
+def _fields(side: str) -> tuple[dict[str, str], list[str]]:
+    """The fields of a tuple and of what follows it, and all that are called id.
+
+    Of two fields with the same name the first counts; the source has lost its name.
+    """
+    pairs = [word.partition("=")[::2] for word in f"src={side}".split()]
+    ids = [value for name, value in pairs if name == "id"]
+    pairs.reverse()
+    return dict(pairs), ids
 
 
 def _flow(side: dict[str, str], protocol: int, zone: str) -> Flow:
@@ -192,10 +178,10 @@ def _translation(there: Flow, back: Flow) -> int:
     return status
 
 
-def _both(sides: list[dict[str, str]], name: str) -> tuple[int, int] | None:
-    if not all(name in side for side in sides):
+def _both(there: dict[str, str], back: dict[str, str], name: str) -> tuple[int, int] | None:
+    if name not in there or name not in back:
         return None
-    return _natural(sides[0][name], _LONG), _natural(sides[1][name], _LONG)
+    return _natural(there[name], _LONG), _natural(back[name], _LONG)
 
 
 def _maybe(text: str | None, most: int) -> int | None:

@@ -188,7 +188,7 @@ def census(
         ranked(_service, protocols, *(each.services for each in families)),
         ranked(_pair, protocols, *(each.pairs for each in families)),
         ranked(lambda key: int.from_bytes(key, "big"), anything, tally.marks, zero=bytes(4)),
-        ranked(_zone, anything, tally.zones),
+        ranked(_zone, anything, tally.zones, zero=bytes(2)),
         settings,
         gaps,
     )

@@ -88,8 +88,8 @@ class Entry:
     """One entry of the table.
 
     `status` are the kernel's bits (of text only what text says); `timeout` is the seconds left,
-    None for an offloaded entry; `state` is "" where the protocol has none, and `mark` and `zone`
-    are 0 where none is set.  `packets` and `octets` are (original, reply), None without
+    None for an offloaded entry; `state` is "" where the protocol has none, `mark` is 0 and `zone`
+    None where there is none.  `packets` and `octets` are (original, reply), None without
     accounting; `start` and `stop` are ns since the epoch; `age` is text's delta-time in seconds.
     """
 
@@ -99,7 +99,7 @@ class Entry:
     timeout: int | None
     state: str = ""
     mark: int = 0
-    zone: int = 0
+    zone: int | None = None
     id: int | None = None
     use: int | None = None
     packets: tuple[int, int] | None = None

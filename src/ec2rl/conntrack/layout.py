@@ -31,6 +31,9 @@ _STATES = {TCP: (4, 1, 1), DCCP: (4, 2, 1), SCTP: (4, 3, 1)}  # CTA_PROTOINFO_..
 _SOURCES, _DESTINATIONS = ((1, 1), (1, 3)), ((1, 2), (1, 4))
 _PORTS = ((2, 2), (2, 3))  # CTA_PROTO_SRC_PORT, CTA_PROTO_DST_PORT
 _ICMP_TYPES = ((2, 5), (2, 8))
+_NESTS = {(1,), (1, 1), (1, 2), (2,), (2, 1), (2, 2), (4,), (4, 1), (4, 2), (4, 3)}
+_NESTS |= {(5,), (9,), (10,), (20,)}
+"""What `decode` reads as nested, with NLA_F_NESTED or without."""
 _NESTED, _KIND = 0x8000, 0x3FFF
 _DEEPEST = 3
 _LITTLE: Literal["little"] = "little"
@@ -98,7 +101,7 @@ def _walk(
         if here in places:
             raise MalformedError(f"attribute {here} comes twice")
         places[here] = slice(at + 4, at + length)
-        if kind & _NESTED and len(here) < _DEEPEST:
+        if here in _NESTS or (kind & _NESTED and len(here) < _DEEPEST):
             _walk(body, at + 4, at + length, here, places, mask)
         at += (length + 3) & ~3
 

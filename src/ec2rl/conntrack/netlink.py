@@ -68,7 +68,7 @@ def decode(body: bytes) -> Entry:
         timeout=_number(found, 7, 4),
         state=state if protocol == original.protocol else "",
         mark=_number(found, 8, 4) or 0,
-        zone=_number(found, 18, 2) or 0,
+        zone=_number(found, 18, 2),
         id=_number(found, 12, 4),
         use=_number(found, 11, 4),
         packets=_pair(there, back, 1),

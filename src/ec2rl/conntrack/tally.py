@@ -147,8 +147,7 @@ class Tally:
         self.endpoints[len(there.source)].pairs.update((prefix + pair,))
         if entry.mark:
             self.marks.update((prefix + entry.mark.to_bytes(4, "big"),))
-        zones = [zone for zone in (there.zone, back.zone) if zone is not None]
-        zones += [entry.zone] if entry.zone else []
+        zones = [zone for zone in (there.zone, back.zone, entry.zone) if zone is not None]
         if zones:
             self.zones.update((prefix + b"".join(zone.to_bytes(2, "big") for zone in zones),))
 
