@@ -196,26 +196,9 @@ def test_bytes_that_are_no_text_stay_in_their_line() -> None:
 
 PIECES = st.sampled_from(
     [
-        "Nov  6 02:39:55",
-        "2026-11-24T01:59:59",
-        ".123456",
-        "Z",
-        "+05:30",
-        " host",
-        " kernel:",
-        "[",
-        "]",
-    ]
-    + [
-        "    1.500000",
-        "message repeated 3 times: [",
-        FULL,
-        "\n",
-        "\x00",
-        "٣",
-        "9" * 30,
-        " : ",
-        "<4>",
+        *("Nov  6 02:39:55", "2026-11-24T01:59:59", ".123456", "Z", "+05:30", " host", " kernel:"),
+        *("    1.500000", "message repeated 3 times: [", FULL, "\n", "\x00", "٣", "9" * 30, " : "),
+        *("[", "]", "<4>"),
     ]
 )
 
