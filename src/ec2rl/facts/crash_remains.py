@@ -1,0 +1,82 @@
+"""What is left of a kernel that died: pstore's records and kdump's, in text.
+
+/sys/fs/pstore is what firmware kept of the last death; systemd-pstore moves it to
+/var/lib/systemd/pstore (systemd-pstore.service(8)).  kdump writes /var/crash: `vmcore-dmesg.txt`
+(makedumpfile of Fedora, RHEL, Amazon Linux), `dmesg.DATE` (Debian, Ubuntu), `dmesg.txt` (SUSE).
+Only root can write to these folders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ec2rl.facts.kernel_log import LogLine
+from ec2rl.host import Host, Phrase, Search
+from ec2rl.model import Unreadable, Why
+from ec2rl.record import record, replace
+
+PSTORE = "/sys/fs/pstore"
+FOLDERS = (PSTORE, "/var/lib/systemd/pstore", "/var/crash")
+
+_DEPTH = 3
+_MOST = 64
+"""Files, the newest names first; folders are looked into at most as often."""
+
+
+@record(frozen=True)
+class Remains:
+    """Lines of dead kernels that hold a phrase, and where they were looked for.
+
+    `files` were read, `dumps` are images of memory, which are not; `unread` could not be looked at.
+    """
+
+    lines: tuple[LogLine, ...] = ()
+    files: tuple[str, ...] = ()
+    dumps: tuple[str, ...] = ()
+    unread: tuple[Unreadable, ...] = ()
+
+
+def read_remains(host: Host, phrases: Sequence[Phrase]) -> Remains:
+    """Look for phrases in all that dead kernels left; their time is that of the file."""
+    files: list[str] = []
+    dumps: list[str] = []
+    unread: list[Unreadable] = []
+    folders = [(folder, 1) for folder in FOLDERS]
+    looks = 0
+    while folders and looks < _MOST:
+        folder, depth = folders.pop(0)
+        looks += 1
+        names = host.names(folder)
+        if isinstance(names, Unreadable):
+            unread += [names] if names.why is not Why.ABSENT else []
+            continue
+        for name in reversed(names):
+            path = f"{folder}/{name}"
+            if name.startswith(("dmesg", "vmcore-dmesg")):
+                files.append(path)
+            elif name.startswith(("vmcore", "dump.")):
+                dumps.append(path)
+            elif depth < _DEPTH:
+                folders.append((path, depth + 1))
+    if len(files) > _MOST or folders:
+        unread.append(Unreadable("crash records", Why.PARTIAL, f"more than {_MOST} of them"))
+    wanted = [replace(phrase, recent=False) for phrase in phrases]
+    lines: list[LogLine] = []
+    read = files[:_MOST]
+    for path, found in zip(read, host.search(read, wanted) if read else ()):
+        if isinstance(found, Unreadable):
+            unread.append(found)
+        else:
+            lines += _lines(path, found)
+    return Remains(tuple(lines), tuple(read), tuple(dumps), tuple(unread))
+
+
+def _lines(path: str, found: Search) -> list[LogLine]:
+    if not found.lines:
+        return []
+    from ec2rl.facts.syslog import parse_lines
+
+    return [
+        replace(line, time=found.modified, this_boot=False, trusted=True)
+        for line in parse_lines(path, found.lines, found.modified, None)
+    ]

@@ -1,0 +1,1 @@
+"""Events that the kernel tells of in its log: told apart from hearsay, grouped, and judged."""

@@ -1,0 +1,85 @@
+"""What a diagnosis of the kernel's events saw, and how far it can be believed."""
+
+from __future__ import annotations
+
+from ec2rl.facts.crash_remains import Remains
+from ec2rl.facts.kernel_log import KernelLog
+from ec2rl.host import Host
+from ec2rl.kernel_events.events import Events
+from ec2rl.model import Evidence
+from ec2rl.record import record
+
+TAINT_DIED, TAINT_SOFT_LOCKUP = 1 << 7, 1 << 14
+"""Bits of kernel.tainted that only a boot clears: an oops or BUG killed a task; a CPU was stuck."""
+
+
+@record(frozen=True)
+class Seen:
+    """One look.
+
+    `proof` says why nothing happened in this boot, whatever the log lacks; `counted` what a counter
+    knows though no line is left; `suspected` what else hints at an event; `doubt` why even a whole
+    log would not tell; `notes` are lines for the reader.
+    """
+
+    log: KernelLog
+    events: Events
+    since: float | None = None
+    remains: Remains = Remains()
+    proof: str = ""
+    counted: str = ""
+    suspected: str = ""
+    doubt: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def covered(self) -> bool:
+        """Whether the kernel's own log was read for all of the time that is asked about."""
+        if self.log.whole_boot:
+            return True
+        ring = self.log.sources[0]
+        return self.since is not None and ring.oldest is not None and ring.oldest <= self.since
+
+    @property
+    def known(self) -> bool:
+        """Whether "nothing found" means that nothing happened."""
+        return not self.doubt and (bool(self.proof) or self.covered)
+
+
+def number(host: Host, path: str) -> int | None:
+    """The number that a file of /proc or /sys holds; None if there is none to be read."""
+    found = host.read(path)
+    text = found.text.strip() if isinstance(found, Evidence) else ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+def counter(host: Host, name: str) -> int | None:
+    """A counter of /proc/vmstat since boot; None if there is none to be read."""
+    found = host.read("/proc/vmstat")
+    for line in found.text.splitlines() if isinstance(found, Evidence) else ():
+        key, _, value = line.partition(" ")
+        if key == name and value.isascii() and value.isdigit() and len(value) < 21:
+            return int(value)
+    return None
+
+
+def release(host: Host) -> tuple[int, int] | None:
+    """The running kernel's version, as (6, 18)."""
+    found = host.read("/proc/sys/kernel/osrelease")
+    words = found.text.split(".") if isinstance(found, Evidence) else []
+    if len(words) < 2 or not all(w.isascii() and w.isdigit() and len(w) < 6 for w in words[:2]):
+        return None
+    return int(words[0]), int(words[1])
+
+
+def taint(host: Host, bit: int, event: str) -> tuple[str, tuple[str, ...]]:
+    """What kernel.tainted says of an event: a proof that there was none, or a note that there was.
+
+    Both are empty where it cannot be read.
+    """
+    tainted = number(host, "/proc/sys/kernel/tainted")
+    if tainted is None:
+        return "", ()
+    if tainted & bit:
+        return "", (f"kernel.tainted is {tainted}: {event} since boot",)
+    return f"kernel.tainted is {tainted}: no {event} since boot", ()

@@ -1,0 +1,97 @@
+"""The kernel followed a pointer to where nothing is, and killed the task that it worked for."""
+
+from __future__ import annotations
+
+from ec2rl.facts.crash_remains import read_remains
+from ec2rl.facts.kernel_log import KernelLog, LogLine
+from ec2rl.facts.trace import Trace
+from ec2rl.host import Host, Phrase
+from ec2rl.kernel_events.events import find_events
+from ec2rl.kernel_events.finding import Words, judge_events
+from ec2rl.kernel_events.seen import TAINT_DIED, Seen, taint
+from ec2rl.model import Finding
+from ec2rl.module import Module, Options
+
+PHRASES = (
+    Phrase(b"nable to handle kernel ", after=60),
+    Phrase(b"BUG: kernel NULL pointer dereference, address: ", after=60),
+    Phrase(b"BUG: unable to handle page fault for address: ", after=60),
+    Phrase(b"general protection fault", after=60, recent=True),
+)
+
+# arch/x86/mm/fault.c: the first form up to 5.1, the second and the third since then;
+# arch/arm64/mm/fault.c: `Unable ... at virtual address`. arch/x86/kernel/traps.c for the last:
+# of a program it says `traps: NAME[PID] general protection fault ip:`, which is no oops.
+_BAD = (
+    r"(?:BUG: u|U)nable to handle kernel (?P<what>[A-Za-z -]{4,80}?) at (?:virtual address )?"
+    r"\s*(?P<at>\(null\)|(?:0x)?[0-9a-f]{1,16})\s*",
+    r"BUG: kernel (?P<what>NULL pointer dereference), address: (?P<at>[0-9a-f]{1,16})\s*",
+    r"BUG: unable to handle (?P<what>page fault) for address: (?P<at>[0-9a-f]{1,16})\s*",
+    r"(?:Oops: )?(?P<what>general protection fault)"
+    r"(?:, (?:probably|maybe) for non-canonical address (?P<at>0x[0-9a-f]{1,16}))?"
+    r": [0-9a-f]{4} \[#\d{1,5}\][\w ()]{0,100}",
+)
+
+_WORDS = Words(
+    name="kerneldereference",
+    found="Kernel pointer dereference errors found",
+    none="No kernel pointer dereference errors found.",
+    question="the kernel has followed a bad pointer",
+    advice=(
+        "What helps: a newer kernel or module (the trace names where), or its vendor's answer; "
+        "restart soon: the task that was killed may have left locks held",
+    ),
+)
+
+
+def describe(line: LogLine, trace: Trace) -> str | None:
+    """One oops by what the pointer led to."""
+    import re
+
+    for pattern in _BAD:
+        match = re.fullmatch(pattern, line.message)
+        if match:
+            where = f" at {match['at']}" if match["at"] else ""
+            return f"kernel {match['what']}{where}"
+    return None
+
+
+def read(host: Host, log: KernelLog, options: Options) -> Seen:
+    """Look at the log, at what dead kernels left, and at the mark that an oops leaves."""
+    remains = read_remains(host, PHRASES)
+    proof, notes = taint(host, TAINT_DIED, "oops or BUG")
+    return Seen(
+        log,
+        find_events(log, describe, remains.lines),
+        options.since,
+        remains,
+        proof=proof,
+        notes=notes,
+    )
+
+
+def judge(seen: Seen) -> Finding:
+    """This boot's is a failure: what the killed task held stays held."""
+    return judge_events(seen, _WORDS)
+
+
+def by_hand(seen: Seen) -> tuple[str, ...]:
+    """Commands that show the same."""
+    return (
+        "dmesg -T | grep -iE -A 40 'unable to handle|NULL pointer dereference'",
+        "journalctl _TRANSPORT=kernel --grep 'NULL pointer dereference'",
+        "cat /proc/sys/kernel/tainted    # 128 is set: the kernel has died once since boot",
+        "modinfo MODULE    # the one in [brackets] behind the function",
+    )
+
+
+MODULE = Module(
+    name="kerneldereference",
+    title="The kernel has followed no bad pointer",
+    domain="os",
+    phrases=PHRASES,
+    read=read,
+    judge=judge,
+    needs="root, for the kernel log and the crash records",
+    by_hand=by_hand,
+)

@@ -1,0 +1,90 @@
+"""A packet was cut in more pieces than Xen's network driver has slots for: it was dropped."""
+
+from __future__ import annotations
+
+from ec2rl.facts.kernel_log import KernelLog, LogLine
+from ec2rl.facts.trace import Trace
+from ec2rl.host import Host, Phrase
+from ec2rl.kernel_events.events import find_events
+from ec2rl.kernel_events.finding import Words, judge_events
+from ec2rl.kernel_events.seen import Seen
+from ec2rl.model import Finding, Verdict
+from ec2rl.module import Module, Options
+from ec2rl.record import replace
+
+PHRASES = (
+    Phrase(b"xennet: skb rides the rocket: "),
+    Phrase(b", too big for wire format", recent=True),
+)
+
+# drivers/net/xen-netfront.c: `frags` up to 3.8, then `slots`, later with the module's name before
+# it. From 3.16 on, only when asked to debug, it tells the bytes: the packet is copied and sent.
+_ROCKET = (
+    r"(?:xen_netfront: )?xennet: skb rides the rocket: (?P<n>\d{1,9}) (?P<unit>slots|frags)"
+    r"(?:, (?P<bytes>\d{1,9}) bytes)?\s*"
+)
+_LARGE = r"(?:xen_netfront: )?xennet: skb->len = (?P<n>\d{1,10}), too big for wire format\s*"
+_COPIED = "copied and sent"
+
+_WORDS = Words(
+    name="xennetrocket",
+    found='Xen network "rides the rocket" messages found',
+    none='No Xen network "rides the rocket" messages found.',
+    question="Xen's network driver dropped packets",
+)
+_ADVICE = (
+    "What helps: a kernel from 3.16 on, or an instance type of the Nitro system; until then: "
+    "ethtool -K eth0 sg off",
+)
+
+
+def describe(line: LogLine, trace: Trace) -> str | None:
+    """One packet: in how many pieces it was, and what became of it."""
+    import re
+
+    match = re.fullmatch(_ROCKET, line.message)
+    if match is not None:
+        became = _COPIED if match["bytes"] else "dropped"
+        return f"a packet in {match['n']} {match['unit']} was {became}"
+    match = re.fullmatch(_LARGE, line.message)
+    return f"a packet of {match['n']} bytes was dropped" if match else None
+
+
+def read(host: Host, log: KernelLog, options: Options) -> Seen:
+    """Look at the log: no counter tells of these packets alone."""
+    return Seen(log, find_events(log, describe), options.since)
+
+
+def judge(seen: Seen) -> Finding:
+    """A dropped packet is a failure; one that was copied took time and nothing else."""
+    now = seen.events.now
+    if now and all(event.what.endswith(_COPIED) for event in now):
+        finding = judge_events(seen, _WORDS)
+        return replace(
+            finding,
+            verdict=Verdict.WARNING,
+            summary=f"{finding.summary}; the packets were copied and sent, none was lost",
+        )
+    return judge_events(seen, replace(_WORDS, advice=_ADVICE))
+
+
+def by_hand(seen: Seen) -> tuple[str, ...]:
+    """Commands that show the same, and the way around it."""
+    return (
+        "dmesg -T | grep 'rides the rocket'",
+        "ethtool -i eth0 | head -1; uname -r",
+        "ethtool -k eth0 | grep scatter-gather",
+        "ethtool -K eth0 sg off    # until the next boot; costs throughput",
+    )
+
+
+MODULE = Module(
+    name="xennetrocket",
+    title="Xen's network driver drops no fragmented packets",
+    domain="net",
+    phrases=PHRASES,
+    read=read,
+    judge=judge,
+    needs="root, for the kernel log",
+    by_hand=by_hand,
+)

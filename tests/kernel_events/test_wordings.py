@@ -1,0 +1,202 @@
+"""What counts as an event: whole messages of real kernels, and nothing that only quotes one."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ec2rl.facts.kernel_log import KernelLog, LogLine
+from ec2rl.facts.oom import Kill, kills
+from ec2rl.facts.trace import Trace, parse_trace
+from ec2rl.kernel_events.events import Event, Events, find_events, group, sort_events
+from ec2rl.modules import (
+    consoleoverload,
+    hungtasks,
+    kernelbug,
+    kerneldereference,
+    kernelpanic,
+    softlockup,
+    xennetrocket,
+)
+
+MODULES = {
+    "consoleoverload": consoleoverload,
+    "hungtasks": hungtasks,
+    "kernelbug": kernelbug,
+    "kerneldereference": kerneldereference,
+    "kernelpanic": kernelpanic,
+    "softlockup": softlockup,
+    "xennetrocket": xennetrocket,
+}
+REAL = [
+    ("consoleoverload", "serial8250: too much work for irq4"),
+    ("consoleoverload", "ttyS0: 1 input overrun(s)"),
+    ("consoleoverload", "ttyS ttyS0: 17 input overrun(s)"),
+    ("hungtasks", "INFO: task jbd2/xvda1-8:412 blocked for more than 120 seconds."),
+    ("hungtasks", "INFO: task kworker/u8:2:771 blocked for more than 245 seconds."),
+    ("hungtasks", "INFO: task cp:1600 blocked in I/O wait for more than 120 seconds."),
+    ("kernelbug", "kernel BUG at fs/ext4/inode.c:2721!"),
+    ("kernelbug", "Kernel BUG at ffffffff811d8b1a [verbose debug info unavailable]"),
+    ("kernelbug", "kernel BUG at kfree+0x10a/0x140 [verbose debug info unavailable]"),
+    (
+        "kerneldereference",
+        "BUG: unable to handle kernel NULL pointer dereference at           (null)",
+    ),
+    ("kerneldereference", "BUG: unable to handle kernel paging request at ffff88013a4c1000"),
+    ("kerneldereference", "BUG: kernel NULL pointer dereference, address: 0000000000000008"),
+    ("kerneldereference", "BUG: unable to handle page fault for address: ffffc90003000000"),
+    (
+        "kerneldereference",
+        "Unable to handle kernel NULL pointer dereference at virtual address 00000000000002a0",
+    ),
+    ("kerneldereference", "general protection fault: 0000 [#1] SMP"),
+    ("kernelpanic", "Kernel panic - not syncing: Fatal exception in interrupt"),
+    ("kernelpanic", "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000009"),
+    ("kernelpanic", "Kernel panic - not syncing: Watchdog detected hard LOCKUP on cpu 8"),
+    ("softlockup", "BUG: soft lockup - CPU#0 stuck for 22s! [java:2345]"),
+    ("softlockup", "NMI watchdog: BUG: soft lockup - CPU#1 stuck for 23s! [kworker/1:1:77]"),
+    ("softlockup", "watchdog: BUG: soft lockup - CPU#3 stuck for 26s! [containerd-shim:9876]"),
+    ("softlockup", "watchdog: CPU28: Watchdog detected hard LOCKUP on cpu 28"),
+    ("xennetrocket", "xennet: skb rides the rocket: 20 frags"),
+    ("xennetrocket", "xennet: skb rides the rocket: 19 slots"),
+    ("xennetrocket", "xen_netfront: xennet: skb rides the rocket: 19 slots, 65226 bytes"),
+]
+OOM = [
+    "Killed process 12562 (java) total-vm:8761648kB, anon-rss:6849380kB, file-rss:0kB",
+    "Killed process 9682, UID 27, (mysqld) total-vm:47388kB, anon-rss:3744kB, file-rss:80kB",
+    "Killed process 2592 (stress), UID 0, total-vm:9kB, anon-rss:7kB, file-rss:0kB, shmem-rss:0kB",
+    "Killed process 5 (a) (b) total-vm:9kB, anon-rss:7kB, file-rss:0kB, shmem-rss:0kB",
+    "Out of memory: Killed process 7 (x) total-vm:9kB, anon-rss:7kB, file-rss:0kB, shmem-rss:0kB, "
+    "UID:0 pgtables:104kB oom_score_adj:0",
+    "Memory cgroup out of memory: Killed process 7 (x) total-vm:9kB, anon-rss:7kB, file-rss:0kB, "
+    "shmem-rss:0kB",
+    "Out of memory (oom_kill_allocating_task): Killed process 7 (x) total-vm:9kB, anon-rss:7kB, "
+    "file-rss:0kB, shmem-rss:0kB",
+    "apt-check invoked oom-killer: gfp_mask=0x201da, order=0, oom_adj=0",
+    "kworker/u8:2 invoked oom-killer: gfp_mask=0x15080c0(GFP_KERNEL_ACCOUNT|__GFP_ZERO), "
+    "nodemask=(null),  order=1, oom_score_adj=0",
+    "python invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0",
+]
+QUOTES = (
+    "audit: type=1107 msg='{}'",
+    "app: {}",
+    "{} [quoted by an application]",
+    'systemd[1]: a.service: "{}"',
+    "traps: {} ip:55d0 sp:7ffd error:0",
+    " {}",
+)
+
+
+def line(message: str, time: float = 100.0, **named: object) -> LogLine:
+    told = LogLine(message, ("dmesg",), time, 5, "a", this_boot=True, trusted=True)
+    return LogLine(**{**told.__dict__, **named})
+
+
+@pytest.mark.parametrize(("name", "message"), REAL)
+def test_a_real_wording_is_an_event_and_a_quote_is_not(name: str, message: str) -> None:
+    module = MODULES[name]
+    assert any(phrase.text.decode() in message for phrase in module.PHRASES)
+    assert module.describe(line(message), Trace())
+    told = [q for q in QUOTES if module.describe(line(q.format(message)), Trace())]
+    # A panic's reason is whatever stands behind its name.
+    assert told == ([QUOTES[2]] if name == "kernelpanic" else [])
+
+
+@pytest.mark.parametrize("message", OOM)
+def test_a_real_wording_of_the_oom_killer_is_a_kill_and_a_quote_is_not(message: str) -> None:
+    assert len(kills([line(message)])) == 1
+    told = [q for q in QUOTES if kills([line(q.format(message))])]
+    # What is behind the numbers differs from kernel to kernel, and a task may be called `app: x`.
+    assert told in ([], [QUOTES[2]], [QUOTES[1]])
+
+
+def test_one_kill_is_told_in_three_lines() -> None:
+    asked = line(
+        "node invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0",
+        context=("memory: usage 24576kB, limit 24576kB, failcnt 0",),
+    )
+    why = line(
+        "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0-1,"
+        "oom_memcg=/a,b,task_memcg=/a,b/c,task=x, y,pid=7,uid=0",
+        100.1,
+    )
+    killed = line(
+        "Memory cgroup out of memory: Killed process 7 (x, y) total-vm:9kB, anon-rss:7kB, "
+        "file-rss:1kB, shmem-rss:2kB, UID:0 pgtables:104kB oom_score_adj:0",
+        100.2,
+    )
+    again = line("Killed process 8 (z) total-vm:9kB, anon-rss:1kB, file-rss:0kB", 100.3)
+    assert kills([asked, why, killed, again]) == [
+        Kill(killed, "x, y", 7, 10 << 10, "node", "/a,b", 24 << 20, Trace(lines=asked.context)),
+        Kill(again, "z", 8, 1 << 10),
+    ]
+
+
+def test_a_trace_ends_where_the_next_begins() -> None:
+    lines = (
+        "CPU: 0 UID: 0 PID: 9 Comm: a b Kdump: loaded Tainted: G      D    6.12.40 #1",
+        "RIP: 0010:f+0x1/0x2 [m]",
+        "Call Trace:",
+        " <TASK>",
+        " ? guess+0x1/0x2",
+        " g+0x1/0x2 [n]",
+        " h.cold+0x1/0x2",
+        " </TASK>",
+        "CPU: 1 PID: 10 Comm: other Not tainted 6.12.40 #1",
+    )
+    trace = Trace(0, "a b", 9, "GD", "f+0x1/0x2 [m]", "m", ("g", "h.cold"), lines[:8])
+    assert parse_trace(lines) == trace
+    assert trace.top == "f < g < h.cold"
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.text(max_size=60),
+            st.sampled_from(
+                ["Call Trace:", " f+0x1/0x2 [m]", " <TASK>", "RIP: 0010:f", "---[ end "]
+            ),
+            st.builds("CPU: {} PID: 1 Comm: {} Not tainted 1".format, st.integers(), st.text()),
+        ),
+        max_size=30,
+    )
+)
+def test_any_lines_are_a_trace(lines: list[str]) -> None:
+    trace = parse_trace(lines)
+    assert trace.lines == tuple(lines[: len(trace.lines)])
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(st.one_of(st.text(max_size=60), st.sampled_from(OOM)), max_size=12))
+def test_no_line_is_two_kills(messages: list[str]) -> None:
+    lines = [line(message, float(number)) for number, message in enumerate(messages)]
+    found = kills(lines)
+    assert len({id(kill.line) for kill in found}) == len(found) <= len(lines)
+
+
+def test_events_are_told_apart_by_who_vouches_for_them() -> None:
+    message = "kernel BUG at mm/slub.c:1!"
+    mine = line(message)
+    earlier = line(message, this_boot=False, boot="b")
+    forged = line(message, trusted=False)
+    heard = line(message, trusted=False, this_boot=None, sources=("/var/log/messages",))
+    refuted = line(message, trusted=False, sources=("/var/log/messages",))
+    log = KernelLog((mine, earlier, forged, heard, refuted), (), 0.0, whole_boot=True)
+    what = "kernel BUG at mm/slub.c:1"
+    assert find_events(log, kernelbug.describe) == Events(
+        (Event(what, mine, Trace()),),
+        (Event(what, earlier, Trace()),),
+        (Event(what, heard, Trace()),),
+        2,
+    )
+
+
+def test_the_same_event_again_is_counted_and_not_told_again() -> None:
+    one = Event("CPU 1 stuck for 22 s", line("x", 1.0), Trace(frames=("f", "g")))
+    two = Event("CPU 2 stuck for 23 s", line("x", 2.0, count=3), Trace(frames=("f", "g")))
+    other = Event("CPU 2 stuck for 23 s", line("x", 3.0), Trace(frames=("h",)))
+    log = KernelLog((), (), None, whole_boot=False)
+    groups = group(sort_events(log, [one, two, other]).now)
+    assert [(g.first, g.last, g.count) for g in groups] == [(other, other, 1), (one, two, 4)]
