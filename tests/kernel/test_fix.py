@@ -1,0 +1,200 @@
+"""`ec2rl fix`, `undo` and a trial, on the running kernel.
+
+Everything below /etc and /var/lib is in a mount namespace of its own; the limits of the kernel are
+raised for a moment and put back, whatever happens.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.fill import BOTH_WAYS, ESTABLISHED, Row, fill, namespace
+
+LAUNCHER = Path(__file__).parent.parent.parent / "ec2rl"
+LIMITS = Path("/proc/sys/net/netfilter")
+NETNS = "ec2rl-fix"
+
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
+    pytest.mark.skipif(not shutil.which("nft"), reason="needs nft (Debian: nftables)"),
+    pytest.mark.skipif(not LIMITS.exists(), reason="nf_conntrack is not loaded"),
+]
+
+HIDE = """
+for folder in /etc/sysctl.d /etc/modules-load.d /etc/modprobe.d /var/lib; do
+    [ ! -d "$folder" ] || mount -t tmpfs -o mode=755 none "$folder" || exit 99
+done
+printf '# Local.\\nnet.netfilter.nf_conntrack_max=65536\\n' > /etc/sysctl.d/50-site.conf
+"""
+"""A machine whose settings are its own: one foreign line that must survive."""
+
+
+def limits() -> tuple[int, int]:
+    most, buckets = (int((LIMITS / f"nf_conntrack_{n}").read_text()) for n in ("max", "buckets"))
+    return most, buckets
+
+
+@pytest.fixture
+def before() -> Iterator[tuple[int, int]]:
+    found = limits()
+    yield found
+    for name, value in zip(("buckets", "max"), found[::-1]):
+        (LIMITS / f"nf_conntrack_{name}").write_text(str(value))
+
+
+def script(text: str) -> str:
+    """Run a shell script on a machine of its own, with `ec2rl` as a word; what it printed."""
+    done = subprocess.run(
+        ["unshare", "-m", "--propagation", "private", "sh", "-c", HIDE + text],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={"PATH": f"{LAUNCHER.parent}:/usr/sbin:/usr/bin:/sbin:/bin", "TZ": "UTC"},
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+STATE = """
+echo "STATE $(cat /proc/sys/net/netfilter/nf_conntrack_max)" \\
+    "$(cat /proc/sys/net/netfilter/nf_conntrack_buckets)" \\
+    "$(find /etc/sysctl.d /etc/mod*.d -type f | sort | xargs sha256sum | sha256sum)"
+"""
+
+RULE = b"""
+table inet ec2rl { chain out { type filter hook output priority 0; ct state new counter; }; }
+"""
+
+SENDER = """
+import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+end = time.time() + float(sys.argv[1])
+n = 0
+while time.time() < end:
+    n += 1
+    try:
+        s.sendto(b"x", ("127.0.0.1", 1024 + n % 60000))
+    except OSError:
+        pass
+    time.sleep(0.02)
+"""
+
+
+def test_a_table_that_loses_packets_is_mended_and_the_mending_is_undone(
+    before: tuple[int, int],
+) -> None:
+    rows = (
+        Row(f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}", "192.0.2.1", 5000, 443, 6, ESTABLISHED,
+            BOTH_WAYS, 432000)
+        for i in range(before[0])
+    )  # fmt: skip
+    with namespace(NETNS):
+        subprocess.run(["ip", "netns", "exec", NETNS, "nft", "-f", "-"], input=RULE, check=True)
+        fill(NETNS, rows)
+        sender = subprocess.Popen(["ip", "netns", "exec", NETNS, "python3", "-c", SENDER, "30"])
+        try:
+            said = script(
+                STATE
+                + "ec2rl fix conntrackfull --yes; echo RC $?"
+                + STATE
+                + "ec2rl undo; echo RC $?"
+                + STATE
+                + "cat /etc/sysctl.d/50-site.conf"
+            )
+        finally:
+            sender.kill()
+            sender.wait()
+    states = re.findall(r"^STATE (\d+) (\d+) (\w+)", said, re.MULTILINE)
+    assert re.findall(r"^RC (\d+)$", said, re.MULTILINE) == ["0", "0"], said
+    assert (int(states[1][0]), int(states[1][1])) == (2 * before[0], 2 * before[0])
+    assert states[1] != states[0]
+    assert states[2] == states[0], "every value and every byte is as before"
+    lost = re.search(r"Packets lost: ([\d.e+]+)/s before, ([\d.e+]+)/s after", said)
+    assert lost is not None, said
+    assert float(lost[1]) > 0
+    assert float(lost[2]) == 0
+    assert said.endswith("# Local.\nnet.netfilter.nf_conntrack_max=65536\n")
+    assert limits() == before
+
+
+def test_a_trial_that_is_not_confirmed_takes_itself_back_though_its_session_is_gone(
+    before: tuple[int, int],
+) -> None:
+    said = script(
+        f"ec2rl fix conntrackfull --set max={2 * before[0]} --try=5 --yes > /tmp/said 2>&1 &\n"
+        "wait $!; cat /tmp/said; rm /tmp/said\n" + STATE + "sleep 8\n" + STATE + "ec2rl history"
+    )
+    states = re.findall(r"^STATE (\d+) (\d+)", said, re.MULTILINE)
+    assert "On trial" in said, said
+    assert int(states[0][0]) == 2 * before[0]
+    assert int(states[1][0]) == before[0]
+    assert re.search(r"^1  .*  undone  fix conntrackfull$", said, re.MULTILINE), said
+
+
+def test_a_trial_that_is_confirmed_stays(before: tuple[int, int]) -> None:
+    said = script(
+        f"ec2rl fix conntrackfull --set max={2 * before[0]} --try=5 --yes\n"
+        "ec2rl keep 1; ec2rl keep 1; sleep 7\n" + STATE + "ec2rl undo\n" + STATE
+    )
+    states = re.findall(r"^STATE (\d+) (\d+)", said, re.MULTILINE)
+    assert [int(state[0]) for state in states] == [2 * before[0], before[0]], said
+    assert "change 1 is not on trial" in said
+
+
+def test_without_a_terminal_and_without_yes_nothing_is_changed(before: tuple[int, int]) -> None:
+    said = script(
+        STATE + f"ec2rl fix conntrackfull --set max={2 * before[0]} < /dev/null; echo RC $?" + STATE
+    )
+    states = re.findall(r"^STATE .*$", said, re.MULTILINE)
+    assert states[0] == states[1]
+    assert "nothing was changed: there is no terminal to ask on" in said
+    assert "RC 1" in said
+
+
+def test_the_fixed_numbers_of_the_page_are_refused_with_the_reason(
+    before: tuple[int, int],
+) -> None:
+    if before[0] <= 131072:
+        pytest.skip("this host has no more than the page's numbers")
+    said = script(
+        STATE
+        + "ec2rl fix conntrackfull --set max=131072 --set buckets=32768 --yes; echo RC $?"
+        + STATE
+    )
+    states = re.findall(r"^STATE .*$", said, re.MULTILINE)
+    assert states[0] == states[1]
+    assert f"is below today's {before[0]}: it would SHRINK the table" in said
+    assert "RC 1" in said
+
+
+def test_a_container_is_told_to_set_it_on_the_host(before: tuple[int, int]) -> None:
+    said = script(f"unshare -n ec2rl fix conntrackfull --set max={2 * before[0]} --yes; echo RC $?")
+    assert "set it on the host" in said, said
+    assert f"sysctl -w net.netfilter.nf_conntrack_max={2 * before[0]}" in said
+    assert "RC 1" in said
+    assert limits() == before
+
+
+def test_remediate_mends_what_failed_and_prints_the_verdict_after_it(
+    before: tuple[int, int],
+) -> None:
+    said = script(
+        "ec2rl run --only-modules=conntrackfull --remediate; echo RC $?; ec2rl history; ec2rl undo"
+    )
+    if "[FAILURE]" not in said and "[FIXED]" not in said:
+        assert "No change was made here." in said
+        return
+    assert "[FIXED]" in said, said
+    assert "Took back change 1" in said
+    time.sleep(0.1)
+    assert limits() == before
