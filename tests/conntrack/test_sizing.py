@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from ec2rl.conntrack.recommend import ObjectSize, Size, object_size, recommend
 from ec2rl.conntrack.sizing import (
     Growth,
     Need,
-    ObjectSize,
     Rate,
-    Size,
     TimeToFull,
     growth,
     need,
-    object_size,
     rates,
-    recommend,
     time_to_full,
 )
 from ec2rl.model import Evidence, Unreadable, Why

@@ -27,7 +27,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ec2rl.conntrack.census import Census, Row
+    from ec2rl.conntrack.census import Census
+    from ec2rl.conntrack.ranking import Row
     from ec2rl.conntrack.timeouts import Kind
 
 _FEW = 1000
@@ -85,7 +86,7 @@ def half_open(seen: Census) -> Cause | None:
     numbers = (
         _of(count, seen, "are half-open (SYN_SENT or SYN_RECV)"),
         f"the busiest source, {client}, has {_percent(clients, count)} of them; {number} in the table",
-        f"the service asked most, {target}, has {_percent(targets, count)} of them",
+        f"the service asked most, {target}, has {_percent(targets, count)}",
     )
     if clients * 2 > count:
         return Cause(

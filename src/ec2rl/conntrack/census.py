@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import struct
 from collections import Counter
-from operator import add, itemgetter
 
 from ec2rl.conntrack.entry import TCP, address, protocol_name
 from ec2rl.conntrack.heavy import HeavyHitters
+from ec2rl.conntrack.ranking import (
+    Endpoint,
+    Ranking,
+    order_of_kind,
+    ranking,
+    read_pair,
+    read_service,
+    read_zone,
+)
 from ec2rl.conntrack.tally import Tally
 from ec2rl.conntrack.timeouts import Kind
-from ec2rl.record import record, replace
+from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Union
+    from collections.abc import Callable, Mapping
 
-    Read = Callable[[bytes], Union["Endpoint", int, str]]
+    from ec2rl.conntrack.ranking import Read
 
 _GC_STATES = ("FIN_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE", "CLOSE_WAIT")
 
@@ -35,48 +41,6 @@ class Cell:
     count: int
     idle: tuple[tuple[int, int], ...] = ()
     beyond: int = 0
-
-
-@record(frozen=True)
-class Endpoint:
-    """What a ranking ranks: one side of connections, or both; "" and None for what it leaves open.
-
-    `translated` is the address and port that answer where NAT rewrote the destination.
-    """
-
-    source: str = ""
-    destination: str = ""
-    port: int | None = None
-    protocol: str = ""
-    translated: str = ""
-
-    def __str__(self) -> str:
-        there = self.destination
-        if there and self.protocol:
-            there = f"{joined(there, self.port)}/{self.protocol}"
-        return " -> ".join(part for part in (self.source, there, self.translated) if part)
-
-
-@record(frozen=True)
-class Row:
-    """A line of a ranking: how many entries, and of what kinds; `key` is a mark or zone else."""
-
-    key: Endpoint | int | str
-    count: int
-    kinds: tuple[tuple[Kind, int], ...]
-
-
-@record(frozen=True)
-class Ranking:
-    """The rows with the most entries, most first.
-
-    Each count is too low by at most `error` (0: exact).  `distinct` is how many different ones
-    there are, None where memory did not allow to keep them all.
-    """
-
-    rows: tuple[Row, ...]
-    distinct: int | None
-    error: int
 
 
 @record(frozen=True)
@@ -165,7 +129,7 @@ def census(
         Cell(kind, count, tuple(sorted(idle.items())), beyond)
         for kind, ((count, beyond), idle) in merged.items()
     ]
-    cells.sort(key=lambda cell: (-cell.count, _order(cell.kind)))
+    cells.sort(key=lambda cell: (-cell.count, order_of_kind(cell.kind)))
     if tally.malformed:
         gaps += (f"{tally.malformed} entries could not be decoded",)
 
@@ -175,7 +139,7 @@ def census(
     def ranked(
         read: Read, groups: Mapping[bytes, bytes], *hitters: HeavyHitters, zero: bytes = b""
     ) -> Ranking:
-        return _ranking(read, groups, hitters, tally.kinds, keep, zero)
+        return ranking(read, groups, hitters, tally.kinds, keep, zero)
 
     families = tally.endpoints.values()
     return Census(
@@ -185,104 +149,10 @@ def census(
         tuple(cells),
         ranked(lambda key: Endpoint(source=address(key)), anything, tally.sources),
         ranked(lambda key: Endpoint(destination=address(key)), anything, tally.destinations),
-        ranked(_service, protocols, *(each.services for each in families)),
-        ranked(_pair, protocols, *(each.pairs for each in families)),
+        ranked(read_service, protocols, *(each.services for each in families)),
+        ranked(read_pair, protocols, *(each.pairs for each in families)),
         ranked(lambda key: int.from_bytes(key, "big"), anything, tally.marks, zero=bytes(4)),
-        ranked(_zone, anything, tally.zones, zero=bytes(2)),
+        ranked(read_zone, anything, tally.zones, zero=bytes(2)),
         settings,
         gaps,
     )
-
-
-def _ranking(
-    read: Read,
-    groups: Mapping[bytes, bytes],
-    hitters: Sequence[HeavyHitters],
-    kinds: Mapping[bytes, Kind],
-    keep: int,
-    zero: bytes,
-) -> Ranking:
-    """Add up the kinds of what is the same, and make words of that with the most entries.
-
-    Two keys are the same where their groups are, and what stands behind their prefixes; `zero`
-    stands for nothing, and is left out.
-    """
-    sums: dict[bytes, int] = {}
-    known = sums.get
-    for each in hitters:
-        kinds_of = map(groups.__getitem__, map(itemgetter(slice(0, 2)), each.counts))
-        same = map(add, kinds_of, map(itemgetter(slice(2, None)), each.counts))
-        for key, count in zip(same, each.counts.values()):
-            sums[key] = known(key, 0) + count
-    if zero:
-        sums.pop(zero, None)
-    # Equal counts in the order of their bytes: the same table, the same words.
-    least = sorted(sums.values())[-keep:][0] if sums else 0
-    top = [(key, count) for key, count in sums.items() if count >= least]
-    top = sorted(sorted(top), key=itemgetter(1), reverse=True)[:keep]
-    rows = []
-    for key, count in top:
-        parts: Counter[Kind] = Counter()
-        for prefix, kind in kinds.items():
-            size = len(groups[prefix])
-            if key[:size] == groups[prefix]:
-                for each in hitters:
-                    parts[kind] += each.counts.get(prefix + key[size:], 0)
-        rows.append(Row(read(key), count, _sorted(parts)))
-    error = max((each.error for each in hitters), default=0)
-    return Ranking(
-        tuple(rows),
-        None if error else len(sums),
-        error * max((len(row.kinds) for row in rows), default=0),
-    )
-
-
-def _sorted(counts: Counter[Kind]) -> tuple[tuple[Kind, int], ...]:
-    found = [item for item in counts.items() if item[1]]
-    return tuple(sorted(found, key=lambda item: (-item[1], _order(item[0]))))
-
-
-def _order(kind: Kind) -> tuple[int, str, bool, bool, bool]:
-    return kind.protocol, kind.state, kind.assured, kind.answered, kind.offloaded
-
-
-def _zone(key: bytes) -> str:
-    return "/".join(str(number) for number in struct.unpack(f"!{len(key) // 2}H", key))
-
-
-def _address_size(key: bytes) -> int:
-    """4 or 16: of addresses with at most a port behind each, there are two at most."""
-    return 4 if len(key) <= 12 else 16
-
-
-def _service(key: bytes) -> Endpoint:
-    protocol, key = key[0], key[1:]
-    size = _address_size(key)
-    there, translated = key, b""
-    if len(key) > size + 2:
-        there, translated = key[: len(key) // 2], key[len(key) // 2 :]
-    return Endpoint(
-        destination=address(there[:size]),
-        port=_port(there[size:]),
-        protocol=protocol_name(protocol),
-        translated=joined(address(translated[:size]), _port(translated[size:]))
-        if translated
-        else "",
-    )
-
-
-def _pair(key: bytes) -> Endpoint:
-    size = 4 if len(key) <= 17 else 16
-    return replace(_service(key[:1] + key[1 + size :]), source=address(key[1 : 1 + size]))
-
-
-def _port(data: bytes) -> int | None:
-    """A port; an ICMP type is none, and has one byte."""
-    return int.from_bytes(data, "big") if len(data) == 2 else None
-
-
-def joined(host: str, port: int | None) -> str:
-    """Address and port as people write them: `10.0.4.17:443`, `[2001:db8::1]:443`."""
-    if port is None:
-        return host
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

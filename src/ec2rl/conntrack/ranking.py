@@ -1,0 +1,159 @@
+"""Who and what has the most entries: counts of bytes in, rows in words out."""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from operator import add, itemgetter
+
+from ec2rl.conntrack.entry import address, protocol_name
+from ec2rl.conntrack.heavy import HeavyHitters
+from ec2rl.conntrack.timeouts import Kind
+from ec2rl.record import record, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Union
+
+    Read = Callable[[bytes], Union["Endpoint", int, str]]
+
+
+@record(frozen=True)
+class Endpoint:
+    """What a ranking ranks: one side of connections, or both; "" and None for what it leaves open.
+
+    `translated` is the address and port that answer where NAT rewrote the destination.
+    """
+
+    source: str = ""
+    destination: str = ""
+    port: int | None = None
+    protocol: str = ""
+    translated: str = ""
+
+    def __str__(self) -> str:
+        there = self.destination
+        if there and self.protocol:
+            there = f"{joined(there, self.port)}/{self.protocol}"
+        return " -> ".join(part for part in (self.source, there, self.translated) if part)
+
+
+@record(frozen=True)
+class Row:
+    """A line of a ranking: how many entries, and of what kinds; `key` is a mark or zone else."""
+
+    key: Endpoint | int | str
+    count: int
+    kinds: tuple[tuple[Kind, int], ...]
+
+
+@record(frozen=True)
+class Ranking:
+    """The rows with the most entries, most first.
+
+    Each count is too low by at most `error` (0: exact).  `distinct` is how many different ones
+    there are, None where memory did not allow to keep them all.
+    """
+
+    rows: tuple[Row, ...]
+    distinct: int | None
+    error: int
+
+
+def ranking(
+    read: Read,
+    groups: Mapping[bytes, bytes],
+    hitters: Sequence[HeavyHitters],
+    kinds: Mapping[bytes, Kind],
+    keep: int,
+    zero: bytes,
+) -> Ranking:
+    """Add up the kinds of what is the same, and make words of that with the most entries.
+
+    Two keys are the same where their groups are, and what stands behind their prefixes; `zero`
+    stands for nothing, and is left out.
+    """
+    sums: dict[bytes, int] = {}
+    known = sums.get
+    for each in hitters:
+        kinds_of = map(groups.__getitem__, map(itemgetter(slice(0, 2)), each.counts))
+        same = map(add, kinds_of, map(itemgetter(slice(2, None)), each.counts))
+        for key, count in zip(same, each.counts.values()):
+            sums[key] = known(key, 0) + count
+    if zero:
+        sums.pop(zero, None)
+    # Equal counts in the order of their bytes: the same table, the same words.
+    least = sorted(sums.values())[-keep:][0] if sums else 0
+    top = [(key, count) for key, count in sums.items() if count >= least]
+    top = sorted(sorted(top), key=itemgetter(1), reverse=True)[:keep]
+    rows = []
+    for key, count in top:
+        parts: Counter[Kind] = Counter()
+        for prefix, kind in kinds.items():
+            size = len(groups[prefix])
+            if key[:size] == groups[prefix]:
+                for each in hitters:
+                    parts[kind] += each.counts.get(prefix + key[size:], 0)
+        rows.append(Row(read(key), count, _sorted(parts)))
+    error = max((each.error for each in hitters), default=0)
+    return Ranking(
+        tuple(rows),
+        None if error else len(sums),
+        error * max((len(row.kinds) for row in rows), default=0),
+    )
+
+
+def _sorted(counts: Counter[Kind]) -> tuple[tuple[Kind, int], ...]:
+    found = [item for item in counts.items() if item[1]]
+    return tuple(sorted(found, key=lambda item: (-item[1], order_of_kind(item[0]))))
+
+
+def order_of_kind(kind: Kind) -> tuple[int, str, bool, bool, bool]:
+    """What kinds with the same count are sorted by."""
+    return kind.protocol, kind.state, kind.assured, kind.answered, kind.offloaded
+
+
+def read_zone(key: bytes) -> str:
+    """The zone of both directions, or those of each."""
+    return "/".join(str(number) for number in struct.unpack(f"!{len(key) // 2}H", key))
+
+
+def _address_size(key: bytes) -> int:
+    """4 or 16: of addresses with at most a port behind each, there are two at most."""
+    return 4 if len(key) <= 12 else 16
+
+
+def read_service(key: bytes) -> Endpoint:
+    """A protocol, an address and its port, and what answers where NAT rewrote them."""
+    protocol, key = key[0], key[1:]
+    size = _address_size(key)
+    there, translated = key, b""
+    if len(key) > size + 2:
+        there, translated = key[: len(key) // 2], key[len(key) // 2 :]
+    return Endpoint(
+        destination=address(there[:size]),
+        port=_port(there[size:]),
+        protocol=protocol_name(protocol),
+        translated=joined(address(translated[:size]), _port(translated[size:]))
+        if translated
+        else "",
+    )
+
+
+def read_pair(key: bytes) -> Endpoint:
+    """A protocol, a source, and the service it talks to."""
+    size = 4 if len(key) <= 17 else 16
+    return replace(read_service(key[:1] + key[1 + size :]), source=address(key[1 : 1 + size]))
+
+
+def _port(data: bytes) -> int | None:
+    """A port; an ICMP type is none, and has one byte."""
+    return int.from_bytes(data, "big") if len(data) == 2 else None
+
+
+def joined(host: str, port: int | None) -> str:
+    """Address and port as people write them: `10.0.4.17:443`, `[2001:db8::1]:443`."""
+    if port is None:
+        return host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
