@@ -31,18 +31,31 @@ def main(words: list[str] | None = None) -> int:
         signal.signal(number, lambda got, _: _interrupt(caught, got))
     try:
         said = parse(sys.argv[1:] if words is None else words, COMMANDS)
-        command = import_module(f"ec2rl.commands.{said.command.replace('-', '_')}").command
+        command = import_module(f"ec2rl.commands.{_file(said.command)}").command
         status: int = command(said, terminal)
     except UsageError as error:
         terminal.say(f"{error}\nec2rl: see: ec2rl help")
         return 2
     except KeyboardInterrupt:
         status = 130
+    except Exception as error:
+        # Our own fault, outside of any module: told in a line, whole with --debug.
+        if "--debug" in sys.argv:
+            raise
+        terminal.say(
+            f"fault of ec2rl itself: {type(error).__name__}: {error}; see: ec2rl bug-report"
+        )
+        return 70
     if terminal.lost and status == 0:
         status = 4
     if caught and status == 130:
         return signals[signal.Signals(caught[0])]
     return status
+
+
+def _file(command: str) -> str:
+    """The file of a subcommand: `conntrack top` is in conntrack_top.py."""
+    return command.replace("-", "_").replace(" ", "_")
 
 
 def _hold_streams() -> None:
