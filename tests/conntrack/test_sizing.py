@@ -57,6 +57,10 @@ def test_a_state_in_balance_needs_no_more_than_it_has() -> None:
     assert need(seen) == Need(2400, ())
 
 
+def test_idle_connections_alone_say_nothing_of_growth() -> None:
+    assert need(counted(pool(1000, left=400000))) == Need(1000, ())
+
+
 def test_growth_of_connections_that_nobody_closes() -> None:
     # 100 more in 10 s: 10 a second for five days.
     grown = growth(counted(pool(1000)), counted(pool(1100)), 10)

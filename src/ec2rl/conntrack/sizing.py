@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SURE = 1.96
 """Standard errors for bounds that hold in 95 of 100 cases."""
+_CLOSING = ("TIME_WAIT", "CLOSE", "LAST_ACK", "FIN_WAIT")
 
 
 @record(frozen=True)

@@ -1,0 +1,135 @@
+"""The rules for tables that are full of TCP."""
+
+from __future__ import annotations
+
+from ec2rl.conntrack.cause import Cause, how_many, most_of, numbers, percent
+from ec2rl.conntrack.entry import TCP
+from ec2rl.conntrack.remedies import CLOSE_WAIT, FLOOD, HOARD, SCAN, TIME_WAIT
+from ec2rl.conntrack.timeouts import DEFAULTS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.conntrack.census import Census
+    from ec2rl.conntrack.timeouts import Kind
+
+_NITRO = 350
+"""Seconds after which Nitro v6 forgets an idle TCP connection (TcpEstablishedTimeout, AWS)."""
+
+
+def half_open(seen: Census) -> Cause | None:
+    """A third and more of the table are handshakes that nobody finished: SYN flood, or scan."""
+
+    def wanted(kind: Kind) -> bool:
+        return kind.protocol == TCP and kind.state in ("SYN_SENT", "SYN_RECV", "SYN_SENT2")
+
+    count = seen.entries(wanted)
+    if count * 3 < seen.total:
+        return None
+    client, clients = most_of(seen.sources.rows, wanted)
+    target, targets = most_of(seen.services.rows, wanted)
+    number = how_many(seen.sources.distinct, "sources")
+    evidence = (
+        numbers(count, seen, "are half-open (SYN_SENT or SYN_RECV)"),
+        f"the busiest source, {client}, has {percent(clients, count)}; {number} in the table",
+        f"the service asked most, {target}, has {percent(targets, count)}",
+    )
+    if clients * 2 > count:
+        return Cause(
+            "scan",
+            f"one client opens connections that nobody answers: {client}",
+            count / seen.total,
+            evidence,
+            SCAN,
+        )
+    return Cause(
+        "half-open",
+        f"half-open connections from many sources, most to {target}",
+        count / seen.total,
+        evidence,
+        FLOOD,
+    )
+
+
+def hoarding_client(seen: Census) -> Cause | None:
+    """A client has a third of the table in established connections, and most are idle."""
+
+    def wanted(kind: Kind) -> bool:
+        return kind.protocol == TCP and kind.state == "ESTABLISHED" and kind.assured
+
+    client, held = most_of(seen.sources.rows, wanted)
+    pair, paired = most_of(seen.pairs.rows, wanted)
+    if held * 3 < seen.total:
+        return None
+    cells = [cell for cell in seen.cells if wanted(cell.kind)]
+    established = sum(cell.count for cell in cells)
+    idle = sum(n for cell in cells for seconds, n in cell.idle if seconds > _NITRO)
+    idle += sum(cell.beyond for cell in cells)
+    # Idle entries of other clients can be no more than those that are not this client's.
+    surely = idle - (established - held)
+    if surely * 2 < held:
+        return None
+    timeout = seen.settings.get("tcp_timeout_established", 0)
+    return Cause(
+        "hoarding client",
+        f"{percent(held, seen.total)} of the entries are one client: {pair}",
+        held / seen.total,
+        (
+            numbers(held, seen, f"are established connections of {client}"),
+            f"{paired} of these go to one service: {pair}",
+            f"at least {surely} of them have been idle for more than {_NITRO} s;"
+            f" nf_conntrack_tcp_timeout_established keeps them for {timeout} s",
+        ),
+        HOARD,
+    )
+
+
+def time_wait(seen: Census) -> Cause | None:
+    """Two fifths of the table are connections that are over: many short ones."""
+
+    def wanted(kind: Kind) -> bool:
+        return kind.protocol == TCP and kind.state == "TIME_WAIT"
+
+    count = seen.entries(wanted)
+    if count * 5 < seen.total * 2:
+        return None
+    seconds = seen.settings.get("tcp_timeout_time_wait", 0) or DEFAULTS["tcp_timeout_time_wait"]
+    service, most = most_of(seen.services.rows, wanted)
+    client, clients = most_of(seen.sources.rows, wanted)
+    return Cause(
+        "TIME_WAIT storm",
+        f"short connections, most to {service}",
+        count / seen.total,
+        (
+            numbers(count, seen, "are in TIME_WAIT"),
+            f"kept for {seconds} s, that is about {count / seconds:.0f} connections a second",
+            f"{percent(most, count)} of them were to {service},"
+            f" {percent(clients, count)} from {client}",
+        ),
+        TIME_WAIT,
+    )
+
+
+def close_wait(seen: Census) -> Cause | None:
+    """A tenth of the table waits for an application to close, longer than by default."""
+
+    def wanted(kind: Kind) -> bool:
+        return kind.protocol == TCP and kind.state == "CLOSE_WAIT"
+
+    count = seen.entries(wanted)
+    seconds = seen.settings.get("tcp_timeout_close_wait", 0)
+    usual = DEFAULTS["tcp_timeout_close_wait"]
+    if count * 10 < seen.total or seconds <= usual:
+        return None
+    service, most = most_of(seen.services.rows, wanted)
+    return Cause(
+        "CLOSE_WAIT kept long",
+        f"connections in CLOSE_WAIT are kept for {seconds} s",
+        count / seen.total,
+        (
+            numbers(count, seen, "are in CLOSE_WAIT"),
+            f"nf_conntrack_tcp_timeout_close_wait is {seconds} s, the kernel's default {usual} s"
+            + ("; kube-proxy sets 3600 s" if seconds == 3600 else ""),
+            f"{percent(most, count)} of them are to {service}",
+        ),
+        CLOSE_WAIT,
+    )
