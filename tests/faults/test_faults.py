@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 # Each N-th case of a kind, so that all of them together take less than a minute.
 SAMPLES = {
-    "kills": 12,
-    "plain": 16,
-    "doubles": 120,
-    "errors": 60,
-    "recoveries": 60,
-    "edits": 60,
-    "power": 30,
+    "kills": 20,
+    "plain": 25,
+    "doubles": 240,
+    "errors": 90,
+    "recoveries": 80,
+    "edits": 100,
+    "power": 50,
 }
 
 

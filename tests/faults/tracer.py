@@ -143,10 +143,10 @@ class _Victim:
         self.words, words = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
-            _forget(gate, words)
             _run(verb, gate, words)
         os.close(gate)
         os.close(words)
+        os.read(self.words, 1)
         command = ["strace", "-f", "-p", str(self.pid), *options]
         self.strace = subprocess.Popen(command, stderr=subprocess.PIPE)
         assert self.strace.stderr
@@ -165,17 +165,15 @@ class _Victim:
         return code, words
 
 
-def _forget(*but: int) -> None:
-    """Close what this process has inherited, such as a file that an editor of ours has open."""
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) > 2 and int(name) not in but:
-            close(int(name))
-
-
 def _run(verb: Callable[[], object], gate: int, words: int) -> None:
     """Be the victim: 0 done, 3 a FixError, anything else is a fault of the program."""
+    # Nothing of ours stays open in it, such as the file that an editor in a case has open.
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2 and int(name) not in (gate, words):
+            close(int(name))
     poll = select.poll()
     poll.register(gate)
+    os.write(words, b"!")
     poll.poll()
     status, last = 0, ""
     os.access(BEGIN, os.F_OK)
