@@ -26,17 +26,17 @@ else:
     def _make(cls):
         names = tuple(cls.__annotations__)
         defaults = {name: getattr(cls, name) for name in names if hasattr(cls, name)}
+        allowed = [frozenset(names[n:]) for n in range(len(names) + 1)]
 
         def __init__(self, *args, **named):
-            values = dict(zip(names, args))
-            if len(args) > len(names) or any(n not in names or n in values for n in named):
-                raise TypeError(f"{cls.__name__} takes the fields {', '.join(names)}")
-            self.__dict__.update(defaults)
-            self.__dict__.update(values)
-            self.__dict__.update(named)
-            if len(self.__dict__) != len(names):
-                missing = [n for n in names if n not in self.__dict__]
-                raise TypeError(f"{cls.__name__} needs {', '.join(missing)}")
+            values = self.__dict__
+            values.update(defaults)
+            values.update(zip(names, args))
+            if named:
+                values.update(named)
+            known = len(values) == len(names) >= len(args)
+            if not known or not named.keys() <= allowed[len(args)]:
+                raise TypeError(f"{cls.__name__} takes and needs: {', '.join(names)}")
 
         def astuple(self):
             return tuple(map(self.__dict__.__getitem__, names))

@@ -32,6 +32,7 @@ class Counters:
 
 _WRAP = 1 << 32
 _COUNTERS = ("drop", "early_drop", "insert_failed", "chaintoolong")
+_READ = ("entries", *_COUNTERS)
 
 
 def parse_stat(text: str) -> Counters | None:
@@ -46,16 +47,16 @@ def parse_stat(text: str) -> Counters | None:
     rows = []
     for line in lines[1:]:
         cells = line.split()
-        if len(cells) != len(header) or not all(_is_hex(cell) for cell in cells):
+        if len(cells) != len(header) or not all(map(_is_hex, cells)):
             return None
-        rows.append(dict(zip(header, (int(cell, 16) for cell in cells))))
+        rows.append({name: int(cell, 16) for name, cell in zip(header, cells) if name in _READ})
     if "entries" not in header or "drop" not in header:
         return None
     return _sum(rows, rows[0]["entries"])
 
 
 def _is_hex(cell: str) -> bool:
-    return 0 < len(cell) <= 8 and all(digit in "0123456789abcdefABCDEF" for digit in cell)
+    return 0 < len(cell) <= 8 and not cell.strip("0123456789abcdefABCDEF")
 
 
 def parse_conntrack_stats(text: str, entries: int | None) -> Counters | None:

@@ -6,25 +6,23 @@ from __future__ import annotations
 # and .../docker/ID, .../kubepods/burstable/podUID/ID (cgroupfs).
 _CONTAINER = r"(?:^|[/:-])(?P<id>[0-9a-f]{64})(?:\.scope)?(?=/|$)"
 _POD = r"pod(?P<uid>[0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12})"
-_UNIT = r"/(?P<unit>[^/]+\.(?:service|scope|slice))(?=/|$)"
+_SERVICE = r"^.*/(?P<unit>[^/\n]+\.service)(?=/|$)"
+"""The innermost: a user's service stands below user@N.service."""
 
 
 def owner(cgroup: str, command: str) -> str:
     """Name whose a process is, from its /proc/PID/cgroup and comm: pod, container, unit, ..."""
     import re
 
-    for line in cgroup.splitlines():
-        path = line.partition(":")[2].partition(":")[2]
-        container = re.search(_CONTAINER, path)
-        pod = re.search(_POD, path)
-        if container or pod:
-            words = [f"container {container['id'][:12]}"] if container else []
-            if pod:
-                words.append(f"pod {pod['uid'].replace('_', '-')}")
-            return ", ".join(words)
-    for line in cgroup.splitlines():
-        units = re.findall(_UNIT, line)
-        services = [unit for unit in units if unit.endswith(".service")]
-        if services:
-            return f"{services[-1]} ({command})" if command else services[-1]
+    paths = "\n".join(line.partition(":")[2].partition(":")[2] for line in cgroup.splitlines())
+    container = re.search(_CONTAINER, paths, re.MULTILINE)
+    pod = re.search(_POD, paths)
+    if container or pod:
+        words = [f"container {container['id'][:12]}"] if container else []
+        if pod:
+            words.append(f"pod {pod['uid'].replace('_', '-')}")
+        return ", ".join(words)
+    service = re.search(_SERVICE, paths, re.MULTILINE)
+    if service:
+        return f"{service['unit']} ({command})" if command else service["unit"]
     return f"process {command}" if command else ""

@@ -7,6 +7,7 @@ import os
 import stat
 import time
 from collections.abc import Sequence
+from functools import cache
 
 from ec2rl.host import Clock, Host, Journal, Phrase, Search
 from ec2rl.model import Evidence, Unreadable, Why
@@ -14,6 +15,7 @@ from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ctypes import CDLL
     from typing import Callable, TypeVar
 
     T = TypeVar("T")
@@ -312,6 +314,14 @@ def setns(fd: int, kind: int) -> None:
         return
     import ctypes
 
-    if ctypes.CDLL(None, use_errno=True).setns(fd, kind):
+    if _libc().setns(fd, kind):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+@cache
+def _libc() -> CDLL:
+    """The C library: looking up one of its functions makes a class, each time."""
+    import ctypes
+
+    return ctypes.CDLL(None, use_errno=True)

@@ -1,0 +1,50 @@
+"""Frozen records behave as the dataclasses that the type checker takes them for."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+from ec2rl.record import record, replace
+
+
+@record(frozen=True)
+class Point:
+    x: int
+    y: int = 2
+
+
+def test_fields_come_by_place_and_by_name_and_have_defaults() -> None:
+    assert Point(1) == Point(1, 2) == Point(x=1, y=2) == Point(1, y=2)
+    assert Point(1, 3) != Point(1)
+    assert repr(Point(1)) == "Point(x=1, y=2)"
+    assert hash(Point(1)) == hash(Point(1, 2))
+    assert Point(1) != (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("args", "named"),
+    [((), {}), ((1, 2, 3), {}), ((1,), {"x": 1}), ((1,), {"z": 1}), ((), {"y": 1})],
+)
+def test_a_wrong_call_is_a_type_error(args: tuple[int, ...], named: dict[str, int]) -> None:
+    with pytest.raises(TypeError, match="Point takes and needs: x, y"):
+        Point(*args, **named)
+
+
+def test_a_record_cannot_be_changed_only_copied() -> None:
+    point = Point(1)
+    with pytest.raises(AttributeError):
+        point.x = 5  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        del point.x
+    assert replace(point, x=5) == Point(5)
+    assert point == Point(1)
+    with pytest.raises(TypeError):
+        replace(point, z=1)  # type: ignore[call-arg]
+
+
+def test_a_record_survives_pickle_and_copy() -> None:
+    assert pickle.loads(pickle.dumps(Point(1, 7))) == Point(1, 7)
+    assert copy.copy(Point(1, 7)) == Point(1, 7)
