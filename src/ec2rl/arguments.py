@@ -53,19 +53,15 @@ class Parsed:
 
 
 def parse(words: Sequence[str], commands: Mapping[str, Command]) -> Parsed:
-    """Take a command line apart; options stand anywhere behind the command.
+    """Take a command line apart; options stand anywhere behind the command of one or two words.
 
     UsageError for a command or an option that there is not, with the nearest that there is.
     """
-    if not words:
-        raise UsageError("missing subcommand: one of " + ", ".join(commands))
-    name = {"--help": "help", "-h": "help", "--version": "version"}.get(words[0], words[0])
-    if name not in commands:
-        raise UsageError(unknown("subcommand", name, commands))
+    name, words = _named(words, commands)
     command = commands[name]
     operands: list[str] = []
     values: dict[str, tuple[str, ...]] = {}
-    rest = iter(words[1:])
+    rest = iter(words)
     for word in rest:
         if word == "--":
             operands += rest
@@ -86,6 +82,26 @@ def parse(words: Sequence[str], commands: Mapping[str, Command]) -> Parsed:
     if operands and not command.operands:
         raise UsageError(f"{name} takes no {operands[0]!r}; see: ec2rl help {name}")
     return Parsed(name, tuple(operands), values)
+
+
+def _named(words: Sequence[str], commands: Mapping[str, Command]) -> tuple[str, Sequence[str]]:
+    """The subcommand, of one word or of two as `conntrack top`, and what follows it."""
+    if not words:
+        raise UsageError("missing subcommand: one of " + ", ".join(commands))
+    name = {"--help": "help", "-h": "help", "--version": "version"}.get(words[0], words[0])
+    words = words[1:]
+    inner = [known.partition(" ")[2] for known in commands if known.startswith(f"{name} ")]
+    if inner:
+        if not words:
+            raise UsageError(f"{name} what? one of {', '.join(inner)}")
+        if words[0] in ("--help", "-h"):
+            return "help", (name,)
+        if words[0] not in inner:
+            raise UsageError(unknown(name, words[0], inner))
+        name, words = f"{name} {words[0]}", words[1:]
+    if name not in commands:
+        raise UsageError(unknown("subcommand", name, commands))
+    return name, words
 
 
 def _value(name: str, option: Option, said: bool, value: str, rest: object) -> str:

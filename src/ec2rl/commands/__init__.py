@@ -21,18 +21,41 @@ _LOOK = {
     "deadline": Option("SECONDS", "end by then, whatever is left (120)"),
     "debug": Option("", "show what the program itself says of its faults"),
 }
+_TABLE = {
+    "netns": Option("NAME|PID|all", "another network namespace's table (this one)"),
+    "file": Option("CAPTURE", "a saved `conntrack -L` or /proc/net/nf_conntrack in its place"),
+    "json": Option("", "the same as JSON"),
+}
+_FILTER = {
+    "src": Option("ADDRESS[/BITS]", "where it was opened from"),
+    "dst": Option("ADDRESS[/BITS]", "where it was opened to"),
+    "dport": Option("PORT", "the port that it was opened to"),
+    "protocol": Option("NAME", "tcp, udp, icmp, ... or a number"),
+    "state": Option("NAME,...", "ESTABLISHED, TIME_WAIT, ...", many=True),
+    "unreplied": Option("", "what nobody has answered"),
+    "idle-over": Option("TIME", "what has seen no packet for so long: 90s, 2h, 1d"),
+    "mark": Option("N", "of this mark (decimal, or 0x...)"),
+    "zone": Option("N", "of this zone"),
+}
 
 COMMANDS = {
     "run": Command(
-        "diagnose this machine",
-        "",
+        "diagnose this machine, or what is left of another",
+        "[LOG ...]",
         {
             **_CHOICE,
             **_OUTPUT,
             **_LOOK,
             "concurrency": Option("N", "modules at work at the same time (10)"),
             "output-dir": Option("DIR", "save the results under DIR (/var/lib/ec2rl)"),
+            "root": Option("DIR", "judge the mounted root of another machine", many=True),
+            "sos": Option("FILE|DIR", "judge a sosreport, packed or not", many=True),
+            "log": Option(
+                "FILE", "judge saved logs of one machine (-: from a pipe)", many=True
+            ),
+            "replay": Option("FILE", "judge a recording again", many=True),
             "record": Option("FILE", "write all that was looked at into FILE, as a case"),
+            "mask": Option("", "take names, addresses and secrets out of the recording"),
             "remediate": Option("", "apply what is safe where a module failed, and judge again"),
             "fail-on": Option("warn|failure", "what makes the exit status 1 (failure)"),
             "exit-zero": Option("", "exit with 0 whatever was found"),
@@ -61,6 +84,48 @@ COMMANDS = {
             "force": Option("", "allow more memory than is sensible"),
             "yes": Option("", "do not ask"),
             "json": Option("", "the plan as JSON"),
+        },
+    ),
+    "conntrack top": Command(
+        "who fills the connection-tracking table, and why",
+        "",
+        {
+            "by": Option("KEY", "src, dst, service, pair, state, protocol, owner, zone or mark"),
+            "limit": Option("N", "rows of each ranking (5, or 10 with --by)"),
+            "sample": Option("K", "look at about K entries only, and tell the bounds"),
+            **_TABLE,
+        },
+    ),
+    "conntrack whatif": Command(
+        "what other timeouts would free, and what they would cut", "[TIMEOUT=SECONDS ...]", _TABLE
+    ),
+    "conntrack size": Command(
+        "how large the table should be, its cost, and when it will be full",
+        "",
+        {"seconds": Option("SECONDS", "pause between two looks (5; 0: one look)"), **_TABLE},
+    ),
+    "conntrack namespaces": Command(
+        "how full the table of each network namespace is", "", {"json": _TABLE["json"]}
+    ),
+    "conntrack list": Command(
+        "list entries, all or those that every filter admits",
+        "",
+        {**_FILTER, "limit": Option("N", "end after N entries"), **_TABLE},
+    ),
+    "conntrack boot": Command(
+        "what each setting will be after a reboot, and which line decides",
+        "",
+        {"json": _TABLE["json"]},
+    ),
+    "conntrack free": Command(
+        "delete the entries that every filter admits: counts, shows, asks",
+        "",
+        {
+            **_FILTER,
+            "netns": Option("NAME|PID", "another network namespace's table (this one)"),
+            "dry-run": Option("", "count and show only"),
+            "yes": Option("", "do not ask"),
+            "json": _TABLE["json"],
         },
     ),
     "undo": Command(

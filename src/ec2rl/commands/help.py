@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ec2rl.arguments import Command, Parsed, UsageError, unknown
 from ec2rl.catalogue import load, names
 from ec2rl.commands import COMMANDS
@@ -29,10 +31,15 @@ def command(said: Parsed, terminal: Terminal) -> int:
     if not said.operands:
         terminal.out(overview())
         return 0
-    known = [*COMMANDS, *names()]
+    groups = {name.partition(" ")[0] for name in COMMANDS if " " in name}
+    known = [*COMMANDS, *groups, *names()]
     parts = []
-    for name in said.operands:
-        if name in COMMANDS:
+    for name in _joined(said.operands):
+        if name in groups:
+            parts += [
+                _of_command(one, COMMANDS[one]) for one in COMMANDS if one.startswith(f"{name} ")
+            ]
+        elif name in COMMANDS:
             parts.append(_of_command(name, COMMANDS[name]))
         elif name in known:
             parts.append(_of_module(name))
@@ -42,9 +49,21 @@ def command(said: Parsed, terminal: Terminal) -> int:
     return 0
 
 
+def _joined(words: Sequence[str]) -> list[str]:
+    """Words, with those together that are one subcommand: `conntrack top`."""
+    found: list[str] = []
+    for word in words:
+        if found and f"{found[-1]} {word}" in COMMANDS:
+            found[-1] += f" {word}"
+        else:
+            found.append(word)
+    return found
+
+
 def overview() -> str:
     """The help of the whole program."""
-    rows = [f"    {name:12} {command.help}" for name, command in COMMANDS.items()]
+    width = max(map(len, COMMANDS))
+    rows = [f"    {name:{width}} {command.help}" for name, command in COMMANDS.items()]
     return _TOP.format(commands="\n".join(rows))
 
 

@@ -1,0 +1,87 @@
+"""`ec2rl conntrack top`: who fills the table, and why."""
+
+from __future__ import annotations
+
+from ec2rl.arguments import Parsed, UsageError
+from ec2rl.commands.conntrack import (
+    COULD_NOT_LOOK,
+    INTERRUPTED,
+    document,
+    failed,
+    look,
+    nothing_to_show,
+    places_of,
+    was_interrupted,
+    whole_number,
+)
+from ec2rl.conntrack.census import Census
+from ec2rl.conntrack.places import Place, inside
+from ec2rl.conntrack.whose import Owned, Owners, rank
+from ec2rl.host import Host
+from ec2rl.host.live import LiveHost
+from ec2rl.host.remember import Remember
+from ec2rl.model import Unreadable
+from ec2rl.report.table_json import census_facts, place_facts
+from ec2rl.report.table_text import KEYS, first_answer, top
+from ec2rl.terminal import Terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.model import Json
+
+SAMPLE = 20_000
+"""Entries of a first answer: a tenth of a second, and shares within 1 %."""
+_LARGE = 3 * SAMPLE
+
+
+def command(said: Parsed, terminal: Terminal) -> int:
+    """0 shown; 3 a table could not be read; 130 interrupted: what was seen is shown."""
+    by = _by(said)
+    limit = whole_number(said, "limit", 10 if by else 5, 100)
+    sample = whole_number(said, "sample", SAMPLE, 10_000_000) if said.has("sample") else None
+    host = Remember(LiveHost())
+    places = places_of(said, host)
+    if isinstance(places, Unreadable):
+        return failed(terminal, places)
+    terminal.out("" if said.has("json") else nothing_to_show(said, places))
+    tables: list[Json] = []
+    status = 0
+    for place in places.chosen:
+        if not (said.has("json") or sample) and (place.count or 0) >= _LARGE:
+            early = look(said, terminal, host, place, SAMPLE)
+            if isinstance(early, Census):
+                terminal.out(first_answer(place, places.limits, early))
+        census = look(said, terminal, host, place, sample)
+        facts = place_facts(place, places.limits)
+        if isinstance(census, Unreadable):
+            terminal.say(str(census))
+            tables.append({**facts, "unreadable": str(census)})
+            status = COULD_NOT_LOOK
+            continue
+        owned = _owned(said, host, place, census) if by in ("", "owner") else ()
+        tables.append({**facts, **census_facts(census, places, owned, limit)})
+        if not said.has("json"):
+            terminal.out(top(place, places, census, by, limit, owned))
+        if was_interrupted(census):
+            status = INTERRUPTED
+            break
+    if said.has("json"):
+        terminal.out(document(tables=tables, hidden=places.hidden or None))
+    return status
+
+
+def _by(said: Parsed) -> str:
+    by = said.last("by")
+    if said.has("by") and by not in KEYS:
+        raise UsageError(f"--by={by}: one of {', '.join(KEYS)}")
+    if by == "owner" and said.has("file"):
+        raise UsageError("--by=owner looks at the processes of this machine: not with --file")
+    return by
+
+
+def _owned(said: Parsed, host: Host, place: Place, census: Census) -> tuple[Owned, ...]:
+    """Who is behind the busiest pairs, where they can be asked."""
+    if said.has("file"):
+        return ()
+    rows = census.pairs.rows
+    return rank(rows, Owners(host, inside(host, place), place))

@@ -1,0 +1,114 @@
+"""Which tables a person means: their own namespace's, another one's by whatever name, or all."""
+
+from __future__ import annotations
+
+from ec2rl.conntrack.namespaces import Namespace, find_namespaces, inode_number
+from ec2rl.conntrack.tables import SYSCTL, Limits, Table, number, read_limits, read_tables
+from ec2rl.conntrack.timeouts import DEFAULTS
+from ec2rl.host import Host
+from ec2rl.model import Unreadable, Why
+from ec2rl.record import record
+
+ALL = "all"
+_FIRST_INODE = 0xF0000000
+
+
+@record(frozen=True)
+class Place:
+    """A table to look at: `netns` is a file to enter its namespace by, None for the caller's own.
+
+    `count` is the kernel's, None where it could not be had.
+    """
+
+    label: str
+    netns: str | None
+    count: int | None
+    inode: int | None = None
+
+
+@record(frozen=True)
+class Places:
+    """The tables that were meant, the fullest first, and `others` that have more entries.
+
+    `hidden` says what kept us from seeing further namespaces, "" for nothing.
+    """
+
+    chosen: tuple[Place, ...]
+    others: tuple[Place, ...]
+    limits: Limits
+    hidden: str
+
+
+def find_places(host: Host, said: str = "") -> Places | Unreadable:
+    """Find the tables that `said` means: a name, a path, a PID, a number, `all`, "" for ours.
+
+    Only counts are read here.  Unreadable for a namespace that there is not, or not any more.
+    """
+    limits, namespaces = read_limits(host), find_namespaces(host)
+    link = host.link("/proc/self/ns/net")
+    ours = None if isinstance(link, Unreadable) else inode_number(link)
+    tables = read_tables(host, namespaces)
+    every = sorted((_place(table, ours) for table in tables), key=_weight)
+    if said == ALL:
+        chosen = [place for place in every if place.count != 0]
+        return Places(tuple(chosen), (), limits, namespaces.hidden)
+    inode = ours if not said else _inode(host, said, namespaces.all)
+    if isinstance(inode, Unreadable):
+        return inode
+    found = next((place for place in every if place.inode == inode), None)
+    if found is None:
+        if said:
+            return Unreadable(f"netns {said}", Why.ABSENT, "that namespace has just gone")
+        found = Place("this network namespace", None, number(host.read(SYSCTL + "count")))
+    others = tuple(place for place in every if (place.count or 0) > (found.count or 0))
+    return Places((found,), others, limits, namespaces.hidden)
+
+
+def _place(table: Table, ours: int | None) -> Place:
+    namespace = table.namespace
+    own = namespace.inode is not None and namespace.inode == ours
+    return Place(namespace.label, None if own else namespace.door, table.count, namespace.inode)
+
+
+def _weight(place: Place) -> tuple[int, int]:
+    return -(place.count or 0), place.inode or 0
+
+
+def _inode(host: Host, said: str, known: tuple[Namespace, ...]) -> int | None | Unreadable:
+    if said.isascii() and said.isdecimal() and len(said) < 12:
+        if int(said) >= _FIRST_INODE:
+            if any(one.inode == int(said) for one in known):
+                return int(said)
+            return Unreadable(f"netns {said}", Why.ABSENT, "no namespace has this number")
+        link = host.link(f"/proc/{said}/ns/net")
+        return link if isinstance(link, Unreadable) else inode_number(link)
+    if "/" in said:
+        return host.inode(said)
+    for one in known:
+        bound = any(name.rpartition("/")[2] == said for name in one.names)
+        if bound or (len(said) >= 12 and f"container {said[:12]}" in one.owner):
+            return one.inode
+    names = sorted(name.rpartition("/")[2] for one in known for name in one.names)
+    words = f"there are {', '.join(names[:20])}" if names else "none has a name here"
+    return Unreadable(f"netns {said}", Why.ABSENT, f"no namespace of this name: {words}")
+
+
+def inside(host: Host, place: Place) -> Host:
+    """The host as it is seen from a place."""
+    return host if place.netns is None else host.within(place.netns)
+
+
+def read_settings(host: Host) -> dict[str, int] | Unreadable:
+    """The timeouts in force in a namespace, in seconds by name; those it lacks as by default.
+
+    Unreadable where not even the one that every kernel has can be read.
+    """
+    found = dict(DEFAULTS)
+    for name in DEFAULTS:
+        answer = host.read(SYSCTL + name)
+        value = number(answer)
+        if value is not None:
+            found[name] = value
+        elif name == "generic_timeout" and isinstance(answer, Unreadable):
+            return answer
+    return found

@@ -1,0 +1,205 @@
+"""What was counted of a table, as JSON: an unknown number is null, never 0."""
+
+from __future__ import annotations
+
+from ec2rl.conntrack.ages import bucket_end
+from ec2rl.conntrack.causes import causes
+from ec2rl.conntrack.census import Census, evictable, evictable_later, state_of
+from ec2rl.conntrack.entry import address, protocol_name
+from ec2rl.conntrack.ranking import Endpoint, Ranking, Row
+from ec2rl.conntrack.sample import estimate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ec2rl.conntrack.cause import Cause
+    from ec2rl.conntrack.entry import Entry, Flow
+    from ec2rl.conntrack.places import Place, Places
+    from ec2rl.conntrack.recommend import Size
+    from ec2rl.conntrack.sizing import Growth, Need, Rate, TimeToFull
+    from ec2rl.conntrack.tables import Limits
+    from ec2rl.conntrack.timeouts import Kind
+    from ec2rl.conntrack.whatif import WhatIf
+    from ec2rl.conntrack.whose import Owned
+    from ec2rl.model import Json
+
+
+def place_facts(place: Place, limits: Limits) -> dict[str, Json]:
+    """Which table, how many entries by the kernel's count, and the limit."""
+    fill = place.count / limits.maximum if place.count is not None and limits.maximum else None
+    return {
+        "table": place.label,
+        "inode": place.inode,
+        "count": place.count,
+        "max": limits.maximum,
+        "buckets": limits.buckets,
+        "fill": fill,
+    }
+
+
+def census_facts(
+    seen: Census, places: Places, owned: Sequence[Owned] = (), limit: int = 100
+) -> dict[str, Json]:
+    """A census with its causes; where only a sample was seen, each number with its bounds."""
+    counts = {place.label: place.count for place in (*places.chosen, *places.others)}
+    known = {name: count for name, count in counts.items() if count is not None}
+    found = causes(seen, known if len(places.chosen) > 1 else None)
+
+    def ranked(ranking: Ranking) -> dict[str, Json]:
+        return {
+            "distinct": ranking.distinct,
+            "error": ranking.error,
+            "rows": [_row(seen, row) for row in ranking.rows[:limit]],
+        }
+
+    return {
+        "source": seen.source,
+        "seen": seen.total,
+        "counted": seen.counted,
+        "sample": is_sample(seen),
+        "gaps": list(seen.gaps),
+        "evictable": seen.entries(evictable),
+        "evictable_later": seen.entries(evictable_later),
+        "causes": [_cause(cause) for cause in found],
+        "kinds": [
+            {
+                **_kind(cell.kind),
+                **counted(seen, cell.count),
+                "idle": [[low, bucket_end(low), count] for low, count in cell.idle],
+                "beyond_todays_setting": cell.beyond,
+            }
+            for cell in seen.cells
+        ],
+        "states": [{"state": name, **counted(seen, n)} for name, n in seen.by(state_of)],
+        "sources": ranked(seen.sources),
+        "destinations": ranked(seen.destinations),
+        "services": ranked(seen.services),
+        "pairs": ranked(seen.pairs),
+        "marks": ranked(seen.marks),
+        "zones": ranked(seen.zones),
+        "owners": [{"owner": one.owner, **counted(seen, one.entries)} for one in owned],
+    }
+
+
+def is_sample(seen: Census) -> bool:
+    """Whether much of the table was not seen: then shares have bounds."""
+    return seen.counted is not None and seen.total < 0.9 * seen.counted and not _leaks(seen)
+
+
+def _leaks(seen: Census) -> bool:
+    return any(gap.startswith("leak") for gap in seen.gaps)
+
+
+def counted(seen: Census, count: int) -> dict[str, Json]:
+    """A number of entries, and of a sample what it stands for in the whole table."""
+    facts: dict[str, Json] = {"entries": count, "share": count / seen.total if seen.total else None}
+    if is_sample(seen) and seen.counted is not None and seen.total:
+        guess = estimate(count, seen.total, seen.counted)
+        facts["estimate"] = {"likeliest": guess.likeliest, "low": guess.low, "high": guess.high}
+    return facts
+
+
+def _row(seen: Census, row: Row) -> dict[str, Json]:
+    key = row.key
+    named: dict[str, Json] = {"key": str(key)}
+    if isinstance(key, Endpoint):
+        named |= {
+            "source": key.source or None,
+            "destination": key.destination or None,
+            "port": key.port,
+            "protocol": key.protocol or None,
+            "translated": key.translated or None,
+        }
+    kinds: list[Json] = [{**_kind(kind), "entries": count} for kind, count in row.kinds]
+    return {**named, **counted(seen, row.count), "kinds": kinds}
+
+
+def _kind(kind: Kind) -> dict[str, Json]:
+    return {
+        "protocol": protocol_name(kind.protocol),
+        "state": kind.state or None,
+        "assured": kind.assured,
+        "answered": kind.answered,
+        "offloaded": kind.offloaded,
+    }
+
+
+def _cause(cause: Cause) -> dict[str, Json]:
+    return {
+        "name": cause.name,
+        "headline": cause.headline,
+        "share": cause.share,
+        "evidence": list(cause.evidence),
+        "fits": list(cause.advice.fits),
+        "does_not_fit": list(cause.advice.not_fits),
+    }
+
+
+def what_if_facts(answer: WhatIf) -> dict[str, Json]:
+    """The what-if answers with their curves: [timeout in seconds, entries]."""
+    return {
+        "entries_today": answer.size,
+        "entries_steady": answer.steady,
+        "timeouts": [
+            {
+                "setting": one.setting,
+                "today": one.today,
+                "wanted": one.wanted,
+                "entries": one.governed,
+                "gone_now": one.now,
+                "gone_steady": one.gone,
+                "cut": one.cut,
+                "uncertain": one.uncertain,
+                "unknown_age": one.unknown,
+                "caution": one.caution or None,
+                "curve": [[point.timeout, point.entries] for point in one.curve],
+            }
+            for one in answer.effects
+        ],
+    }
+
+
+def size_facts(
+    size: Size, needed: Need, rates: Sequence[Rate], grown: Sequence[Growth], full: TimeToFull
+) -> dict[str, Json]:
+    """A recommended size and what it rests on; `seconds_to_full` is null for never or unknown."""
+    return {
+        "recommended": {"max": size.max, "buckets": size.buckets},
+        "memory": {"bytes": size.octets, "share": size.share},
+        "otherwise": list(size.otherwise),
+        "need": {"entries": needed.entries, "growing": dict(needed.growing)},
+        "arrivals": [{**vars(rate)} for rate in rates],
+        "growth": [{**vars(one)} for one in grown],
+        "seconds_to_full": {**vars(full)} if grown else None,
+    }
+
+
+def entry_facts(entry: Entry, idle: int | None) -> dict[str, Json]:
+    """One entry; what its text lacks is null."""
+    return {
+        "protocol": protocol_name(entry.original.protocol),
+        "state": entry.state or None,
+        "status": entry.status,
+        "timeout": entry.timeout,
+        "idle": idle,
+        "original": _flow(entry.original),
+        "reply": _flow(entry.reply),
+        "mark": entry.mark,
+        "zone": entry.zone,
+        "id": entry.id,
+        "packets": list(entry.packets) if entry.packets else None,
+        "bytes": list(entry.octets) if entry.octets else None,
+        "helper": entry.helper or None,
+    }
+
+
+def _flow(flow: Flow) -> dict[str, Json]:
+    return {
+        "source": address(flow.source),
+        "destination": address(flow.destination),
+        "source_port": flow.source_port,
+        "destination_port": flow.destination_port,
+        "icmp": list(flow.icmp) if flow.icmp else None,
+        "zone": flow.zone,
+    }
