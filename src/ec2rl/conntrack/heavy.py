@@ -9,15 +9,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_KEPT, _LIMIT = 20_000, 43_000
-"""What a pruning leaves at most, and what calls for one: a dict of the latter takes 5 MB."""
+_KEPT, _LIMIT = 10_000, 21_500
+"""What a pruning leaves at most, and what calls for one: a dict of the latter is not enlarged."""
 
 
 class HeavyHitters:
-    """Counts of byte strings in bounded memory: exact for up to 43,000 of them.
+    """Counts of byte strings in bounded memory: exact for up to 21,500 of them.
 
-    Beyond that, one is taken from every count until at most 20,000 are left (Misra and Gries,
-    1982), so a count is too low by `error` at most, and `error` is below a 20,000th of the total.
+    Beyond that, one is taken from every count until at most 10,000 are left (Misra and Gries,
+    1982), so a count is too low by `error` at most, and `error` is below a 10,000th of the total.
     `taken` is told the keys that one was taken from, each time.
     """
 
