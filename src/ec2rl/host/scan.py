@@ -48,6 +48,7 @@ class Scan:
 
     `keep` bounds the memory of the lines kept, in bytes; the sizes of the buffer are parameters so
     that tests can have every line cross an edge: carry > cut, and carry >= the longest phrase.
+    `offset` is where in the whole text this part of it begins.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Scan:
         carry: int = CARRY,
         cut: int = CUT,
         is_large: bool = False,
+        offset: int = 0,
     ) -> None:
         self.hits = 0
         self.unpacked = 0
@@ -72,8 +74,9 @@ class Scan:
         else:
             self._buffer = bytearray(carry + window)
             self._find = self._buffer.find
-        self._base = -carry  # offset in the text of the first byte of the buffer
-        self._pending = 0  # lines still wanted behind the last hit
+        self._offset = offset
+        self._base = offset - carry  # offset in the text of the first byte of the buffer
+        self._pending = 0
         self._long: tuple[int, bytes, int] | None = None
         self._is_dense = False
         self._kept = _Kept(phrases, max(keep // 2, 1), cut)
@@ -101,12 +104,17 @@ class Scan:
                     size = 0
                 end = carry + size
                 self.unpacked += size
-                self._base = self.unpacked - end
+                self._base = self._offset + self.unpacked - end
                 rest = self._lines(start, end, size == 0)
                 if not size:
                     return gap or source.gap
                 start = carry - (end - rest)
                 whole[start:carry] = whole[rest:end]
+
+    @property
+    def wanted(self) -> int:
+        """How many lines are still wanted behind the last one that was looked at."""
+        return self._pending
 
     def lines(self) -> tuple[list[Line], int | None]:
         """The lines kept, in order, and how many stand before those left out (None: all kept)."""

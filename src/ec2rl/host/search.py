@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from ec2rl.host import Line, Phrase, Search
+from ec2rl.host.halves import Halves, middle, scan_halves
 from ec2rl.host.scan import WINDOW, Scan, cost
 from ec2rl.host.unpack import HEAD, SUFFIXES, kind_of, open_archive
 from ec2rl.model import Unreadable, Why
@@ -23,6 +24,7 @@ _DONTCACHE = 0x80
 """RWF_DONTCACHE (linux/fs.h, 6.14): what was not in the page cache before is not there after."""
 
 _LARGE = 32 << 20
+_LARGE_PACKED = 2 << 20
 """Bytes; for more than that, importing ctypes pays off."""
 
 _PACKED_WINDOW = 128 << 10
@@ -30,6 +32,9 @@ _PACKED_WINDOW = 128 << 10
 _HEAVY_PLAIN = 16 << 20
 _HEAVY_PACKED = 256 << 10
 """Bytes; two files of at least that are worth a second thread."""
+
+_HALVED = 64 << 20
+"""Bytes; one file of more than that, with no other beside it, is shared by two threads."""
 
 _EVERYTHING = 1 << 62
 
@@ -72,11 +77,13 @@ def search_files(
 
     def search(index: int) -> None:
         path, fd = files[index]
-        answers[index] = _search_file(path, fd, phrases, budget, deadline)
+        answers[index] = _search_file(path, fd, phrases, budget, deadline, alone)
 
     weights = [_weight(path, fd) for path, fd in files]
     order = sorted(range(len(files)), key=lambda index: -weights[index])
-    workers = min(sum(weight >= 1 for weight in weights), len(os.sched_getaffinity(0)))
+    processors = len(os.sched_getaffinity(0))
+    workers = min(sum(weight >= 1 for weight in weights), processors)
+    alone = workers < 2 <= processors
     _work(search, lambda: _share(answers, budget.kept), order, workers)
     return tuple(_answer(answers[index]) for index in range(len(files)))
 
@@ -134,12 +141,18 @@ def _work(
 
 
 def _search_file(
-    path: str, fd: int, phrases: Sequence[Phrase], budget: Budget, deadline: float
+    path: str,
+    fd: int,
+    phrases: Sequence[Phrase],
+    budget: Budget,
+    deadline: float,
+    alone: bool,
 ) -> _Found | Unreadable:
     before = os.fstat(fd)
     file = _File(fd)
     found = _search(
-        path, file, fd, phrases, budget, deadline, before.st_size, before.st_mtime
+        path, file, fd, phrases, budget, deadline, before.st_size, before.st_mtime,
+        alone and before.st_size > _HALVED,
     )  # fmt: skip
     size = os.fstat(fd).st_size
     if isinstance(found, _Found) and size < max(before.st_size, file.at):
@@ -158,6 +171,7 @@ def _search(
     deadline: float,
     size: int,
     modified: float,
+    alone: bool = False,
 ) -> _Found | Unreadable:
     wanted = tuple(phrase for phrase in phrases if not phrase.recent)
     if not wanted:
@@ -176,11 +190,22 @@ def _search(
             source = opened
         elif named:
             gap = f"is no {named}, as its name says: read as it stands"
-        is_large = size > _LARGE and not kind
+        is_large = size > (_LARGE_PACKED if kind else _LARGE)
         window = min(_PACKED_WINDOW if kind else WINDOW, max(size + 1, 4096) if size else WINDOW)
-        scan = Scan(wanted, budget.kept, window, is_large=is_large)
-        limit = budget.unpacked if kind or fd is None else _EVERYTHING
-        unread = scan.run(source, limit, deadline)
+        scan: Scan | Halves
+        cut = middle(reader.fd, size) if alone and not kind and isinstance(reader, _File) else None
+        if cut is not None and isinstance(reader, _File):
+            scan, unread = scan_halves(
+                reader.fd, cut, wanted, budget.kept, reader.part, deadline
+            )  # fmt: skip
+        else:
+            if kind and is_large and len(os.sched_getaffinity(0)) > 1:
+                from ec2rl.host.ahead import Ahead
+
+                source = Ahead(source, window)
+            scan = Scan(wanted, budget.kept, window, is_large=is_large)
+            limit = budget.unpacked if kind or fd is None else _EVERYTHING
+            unread = scan.run(source, limit, deadline)
     except OSError as error:
         return Unreadable(path, Why.FAILED, os.strerror(error.errno or 0))
     finally:
@@ -196,22 +221,26 @@ class _File:
 
     gap = ""
 
-    def __init__(self, fd: int) -> None:
-        self.at = 0
-        self._fd = fd
+    def __init__(self, fd: int, at: int = 0) -> None:
+        self.at = at
+        self.fd = fd
         self._flags = _DONTCACHE
 
+    def part(self, at: int) -> _File:
+        """The same file from a place on, for another thread."""
+        return _File(self.fd, at)
+
     def head(self, size: int) -> bytes:
-        return os.pread(self._fd, size, 0)
+        return os.pread(self.fd, size, 0)
 
     def readinto(self, view: memoryview) -> int:
         try:
-            size = os.preadv(self._fd, [view], self.at, self._flags)
+            size = os.preadv(self.fd, [view], self.at, self._flags)
         except OSError as error:
             if not self._flags or error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
                 raise
             self._flags = 0
-            size = os.preadv(self._fd, [view], self.at)
+            size = os.preadv(self.fd, [view], self.at)
         self.at += size
         return size
 
