@@ -244,7 +244,9 @@ class Race:
     def _diagnose(self, module: Module) -> tuple[object, ...]:
         host = Remember(self.host)
         log = self.log
-        if log is None:
+        if not module.phrases:  # a log that hangs is not to hang who does not ask for it
+            log = KernelLog((), (), None, whole_boot=False)
+        elif log is None:
             log = read_kernel_log(host, module.phrases, self.plan.options.since)
         seen = module.read(host, log, self.plan.options)
         by_hand = module.by_hand(seen)
@@ -339,7 +341,7 @@ class Race:
             lost = Unreadable("kernel log", Why.FAILED, why)
             self.log = KernelLog((), (LogSource("dmesg", lost),), None, whole_boot=False)
             return
-        finding = _unknown(why) if verdict else Finding(Verdict.CRASHED, why)
+        finding = _unknown(why) if verdict else Finding(Verdict.CRASHED, why[:_WORDS])
         if traceback:
             finding = replace(finding, facts={"traceback": traceback})
         self.results[job.module.name] = Result(job.module, finding, job.seconds)
