@@ -76,7 +76,7 @@ def test_loops_and_endless_links_are_refused(root: Root, volume: Path) -> None:
     (volume / "b").symlink_to("a")
     (volume / "self").symlink_to("self/" * 500)
     for path in ("/a", "/b/x", "/self"):
-        with pytest.raises(OSError, match="[Ll]evels|symbolic|File name too long"):
+        with pytest.raises(OSError, match=r"[Ll]evels|symbolic|File name too long"):
             root.open(path)
 
 
@@ -162,7 +162,7 @@ def test_what_only_a_running_machine_can_tell_is_not_collected(volume: Path) -> 
         host.read("/proc/sys/kernel/random/boot_id"),
         host.ethtool("eth0"),
         inside.conntrack_stats(),
-        *host.search(["/proc/kmsg"], [Phrase(b"x")]),
+        *host.search(["/proc/kmsg", "dmesg"], [Phrase(b"x")]),
     }
     assert {answer.why for answer in answers if isinstance(answer, Unreadable)} == {
         Why.NOT_COLLECTED
@@ -220,22 +220,3 @@ def test_a_journal_that_leads_out_is_named_and_not_read(volume: Path) -> None:
         "system.journal: absent",
         "user-1.journal: failed (not a regular file)",
     ]
-
-
-@pytest.mark.parametrize(
-    ("tail", "zone"),
-    [
-        ("CET-1CEST,M3.5.0,M10.5.0/3", "CET-1CEST,M3.5.0,M10.5.0/3"),
-        ("UTC0", "UTC0"),
-        ("<-03>3", "<-03>3"),
-        ("../../secret", ""),
-        (":/etc/shadow", ""),
-        ("Europe/Berlin", ""),
-        ("", ""),
-    ],
-)
-def test_the_zone_is_that_machines_own(volume: Path, tail: str, zone: str) -> None:
-    (volume / "etc/localtime").symlink_to("/usr/share/zoneinfo/Here")
-    (volume / "usr/share/zoneinfo").mkdir(parents=True)
-    (volume / "usr/share/zoneinfo/Here").write_bytes(b"TZif2" + bytes(99) + f"\n{tail}\n".encode())
-    assert MountedHost(str(volume)).zone == zone

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ec2rl import __version__
 from ec2rl.arguments import Parsed, UsageError, moment, seconds
@@ -16,22 +16,35 @@ from ec2rl.module import Options
 from ec2rl.report.saved import RunFolder, UnsafeFolderError, default_bases, open_run_folder
 from ec2rl.terminal import Terminal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.model import Json
+
 UNSAVED = 4
 """Exit status when there is no failure, but the results could not be saved."""
 
 
 def command(said: Parsed, terminal: Terminal) -> int:
-    """Run; the exit status that `_status` tells, 2 for a command line that makes no sense."""
+    """Run; the exit status that `exit_status` tells, 2 for a command line that makes no sense."""
+    if any(map(said.has, ("root", "sos", "log", "replay"))):
+        from ec2rl.commands.past import judge_the_past
+
+        return judge_the_past(said, terminal)
+    if said.operands:
+        raise UsageError(f"run takes no {said.operands[0]!r}; see: ec2rl help run")
+    if said.has("mask") and not said.has("record"):
+        raise UsageError("--mask is about what --record writes")
+    return _judge_this_machine(said, terminal)
+
+
+def _judge_this_machine(said: Parsed, terminal: Terminal) -> int:
     started, clock = time.time(), time.monotonic()
-    as_json = said.has("json") or _one_of(said, "output", ("text", "json")) == "json"
-    terminal.choose_colour(_one_of(said, "color", ("auto", "always", "never")))
-    fails: tuple[Verdict, ...] = (Verdict.PROBLEM,)
-    if _one_of(said, "fail-on", ("failure", "warn")) == "warn":
-        fails = (Verdict.PROBLEM, Verdict.WARNING)
+    as_json = is_json(said, terminal)
+    fails = failing(said)
     plan = plan_of(said, started)
     modules = choose(said)
-    recording = _open_new(said.last("record")) if said.has("record") else None
-    folder, unsaved = _open_folder(said, terminal, started)
+    recording = open_new(said.last("record")) if said.has("record") else None
+    folder, unsaved = open_folder(said, terminal, started)
     race = Race(modules, LiveHost(), plan)
     race.start()
 
@@ -39,10 +52,10 @@ def command(said: Parsed, terminal: Terminal) -> int:
     from ec2rl.report.text import results, statistics
 
     if not as_json:
-        terminal.out(_opening(folder, [module.name for module in modules]))
+        terminal.out(opening(folder, [module.name for module in modules]))
     import ec2rl.report.json_report  # noqa: F401
 
-    found, interrupted = race.finish(lambda *waiting: _progress(terminal, *waiting))
+    found, interrupted = race.finish(lambda *waiting: progress(terminal, *waiting))
     if said.has("remediate") and not interrupted:
         from ec2rl.commands.remediate import remediate
 
@@ -50,23 +63,36 @@ def command(said: Parsed, terminal: Terminal) -> int:
     pairs = [(result.module.name, result.finding) for result in found]
     took = time.monotonic() - clock
     text = results(pairs) + "\n" + statistics(pairs, took)
-    document = _document(found, started, took, folder, interrupted)
+    document = document_of(found, started, took, folder, interrupted)
     if folder is not None:
-        unsaved = _save(folder, found, text, document)
+        unsaved = save(folder, [found], text, document)
     if recording is not None:
-        unsaved = _record(recording, found) or unsaved
+        unsaved = record_looks(recording, found, plan.options, said.has("mask")) or unsaved
     if as_json:
         terminal.out(document)
     else:
         terminal.out(results(pairs, terminal.colour) + "\n" + statistics(pairs, took))
     if plan.debug:
-        _tell_faults(found, terminal)
+        tell_faults(found, terminal)
     if interrupted:
         terminal.say("interrupted: what was not finished is UNKNOWN")
         return 130
     if unsaved:
         terminal.say(f"results not saved: {unsaved}")
-    return _status(found, fails, bool(unsaved), said.has("exit-zero"))
+    return exit_status(found, fails, bool(unsaved), said.has("exit-zero"))
+
+
+def is_json(said: Parsed, terminal: Terminal) -> bool:
+    """Whether the results are wanted as JSON; for text, see to its colour."""
+    terminal.choose_colour(one_of(said, "color", ("auto", "always", "never")))
+    return said.has("json") or one_of(said, "output", ("text", "json")) == "json"
+
+
+def failing(said: Parsed) -> tuple[Verdict, ...]:
+    """The verdicts that make the exit status 1."""
+    if one_of(said, "fail-on", ("failure", "warn")) == "warn":
+        return Verdict.PROBLEM, Verdict.WARNING
+    return (Verdict.PROBLEM,)
 
 
 def plan_of(said: Parsed, now: float) -> Plan:
@@ -84,14 +110,14 @@ def plan_of(said: Parsed, now: float) -> Plan:
     )
 
 
-def _one_of(said: Parsed, option: str, choices: Sequence[str]) -> str:
+def one_of(said: Parsed, option: str, choices: Sequence[str]) -> str:
     value = said.last(option, choices[0])
     if value not in choices:
         raise UsageError(f"--{option}={value}: one of {', '.join(choices)}")
     return value
 
 
-def _open_new(path: str) -> int:
+def open_new(path: str) -> int:
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         return os.open(path, flags, 0o600)
@@ -99,7 +125,7 @@ def _open_new(path: str) -> int:
         raise UsageError(f"--record={path}: {os.strerror(error.errno or 0)}") from None
 
 
-def _open_folder(said: Parsed, terminal: Terminal, started: float) -> tuple[RunFolder | None, str]:
+def open_folder(said: Parsed, terminal: Terminal, started: float) -> tuple[RunFolder | None, str]:
     """The run folder, or why there is none. UsageError for an --output-dir that is not safe."""
     if said.has("output-dir"):
         bases: Sequence[str] = (os.path.abspath(said.last("output-dir")),)
@@ -118,7 +144,7 @@ def _open_folder(said: Parsed, terminal: Terminal, started: float) -> tuple[RunF
     return None, why
 
 
-def _opening(folder: RunFolder | None, names: Sequence[str]) -> str:
+def opening(folder: RunFolder | None, names: Sequence[str]) -> str:
     from ec2rl.report.text import header
 
     where = folder.path if folder is not None else "(not saved)"
@@ -128,18 +154,20 @@ def _opening(folder: RunFolder | None, names: Sequence[str]) -> str:
     )
 
 
-def _progress(terminal: Terminal, who: Sequence[str], how_long: float) -> None:
+def progress(terminal: Terminal, who: Sequence[str], how_long: float) -> None:
     shown = ", ".join(who[:3]) + (f" and {len(who) - 3} more" if len(who) > 3 else "")
     terminal.progress(f"waiting for {shown} ({how_long:.0f} s)")
 
 
-def _document(
+def document_of(
     found: Sequence[Result],
     started: float,
     took: float,
     folder: RunFolder | None,
     interrupted: bool,
+    host: Mapping[str, Json] | None = None,
 ) -> str:
+    """The report as JSON; `host` says which machine it is about, without it this one."""
     from ec2rl.report.json_report import Judged, report
 
     machine = os.uname()
@@ -149,7 +177,7 @@ def _document(
             for r in found
         ],
         {"name": "ec2rl", "version": __version__},
-        {"name": machine.nodename, "kernel": machine.release, "machine": machine.machine},
+        host or {"name": machine.nodename, "kernel": machine.release, "machine": machine.machine},
         started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
         seconds=round(took, 3),
         run_folder=None if folder is None else folder.path,
@@ -157,44 +185,60 @@ def _document(
     )
 
 
-def _save(folder: RunFolder, found: Sequence[Result], text: str, document: str) -> str:
+def save(folder: RunFolder, sections: Sequence[Sequence[Result]], text: str, document: str) -> str:
     """Write the run folder's files; why it could not be done, "" when all is there."""
     from ec2rl.report.text import evidence
 
     try:
         folder.write("report.txt", text)
         folder.write("report.json", document)
-        inside = folder.folder("mod_out").folder("run")
-        for one in found:
-            inside.write(
-                f"{one.module.name}.log", evidence(one.module.name, one.finding, one.by_hand)
-            )
+        outputs = folder.folder("mod_out")
+        for number, found in enumerate(sections, 1):
+            inside = outputs.folder("run" if number == 1 else f"run-{number}")
+            for one in found:
+                inside.write(
+                    f"{one.module.name}.log", evidence(one.module.name, one.finding, one.by_hand)
+                )
     except OSError as error:
         return f"{folder.path}: {os.strerror(error.errno or 0)}"
     return ""
 
 
-def _record(fd: int, found: Sequence[Result]) -> str:
+def record_looks(
+    fd: int, found: Sequence[Result], options: Options, masked: bool, zone: str = ""
+) -> str:
+    """Write a recording of all looks; why it could not be done, "" when all is there."""
+    from ec2rl.facts.zone import our_zone
     from ec2rl.host.recording import case
 
     memory = {key: look for result in found for key, look in (result.memory or {}).items()}
-    verdicts = [f"{r.finding.verdict.name} {r.module.name}: {r.finding.summary}" for r in found]
+    verdicts = []
+    for result in found:
+        finding = result.finding
+        verdicts.append(f"{finding.verdict.name} {result.module.name}: {finding.summary}")
+        verdicts += [f"-- {detail}" for detail in finding.details]
+    since = "" if options.since is None else f" since={options.since}"
+    text = case(memory, verdicts, f"sample={options.sample}{since} zone={zone or our_zone()}")
+    if masked:
+        from ec2rl.host.mask import mask
+
+        text = mask(text, [os.uname().nodename])
     try:
-        with open(fd, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(case(memory, verdicts))
+        with open(fd, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            file.write(text)
     except OSError as error:
         return f"the recording is not complete: {os.strerror(error.errno or 0)}"
     return ""
 
 
-def _tell_faults(found: Sequence[Result], terminal: Terminal) -> None:
+def tell_faults(found: Sequence[Result], terminal: Terminal) -> None:
     for result in found:
         traceback = result.finding.facts.get("traceback")
         if isinstance(traceback, str):
             terminal.say(f"{result.module.name}:\n{traceback}")
 
 
-def _status(
+def exit_status(
     found: Sequence[Result], fails: Sequence[Verdict], unsaved: bool, exit_zero: bool
 ) -> int:
     """0 no failure, 1 a failure, 3 something could not be judged, 4 the results are not saved."""

@@ -70,6 +70,8 @@ def find_namespaces(host: Host) -> Namespaces:
     """Find namespaces by processes, threads and bound files; entering none of them."""
     found: dict[object, _Found] = {}
     names = host.names("/proc")
+    if isinstance(names, Unreadable) and names.why is Why.NOT_COLLECTED:
+        return Namespaces(_recorded(host), f"the namespaces of processes: {names}")
     pids = () if isinstance(names, Unreadable) else sorted(filter(str.isdecimal, names), key=int)
     shy: list[str] = []
     for pid in pids:
@@ -182,6 +184,15 @@ def _namespace(host: Host, one: _Found, initial: int | None) -> Namespace:
     net = f"{one.pids[0]}/net" if one.pids else None
     names, others = tuple(one.names), tuple(one.pids[1:4])
     return Namespace(one.inode, is_initial, net, door, names, whose, others)
+
+
+def _recorded(host: Host) -> tuple[Namespace, ...]:
+    """The one in which somebody recorded what can be recorded; of the others nobody knows."""
+    kept = ("/proc/net/stat/nf_conntrack", "/proc/sys/net/netfilter/nf_conntrack_count")
+    if not any(isinstance(host.read(path), Evidence) for path in kept):
+        return ()
+    initial = isinstance(host.read("/proc/sys/net/nf_conntrack_max"), Evidence)
+    return (Namespace(None, initial, "/proc/net", None, (), ""),)
 
 
 def _hidden(host: Host, names: tuple[str, ...] | Unreadable) -> str:

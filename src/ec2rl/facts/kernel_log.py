@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ec2rl.host import Host, Journal, Phrase
+from ec2rl.host import Host, Journal, Phrase, Search
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
 
@@ -76,9 +76,20 @@ def read_kernel_log(host: Host, phrases: Sequence[Phrase], since: float | None) 
     booted = None if clock.uptime is None else clock.now - clock.uptime
     boot = host.read(BOOT_ID)
     boot_id = boot.text.strip().replace("-", "") if isinstance(boot, Evidence) else None
+    kept: list[tuple[LogSource, list[LogLine]]] = []
     ring, ring_lines = _ring(host, phrases, boot_id, booted)
-    journal, journal_lines = _journal(host, phrases, boot_id)
+    whole = ring.unreadable is None and ring.lost == 0 and not ring.gap
+    if ring.unreadable is not None and ring.unreadable.why is Why.NOT_COLLECTED:
+        from ec2rl.facts.recorded_log import recorded
+
+        (ring, ring_lines), (journal, journal_lines), kept, whole = recorded(
+            host, phrases, boot_id, booted, ring
+        )
+    else:
+        journal, journal_lines = journal_records(host, phrases, boot_id)
     text, text_lines = _text_logs(host, phrases, since, booted)
+    text = [*(source for source, _ in kept), *text]
+    text_lines = [*(found for _, found in kept), *text_lines]
     lines: list[LogLine] = []
     if ring_lines or journal_lines or text_lines:
         from ec2rl.facts.merge import merge
@@ -89,7 +100,6 @@ def read_kernel_log(host: Host, phrases: Sequence[Phrase], since: float | None) 
         lines = [
             line for line in lines if (line.trusted if line.time is None else line.time >= since)
         ]
-    whole = ring.unreadable is None and ring.lost == 0 and not ring.gap
     return KernelLog(tuple(lines), (ring, journal, *text), booted, whole)
 
 
@@ -181,9 +191,10 @@ def unescape(message: str) -> str:
     return re.sub(r"\\x([0-9a-f]{2})", lambda match: chr(int(match[1], 16)), message)
 
 
-def _journal(
+def journal_records(
     host: Host, phrases: Sequence[Phrase], boot_id: str | None
 ) -> tuple[LogSource, list[LogLine]]:
+    """What the journal holds, and how far it can be believed to be whole."""
     answer = host.journal(phrases)
     if isinstance(answer, Unreadable):
         return LogSource("journal", answer), []
@@ -231,16 +242,18 @@ def _text_logs(
         if isinstance(found, Unreadable):
             sources.append(LogSource(path, found))
             continue
-        gap = found.gap
-        known = sum(line.hit for line in found.lines)
-        if found.hits > known:
-            gap = f"{gap}; " * bool(gap) + f"{found.hits - known} more lines hold the words"
-        sources.append(LogSource(path, None, None, gap))
+        sources.append(LogSource(found.path, None, None, search_gap(found)))
         if found.lines and (since is None or found.modified >= since):
             from ec2rl.facts.syslog import parse_lines
 
-            lines.append(parse_lines(path, found.lines, found.modified, booted))
+            lines.append(parse_lines(found.path, found.lines, found.modified, booted))
     return sources, lines
+
+
+def search_gap(found: Search) -> str:
+    """What a search of one log has not seen, or not kept; "" for nothing."""
+    more = found.hits - sum(line.hit for line in found.lines)
+    return "; ".join(filter(None, (found.gap, f"{more} more lines hold the words" * (more > 0))))
 
 
 def _is_kernel_log(name: str) -> bool:

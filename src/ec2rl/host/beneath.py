@@ -27,9 +27,13 @@ _NAMES = 100_000
 
 
 class Root:
-    """A folder that stands for a machine's root; every method raises OSError."""
+    """A folder that stands for a machine's root; every method raises OSError.
 
-    def __init__(self, folder: str) -> None:
+    `ours` are the folders in it where nothing of that machine is to be expected.
+    """
+
+    def __init__(self, folder: str, ours: tuple[str, ...] = OURS) -> None:
+        self._ours = ours
         self.fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._find: Callable[[int, str, bool], int] = openat2
 
@@ -38,7 +42,7 @@ class Root:
 
     def find(self, path: str, follow: bool = True) -> int:
         """An O_PATH descriptor of what a path means; with `follow` off, of a link itself."""
-        if path.lstrip("/").split("/", 1)[0] in OURS:
+        if path.lstrip("/").split("/", 1)[0] in self._ours:
             raise OutsideError(path)
         try:
             fd = self._find(self.fd, path, follow)
@@ -55,7 +59,7 @@ class Root:
     def _is_ours(self, fd: int) -> bool:
         top = os.readlink(f"/proc/self/fd/{self.fd}").rstrip("/")
         inside = os.readlink(f"/proc/self/fd/{fd}").removeprefix(top)
-        return inside.lstrip("/").split("/", 1)[0] in OURS
+        return inside.lstrip("/").split("/", 1)[0] in self._ours
 
     def open(self, path: str) -> int:
         """A regular file, for reading; `NotRegularError` for anything else."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 
 from ec2rl.host import Clock, Host, Journal, Phrase, Search
@@ -22,11 +21,6 @@ JOURNAL = "/var/log/journal"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _LOGS = "/var/log"
 _JOURNAL_FILES = 512
-# The rule at the end of a zone's file (RFC 9636, 3.3.1); anything else could name a file of ours.
-_ABBREVIATION = r"(?:[A-Za-z]{3,10}|<[A-Za-z0-9+-]{3,10}>)"
-_OFFSET = r"[+-]?\d{1,3}(?::\d\d){0,2}"
-_RULE = rf",[JM]?[0-9.]{{1,8}}(?:/{_OFFSET})?"
-_ZONE = rf"{_ABBREVIATION}{_OFFSET}(?:{_ABBREVIATION}(?:{_OFFSET})?(?:{_RULE}){{2}})?"
 _BOOT_AT = 56  # tail_entry_boot_id, systemd's journal-def.h
 
 
@@ -40,13 +34,6 @@ class MountedHost:
     def __init__(self, folder: str) -> None:
         self.name = f"the volume at {folder}"
         self._root = Root(folder)
-
-    @property
-    def zone(self) -> str:
-        """The machine's time zone as tzset(3) takes it, "" if unknown."""
-        text = self.read("/etc/localtime")
-        last = text.text.rstrip("\n").rpartition("\n")[2] if isinstance(text, Evidence) else ""
-        return last if re.fullmatch(_ZONE, last) else ""
 
     @property
     def recorded(self) -> float | None:
@@ -90,6 +77,9 @@ class MountedHost:
         opened: dict[str, int] = {}
         try:
             for path in paths:
+                if path[:1] != "/":  # what a program once printed
+                    answers[path] = Unreadable(path, Why.NOT_COLLECTED)
+                    continue
                 fd = self._look(path, lambda path=path: self._root.open(path))  # type: ignore[misc]
                 if isinstance(fd, Unreadable):
                     answers[path] = fd

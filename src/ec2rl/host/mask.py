@@ -1,0 +1,181 @@
+"""Taking out of a recording what identifies people, machines and accounts, and every secret.
+
+What identifies becomes a stand-in of the same form, the same one wherever it stood, so that the
+recording is judged as before.  What is a secret is cut out.  It is a net with meshes: the form of
+a secret, or the name before it, gives it away; a password without either does not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+CUT = "[cut]"
+
+_NAME = (
+    r"(?:[\w.-]*(?:password|passwd|passphrase|pwd|secret|token|credential|api[_-]?key"
+    r"|access[_-]?key|private[_-]?key|auth[_-]?key|session[_-]?key|encryption[_-]?key"
+    r"|fastopen_key|community)[\w.-]*|(?:user)?pass)"
+)
+_VALUE = r"(?:\\?\"[^\"\r\n]*?\\?\"|'[^'\r\n]*'|[^\s,;&|)}\]\"'\\]+)"
+# `name: value`, `name=value`, `"name": "value"`, `--name value`; the name stays.
+_NAMED = (
+    rf"(?i)(?<![\w.-])((?:--?)?\\?[\"']?{_NAME}\\?[\"']?\s?(?:=>|[:=])[ \t]*"
+    rf"|--{_NAME}[ \t]+){_VALUE}"
+)
+_HEADERS = (
+    r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-[\w-]*(?:token|key|signature)[\w-]*)"
+    r"(\\?[\"']?\s*[:=]\s*\\?[\"']?)[^\r\n\"'\\]+"
+)
+
+_SECRETS = (
+    r"-----BEGIN [A-Z0-9 ]{1,60}-----(?:[A-Za-z0-9+/=\s\\:,.-]*?-----END [A-Z0-9 ]{1,60}-----"
+    r"|[A-Za-z0-9+/=\s\\]*)",
+    r"(?<=://)[^\s/@\"'\\]{1,256}(?=@)",
+    r"(?i)\b(?:bearer|basic|negotiate)\s+[A-Za-z0-9._~+/-]{8,}=*",
+    r"\b(?:AKIA|ASIA|AROA|AIDA|ANPA|ABIA|ACCA)[A-Z0-9]{12,20}\b",
+    r"\b(?:gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_\w{20,255}|glpat-[\w-]{16,64})",
+    r"\bxox[abeoprs]-[\w-]{8,255}|\bhooks\.slack\.com/services/[\w/]+",
+    r"\bAIza[\w-]{30,45}|\bya29\.[\w.-]{20,255}|\bSG\.[\w-]{16,}\.[\w-]{16,}",
+    r"\b[rs]k[_-](?:live|test|ant|proj)[\w-]{8,255}|\bsk-[A-Za-z0-9]{20,255}|\bnpm_[A-Za-z0-9]{30,}",
+    r"\bhv[sbr]\.[\w-]{20,255}|\bdop_v1_[0-9a-f]{64}|\bpypi-[\w-]{40,}",
+    r"\bey[JI][\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?",
+    r"\$(?:1|2[aby]|5|6|y|7|argon2\w{0,2})\$[^\s:\"'\\]{8,255}",
+    r"\b(?:ssh-(?:rsa|ed25519|dss)|ecdsa-[\w-]+) [A-Za-z0-9+/=]{20,}",
+    # Forty characters of base64 by themselves: an AWS secret key. A sum in hexadecimal is none.
+    r"(?<![\w+/=])(?=[A-Za-z0-9+/]{0,39}[A-Z])(?=[A-Za-z0-9+/]{0,39}[a-z])"
+    r"(?=[A-Za-z0-9+/]{0,39}\d)[A-Za-z0-9+/]{40}(?![\w+/=])",
+)
+
+_IPV4 = r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d)"
+_IPV6 = r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])"
+_MAC = r"(?<![\w:-])[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?![\w:-])"
+_RESOURCE = (
+    r"\b(i|vol|eni|subnet|vpc|sg|ami|snap|igw|rtb|eipalloc|eipassoc|eni-attach|acl|lt|r|mi|nat|tgw"
+    r"|vpce|pcx|fs|fsap|key)-([0-9a-f]{17}|[0-9a-f]{8})\b"
+)
+_MAIL = r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+"
+_AWS_HOST = r"(?i)(?<![\w.-])(?:ip|ec2)-\d{1,3}(?:-\d{1,3}){3}(?:\.[a-z0-9-]+)*"
+_DOMAIN = (
+    r"(?i)(?<![\w.@/-])(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}"
+    r"(?:internal|local|localdomain|lan|corp|intra|home|com|net|org|edu|gov|cloud)(?![\w.-]*\w)"
+)
+
+# Where a name is told to be one; from there on it is known wherever it stands.
+_ACCOUNTS = (
+    r"\barn:[\w-]+:[\w-]*:[\w-]*:(\d{12}):",
+    r"(?i)\b(?:account|owner)[\w ]{0,12}[\"']?\s{0,2}[:=# ]\s{0,2}\\?[\"']?(\d{12})\b",
+    r"\b(\d{12})\.dkr\.ecr\.",
+)
+_HOSTS = (
+    r"(?m)^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
+    r"|\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?) ([\w.-]+) \S+:",
+    r"(?m)^-- (?:/etc/hostname|/proc/sys/kernel/hostname)(?:; exact)? --\n([\w.-]+)$",
+    r"(?i)\bhost_?name\W{1,3}([\w-][\w.-]+)",
+)
+_MACHINES = (r"/var/log/journal/([0-9a-f]{32})\b", r"(?m)^-- /etc/machine-id --\n([0-9a-f]{32})$")
+_USERS = (
+    r"/home/([\w][\w.-]*)",
+    r"(?i)\b(?:for|invalid|by) (?:invalid )?user (?!root\b)([\w][\w.-]*)",
+    r"\b(?:r?user|login|acct|USER|LOGNAME)=\\?[\"']?(?!root\b)([A-Za-z_][\w.-]*)",
+    r"\bsession (?:opened|closed) for (?:user )?(?!root\b)([\w][\w.-]*)",
+    r"\bAccepted \w+ for (?!root\b)([\w][\w.-]*)",
+)
+_NO_NAMES = frozenset(("localhost", "kernel", "root", "vm", "user", "none", "unknown"))
+_NO_ADDRESSES = frozenset(("0.0.0.0", "127.0.0.1", "255.255.255.255", "::", "::1"))  # noqa: S104
+
+
+def mask(text: str, hosts: Sequence[str] = ()) -> str:
+    """A recording without what identifies or gives access; `hosts` are names known to be a host's.
+
+    Stand-ins are numbered in the order in which they are met, so nothing leads back from them.
+    """
+    for pattern in _SECRETS:
+        text = re.sub(pattern, CUT, text)
+    text = re.sub(_HEADERS, rf"\1\2{CUT}", text)
+    text = re.sub(_NAMED, lambda match: match[1] + CUT, text)
+    text = _names(text, hosts)
+    mails = _StandIns(lambda number, _: f"user{number}@example.org")
+    text = re.sub(_MAIL, lambda match: mails.of(match[0]), text)
+    machines = _StandIns(lambda number, _: f"host-{number}.example")
+    text = re.sub(_AWS_HOST, lambda match: machines.of(match[0].lower()), text)
+    text = re.sub(_DOMAIN, lambda match: machines.of(match[0].lower()), text)
+    resources = _StandIns(lambda number, like: f"{number:0{len(like)}x}")
+    text = re.sub(_RESOURCE, lambda match: f"{match[1]}-{resources.of(match[2])}", text)
+    return _addresses(text)
+
+
+class _StandIns:
+    def __init__(self, make: Callable[[int, str], str]) -> None:
+        self._make = make
+        self._known: dict[str, str] = {}
+
+    def of(self, word: str) -> str:
+        if word not in self._known:
+            self._known[word] = self._make(len(self._known) + 1, word)
+        return self._known[word]
+
+
+def _names(text: str, hosts: Sequence[str]) -> str:
+    """Replace what is told to be an account, a host, a machine's id or a user, everywhere."""
+    kinds: tuple[tuple[Sequence[str], Sequence[str], Callable[[int, str], str]], ...] = (
+        ((), _ACCOUNTS, lambda number, _: f"{number:012}"),
+        ((), _MACHINES, lambda number, _: f"{number:032x}"),
+        (hosts, _HOSTS, lambda number, _: f"host{number}"),
+        ((), _USERS, lambda number, _: f"user{number}"),
+    )
+    for known, patterns, make in kinds:
+        found = dict.fromkeys(known)
+        for pattern in patterns:
+            found.update(dict.fromkeys(re.findall(pattern, text)))
+        names = [name for name in found if len(name) > 2 and name.lower() not in _NO_NAMES]
+        # The longest first: one name may be the beginning of another.
+        names.sort(key=len, reverse=True)
+        text = _named(text, names, _StandIns(make))
+    return text
+
+
+def _named(text: str, names: Sequence[str], stand_ins: _StandIns) -> str:
+    for start in range(0, len(names), 500):
+        any_of = "|".join(map(re.escape, names[start : start + 500]))
+        text = re.sub(rf"(?<![\w-])(?:{any_of})(?![\w-])", lambda m: stand_ins.of(m[0]), text)
+    return text
+
+
+def _addresses(text: str) -> str:
+    from _socket import AF_INET, AF_INET6, inet_pton
+
+    def replaced(family: int, pattern: str, make: Callable[[int, str], str], text: str) -> str:
+        stand_ins = _StandIns(make)
+
+        def one(match: re.Match[str]) -> str:
+            word = match[0]
+            if word in _NO_ADDRESSES:
+                return word
+            try:
+                return stand_ins.of(inet_pton(family, word).hex())
+            except OSError:
+                return word  # a time of day, a version
+
+        return re.sub(pattern, one, text)
+
+    cards = _StandIns(_card)
+    text = re.sub(_MAC, lambda match: cards.of(match[0].lower().replace("-", ":")), text)
+    text = replaced(AF_INET, _IPV4, _address4, text)
+    return replaced(AF_INET6, _IPV6, _address6, text)
+
+
+def _card(number: int, _: str) -> str:
+    return "02:00:" + number.to_bytes(4, "big").hex(":")  # locally administered
+
+
+def _address4(number: int, _: str) -> str:
+    return ".".join(map(str, (0xC6120000 + number).to_bytes(4, "big")))  # RFC 2544, benchmarks
+
+
+def _address6(number: int, _: str) -> str:
+    return f"2001:db8::{number >> 16:x}:{number & 65535:x}"  # RFC 3849, documentation

@@ -1,0 +1,191 @@
+"""What `journalctl -o export` and `-o json` printed, as a journal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from ec2rl.host import Journal, JournalRecord, Phrase
+from ec2rl.host.fake import journal_record
+from ec2rl.record import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    Read = Callable[[int], bytes]
+
+_ROOM = 20_000
+_FIELD = 1 << 20  # bytes; nothing of the kernel's is as long
+_TEXT = 8 << 20  # characters of all messages that are kept
+_WANTED = (
+    "MESSAGE",
+    "MESSAGE_ID",
+    "SYSLOG_FACILITY",
+    "_BOOT_ID",
+    "_SOURCE_MONOTONIC_TIMESTAMP",
+    "_TRANSPORT",
+    "__MONOTONIC_TIMESTAMP",
+    "__REALTIME_TIMESTAMP",
+)
+_MISSED = "e9bf28e6e834481bb6f48f548ad13606"
+"""MESSAGE_ID by which journald tells of lost kernel messages (SD_MESSAGE_JOURNAL_MISSED)."""
+
+
+class DamagedError(ValueError):
+    """What follows is no export of a journal."""
+
+
+def read_journal(name: str, read: Read, form: str, phrases: Sequence[Phrase]) -> Journal:
+    """The kernel's records in an export (`form` "export") or in JSON, an object a line."""
+    found = _Found(phrases)
+    gap = ""
+    try:
+        for fields in (_exported if form == "export" else _objects)(_Lines(read)):
+            found.add(fields)
+    except DamagedError as error:
+        gap = f"{name}: {error}"
+    except OSError as error:
+        gap = f"{name}: {error.strerror}"
+    gaps = [gap] if gap else []
+    if found.odd:
+        gaps.append(f"{name}: {found.odd} records could not be understood")
+    return Journal(tuple(found.records), found.hits, (name,), tuple(gaps), found.oldest)
+
+
+def together(journals: Sequence[Journal]) -> Journal:
+    """Several journals as one, each record once, ordered by realtime."""
+    records: dict[tuple[object, ...], JournalRecord] = {}
+    twice = 0
+    for journal in journals:
+        for one in journal.records:
+            key = (one.realtime, one.boot, one.monotonic, one.message)
+            twice += key in records and one.hit
+            records.setdefault(key, one)
+    oldest = [journal.oldest for journal in journals if journal.oldest is not None]
+    return Journal(
+        tuple(sorted(records.values(), key=lambda one: one.realtime)),
+        sum(journal.hits for journal in journals) - twice,
+        tuple(name for journal in journals for name in journal.files),
+        tuple(gap for journal in journals for gap in journal.gaps),
+        min(oldest, default=None),
+    )
+
+
+class _Found:
+    """The records that are wanted: with a phrase, or behind one in the same boot."""
+
+    def __init__(self, phrases: Sequence[Phrase]) -> None:
+        self.records: list[JournalRecord] = []
+        self.hits = self.odd = 0
+        self.oldest: int | None = None
+        self._phrases = [(phrase.text.decode(), phrase.after) for phrase in phrases]
+        self._behind: dict[str, int] = {}
+        self._room = _TEXT
+
+    def add(self, fields: Mapping[str, str]) -> None:
+        transport = fields.get("_TRANSPORT")
+        try:
+            when = int(fields["__REALTIME_TIMESTAMP"][:20])
+            self.oldest = when if self.oldest is None else min(self.oldest, when)
+            missed = transport == "driver" and fields.get("MESSAGE_ID") == _MISSED
+            if transport != "kernel" and not missed:
+                return
+            record = journal_record({"_BOOT_ID": "", **fields})
+        except (KeyError, ValueError):
+            self.odd += 1
+            return
+        after = [after for text, after in self._phrases if text in record.message]
+        left = self._behind.get(record.boot, 0)
+        if not (after or left or missed):
+            return
+        self.hits += bool(after)
+        if len(self._behind) < 10_000:
+            self._behind[record.boot] = max([left - 1, *after, 0])
+        self._room -= len(record.message)
+        if len(self.records) < _ROOM and self._room > 0:
+            self.records.append(replace(record, hit=bool(after)))
+
+
+class _Lines:
+    """Lines and bytes of a stream, in bounded memory."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._data = b""
+        self._at = 0
+
+    def line(self) -> bytes | None:
+        """The next line without its end, cut at 1 MiB; None at the end of the stream."""
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            end = self._data.find(b"\n", self._at)
+            part = self._data[self._at : end if end >= 0 else None]
+            if size <= _FIELD:
+                parts.append(part)
+                size += len(part)
+            if end >= 0:
+                self._at = end + 1
+                return b"".join(parts)
+            if not self._more():
+                self._data, self._at = b"", 0
+                return b"".join(parts) if size else None
+
+    def bytes(self, size: int) -> bytes:
+        """So many bytes, of which the first MiB is kept; DamagedError when there are fewer."""
+        found = b""
+        while size:
+            if self._at >= len(self._data) and not self._more():
+                raise DamagedError("it ends within a field")
+            part = self._data[self._at : self._at + size]
+            self._at += len(part)
+            size -= len(part)
+            found = (found + part)[:_FIELD]
+        return found
+
+    def _more(self) -> bool:
+        self._data, self._at = self._read(256 << 10), 0
+        return bool(self._data)
+
+
+def _exported(lines: _Lines) -> Iterator[dict[str, str]]:
+    """Journal Export Format (systemd.io/JOURNAL_EXPORT_FORMATS)."""
+    fields: dict[str, str] = {}
+    while (line := lines.line()) is not None:
+        if not line:
+            if fields:
+                yield fields
+            fields = {}
+            continue
+        name, equals, value = line.partition(b"=")
+        if not equals:
+            value = lines.bytes(int.from_bytes(lines.bytes(8), "little"))
+            if lines.bytes(1) != b"\n":
+                raise DamagedError("a field does not end where it says")
+        key = name.decode("ascii", "replace")
+        if key in _WANTED:
+            fields.setdefault(key, value.decode("utf-8", "backslashreplace"))
+    if fields:
+        yield fields
+
+
+def _objects(lines: _Lines) -> Iterator[dict[str, str]]:
+    while (line := lines.line()) is not None:
+        if not line.strip():
+            continue
+        try:
+            said = json.loads(line)
+        except (ValueError, RecursionError):
+            said = None
+        fields = said if isinstance(said, dict) else {}
+        yield {key: _string(fields[key]) for key in _WANTED if key in fields}
+
+
+def _string(value: object) -> str:
+    """A field's first value; journalctl prints what is no text as a list of bytes."""
+    if isinstance(value, list):
+        if value and all(isinstance(byte, int) and 0 <= byte < 256 for byte in value):
+            return bytes(value).decode("utf-8", "backslashreplace")
+        return _string(value[0]) if value and not isinstance(value[0], list) else ""
+    return str(value)

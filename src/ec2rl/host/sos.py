@@ -1,0 +1,135 @@
+"""A sosreport as a host: read once, as a stream, by a process without rights; never unpacked.
+
+What is found is written down as a recording (recording.py), and this is what answers.  Nothing
+but the names of `sos_layout` is opened; links count only where they end inside the archive.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+
+from ec2rl.host import Phrase
+from ec2rl.host.beneath import Root
+from ec2rl.host.fake import FakeHost, sections
+from ec2rl.host.packed import Packed
+from ec2rl.host.sos_collect import Collector
+from ec2rl.host.sos_layout import TOPS, use
+from ec2rl.host.tar import NOTHING, Kind, Member, Tar
+from ec2rl.model import Unreadable, Why
+
+SECONDS = 900.0
+"""For one archive: 10 GiB take some minutes to unpack."""
+
+
+def open_sos(path: str, phrases: Sequence[Phrase]) -> FakeHost | Unreadable:
+    """A sosreport, packed or as a folder; Unreadable when there is nothing of one in it."""
+    from ec2rl.host.apart import apart
+    from ec2rl.host.live import open_regular
+
+    if os.path.isdir(path):
+        text = _read_folder(path, phrases)
+    else:
+        fd = open_regular(path)
+        if isinstance(fd, Unreadable):
+            return fd
+        try:
+            text = apart(path, lambda: read_archive(fd, phrases), SECONDS)
+        finally:
+            os.close(fd)
+    if isinstance(text, Unreadable):
+        return text
+    _, looks = sections(text)
+    if len(looks) < 4:  # the clock, the folder of processes, and what is expected
+        return Unreadable(path, Why.FAILED, looks.get("gaps", "it holds nothing of a sosreport"))
+    return FakeHost(looks, f"the sosreport {path}", missing=Why.NOT_COLLECTED)
+
+
+def read_archive(fd: int, phrases: Sequence[Phrase]) -> str:
+    """The recording of an archive: tar, alone or in gzip, xz, bzip2 or zstd."""
+    from ec2rl.host.unpack import HEAD, kind_of, open_archive
+
+    deadline = time.monotonic() + SECONDS
+    packed = Packed(fd)
+    head = packed.head(HEAD)
+    kind = kind_of(head)
+    source = open_archive(kind, head, packed, fd, deadline) if kind else packed
+    found = Collector(phrases, deadline)
+    if isinstance(source, str):
+        found.gaps.append(source)
+        return found.text()
+    tar = Tar(source, deadline)
+    try:
+        for member in tar:
+            found.add(member)
+    finally:
+        source.close()
+    if tar.gap:
+        found.gaps.append(tar.gap)
+    return found.text()
+
+
+def _read_folder(path: str, phrases: Sequence[Phrase]) -> str | Unreadable:
+    from ec2rl.host.live import unreadable
+
+    found = Collector(phrases, time.monotonic() + SECONDS)
+    try:
+        root = Root(path, ours=())
+    except OSError as error:
+        return unreadable(path, error)
+    for member in FolderMembers(root, found.gaps):
+        found.add(member)
+    root.close()
+    return found.text()
+
+
+class FolderMembers:
+    """The members of an archive that somebody has unpacked."""
+
+    def __init__(self, root: Root, gaps: list[str]) -> None:
+        self._root = root
+        self._gaps = gaps
+        self._left = 200_000
+
+    def __iter__(self) -> Iterator[Member]:
+        for top in TOPS:
+            yield from self._below(top, 12)
+
+    def _below(self, path: str, depth: int) -> Iterator[Member]:
+        self._left -= 1
+        if self._left < 0 or depth < 0:
+            return
+        try:
+            target = self._root.link(path)
+            if target is not None:
+                yield Member(path, Kind.SYMLINK, 0, 0.0, _shown(target), NOTHING)
+                return
+            names = self._root.names(path)
+        except NotADirectoryError:
+            yield from self._file(path)
+            return
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                self._gaps.append(f"{path}: {error.strerror}")
+            return
+        for name in sorted(names or ()):
+            yield from self._below(f"{path}/{name}", depth - 1)
+
+    def _file(self, path: str) -> Iterator[Member]:
+        if use(path) is None:
+            return
+        try:
+            fd = self._root.open(path)
+        except OSError as error:
+            self._gaps.append(f"{path}: {error.strerror or 'not a regular file'}")
+            return
+        try:
+            status = os.fstat(fd)
+            yield Member(path, Kind.FILE, status.st_size, status.st_mtime, "", Packed(fd))
+        finally:
+            os.close(fd)
+
+
+def _shown(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -1,0 +1,215 @@
+"""The members of a sosreport as the looks that they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from posixpath import dirname, join, normpath
+
+from ec2rl.host import Clock, Phrase, Search
+from ec2rl.host.scan import cost
+from ec2rl.host.search import Budget, search_stream
+from ec2rl.host.sos_layout import TOPS, Use, settings, use
+from ec2rl.host.tar import Kind, Member
+from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.record import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.host.remember import Look
+    from ec2rl.host.unpack import Source
+
+BEGINNING = Phrase(b"Linux version ")
+"""What the kernel's log of a boot begins with: without it, its beginning is lost."""
+
+_TEXT, _SETTINGS, _TEXTS = 1 << 20, 4 << 20, 6 << 20
+"""Bytes of a text that is read whole, of the output of sysctl, and of all texts together."""
+
+_LINES = 4 << 20
+"""Bytes of memory for the lines that are kept of all logs."""
+
+_LOOKS, _LINKS, _DEPTH = 20_000, 2_000, 8
+
+
+class Collector:
+    """Takes members one by one, and gives a recording of them (recording.py).
+
+    `gaps` are words on what was there and could not be read.
+    """
+
+    def __init__(self, phrases: Sequence[Phrase], deadline: float) -> None:
+        self.gaps: list[str] = []
+        self._deadline = deadline
+        self._logs = tuple(phrases)
+        self._kernels = (*(replace(phrase, recent=False) for phrase in phrases), BEGINNING)
+        self._memory: dict[str, Look] = {}
+        self._links: dict[str, str] = {}
+        self._top = ""
+        self._counts = dict.fromkeys(_COUNTED, 0)
+        self._texts = _TEXTS
+        self._lines = _LINES
+        self._recorded = 0.0
+
+    def add(self, member: Member) -> None:
+        path = self._inside(member.name)
+        if member.kind in (Kind.SYMLINK, Kind.HARD_LINK):
+            self._link(path, member)
+            return
+        found = use(path) if member.kind is Kind.FILE else None
+        if found is None:
+            if member.kind is Kind.OTHER and use(path) is not None:
+                self._counts["no plain files"] += 1
+            elif path.startswith("var/log/journal/") and member.kind is Kind.FILE:
+                self._counts["journal files"] += 1
+            return
+        if len(self._memory) >= _LOOKS:
+            self._counts["beyond what is kept"] += 1
+            return
+        if path.startswith("sos_commands/"):
+            self._recorded = max(self._recorded, member.modified)
+        what, key = found
+        if what in (Use.TEXT, Use.SETTINGS, Use.RELEASE):
+            self._read(what, key, member)
+        else:
+            self._search(what, key, member)
+
+    def _inside(self, name: str) -> str:
+        """A member's path below the archive's own folder; "" for one that is refused."""
+        path = normpath(name)
+        if name.startswith("/") or path.startswith(".."):
+            self._counts["names that lead out of it"] += 1
+            return ""
+        top, _, rest = path.partition("/")
+        if top in TOPS or path == ".":
+            return path
+        self._top = self._top or top
+        return rest if top == self._top else ""
+
+    def _link(self, path: str, member: Member) -> None:
+        if path.partition("/")[0] not in TOPS or len(self._links) >= _LINKS:
+            return
+        target = member.target
+        if member.kind is Kind.HARD_LINK:
+            target = "/" + self._inside(target)
+        else:
+            self._put(f"link /{path}", member.target)
+        self._links.setdefault(path, normpath(join("/", dirname(path), target)).lstrip("/"))
+
+    def _put(self, key: str, look: Look) -> None:
+        if key in self._memory:
+            self._counts["names that came again"] += 1
+        else:
+            self._memory[key] = look
+
+    def _read(self, what: Use, key: str, member: Member) -> None:
+        limit = min(_SETTINGS if what is Use.SETTINGS else _TEXT, self._texts)
+        data = _take(member.body, limit + 1)
+        self._texts -= len(data)
+        answer: Evidence | Unreadable
+        text = data.decode("utf-8", "backslashreplace")
+        if len(data) > limit:
+            answer = Unreadable(key, Why.PARTIAL, "too large to be kept")
+        elif member.body.gap:
+            answer = Unreadable(key, Why.PARTIAL, member.body.gap)
+        else:
+            answer = Evidence(key, text)
+        if what is Use.TEXT:
+            self._put(key, answer)
+        elif isinstance(answer, Unreadable):
+            self.gaps.append(str(answer))
+        elif what is Use.SETTINGS:
+            for path, value in settings(text).items():
+                self._memory.setdefault(path, Evidence(path, value))
+        elif len(words := text.split()) > 2:
+            path = "/proc/sys/kernel/osrelease"
+            self._memory.setdefault(path, Evidence(path, f"{words[2]}\n"))
+
+    def _search(self, what: Use, path: str, member: Member) -> None:
+        key = path
+        if what is Use.DMESG:
+            key = "dmesg"
+            if "search dmesg" in self._memory:
+                return
+        elif what is Use.JOURNAL:
+            boot = path.partition("--boot")[2]
+            key = "journalctl --boot -1" if boot.startswith("_-") else "journalctl"
+            if boot in ("", "_") and "--boot" in path:
+                key = "journalctl --boot"
+        phrases = self._logs if what is Use.LOG else self._kernels
+        budget = Budget(kept=max(self._lines // 2, 64 << 10))
+        body = member.body
+        found = search_stream(path, lambda n: _take(body, n), phrases, budget, member.modified)
+        if isinstance(found, Search):
+            self._lines -= sum(cost(line.text) for line in found.lines)
+            gap = "; ".join(filter(None, (found.gap, body.gap)))
+            found = replace(found, gap=gap)
+        self._put(f"search {key}", found)
+
+    def text(self) -> str:
+        from ec2rl.host.recording import case
+
+        self._follow_links()
+        self.gaps += [f"{count} {what}" for what, count in self._counts.items() if count]
+        memory: dict[str, Look] = {"clock": Clock(self._recorded, self._uptime())}
+        if self.gaps:
+            memory["gaps"] = Evidence("gaps", "\n".join(self.gaps[:100]) + "\n")
+        memory["ls /proc"] = Unreadable("/proc", Why.NOT_COLLECTED)
+        return case({**self._memory, **memory}, [])
+
+    def _uptime(self) -> float | None:
+        """Seconds since boot when the report was made, by the time of boot that the kernel told."""
+        stat = self._memory.get("/proc/stat")
+        for line in stat.text.split("\n") if isinstance(stat, Evidence) else ():
+            words = line.split()
+            if len(words) == 2 and words[0] == "btime" and words[1].isdecimal():
+                uptime = self._recorded - float(words[1][:12])
+                return uptime if uptime >= 0 else None
+        return None
+
+    def _follow_links(self) -> None:
+        """Let what stands at the end of links answer for their names as well."""
+        for _ in range(_DEPTH):
+            folders: dict[str, list[str]] = {}
+            for key in self._memory:
+                kind, _, path = key.rpartition(" ") if key[:1] != "/" else ("", "", key)
+                if kind in ("", "search") and path[:1] == "/":
+                    at = len(path)
+                    while at > 0:
+                        folders.setdefault(path[1:at], []).append(key)
+                        at = path.rfind("/", 0, at)
+            before = len(self._memory)
+            for link, target in self._links.items():
+                for key in folders.get(target, ()):
+                    self._alias(key, key.replace(f"/{target}", f"/{link}", 1))
+            if len(self._memory) == before:
+                return
+
+    def _alias(self, key: str, other: str) -> None:
+        if other in self._memory or len(self._memory) >= _LOOKS:
+            return
+        look = self._memory[key]
+        if isinstance(look, (Evidence, Unreadable)):
+            look = replace(look, source=other.removeprefix("search "))
+        self._memory[other] = look
+
+
+_COUNTED = (
+    "names that lead out of it",
+    "names that came again",
+    "no plain files",
+    "journal files",
+    "beyond what is kept",
+)
+
+
+def _take(body: Source, size: int) -> bytes:
+    """Up to so many bytes, b"" at the end."""
+    data = bytearray(min(size, 64 << 10))
+    done = 0
+    while done < size:
+        if done == len(data):
+            data += bytes(min(len(data), size - done))
+        more = body.readinto(memoryview(data)[done:])
+        if not more:
+            break
+        done += more
+    return bytes(data[:done])

@@ -1,0 +1,84 @@
+"""Where a sosreport keeps what, in the layouts of sos 3 and 4: the only names that are opened."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+TOPS = ("etc", "lib", "proc", "run", "sos_commands", "sos_strings", "sys", "usr", "var")
+"""The folders that matter; an archive without a folder around them begins with one of these."""
+
+
+class Use(Enum):
+    """What becomes of a member."""
+
+    TEXT = "read whole"
+    SETTINGS = "the text of sysctl -a"
+    RELEASE = "the text of uname -a"
+    LOG = "searched"
+    DMESG = "searched as the kernel's own log"
+    JOURNAL = "searched as the journal's text"
+
+
+_CONFIGURATION = (
+    r"etc/(?:sysctl\.conf|modules|modprobe\.conf|os-release|machine-id|localtime)"
+    r"|(?:etc|run|lib|usr/lib|usr/local/lib)/(?:sysctl|modprobe|modules-load)\.d/[^/]+"
+    r"|(?:etc|run|lib|usr/lib)/udev/rules\.d/[^/]+"
+    r"|usr/lib/os-release"
+    r"|etc/kubernetes/[^/]+(?:/[^/]+)?"
+    r"|var/lib/(?:kubelet|kube-proxy)/[^/]+"
+)
+_KERNEL = (
+    r"proc/(?:cmdline|cpuinfo|meminfo|modules|stat|uptime|version|mounts|loadavg)"
+    r"|proc/(?:\d{1,10}/)?net/(?:dev|sockstat6?|stat/[^/]+)"
+    r"|proc/sys/[^/]+(?:/[^/]+){1,5}"
+    r"|sys/(?:class/net|module|bus/pci)/[^/]+(?:/[^/]+){1,5}"
+)
+_LOG = r"var/log/(?:messages|syslog|kern\.log)(?:[.-][^/]*)?|sos_strings/logs/[^/]+"
+_COMMAND = r"(?:conntrack_-S|ethtool_-S_[^/]+)"
+_NETNS = r"(?:namespaces/(?P<folder>[^/]+)/)?ip_netns_exec_(?P<netns>[^/]+?)_"
+
+
+def use(path: str) -> tuple[Use, str] | None:
+    """What a member below the archive's top folder is for, and the key that it answers.
+
+    None for what is not opened. Keys are those of `host.remember`; for logs, the path as found.
+    """
+    top, _, rest = path.partition("/")
+    if top not in TOPS or not rest:
+        return None
+    if top == "sos_commands":
+        return _use_of_command(rest.partition("/")[2], path)
+    if re.fullmatch(_CONFIGURATION, path) or re.fullmatch(_KERNEL, path):
+        return Use.TEXT, f"/{path}"
+    return (Use.LOG, f"/{path}") if re.fullmatch(_LOG, path) else None
+
+
+def _use_of_command(name: str, path: str) -> tuple[Use, str] | None:
+    if re.fullmatch(r"dmesg(?:_-T)?", name):
+        return Use.DMESG, path
+    if name == "sysctl_-a":
+        return Use.SETTINGS, path
+    if name == "uname_-a":
+        return Use.RELEASE, path
+    if re.fullmatch(r"journalctl_(?!.*--(?:list|disk|header|verify)).+", name):
+        return Use.JOURNAL, path
+    inside = re.match(_NETNS, name)
+    prefix = f"netns /run/netns/{inside['netns']}: " if inside else ""
+    command = name[inside.end() :] if inside else name
+    if re.fullmatch(_COMMAND, command):
+        program, option, *interface = command.split("_", 2)
+        return Use.TEXT, prefix + " ".join((program, option, *interface))
+    return None
+
+
+def settings(text: str) -> dict[str, str]:
+    """The files below /proc/sys that `sysctl -a` printed, with what they hold."""
+    found: dict[str, list[str]] = {}
+    swap = str.maketrans("./", "/.")
+    for line in text.split("\n"):
+        key, equals, value = line.partition(" = ")
+        if equals and re.fullmatch(r"[\w./@:-]{1,200}", key) and ".." not in key:
+            # A setting of several lines comes once for each of them.
+            found.setdefault(f"/proc/sys/{key.translate(swap)}", []).append(value)
+    return {path: "\n".join(lines) + "\n" for path, lines in found.items()}
