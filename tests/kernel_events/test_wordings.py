@@ -150,7 +150,7 @@ def test_a_trace_ends_where_the_next_begins() -> None:
     assert trace.top == "f < g < h.cold"
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     st.lists(
         st.one_of(
@@ -168,7 +168,7 @@ def test_any_lines_are_a_trace(lines: list[str]) -> None:
     assert trace.lines == tuple(lines[: len(trace.lines)])
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.one_of(st.text(max_size=60), st.sampled_from(OOM)), max_size=12))
 def test_no_line_is_two_kills(messages: list[str]) -> None:
     lines = [line(message, float(number)) for number, message in enumerate(messages)]

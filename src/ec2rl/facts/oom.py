@@ -13,28 +13,20 @@ from collections.abc import Sequence
 
 from ec2rl.facts.kernel_log import LogLine
 from ec2rl.facts.trace import Trace, parse_trace
-from ec2rl.record import record
+from ec2rl.record import record, replace
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import re
-
+_REASON = "oom-kill:constraint=CONSTRAINT_"
 _INVOKED = (
     r"(?P<task>\S.{0,15}?) invoked oom-killer: gfp_mask=0x[0-9a-f]+(?:\([\w|]*\))?,"
     r".{0,200}\border=-?\d+(?:, oom_adj=-?\d+)?(?:, oom_score_adj=-?\d+)?\s*"
 )
-_CONSTRAINT = (
-    r"oom-kill:constraint=CONSTRAINT_(?P<kind>[A-Z_]+),nodemask=.*?,cpuset=.*?,mems_allowed=[^a-z]*?"
-    r",(?:global_oom|oom_memcg=(?P<limit>.*?)),task_memcg=(?P<memcg>.*),task=.{0,16},"
-    r"pid=(?P<pid>\d+),uid=\d+\s*"
-)
 _KILLED = (
-    r"(?:(?P<why>[A-Z][\w (),]{1,80}): )?Killed process (?P<pid>\d{1,10})(?:, UID \d+,)? "
-    r"\((?P<task>.{1,64}?)\)(?:, UID \d+)?,? total-vm:\d+kB, anon-rss:(?P<anon>\d+)kB"
-    r", file-rss:(?P<file>\d+)kB(?:, shmem-rss:(?P<shmem>\d+)kB)?(?:,? .{0,200})?"
+    r"(?:(?P<why>[A-Z][\w (),]{1,80}): )?Killed process (?P<pid>\d{1,10})(?:, UID \d{1,10},)? "
+    r"\((?P<task>.{1,64}?)\)(?:, UID \d{1,10})?,? total-vm:\d{1,18}kB, "
+    r"anon-rss:(?P<anon>\d{1,18})kB, file-rss:(?P<file>\d{1,18})kB"
+    r"(?:, shmem-rss:(?P<shmem>\d{1,18})kB)?(?:,? .{0,200})?"
 )
-_LIMIT = r"\s*Task in (?P<memcg>.*) killed as a result of limit of (?P<limit>/.*?)\s*"
-_USAGE = r"\s*memory: usage (?P<usage>\d+)kB, limit (?P<limit>\d+)kB, failcnt \d+\s*"
+_USAGE = r"\s*memory: usage \d{1,20}kB, limit (?P<limit>\d{1,20})kB, failcnt \d{1,20}\s*"
 
 HOST = ""
 """`Kill.cgroup` where the memory of the whole machine had run out."""
@@ -66,76 +58,71 @@ def kills(lines: Sequence[LogLine]) -> list[Kill]:
     import re
 
     found: list[Kill] = []
-    asked: list[tuple[LogLine, re.Match[str]]] = []
-    constraints: dict[tuple[str | None, int], re.Match[str]] = {}
+    # The last request of each boot that no kill has answered yet, and the reasons by the pid.
+    asked: dict[tuple[bool, str | None], Kill] = {}
+    reasons: dict[tuple[bool, str | None, str], str | None] = {}
     for line in lines:
-        message = line.message
-        invoked = re.fullmatch(_INVOKED, message)
-        if invoked is not None:
-            asked.append((line, invoked))
-            continue
-        constraint = re.fullmatch(_CONSTRAINT, message)
-        if constraint is not None:
-            constraints[line.boot, int(constraint["pid"])] = constraint
-            continue
-        killed = re.fullmatch(_KILLED, message)
-        if killed is not None:
-            why = constraints.pop((line.boot, int(killed["pid"])), None)
-            request = next((one for one in reversed(asked) if _belong(one[0], line)), None)
-            if request is not None:
-                asked.remove(request)
-            found.append(_kill(line, killed, why, request))
-    found += [
-        Kill(line, asker=invoked["task"], trace=parse_trace(line.context))
-        for line, invoked in asked
-    ]
-    return sorted(found, key=lambda kill: kill.line.time or 0.0)
+        vouched = line.trusted, line.boot
+        if line.message.startswith(_REASON):
+            pid, cgroup = _reason(line.message)
+            reasons[(*vouched, pid)] = cgroup
+        elif invoked := re.fullmatch(_INVOKED, line.message):
+            if vouched in asked:
+                found.append(asked.pop(vouched))
+            asked[vouched] = Kill(
+                line, asker=invoked["task"], limit=_limit(line), trace=parse_trace(line.context)
+            )
+        elif killed := re.fullmatch(_KILLED, line.message):
+            request = asked.pop(vouched, None)
+            if request is not None and not _near(request.line, line):
+                found.append(request)
+                request = None
+            request = request or Kill(line)
+            cgroup = reasons.pop((*vouched, killed["pid"]), None)
+            if cgroup is None:
+                cgroup = _cgroup(killed["why"] or "", request.line.context)
+            found.append(
+                replace(
+                    request,
+                    line=line,
+                    task=killed["task"],
+                    pid=int(killed["pid"]),
+                    resident=sum(int(killed[of] or 0) for of in ("anon", "file", "shmem")) << 10,
+                    cgroup=cgroup,
+                )
+            )
+    return sorted([*found, *asked.values()], key=lambda kill: kill.line.time or 0.0)
 
 
-def _belong(invoked: LogLine, killed: LogLine) -> bool:
-    if (invoked.trusted, invoked.boot) != (killed.trusted, killed.boot):
-        return False
-    if invoked.time is None or killed.time is None:
-        return invoked.time is killed.time
-    return 0 <= killed.time - invoked.time <= _APART
+def _near(asked: LogLine, killed: LogLine) -> bool:
+    if asked.time is None or killed.time is None:
+        return asked.time is killed.time
+    return 0 <= killed.time - asked.time <= _APART
 
 
-def _kill(
-    line: LogLine,
-    killed: re.Match[str],
-    constraint: re.Match[str] | None,
-    request: tuple[LogLine, re.Match[str]] | None,
-) -> Kill:
-    context = request[0].context if request else ()
-    cgroup, limit = _limit(killed["why"] or "", constraint, context)
-    return Kill(
-        line,
-        task=killed["task"],
-        pid=int(killed["pid"]),
-        resident=sum(int(killed[name] or 0) for name in ("anon", "file", "shmem")) << 10,
-        asker=request[1]["task"] if request else "",
-        cgroup=cgroup,
-        limit=limit,
-        trace=parse_trace(context),
-    )
+def _reason(message: str) -> tuple[str, str | None]:
+    """Who is to be killed, by pid, and whose limit was met."""
+    rest, _, ids = message[len(_REASON) :].rpartition(",pid=")
+    kind = rest.partition(",")[0]
+    cgroup = rest.partition(",oom_memcg=")[2].partition(",task_memcg=")[0]
+    return ids.partition(",uid=")[0], cgroup if kind == "MEMCG" else HOST
 
 
-def _limit(
-    why: str, constraint: re.Match[str] | None, context: Sequence[str]
-) -> tuple[str | None, int | None]:
-    """Whose limit was met, and how many bytes it is."""
+def _cgroup(why: str, context: Sequence[str]) -> str | None:
+    """Whose limit was met, from the long report; None where it does not say."""
+    for text in context:
+        who, named, cgroup = text.strip().partition(" killed as a result of limit of ")
+        if named and who.startswith("Task in "):
+            return cgroup
+    # The tables of the whole machine's memory are not printed for a cgroup (dump_header()).
+    if why.startswith("Out of memory") or any(text.strip() == "Mem-Info:" for text in context):
+        return HOST
+    return None
+
+
+def _limit(line: LogLine) -> int | None:
+    """The limit of the cgroup in bytes, which the long report has for a cgroup only."""
     import re
 
-    named = next((m for one in context if (m := re.fullmatch(_LIMIT, one))), None)
-    usage = next((m for one in context if (m := re.fullmatch(_USAGE, one))), None)
-    limit = int(usage["limit"]) << 10 if usage else None
-    if constraint is not None:
-        if constraint["kind"] == "MEMCG":
-            return constraint["limit"], limit
-        return HOST, None
-    if named is not None:
-        return named["limit"], limit
-    # The tables of the whole machine's memory are not printed for a cgroup (dump_header()).
-    if why.startswith("Out of memory") or any(one.strip() == "Mem-Info:" for one in context):
-        return HOST, None
-    return None, limit
+    usage = next((m for text in line.context if (m := re.fullmatch(_USAGE, text))), None)
+    return int(usage["limit"]) << 10 if usage else None

@@ -23,7 +23,7 @@ _MARK = r"\s*</?[A-Z#]\w*>\s*"
 _WHO = (
     r"CPU: (?P<cpu>\d{1,5})(?: UID: \d+)? PID: (?P<pid>\d{1,10}) Comm: (?P<task>.{1,20}?) "
     r"(?:Kdump: loaded )?"
-    r"(?:Not tainted|Tainted:? ?(?:\[[^\]]*\]=\S+,? ?)*(?P<taint>(?:[A-Z] *)*))(?: .*)?"
+    r"(?:Not tainted|Tainted: (?P<taint>[A-Z ]{1,64})).*"
 )
 # 0010 is the kernel's own code; 0033 would be the program's.
 _PLACE = r"(?:RIP: 0010:|(?:E?IP|pc|PC is)(?: :| at|:)) ?(?:\[<[0-9a-f]+>\] *)*(?P<place>\S.*)"

@@ -124,7 +124,7 @@ def group(events: Sequence[Event]) -> list[Group]:
         trace = event.trace
         same: object = event.same or (trace.place, trace.frames[:8])
         if not event.same and not trace.frames:
-            same = trace.place, re.sub(r"[0-9a-f]*\d[0-9a-f]*", "#", event.what)
+            same = trace.place, re.sub(r"\b[0-9a-f]+\b|\d+", "#", event.what)
         groups.setdefault(same, []).append(event)
     made = [Group(found[0], found[-1], count(found)) for found in groups.values()]
     return sorted(made, key=lambda one: -(one.last.line.time or 0.0))

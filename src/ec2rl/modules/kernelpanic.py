@@ -27,7 +27,7 @@ def describe(line: LogLine, trace: Trace) -> str | None:
     """kernel/panic.c, the same words from 2.6 on; the `---[ end Kernel panic` line is its echo."""
     import re
 
-    match = re.fullmatch(r"Kernel panic - not syncing: (?P<why>.{1,1000})", line.message)
+    match = re.fullmatch(r"Kernel panic - not syncing: (?P<why>.{1,4000})", line.message)
     return f"kernel panic: {match['why']}" if match else None
 
 
