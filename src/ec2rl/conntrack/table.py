@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 from itertools import islice
@@ -77,6 +78,8 @@ def _census_of_dump(
                 progress(seen)
     except KeyboardInterrupt:
         stopped = "interrupted"
+    except OSError as error:  # no memory for the request, or no process for the child
+        dump.faults.append(error.errno or errno.EIO)
     finally:
         datagrams.close()
     source = _source(netns, "conntrack -L")
