@@ -53,7 +53,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
     if os.geteuid() != 0:
         terminal.say("a fix needs root: sudo ./ec2rl fix " + module.name)
         return 1
-    if not said.has("yes") and not _agreed(terminal):
+    if not said.has("yes") and not agreed(terminal):
         return 1
     if trial is not None:
         changes = tuple(change for change in changes if isinstance(change, SetSysctl))
@@ -106,7 +106,7 @@ def look(module: Module, wish: Wish) -> tuple[Finding, Proposal]:
     return module.judge(seen), module.propose(host, seen, wish)
 
 
-def _agreed(terminal: Terminal) -> bool:
+def agreed(terminal: Terminal) -> bool:
     """Ask on a terminal; without one, and without --yes, nothing is done."""
     if not (sys.stdin and sys.stdin.isatty()):
         terminal.say("nothing was changed: there is no terminal to ask on; --yes does it")

@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_OVER = ("TIME_WAIT", "LAST_ACK", "CLOSE", "TIMEWAIT", "CLOSED")
 _OFFLOADED = OFFLOAD | HW_OFFLOAD
 
 
@@ -104,6 +105,11 @@ def kind_of(entry: Entry) -> Kind:
         bool(status & SEEN_REPLY),
         bool(status & _OFFLOADED),
     )
+
+
+def alive(entry: Entry) -> bool:
+    """Whether an entry's flow has been answered, and has not come to its end."""
+    return bool(entry.status & SEEN_REPLY) and entry.state not in _OVER
 
 
 def idle_time(entry: Entry, settings: Mapping[str, int]) -> int | None:

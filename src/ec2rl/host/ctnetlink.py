@@ -167,7 +167,7 @@ def open_dump(netns: str | None = None, family: int = 0) -> Dump | Unreadable:
     if not _loaded():
         return Unreadable(source, Why.NOT_RUNNING, "nf_conntrack_netlink is not loaded")
     try:
-        netlink, statistics = _inside(netns, _open)
+        netlink, statistics = _inside(netns, lambda: (_open(), _open()))
     except OSError as error:
         return unreadable(source, error)
     dump = Dump(netlink, statistics, family)
@@ -178,6 +178,17 @@ def open_dump(netns: str | None = None, family: int = 0) -> Dump | Unreadable:
             dump.close()
             return Unreadable(source, Why.DENIED, "needs CAP_NET_ADMIN")
     return dump
+
+
+def open_netlink(netns: str | None = None) -> socket | Unreadable:
+    """A socket that speaks with netfilter of a namespace; what it may ask, the kernel decides."""
+    source = "ctnetlink" if netns is None else f"netns {netns}: ctnetlink"
+    if not _loaded():
+        return Unreadable(source, Why.NOT_RUNNING, "nf_conntrack_netlink is not loaded")
+    try:
+        return _inside(netns, _open)
+    except OSError as error:
+        return unreadable(source, error)
 
 
 def open_text(netns: str | None = None) -> Iterator[bytes] | Unreadable:
@@ -246,13 +257,10 @@ def _inside(netns: str | None, action: Callable[[], T]) -> T:
         os.close(home)
 
 
-def _open() -> tuple[socket, socket]:
+def _open() -> socket:
     from _socket import SO_RCVTIMEO, SOCK_CLOEXEC, SOCK_RAW, SOL_SOCKET, socket
 
-    def one() -> socket:
-        netlink = socket(_AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, _NETLINK_NETFILTER)
-        netlink.setsockopt(SOL_SOCKET, SO_RCVTIMEO, pack("ll", _SILENCE, 0))
-        netlink.bind((0, 0))
-        return netlink
-
-    return one(), one()
+    netlink = socket(_AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, _NETLINK_NETFILTER)
+    netlink.setsockopt(SOL_SOCKET, SO_RCVTIMEO, pack("ll", _SILENCE, 0))
+    netlink.bind((0, 0))
+    return netlink

@@ -13,6 +13,7 @@ from ec2rl.conntrack.entry import (
     address,
     protocol_name,
 )
+from ec2rl.conntrack.ranking import joined
 
 
 def entry_line(entry: Entry) -> str:
@@ -38,6 +39,16 @@ def entry_line(entry: Entry) -> str:
     words += [f"use={entry.use}"] if entry.use is not None else []
     words += [f"id={entry.id}"] if entry.id is not None else []
     return " ".join(words)
+
+
+def entry_short(entry: Entry, idle: int | None) -> str:
+    """What a person needs of an entry: who talks to what, in which state, idle for how long."""
+    there = entry.original
+    source = joined(address(there.source), there.source_port)
+    service = joined(address(there.destination), there.destination_port)
+    state = f" {entry.state}" if entry.state else ""
+    quiet = "of unknown idle time" if idle is None else f"idle for {idle} s"
+    return f"{source} -> {service}/{protocol_name(there.protocol)}{state}, {quiet}"
 
 
 def _flow(flow: Flow, side: str) -> str:

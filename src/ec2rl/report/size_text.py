@@ -43,7 +43,7 @@ def size_text(place: Place, limits: Limits, sizing: Sizing) -> str:
     cost += "" if size.share is None else f", {percent(size.share)} of this machine's memory"
     lines.append(f"Costs:        {cost}")
     lines += wrapped(
-        "              ", f"({sizing.entry.octets} bytes an entry, {sizing.entry.source})"
+        "              ", f"({sizing.entry.octets} bytes an entry, {_where(sizing.entry.source)})"
     )
     for way in size.otherwise:
         lines += wrapped("Too much:     ", way)

@@ -1,0 +1,21 @@
+"""`ec2rl conntrack boot`: what each setting will be after a reboot, and which line decides."""
+
+from __future__ import annotations
+
+from ec2rl.arguments import Parsed
+from ec2rl.commands.conntrack import COULD_NOT_LOOK, document
+from ec2rl.conntrack.boot import boot_settings
+from ec2rl.host.live import LiveHost
+from ec2rl.host.remember import Remember
+from ec2rl.report.boot_text import boot_facts, boot_text
+from ec2rl.terminal import Terminal
+
+
+def command(said: Parsed, terminal: Terminal) -> int:
+    """0 told; 3 something that may decide could not be read."""
+    boot = boot_settings(Remember(LiveHost()))
+    if said.has("json"):
+        terminal.out(document(**boot_facts(boot)))
+    else:
+        terminal.out(boot_text(boot))
+    return COULD_NOT_LOOK if boot.unread else 0

@@ -1,0 +1,163 @@
+"""Deleting chosen entries of a connection-tracking table: each by its own tuple, zone and id.
+
+A deletion without a tuple is a flush, and filters in it are ignored by kernels that do not know
+them (K4.14 to K6.12, ctnetlink_del_conntrack).  With the whole original tuple and CTA_ID the
+kernel deletes that one entry or says ENOENT, on every version.  It cannot be taken back.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections import Counter
+from struct import pack, unpack_from
+
+from ec2rl.conntrack.entry import ICMPV6, Entry, Flow
+from ec2rl.host.ctnetlink import open_netlink
+from ec2rl.model import Unreadable
+from ec2rl.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _socket import socket
+    from collections.abc import Callable, Iterator
+
+_CT_DELETE, _REQUEST_ACK = 0x102, 0x5
+_NLMSG_ERROR = 2
+_SOL_NETLINK, _CAP_ACK = 270, 10
+_NESTED = 0x8000
+_TUPLE_ORIG, _ID, _ZONE = 1, 12, 18  # CTA_...
+_TOGETHER = 64
+"""Messages in a send: their answers fit the receive buffer of any socket."""
+MOST = 200_000
+"""Entries that one run takes: their messages are kept in memory, about 100 bytes each."""
+
+
+@record(frozen=True)
+class Freed:
+    """What became of the entries: `deleted` by us, `gone` by themselves before, and the others
+    by the errno that the kernel refused with (EBUSY: offloaded, up to 6.x)."""
+
+    deleted: int
+    gone: int
+    refused: tuple[tuple[int, int], ...] = ()
+    interrupted: bool = False
+
+
+class Doomed:
+    """Entries to delete, as the messages that will do it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._batches: list[bytes] = []
+        self._last: list[bytes] = []
+
+    def add(self, entry: Entry) -> bool:
+        """Take an entry up; False for one that the kernel gave no id for, or beyond MOST."""
+        if entry.id is None or self.count >= MOST:
+            return False
+        self._last.append(deletion(entry, self.count))
+        self.count += 1
+        if len(self._last) == _TOGETHER:
+            self._pack()
+        return True
+
+    def _pack(self) -> None:
+        self._batches.append(b"".join(self._last))
+        self._last.clear()
+
+    def batches(self) -> Iterator[bytes]:
+        """The messages, some to a send."""
+        if self._last:
+            self._pack()
+        return iter(self._batches)
+
+
+def deletion(entry: Entry, sequence: int) -> bytes:
+    """The message that deletes this very entry; ValueError for one without an id."""
+    if entry.id is None:
+        raise ValueError("an entry without an id cannot be told from its successor")
+    family = 2 if len(entry.original.source) == 4 else 10
+    body = (
+        pack("=BBH", family, 0, 0) + _tuple(entry.original) + _attribute(_ID, pack("!I", entry.id))
+    )
+    if entry.zone:
+        body += _attribute(_ZONE, pack("!H", entry.zone))
+    return pack("=IHHII", 16 + len(body), _CT_DELETE, _REQUEST_ACK, sequence, 0) + body
+
+
+def _tuple(flow: Flow) -> bytes:
+    first = 1 if len(flow.source) == 4 else 3  # CTA_IP_V4_SRC, CTA_IP_V6_SRC
+    addresses = _attribute(first, flow.source) + _attribute(first + 1, flow.destination)
+    protocol = _attribute(1, bytes([flow.protocol]))
+    if flow.icmp is not None:
+        kind, code, number = flow.icmp
+        base = 7 if flow.protocol == ICMPV6 else 4  # CTA_PROTO_ICMPV6_ID, CTA_PROTO_ICMP_ID
+        protocol += _attribute(base, pack("!H", number))
+        protocol += _attribute(base + 1, bytes([kind])) + _attribute(base + 2, bytes([code]))
+    elif flow.source_port is not None and flow.destination_port is not None:
+        protocol += _attribute(2, pack("!H", flow.source_port))
+        protocol += _attribute(3, pack("!H", flow.destination_port))
+    parts = _attribute(1 | _NESTED, addresses) + _attribute(2 | _NESTED, protocol)
+    if flow.zone is not None:
+        parts += _attribute(3, pack("!H", flow.zone))
+    return _attribute(_TUPLE_ORIG | _NESTED, parts)
+
+
+def _attribute(kind: int, payload: bytes) -> bytes:
+    return pack("=HH", 4 + len(payload), kind) + payload + bytes(-len(payload) % 4)
+
+
+def free(
+    doomed: Doomed, netns: str | None, progress: Callable[[int], None] | None = None
+) -> Freed | Unreadable:
+    """Delete them in a namespace; Ctrl-C ends it between two of them.
+
+    Unreadable where the namespace cannot be entered, or the right (CAP_NET_ADMIN) is missing.
+    """
+    netlink = open_netlink(netns)
+    if isinstance(netlink, Unreadable):
+        return netlink
+    answers: Counter[int] = Counter()
+    interrupted = False
+    netlink.setsockopt(_SOL_NETLINK, _CAP_ACK, 1)
+    try:
+        for batch in doomed.batches():
+            netlink.send(batch)
+            answers.update(_answers(netlink))
+            if progress is not None:
+                progress(sum(answers.values()))
+    except KeyboardInterrupt:
+        interrupted = True
+        answers.update(_answers(netlink))
+    finally:
+        netlink.close()
+    unanswered = 0 if interrupted else doomed.count - sum(answers.values())
+    if unanswered:
+        answers[errno.ENOBUFS] += unanswered
+    deleted, gone = answers.pop(0, 0), answers.pop(errno.ENOENT, 0)
+    return Freed(deleted, gone, tuple(sorted(answers.items())), interrupted)
+
+
+def _answers(netlink: socket) -> list[int]:
+    """The errno of each message that was sent: the kernel answers before send returns."""
+    from _socket import MSG_DONTWAIT
+
+    codes: list[int] = []
+    while True:
+        try:
+            answer = netlink.recv(1 << 16, MSG_DONTWAIT)
+        except OSError as error:
+            if error.errno == errno.ENOBUFS:
+                continue
+            return codes
+        kind = int.from_bytes(answer[4:6], sys.byteorder)
+        if kind == _NLMSG_ERROR and len(answer) >= 20:
+            codes.append(-unpack_from("=i", answer, 16)[0])
+
+
+def reason(code: int) -> str:
+    """An errno in words, with what it means of an entry."""
+    words = os.strerror(code)
+    return f"{words} (offloaded: it leaves when its flow ends)" if code == errno.EBUSY else words
