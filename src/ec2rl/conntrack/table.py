@@ -18,7 +18,7 @@ from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from ec2rl.conntrack.entry import Entry
 
@@ -65,7 +65,7 @@ def _census_of_dump(
     tally, stream = Tally(settings), Stream(dump.cookie)
     before = dump.count()
     seen, stopped = 0, ""
-    datagrams = dump.datagrams(ahead=first is None)
+    datagrams = _asked(dump, ahead=first is None)
     try:
         for number, datagram in enumerate(datagrams):
             bodies = stream.bodies(datagram)
@@ -86,6 +86,11 @@ def _census_of_dump(
     after = dump.count()
     whole = census(tally, settings, source, before if after is None else after, keep=keep)
     return replace(whole, gaps=whole.gaps + _gaps(whole, stream, dump.faults, stopped, before))
+
+
+def _asked(dump: Dump, ahead: bool) -> Generator[bytes, None, None]:
+    """The datagrams, where asking for them may fail only once somebody iterates."""
+    yield from dump.datagrams(ahead)
 
 
 def _gaps(
