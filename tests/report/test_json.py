@@ -1,0 +1,84 @@
+"""The JSON report is what its schema says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from ec2rl.catalogue import load
+from ec2rl.facts.kernel_log import read_kernel_log
+from ec2rl.host.fake import FakeHost, sections
+from ec2rl.model import Finding, Verdict
+from ec2rl.module import Options
+from ec2rl.report import json_report
+from ec2rl.report.json_report import Judged, report
+
+SCHEMA = json.loads((Path(json_report.__file__).parent / "report.schema.json").read_text())
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+CASES = sorted((Path(__file__).parents[1] / "modules").glob("*/*.case"))
+
+
+def document(*judged: Judged) -> dict[str, object]:
+    text = report(
+        judged,
+        {"name": "ec2rl", "version": "2"},
+        {"name": "h", "kernel": "6", "machine": "x86_64"},
+        started="2026-11-24T02:00:00Z",
+        seconds=1.0,
+        run_folder=None,
+        interrupted=False,
+    )
+    made: dict[str, object] = json.loads(text)
+    return made
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_every_case_gives_a_report_of_the_schema(path: Path) -> None:
+    module = load(path.parent.name)
+    host = FakeHost(sections(path.read_text(encoding="utf-8"))[1])
+    seen = module.read(host, read_kernel_log(host, module.phrases, None), Options())
+    judged = Judged(
+        module.name, module.domain, module.class_, module.judge(seen), 0.1, module.by_hand(seen)
+    )
+    VALIDATOR.validate(document(judged))
+
+
+def broken(**changes: object) -> dict[str, object]:
+    made = document(Judged("x", "net", "diagnose", Finding(Verdict.OK, "y"), 0.0))
+    results = made["results"]
+    assert isinstance(results, list)
+    results[0].update(changes)
+    return made
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": "OK"},
+        {"verdict": "SUCCESS"},
+        {"summary": None},
+        {"details": "text"},
+        {"module": "../x"},
+        {"seconds": -1},
+        {"namespaces": [{"inode": 0}]},
+        {"counters": {"drop": "0"}},
+        {"module": "conntrackfull"},
+        {"evidence": [{"source": "x"}]},
+    ],
+)
+def test_the_schema_refuses_what_is_no_report(changes: dict[str, object]) -> None:
+    VALIDATOR.validate(broken())
+    with pytest.raises(jsonschema.ValidationError):
+        VALIDATOR.validate(broken(**changes))
+
+
+def test_a_report_says_nothing_more_at_its_top() -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        VALIDATOR.validate({**broken(), "more": 1})
