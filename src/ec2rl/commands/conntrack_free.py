@@ -10,16 +10,17 @@ from ec2rl.commands.conntrack_list import filter_of
 from ec2rl.commands.fix import agreed
 from ec2rl.conntrack.entry import Entry
 from ec2rl.conntrack.filters import Filter, alive, idle_time
+from ec2rl.conntrack.freeing import Choice, Freed
 from ec2rl.conntrack.places import ALL, Place, find_places, inside, read_settings
 from ec2rl.conntrack.sockets import lifelines
 from ec2rl.conntrack.table import Listing, open_listing
-from ec2rl.fix.free import Doomed, Freed, free
+from ec2rl.fix.free import Doomed, free
 from ec2rl.host.ctnetlink import Dump, open_dump
 from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable
 from ec2rl.report.entry_text import entry_short
-from ec2rl.report.free_text import Choice, done, plan
+from ec2rl.report.free_text import done, plan
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False

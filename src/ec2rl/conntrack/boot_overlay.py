@@ -64,6 +64,9 @@ class Overlay:
     def conntrack_stats(self) -> Evidence | Unreadable:
         return self._host.conntrack_stats()
 
+    def conntrack_entries(self, first: int) -> Evidence | Unreadable:
+        return self._host.conntrack_entries(first)
+
     def within(self, netns: str) -> Host:
         return Overlay(self._host.within(netns), self._files)
 

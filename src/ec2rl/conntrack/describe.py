@@ -53,11 +53,13 @@ def details(seen: Seen, verdict: Verdict) -> tuple[str, ...]:
     told = [table for table in _by_weight(seen) if _told(table)]
     if seen.limits.loaded is False:  # no namespace has counters then
         told = [table for table in told if not isinstance(table.counters, Unreadable)]
-    if seen.limits.loaded is False:  # no namespace has counters then
-        told = [table for table in told if not isinstance(table.counters, Unreadable)]
     lines += [_table_line(seen, table) for table in told[:_MOST]]
     if len(told) > _MOST:
         lines.append(f"{len(told) - _MOST} more namespaces: see the JSON report.")
+    if seen.glimpse is not None:
+        from ec2rl.conntrack.glimpse import glimpse_lines
+
+        lines += glimpse_lines(seen.glimpse)
     lines += _log_lines(seen)
     lines += _allowance_lines(seen)
     lines += _rests_on(seen)
@@ -227,7 +229,13 @@ def quotes(seen: Seen) -> tuple[Evidence, ...]:
 def facts(seen: Seen) -> dict[str, Json]:
     """The numbers behind the words; None is unknown."""
     times = seen.times
+    census: Json = None
+    if seen.glimpse is not None:
+        from ec2rl.conntrack.glimpse import glimpse_facts
+
+        census = glimpse_facts(seen.glimpse)
     return {
+        "census": census,
         "conntrack": {
             "max": seen.limits.maximum,
             "buckets": seen.limits.buckets,

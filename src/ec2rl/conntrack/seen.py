@@ -13,6 +13,7 @@ from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ec2rl.conntrack.glimpse import Glimpse
     from ec2rl.facts.changes import PastChange
 
 
@@ -31,6 +32,8 @@ class Seen:
     """The last change that this program made to the limits in this boot."""
     since: float | None = None
     sampled: bool = False
+    glimpse: Glimpse | None = None
+    """What the worst table consists of, where one is nearly full or loses packets."""
 
     def again(self, tables: tuple[Table, ...], allowances: tuple[Allowance, ...]) -> Seen:
         return replace(self, tables=tables, allowances=allowances, sampled=True)

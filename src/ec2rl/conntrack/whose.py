@@ -14,8 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ec2rl.conntrack.ranking import Endpoint, Row
     from ec2rl.conntrack.places import Place
+    from ec2rl.conntrack.ranking import Endpoint, Row
 
 NOBODY = "no process here"
 """Of connections that pass through, or whose process has closed them."""

@@ -8,15 +8,14 @@ kernel deletes that one entry or says ENOENT, on every version.  It cannot be ta
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from collections import Counter
 from struct import pack, unpack_from
 
 from ec2rl.conntrack.entry import ICMPV6, Entry, Flow
+from ec2rl.conntrack.freeing import Freed
 from ec2rl.host.ctnetlink import open_netlink
 from ec2rl.model import Unreadable
-from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,17 +31,6 @@ _TOGETHER = 64
 """Messages in a send: their answers fit the receive buffer of any socket."""
 MOST = 200_000
 """Entries that one run takes: their messages are kept in memory, about 100 bytes each."""
-
-
-@record(frozen=True)
-class Freed:
-    """What became of the entries: `deleted` by us, `gone` by themselves before, and the others
-    by the errno that the kernel refused with (EBUSY: offloaded, up to 6.x)."""
-
-    deleted: int
-    gone: int
-    refused: tuple[tuple[int, int], ...] = ()
-    interrupted: bool = False
 
 
 class Doomed:
@@ -155,9 +143,3 @@ def _answers(netlink: socket) -> list[int]:
         kind = int.from_bytes(answer[4:6], sys.byteorder)
         if kind == _NLMSG_ERROR and len(answer) >= 20:
             codes.append(-unpack_from("=i", answer, 16)[0])
-
-
-def reason(code: int) -> str:
-    """An errno in words, with what it means of an entry."""
-    words = os.strerror(code)
-    return f"{words} (offloaded: it leaves when its flow ends)" if code == errno.EBUSY else words

@@ -136,6 +136,12 @@ class Host(Protocol):
     def conntrack_stats(self) -> Evidence | Unreadable:
         """Conntrack's counters from ctnetlink, as `conntrack -S` prints them."""
 
+    def conntrack_entries(self, first: int) -> Evidence | Unreadable:
+        """About so many entries of the table, a uniform sample of it, one a line.
+
+        A line is the hexadecimal of ctnetlink's bytes, or text as /proc/net/nf_conntrack has it.
+        """
+
     def within(self, netns: str) -> Host:
         """The same machine seen from the network namespace that the file `netns` stands for."""
 

@@ -13,8 +13,9 @@ The text is a title, then one section per look:
 A body is the text that was read (a line that begins with `!`, `-- ` or `\\` has one `\\` before
 it), or `!` and a reason of `Why` in one word, then words.  Other keys: `link PATH`, `inode PATH`,
 `ls PATH` (without it, a folder holds what the other keys say), `journal` (lines of
-`journalctl -o json`), `ethtool -S IF`, `conntrack -S`; `netns FILE: KEY` from a network namespace;
-`later: KEY` after a pause; `dmesg`, the text that dmesg(1) printed.  A log file may say
+`journalctl -o json`), `ethtool -S IF`, `conntrack -S`, `conntrack -L` (lines as those of
+/proc/net/nf_conntrack); `netns FILE: KEY` from a network namespace; `later: KEY` after a pause;
+`dmesg`, the text that dmesg(1) printed.  A log file may say
 `; modified=TIME`, `; gap=WORDS`, `; hits=N`, `; unpacked=N` and `; path=NAME`, the journal
 `; gap=WORDS`, `; hits=N` and `; oldest=MICROSECONDS`, any text `; exact` (no newline is added to
 it).  `\\xNN` in a key, a note or a name stands for a byte that would be taken for something else.
@@ -235,6 +236,9 @@ class FakeHost:
 
     def conntrack_stats(self) -> Evidence | Unreadable:
         return self.read("conntrack -S")
+
+    def conntrack_entries(self, first: int) -> Evidence | Unreadable:
+        return self.read("conntrack -L")
 
     def within(self, netns: str) -> Host:
         return self._seen_as(f"{self._prefix}netns {netns}: ")

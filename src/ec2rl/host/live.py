@@ -160,6 +160,11 @@ class LiveHost:
         except OSError as error:
             return unreadable(source, error)
 
+    def conntrack_entries(self, first: int) -> Evidence | Unreadable:
+        from ec2rl.host.ctnetlink import first_entries
+
+        return first_entries(first)
+
     def within(self, netns: str) -> Host:
         return NetnsHost(netns, self)
 
@@ -270,6 +275,9 @@ class NetnsHost:
 
     def conntrack_stats(self) -> Evidence | Unreadable:
         return self._inside("conntrack -S", self.outside.conntrack_stats)
+
+    def conntrack_entries(self, first: int) -> Evidence | Unreadable:
+        return self._inside("conntrack -L", lambda: self.outside.conntrack_entries(first))
 
     def within(self, netns: str) -> Host:
         return NetnsHost(netns, self.outside)

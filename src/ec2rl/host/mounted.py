@@ -121,6 +121,9 @@ class MountedHost:
     def conntrack_stats(self) -> Evidence | Unreadable:
         return Unreadable("conntrack -S", Why.NOT_COLLECTED)
 
+    def conntrack_entries(self, first: int) -> Evidence | Unreadable:
+        return Unreadable("conntrack -L", Why.NOT_COLLECTED)
+
     def within(self, netns: str) -> Host:
         return self
 

@@ -70,6 +70,9 @@ class Remember:
     def conntrack_stats(self) -> Evidence | Unreadable:
         return self._once("conntrack -S", self.host.conntrack_stats)
 
+    def conntrack_entries(self, first: int) -> Evidence | Unreadable:
+        return self._once("conntrack -L", lambda: self.host.conntrack_entries(first))
+
     def within(self, netns: str) -> Remember:
         return Remember(self.host.within(netns), self.memory, f"{self._prefix}netns {netns}: ")
 

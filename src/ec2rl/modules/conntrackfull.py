@@ -15,6 +15,7 @@ from ec2rl.facts.kernel_log import BOOT_ID, KernelLog
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Finding, Proposal, Unreadable, Verdict, Wish
 from ec2rl.module import Module, Options
+from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 NEAR = 0.9
 """The share of the table from which on it is called near its end."""
+
+_WORTH_A_LOOK = 0.75
 
 _FULL = 0.95
 """Packets that are refused at this share are refused for want of room (gc's own threshold,
@@ -44,13 +47,23 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         changed=changed,
         since=options.since,
     )
-    if not options.sample or not _odd(seen):
+    if options.sample and _odd(seen):
+        later = host.later(options.sample)
+        seen = seen.again(
+            read_again(later, seen.tables, options.sample),
+            risen(seen.allowances, read_allowances(later, namespaces), options.sample),
+        )
+    troubled = [table for table in seen.tables if _troubled(seen, table)]
+    if not troubled:
         return seen
-    later = host.later(options.sample)
-    return seen.again(
-        read_again(later, seen.tables, options.sample),
-        risen(seen.allowances, read_allowances(later, namespaces), options.sample),
-    )
+    from ec2rl.conntrack.glimpse import glimpse
+
+    return replace(seen, glimpse=glimpse(host, troubled))
+
+
+def _troubled(seen: Seen, table: Table) -> bool:
+    """Whether it is worth the time to know what a table consists of."""
+    return bool((seen.fill(table) or 0) >= _WORTH_A_LOOK or table.rate("drop"))
 
 
 def _last_change(host: Host) -> PastChange | None:
@@ -139,7 +152,7 @@ def _warning(seen: Seen) -> str:
                 "Conntrack table is full; room is made by evicting "
                 f"{fullest.rate('early_drop'):.0f} entries/s in {fullest.namespace.label}"
             )
-        return f"Conntrack table is {percent(fill)} full in {fullest.namespace.label}"
+        return f"Conntrack table is {percent(fill)} full in {fullest.namespace.label}{_stuck(seen)}"
     if seen.times.earlier.lines:
         return (
             "Conntrack table full errors found in "
@@ -147,6 +160,13 @@ def _warning(seen: Seen) -> str:
             f"{seen.times.earlier.lines} occurrences, none in this boot"
         )
     return _other_loss(seen) or _small(seen)
+
+
+def _stuck(seen: Seen) -> str:
+    """The share of a nearly full table that cannot make room, where it could be seen."""
+    if seen.glimpse is None:
+        return ""
+    return f"; {percent(seen.glimpse.stuck)} of its entries cannot be evicted"
 
 
 def _other_loss(seen: Seen) -> str:

@@ -2,29 +2,9 @@
 
 from __future__ import annotations
 
-from ec2rl.fix.free import Freed, reason
-from ec2rl.record import record
+from ec2rl.conntrack.freeing import Choice, Freed, reason
 from ec2rl.report.escape import one_line
 from ec2rl.report.table_text import entries, wrapped
-
-
-@record(frozen=True)
-class Choice:
-    """What the filters mean in one table.
-
-    Of `matched` entries `kept` belong to sessions, `chosen` would be deleted, of which `live` are
-    answered and not over; `shown` are lines of those that spoke last.  `unnamed` have no id.
-    """
-
-    table: str
-    count: int | None
-    matched: int
-    kept: int
-    chosen: int
-    live: int
-    shown: tuple[str, ...]
-    unnamed: int
-    gaps: tuple[str, ...]
 
 
 def plan(choice: Choice) -> str:
