@@ -1,0 +1,229 @@
+"""Many hostile texts through every parser of outside words: 0 crashes, 0 hangs.
+
+`python tests/fuzz/parsers.py --count 1000000 [--seed S] [--only NAME]` mutates real texts, prints
+for each parser how many it took, what it raised that it may not, and the slowest input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
+
+from ec2rl.arguments import UsageError, moment, parse  # noqa: E402
+from ec2rl.arguments import seconds as parse_seconds  # noqa: E402
+from ec2rl.commands import COMMANDS  # noqa: E402
+from ec2rl.conntrack.allowance import parse_allowance  # noqa: E402
+from ec2rl.conntrack.counters import parse_conntrack_stats, parse_stat  # noqa: E402
+from ec2rl.conntrack.messages import PHRASES, understand  # noqa: E402
+from ec2rl.conntrack.namespaces import inode_number  # noqa: E402
+from ec2rl.conntrack.owner import owner  # noqa: E402
+from ec2rl.facts.kernel_log import kmsg_span, parse_kmsg  # noqa: E402
+from ec2rl.facts.syslog import epoch, parse_line, parse_lines  # noqa: E402
+from ec2rl.host import Line  # noqa: E402
+from ec2rl.host.fake import CaseError, FakeHost, sections  # noqa: E402
+
+NOW = 1795485600.0
+FULL = "nf_conntrack: nf_conntrack: table full in netns 4026532315, dropping packet"
+ID = "4f5b6c7d8e9f0a1b2c3d4e5f60718293a4b5c6d7e8f901234567890abcdef012"
+LINES = (
+    f"Nov  6 02:39:55 doom kernel: [12345.678901] {FULL}",
+    f"2026-11-22T22:11:14.123456+00:00 host kernel: {FULL}",
+    f"kern  :warn  : [Fri Nov  6 02:39:55 2026] {FULL}",
+    f"<4>[  371.094886][ T1234] {FULL}",
+    f"Nov  6 02:39:55 host kernel: message repeated 3 times: [ [1.000000] {FULL}]",
+)
+SEEDS: dict[str, tuple[str, ...]] = {
+    "kmsg": (
+        f"6,0,0,-;boot\n4,1234,371094886,-,caller=T1;{FULL}\n SUBSYSTEM=net\n DEVICE=n2\n",
+        f"4,5000,1,c;a\\x0a{FULL}\n12,5001,2,-;{FULL}\n6,9000,3,-;end",
+    ),
+    "line": LINES,
+    "understand": (
+        FULL,
+        "ip_conntrack: maximum limit of 16368 entries exceeded",
+        "nf_conntrack: expectation table full",
+        "net_ratelimit: 384 callbacks suppressed",
+        "neighbour: arp_cache: neighbor table overflow!",
+        "TCP: request_sock_TCP: Possible SYN flooding on port 80. Sending cookies. ",
+        "Missed 26351 kernel messages",
+    ),
+    "stat": (
+        "entries  clashres found new chainlength insert insert_failed drop early_drop\n"
+        "00000032  00000000 00000000 00000000 00000000 00000000 00000000 00000017 00000001\n" * 2,
+        "cpu=0   found=0 invalid=3 insert=0 insert_failed=1 drop=10 early_drop=2 chaintoolong=0\n",
+    ),
+    "allowance": (
+        "NIC statistics:\n     conntrack_allowance_exceeded: 4711\n"
+        "     conntrack_allowance_available: 136812\n",
+    ),
+    "owner": (
+        f"0::/system.slice/docker-{ID}.scope",
+        f"4:memory:/kubepods/besteffort/pod0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0/{ID}\n",
+        "0::/user.slice/user-0.slice/user@0.service/app.slice/my.service",
+        "net:[4026531840]",
+    ),
+    "case": (
+        "A title.\n-- clock --\nnow=2026-11-24T02:00:00Z uptime=9\n-- /dev/kmsg --\n!denied\n"
+        "-- /var/log/messages; modified=2026-11-24T01:00:00Z; gap=cut --\n" + LINES[0] + "\n"
+        '-- journal --\n{"MESSAGE": "x"}\n-- ls /proc --\n1\n\\!2\n-- expect --\nOK',
+    ),
+    "arguments": (
+        "run --only-modules=conntrackfull --json --deadline=5m --since 2h\\ ago --no x --",
+        "explain conntrackfull --page-only --sample 0.5",
+        "help run list --help -h --version --perfimpact=true",
+        "2026-11-24 02:00:00",
+        "@1790000000",
+        "1.5h",
+    ),
+}
+GLUE = (
+    *("\n", "\0", "\r", "\x1b[2J", "\udcff", "\u2028", "٣", "²", " ", "  ", "[", "]", "(", "%s"),
+    *(
+        "-",
+        "--",
+        "=",
+        ":",
+        ";",
+        ",",
+        "\\",
+        "\\x0a",
+        "!",
+        "0",
+        "9" * 30,
+        "-1",
+        "1e999",
+        "nan",
+        "inf",
+    ),
+    *("x" * 300, " " * 300, "[" * 100, "0001-01-01", "9999-12-31T23:59:59", "Feb 29"),
+)
+
+
+def mutated(rng: random.Random, seeds: tuple[str, ...]) -> str:
+    text = rng.choice(seeds)
+    for _ in range(rng.randrange(1, 6)):
+        a, b = sorted((rng.randrange(len(text) + 1), rng.randrange(len(text) + 1)))
+        kind = rng.randrange(6)
+        if kind == 0:
+            text = text[:a] + rng.choice(GLUE) + text[a:]
+        elif kind == 1:
+            text = text[:a] + text[b:]
+        elif kind == 2 and len(text) < 4000:
+            text = text[:b] + text[a:b] + text[b:]
+        elif kind == 3:
+            text = text[:a] + rng.choice(GLUE) + text[a + 1 :]
+        elif kind == 4:
+            text = text[:a] + rng.choice(seeds)[a:]
+        else:
+            text = (
+                text[:a] + chr(rng.choice((rng.randrange(128), rng.randrange(0xD000)))) + text[a:]
+            )
+    return text
+
+
+def take_kmsg(text: str) -> None:
+    kmsg_span(text)
+    for line in parse_kmsg(text, PHRASES, "b", NOW - 1000):
+        understand(line.message)
+        time.localtime(line.time)
+
+
+def take_line(text: str) -> None:
+    parsed = parse_line(text)
+    if parsed is not None and parsed[1] is not None:
+        when = epoch(parsed[1], NOW)
+        assert when is None or abs(when) < 1e12
+    parse_lines("/f", (Line(0, text), Line(1, text, hit=False)), NOW, NOW - 1000)
+
+
+def take_stat(text: str) -> None:
+    for found in (parse_stat(text), parse_conntrack_stats(text, None)):
+        assert found is None or found.refused is None or found.refused >= 0
+
+
+def take_owner(text: str) -> None:
+    owner(text, text[:15])
+    inode_number(text)
+
+
+def take_case(text: str) -> None:
+    try:
+        host = FakeHost(sections(text)[1])
+        host.read("/dev/kmsg")
+        host.names("/proc")
+        host.search(["/var/log/messages"], PHRASES)
+        host.journal(PHRASES)
+        host.clock()
+    except (CaseError, ValueError, KeyError, OverflowError, AttributeError, TypeError):
+        pass  # a case is our own text: that it cannot be understood is told to its author
+
+
+def take_arguments(text: str) -> None:
+    for ask in (
+        lambda: parse(text.split(" "), COMMANDS),
+        lambda: moment("since", text, NOW),
+        lambda: parse_seconds("deadline", text, 1, 86400),
+    ):
+        try:
+            ask()
+        except UsageError:  # noqa: PERF203
+            continue
+
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    "kmsg": take_kmsg,
+    "line": take_line,
+    "understand": understand,
+    "stat": take_stat,
+    "allowance": lambda text: parse_allowance("eth0", text),
+    "owner": take_owner,
+    "case": take_case,
+    "arguments": take_arguments,
+}
+
+
+def campaign(name: str, count: int, seed: int) -> int:
+    rng = random.Random(f"{seed} {name}")
+    crashes, slowest, worst = 0, 0.0, ""
+    take, seeds = PARSERS[name], SEEDS[name]
+    began = time.monotonic()
+    for _ in range(count):
+        text = mutated(rng, seeds)
+        start = time.perf_counter()
+        try:
+            take(text)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is what we look for
+            crashes += 1
+            if crashes <= 5:
+                print(f"{name}: {type(error).__name__}: {error}: {text!r}")
+        took = time.perf_counter() - start
+        if took > slowest:
+            slowest, worst = took, text
+    rate = count / (time.monotonic() - began)
+    print(
+        f"{name:12} {count} inputs, {crashes} crashes, slowest {slowest * 1000:.2f} ms "
+        f"({len(worst)} characters), {rate:.0f}/s",
+        flush=True,
+    )
+    return crashes
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--count", type=int, default=1_000_000)
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--only", choices=sorted(PARSERS))
+    said = options.parse_args()
+    names = [said.only] if said.only else list(PARSERS)
+    return int(bool(sum(campaign(name, said.count, said.seed) for name in names)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
