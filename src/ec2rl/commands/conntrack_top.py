@@ -21,8 +21,8 @@ from ec2rl.host import Host
 from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable
-from ec2rl.report.table_json import census_facts, place_facts
-from ec2rl.report.table_text import KEYS, first_answer, top
+from ec2rl.report.table_json import census_facts, machine_facts, place_facts
+from ec2rl.report.table_text import KEYS, all_tables, first_answer, top
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -43,14 +43,15 @@ def command(said: Parsed, terminal: Terminal) -> int:
     places = places_of(said, host)
     if isinstance(places, Unreadable):
         return failed(terminal, places)
-    terminal.out("" if said.has("json") else nothing_to_show(said, places))
+    if not said.has("json"):
+        terminal.out(nothing_to_show(said, places) + all_tables(places))
     tables: list[Json] = []
     status = 0
     for place in places.chosen:
         if not (said.has("json") or sample) and (place.count or 0) >= _LARGE:
             early = look(said, terminal, host, place, SAMPLE)
             if isinstance(early, Census):
-                terminal.out(first_answer(place, places.limits, early))
+                terminal.out(first_answer(place, places.limits, early, by))
         census = look(said, terminal, host, place, sample)
         facts = place_facts(place, places.limits)
         if isinstance(census, Unreadable):
@@ -59,14 +60,14 @@ def command(said: Parsed, terminal: Terminal) -> int:
             status = COULD_NOT_LOOK
             continue
         owned = _owned(said, host, place, census) if by in ("", "owner") else ()
-        tables.append({**facts, **census_facts(census, places, owned, limit)})
+        tables.append({**facts, **census_facts(census, owned, limit)})
         if not said.has("json"):
             terminal.out(top(place, places, census, by, limit, owned))
         if was_interrupted(census):
             status = INTERRUPTED
             break
     if said.has("json"):
-        terminal.out(document(tables=tables, hidden=places.hidden or None))
+        terminal.out(document(**machine_facts(places), tables=tables))
     return status
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.ages import bucket_end
-from ec2rl.conntrack.causes import causes
+from ec2rl.conntrack.causes import causes, one_namespace
 from ec2rl.conntrack.census import Census, evictable, evictable_later, state_of
 from ec2rl.conntrack.entry import address, protocol_name
 from ec2rl.conntrack.ranking import Endpoint, Ranking, Row
@@ -38,13 +38,23 @@ def place_facts(place: Place, limits: Limits) -> dict[str, Json]:
     }
 
 
-def census_facts(
-    seen: Census, places: Places, owned: Sequence[Owned] = (), limit: int = 100
-) -> dict[str, Json]:
+def by_namespace(places: Places) -> dict[str, int]:
+    """Entries by namespace, of those whose count is known."""
+    return {place.label: place.count for place in places.chosen if place.count is not None}
+
+
+def machine_facts(places: Places) -> dict[str, Json]:
+    """What holds for all tables together."""
+    cause = one_namespace(by_namespace(places))
+    return {
+        "causes": [] if cause is None else [_cause(cause)],
+        "fuller": [place_facts(place, places.limits) for place in places.others],
+        "hidden": places.hidden or None,
+    }
+
+
+def census_facts(seen: Census, owned: Sequence[Owned] = (), limit: int = 100) -> dict[str, Json]:
     """A census with its causes; where only a sample was seen, each number with its bounds."""
-    counts = {place.label: place.count for place in (*places.chosen, *places.others)}
-    known = {name: count for name, count in counts.items() if count is not None}
-    found = causes(seen, known if len(places.chosen) > 1 else None)
 
     def ranked(ranking: Ranking) -> dict[str, Json]:
         return {
@@ -61,7 +71,7 @@ def census_facts(
         "gaps": list(seen.gaps),
         "evictable": seen.entries(evictable),
         "evictable_later": seen.entries(evictable_later),
-        "causes": [_cause(cause) for cause in found],
+        "causes": [_cause(cause) for cause in causes(seen)],
         "kinds": [
             {
                 **_kind(cell.kind),

@@ -6,7 +6,7 @@ import textwrap
 from collections import Counter
 
 from ec2rl.conntrack.ages import bucket_end
-from ec2rl.conntrack.causes import causes
+from ec2rl.conntrack.causes import causes, one_namespace
 from ec2rl.conntrack.census import (
     Census,
     evictable,
@@ -19,7 +19,7 @@ from ec2rl.conntrack.describe import percent, plural
 from ec2rl.conntrack.sample import estimate
 from ec2rl.conntrack.whose import NOBODY
 from ec2rl.report.escape import one_line
-from ec2rl.report.table_json import is_sample
+from ec2rl.report.table_json import by_namespace, is_sample
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,10 +60,10 @@ def heading(place: Place, limits: Limits, seen: Census) -> str:
     return f"{place.label}: {count} of {limits.maximum} entries ({percent(count / limits.maximum)})"
 
 
-def first_answer(place: Place, limits: Limits, seen: Census) -> str:
+def first_answer(place: Place, limits: Limits, seen: Census, by: str) -> str:
     """The busiest from a sample, while the whole table is still to be read."""
-    lines = [heading(place, limits, seen), *_headline(seen, ()), ""]
-    lines += _ranking("pair", seen, 3, ())
+    lines = [heading(place, limits, seen), *_headline(seen, causes(seen)), ""]
+    lines += _ranking("pair" if by in ("", "owner") else by, seen, 3, ())
     return "\n".join([*lines, "", "The whole table:", ""])
 
 
@@ -71,8 +71,7 @@ def top(
     place: Place, places: Places, seen: Census, by: str, limit: int, owned: Sequence[Owned]
 ) -> str:
     """Headline, causes, and the ranking that was asked for, or those that tell most."""
-    several = {one.label: one.count for one in places.chosen if one.count is not None}
-    found = causes(seen, several if len(several) > 1 else None)
+    found = causes(seen)
     lines = [heading(place, places.limits, seen), *_headline(seen, found)]
     for other in places.others[:3]:
         lines += wrapped("    ", f"Fuller: {other.label}, {other.count} entries; see --netns=all")
@@ -89,6 +88,15 @@ def top(
         if any(one.owner != NOBODY for one in owned):
             lines += _ranking("owner", seen, limit, owned)
     return "\n".join(lines).rstrip() + "\n\n"
+
+
+def all_tables(places: Places) -> str:
+    """What is to be said of all namespaces together, "" for nothing."""
+    cause = one_namespace(by_namespace(places))
+    if cause is None:
+        return ""
+    lines = [line for fact in (cause.headline, *cause.evidence) for line in wrapped("", fact)]
+    return "\n".join([*lines, "", ""])
 
 
 def wrapped(indent: str, text: str, more: str = "") -> list[str]:
