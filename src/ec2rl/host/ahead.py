@@ -9,26 +9,28 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ec2rl.host.unpack import Source
 
+PIECE = 1 << 20
+"""Bytes; the threads meet once for each, and smaller ones keep both on one processor."""
+
+_PIECES = 3
+
 
 class Ahead:
-    """Another source, two pieces ahead; decompressors and memmem(3) let each other run."""
+    """Another source, read before it is asked for; decompressors and memmem(3) run side by side."""
 
-    def __init__(self, source: Source, size: int) -> None:
+    def __init__(self, source: Source, size: int = PIECE) -> None:
+        self.gap = ""
+        """Why the text ended too early; known when `readinto` has told the end."""
         self._source = source
         self._free: SimpleQueue[bytearray | None] = SimpleQueue()
         self._full: SimpleQueue[tuple[bytearray, int] | BaseException] = SimpleQueue()
         self._rest = memoryview(b"")
         self._held: bytearray | None = None
         self._ended = False
-        for _ in range(2):
+        for _ in range(_PIECES):
             self._free.put(bytearray(size))
         self._thread = Thread(target=self._work, daemon=True)
         self._thread.start()
-
-    @property
-    def gap(self) -> str:
-        """Why the text ended too early; known when `readinto` has told the end."""
-        return self._source.gap
 
     def readinto(self, view: memoryview) -> int:
         """Fill the front of `view`, return how many bytes; 0 is the end. Raises OSError."""
@@ -42,6 +44,7 @@ class Ahead:
                 raise found
             self._held, size = found
             self._ended = not size
+            self.gap = self._source.gap if self._ended else ""
             self._rest = memoryview(self._held)[:size]
         size = min(len(view), len(self._rest))
         view[:size] = self._rest[:size]

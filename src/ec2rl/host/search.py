@@ -202,7 +202,7 @@ def _search(
             if kind and is_large and len(os.sched_getaffinity(0)) > 1:
                 from ec2rl.host.ahead import Ahead
 
-                source = Ahead(source, window)
+                source = Ahead(source)
             scan = Scan(wanted, budget.kept, window, is_large=is_large)
             limit = budget.unpacked if kind or fd is None else _EVERYTHING
             unread = scan.run(source, limit, deadline)

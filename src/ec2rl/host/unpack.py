@@ -60,8 +60,8 @@ _PROGRAMS = {
 }
 _FOLDERS = ("/usr/bin/", "/bin/", "/usr/local/bin/")
 _MAGIC = 6
-_INPUT = 64 << 10
-_PIECE = 64 << 10
+_INPUT = 128 << 10
+_PIECE = 1 << 20
 
 
 def kind_of(head: bytes) -> str:
