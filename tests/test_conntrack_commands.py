@@ -1,0 +1,288 @@
+"""`ec2rl conntrack ...` on saved tables: whole output, whole errors, as a person calls it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parent.parent / "src"
+START = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); from ec2rl.cli import main; sys.exit(main())"
+)
+
+
+def ec2rl(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command line as the launcher does."""
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-c", START, str(SOURCE), *words],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+    )
+
+
+def established(port: int, left: int) -> str:
+    return (
+        f"ipv4     2 tcp      6 {left} ESTABLISHED src=10.0.9.31 dst=10.0.4.17 sport={port} "
+        f"dport=443 src=10.0.4.17 dst=10.0.9.31 sport=443 dport={port} [ASSURED] mark=0 use=1"
+    )
+
+
+SMALL = "\n".join(
+    [
+        *(established(1024 + i, 432000 - 3600 * i) for i in range(6)),
+        "ipv4     2 tcp      6 100 SYN_SENT src=198.18.0.1 dst=192.0.2.1 sport=5000 dport=80 "
+        "[UNREPLIED] src=192.0.2.1 dst=198.18.0.1 sport=80 dport=5000 mark=7 use=1",
+        "ipv6     10 udp      17 20 src=2001:db8::1 dst=2001:db8::53 sport=4000 dport=53 "
+        "src=2001:db8::53 dst=2001:db8::1 sport=53 dport=4000 mark=0 zone=5 use=1",
+        "",
+    ]
+)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> str:
+    path = tmp_path / "table"
+    path.write_text(SMALL)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "conntrack what? one of top, whatif, size, namespaces, list, boot, free"),
+        (("tpo",), "unknown conntrack 'tpo': did you mean top?"),
+        (("top", "--by=colour"), "--by=colour: one of src, dst, service, pair, state, protocol,"),
+        (("top", "--limit=0"), "--limit=0: not a number from 1 to 100"),
+        (("top", "--sample=-3"), "--sample=-3: not a number from 1 to 10000000"),
+        (("top", "--file=a", "--netns=b"), "--file and --netns exclude each other"),
+        (("top", "--file=a", "--by=owner"), "--by=owner looks at the processes of this machine"),
+        (
+            ("top", "--sampel=3"),
+            "unknown option of conntrack top '--sampel': did you mean --sample?",
+        ),
+        (("whatif", "nonsense=3"), "no timeout is called 'nonsense'; known are generic_timeout, "),
+        (("whatif", "udp_timeout=-3"), "udp_timeout: '-3' is no number of seconds"),
+        (("whatif", "udp_timeout=many"), "udp_timeout: 'many' is no number of seconds"),
+        (("whatif", "udp_timeout=0"), "udp_timeout: 0 is not between 1 and 2147483647 seconds"),
+        (("size", "--seconds=x"), "--seconds=x: not a number of seconds from 0 to 3600"),
+        (("list", "--src=10.0.0.0/33"), "10.0.0.0/33: the number of bits is from 0 to 32"),
+        (("list", "--dst=here"), "here: no address, as 10.0.4.17, 10.0.0.0/8 or 2001:db8::/32"),
+        (("list", "--state=OPENED"), "OPENED: no state; known are NONE, SYN_SENT, "),
+        (("list", "--protocol=tpc"), "tpc: no protocol; known are icmp, igmp, ipencap, tcp, "),
+        (("list", "--dport=65536"), "--dport=65536: not a number from 0 to 65535"),
+        (("list", "--mark=0xg"), "--mark=0xg: not a number from 0 to 4294967295"),
+        (("namespaces", "--netns=a"), "unknown option of conntrack namespaces '--netns'"),
+        (("free",), "free needs a filter, as --unreplied or --src=ADDRESS: it never takes all"),
+        (("free", "--netns=all", "--unreplied"), "free takes one namespace at a time"),
+        (("free", "--unreplied", "--file=a"), "unknown option of conntrack free '--file'"),
+    ],
+)
+def test_a_wrong_command_line(words: tuple[str, ...], said: str) -> None:
+    done = ec2rl("conntrack", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"ec2rl: {said}")
+
+
+def test_help_of_all_and_of_one() -> None:
+    every = ec2rl("help", "conntrack").stdout
+    one = ec2rl("help", "conntrack", "free").stdout
+    assert one in every
+    assert one.startswith("Usage: ec2rl conntrack free [OPTIONS]\n")
+    assert ec2rl("conntrack", "--help").stdout == every
+    assert ec2rl("conntrack", "free", "--help").stdout == one
+
+
+def test_top_of_a_saved_table(small: str) -> None:
+    done = ec2rl("conntrack", "top", f"--file={small}", "--limit=2")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (
+        done.stdout
+        == f"""\
+{small}: 8 entries
+    When it is full, 25% can be evicted for a new connection, 0% slowly (closing); 75% stay.
+
+Why: none of the known causes stands out: fewer than 1000 entries tell little.
+
+State                             entries     share
+tcp ESTABLISHED ASSURED                 6       75%  idle: 2 h (half), 5 h (9 of 10)
+tcp SYN_SENT UNREPLIED                  1       12%  idle: 20 s (half), 20 s (9 of 10)
+(and 1 more)
+
+Connections                       entries     share
+10.0.9.31 -> 10.0.4.17:443/tcp          6       75%  tcp ESTABLISHED
+198.18.0.1 -> 192.0.2.1:80/tcp          1       12%  tcp SYN_SENT
+(and 1 more)
+
+Source                            entries     share
+10.0.9.31                               6       75%  tcp ESTABLISHED
+2001:db8::1                             1       12%  udp
+(and 1 more)
+
+Service                           entries     share
+10.0.4.17:443/tcp                       6       75%  tcp ESTABLISHED
+192.0.2.1:80/tcp                        1       12%  tcp SYN_SENT
+(and 1 more)
+
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("by", "rows"),
+    [
+        ("protocol", [("tcp", "7", "88%"), ("udp", "1", "12%")]),
+        ("mark", [("7", "1", "12%")]),
+        ("zone", [("5", "1", "12%")]),
+        (
+            "dst",
+            [("10.0.4.17", "6", "75%"), ("2001:db8::53", "1", "12%"), ("192.0.2.1", "1", "12%")],
+        ),
+    ],
+)
+def test_top_by(small: str, by: str, rows: list[tuple[str, str, str]]) -> None:
+    lines = ec2rl("conntrack", "top", f"--file={small}", f"--by={by}").stdout.splitlines()[4:]
+    assert [tuple(line.split()[:3]) for line in lines if line] == rows
+
+
+def test_top_as_json_knows_what_it_does_not_know(small: str) -> None:
+    found = json.loads(ec2rl("conntrack", "top", f"--file={small}", "--json").stdout)
+    (table,) = found["tables"]
+    assert found["schema_version"] == 1
+    assert [table[name] for name in ("count", "max", "fill", "counted")] == [None] * 4
+    assert [table[name] for name in ("seen", "evictable", "evictable_later")] == [8, 2, 0]
+    assert table["pairs"]["rows"][0] == {
+        "key": "10.0.9.31 -> 10.0.4.17:443/tcp",
+        "source": "10.0.9.31",
+        "destination": "10.0.4.17",
+        "port": 443,
+        "protocol": "tcp",
+        "translated": None,
+        "entries": 6,
+        "share": 0.75,
+        "kinds": [
+            {
+                "protocol": "tcp",
+                "state": "ESTABLISHED",
+                "assured": True,
+                "answered": True,
+                "offloaded": False,
+                "entries": 6,
+            }
+        ],
+    }
+
+
+def test_what_if_of_a_saved_table(small: str) -> None:
+    done = ec2rl("conntrack", "whatif", f"--file={small}", "tcp_timeout_established=9000")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    row = next(line for line in lines if line.startswith("tcp_timeout_established "))
+    assert row.split() == ["tcp_timeout_established", "5", "d", "2.5", "h", "6", "3", "3", "-"]
+    assert "Together: 5 entries of 8 (62%) would be there." in lines
+    assert "Now: nothing changes." in done.stdout
+    assert "Caution, tcp_timeout_established: an idle connection" in done.stdout
+    assert done.stdout.count("#") > 100
+    assert max(map(len, lines)) <= 100
+    found = json.loads(
+        ec2rl(
+            "conntrack", "whatif", f"--file={small}", "tcp_timeout_established=9000", "--json"
+        ).stdout
+    )
+    (effect,) = found["tables"][0]["timeouts"]
+    assert [effect[name] for name in ("gone_now", "gone_steady", "cut")] == [0, 3, 3]
+    assert effect["curve"][-1] == [432000, 6]
+
+
+def test_what_if_without_wishes_halves_what_is_used(small: str) -> None:
+    found = json.loads(ec2rl("conntrack", "whatif", f"--file={small}", "--json").stdout)
+    assert [(one["setting"], one["wanted"]) for one in found["tables"][0]["timeouts"]] == [
+        ("tcp_timeout_established", 216000),
+        ("tcp_timeout_syn_sent", 60),
+        ("udp_timeout", 15),
+    ]
+
+
+def test_size_of_a_saved_table_cannot_tell_when_it_is_full(small: str) -> None:
+    done = ec2rl("conntrack", "size", f"--file={small}")
+    assert done.returncode == 0
+    assert "Full in:      unknown: that takes two looks, see --seconds\n" in done.stdout
+    (table,) = json.loads(ec2rl("conntrack", "size", f"--file={small}", "--json").stdout)["tables"]
+    assert (table["growth"], table["seconds_to_full"]) == ([], None)
+
+
+@pytest.mark.parametrize(
+    ("filters", "ports"),
+    [
+        ([], [1024, 1025, 1026, 1027, 1028, 1029, 5000, 4000]),
+        (["--src=10.0.0.0/8", "--idle-over=4h"], [1028, 1029]),
+        (["--unreplied"], [5000]),
+        (["--dst=2001:db8::/32"], [4000]),
+        (["--state=syn_sent,established", "--dport=80"], [5000]),
+        (["--protocol=udp", "--zone=5"], [4000]),
+        (["--zone=0", "--mark=0x7"], [5000]),
+        (["--protocol=17", "--zone=0"], []),
+    ],
+)
+def test_list_with_filters(small: str, filters: list[str], ports: list[int]) -> None:
+    text = ec2rl("conntrack", "list", f"--file={small}", *filters)
+    assert [
+        int(line.partition("sport=")[2].split()[0]) for line in text.stdout.splitlines()
+    ] == ports
+    found = json.loads(ec2rl("conntrack", "list", f"--file={small}", "--json", *filters).stdout)
+    assert [entry["original"]["source_port"] for entry in found["entries"]] == ports
+
+
+def test_what_is_listed_can_be_read_again(small: str, tmp_path: Path) -> None:
+    listed = ec2rl("conntrack", "list", f"--file={small}").stdout
+    (tmp_path / "again").write_text(listed)
+    assert ec2rl("conntrack", "list", f"--file={tmp_path / 'again'}").stdout == listed
+    assert len(ec2rl("conntrack", "list", f"--file={small}", "--limit=3").stdout.splitlines()) == 3
+
+
+def test_a_capture_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "poem").write_text("roses are red\n")
+    done = ec2rl("conntrack", "top", f"--file={tmp_path / 'poem'}")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        f"ec2rl: {tmp_path / 'poem'}: failed (no line of it is an entry of a conntrack table)\n"
+    )
+    assert ec2rl("conntrack", "top", f"--file={tmp_path / 'none'}").returncode == 3
+
+
+def test_a_capture_with_lines_that_are_none(tmp_path: Path) -> None:
+    (tmp_path / "mixed").write_text("roses\n\x1b[2J\n" + SMALL + "cut off in the mid")
+    done = ec2rl("conntrack", "top", f"--file={tmp_path / 'mixed'}", "--by=protocol")
+    assert "    Note: 2 lines are no entries.\n    Note: the last line is cut off.\n" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_a_namespace_that_there_is_not() -> None:
+    done = ec2rl("conntrack", "top", "--netns=ec2rl-no-such-name")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(
+        "ec2rl: netns ec2rl-no-such-name: absent (no namespace of this name"
+    )
+    assert ec2rl("conntrack", "list", "--netns=999999999").returncode == 3
+
+
+def test_boot_tells_the_limit_and_the_buckets() -> None:
+    done = ec2rl("conntrack", "boot")
+    assert done.returncode in (0, 3)
+    assert done.stdout.startswith("After a reboot:\n")
+    found = json.loads(ec2rl("conntrack", "boot", "--json").stdout)
+    keys = [setting["key"] for setting in found["settings"]]
+    assert keys[:2] == ["net.netfilter.nf_conntrack_max", "net.netfilter.nf_conntrack_buckets"]
+
+
+def test_namespaces_as_json_and_text() -> None:
+    done = ec2rl("conntrack", "namespaces")
+    found = json.loads(ec2rl("conntrack", "namespaces", "--json").stdout)
+    assert found["namespaces"] or found["hidden"]
+    assert done.stdout
