@@ -36,7 +36,7 @@ def curve(points: Sequence[Point], wanted: int, today: int | None) -> list[str]:
     if place + len(words) > _COLUMN * len(points) + 4:
         words = words[2:] + " ^"
         place -= len(words) - 1
-    lines.append(f"{'':{width}}  {'':{max(0, place)}}{words}")
+    lines.append(f"{'':{width}}  {' ' * place}{words}")
     return lines
 
 
@@ -50,5 +50,5 @@ def _labels(points: Sequence[Point]) -> str:
     line = ""
     for at, point in enumerate(points):
         if at % 6 == 0 and len(line) <= _COLUMN * at:
-            line = f"{line:{_COLUMN * at}}{span(point.timeout)} "
+            line = f"{line.ljust(_COLUMN * at)}{span(point.timeout)} "
     return line.rstrip()
