@@ -47,7 +47,7 @@ _SECRETS = (
     r"\$(?:1|2[aby]|5|6|y|7|argon2\w{0,2})\$[^\s:\"'\\]{8,255}",
     r"\b(?:ssh-(?:rsa|ed25519|dss)|ecdsa-[\w-]+) [A-Za-z0-9+/=]{20,}",
     # Forty characters of base64 by themselves: an AWS secret key. A sum in hexadecimal is none.
-    r"(?<![\w+/=])(?=[A-Za-z0-9+/]{0,39}[A-Z])(?=[A-Za-z0-9+/]{0,39}[a-z])"
+    r"(?<![A-Za-z0-9+])(?=[A-Za-z0-9+/]{0,39}[A-Z])(?=[A-Za-z0-9+/]{0,39}[a-z])"
     r"(?=[A-Za-z0-9+/]{0,39}\d)[A-Za-z0-9+/]{40}(?![\w+/=])",
 )
 
@@ -86,7 +86,8 @@ _USERS = (
     r"\bAccepted \w+ for (?!root\b)([\w][\w.-]*)",
 )
 _NO_NAMES = frozenset(("localhost", "kernel", "root", "vm", "user", "none", "unknown"))
-_NO_ADDRESSES = frozenset(("0.0.0.0", "127.0.0.1", "255.255.255.255", "::", "::1"))  # noqa: S104
+# `0::/system.slice` is a line of /proc/PID/cgroup.
+_NO_ADDRESSES = frozenset(("0.0.0.0", "127.0.0.1", "255.255.255.255", "::", "::1", "0::"))  # noqa: S104
 
 
 def mask(text: str, hosts: Sequence[str] = ()) -> str:

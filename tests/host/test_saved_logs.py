@@ -1,0 +1,187 @@
+"""Logs that somebody saved, in the forms in which people save them."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import lzma
+import os
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from ec2rl.facts.kernel_log import KernelLog, read_kernel_log
+from ec2rl.host import Journal, Phrase
+from ec2rl.host.fake import FakeHost
+from ec2rl.host.saved_logs import kind_of_log, open_logs
+from ec2rl.model import Evidence, Unreadable
+
+PHRASES = (Phrase(b"conntrack: "),)
+MESSAGE = "nf_conntrack: nf_conntrack: table full, dropping packet"
+BOOT = "[    0.000000] Linux version 6.1.0 (gcc)\n[    1.000000] x\n"
+BOOT_ID = "11111111111111111111111111111111"
+
+
+def fields(message: str, transport: str, when: int) -> dict[str, str]:
+    return {
+        "__CURSOR": "s=1;i=2",
+        "__REALTIME_TIMESTAMP": str(when * 1_000_000),
+        "__MONOTONIC_TIMESTAMP": "5000000",
+        "_SOURCE_MONOTONIC_TIMESTAMP": "0" if message.startswith("Linux") else "5000000",
+        "_BOOT_ID": BOOT_ID,
+        "_TRANSPORT": transport,
+        "PRIORITY": "4",
+        "SYSLOG_FACILITY": "0",
+        "SYSLOG_IDENTIFIER": "kernel",
+        "MESSAGE": message,
+    }
+
+
+def exported(*entries: dict[str, str]) -> str:
+    return "".join(
+        "".join(f"{key}={value}\n" for key, value in one.items()) + "\n" for one in entries
+    )
+
+
+RECORDS = (
+    fields("Linux version 6.1.0 (gcc)", "kernel", 1790000000),
+    fields(MESSAGE, "kernel", 1790000100),
+    fields(MESSAGE, "syslog", 1790000200),
+)
+
+FORMS = {
+    "dmesg": f"{BOOT}[   99.500000] {MESSAGE}\n",
+    "dmesg -T": "[Mon Sep 21 14:13:20 2026] Linux version 6.1.0\n"
+    f"[Mon Sep 21 14:15:00 2026] {MESSAGE}\n",
+    "dmesg -x": f"kern  :notice: [    0.000000] Linux version 6\nkern  :warn  : [   99.5] x\n"
+    f"kern  :warn  : [   99.500000] {MESSAGE}\n",
+    "console": f"\x1b[0m[    0.000000] early\n[    0.000000] Linux version 6.1.0\n"
+    f"Amazon Linux 2023\n\nip-10-0-0-1 login: [   99.500000] {MESSAGE}\n[   99.500000] {MESSAGE}\n",
+    "export": exported(*RECORDS),
+    "json": "".join(json.dumps(one) + "\n" for one in RECORDS),
+}
+
+
+def log_of(*paths: Path) -> tuple[KernelLog, FakeHost]:
+    host = open_logs([str(path) for path in paths], PHRASES)
+    assert isinstance(host, FakeHost)
+    return read_kernel_log(host, PHRASES, None), host
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
+    def save(name: str, text: str | bytes) -> Path:
+        path = tmp_path / name
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        os.utime(path, (1790000300, 1790000300))
+        return path
+
+    return save
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_kernels_own_words_are_found_in_each_form(
+    saved: Callable[[str, str | bytes], Path], form: str
+) -> None:
+    log, _ = log_of(saved("x", FORMS[form]))
+    trusted = [(line.message, line.this_boot) for line in log.lines if line.trusted]
+    assert trusted == [(MESSAGE, True)]
+    assert log.whole_boot
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_packed_logs_are_unpacked(
+    saved: Callable[[str, str | bytes], Path], pack: Callable[[bytes], bytes]
+) -> None:
+    for form in ("dmesg", "export", "json"):
+        log, _ = log_of(saved("x", pack(FORMS[form].encode())))
+        assert [line.message for line in log.lines if line.trusted] == [MESSAGE], form
+
+
+def test_a_text_log_is_hearsay(saved: Callable[[str, str | bytes], Path]) -> None:
+    line = f"Sep 21 14:15:00 me kernel: [   99.500000] {MESSAGE}\n"
+    log, host = log_of(saved("ticket.txt", "Sep 21 14:14:00 me sshd[1]: x\n" + line))
+    assert [(one.message, one.trusted) for one in log.lines] == [(MESSAGE, False)]
+    assert log.lines[0].sources[0].endswith("ticket.txt")
+    assert host.clock().now == 1790000300
+
+
+def test_several_logs_are_of_one_machine(saved: Callable[[str, str | bytes], Path]) -> None:
+    line = f"2026-09-21T14:15:00+00:00 me kernel: {MESSAGE}\n"
+    log, _ = log_of(saved("a", FORMS["json"]), saved("b", line), saved("c", FORMS["export"]))
+    assert [(one.message, one.sources[0], one.trusted) for one in log.lines] == [
+        (MESSAGE, "journal", True)
+    ]
+    assert any(source.endswith("/b") for source in log.lines[0].sources)
+
+
+def test_the_beginning_of_the_log_may_be_lost(saved: Callable[[str, str | bytes], Path]) -> None:
+    log, _ = log_of(saved("x", f"[   99.500000] {MESSAGE}\n"))
+    assert not log.whole_boot
+    assert log.sources[0].gap == "it does not go back to the boot"
+
+
+def test_a_console_over_three_boots(saved: Callable[[str, str | bytes], Path]) -> None:
+    boot = BOOT + f"[   99.500000] {MESSAGE}\n"
+    log, _ = log_of(saved("x", boot + boot + boot))
+    assert [line.this_boot for line in log.lines] == [False, False, True]
+    assert len({line.boot for line in log.lines}) == 3
+
+
+def test_a_journal_file_is_asked_as_a_journal(saved: Callable[[str, str | bytes], Path]) -> None:
+    host = open_logs([str(saved("x", b"LPKSHHRH" + b"\xff" * 300))], PHRASES)
+    assert isinstance(host, FakeHost)
+    found = host.journal(PHRASES)
+    assert isinstance(found, Journal)
+    assert found.gaps[0].startswith(str(saved("x", b"")))
+
+
+def test_binary_fields_of_an_export(saved: Callable[[str, str | bytes], Path]) -> None:
+    body = MESSAGE.encode()
+    head = exported(RECORDS[1]).replace(f"MESSAGE={MESSAGE}\n\n", "").encode()
+    log, _ = log_of(
+        saved("x", head + b"MESSAGE\n" + len(body).to_bytes(8, "little") + body + b"\n\n")
+    )
+    assert [line.message for line in log.lines] == [MESSAGE]
+
+
+@pytest.mark.parametrize("tail", [b"MESSAGE\n\xff\xff\xff\xff\xff\xff\xff\x7fx", b"MESSAGE\n\1"])
+def test_an_export_that_ends_within_a_field(
+    saved: Callable[[str, str | bytes], Path], tail: bytes
+) -> None:
+    log, _ = log_of(saved("x", exported(RECORDS[1]).encode() + tail))
+    assert [line.message for line in log.lines] == [MESSAGE]
+    assert log.sources[1].gap.endswith("it ends within a field")
+
+
+def test_what_is_no_log_is_told(saved: Callable[[str, str | bytes], Path]) -> None:
+    _, host = log_of(saved("x", "Dear all,\nit is broken.\n"), saved("y", ""))
+    told = host.read("gaps")
+    assert isinstance(told, Evidence)
+    assert [line.rpartition(": ")[2] for line in told.text.splitlines()] == [
+        "no line of its beginning is a log's",
+        "it is empty",
+    ]
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    assert isinstance(open_logs([str(tmp_path)], PHRASES), Unreadable)
+    assert isinstance(open_logs([str(tmp_path / "none")], PHRASES), Unreadable)
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"<4>[    1.000000] x\n", "dmesg"),
+        (b"Nov  3 02:00:00 me kernel: x\n", "syslog"),
+        (b"2026-11-03T02:00:00.1+00:00 me kernel: [    1.000000] x\n", "syslog"),
+        (b"__CURSOR=s=1\n__REALTIME_TIMESTAMP=1\n", "export"),
+        (b'{"MESSAGE":"x"}\n', "json"),
+        (b"hello\n", "unknown"),
+        (b"", "unknown"),
+    ],
+)
+def test_the_form_is_told_by_the_beginning(head: bytes, kind: str) -> None:
+    assert kind_of_log(head) == kind
