@@ -58,7 +58,7 @@ def kinds() -> list[tuple[str, str]]:
         f"10.{R.randrange(256)}.7.{R.randrange(1, 256)}", f"172.31.{R.randrange(256)}.44",
         f"2600:1f14:{hexadecimal(3)}1::{hexadecimal(3)}2", f"fe80::1{hexadecimal(3)}:2ff:fe00:1",
         f"06:1a:{hexadecimal(2)}:3b:4c:5d", f"i-0{hexadecimal(16)}", f"eni-0{hexadecimal(16)}",
-        f"vol-{hexadecimal(8)}", f"sg-0{hexadecimal(16)}", 
+        f"vol-{hexadecimal(8)}", f"sg-0{hexadecimal(16)}",
         f"ip-10-1-{R.randrange(256)}-9.ec2.internal",
         f"alice{word(4, LETTERS[:26])}@shop.example.com",
         f"db1{word(4, LETTERS[:26])}.corp.example.com",
@@ -120,7 +120,8 @@ PLACES: list[Callable[[str], tuple[str, Look]]] = [
 ]  # fmt: skip
 
 
-def planted() -> tuple[dict[str, Look], list[str]]:
+def planted(seed: int = 7) -> tuple[dict[str, Look], list[str]]:
+    R.seed(seed)
     memory: dict[str, Look] = {}
     secrets = []
     everything = [pair for _ in range(3) for pair in kinds()]

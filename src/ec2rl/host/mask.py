@@ -74,10 +74,13 @@ _ACCOUNTS = (
 _HOSTS = (
     r"(?m)^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
     r"|\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?) ([\w.-]+) \S+:",
-    r"(?m)^-- (?:/etc/hostname|/proc/sys/kernel/hostname)(?:; exact)? --\n([\w.-]+)$",
+    r"(?m)^-- (?:/etc/hostname|/proc/sys/kernel/hostname)(?:; exact)?\n\x01--\n([\w.-]+)$",
     r"(?i)\bhost_?name\W{1,3}([\w-][\w.-]+)",
 )
-_MACHINES = (r"/var/log/journal/([0-9a-f]{32})\b", r"(?m)^-- /etc/machine-id --\n([0-9a-f]{32})$")
+_MACHINES = (
+    r"/var/log/journal/([0-9a-f]{32})\b",
+    r"(?m)^-- /etc/machine-id\n\x01--\n([0-9a-f]{32})$",
+)
 _USERS = (
     r"/home/([\w][\w.-]*)",
     r"(?i)\b(?:for|invalid|by) (?:invalid )?user (?!root\b)([\w][\w.-]*)",
@@ -95,6 +98,8 @@ def mask(text: str, hosts: Sequence[str] = ()) -> str:
 
     Stand-ins are numbered in the order in which they are met, so nothing leads back from them.
     """
+    # The end of a section's head on a line of its own: what is cut ends with its line.
+    text = re.sub(r"(?m)^(-- .*) --$", "\\1\n\x01--", text)
     for pattern in _SECRETS:
         text = re.sub(pattern, CUT, text)
     text = re.sub(_HEADERS, rf"\1\2{CUT}", text)
@@ -107,7 +112,7 @@ def mask(text: str, hosts: Sequence[str] = ()) -> str:
     text = re.sub(_DOMAIN, lambda match: machines.of(match[0].lower()), text)
     resources = _StandIns(lambda number, like: f"{number:0{len(like)}x}")
     text = re.sub(_RESOURCE, lambda match: f"{match[1]}-{resources.of(match[2])}", text)
-    return _addresses(text)
+    return _addresses(text).replace("\n\x01--", " --")
 
 
 class _StandIns:
