@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from support.fill import BOTH_WAYS, Row, fill, flush, inside, message, namespace, room_for, sources
+from support.packets import send, tracking
 
 pytestmark = [pytest.mark.kernel, pytest.mark.slow]
 
@@ -56,32 +57,6 @@ def run(
 def assured(count: int) -> Iterator[Row]:
     for source in sources(count):
         yield Row(source, "192.0.2.1", 40000, 443, 6, 3, BOTH_WAYS, 86400)
-
-
-@contextmanager
-def tracking(netns: str) -> Iterator[None]:
-    """A rule of our own that asks for a packet's state, which turns tracking on."""
-    rule = (
-        "table inet hadv { chain c { type filter hook output priority 0; ct state new counter; }; }"
-    )
-    at = ("ip", "netns", "exec", netns) if netns else ()
-    subprocess.run([*at, "nft", rule], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run([*at, "nft", "delete table inet hadv"], check=True)
-
-
-def send(count: int) -> int:
-    """Send UDP packets on loopback, each a new flow; how many the kernel refused."""
-    refused = 0
-    for number in range(count):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            try:
-                sender.sendto(b"x", ("127.0.0.1", 20000 + number))
-            except PermissionError:
-                refused += 1
-    return refused
 
 
 def snmp(netns: str) -> list[int]:

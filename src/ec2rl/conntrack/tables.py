@@ -63,11 +63,13 @@ def read_limits(host: Host) -> Limits:
     loaded: bool | None = None
     if isinstance(maximum, Evidence):
         loaded = True
-    elif maximum.why is Why.ABSENT and not isinstance(host.names("/proc/sys/net"), Unreadable):
-        # A container of an old kernel lacks the keys although the host tracks.
-        module = host.names("/sys/module/nf_conntrack")
-        if isinstance(module, Unreadable) and module.why is Why.ABSENT:
-            loaded = False
+    elif maximum.why is Why.ABSENT:
+        # A container of an old kernel lacks the keys although the host tracks; and where all the
+        # keys, or all the modules, are hidden, that this one is not there says nothing.
+        keys, modules = host.names("/proc/sys/net"), host.names("/sys/module")
+        whole = "core" in keys if isinstance(keys, tuple) else False
+        if whole and isinstance(modules, tuple) and modules:
+            loaded = False if "nf_conntrack" not in modules else None
     total = None
     if isinstance(memory, Evidence):
         for line in memory.text.splitlines():
