@@ -1,0 +1,44 @@
+"""The sample that the diagnosis takes: text and ctnetlink's bytes say the same."""
+
+from __future__ import annotations
+
+from ec2rl.conntrack.capture import parse_line
+from ec2rl.conntrack.glimpse import Glimpse, glimpse_facts, glimpse_lines, sampled
+from ec2rl.conntrack.timeouts import DEFAULTS
+from ec2rl.model import Evidence
+from support import fill
+from support.fill import mixture
+
+ROWS = [
+    fill.Row("10.0.9.31", "10.0.4.17", 1024 + i, 443, 6, 3, 6, 431000 - 100 * i)
+    for i in range(1400)
+] + list(mixture(600))
+
+
+def raw(row: fill.Row) -> str:
+    return fill.message(row)[16:].hex()
+
+
+def test_the_cause_and_what_cannot_be_evicted() -> None:
+    text = "".join(f"{raw(row)}\n" for row in ROWS)
+    one = Glimpse("netns 7", 7, sampled(Evidence("conntrack -L", text), DEFAULTS, 250_000))
+    assert glimpse_lines(one) == [
+        "netns 7: 70 % of the entries are one client: 10.0.9.31 -> 10.0.4.17:443/tcp",
+        "Of its entries 12% can be evicted at once, 9% slowly, 79% not at all "
+        "(seen: 2000 of 250000)",
+        "Who, and why: sudo ./ec2rl conntrack top --netns=7",
+    ]
+    facts = glimpse_facts(one)
+    assert (facts["seen"], facts["counted"]) == (2000, 250_000)
+
+
+def test_lines_of_any_kind_and_none() -> None:
+    line = (
+        "ipv4     2 tcp      6 100 SYN_SENT src=198.18.0.1 dst=192.0.2.1 sport=5000 dport=80 "
+        "[UNREPLIED] src=192.0.2.1 dst=198.18.0.1 sport=80 dport=5000 mark=0 use=1"
+    )
+    assert parse_line(line.encode()).state == "SYN_SENT"
+    text = f"{line}\n{raw(ROWS[0])}\nroses are red\n0ab\nzz\n\xe9 = 1\n00\n"
+    seen = sampled(Evidence("conntrack -L", text), DEFAULTS, None)
+    assert seen.total == 2
+    assert [str(row.key) for row in seen.services.rows] == ["10.0.4.17:443/tcp", "192.0.2.1:80/tcp"]
