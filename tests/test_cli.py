@@ -1,0 +1,207 @@
+"""The command line, as somebody types it: words in, words and an exit status out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ec2rl.arguments import UsageError, moment, parse, seconds
+from ec2rl.catalogue import names
+from ec2rl.commands import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[1]
+NOW = 1795485600.0  # 2026-11-24 02:00 UTC
+
+
+def ec2rl(*words: str, **more: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-I", "-S", str(ROOT / "src/ec2rl/__main__.py"), *words],
+        capture_output=True, text=True, errors="replace", timeout=120, check=False, **more,  # type: ignore[call-overload]
+    )  # fmt: skip
+
+
+def run(folder: Path, *words: str, **more: object) -> subprocess.CompletedProcess[str]:
+    folder.chmod(0o700)
+    only = "--only-modules=conntrackfull"
+    return ec2rl("run", only, "--sample=0", f"--output-dir={folder}", *words, **more)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["runn"], "unknown subcommand 'runn': did you mean run?"),
+        (["run", "--only-module=x"], "unknown option of run '--only-module': did you mean "
+         "--only-modules?"),
+        (["run", "--only-mod"], "unknown option of run '--only-mod': did you mean --only-modules?"),
+        (["run", "-x"], "unknown option '-x': options begin with two dashes"),
+        (["run", "extra"], "run takes no 'extra'; see: ec2rl help run"),
+        (["run", "--json=1"], "--json takes no value"),
+        (["run", "--deadline"], "--deadline needs a value: --deadline=SECONDS"),
+        (["run", "--deadline="], "--deadline needs a value: --deadline=SECONDS"),
+        (["run", "--deadline", "--json"], "--deadline needs a value: --deadline=SECONDS"),
+        (["run", "--deadline=0"], "--deadline=0: not a number of seconds from 1 to 86400"),
+        (["run", "--sample=-1"], "--sample=-1: not a number of seconds from 0 to 60"),
+        (["run", "--sample=nan"], "--sample=nan: not a number of seconds from 0 to 60"),
+        (["run", "--concurrency=0"], "--concurrency=0: not a number from 1 to 100"),
+        (["run", "--output=xml"], "--output=xml: one of text, json"),
+        (["run", "--color=blue"], "--color=blue: one of auto, always, never"),
+        (["run", "--fail-on=all"], "--fail-on=all: one of failure, warn"),
+        (["run", "--only-modules=contrackfull"], "unknown module 'contrackfull': did you mean "
+         "conntrackfull?"),
+        (["run", "--no=contrackful"], "unknown module 'contrackful': did you mean conntrackfull?"),
+        (["run", "--only-domains=nett"], "unknown domain 'nett': did you mean net?"),
+        (["run", "--only-classes=diagnos"], "unknown class 'diagnos': did you mean diagnose?"),
+        (["run", "--since=@99999999999"], "--since=@99999999999: that time is still to come"),
+        (["run", "--record=/nonexistent/x"], "--record=/nonexistent/x: No such file or directory"),
+        (["help", "rnu"], "unknown subcommand or module 'rnu': did you mean run?"),
+        (["explain"], "explain takes one module: ec2rl explain MODULE; see: ec2rl list"),
+        (["version", "\x1b[2J"], "version takes no '\\x1b[2J'; see: ec2rl help version"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_what_was_meant(words: list[str], told: str) -> None:
+    done = ec2rl(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"ec2rl: {told}\nec2rl: see: ec2rl help\n"
+
+
+def test_no_word_at_all() -> None:
+    done = ec2rl()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("ec2rl: missing subcommand: one of run, ")
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, *names()])
+def test_there_is_help_for_everything(name: str) -> None:
+    done = ec2rl("help", name)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert name in done.stdout
+    for option in COMMANDS[name].options if name in COMMANDS else ():
+        assert f"--{option}" in done.stdout
+    if name in COMMANDS:
+        assert ec2rl(name, "--help").stdout == done.stdout
+
+
+def test_the_list_names_every_module_and_lists_intersect() -> None:
+    rows = ec2rl("list").stdout.splitlines()[1:]
+    assert [row.split()[0] for row in rows] == list(names())
+    assert ec2rl("list", "--only-modules=conntrackfull", "--only-domains=net").returncode == 0
+    done = ec2rl("list", "--only-modules=conntrackfull", "--no=conntrackfull")
+    assert (done.returncode, done.stdout) == (3, "No module is of all these kinds.\n")
+
+
+def test_a_bug_report_names_no_host() -> None:
+    done = ec2rl("bug-report")
+    assert done.returncode == 0
+    assert os.uname().release in done.stdout
+    words = done.stdout.replace("/", " ").split()
+    assert os.uname().nodename not in words
+
+
+def test_the_exit_status_is_that_of_the_verdict(tmp_path: Path) -> None:
+    done = run(tmp_path, "--json")
+    status = json.loads(done.stdout)["results"][0]["status"]
+    assert done.returncode == {"SUCCESS": 0, "WARN": 0, "FAILURE": 1, "UNKNOWN": 3}[status]
+    assert run(tmp_path, "--exit-zero").returncode == 0
+    if status == "WARN":
+        assert run(tmp_path, "--fail-on=warn").returncode == 1
+    nothing = run(tmp_path, "--no=conntrackfull")
+    assert nothing.returncode == 3
+
+
+def test_colour_and_the_form_of_the_output(tmp_path: Path) -> None:
+    assert "\x1b[" not in run(tmp_path).stdout
+    assert "\x1b[" in run(tmp_path, "--color=always").stdout
+    assert "\x1b[" not in run(tmp_path, "--color=never").stdout
+    assert json.loads(run(tmp_path, "--output=json").stdout)["schema_version"] == 1
+    for saved in tmp_path.glob("*/report.txt"):
+        assert "\x1b" not in saved.read_text()
+    ascii_only = run(tmp_path, env={"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"})
+    assert "[Diagnostic Results]" in ascii_only.stdout
+
+
+def test_a_reader_who_leaves_is_no_fault(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    tmp_path.chmod(0o700)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(ROOT / "src/ec2rl/__main__.py"), "run", "--exit-zero",
+         "--only-modules=conntrackfull", "--sample=0", f"--output-dir={tmp_path}"],
+        stdout=write, stderr=subprocess.PIPE, timeout=60, check=False,
+    )  # fmt: skip
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert len(list(tmp_path.glob("*/report.json"))) == 1
+
+
+def test_a_full_standard_output_is_told(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", str(ROOT / "src/ec2rl/__main__.py"), "version"],
+            stdout=full, stderr=subprocess.PIPE, timeout=60, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (
+        4,
+        b"ec2rl: results not shown: No space left on device\n",
+    )
+
+
+def test_a_recording_is_replayed_to_the_same_verdict(tmp_path: Path) -> None:
+    from ec2rl.catalogue import load
+    from ec2rl.facts.kernel_log import read_kernel_log
+    from ec2rl.host.fake import FakeHost, sections
+    from ec2rl.module import Options
+
+    case = tmp_path / "case.txt"
+    done = run(tmp_path, "--json", f"--record={case}")
+    (result,) = json.loads(done.stdout)["results"]
+    host = FakeHost(sections(case.read_bytes().decode())[1])
+    module = load("conntrackfull")
+    seen = module.read(host, read_kernel_log(host, module.phrases, None), Options(sample=0))
+    finding = module.judge(seen)
+    assert (finding.verdict.name, finding.summary) == (result["verdict"], result["summary"])
+
+
+@pytest.mark.parametrize(
+    ("text", "when"),
+    [
+        ("now", NOW),
+        ("2h", NOW - 7200),
+        ("2h ago", NOW - 7200),
+        ("today", NOW - 7200),
+        ("yesterday", NOW - 93600),
+        ("@1790000000", 1790000000.0),
+        ("2026-11-24 01:00", NOW - 3600),
+        ("2026-11-24T01:00:00Z", NOW - 3600),
+        ("01:30", NOW - 1800),
+    ],
+)
+def test_since_understands_a_time(text: str, when: float) -> None:
+    assert moment("since", text, NOW) == when
+
+
+@pytest.mark.parametrize("text", ["@nan", "@inf", "@1e999", "tomorrow", "03:00", "2027-01-01", "x"])
+def test_since_refuses_what_is_no_time_of_the_past(text: str) -> None:
+    with pytest.raises(UsageError):
+        moment("since", text, NOW)
+
+
+@settings(max_examples=2000, deadline=None)
+@given(st.lists(st.text(max_size=12) | st.sampled_from(["run", "--json", "--", "--no", "="])))
+def test_any_words_are_understood_or_refused(words: list[str]) -> None:
+    for ask in (
+        lambda: parse(words, COMMANDS),
+        lambda: moment("since", "".join(words), NOW),
+        lambda: seconds("deadline", "".join(words), 1, 9),
+    ):
+        try:
+            ask()
+        except UsageError:  # noqa: PERF203
+            continue
