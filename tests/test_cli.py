@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,14 +21,14 @@ ROOT = Path(__file__).resolve().parents[1]
 NOW = 1795485600.0  # 2026-11-24 02:00 UTC
 
 
-def ec2rl(*words: str, **more: object) -> subprocess.CompletedProcess[str]:
+def ec2rl(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-I", "-S", str(ROOT / "src/ec2rl/__main__.py"), *words],
-        capture_output=True, text=True, errors="replace", timeout=120, check=False, **more,  # type: ignore[call-overload]
+        capture_output=True, text=True, errors="replace", timeout=120, check=False, **more,
     )  # fmt: skip
 
 
-def run(folder: Path, *words: str, **more: object) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
     folder.chmod(0o700)
     only = "--only-modules=conntrackfull"
     return ec2rl("run", only, "--sample=0", f"--output-dir={folder}", *words, **more)
@@ -203,5 +204,5 @@ def test_any_words_are_understood_or_refused(words: list[str]) -> None:
     ):
         try:
             ask()
-        except UsageError:  # noqa: PERF203
+        except UsageError:
             continue

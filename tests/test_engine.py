@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,13 +28,13 @@ PROGRAM = str(Path(__file__).parent / "support/misbehaving.py")
 GOOD_ROW = ["OK", "All is well.", ["a detail"], []]
 
 
-def start(*arguments: str, **more: object) -> subprocess.Popen[str]:
+def start(*arguments: str, **more: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-I", PROGRAM, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        **more,  # type: ignore[call-overload]
+        **more,
     )
 
 
@@ -177,7 +178,7 @@ def exhausted() -> list[int]:
     while True:
         try:
             opened.append(os.open("/dev/null", os.O_RDONLY))
-        except OSError:  # noqa: PERF203
+        except OSError:
             return opened
 
 

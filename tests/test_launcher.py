@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -125,13 +126,13 @@ def start(
     cwd: Path,
     env: dict[str, str] | None = None,
     user: tuple[str, ...] = (),
-    **more: object,
+    **more: Any,
 ) -> subprocess.CompletedProcess[str]:
     whole = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", **(env or {})}
     return subprocess.run(
         [*user, *words],
         cwd=cwd, env=whole, capture_output=True, text=True, errors="replace", timeout=60,
-        check=False, **more,  # type: ignore[call-overload]
+        check=False, **more,
     )  # fmt: skip
 
 

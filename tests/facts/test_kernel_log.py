@@ -200,7 +200,7 @@ def test_the_same_event_in_four_places() -> None:
 def test_only_the_kernels_logs_and_their_rotations_are_searched() -> None:
     names = ["messages", "messages.1", "messages-20261101.gz", "kern.log.2.xz", "syslog"]
     others = ["messagesx", "dmesg", "mykern.log", "sysloger"]
-    found = log(**{f"__var__log__{name}": "x" for name in names + others})
+    found = log(None, **{f"__var__log__{name}": "x" for name in names + others})
     assert sorted(source.name for source in found.sources[2:]) == sorted(
         f"/var/log/{name}" for name in names
     )

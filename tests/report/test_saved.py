@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -150,11 +151,11 @@ def test_odd_paths_are_refused(path: str) -> None:
         open_private(path)
 
 
-def run(*options: str, **more: object) -> subprocess.CompletedProcess[str]:
+def run(*options: str, **more: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-I", "-S", str(ROOT / "src/ec2rl/__main__.py"), "run",
          "--only-modules=conntrackfull", "--sample=0", *options],
-        capture_output=True, text=True, timeout=120, check=False, **more,  # type: ignore[call-overload]
+        capture_output=True, text=True, timeout=120, check=False, **more,
     )  # fmt: skip
 
 
@@ -210,14 +211,14 @@ def test_a_folder_is_not_swapped_by_a_user_who_tries_all_the_time(tmp_path: Path
     try:
         for turn in range(200):
             try:
-                folder = open_run_folder(str(base / "out"), time.time())
-                inside = folder.folder("mod_out")
-                folder.write("report.txt", "secret")
+                opened = open_run_folder(str(base / "out"), time.time())
+                inside = opened.folder("mod_out")
+                opened.write("report.txt", "secret")
                 inside.write("x.log", "secret")
-                found = os.fstat(folder.fd)
+                found = os.fstat(opened.fd)
                 assert (found.st_uid, found.st_mode & 0o7777) == (0, 0o700)
                 os.close(inside.fd)
-                os.close(folder.fd)
+                os.close(opened.fd)
                 written += 1
             except OSError:
                 refused += 1
