@@ -31,7 +31,7 @@ OURS = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
 from ec2rl.host import Phrase
-from ec2rl.host.journal import search_journal
+from ec2rl.host.journal.search import search_journal
 files = []
 for name in sorted(os.listdir(sys.argv[2])):
     path = os.path.join(sys.argv[2], name)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.boot import BootSettings, boot_settings, would_win
-from ec2rl.conntrack.boot_decide import Setting
-from ec2rl.conntrack.boot_keys import BUCKETS, MAX, PREFIX
-from ec2rl.conntrack.boot_module import When
+from ec2rl.conntrack.boot.decide import Setting
+from ec2rl.conntrack.boot.keys import BUCKETS, MAX, PREFIX
+from ec2rl.conntrack.boot.module import When
+from ec2rl.conntrack.boot.settings import BootSettings, boot_settings, would_win
 from ec2rl.facts.sysctl_conf import Reader
 from ec2rl.host.fake import FakeHost
 from ec2rl.model import Evidence, Unreadable, Why

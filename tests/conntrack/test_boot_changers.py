@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ec2rl.conntrack.boot_changers import changers
-from ec2rl.conntrack.boot_keys import MAX, PREFIX, Changer
+from ec2rl.conntrack.boot.changers import changers
+from ec2rl.conntrack.boot.keys import MAX, PREFIX, Changer
 from ec2rl.host.fake import FakeHost
 from ec2rl.model import Evidence, Unreadable, Why
 

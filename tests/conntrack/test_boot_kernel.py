@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ec2rl.conntrack.boot import boot_settings
-from ec2rl.conntrack.boot_keys import setting_of
+from ec2rl.conntrack.boot.keys import setting_of
+from ec2rl.conntrack.boot.settings import boot_settings
 from ec2rl.facts.sysctl_conf import Reader
 from support.layouts import NAMES, NETFILTER, RootedHost, lay, need_tools, run
 

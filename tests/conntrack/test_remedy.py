@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ec2rl.catalogue import load
-from ec2rl.conntrack.boot_files import MARK
+from ec2rl.conntrack.boot.files import MARK
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.host.fake import FakeHost, sections
 from ec2rl.model import Proposal, Risk, SetSysctl, Wish, WriteFile

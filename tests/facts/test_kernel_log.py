@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -29,7 +30,7 @@ NOW = 1795485600.0
 BOOTED = NOW - 1000
 
 
-def log(since: float | None = None, **looks: str) -> KernelLog:
+def log(since: Any = None, **looks: str) -> KernelLog:
     case = {"clock": CLOCK, "/proc/sys/kernel/random/boot_id": BOOT}
     case.update({key.replace("__", "/"): body for key, body in looks.items()})
     return read_kernel_log(FakeHost(case), PHRASES, since)

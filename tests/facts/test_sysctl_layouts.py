@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ec2rl.conntrack.boot_lines import read_lines
+from ec2rl.conntrack.boot.lines import read_lines
 from ec2rl.facts.sysctl_conf import Reader, kernel_int
 from support.layouts import ALIAS, NAMES, NETFILTER, RootedHost, lay, need_tools, run
 

@@ -1,6 +1,7 @@
 """Feed damaged dumps to the decoder and to the census, which must agree and never fail.
 
-`python tests/fuzz/ctnetlink.py --count 1000000 [--seed N]` counts entries, prints crashes, the slowest dump.
+`python tests/fuzz/ctnetlink.py --count 1000000 [--seed N]` counts entries; it prints crashes and
+the slowest dump.
 """
 
 from __future__ import annotations

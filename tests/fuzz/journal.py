@@ -21,8 +21,8 @@ TESTS = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS), str(TESTS.parent / "src")]
 
 from ec2rl.host import Journal, Phrase  # noqa: E402
-from ec2rl.host.journal import search_journal  # noqa: E402
-from ec2rl.host.journal_match import MISSED  # noqa: E402
+from ec2rl.host.journal.match import MISSED  # noqa: E402
+from ec2rl.host.journal.search import search_journal  # noqa: E402
 from support.journal_writer import (  # noqa: E402
     LZ4,
     XZ,

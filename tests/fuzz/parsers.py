@@ -173,7 +173,7 @@ def take_arguments(text: str) -> None:
     ):
         try:
             ask()
-        except UsageError:  # noqa: PERF203
+        except UsageError:
             continue
 
 

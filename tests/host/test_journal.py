@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from ec2rl.host import Journal, JournalRecord, Phrase
-from ec2rl.host.journal import search_journal, search_journal_folders
-from ec2rl.host.journal_folder import JournalFiles
-from ec2rl.host.journal_match import MISSED
-from ec2rl.host.journal_rows import HIT, Rows
+from ec2rl.host.journal.folder import JournalFiles
+from ec2rl.host.journal.match import MISSED
+from ec2rl.host.journal.rows import HIT, Rows
+from ec2rl.host.journal.search import search_journal, search_journal_folders
 from ec2rl.model import Unreadable, Why
 from fuzz.journal import look as fuzz_look
 from fuzz.journal import mutated, seeds

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ec2rl.host import Journal, JournalRecord, Phrase
-from ec2rl.host import journal_program as program
-from ec2rl.host.journal import search_journal
-from ec2rl.host.journal_match import MISSED
+from ec2rl.host.journal import program
+from ec2rl.host.journal.match import MISSED
+from ec2rl.host.journal.search import search_journal
 
 REMOTE = "/lib/systemd/systemd-journal-remote"
 FULL = b"nf_conntrack: table full, dropping packet"

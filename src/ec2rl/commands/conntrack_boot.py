@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ec2rl.arguments import Parsed
 from ec2rl.commands.conntrack import COULD_NOT_LOOK, document
-from ec2rl.conntrack.boot import boot_settings
+from ec2rl.conntrack.boot.settings import boot_settings
 from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
 from ec2rl.report.boot_text import boot_facts, boot_text

@@ -88,7 +88,7 @@ def wish_of(said: Parsed) -> Wish:
 
 def _setting(name: str) -> str:
     from ec2rl.arguments import unknown
-    from ec2rl.conntrack.boot_keys import PREFIX
+    from ec2rl.conntrack.boot.keys import PREFIX
     from ec2rl.conntrack.defaults import PAGE_KEYS
 
     known = [key[len(PREFIX) :] for key in PAGE_KEYS]

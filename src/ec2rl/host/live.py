@@ -128,7 +128,7 @@ class LiveHost:
     def journal(self, phrases: Sequence[Phrase]) -> Journal | Unreadable:
         if not any(map(os.path.isdir, JOURNALS)):
             return Unreadable("journal", Why.ABSENT)
-        from ec2rl.host.journal import search_journal_folders
+        from ec2rl.host.journal.search import search_journal_folders
 
         return search_journal_folders(JOURNALS, phrases)
 

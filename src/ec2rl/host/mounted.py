@@ -92,7 +92,7 @@ class MountedHost:
         return tuple(answers[path] for path in paths)
 
     def journal(self, phrases: Sequence[Phrase]) -> Journal | Unreadable:
-        from ec2rl.host.journal import search_journal
+        from ec2rl.host.journal.search import search_journal
 
         files = self._journal_files()
         if not files:

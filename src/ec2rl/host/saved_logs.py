@@ -119,7 +119,7 @@ class _Reader:
         head = source.peek(_HEAD)
         what = kind_of_log(head)
         if what == "journal file":
-            from ec2rl.host.journal import search_journal
+            from ec2rl.host.journal.search import search_journal
 
             self._journals.append(search_journal([(log.name, log.fd)], self._kernels))
         elif what in ("export", "json"):

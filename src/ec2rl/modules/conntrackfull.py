@@ -68,7 +68,7 @@ def _troubled(seen: Seen, table: Table) -> bool:
 
 def _last_change(host: Host) -> PastChange | None:
     """The last change of the limits in this boot: what the log said before it is settled."""
-    from ec2rl.conntrack.boot_keys import BUCKETS, MAX
+    from ec2rl.conntrack.boot.keys import BUCKETS, MAX
     from ec2rl.facts.changes import past_changes
 
     boot = host.read(BOOT_ID)

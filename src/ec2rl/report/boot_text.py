@@ -7,8 +7,8 @@ from ec2rl.report.table_text import wrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.conntrack.boot import BootSettings
-    from ec2rl.conntrack.boot_decide import Setting
+    from ec2rl.conntrack.boot.decide import Setting
+    from ec2rl.conntrack.boot.settings import BootSettings
     from ec2rl.model import Evidence, Json
 
 _PREFIX = "net.netfilter."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ec2rl.conntrack.boot_keys import paths_of, setting_of
+from ec2rl.conntrack.boot.keys import paths_of, setting_of
 from ec2rl.facts.sysctl_conf import (
     Assignment,
     NoAssignment,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ec2rl.conntrack.boot import BootSettings, would_win
-from ec2rl.conntrack.boot_decide import kernel_of
-from ec2rl.conntrack.boot_keys import BUCKETS, MAX, setting_of
-from ec2rl.conntrack.boot_module import When
+from ec2rl.conntrack.boot.decide import kernel_of
+from ec2rl.conntrack.boot.keys import BUCKETS, MAX, setting_of
+from ec2rl.conntrack.boot.module import When
+from ec2rl.conntrack.boot.settings import BootSettings, would_win
 from ec2rl.conntrack.defaults import version
 from ec2rl.facts.sysctl_conf import Assignment, Reader, kernel_int, parse
 from ec2rl.host import Host

@@ -16,8 +16,8 @@ import struct
 from collections.abc import Iterator
 
 from ec2rl.host import JournalRecord
-from ec2rl.host.journal_fields import make_record
-from ec2rl.host.journal_payload import TEXT_LIMIT, DamagedError, UnknownFormatError, unpacked
+from ec2rl.host.journal.fields import make_record
+from ec2rl.host.journal.payload import TEXT_LIMIT, DamagedError, UnknownFormatError, unpacked
 
 DATA, FIELD, ENTRY, ENTRY_ARRAY = 1, 2, 3, 6
 XZ, LZ4, KEYED_HASH, ZSTD, COMPACT = 1, 2, 4, 8, 16

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 from ec2rl.host import Phrase
-from ec2rl.host.journal_file import LZ4, XZ, ZSTD, Data, JournalFile
-from ec2rl.host.journal_payload import TEXT_LIMIT, DamagedError
-from ec2rl.host.journal_rows import HIT, MARKER, Rows
-from ec2rl.host.journal_scan import Piece, scan
+from ec2rl.host.journal.file import LZ4, XZ, ZSTD, Data, JournalFile
+from ec2rl.host.journal.payload import TEXT_LIMIT, DamagedError
+from ec2rl.host.journal.rows import HIT, MARKER, Rows
+from ec2rl.host.journal.scan import Piece, scan
 
 MISSED = b"e9bf28e6e834481bb6f48f548ad13606"
 """SD_MESSAGE_JOURNAL_MISSED (sd-messages.h): journald was overrun, and tells how many it lost."""

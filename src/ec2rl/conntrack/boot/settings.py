@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ec2rl.conntrack.boot_changers import changers, loaders
-from ec2rl.conntrack.boot_decide import (
+from ec2rl.conntrack.boot.changers import changers, loaders
+from ec2rl.conntrack.boot.decide import (
     Kernel,
     Setting,
     dead_lines,
@@ -18,11 +18,11 @@ from ec2rl.conntrack.boot_decide import (
     kernel_of,
     settings,
 )
-from ec2rl.conntrack.boot_keys import paths_of
-from ec2rl.conntrack.boot_lines import read_lines
-from ec2rl.conntrack.boot_module import Module, When
-from ec2rl.conntrack.boot_overlay import Overlay
-from ec2rl.conntrack.boot_udev import Reapplied, reapplied
+from ec2rl.conntrack.boot.keys import paths_of
+from ec2rl.conntrack.boot.lines import read_lines
+from ec2rl.conntrack.boot.module import Module, When
+from ec2rl.conntrack.boot.overlay import Overlay
+from ec2rl.conntrack.boot.udev import Reapplied, reapplied
 from ec2rl.conntrack.defaults import version
 from ec2rl.facts.conf_files import final
 from ec2rl.facts.sysctl_conf import Reader, kernel_int

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from ec2rl.host.journal_file import Entry
-from ec2rl.host.journal_match import Match
-from ec2rl.host.journal_payload import DamagedError
-from ec2rl.host.journal_rows import FOLLOWS, Rows
+from ec2rl.host.journal.file import Entry
+from ec2rl.host.journal.match import Match
+from ec2rl.host.journal.payload import DamagedError
+from ec2rl.host.journal.rows import FOLLOWS, Rows
 
 
 def follow(rows: Rows, matches: Mapping[int, Match], until: float) -> None:

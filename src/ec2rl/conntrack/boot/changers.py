@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ec2rl.conntrack.boot_keys import Changer, setting_of
-from ec2rl.conntrack.boot_kube_proxy import kube_proxy
+from ec2rl.conntrack.boot.keys import Changer, setting_of
+from ec2rl.conntrack.boot.kube_proxy import kube_proxy
 from ec2rl.facts import conf_files
 from ec2rl.facts.sysctl_conf import Assignment, Reader, kernel_int, normalize, parse
 from ec2rl.host import Host

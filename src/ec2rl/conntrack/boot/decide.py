@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.boot_keys import (
+from ec2rl.conntrack.boot.keys import (
     BUCKETS,
     MAX,
     PREFIX,
@@ -12,8 +12,8 @@ from ec2rl.conntrack.boot_keys import (
     read_value,
     setting_of,
 )
-from ec2rl.conntrack.boot_lines import Lines
-from ec2rl.conntrack.boot_module import Module, Start, kernel_release, look, start
+from ec2rl.conntrack.boot.lines import Lines
+from ec2rl.conntrack.boot.module import Module, Start, kernel_release, look, start
 from ec2rl.conntrack.defaults import PAGE, PAGE_KEYS, SWITCHES, default_value, version
 from ec2rl.facts.sysctl_conf import Assignment
 from ec2rl.host import Host

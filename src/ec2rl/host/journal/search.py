@@ -12,19 +12,19 @@ import time
 from collections.abc import Sequence
 
 from ec2rl.host import Journal, JournalRecord, Phrase
-from ec2rl.host.journal_file import JournalFile
-from ec2rl.host.journal_folder import JournalFiles
-from ec2rl.host.journal_follow import follow
-from ec2rl.host.journal_match import MISSED, Match
-from ec2rl.host.journal_payload import DamagedError, UnknownFormatError
-from ec2rl.host.journal_rows import Rows
-from ec2rl.host.journal_scan import OVERLAP, AlignedPiece, Piece
+from ec2rl.host.journal.file import JournalFile
+from ec2rl.host.journal.folder import JournalFiles
+from ec2rl.host.journal.follow import follow
+from ec2rl.host.journal.match import MISSED, Match
+from ec2rl.host.journal.payload import DamagedError, UnknownFormatError
+from ec2rl.host.journal.rows import Rows
+from ec2rl.host.journal.scan import OVERLAP, AlignedPiece, Piece
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.host.journal_program import Exported
+    from ec2rl.host.journal.program import Exported
 
 ROOM = 20_000
 """Records that are kept from the beginning, and as many from the end."""
@@ -148,7 +148,7 @@ class _Search:
         return match.gap
 
     def _ask_journalctl(self, number: int, fd: int, rows: Rows, reason: str) -> str:
-        from ec2rl.host.journal_program import exported
+        from ec2rl.host.journal.program import exported
 
         try:
             answer = exported(fd, self.phrases, MISSED, self.until)

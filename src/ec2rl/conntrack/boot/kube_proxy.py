@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ec2rl.conntrack.boot_keys import MAX, PREFIX, Changer
+from ec2rl.conntrack.boot.keys import MAX, PREFIX, Changer
 from ec2rl.facts import conf_files
 from ec2rl.facts.sysctl_conf import kernel_int
 from ec2rl.host import Host

@@ -6,7 +6,7 @@ that it worked only now and then (commit 38dc717e9715, taken back by some stable
 
 from __future__ import annotations
 
-from ec2rl.conntrack.boot_load import MODULE
+from ec2rl.conntrack.boot.load import MODULE
 from ec2rl.facts import conf_files, glob
 from ec2rl.facts.sysctl_conf import normalize
 from ec2rl.host import Host

@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterator, Sequence
 
 from ec2rl.host import JournalRecord, Phrase
-from ec2rl.host.journal_fields import make_record
-from ec2rl.host.journal_payload import DamagedError, UnknownFormatError
-from ec2rl.host.journal_rows import FOLLOWS, HIT, MARKER
+from ec2rl.host.journal.fields import make_record
+from ec2rl.host.journal.payload import DamagedError, UnknownFormatError
+from ec2rl.host.journal.rows import FOLLOWS, HIT, MARKER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from ec2rl.conntrack.boot_load import CMDLINE, MODULE, built_in, early, wanted_modules
+from ec2rl.conntrack.boot.load import CMDLINE, MODULE, built_in, early, wanted_modules
 from ec2rl.conntrack.defaults import (
     PAGE,
     Rule,

@@ -1,0 +1,1 @@
+"""What each connection-tracking setting will be after a reboot."""
