@@ -74,7 +74,7 @@ def test_ten_thousand_hostile_strings_come_out_of_json_as_they_went_in() -> None
         texts[0],
         tuple(texts),
         tuple(Evidence(text, text) for text in texts),
-        facts={"texts": texts, "module": "another", **dict.fromkeys(texts, 1)},
+        facts={"texts": tuple(texts), "module": "another", **dict.fromkeys(texts, 1)},
     )
     document = report(
         [Judged("conntrackfull", "net", "diagnose", finding, 0.0, tuple(texts))],
