@@ -28,7 +28,7 @@ def boot_text(boot: BootSettings) -> str:
         lines += _setting(boot, setting)
     rest = len(boot.settings) - len(told)
     if rest:
-        lines.append(f"{rest} more keep the kernel's default, which they have now; see --json.")
+        lines.append(f"{rest} more are spoken of nowhere: as the kernel has them; see --json.")
     for title, words in (
         ("Warning: ", [one_line(warning) for warning in boot.warnings]),
         ("Not read: ", [str(one) for one in boot.unread]),
