@@ -263,6 +263,17 @@ def test_a_capture_with_lines_that_are_none(tmp_path: Path) -> None:
     assert "\x1b" not in done.stdout
 
 
+def test_no_word_of_a_capture_moves_the_cursor(tmp_path: Path) -> None:
+    hostile = SMALL.replace("use=1", "helper=\x1b[2Jx use=1")
+    path = tmp_path / "\x1b[2J"
+    path.write_text(hostile)
+    for words in (("top",), ("whatif",), ("size",), ("list",)):
+        done = ec2rl("conntrack", *words, f"--file={path}")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "\x1b" not in done.stdout
+        assert "\\x1b[2J" in done.stdout
+
+
 def test_a_namespace_that_there_is_not() -> None:
     done = ec2rl("conntrack", "top", "--netns=ec2rl-no-such-name")
     assert (done.returncode, done.stdout) == (3, "")

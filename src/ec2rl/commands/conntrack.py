@@ -16,6 +16,7 @@ from ec2rl.conntrack.timeouts import DEFAULTS
 from ec2rl.host import Host
 from ec2rl.model import Unreadable
 from ec2rl.record import replace
+from ec2rl.report.escape import one_line
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -51,7 +52,9 @@ def look(
 
     def progress(seen: int) -> None:
         share = f" of {whole} ({min(99, 100 * seen // whole)}%)" if whole else ""
-        terminal.progress(f"{place.label}: {seen}{share} entries; Ctrl-C shows what was seen")
+        terminal.progress(
+            f"{one_line(place.label)}: {seen}{share} entries; Ctrl-C shows what was seen"
+        )
 
     census = take_census(
         place.netns,

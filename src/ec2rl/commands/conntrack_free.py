@@ -20,6 +20,7 @@ from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable
 from ec2rl.report.entry_text import entry_short
+from ec2rl.report.escape import one_line
 from ec2rl.report.free_text import done, plan
 from ec2rl.terminal import Terminal
 
@@ -90,7 +91,7 @@ def _choose(
     freshest: list[tuple[int, int, str]] = []
     for number, entry in enumerate(listing):
         if number % _OFTEN == 0:
-            terminal.progress(f"{place.label}: {number} entries seen, {matched} meant")
+            terminal.progress(f"{one_line(place.label)}: {number} entries seen, {matched} meant")
         if not wanted.admits(entry, settings):
             continue
         matched += 1
@@ -143,7 +144,7 @@ def _delete(
 ) -> int:
     def progress(answered: int) -> None:
         if answered % 64_00 == 0:
-            terminal.progress(f"{place.label}: {answered} of {doomed.count}")
+            terminal.progress(f"{one_line(place.label)}: {answered} of {doomed.count}")
 
     freed = free(doomed, place.netns, progress)
     if isinstance(freed, Unreadable):

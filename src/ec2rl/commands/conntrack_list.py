@@ -28,6 +28,7 @@ from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable
 from ec2rl.report.entry_text import entry_line
+from ec2rl.report.escape import one_line
 from ec2rl.report.table_json import entry_facts
 from ec2rl.terminal import Terminal
 
@@ -129,7 +130,7 @@ class _Printer:
                 facts = {"table": table, **entry_facts(entry, idle_time(entry, settings))}
                 self._waiting.append("," * (self.printed > 1) + "\n" + json.dumps(facts))
             else:
-                self._waiting.append(entry_line(entry) + "\n")
+                self._waiting.append(one_line(entry_line(entry)) + "\n")
             if len(self._waiting) == _TOGETHER:
                 self._flush()
         self._flush()

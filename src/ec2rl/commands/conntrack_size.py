@@ -24,6 +24,7 @@ from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable
 from ec2rl.record import replace
+from ec2rl.report.escape import one_line
 from ec2rl.report.size_text import Sizing, size_text
 from ec2rl.report.table_json import place_facts, size_facts
 from ec2rl.terminal import Terminal
@@ -80,7 +81,7 @@ def _twice(
     if isinstance(first, Unreadable) or not pause or said.has("file"):
         return first, None, 0.0, 0
     try:
-        terminal.progress(f"{place.label}: waiting {pause:g} s for a second look")
+        terminal.progress(f"{one_line(place.label)}: waiting {pause:g} s for a second look")
         time.sleep(max(0.0, began + pause - time.monotonic()))
     except KeyboardInterrupt:
         return first, None, 0.0, INTERRUPTED

@@ -53,11 +53,12 @@ _TITLES = {
 def heading(place: Place, limits: Limits, seen: Census) -> str:
     """Which table, and how full it is by the kernel's own count."""
     count = place.count if seen.counted is None else seen.counted
+    label = one_line(place.label)
     if count is None:
-        return f"{one_line(place.label)}: {seen.total} entries"
+        return f"{label}: {seen.total} entries"
     if not limits.maximum:
-        return f"{place.label}: {count} entries"
-    return f"{place.label}: {count} of {limits.maximum} entries ({percent(count / limits.maximum)})"
+        return f"{label}: {count} entries"
+    return f"{label}: {count} of {limits.maximum} entries ({percent(count / limits.maximum)})"
 
 
 def first_answer(place: Place, limits: Limits, seen: Census, by: str) -> str:
