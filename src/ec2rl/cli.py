@@ -63,7 +63,7 @@ def _hold_streams() -> None:
     for fd in (0, 1, 2):
         try:
             os.fstat(fd)
-        except OSError:  # noqa: PERF203
+        except OSError:
             os.open("/dev/null", os.O_RDWR)
 
 

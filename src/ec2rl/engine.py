@@ -437,7 +437,7 @@ def _kill_strays(pipe: int) -> None:
                     writes = fd.stat(follow_symlinks=False).st_mode & 0o200
                     if writes and os.readlink(fd.path) == name:
                         os.kill(int(pid), signal.SIGKILL)
-            except OSError:  # noqa: PERF203
+            except OSError:
                 continue  # it has ended, or is not ours
 
 

@@ -83,7 +83,7 @@ def _write(fd: int, text: str, encoding: str | None) -> None:
     while data:
         try:
             data = data[os.write(fd, data) :]
-        except BlockingIOError:  # noqa: PERF203 - somebody who shares the stream made it so
+        except BlockingIOError:
             import select
 
             ready = select.poll()

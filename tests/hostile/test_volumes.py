@@ -100,7 +100,7 @@ def test_nothing_from_outside_while_somebody_swaps(tmp_path: Path, find: object)
             try:
                 with open(root.open("/var/log/messages"), encoding="utf-8") as file:
                     read.append(file.read())
-            except OSError:  # noqa: PERF203 - for a moment there is no such folder
+            except OSError:
                 continue
     finally:
         stop.set()

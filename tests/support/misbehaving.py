@@ -44,7 +44,7 @@ def deaf() -> None:
     for number in range(1, 65):
         try:
             signal.signal(number, signal.SIG_IGN)
-        except (OSError, ValueError):  # noqa: PERF203
+        except (OSError, ValueError):
             continue
     sleep_forever()
 
@@ -80,7 +80,7 @@ def every_descriptor(words: bytes) -> None:
     for fd in range(3, 256):
         try:
             os.write(fd, words)
-        except OSError:  # noqa: PERF203
+        except OSError:
             continue
 
 
@@ -89,7 +89,7 @@ def take_from_others() -> None:
         try:
             os.set_blocking(fd, False)
             os.read(fd, 1 << 20)
-        except OSError:  # noqa: PERF203
+        except OSError:
             continue
 
 

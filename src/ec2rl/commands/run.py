@@ -135,7 +135,7 @@ def open_folder(said: Parsed, terminal: Terminal, started: float) -> tuple[RunFo
     for base in bases:
         try:
             return open_run_folder(base, started), ""
-        except UnsafeFolderError as error:  # noqa: PERF203
+        except UnsafeFolderError as error:
             if said.has("output-dir"):
                 raise UsageError(f"--output-dir: {error}") from None
             why = str(error)
