@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 
@@ -109,6 +108,8 @@ def whole_number(said: Parsed, option: str, default: int, most: int) -> int:
 
 def document(**content: Json) -> str:
     """A JSON document: its schema's version, the program's, the time, and the content."""
+    import json
+
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     whole: Mapping[str, Json] = {
         "schema_version": 1,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 
 from ec2rl.arguments import Parsed, UsageError, seconds
@@ -122,6 +121,8 @@ class _Printer:
         self, found: Iterable[Entry], table: str, settings: Mapping[str, int], limit: int | None
     ) -> bool:
         """Whether it ended before all entries had been seen."""
+        import json
+
         for entry in found:
             if self.printed == limit or self._terminal.closed:
                 return True
