@@ -7,6 +7,7 @@ from ec2rl.conntrack.causes import causes, one_namespace
 from ec2rl.conntrack.census import Census, evictable, evictable_later, state_of
 from ec2rl.conntrack.entry import address, protocol_name
 from ec2rl.conntrack.ranking import Endpoint, Ranking, Row
+from ec2rl.conntrack.ruleset import ruleset
 from ec2rl.conntrack.sample import estimate
 
 TYPE_CHECKING = False
@@ -71,7 +72,7 @@ def census_facts(seen: Census, owned: Sequence[Owned] = (), limit: int = 100) ->
         "gaps": list(seen.gaps),
         "evictable": seen.entries(evictable),
         "evictable_later": seen.entries(evictable_later),
-        "causes": [_cause(cause) for cause in causes(seen)],
+        "causes": [{**_cause(c), "nft": ruleset(c, seen) or None} for c in causes(seen)],
         "kinds": [
             {
                 **_kind(cell.kind),

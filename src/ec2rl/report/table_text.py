@@ -16,6 +16,7 @@ from ec2rl.conntrack.census import (
     state_of,
 )
 from ec2rl.conntrack.describe import percent, plural
+from ec2rl.conntrack.ruleset import ruleset
 from ec2rl.conntrack.sample import estimate
 from ec2rl.conntrack.whose import NOBODY
 from ec2rl.report.escape import one_line
@@ -144,6 +145,12 @@ def _causes(found: Sequence[Cause], seen: Census) -> list[str]:
             lines += wrapped("    helps:      ", way)
         for way in cause.advice.not_fits:
             lines += wrapped("    helps not:  ", way)
+        rules = ruleset(cause, seen).splitlines()
+        if rules:
+            lines.append(
+                "    to leave it untracked, where no NAT and no firewall rule needs it (nft -f):"
+            )
+            lines += [f"        {line}" for line in rules]
     return [*lines, ""]
 
 
