@@ -68,7 +68,7 @@ def journal(draw: st.DrawFn) -> Journal:
 
 def unreadable(source: str) -> st.SearchStrategy[Unreadable]:
     return st.builds(
-        lambda why, detail: Unreadable(source, why, detail), st.sampled_from(Why), words
+        lambda why, detail: Unreadable(source, why, detail), st.sampled_from(tuple(Why)), words
     )
 
 
@@ -173,7 +173,7 @@ def test_a_recording_is_plain_to_read() -> None:
     assert case(memory, ["UNKNOWN a: b"], "sample=1") == (
         "A recording; read it before you send it: it holds log lines and settings.\n"
         "-- options --\nsample=1\n"
-        "-- clock --\nnow=2026-09-21T14:13:20.25Z uptime=60.500000\n"
+        "-- clock --\nnow=2026-09-21T14:13:20.25Z uptime=60.5\n"
         "-- /proc/x --\n12\n"
         "-- /dev/kmsg --\n!denied needs CAP_SYSLOG\n"
         "-- expect --\nUNKNOWN a: b\n"

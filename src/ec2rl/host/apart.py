@@ -24,7 +24,8 @@ _ANSWER = 48 << 20
 # Whoever has no rights may not be able to read the files of these.
 _NEEDED = (
     *("bz2", "compression.zstd", "ctypes", "json", "lzma", "re", "select", "signal", "zlib"),
-    *(f"ec2rl.host.{name}" for name in ("journal", "recording", "scan", "search", "unpack")),
+    *(f"ec2rl.host.{name}" for name in ("journal.search", "journal.program", "recording")),
+    *(f"ec2rl.host.{name}" for name in ("saved_journal", "scan", "search", "unpack")),
 )
 
 

@@ -42,7 +42,7 @@ def _guarded(line: str) -> str:
 def _stamp(when: float) -> str:
     whole = int(when // 1)
     second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
-    fraction = f"{when - whole:.6f}"[1:].rstrip("0").rstrip(".")
+    fraction = f"{when - whole:.9f}"[1:].rstrip("0").rstrip(".")
     return f"{second}{fraction}Z"
 
 
@@ -71,7 +71,7 @@ def _body(look: Look) -> str:
 
 def _text(look: Look) -> str:
     if isinstance(look, Clock):
-        uptime = "" if look.uptime is None else f" uptime={look.uptime:.6f}"
+        uptime = "" if look.uptime is None else f" uptime={look.uptime!r}"
         return f"now={_stamp(look.now)}{uptime}"
     if isinstance(look, Evidence):
         return look.text if _notes(look) else look.text[:-1]
