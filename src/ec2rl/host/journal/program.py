@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ec2rl.host import JournalRecord, Phrase
 from ec2rl.host.journal.fields import make_record
@@ -14,9 +14,11 @@ from ec2rl.host.journal.rows import FOLLOWS, HIT, MARKER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import IO
+    from typing import IO, Any
 
 PROGRAMS = ("/usr/bin/journalctl", "/bin/journalctl")
+_AS_NOBODY = {"user": 65534, "group": 65534, "extra_groups": ()}
+_COPY = 256 << 20  # bytes; journald begins a new file at 128 MiB
 _LINE_LIMIT = 64 << 10
 _ROOM = 10_000
 
@@ -50,24 +52,44 @@ def exported(fd: int, phrases: Sequence[Phrase], missed: bytes, until: float) ->
     """Ask journalctl for the kernel's records that hold a phrase or follow one.
 
     `missed` is the MESSAGE_ID by which journald tells of lost ones.  UnknownFormatError when
-    there is no journalctl; it is killed at `until` (time.monotonic).
+    there is no journalctl; it is killed at `until` (time.monotonic).  The file may be anybody's
+    work: so root has it read by a user without rights, who is given a copy.
     """
-    import subprocess
-    import threading
-
     program = next((path for path in PROGRAMS if os.access(path, os.X_OK)), None)
     if program is None:
         raise UnknownFormatError("there is no journalctl to ask")
+    if os.geteuid() != 0:
+        return _asked(program, f"/proc/self/fd/{fd}", fd, phrases, missed, until)
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory(prefix="ec2rl-journal-") as folder:
+        path = _copy(fd, folder)
+        return _asked(program, path, fd, phrases, missed, until, _AS_NOBODY)
+
+
+def _asked(
+    program: str,
+    path: str,
+    fd: int,
+    phrases: Sequence[Phrase],
+    missed: bytes,
+    until: float,
+    user: Mapping[str, Any] = {},
+) -> Exported:
+    import subprocess
+    import threading
+
     answer = Exported(fd)
     wanted = ("_TRANSPORT=kernel", "+", "_TRANSPORT=driver", f"MESSAGE_ID={missed.decode()}")
     with subprocess.Popen(  # noqa: S603 - an absolute path, and no word from outside
-        [program, f"--file=/proc/self/fd/{fd}", "--output=export", "--quiet", *wanted],
+        [program, f"--file={path}", "--output=export", "--quiet", *wanted],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         pass_fds=(fd,),
         cwd="/",
         env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"},
+        **user,
     ) as process:
         clock = threading.Timer(max(0.0, until - time.monotonic()), process.kill)
         clock.daemon = True
@@ -89,6 +111,27 @@ def exported(fd: int, phrases: Sequence[Phrase], missed: bytes, until: float) ->
         finally:
             clock.cancel()
     return answer
+
+
+def _copy(fd: int, folder: str) -> str:
+    """A copy that any user may open; journalctl refuses a file without a name (EIDRM).
+
+    UnknownFormatError for a large file.
+    """
+    size = os.fstat(fd).st_size
+    if size > _COPY:
+        raise UnknownFormatError(f"it is too large for journalctl, {size >> 20} MiB")
+    os.chmod(folder, 0o711)  # noqa: S103 - so that it can be opened by whoever is told its name
+    path = f"{folder}/copy.journal"
+    copy = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+    try:
+        os.fchmod(copy, 0o444)
+        done = 0
+        while done < size and (piece := os.pread(fd, 1 << 20, done)):
+            done += os.write(copy, piece)
+    finally:
+        os.close(copy)
+    return path
 
 
 def _wanted(
