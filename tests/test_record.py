@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from ec2rl.record import record, replace
+from ec2rl.record import Choice, record, replace
 
 
 @record(frozen=True)
@@ -47,3 +47,31 @@ def test_a_record_cannot_be_changed_only_copied() -> None:
 def test_a_record_survives_pickle_and_copy() -> None:
     assert pickle.loads(pickle.dumps(Point(1, 7))) == Point(1, 7)
     assert copy.copy(Point(1, 7)) == Point(1, 7)
+
+
+class Colour(Choice):
+    """Two colours."""
+
+    RED = "r"
+    """Its own documentation."""
+    BLUE = "b"
+
+
+def test_a_choice_behaves_as_the_enumeration_that_the_type_checker_takes_it_for() -> None:
+    assert [colour.name for colour in Colour] == ["RED", "BLUE"]
+    assert (Colour.RED.value, Colour("b"), Colour["BLUE"]) == ("r", Colour.BLUE, Colour.BLUE)
+    assert len(Colour) == 2
+    assert repr(Colour.RED) == "Colour.RED"
+    assert {Colour.RED: 1}[Colour("r")] == 1
+    assert isinstance(Colour.RED, Colour)
+    assert pickle.loads(pickle.dumps(Colour.RED)) is Colour.RED
+    assert copy.deepcopy(Colour.RED) is Colour.RED
+
+
+def test_a_choice_is_fixed() -> None:
+    with pytest.raises(ValueError, match="'x' is not a valid Colour"):
+        Colour("x")
+    with pytest.raises(AttributeError):
+        Colour.RED.value = "x"  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        Colour.RED = Colour.BLUE  # type: ignore[misc,assignment]

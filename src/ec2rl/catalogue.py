@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from importlib import import_module
 
 from ec2rl import modules as _package
 from ec2rl.arguments import Parsed, UsageError, unknown
 from ec2rl.module import Module
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _FOLDER = os.path.dirname(_package.__file__)
 
@@ -24,7 +26,7 @@ def load(name: str) -> Module:
     """One diagnostic by its name; UsageError when there is none."""
     if name not in names():
         raise UsageError(unknown("module", name, names()))
-    module: Module = import_module(f"ec2rl.modules.{name}").MODULE
+    module: Module = __import__(f"ec2rl.modules.{name}", fromlist=["MODULE"]).MODULE
     return module
 
 

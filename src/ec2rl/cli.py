@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from importlib import import_module
 
 from ec2rl.arguments import UsageError, parse
 from ec2rl.commands import COMMANDS
 from ec2rl.terminal import Terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal  # `signal` takes 3 ms to make enumerations of these
 
 _KEPT = ("TERM", "NO_COLOR", "COLUMNS", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "XDG_STATE_HOME")
 """What the caller's environment may tell us; nothing of it reaches a program that we start."""
@@ -25,13 +29,13 @@ def main(words: list[str] | None = None) -> int:
     os.umask(0o077)
     _hold_streams()
     terminal = Terminal(environment)
-    signals = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
+    signals: dict[int, int] = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
     caught: list[int] = []
     for number in signals:
         signal.signal(number, lambda got, _: _interrupt(caught, got))
     try:
         said = parse(sys.argv[1:] if words is None else words, COMMANDS)
-        command = import_module(f"ec2rl.commands.{_file(said.command)}").command
+        command = __import__(f"ec2rl.commands.{_file(said.command)}", fromlist=["command"]).command
         status: int = command(said, terminal)
     except UsageError as error:
         terminal.say(f"{error}\nec2rl: see: ec2rl help")
@@ -49,7 +53,7 @@ def main(words: list[str] | None = None) -> int:
     if terminal.lost and status == 0:
         status = 4
     if caught and status == 130:
-        return signals[signal.Signals(caught[0])]
+        return signals[caught[0]]
     return status
 
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import time
-from collections.abc import Sequence
 
 from ec2rl.facts.kernel_log import KernelLog, LogSource, read_kernel_log
 from ec2rl.host import Host
@@ -22,9 +20,13 @@ from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
+    from collections.abc import Sequence
     from typing import Any, Callable
 
     from ec2rl.host.remember import Look
+else:
+    import _signal as signal  # `signal` takes 3 ms to make enumerations of these
 
 _ANSWER_LIMIT = 8 << 20
 """Bytes that one diagnostic may say; the facts of 10,000 namespaces are 5 MiB."""

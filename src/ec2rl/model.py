@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import Enum
-
-from ec2rl.record import record
+from ec2rl.record import Choice, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any, Union
 
     Json = Union[
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
     ]
 
 
-class Verdict(Enum):
+class Verdict(Choice):
     """What one diagnostic says of one machine; the value is the word that people read."""
 
     OK = "SUCCESS"
@@ -29,7 +27,7 @@ class Verdict(Enum):
     """Our own fault; only the engine says it."""
 
 
-class Risk(Enum):
+class Risk(Choice):
     """Who may decide on a remedy."""
 
     SAFE = "safe"
@@ -47,7 +45,7 @@ class Evidence:
     text: str
 
 
-class Why(Enum):
+class Why(Choice):
     """Why something could not be read: three of these are often confused, none of them is OK."""
 
     ABSENT = "absent"
@@ -153,7 +151,7 @@ class Finding:
 
 def pack(value: object) -> object:
     """A value of this file as tuples, text and numbers, for another process of this program."""
-    if isinstance(value, Enum):
+    if isinstance(value, Choice):
         return ("enum", type(value).__name__, value.name)
     if isinstance(value, (Finding, Evidence, Remedy, SetSysctl, WriteFile)):
         return ("record", type(value).__name__, {k: pack(v) for k, v in vars(value).items()})

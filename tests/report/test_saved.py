@@ -199,7 +199,7 @@ for turn in itertools.count():
 @pytest.mark.slow
 def test_a_folder_is_not_swapped_by_a_user_who_tries_all_the_time(tmp_path: Path) -> None:
     needs_root()
-    for above in (tmp_path, *tmp_path.parents[:-1]):
+    for above in (tmp_path, *list(tmp_path.parents)[:-1]):
         if above != Path("/tmp"):
             above.chmod(0o755)
     base, evil = tmp_path / "shared", tmp_path / "evil"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
 
 from ec2rl import __version__
 from ec2rl.arguments import Parsed, UsageError, moment, seconds
@@ -18,6 +17,8 @@ from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from ec2rl.model import Json
 
 UNSAVED = 4
@@ -48,7 +49,7 @@ def _judge_this_machine(said: Parsed, terminal: Terminal) -> int:
     race = Race(modules, LiveHost(), plan)
     race.start()
 
-    # While they look: what is needed to tell of it, json and re above all, takes as long to import.
+    # While they look: import what is needed to tell of it.
     from ec2rl.report.text import results, statistics
 
     if not as_json:

@@ -5,9 +5,7 @@ nf_conntrack_init_start() in net/netfilter/nf_conntrack_core.c; 4.4 to 7.2 were 
 
 from __future__ import annotations
 
-from enum import Enum
-
-from ec2rl.record import record
+from ec2rl.record import Choice, record
 
 GIB = 1 << 30
 
@@ -15,7 +13,7 @@ PAGE = 4096
 """Bytes, where nothing tells of larger ones (arm64 may have 16 and 64 KiB)."""
 
 
-class Rule(Enum):
+class Rule(Choice):
     """How a kernel sizes the table; the value is max / buckets, which tells the two apart."""
 
     X4 = 4

@@ -8,13 +8,11 @@ any words before a kernel line, but adds ` IN=... OUT=...` behind them.
 
 from __future__ import annotations
 
-from enum import Enum
-
 from ec2rl.host import Phrase
-from ec2rl.record import record
+from ec2rl.record import Choice, record
 
 
-class Kind(Enum):
+class Kind(Choice):
     """What a line of the kernel's log says."""
 
     TABLE_FULL = "table full"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from ec2rl.conntrack.messages import Kind, Message, understand
 from ec2rl.facts.kernel_log import KernelLog, LogLine
 from ec2rl.record import record, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 # The kernel tells of a suppression with the next line that it does print (lib/ratelimit.c).
 _NEAR = 60.0

@@ -8,11 +8,13 @@ is kept, and is not `trusted`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 from ec2rl.host import Host, Journal, Phrase, Search
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 LOG_FOLDER = "/var/log"
 _TEXT_LOGS = ("messages", "syslog", "kern.log")

@@ -8,13 +8,12 @@ what cannot be read comes back as `Unreadable`, with its reason.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ec2rl.model import Evidence, Unreadable
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Protocol
 else:
     Protocol = object

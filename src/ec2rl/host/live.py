@@ -6,8 +6,6 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Sequence
-from functools import cache
 
 from ec2rl.host import Clock, Host, Journal, Phrase, Search
 from ec2rl.model import Evidence, Unreadable, Why
@@ -15,6 +13,7 @@ from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from ctypes import CDLL
     from typing import Callable, TypeVar
 
@@ -126,7 +125,8 @@ class LiveHost:
         return tuple(answers[path] for path in paths)
 
     def journal(self, phrases: Sequence[Phrase]) -> Journal | Unreadable:
-        if not any(map(os.path.isdir, JOURNALS)):
+        # The reader is not worth its import where journald never wrote.
+        if not any(self.names(folder) for folder in JOURNALS if os.path.isdir(folder)):
             return Unreadable("journal", Why.ABSENT)
         from ec2rl.host.journal.search import search_journal_folders
 
@@ -200,16 +200,16 @@ def _read_kmsg(fd: int) -> bytes:
 
     A gap in the sequence numbers tells how many were overwritten meanwhile (EPIPE).
     """
-    records = []
-    size = 0
-    while size <= READ_LIMIT:
+    records: list[bytes] = []
+    read, keep = os.read, records.append  # some thousand times
+    while sum(map(len, records)) <= READ_LIMIT:
         try:
-            records.append(os.read(fd, 8192))
+            for _ in range(4096):
+                keep(read(fd, 8192))
         except BlockingIOError:
             break
         except BrokenPipeError:
             continue
-        size += len(records[-1])
     return b"".join(records)
 
 
@@ -322,14 +322,12 @@ def setns(fd: int, kind: int) -> None:
         return
     import ctypes
 
-    if _libc().setns(fd, kind):
+    # Looking up a function of the C library makes a class each time: once is enough.
+    libc = _LIBC or [ctypes.CDLL(None, use_errno=True)]
+    _LIBC[:] = libc
+    if libc[0].setns(fd, kind):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
 
 
-@cache
-def _libc() -> CDLL:
-    """The C library: looking up one of its functions makes a class, each time."""
-    import ctypes
-
-    return ctypes.CDLL(None, use_errno=True)
+_LIBC: list[CDLL] = []

@@ -6,13 +6,12 @@ from a network namespace has `netns FILE: ` before it, a look after a pause `lat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ec2rl.host import Clock, Host, Journal, Phrase, Search
 from ec2rl.model import Evidence, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Callable, TypeVar, Union
 
     Look = Union[Clock, Evidence, Unreadable, "tuple[str, ...]", str, int, Search, Journal]

@@ -35,10 +35,11 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     """Look at the log, every namespace and the instance's own limit; twice if something is odd."""
     limits = read_limits(host)
     namespaces = find_namespaces(host)
-    changed = _last_change(host) if log.lines else None
+    times = timeline(log)
+    changed = _last_change(host) if times.now.lines else None
     seen = Seen(
         log=log,
-        times=timeline(log, changed.time if changed else None),
+        times=timeline(log, changed.time) if changed else times,
         limits=limits,
         hidden=namespaces.hidden,
         tables=read_tables(host, namespaces),

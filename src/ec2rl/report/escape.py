@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import re
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import re
 
 # C0 but for tab and newline, DEL, C1, the marks that turn the direction of text, the separators
 # that some programs take for a new line, and halves of surrogate pairs.
@@ -15,6 +17,8 @@ def printable(text: str) -> str:
     """Escape what could move a cursor, hide or reorder text: `\\x1b`, `\\u202e`."""
     if text.isascii() and text.isprintable():
         return text
+    import re
+
     return re.sub(_UNSAFE, _escape, text)
 
 

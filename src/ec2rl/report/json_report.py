@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-
 from ec2rl.model import Finding
 from ec2rl.record import record
+from ec2rl.report.json_text import dumps
 from ec2rl.report.text import status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from ec2rl.model import Json
 
 SCHEMA_VERSION = 1
@@ -48,7 +48,7 @@ def report(
         },
     }
     # ASCII: no terminal, and no parser of old, meets a byte that it could take for another.
-    return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+    return dumps(document) + "\n"
 
 
 def _result(one: Judged) -> dict[str, Json]:

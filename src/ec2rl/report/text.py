@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from ec2rl.model import Finding, Verdict
 from ec2rl.report.escape import one_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 INDENT = 33
 """The column at which a result's text begins, counted from 0."""

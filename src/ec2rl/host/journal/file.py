@@ -13,11 +13,14 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
 
 from ec2rl.host import JournalRecord
 from ec2rl.host.journal.fields import make_record
 from ec2rl.host.journal.payload import TEXT_LIMIT, DamagedError, UnknownFormatError, unpacked
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DATA, FIELD, ENTRY, ENTRY_ARRAY = 1, 2, 3, 6
 XZ, LZ4, KEYED_HASH, ZSTD, COMPACT = 1, 2, 4, 8, 16

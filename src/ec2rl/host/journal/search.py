@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
 
 from ec2rl.host import Journal, JournalRecord, Phrase
 from ec2rl.host.journal.file import JournalFile
@@ -24,6 +23,8 @@ from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ec2rl.host.journal.program import Exported
 
 ROOM = 20_000
