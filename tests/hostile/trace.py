@@ -55,13 +55,15 @@ def faults(trace: str, folder: Path, output: Path) -> list[str]:
         place = opened or words
         kept = (
             str(output) in place
-            or "__pycache__" in place
+            or re.search("__pycache__|/tmp/ec2rl-journal-", place) is not None
             or "/dev/null" in place
             or name == "execve"
         )
         if writes and not kept:
             said.append(f"writes: {line}")
-        if name == "execve" and not re.search(r'"(?:/\S*/(?:ec2rl|python\S*|xz|zstd|env))"', words):
+        if name == "execve" and not re.search(
+            r'"(?:/\S*/(?:ec2rl|python\S*|xz|zstd|env|journalctl))"', words
+        ):
             said.append(f"runs: {line}")
     return said
 

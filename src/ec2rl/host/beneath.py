@@ -9,11 +9,13 @@ chroot) is none of that machine's.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import ctypes
     from typing import Callable
 
 OURS = ("proc", "sys", "dev", "run")
@@ -115,9 +117,9 @@ def openat2(root: int, path: str, follow: bool) -> int:
     """Let the kernel resolve a path inside a folder (openat2(2), Linux 5.6)."""
     import ctypes
 
+    libc = _libc()
     flags = os.O_PATH | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     how = (ctypes.c_uint64 * 3)(flags, 0, _RESOLVE)
-    libc = ctypes.CDLL(None, use_errno=True)
     for _ in range(_TRIES):
         found = libc.syscall(
             ctypes.c_long(_SYS_OPENAT2),
@@ -133,6 +135,13 @@ def openat2(root: int, path: str, follow: bool) -> int:
         if number not in (errno.EAGAIN, errno.EINTR):
             break
     raise OSError(number, os.strerror(number), path)
+
+
+@functools.lru_cache
+def _libc() -> ctypes.CDLL:
+    import ctypes
+
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def walk(root: int, path: str, follow: bool) -> int:

@@ -34,15 +34,19 @@ class MountedHost:
     def __init__(self, folder: str) -> None:
         self.name = f"the volume at {folder}"
         self._root = Root(folder)
+        self._times: list[float | None] = []
+        self._journals: list[tuple[float, str]] | None = None
 
     @property
     def recorded(self) -> float | None:
-        """When the machine last wrote a log, in seconds since the epoch."""
-        names = self.names(_LOGS)
-        files = [f"{_LOGS}/{name}" for name in names] if isinstance(names, tuple) else []
-        times = [time for path in files if (time := self._modified(path)) is not None]
-        times += [time for time, _ in self._journal_files()]
-        return max(times, default=None)
+        """When the machine last wrote a log, in seconds since the epoch; looked up once."""
+        if not self._times:
+            names = self.names(_LOGS)
+            files = [f"{_LOGS}/{name}" for name in names] if isinstance(names, tuple) else []
+            times = [time for path in files if (time := self._modified(path)) is not None]
+            times += [time for time, _ in self._journal_files()]
+            self._times = [max(times, default=None)]
+        return self._times[0]
 
     def clock(self) -> Clock:
         return Clock(self.recorded or 0.0, None)
@@ -163,6 +167,8 @@ class MountedHost:
 
     def _journal_files(self) -> list[tuple[float, str]]:
         """(mtime, path) of the files of all machines' journals, the newest first."""
+        if self._journals is not None:
+            return self._journals
         found = []
         machines = self.names(JOURNAL)
         for machine in machines if isinstance(machines, tuple) else ():
@@ -171,7 +177,8 @@ class MountedHost:
                 path = f"{JOURNAL}/{machine}/{name}"
                 if name.endswith((".journal", ".journal~")):
                     found.append((self._modified(path) or 0.0, path))
-        return sorted(found, reverse=True)
+        self._journals = sorted(found, reverse=True)
+        return self._journals
 
     def _last_boot(self) -> Evidence | Unreadable:
         """The boot that the newest file of the system's journal was last written in."""

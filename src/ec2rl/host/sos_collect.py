@@ -117,7 +117,7 @@ class Collector:
         elif isinstance(answer, Unreadable):
             self.gaps.append(str(answer))
         elif what is Use.SETTINGS:
-            for path, value in settings(text).items():
+            for path, value in settings(text, _LOOKS).items():
                 self._memory.setdefault(path, Evidence(path, value))
         elif len(words := text.split()) > 2:
             path = "/proc/sys/kernel/osrelease"

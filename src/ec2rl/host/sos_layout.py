@@ -72,13 +72,15 @@ def _use_of_command(name: str, path: str) -> tuple[Use, str] | None:
     return None
 
 
-def settings(text: str) -> dict[str, str]:
-    """The files below /proc/sys that `sysctl -a` printed, with what they hold."""
+def settings(text: str, most: int) -> dict[str, str]:
+    """The files below /proc/sys that `sysctl -a` printed, with what they hold; the first `most`."""
     found: dict[str, list[str]] = {}
     swap = str.maketrans("./", "/.")
     for line in text.split("\n"):
         key, equals, value = line.partition(" = ")
         if equals and re.fullmatch(r"[\w./@:-]{1,200}", key) and ".." not in key:
             # A setting of several lines comes once for each of them.
-            found.setdefault(f"/proc/sys/{key.translate(swap)}", []).append(value)
+            path = f"/proc/sys/{key.translate(swap)}"
+            if path in found or len(found) < most:
+                found.setdefault(path, []).append(value)
     return {path: "\n".join(lines) + "\n" for path, lines in found.items()}

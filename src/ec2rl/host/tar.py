@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ec2rl.host.unpack import Source
 
 BLOCK = 512
-MEMBERS = 2_000_000
-"""More than these are not looked at: a node with 50,000 containers has a tenth of them."""
+MEMBERS = 400_000
+"""More than these are not looked at: a sosreport has some thousand, a large node's 100,000."""
 
 _WORDS = 64 << 10  # bytes of one extended header; a path has at most 4 KiB (PATH_MAX)
 _IN_A_ROW = 8
