@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 from ec2rl.conntrack.messages import Kind
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.tables import Table
 from ec2rl.conntrack.timeline import Spell
+from ec2rl.facts.coverage import reading, source_facts, stamp
 from ec2rl.model import Evidence, Unreadable, Verdict
 
 TYPE_CHECKING = False
@@ -16,13 +15,6 @@ if TYPE_CHECKING:
 
 _MOST = 10
 """Namespaces that are told one by one; the JSON has them all."""
-
-
-def stamp(when: float | None) -> str:
-    """A time as people in an outage compare it: local, with its zone."""
-    if when is None:
-        return "at a time unknown"
-    return time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(when))
 
 
 def percent(share: float) -> str:
@@ -177,19 +169,7 @@ def _allowance_lines(seen: Seen) -> list[str]:
 
 def _rests_on(seen: Seen) -> list[str]:
     """Which sources the verdict rests on, and which it had to do without."""
-    lines = []
-    read = [source for source in seen.log.sources if source.unreadable is None]
-    missing = [source.unreadable for source in seen.log.sources if source.unreadable is not None]
-    whole = [source.name for source in read if not source.gap]
-    if whole:
-        lines.append("Read: " + ", ".join(whole))
-    lines += [
-        f"Read in part: {s.name}: {s.gap}" + (f"; none since {stamp(s.oldest)}" if s.lost else "")
-        for s in read
-        if s.gap
-    ]
-    if missing:
-        lines.append("Not read: " + "; ".join(map(str, missing)))
+    lines = reading(seen.log)
     if seen.all_counted and seen.tables and not seen.covered:
         lines.append(
             "The drop counters of every network namespace were read "
@@ -258,16 +238,7 @@ def facts(seen: Seen) -> dict[str, Json]:
             "forged_lines": times.forged,
             "other_limits": {kind.name.lower(): n for kind, n in times.others.items()},
             "whole_boot": seen.log.whole_boot,
-            "sources": [
-                {
-                    "name": source.name,
-                    "status": "read" if source.unreadable is None else source.unreadable.why.value,
-                    "gap": source.gap
-                    or (source.unreadable.detail if source.unreadable is not None else ""),
-                    "oldest": source.oldest,
-                }
-                for source in seen.log.sources
-            ],
+            "sources": source_facts(seen.log),
         },
         "allowances": [
             {

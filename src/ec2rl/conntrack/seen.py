@@ -7,6 +7,7 @@ from ec2rl.conntrack.counters import Counters
 from ec2rl.conntrack.messages import Kind
 from ec2rl.conntrack.tables import Limits, Table
 from ec2rl.conntrack.timeline import Timeline
+from ec2rl.facts.coverage import covers
 from ec2rl.facts.kernel_log import KernelLog
 from ec2rl.model import Unreadable
 from ec2rl.record import record, replace
@@ -82,10 +83,7 @@ class Seen:
     @property
     def covered(self) -> bool:
         """Whether the kernel's own log was read for all of the time that is asked about."""
-        if self.log.whole_boot:
-            return True
-        ring = self.log.sources[0]
-        return self.since is not None and ring.oldest is not None and ring.oldest <= self.since
+        return covers(self.log, self.since)
 
     @property
     def proven(self) -> bool:

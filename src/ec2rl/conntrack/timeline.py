@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.messages import Kind, Message, understand
+from ec2rl.facts.coverage import refuted
 from ec2rl.facts.kernel_log import KernelLog, LogLine
 from ec2rl.record import record, replace
 
@@ -62,7 +63,7 @@ def timeline(log: KernelLog, changed: float | None = None) -> Timeline:
     full = [(line, message) for line, message in understood if message.kind is Kind.TABLE_FULL]
     proven = [pair for pair in full if pair[0].trusted]
     claimed = [pair for pair in full if not pair[0].trusted]
-    hearsay = [pair for pair in claimed if not _refuted(pair[0], log)]
+    hearsay = [pair for pair in claimed if not refuted(pair[0], log)]
     # What is trusted carries its boot; without a boot's number to compare, it counts as this one.
     here = [pair for pair in proven if pair[0].this_boot is not False]
     settled = [pair for pair in here if _before(pair[0], changed)]
@@ -84,7 +85,7 @@ def timeline(log: KernelLog, changed: float | None = None) -> Timeline:
         _spell(earlier, [pair for pair in suppressed if pair[0].this_boot is False]),
         tuple(_spell(pairs, ()) for pairs in boots.values()),
         replace(_spell(hearsay, ()), suppressed=_suppressed_behind(hearsay)),
-        sum(line.count for line, _ in claimed if _refuted(line, log)),
+        sum(line.count for line, _ in claimed if refuted(line, log)),
         others,
         tuple(line for line, _ in ends),
     )
@@ -92,12 +93,6 @@ def timeline(log: KernelLog, changed: float | None = None) -> Timeline:
 
 def _before(line: LogLine, changed: float | None) -> bool:
     return changed is not None and line.time is not None and line.time < changed
-
-
-def _refuted(line: LogLine, log: KernelLog) -> bool:
-    """Whether a line that the kernel would have told elsewhere is known not to be its own."""
-    told = "dmesg" in line.sources or "journal" in line.sources
-    return told or (log.whole_boot and line.this_boot is True)
 
 
 def _spell(

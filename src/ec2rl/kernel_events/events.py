@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ec2rl.facts.coverage import refuted
 from ec2rl.facts.kernel_log import KernelLog, LogLine
 from ec2rl.facts.trace import Trace, parse_trace
 from ec2rl.record import record, replace
@@ -88,17 +89,11 @@ def sort_events(log: KernelLog, events: Iterable[Event]) -> Events:
         if line.trusted:
             # Without a boot's number to compare, what is trusted counts as of this boot.
             (earlier if line.this_boot is False else now).append(event)
-        elif _refuted(line, log):
+        elif refuted(line, log):
             forged += line.count
         else:
             hearsay.append(event)
     return Events(tuple(now), tuple(earlier), tuple(hearsay), forged)
-
-
-def _refuted(line: LogLine, log: KernelLog) -> bool:
-    """Whether a line that the kernel would have told elsewhere is known not to be its own."""
-    told = "dmesg" in line.sources or "journal" in line.sources
-    return told or (log.whole_boot and line.this_boot is True)
 
 
 def count(events: Sequence[Event]) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
+from ec2rl.facts.coverage import reading, source_facts, stamp
 from ec2rl.kernel_events.events import Event, Group, count, group, places
 from ec2rl.kernel_events.seen import Seen
 from ec2rl.model import Evidence, Finding, Verdict
@@ -31,13 +31,6 @@ class Words:
     none: str
     question: str
     advice: tuple[str, ...] = ()
-
-
-def stamp(when: float | None) -> str:
-    """A time as people in an outage compare it: local, with its zone."""
-    if when is None:
-        return "at a time unknown"
-    return time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(when))
 
 
 def times(number: int) -> str:
@@ -135,20 +128,8 @@ def _told(one: Group, name: str) -> list[str]:
 def _rests_on(seen: Seen) -> list[str]:
     """Which sources the verdict rests on, and which it had to do without."""
     lines = [f"Known: {seen.proof}"] if seen.proof and not seen.covered else []
-    read = [source for source in seen.log.sources if source.unreadable is None]
-    names = [source.name for source in read] + list(seen.remains.files)
-    if names:
-        lines.append("Read: " + ", ".join(names))
-    lines += [
-        f"Read in part: {s.name}: {s.gap}" + (f"; none since {stamp(s.oldest)}" if s.lost else "")
-        for s in read
-        if s.gap
-    ]
-    missing = [str(s.unreadable) for s in seen.log.sources if s.unreadable is not None]
-    missing += [str(one) for one in seen.remains.unread]
-    if missing:
-        lines.append("Not read: " + "; ".join(missing))
-    return lines
+    unread = [str(one) for one in seen.remains.unread]
+    return lines + reading(seen.log, seen.remains.files, unread)
 
 
 def _quotes(seen: Seen) -> tuple[Evidence, ...]:
@@ -177,16 +158,7 @@ def _facts(seen: Seen) -> dict[str, Json]:
         "whole_boot": seen.log.whole_boot,
         "crash_records": list(seen.remains.files),
         "crash_dumps": list(seen.remains.dumps),
-        "sources": [
-            {
-                "name": source.name,
-                "status": "read" if source.unreadable is None else source.unreadable.why.value,
-                "gap": source.gap
-                or (source.unreadable.detail if source.unreadable is not None else ""),
-                "oldest": source.oldest,
-            }
-            for source in seen.log.sources
-        ],
+        "sources": source_facts(seen.log),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ec2rl.facts.coverage import covers
 from ec2rl.facts.crash_remains import Remains
 from ec2rl.facts.kernel_log import KernelLog
 from ec2rl.host import Host
@@ -35,10 +36,7 @@ class Seen:
     @property
     def covered(self) -> bool:
         """Whether the kernel's own log was read for all of the time that is asked about."""
-        if self.log.whole_boot:
-            return True
-        ring = self.log.sources[0]
-        return self.since is not None and ring.oldest is not None and ring.oldest <= self.since
+        return covers(self.log, self.since)
 
     @property
     def known(self) -> bool:

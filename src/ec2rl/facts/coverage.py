@@ -1,0 +1,61 @@
+"""How far the kernel's log can be believed, in words and numbers, for every diagnosis alike."""
+
+from __future__ import annotations
+
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ec2rl.facts.kernel_log import KernelLog, LogLine
+    from ec2rl.model import Json
+
+
+def stamp(when: float | None) -> str:
+    """A time as people in an outage compare it: local, with its zone."""
+    if when is None:
+        return "at a time unknown"
+    return time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(when))
+
+
+def covers(log: KernelLog, since: float | None) -> bool:
+    """Whether the kernel's own log was read for all of the time that is asked about."""
+    if log.whole_boot:
+        return True
+    ring = log.sources[0]
+    return since is not None and ring.oldest is not None and ring.oldest <= since
+
+
+def refuted(line: LogLine, log: KernelLog) -> bool:
+    """Whether a line that the kernel would have told elsewhere is known not to be its own."""
+    told = "dmesg" in line.sources or "journal" in line.sources
+    return told or (log.whole_boot and line.this_boot is True)
+
+
+def reading(log: KernelLog, read: Sequence[str] = (), unread: Sequence[str] = ()) -> list[str]:
+    """Which sources were read, in whole or in part, and which were not; with others beside them."""
+    seen = [source for source in log.sources if source.unreadable is None]
+    whole = [source.name for source in seen if not source.gap] + list(read)
+    lines = [f"Read: {', '.join(whole)}"] if whole else []
+    lines += [
+        f"Read in part: {s.name}: {s.gap}" + (f"; none since {stamp(s.oldest)}" if s.lost else "")
+        for s in seen
+        if s.gap
+    ]
+    missing = [str(s.unreadable) for s in log.sources if s.unreadable is not None] + list(unread)
+    return lines + ([f"Not read: {'; '.join(missing)}"] if missing else [])
+
+
+def source_facts(log: KernelLog) -> list[Json]:
+    """The same as numbers and words for a program; None is unknown."""
+    return [
+        {
+            "name": source.name,
+            "status": "read" if source.unreadable is None else source.unreadable.why.value,
+            "gap": source.gap
+            or (source.unreadable.detail if source.unreadable is not None else ""),
+            "oldest": source.oldest,
+        }
+        for source in log.sources
+    ]
