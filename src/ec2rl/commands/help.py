@@ -22,7 +22,8 @@ One module:   sudo ./ec2rl run --only-modules=conntrackfull
 Why and how:  sudo ./ec2rl explain conntrackfull
 
 Exit status of run: 0 no failure, 1 a failure, 2 a wrong command line, 3 no failure seen but
-something could not be judged, 4 results not saved, 69 no suitable Python, 130 interrupted.
+something could not be judged, 4 results not saved, 69 no suitable Python, 70 a fault of ec2rl
+itself, 130 interrupted.
 """
 
 
