@@ -56,7 +56,7 @@ int main(void)
 CENSUS = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from ec2rl.conntrack.table import take_census
+from ec2rl.conntrack.table.look import take_census
 census = take_census(first=int(sys.argv[2]) if len(sys.argv) > 2 else None)
 print(census.total, *census.gaps)
 """

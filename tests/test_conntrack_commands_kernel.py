@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from ec2rl.conntrack.entry import Entry
-from ec2rl.conntrack.table import Listing, open_listing
+from ec2rl.conntrack.table.entry import Entry
+from ec2rl.conntrack.table.look import Listing, open_listing
 from support import fill
 from test_conntrack_commands import SOURCE, START, ec2rl
 

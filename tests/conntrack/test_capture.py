@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ec2rl.conntrack.capture import Capture, parse_line
-from ec2rl.conntrack.entry import Entry, Flow
+from ec2rl.conntrack.table.capture import Capture, parse_line
+from ec2rl.conntrack.table.entry import Entry, Flow
 
 PROC = (
     b"ipv4     2 tcp      6 431999 ESTABLISHED src=198.18.0.59 dst=198.51.100.10 sport=24843 "

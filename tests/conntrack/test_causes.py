@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ec2rl.conntrack.causes import causes
-from ec2rl.conntrack.remedies import flowtable, untracked
+from ec2rl.conntrack.table.causes import causes
+from ec2rl.conntrack.table.remedies import flowtable, untracked
 from support.tables import counted
 from support.troubled import DNS, EVERYDAY, FLOOD, POOL, TABLES
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2rl.conntrack.capture import parse_line
-from ec2rl.conntrack.entry import ASSURED, ICMP, ICMPV6, SEEN_REPLY, STATES, Entry, Flow
-from ec2rl.conntrack.filters import Filter, Net, alive, idle_time, parse_net
-from ec2rl.conntrack.netlink import attributes, decode
-from ec2rl.conntrack.timeouts import DEFAULTS
+from ec2rl.conntrack.table.capture import parse_line
+from ec2rl.conntrack.table.entry import ASSURED, ICMP, ICMPV6, SEEN_REPLY, STATES, Entry, Flow
+from ec2rl.conntrack.table.filters import Filter, Net, alive, idle_time, parse_net
+from ec2rl.conntrack.table.netlink import attributes, decode
+from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.fix.free import MOST, Doomed, deletion
 from ec2rl.record import replace
 from ec2rl.report.entry_text import entry_line, entry_short

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.capture import parse_line
-from ec2rl.conntrack.glimpse import Glimpse, glimpse_facts, glimpse_lines, sampled
-from ec2rl.conntrack.timeouts import DEFAULTS
+from ec2rl.conntrack.table.capture import parse_line
+from ec2rl.conntrack.table.glimpse import Glimpse, glimpse_facts, glimpse_lines, sampled
+from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.model import Evidence
 from support import fill
 from support.fill import mixture

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ec2rl.conntrack.entry import Entry, Flow, address
-from ec2rl.conntrack.netlink import MalformedError, attributes, decode
+from ec2rl.conntrack.table.entry import Entry, Flow, address
+from ec2rl.conntrack.table.netlink import MalformedError, attributes, decode
 from support.fill import BOTH_WAYS, CLOSE_WAIT, Row
 from support.tables import body
 

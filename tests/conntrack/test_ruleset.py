@@ -8,11 +8,11 @@ import subprocess
 
 import pytest
 
-from ec2rl.conntrack.causes import causes
-from ec2rl.conntrack.census import Census, census
-from ec2rl.conntrack.netlink import decode
-from ec2rl.conntrack.ruleset import ruleset
-from ec2rl.conntrack.tally import Tally
+from ec2rl.conntrack.table.causes import causes
+from ec2rl.conntrack.table.census import Census, census
+from ec2rl.conntrack.table.netlink import decode
+from ec2rl.conntrack.table.ruleset import ruleset
+from ec2rl.conntrack.table.tally import Tally
 from support import fill
 from support.troubled import TABLES
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from ec2rl.conntrack.sample import Estimate, estimate
+from ec2rl.conntrack.table.sample import Estimate, estimate
 
 
 def test_a_share_with_its_bounds() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ec2rl.conntrack.recommend import ObjectSize, Size, object_size, recommend
-from ec2rl.conntrack.sizing import (
+from ec2rl.conntrack.table.recommend import ObjectSize, Size, object_size, recommend
+from ec2rl.conntrack.table.sizing import (
     Growth,
     Need,
     Rate,

@@ -6,8 +6,8 @@ import struct
 
 import pytest
 
-from ec2rl.conntrack.netlink import decode
-from ec2rl.conntrack.stream import TRAIL, Stream
+from ec2rl.conntrack.table.netlink import decode
+from ec2rl.conntrack.table.stream import TRAIL, Stream
 from support.fill import Row
 from support.tables import COOKIE, DONE, body, datagrams, wrapped
 

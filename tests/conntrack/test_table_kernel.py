@@ -15,19 +15,19 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ec2rl.conntrack.capture import Capture
-from ec2rl.conntrack.causes import causes
-from ec2rl.conntrack.census import Census, evictable, evictable_later, state_of
-from ec2rl.conntrack.entry import STATES, Entry, address, state_name
-from ec2rl.conntrack.sample import estimate
-from ec2rl.conntrack.table import (
+from ec2rl.conntrack.table.capture import Capture
+from ec2rl.conntrack.table.causes import causes
+from ec2rl.conntrack.table.census import Census, evictable, evictable_later, state_of
+from ec2rl.conntrack.table.entry import STATES, Entry, address, state_name
+from ec2rl.conntrack.table.look import (
     Listing,
     census_of_capture,
     difference,
     open_listing,
     take_census,
 )
-from ec2rl.conntrack.whatif import what_if
+from ec2rl.conntrack.table.sample import estimate
+from ec2rl.conntrack.table.whatif import what_if
 from ec2rl.model import Unreadable, Why
 from support import fill
 from support.troubled import TABLES

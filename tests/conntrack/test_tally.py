@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ec2rl.conntrack.census import Census, census
-from ec2rl.conntrack.entry import OFFLOAD, Entry
-from ec2rl.conntrack.heavy import HeavyHitters
-from ec2rl.conntrack.netlink import MalformedError, decode
-from ec2rl.conntrack.stream import TRAIL
-from ec2rl.conntrack.tally import Tally
-from ec2rl.conntrack.timeouts import DEFAULTS
+from ec2rl.conntrack.table.census import Census, census
+from ec2rl.conntrack.table.entry import OFFLOAD, Entry
+from ec2rl.conntrack.table.heavy import HeavyHitters
+from ec2rl.conntrack.table.netlink import MalformedError, decode
+from ec2rl.conntrack.table.stream import TRAIL
+from ec2rl.conntrack.table.tally import Tally
+from ec2rl.conntrack.table.timeouts import DEFAULTS
 from support.fill import ASSURED, BOTH_WAYS, DNAT, ESTABLISHED, SNAT, Row, mixture
 from support.tables import body
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ec2rl.conntrack.ages import bucket, bucket_end
-from ec2rl.conntrack.timeouts import DEFAULTS
-from ec2rl.conntrack.whatif import SettingError, parse_settings, what_if
+from ec2rl.conntrack.table.ages import bucket, bucket_end
+from ec2rl.conntrack.table.timeouts import DEFAULTS
+from ec2rl.conntrack.table.whatif import SettingError, parse_settings, what_if
 from support.fill import BOTH_WAYS, ESTABLISHED, SYN_SENT, Row
 from support.tables import counted
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.places import Place
-from ec2rl.conntrack.ranking import Endpoint
-from ec2rl.conntrack.sockets import Socket, lifelines, read_sockets
-from ec2rl.conntrack.whose import NOBODY, Owners
+from ec2rl.conntrack.table.places import Place
+from ec2rl.conntrack.table.ranking import Endpoint
+from ec2rl.conntrack.table.sockets import Socket, lifelines, read_sockets
+from ec2rl.conntrack.table.whose import NOBODY, Owners
 from ec2rl.host.fake import FakeHost
 
 TCP = """\

@@ -15,8 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
-from ec2rl.conntrack.capture import Capture  # noqa: E402
-from ec2rl.conntrack.tally import Tally  # noqa: E402
+from ec2rl.conntrack.table.capture import Capture  # noqa: E402
+from ec2rl.conntrack.table.tally import Tally  # noqa: E402
 
 LINES = [
     b"ipv4     2 tcp      6 431999 ESTABLISHED src=198.18.0.59 dst=198.51.100.10 sport=1 dport=53 "

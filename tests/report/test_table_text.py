@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.boot.settings import boot_settings
-from ec2rl.conntrack.capture import Capture
-from ec2rl.conntrack.census import Census, census
-from ec2rl.conntrack.places import Place, Places
-from ec2rl.conntrack.recommend import ObjectSize, recommend
-from ec2rl.conntrack.sizing import Growth, Need, TimeToFull, time_to_full
+from ec2rl.conntrack.table.capture import Capture
+from ec2rl.conntrack.table.census import Census, census
+from ec2rl.conntrack.table.places import Place, Places
+from ec2rl.conntrack.table.recommend import ObjectSize, recommend
+from ec2rl.conntrack.table.sizing import Growth, Need, TimeToFull, time_to_full
+from ec2rl.conntrack.table.tally import Tally
+from ec2rl.conntrack.table.timeouts import DEFAULTS
+from ec2rl.conntrack.table.whatif import Point
 from ec2rl.conntrack.tables import Limits
-from ec2rl.conntrack.tally import Tally
-from ec2rl.conntrack.timeouts import DEFAULTS
-from ec2rl.conntrack.whatif import Point
 from ec2rl.host.fake import FakeHost
 from ec2rl.record import replace
 from ec2rl.report.boot_text import boot_facts, boot_text

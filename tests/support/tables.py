@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 
-from ec2rl.conntrack.census import Census, census
-from ec2rl.conntrack.stream import Stream
-from ec2rl.conntrack.tally import Tally
-from ec2rl.conntrack.timeouts import DEFAULTS
+from ec2rl.conntrack.table.census import Census, census
+from ec2rl.conntrack.table.stream import Stream
+from ec2rl.conntrack.table.tally import Tally
+from ec2rl.conntrack.table.timeouts import DEFAULTS
 from support.fill import Row, message
 
 COOKIE = b"\x11\x22\x33\x44\x55\x66\x77\x88"

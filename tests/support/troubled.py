@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ec2rl.conntrack.timeouts import DEFAULTS
+from ec2rl.conntrack.table.timeouts import DEFAULTS
 from support.fill import (
     BOTH_WAYS,
     CLOSE_WAIT,

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 
 from ec2rl import __version__
 from ec2rl.arguments import Parsed, UsageError
-from ec2rl.conntrack.census import Census
-from ec2rl.conntrack.places import ALL, Place, Places, find_places, inside, read_settings
-from ec2rl.conntrack.table import census_of_capture, take_census
+from ec2rl.conntrack.table.census import Census
+from ec2rl.conntrack.table.look import census_of_capture, take_census
+from ec2rl.conntrack.table.places import ALL, Place, Places, find_places, inside, read_settings
+from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.conntrack.tables import Limits
-from ec2rl.conntrack.timeouts import DEFAULTS
 from ec2rl.host import Host
 from ec2rl.model import Unreadable
 from ec2rl.record import replace

@@ -8,12 +8,12 @@ from ec2rl.arguments import Parsed, UsageError
 from ec2rl.commands.conntrack import COULD_NOT_LOOK, INTERRUPTED, document, failed
 from ec2rl.commands.conntrack_list import filter_of
 from ec2rl.commands.fix import agreed
-from ec2rl.conntrack.entry import Entry
-from ec2rl.conntrack.filters import Filter, alive, idle_time
-from ec2rl.conntrack.freeing import Choice, Freed
-from ec2rl.conntrack.places import ALL, Place, find_places, inside, read_settings
-from ec2rl.conntrack.sockets import lifelines
-from ec2rl.conntrack.table import Listing, open_listing
+from ec2rl.conntrack.table.entry import Entry
+from ec2rl.conntrack.table.filters import Filter, alive, idle_time
+from ec2rl.conntrack.table.freeing import Choice, Freed
+from ec2rl.conntrack.table.look import Listing, open_listing
+from ec2rl.conntrack.table.places import ALL, Place, find_places, inside, read_settings
+from ec2rl.conntrack.table.sockets import lifelines
 from ec2rl.fix.free import Doomed, free
 from ec2rl.host.ctnetlink import Dump, open_dump
 from ec2rl.host.live import LiveHost

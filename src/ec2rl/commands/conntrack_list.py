@@ -12,7 +12,7 @@ from ec2rl.commands.conntrack import (
     places_of,
     whole_number,
 )
-from ec2rl.conntrack.filters import (
+from ec2rl.conntrack.table.filters import (
     Filter,
     FilterError,
     idle_time,
@@ -20,9 +20,9 @@ from ec2rl.conntrack.filters import (
     parse_protocol,
     parse_state,
 )
-from ec2rl.conntrack.places import inside, read_settings
-from ec2rl.conntrack.table import Listing, open_listing
-from ec2rl.conntrack.timeouts import DEFAULTS
+from ec2rl.conntrack.table.look import Listing, open_listing
+from ec2rl.conntrack.table.places import inside, read_settings
+from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable
@@ -35,7 +35,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ec2rl.conntrack.entry import Entry
+    from ec2rl.conntrack.table.entry import Entry
 
 _TOGETHER = 500
 """Lines that are printed at once."""

@@ -15,10 +15,10 @@ from ec2rl.commands.conntrack import (
     places_of,
     was_interrupted,
 )
-from ec2rl.conntrack.census import Census
-from ec2rl.conntrack.places import Place
-from ec2rl.conntrack.recommend import object_size, recommend
-from ec2rl.conntrack.sizing import growth, need, rates, time_to_full
+from ec2rl.conntrack.table.census import Census
+from ec2rl.conntrack.table.places import Place
+from ec2rl.conntrack.table.recommend import object_size, recommend
+from ec2rl.conntrack.table.sizing import growth, need, rates, time_to_full
 from ec2rl.conntrack.tables import Limits, read_limits
 from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember

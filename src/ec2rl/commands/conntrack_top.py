@@ -14,9 +14,9 @@ from ec2rl.commands.conntrack import (
     was_interrupted,
     whole_number,
 )
-from ec2rl.conntrack.census import Census
-from ec2rl.conntrack.places import Place, inside
-from ec2rl.conntrack.whose import Owned, Owners, rank
+from ec2rl.conntrack.table.census import Census
+from ec2rl.conntrack.table.places import Place, inside
+from ec2rl.conntrack.table.whose import Owned, Owners, rank
 from ec2rl.host import Host
 from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember

@@ -13,9 +13,9 @@ from ec2rl.commands.conntrack import (
     places_of,
     was_interrupted,
 )
-from ec2rl.conntrack.census import Census
-from ec2rl.conntrack.timeouts import governing
-from ec2rl.conntrack.whatif import SettingError, parse_settings, what_if
+from ec2rl.conntrack.table.census import Census
+from ec2rl.conntrack.table.timeouts import governing
+from ec2rl.conntrack.table.whatif import SettingError, parse_settings, what_if
 from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable

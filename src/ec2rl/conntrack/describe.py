@@ -49,7 +49,7 @@ def details(seen: Seen, verdict: Verdict) -> tuple[str, ...]:
     if len(told) > _MOST:
         lines.append(f"{len(told) - _MOST} more namespaces: see the JSON report.")
     if seen.glimpse is not None:
-        from ec2rl.conntrack.glimpse import glimpse_lines
+        from ec2rl.conntrack.table.glimpse import glimpse_lines
 
         lines += glimpse_lines(seen.glimpse)
     lines += _log_lines(seen)
@@ -211,7 +211,7 @@ def facts(seen: Seen) -> dict[str, Json]:
     times = seen.times
     census: Json = None
     if seen.glimpse is not None:
-        from ec2rl.conntrack.glimpse import glimpse_facts
+        from ec2rl.conntrack.table.glimpse import glimpse_facts
 
         census = glimpse_facts(seen.glimpse)
     return {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ec2rl.conntrack.boot.files import BootFiles, boot_files
 from ec2rl.conntrack.boot.keys import BUCKETS, MAX, PREFIX, read_value
 from ec2rl.conntrack.defaults import TIMEOUTS, round_buckets
-from ec2rl.conntrack.recommend import object_size, recommend
 from ec2rl.conntrack.seen import Seen
+from ec2rl.conntrack.table.recommend import object_size, recommend
 from ec2rl.conntrack.tables import number
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Proposal, Remedy, Risk, SetSysctl, Wish, WriteFile

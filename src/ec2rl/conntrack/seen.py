@@ -14,7 +14,7 @@ from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.conntrack.glimpse import Glimpse
+    from ec2rl.conntrack.table.glimpse import Glimpse
     from ec2rl.facts.changes import PastChange
 
 

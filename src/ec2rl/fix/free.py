@@ -12,8 +12,8 @@ import sys
 from collections import Counter
 from struct import pack, unpack_from
 
-from ec2rl.conntrack.entry import ICMPV6, Entry, Flow
-from ec2rl.conntrack.freeing import Freed
+from ec2rl.conntrack.table.entry import ICMPV6, Entry, Flow
+from ec2rl.conntrack.table.freeing import Freed
 from ec2rl.host.ctnetlink import open_netlink
 from ec2rl.model import Unreadable
 

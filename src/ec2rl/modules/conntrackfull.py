@@ -57,7 +57,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     troubled = [table for table in seen.tables if _troubled(seen, table)]
     if not troubled:
         return seen
-    from ec2rl.conntrack.glimpse import glimpse
+    from ec2rl.conntrack.table.glimpse import glimpse
 
     return replace(seen, glimpse=glimpse(host, troubled))
 

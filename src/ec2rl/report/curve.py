@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ec2rl.conntrack.whatif import Point
+    from ec2rl.conntrack.table.whatif import Point
 
 HEIGHT = 8
 _COLUMN = 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.entry import (
+from ec2rl.conntrack.table.entry import (
     ASSURED,
     GRE,
     HW_OFFLOAD,
@@ -13,7 +13,7 @@ from ec2rl.conntrack.entry import (
     address,
     protocol_name,
 )
-from ec2rl.conntrack.ranking import joined
+from ec2rl.conntrack.table.ranking import joined
 
 
 def entry_line(entry: Entry) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.freeing import Choice, Freed, reason
+from ec2rl.conntrack.table.freeing import Choice, Freed, reason
 from ec2rl.report.escape import one_line
 from ec2rl.report.table_text import entries, wrapped
 

@@ -8,10 +8,10 @@ from ec2rl.report.table_text import entries, heading, span, wrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.conntrack.census import Census
-    from ec2rl.conntrack.places import Place
-    from ec2rl.conntrack.recommend import ObjectSize, Size
-    from ec2rl.conntrack.sizing import Growth, Need, Rate, TimeToFull
+    from ec2rl.conntrack.table.census import Census
+    from ec2rl.conntrack.table.places import Place
+    from ec2rl.conntrack.table.recommend import ObjectSize, Size
+    from ec2rl.conntrack.table.sizing import Growth, Need, Rate, TimeToFull
     from ec2rl.conntrack.tables import Limits
 
 

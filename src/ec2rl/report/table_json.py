@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.ages import bucket_end
-from ec2rl.conntrack.causes import causes, one_namespace
-from ec2rl.conntrack.census import Census, evictable, evictable_later, state_of
-from ec2rl.conntrack.entry import address, protocol_name
-from ec2rl.conntrack.ranking import Endpoint, Ranking, Row
-from ec2rl.conntrack.ruleset import ruleset
-from ec2rl.conntrack.sample import estimate
+from ec2rl.conntrack.table.ages import bucket_end
+from ec2rl.conntrack.table.causes import causes, one_namespace
+from ec2rl.conntrack.table.census import Census, evictable, evictable_later, state_of
+from ec2rl.conntrack.table.entry import address, protocol_name
+from ec2rl.conntrack.table.ranking import Endpoint, Ranking, Row
+from ec2rl.conntrack.table.ruleset import ruleset
+from ec2rl.conntrack.table.sample import estimate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ec2rl.conntrack.cause import Cause
-    from ec2rl.conntrack.entry import Entry, Flow
-    from ec2rl.conntrack.places import Place, Places
-    from ec2rl.conntrack.recommend import Size
-    from ec2rl.conntrack.sizing import Growth, Need, Rate, TimeToFull
+    from ec2rl.conntrack.table.cause import Cause
+    from ec2rl.conntrack.table.entry import Entry, Flow
+    from ec2rl.conntrack.table.places import Place, Places
+    from ec2rl.conntrack.table.recommend import Size
+    from ec2rl.conntrack.table.sizing import Growth, Need, Rate, TimeToFull
+    from ec2rl.conntrack.table.timeouts import Kind
+    from ec2rl.conntrack.table.whatif import WhatIf
+    from ec2rl.conntrack.table.whose import Owned
     from ec2rl.conntrack.tables import Limits
-    from ec2rl.conntrack.timeouts import Kind
-    from ec2rl.conntrack.whatif import WhatIf
-    from ec2rl.conntrack.whose import Owned
     from ec2rl.model import Json
 
 

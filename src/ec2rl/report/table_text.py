@@ -5,9 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 
-from ec2rl.conntrack.ages import bucket_end
-from ec2rl.conntrack.causes import causes, one_namespace
-from ec2rl.conntrack.census import (
+from ec2rl.conntrack.describe import percent, plural
+from ec2rl.conntrack.table.ages import bucket_end
+from ec2rl.conntrack.table.causes import causes, one_namespace
+from ec2rl.conntrack.table.census import (
     Census,
     evictable,
     evictable_later,
@@ -15,10 +16,9 @@ from ec2rl.conntrack.census import (
     standing_of,
     state_of,
 )
-from ec2rl.conntrack.describe import percent, plural
-from ec2rl.conntrack.ruleset import ruleset
-from ec2rl.conntrack.sample import estimate
-from ec2rl.conntrack.whose import NOBODY
+from ec2rl.conntrack.table.ruleset import ruleset
+from ec2rl.conntrack.table.sample import estimate
+from ec2rl.conntrack.table.whose import NOBODY
 from ec2rl.report.escape import one_line
 from ec2rl.report.table_json import by_namespace, is_sample
 
@@ -26,13 +26,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ec2rl.conntrack.cause import Cause
-    from ec2rl.conntrack.census import Cell
-    from ec2rl.conntrack.places import Place, Places
-    from ec2rl.conntrack.ranking import Ranking, Row
+    from ec2rl.conntrack.table.cause import Cause
+    from ec2rl.conntrack.table.census import Cell
+    from ec2rl.conntrack.table.places import Place, Places
+    from ec2rl.conntrack.table.ranking import Ranking, Row
+    from ec2rl.conntrack.table.timeouts import Kind
+    from ec2rl.conntrack.table.whose import Owned
     from ec2rl.conntrack.tables import Limits
-    from ec2rl.conntrack.timeouts import Kind
-    from ec2rl.conntrack.whose import Owned
 
 KEYS = ("src", "dst", "service", "pair", "state", "protocol", "owner", "zone", "mark")
 """What a table can be ranked by."""

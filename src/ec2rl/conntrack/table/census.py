@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ec2rl.conntrack.entry import TCP, address, protocol_name
-from ec2rl.conntrack.heavy import HeavyHitters
-from ec2rl.conntrack.ranking import (
+from ec2rl.conntrack.table.entry import TCP, address, protocol_name
+from ec2rl.conntrack.table.heavy import HeavyHitters
+from ec2rl.conntrack.table.ranking import (
     Endpoint,
     Ranking,
     order_of_kind,
@@ -15,15 +15,15 @@ from ec2rl.conntrack.ranking import (
     read_service,
     read_zone,
 )
-from ec2rl.conntrack.tally import Tally
-from ec2rl.conntrack.timeouts import Kind
+from ec2rl.conntrack.table.tally import Tally
+from ec2rl.conntrack.table.timeouts import Kind
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ec2rl.conntrack.ranking import Read
+    from ec2rl.conntrack.table.ranking import Read
 
 _GC_STATES = ("FIN_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE", "CLOSE_WAIT")
 

@@ -8,15 +8,15 @@ a new setting does not touch the time that existing entries have left.
 
 from __future__ import annotations
 
-from ec2rl.conntrack.ages import bucket_end
-from ec2rl.conntrack.timeouts import DEFAULTS, PREFIX, governing
+from ec2rl.conntrack.table.ages import bucket_end
+from ec2rl.conntrack.table.timeouts import DEFAULTS, PREFIX, governing
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ec2rl.conntrack.census import Cell, Census
+    from ec2rl.conntrack.table.census import Cell, Census
 
 _LARGEST = (1 << 31) - 1
 _CAUTIONS = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.namespaces import Namespace, find_namespaces, inode_number
+from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.conntrack.tables import SYSCTL, Limits, Table, number, read_limits, read_tables
-from ec2rl.conntrack.timeouts import DEFAULTS
 from ec2rl.host import Host
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import record

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ec2rl.conntrack.timeouts import governing
+from ec2rl.conntrack.table.timeouts import governing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ec2rl.conntrack.timeouts import Kind
+    from ec2rl.conntrack.table.timeouts import Kind
 
 _WAITING = 20_000
 _EXACT_BITS = 7

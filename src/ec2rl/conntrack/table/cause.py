@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.remedies import Advice
+from ec2rl.conntrack.table.remedies import Advice
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ec2rl.conntrack.census import Census
-    from ec2rl.conntrack.ranking import Row
-    from ec2rl.conntrack.timeouts import Kind
+    from ec2rl.conntrack.table.census import Census
+    from ec2rl.conntrack.table.ranking import Row
+    from ec2rl.conntrack.table.timeouts import Kind
 
 
 @record(frozen=True)

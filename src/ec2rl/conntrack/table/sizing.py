@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from math import sqrt
 
-from ec2rl.conntrack.timeouts import governing
+from ec2rl.conntrack.table.timeouts import governing
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ec2rl.conntrack.census import Cell, Census
+    from ec2rl.conntrack.table.census import Cell, Census
 
 SURE = 1.96
 """Standard errors for bounds that hold in 95 of 100 cases."""

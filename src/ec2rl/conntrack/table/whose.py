@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from ec2rl.conntrack.namespaces import Namespace, find_namespaces
-from ec2rl.conntrack.sockets import Socket, holders, read_sockets
+from ec2rl.conntrack.table.sockets import Socket, holders, read_sockets
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable
 from ec2rl.record import record
@@ -14,8 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ec2rl.conntrack.places import Place
-    from ec2rl.conntrack.ranking import Endpoint, Row
+    from ec2rl.conntrack.table.places import Place
+    from ec2rl.conntrack.table.ranking import Endpoint, Row
 
 NOBODY = "no process here"
 """Of connections that pass through, or whose process has closed them."""
@@ -113,7 +113,7 @@ def _ipv4(host: Host, net: str) -> list[str]:
 
 
 def _ipv6(host: Host, net: str) -> list[str]:
-    from ec2rl.conntrack.entry import address
+    from ec2rl.conntrack.table.entry import address
 
     text, found = host.read(f"{net}/if_inet6"), []
     for line in text.text.splitlines() if isinstance(text, Evidence) else ():

@@ -12,8 +12,8 @@ import sys
 from itertools import repeat
 from operator import itemgetter
 
-from ec2rl.conntrack.entry import DCCP, SCTP, TCP
-from ec2rl.conntrack.netlink import NFGEN, MalformedError, decode
+from ec2rl.conntrack.table.entry import DCCP, SCTP, TCP
+from ec2rl.conntrack.table.netlink import NFGEN, MalformedError, decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

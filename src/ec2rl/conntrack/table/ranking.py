@@ -6,9 +6,9 @@ import struct
 from collections import Counter
 from operator import add, itemgetter
 
-from ec2rl.conntrack.entry import address, protocol_name
-from ec2rl.conntrack.heavy import HeavyHitters
-from ec2rl.conntrack.timeouts import Kind
+from ec2rl.conntrack.table.entry import address, protocol_name
+from ec2rl.conntrack.table.heavy import HeavyHitters
+from ec2rl.conntrack.table.timeouts import Kind
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.entry import (
+from ec2rl.conntrack.table.entry import (
     ASSURED,
     HW_OFFLOAD,
     OFFLOAD,
@@ -11,7 +11,7 @@ from ec2rl.conntrack.entry import (
     STATES,
     Entry,
 )
-from ec2rl.conntrack.timeouts import Kind, governing
+from ec2rl.conntrack.table.timeouts import Kind, governing
 from ec2rl.record import record
 
 TYPE_CHECKING = False

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 
-from ec2rl.conntrack.entry import Entry
-from ec2rl.conntrack.netlink import MalformedError, decode
+from ec2rl.conntrack.table.entry import Entry
+from ec2rl.conntrack.table.netlink import MalformedError, decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

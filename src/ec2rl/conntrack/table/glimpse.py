@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.capture import Capture
-from ec2rl.conntrack.causes import causes
-from ec2rl.conntrack.census import Census, census, evictable, evictable_later
-from ec2rl.conntrack.places import read_settings
-from ec2rl.conntrack.stream import TRAIL
-from ec2rl.conntrack.tally import Tally
-from ec2rl.conntrack.timeouts import DEFAULTS
+from ec2rl.conntrack.table.capture import Capture
+from ec2rl.conntrack.table.causes import causes
+from ec2rl.conntrack.table.census import Census, census, evictable, evictable_later
+from ec2rl.conntrack.table.places import read_settings
+from ec2rl.conntrack.table.stream import TRAIL
+from ec2rl.conntrack.table.tally import Tally
+from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable
 from ec2rl.record import record

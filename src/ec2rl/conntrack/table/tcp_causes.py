@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.cause import Cause, how_many, most_of, numbers, percent
-from ec2rl.conntrack.entry import TCP
-from ec2rl.conntrack.remedies import CLOSE_WAIT, FLOOD, HOARD, SCAN, TIME_WAIT
-from ec2rl.conntrack.timeouts import DEFAULTS
+from ec2rl.conntrack.table.cause import Cause, how_many, most_of, numbers, percent
+from ec2rl.conntrack.table.entry import TCP
+from ec2rl.conntrack.table.remedies import CLOSE_WAIT, FLOOD, HOARD, SCAN, TIME_WAIT
+from ec2rl.conntrack.table.timeouts import DEFAULTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.conntrack.census import Census
-    from ec2rl.conntrack.timeouts import Kind
+    from ec2rl.conntrack.table.census import Census
+    from ec2rl.conntrack.table.timeouts import Kind
 
 _NITRO = 350
 """Seconds after which Nitro v6 forgets an idle TCP connection (TcpEstablishedTimeout, AWS)."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from operator import add
 
-from ec2rl.conntrack.ages import Ages
-from ec2rl.conntrack.entry import (
+from ec2rl.conntrack.table.ages import Ages
+from ec2rl.conntrack.table.entry import (
     ASSURED,
     DST_NAT,
     HW_OFFLOAD,
@@ -20,11 +20,11 @@ from ec2rl.conntrack.entry import (
     Entry,
     state_name,
 )
-from ec2rl.conntrack.heavy import Endpoints, HeavyHitters
-from ec2rl.conntrack.layout import Layout
-from ec2rl.conntrack.netlink import MalformedError, decode
-from ec2rl.conntrack.stream import TRAIL
-from ec2rl.conntrack.timeouts import DEFAULTS, Kind
+from ec2rl.conntrack.table.heavy import Endpoints, HeavyHitters
+from ec2rl.conntrack.table.layout import Layout
+from ec2rl.conntrack.table.netlink import MalformedError, decode
+from ec2rl.conntrack.table.stream import TRAIL
+from ec2rl.conntrack.table.timeouts import DEFAULTS, Kind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.ranking import Endpoint
-from ec2rl.conntrack.remedies import untracked, untracked_loopback
+from ec2rl.conntrack.table.ranking import Endpoint
+from ec2rl.conntrack.table.remedies import untracked, untracked_loopback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.conntrack.cause import Cause
-    from ec2rl.conntrack.census import Census
+    from ec2rl.conntrack.table.cause import Cause
+    from ec2rl.conntrack.table.census import Census
 
 _BY_SERVICE = ("half-open", "DNS churn", "UDP churn", "TIME_WAIT storm")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.entry import (
+from ec2rl.conntrack.table.entry import (
     DCCP,
     GRE,
     ICMP,

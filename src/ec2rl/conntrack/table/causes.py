@@ -6,19 +6,19 @@ tables none does.  The remedies are described: no rule here changes anything.
 
 from __future__ import annotations
 
-from ec2rl.conntrack.cause import Cause, most_of, numbers, part_of, percent
-from ec2rl.conntrack.entry import UDP
-from ec2rl.conntrack.remedies import CHURN, DNS, LOCAL, LONGER, NAMESPACE
-from ec2rl.conntrack.tcp_causes import close_wait, half_open, hoarding_client, time_wait
-from ec2rl.conntrack.timeouts import governing
+from ec2rl.conntrack.table.cause import Cause, most_of, numbers, part_of, percent
+from ec2rl.conntrack.table.entry import UDP
+from ec2rl.conntrack.table.remedies import CHURN, DNS, LOCAL, LONGER, NAMESPACE
+from ec2rl.conntrack.table.tcp_causes import close_wait, half_open, hoarding_client, time_wait
+from ec2rl.conntrack.table.timeouts import governing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ec2rl.conntrack.census import Census
-    from ec2rl.conntrack.ranking import Row
-    from ec2rl.conntrack.timeouts import Kind
+    from ec2rl.conntrack.table.census import Census
+    from ec2rl.conntrack.table.ranking import Row
+    from ec2rl.conntrack.table.timeouts import Kind
 
 _FEW = 1000
 """Entries below which a table says nothing of a cause."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from ec2rl.conntrack.entry import TCP, UDP
 from ec2rl.conntrack.owner import owner
+from ec2rl.conntrack.table.entry import TCP, UDP
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable
 from ec2rl.record import record

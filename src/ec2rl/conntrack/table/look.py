@@ -7,11 +7,11 @@ import gc
 import os
 from itertools import islice
 
-from ec2rl.conntrack.capture import Capture
-from ec2rl.conntrack.census import Census, census
-from ec2rl.conntrack.stream import Stream
-from ec2rl.conntrack.tally import Tally
-from ec2rl.conntrack.timeouts import DEFAULTS
+from ec2rl.conntrack.table.capture import Capture
+from ec2rl.conntrack.table.census import Census, census
+from ec2rl.conntrack.table.stream import Stream
+from ec2rl.conntrack.table.tally import Tally
+from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.host.ctnetlink import Dump, open_capture, open_dump, open_text
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import replace
@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
 
-    from ec2rl.conntrack.entry import Entry
+    from ec2rl.conntrack.table.entry import Entry
 
     Progress = Callable[[int], None]
 

@@ -7,7 +7,7 @@ nf_conntrack_standalone.c; snprintf_default.c of libnetfilter_conntrack).
 
 from __future__ import annotations
 
-from ec2rl.conntrack.entry import (
+from ec2rl.conntrack.table.entry import (
     ASSURED,
     DST_NAT,
     HW_OFFLOAD,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-from ec2rl.conntrack.entry import DCCP, SCTP, TCP, Entry, Flow, state_name
+from ec2rl.conntrack.table.entry import DCCP, SCTP, TCP, Entry, Flow, state_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
