@@ -38,6 +38,8 @@ _FILTER = {
     "zone": Option("N", "of this zone"),
 }
 
+_VOLUME = Option("DIR", "the mounted root of another machine, in place of this one")
+
 COMMANDS = {
     "run": Command(
         "diagnose this machine, or what is left of another",
@@ -81,6 +83,7 @@ COMMANDS = {
             "allow-lower": Option("", "allow values below today's"),
             "force": Option("", "allow more memory than is sensible"),
             "yes": Option("", "do not ask"),
+            "root": _VOLUME,
             "json": Option("", "the plan as JSON"),
         },
     ),
@@ -113,7 +116,7 @@ COMMANDS = {
     "conntrack boot": Command(
         "what each setting will be after a reboot, and which line decides",
         "",
-        {"json": _TABLE["json"]},
+        {"json": _TABLE["json"], "root": _VOLUME},
     ),
     "conntrack free": Command(
         "delete the entries that every filter admits: counts, shows, asks",
@@ -132,11 +135,14 @@ COMMANDS = {
         {
             "dry-run": Option("", "say what it would do"),
             "partial": Option("", "leave what somebody has changed since, restore the rest"),
+            "root": _VOLUME,
         },
     ),
     "keep": Command("let a change stay that is on trial", "ID", {}),
     "history": Command(
-        "list the changes that were made here", "", {"json": Option("", "the same as JSON")}
+        "list the changes that were made here",
+        "",
+        {"json": Option("", "the same as JSON"), "root": _VOLUME},
     ),
     "version": Command("show the version", "", {}),
     "bug-report": Command("show what to put into a bug report", "", {}),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
+from ec2rl.arguments import UsageError
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import recover
 from ec2rl.fix.trial import end_expired
+from ec2rl.host import Host
+from ec2rl.host.live import LiveHost
 from ec2rl.terminal import Terminal
 
 
@@ -22,3 +27,25 @@ def settle(machine: Machine, terminal: Terminal) -> bool:
         terminal.say(str(error))
         return False
     return True
+
+
+def machine_of(root: str) -> Machine:
+    """The machine to change: this one, or (its files alone) the one whose root is mounted there."""
+    if not root:
+        return Machine()
+    place = os.path.realpath(root)
+    if place == "/" or not os.path.isdir(place):
+        raise UsageError(f"--root={root}: not a folder that another machine's root is mounted on")
+    return Machine(root=place, sysctls=f"{place}/proc/sys", modules=f"{place}/sys/module")
+
+
+def host_of(root: str) -> Host:
+    """The machine to look at; UsageError where there is none."""
+    if not root:
+        return LiveHost()
+    from ec2rl.host.mounted import MountedHost
+
+    try:
+        return MountedHost(os.path.realpath(root))
+    except OSError as error:
+        raise UsageError(f"--root={root}: {os.strerror(error.errno or 0)}") from None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ec2rl.arguments import Parsed
+from ec2rl.commands.changed import host_of
 from ec2rl.commands.conntrack import COULD_NOT_LOOK, document
 from ec2rl.conntrack.boot.settings import boot_settings
-from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
 from ec2rl.report.boot_text import boot_facts, boot_text
 from ec2rl.terminal import Terminal
@@ -13,7 +13,7 @@ from ec2rl.terminal import Terminal
 
 def command(said: Parsed, terminal: Terminal) -> int:
     """0 told; 3 something that may decide could not be read."""
-    boot = boot_settings(Remember(LiveHost()))
+    boot = boot_settings(Remember(host_of(said.last("root"))))
     if said.has("json"):
         terminal.out(document(**boot_facts(boot)))
     else:

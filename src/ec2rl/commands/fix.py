@@ -8,7 +8,7 @@ import time
 
 from ec2rl.arguments import Parsed, UsageError, seconds
 from ec2rl.catalogue import load, names
-from ec2rl.commands.changed import settle
+from ec2rl.commands.changed import host_of, machine_of, settle
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.fix.change import SysctlItem
 from ec2rl.fix.errors import FixError
@@ -36,10 +36,11 @@ def command(said: Parsed, terminal: Terminal) -> int:
         raise UsageError(f"{module.name} has no fix; these have: {', '.join(fixable())}")
     wish = wish_of(said)
     trial = seconds("try", said.last("try") or str(TRIAL), 5, 86400) if said.has("try") else None
-    machine = Machine()
+    root = said.last("root")
+    machine = machine_of(root)
     if not settle(machine, terminal):
         return 1
-    finding, proposal = look(module, wish)
+    finding, proposal = look(module, wish, root)
     if said.has("json"):
         terminal.out(_json(module, finding, proposal))
     else:
@@ -57,7 +58,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
         return 1
     if trial is not None:
         changes = tuple(change for change in changes if isinstance(change, SetSysctl))
-    return carry_out(module, changes, machine, terminal, trial)
+    return carry_out(module, changes, machine, terminal, trial, bool(root))
 
 
 def fixable() -> tuple[str, ...]:
@@ -76,9 +77,11 @@ def wish_of(said: Parsed) -> Wish:
         settings[_setting(name.strip())] = int(digits)
     if said.has("runtime-only") and said.has("persist-only"):
         raise UsageError("--runtime-only and --persist-only exclude each other")
+    if said.has("root") and (said.has("runtime-only") or said.has("try")):
+        raise UsageError("--root: a volume has files only, nothing that runs")
     return Wish(
         settings,
-        not said.has("persist-only"),
+        not said.has("persist-only") and not said.has("root"),
         not said.has("runtime-only"),
         said.has("risky"),
         said.has("allow-lower"),
@@ -98,9 +101,9 @@ def _setting(name: str) -> str:
     return short
 
 
-def look(module: Module, wish: Wish) -> tuple[Finding, Proposal]:
+def look(module: Module, wish: Wish, root: str = "") -> tuple[Finding, Proposal]:
     """Diagnose and propose; here, not in a process of its own: a person is waiting to decide."""
-    host = Remember(LiveHost())
+    host = Remember(host_of(root))
     seen = module.read(host, read_kernel_log(host, module.phrases, None), Options())
     assert module.propose is not None
     return module.judge(seen), module.propose(host, seen, wish)
@@ -124,9 +127,10 @@ def carry_out(
     machine: Machine,
     terminal: Terminal,
     trial: float | None = None,
+    elsewhere: bool = False,
 ) -> int:
-    """Apply, look again, and say what came of it."""
-    before = _lost_per_second(module)
+    """Apply, look again (where it is this machine), and say what came of it."""
+    before = None if elsewhere else _lost_per_second(module)
     try:
         change = apply(changes, machine=machine, why=f"fix {module.name}")
     except FixError as error:
@@ -140,12 +144,14 @@ def carry_out(
             lines.append(f"    {item.key} is {item.after} (was {item.before})")
         else:
             lines.append(f"    {item.path} is written")
-    lines += ["", _helped(before, _lost_per_second(module))]
+    if not elsewhere:
+        lines += ["", _helped(before, _lost_per_second(module))]
     if trial is not None:
         start_trial(machine, change.id, trial)
         end = time.strftime("%H:%M:%S", time.localtime(time.time() + trial))
         lines.append(f"On trial: taken back at {end} unless you say: sudo ./ec2rl keep {change.id}")
-    lines.append(f"To take it back: sudo ./ec2rl undo {change.id}")
+    where = f" --root={machine.root}" if elsewhere else ""
+    lines.append(f"To take it back: sudo ./ec2rl undo {change.id}{where}")
     terminal.out("\n".join(lines) + "\n")
     return 0
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from ec2rl.arguments import Parsed
+from ec2rl.commands.changed import machine_of
 from ec2rl.fix.change import FileItem, SysctlItem
 from ec2rl.fix.errors import FixError
-from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import history
 from ec2rl.report.escape import one_line
 from ec2rl.terminal import Terminal
@@ -16,7 +16,7 @@ from ec2rl.terminal import Terminal
 def command(said: Parsed, terminal: Terminal) -> int:
     """0 told; 1 the records cannot be read or trusted."""
     try:
-        changes = history(machine=Machine())
+        changes = history(machine=machine_of(said.last("root")))
     except FixError as error:
         terminal.say(str(error))
         return 1

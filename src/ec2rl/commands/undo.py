@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.arguments import Parsed, UsageError
-from ec2rl.commands.changed import settle
+from ec2rl.commands.changed import machine_of, settle
 from ec2rl.fix.change import State
 from ec2rl.fix.errors import Conflict, FixError
 from ec2rl.fix.machine import Machine
@@ -13,7 +13,7 @@ from ec2rl.terminal import Terminal
 
 def command(said: Parsed, terminal: Terminal) -> int:
     """0 taken back; 1 not, with the reason; the newest change that stands, unless one is named."""
-    machine = Machine()
+    machine = machine_of(said.last("root"))
     if not settle(machine, terminal):
         return 1
     try:

@@ -40,7 +40,7 @@ class Target:
 
 def propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
     """What to change on this host for this wish; what is already so is left out."""
-    refused = _not_here(host, seen)
+    refused = _not_here(host, seen, wish)
     targets = [] if refused else _targets(host, seen, wish)
     refused += [why for target in targets for why in _refusals(target, seen, wish)]
     by_hand = tuple(f"sysctl -w {t.key}={t.wanted}" for t in targets or _targets(host, seen, wish))
@@ -77,12 +77,17 @@ def propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
     )
 
 
-def _not_here(host: Host, seen: Seen) -> list[str]:
+def _not_here(host: Host, seen: Seen, wish: Wish) -> list[str]:
     """Why these keys cannot be set from here at all."""
     if seen.limits.loaded is False:
         return ["connection tracking is not loaded: there is no table to enlarge"]
+    if not wish.now and wish.settings:
+        return []  # files alone: those of another machine's volume, say
     if seen.limits.maximum is None or seen.limits.buckets is None:
-        return ["today's limits could not be read; run it as root on the host itself"]
+        return [
+            "today's limits could not be read: run it as root on the host itself, or, for another "
+            "machine's volume, say the size: --set max=524288"
+        ]
     alias = host.read("/proc/sys/net/nf_conntrack_max")
     if not isinstance(alias, Evidence):
         return ["this is not the host's own network namespace: set it on the host"]
@@ -90,7 +95,7 @@ def _not_here(host: Host, seen: Seen) -> list[str]:
 
 
 def _targets(host: Host, seen: Seen, wish: Wish) -> list[Target]:
-    maximum, buckets = seen.limits.maximum or 0, seen.limits.buckets or 0
+    maximum = seen.limits.maximum or 0
     wanted: dict[str, int] = {}
     if not wish.settings or set(wish.settings) & {"max", "buckets"}:
         most, slots = _sizes(host, seen, wish)
@@ -100,7 +105,7 @@ def _targets(host: Host, seen: Seen, wish: Wish) -> list[Target]:
     for name, value in wish.settings.items():
         if name not in ("max", "buckets"):
             wanted[PREFIX + name] = value
-    today = {MAX: maximum, BUCKETS: buckets}
+    today = {MAX: seen.limits.maximum, BUCKETS: seen.limits.buckets}
     return [Target(key, today.get(key, _now(host, key)), value) for key, value in wanted.items()]
 
 
@@ -134,16 +139,17 @@ def _short(seen: Seen) -> bool:
 
 
 def _refusals(target: Target, seen: Seen, wish: Wish) -> list[str]:
-    if target.now is None:
+    if target.now is None and wish.now:
         return [f"{target.key} does not exist on this kernel, or could not be read"]
     said = []
     reading = read_value(target.key, str(target.wanted), None)
     if reading.refused:
         said.append(f"{target.key}={target.wanted}: {reading.note}")
-    lower = target.key in (MAX, BUCKETS) and target.wanted < target.now
+    today = target.now or 0
+    lower = target.key in (MAX, BUCKETS) and target.wanted < today
     if lower and not wish.lower:
         said.append(
-            f"{target.key}={target.wanted} is below today's {target.now}: it would SHRINK the "
+            f"{target.key}={target.wanted} is below today's {today}: it would SHRINK the "
             "table (--allow-lower does it all the same)"
         )
     memory = seen.limits.memory

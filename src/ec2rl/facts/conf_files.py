@@ -42,7 +42,9 @@ def merged(
     for place in places:
         names = host.names(place)
         if isinstance(names, Unreadable):
-            if names.why is not Why.ABSENT:
+            # /run is a new tmpfs at each boot: that a volume has none of it decides nothing.
+            gone = names.why is Why.NOT_COLLECTED and place.startswith("/run/")
+            if names.why is not Why.ABSENT and not gone:
                 unread.append(names)
             continue
         for name in names:
