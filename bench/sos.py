@@ -62,7 +62,7 @@ def make(path: Path, mib: int) -> None:
             add(f"var/log/app/x{number}.log", moved)
         for number in range(4000):
             add(f"proc/{number}/status", block[number * 64 : number * 64 + 1200])
-    subprocess.run(["xz", "-3", str(unpacked)], check=True)
+    subprocess.run(["xz", "-1", str(unpacked)], check=True)
 
 
 def timed(command: list[str] | str) -> float:
