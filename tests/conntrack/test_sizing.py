@@ -100,10 +100,10 @@ def test_time_to_full_with_its_bounds() -> None:
 
 def test_a_recommendation_with_headroom() -> None:
     assert recommend(300_000, 262_144, 262_144, KERNEL, 16 * GIB) == Size(
-        max=458_752,
-        buckets=458_752,
-        octets=458_752 * (256 + 128 + 8),
-        share=458_752 * 392 / (16 * GIB),
+        max=606_208,
+        buckets=606_208,
+        octets=606_208 * (256 + 128 + 8),
+        share=606_208 * 392 / (16 * GIB),
         otherwise=(),
     )
 
@@ -128,7 +128,7 @@ def test_too_much_memory_has_other_ways() -> None:
     assert size.share is not None
     assert size.share > 0.15
     assert size.otherwise[0] == (
-        "a full table would take 41% of the memory, which the kernel cannot swap out"
+        "a full table would take 55% of the memory, which the kernel cannot swap out"
     )
 
 
