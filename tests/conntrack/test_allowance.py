@@ -70,6 +70,8 @@ def test_an_interface_that_went_between_the_looks_is_left_out() -> None:
 def test_every_interface_that_has_the_counters_is_told() -> None:
     host = FakeHost(
         {
+            "ls /sys/bus/pci/drivers/ena": "0000:00:05.0\nbind",
+            "ls /sys/bus/pci/devices/0000:00:05.0/net": "eth0",
             "ls /sys/class/net": "docker0\neth0\neth1\nlo",
             "ethtool -S eth0": ENA,
             "ethtool -S eth1": "NIC statistics:\n     rx: 1",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ec2rl.conntrack.counters import rise
 from ec2rl.conntrack.namespaces import Namespaces
 from ec2rl.host import Host
-from ec2rl.model import Evidence, Unreadable
+from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
 
 _DRIVER = "/sys/bus/pci/drivers/ena"
@@ -44,16 +44,19 @@ def read_allowances(host: Host, namespaces: Namespaces) -> tuple[Allowance, ...]
 
     An interface may have been moved into a container: its PCI device then shows no name here.
     """
+    devices = host.names(_DRIVER)
+    if isinstance(devices, Unreadable) and devices.why is Why.ABSENT:
+        return ()
     names = host.names("/sys/class/net")
     found = [] if isinstance(names, Unreadable) else _ask(host, names, "")
-    if _moved_devices(host):
+    if _moved_devices(host, devices):
         for namespace in namespaces.all:
             if namespace.initial or namespace.door is None:
                 continue
             inside = host.within(namespace.door)
-            devices = inside.read("/proc/net/dev")
-            if isinstance(devices, Evidence):
-                there = [line.partition(":")[0].strip() for line in devices.text.splitlines()[2:]]
+            table = inside.read("/proc/net/dev")
+            if isinstance(table, Evidence):
+                there = [line.partition(":")[0].strip() for line in table.text.splitlines()[2:]]
                 found += _ask(inside, there, f" in {namespace.label}")
     return tuple(found)
 
@@ -69,9 +72,8 @@ def _ask(host: Host, names: tuple[str, ...] | list[str], where: str) -> list[All
     return found
 
 
-def _moved_devices(host: Host) -> bool:
+def _moved_devices(host: Host, devices: tuple[str, ...] | Unreadable) -> bool:
     """Whether the driver has a device whose interface is not in our namespace."""
-    devices = host.names(_DRIVER)
     if isinstance(devices, Unreadable):
         return False
     return any(
