@@ -27,6 +27,16 @@ TEN = (
     WORDS, "expectation table full", "table overflow", "SYN flooding", "callbacks suppressed",
     "Out of memory", "oom-kill", "soft lockup", "hung_task", "segfault at",
 )  # fmt: skip
+VOCABULARY = (  # noqa: SIM905
+    "systemd[1]: sshd[4711]: CRON[932]: kernel: dockerd[88]: kubelet[1203]: Started Stopped "
+    "Session session opened closed for user root pam_unix(sshd:session): Accepted publickey from "
+    "port ssh2 "
+    "connection reset by peer timeout while reading upstream client server request failed network "
+    "packet table interface eth0: link becomes ready device entered promiscuous mode left state "
+    "container image pulled successfully created deleted volume mounted unmounted filesystem full"
+).split()
+"""Words of everyday logs: text whose letters are those of the phrases."""
+
 HIT = b"Nov 24 01:02:03 ip-10-0-0-1 kernel: [12345.678] nf_conntrack: table full, dropping packet\n"
 OURS = """
 import os, sys
@@ -47,9 +57,9 @@ def make_log(path: Path, mib: int, share: float) -> None:
     rng = random.Random(1)
     lines = []
     for number in range(20_000):
-        words = " ".join(f"{rng.getrandbits(30):x}" for _ in range(10))
-        lines.append(b"Nov 24 01:02:03 ip-10-0-0-%d app[%d]: " % (number % 9, number % 977))
-        lines[-1] += f"request {number} took {number % 313} ms: {words}\n".encode()
+        words = " ".join(rng.choices(VOCABULARY, k=12))
+        lines.append(b"Nov 24 01:02:03 ip-10-0-0-%d " % (number % 9))
+        lines[-1] += f"{words} {number} took {rng.getrandbits(30):x} ms\n".encode()
         if rng.random() < share:
             lines[-1] = HIT
     block = b"".join(lines)

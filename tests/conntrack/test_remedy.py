@@ -159,3 +159,15 @@ def test_where_the_module_comes_late_it_is_named_so_that_nothing_is_lost() -> No
     files = {c.path: c.text for c in remedy.changes if isinstance(c, WriteFile)}
     assert files["/etc/modules-load.d/ec2rl-conntrack.conf"] == MARK + "nf_conntrack\n"
     assert found.lasting
+
+
+def test_what_is_offered_as_risky_is_taken_only_when_asked_for() -> None:
+    key = "net.netfilter.nf_conntrack_tcp_timeout_established"
+    looks = {"/proc/sys/" + key.replace(".", "/"): "900000"}
+    plain = proposed("two_lines", Wish(boot=False), **looks)
+    assert [remedy.risk for remedy in plain.chosen] == [Risk.SAFE]
+    assert [remedy.changes for remedy in plain.offered] == [(SetSysctl(key, "432000", "900000"),)]
+    [taken] = proposed("two_lines", Wish(boot=False, risky=True), **looks).chosen
+    assert taken.risk is Risk.RISKY
+    assert SetSysctl(key, "432000", "900000") in taken.changes
+    assert len(taken.changes) == 3

@@ -57,7 +57,7 @@ def propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
         changes += now
     if wish.boot:
         changes += files.changes
-    named = [t.short for t in targets if t.short in wish.settings and "timeout" in t.short]
+    named = [t.short for t in targets if "timeout" in t.short]
     caveat = "; ".join(
         f"{name}: {_CAUTION.get(name, 'a flow is forgotten sooner')}" for name in named
     )
@@ -69,7 +69,7 @@ def propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
     )
     return Proposal(
         (remedy,) if changes else (),
-        _offers(host, wish),
+        () if wish.risky else _offers(host, wish),
         (),
         (*_costs(host, seen, targets), *(_boot_notes(files, targets) if wish.boot else ())),
         by_hand,
@@ -102,6 +102,9 @@ def _targets(host: Host, seen: Seen, wish: Wish) -> list[Target]:
         wanted = {BUCKETS: slots, MAX: most}
         if not maximum and "max" not in wish.settings:
             del wanted[MAX]  # 0 is no limit at all (up to 6.18)
+    if wish.risky:
+        for offer in _offers(host, wish):
+            wanted.update((c.key, int(c.value)) for c in offer.changes if isinstance(c, SetSysctl))
     for name, value in wish.settings.items():
         if name not in ("max", "buckets"):
             wanted[PREFIX + name] = value
