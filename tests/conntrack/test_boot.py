@@ -284,9 +284,16 @@ def test_a_line_behind_a_file_that_cannot_be_read_decides() -> None:
 
 
 def test_a_folder_that_cannot_be_read_may_hold_anything() -> None:
-    found = boot(BUILT_IN, SET, {"ls /run/sysctl.d": "!not-collected"})
+    found = boot(BUILT_IN, SET, {"ls /usr/lib/sysctl.d": "!not-collected"})
     assert get(found, MAX).value is None
-    assert found.unread == (Unreadable("/run/sysctl.d", Why.NOT_COLLECTED),)
+    assert found.unread == (Unreadable("/usr/lib/sysctl.d", Why.NOT_COLLECTED),)
+
+
+def test_a_volume_without_run_decides_nothing_by_that() -> None:
+    """/run is a new file system at each boot."""
+    found = boot(BUILT_IN, SET, {"ls /run/sysctl.d": "!not-collected"})
+    assert get(found, MAX).value == 500000
+    assert found.unread == ()
 
 
 def test_without_a_running_kernel_only_the_files_decide() -> None:

@@ -105,10 +105,10 @@ netns 7 (web): 240000 of 262144 entries (92%)
 
 Needed:       240000 entries at the present load
               (1200 of them still to come, by tcp_timeout_syn_sent)
-Recommended:  net.netfilter.nf_conntrack_max=360448 (now 262144)
-              net.netfilter.nf_conntrack_buckets=360448 (now 262144)
-              sudo ./ec2rl fix conntrackfull --set max=360448 --set buckets=360448
-Costs:        135 MiB of kernel memory when every entry is used
+Recommended:  net.netfilter.nf_conntrack_max=491520 (now 262144)
+              net.netfilter.nf_conntrack_buckets=491520 (now 262144)
+              sudo ./ec2rl fix conntrackfull --set max=491520 --set buckets=491520
+Costs:        184 MiB of kernel memory when every entry is used
               (256 bytes an entry, /proc/slabinfo)
 Full in:      36.9 min; between 30.8 min and 46.1 min (chance alone, 95 of 100 cases; two looks, 5.0
               s apart)
