@@ -43,7 +43,9 @@ def propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
     refused = _not_here(host, seen, wish)
     targets = [] if refused else _targets(host, seen, wish)
     refused += [why for target in targets for why in _refusals(target, seen, wish)]
-    by_hand = tuple(f"sysctl -w {t.key}={t.wanted}" for t in targets or _targets(host, seen, wish))
+    shown = targets or _targets(host, seen, wish)
+    # Where today's size is not known, what was not asked for comes out as 0: no command to give.
+    by_hand = tuple(f"sysctl -w {t.key}={t.wanted}" for t in shown if t.wanted)
     if refused or not targets:
         return Proposal(refused=tuple(refused), by_hand=by_hand)
     now = tuple(
