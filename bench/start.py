@@ -1,8 +1,8 @@
 """How long a run takes on a quiet host, launcher included, against a bare Python.
 
-    python3 bench/start.py
+    sudo python3 bench/start.py [PYTHON]
 
-Each round runs both, one after the other; the ratio is the median of the rounds' ratios.
+Without PYTHON it is the one that the launcher finds for itself.  Each round runs both, one after the other; the ratio is the median of the rounds' ratios.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from pathlib import Path
 
 ROUNDS = 41
 LAUNCHER = Path(__file__).resolve().parent.parent / "ec2rl"
-PYTHON = "/usr/bin/python3"
 
 
 def seconds(argv: list[str]) -> float:
@@ -26,8 +25,11 @@ def seconds(argv: list[str]) -> float:
 
 
 def main() -> None:
-    python = sys.argv[1] if len(sys.argv) > 1 else os.path.realpath(PYTHON)
-    os.environ["EC2RL_PYTHON"] = python
+    os.environ.pop("EC2RL_PYTHON", None)
+    if len(sys.argv) > 1:
+        os.environ["EC2RL_PYTHON"] = sys.argv[1]
+    facts = subprocess.run([str(LAUNCHER), "bug-report"], capture_output=True, check=True).stdout
+    python = facts.decode().partition("python:")[2].partition("(")[2].partition(")")[0]
     bare = [python, "-I", "-S", "-c", "pass"]
     with tempfile.TemporaryDirectory() as folder:
         commands = {

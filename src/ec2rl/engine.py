@@ -7,7 +7,6 @@ more such process, where several diagnostics need it.  This is the one place tha
 
 from __future__ import annotations
 
-import os
 import select
 import time
 
@@ -15,14 +14,25 @@ from ec2rl.facts.kernel_log import KernelLog, LogSource, read_kernel_log
 from ec2rl.host import Host
 from ec2rl.host.remember import Remember
 from ec2rl.model import Finding, Unreadable, Verdict, Why, pack, unpack
-from ec2rl.module import Module, Options
+from ec2rl.module import WORDS, Module, Options, bounded
 from ec2rl.record import record, replace
+from ec2rl.worker import (
+    ENDINGS,
+    LostError,
+    TooLongError,
+    Worker,
+    dump,
+    dump_records,
+    load,
+    load_records,
+    work_here,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from collections.abc import Sequence
-    from typing import Any, Callable
+    from typing import Callable
 
     from ec2rl.host.remember import Look
 else:
@@ -34,10 +44,8 @@ _ANSWER_LIMIT = 8 << 20
 _LOOKS_LIMIT = 64 << 20
 """Bytes where the looks are told as well: a recording of a large kernel log."""
 
-_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-_MEMORY = 1 << 30
-"""Bytes of address space for one diagnostic; they need a tenth of it."""
+_LOG_SECONDS = 60.0
+"""How long the reading of the log may take, at most three quarters of the whole run."""
 
 _SLOT_SECONDS = 2.0
 """A diagnostic that takes longer than this no longer keeps others from starting."""
@@ -50,9 +58,6 @@ _ORDER = (
     Verdict.OK,
     Verdict.NOT_APPLICABLE,
 )
-
-_DETAILS, _WORDS = 200, 2000
-"""How many lines, and how many characters in each, a finding may show."""
 
 
 @record(frozen=True)
@@ -77,45 +82,29 @@ class Plan:
     debug: bool = False
 
 
-class _Job:
-    """One process at work: a diagnostic, or (without one) the reading of the log."""
-
-    def __init__(self, module: Module | None, limit: float) -> None:
-        self.module = module
-        self.limit = limit
-        self.started = time.monotonic()
-        self.pid = 0
-        self.pipe = -1
-        self.said = bytearray()
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.started
-
-
 class Race:
-    """Diagnostics at work: `start` them, do something else meanwhile, and `finish`."""
+    """Diagnostics at work: `start` them, do something else meanwhile, and `finish`.
 
-    def __init__(
-        self,
-        modules: Sequence[Module],
-        host: Host,
-        plan: Plan,
-    ) -> None:
+    A job is a module, or None: the reading of the log for all of them.
+    """
+
+    def __init__(self, modules: Sequence[Module], host: Host, plan: Plan) -> None:
         self.host = host
         self.plan = plan
+        self.modules = tuple(modules)
+        self.waiting: list[Module | None] = list(modules)
+        self.working: dict[int, tuple[Module | None, Worker]] = {}
         self.results: dict[str, Result] = {}
         self.end = time.monotonic() + plan.deadline
-        self.jobs: dict[int, _Job] = {}
         self.poll = select.poll()
+        readers = [module for module in modules if module.phrases]
+        self.phrases = tuple({p: None for module in readers for p in module.phrases})
         self.log: KernelLog | None = None
         self.log_memory: dict[str, Look] = {}
-        readers = [module for module in modules if module.phrases]
         self.shared = len(readers) > 1
-        self.waiting = list(modules)
-        self.modules = tuple(modules)
+        if self.shared:
+            self.waiting.insert(0, None)
         self.interrupted = False
-        self.phrases = tuple({p: None for module in readers for p in module.phrases})
 
     def start(self) -> None:
         """Start as many as may start at once; from here to the end of `finish` signals wait.
@@ -123,10 +112,8 @@ class Race:
         They are let in only where we wait: between a fork and the note of it a signal would leave
         a process behind, or have two processes go on as the one that prints.
         """
-        self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+        self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
         try:
-            if self.shared:
-                self._start(_Job(None, min(60.0, self.plan.deadline * 0.75)))
             self._start_waiting()
         except KeyboardInterrupt:
             self._interrupt()
@@ -140,10 +127,10 @@ class Race:
         is told, about once a second, who is still at work and for how long.
         """
         try:
-            while self.waiting or self.jobs:
+            while self.waiting or self.working:
                 self._wait(progress)
                 if time.monotonic() >= self.end:
-                    self.give_up("not finished within the deadline of the run")
+                    self._give_up("not finished within the deadline of the run")
                 self._start_waiting()
         except KeyboardInterrupt:
             self._interrupt()
@@ -158,92 +145,68 @@ class Race:
 
     def _interrupt(self) -> None:
         self.interrupted = True
-        self.give_up("interrupted")
+        self._give_up("interrupted")
+
+    def _give_up(self, why: str) -> None:
+        """End all that is still at work; what was to be judged is UNKNOWN, and says why."""
+        for fd in list(self.working):
+            self._stop(fd, why)
+        self.waiting.clear()
+        for module in self.modules:
+            self.results.setdefault(module.name, Result(module, _unknown(why), 0.0))
 
     def _start_waiting(self) -> None:
         """Start what may start: slots are for those that are quick, hangs give theirs up."""
-        for module in list(self.waiting):
-            if module.phrases and self.shared and self.log is None:
+        for job in list(self.waiting):
+            if job and job.phrases and self.shared and self.log is None:
                 continue
-            quick = sum(job.seconds < _SLOT_SECONDS for job in self.jobs.values())
+            quick = sum(worker.seconds < _SLOT_SECONDS for _, worker in self.working.values())
             if quick >= self.plan.concurrency:
                 return
-            self.waiting.remove(module)
-            self._start(_Job(module, module.seconds))
+            self.waiting.remove(job)
+            self._start(job)
 
-    def _start(self, job: _Job) -> None:
+    def _start(self, job: Module | None) -> None:
+        limit = job.seconds if job else min(_LOG_SECONDS, self.plan.deadline * 0.75)
+        most = _LOOKS_LIMIT if job is None or self.plan.recording else _ANSWER_LIMIT
+        others = [worker for _, worker in self.working.values()]
         try:
-            job.pipe, write = os.pipe()
-        except OSError:  # no descriptor is left
-            self._work_here(job)
-            return
-        try:
-            job.pid = _fork()
+            worker = Worker(lambda: self._work(job), limit, most, others, self.plan.debug)
         except OSError:
-            # No memory, or too many processes: then here, with nothing between us and its faults.
-            os.close(job.pipe)
-            os.close(write)
-            self._work_here(job)
+            # No memory, no descriptor, or too many processes: then here, with nothing between us
+            # and its faults.
+            self._start_here(job, limit)
             return
-        if job.pid == 0:
-            self._be_child(job, write)
-        os.close(write)
-        try:
-            os.setpgid(job.pid, job.pid)
-        except OSError:
-            pass  # it has done so itself, or has ended
-        os.set_blocking(job.pipe, False)
-        self.jobs[job.pipe] = job
-        self.poll.register(job.pipe, select.POLLIN | select.POLLHUP)
+        self.working[worker.pipe] = job, worker
+        self.poll.register(worker.pipe, select.POLLIN | select.POLLHUP)
 
-    def _be_child(self, job: _Job, write: int) -> None:
-        """Work, say it, and end: nothing that happens in here comes back to the caller."""
-        status = 1
+    def _start_here(self, job: Module | None, limit: float) -> None:
+        began = time.monotonic()
+        limit = max(0.01, min(limit, self.end - began))
         try:
-            for other in self.jobs:
-                os.close(other)  # what the others say is not ours to take
-            _confine(job.limit, self.plan.debug)
-            answer = self._work(job)
-            with open(write, "wb", buffering=1 << 20) as pipe:
-                pipe.write(len(answer).to_bytes(8, "big") + answer)
-            status = 0
-        finally:
-            os._exit(status)
-
-    def _work_here(self, job: _Job) -> None:
-        """Work in this very process; all that is left against a hang is the alarm."""
-        before = signal.signal(signal.SIGALRM, _time_out)
-        signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
-        limit = max(0.01, min(job.limit, self.end - time.monotonic()))
-        signal.setitimer(signal.ITIMER_REAL, limit)
-        try:
-            said = self._work(job, here=True)
-        except _TooLongError:
-            self._fail(job, f"took longer than {limit:.0f} s: stopped", Verdict.UNKNOWN)
+            said = work_here(lambda: self._work(job, here=True), limit, self.mask)
+        except TooLongError:
+            self._fail(job, f"took longer than {limit:.0f} s: stopped", limit)
             return
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
-            signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
-        self._finish(job, said)
+        self._take(job, said, time.monotonic() - began)
 
-    def _work(self, job: _Job, here: bool = False) -> bytes:
+    def _work(self, job: Module | None, here: bool = False) -> bytes:
         """What a process says at its end, as bytes."""
         try:
-            return _dump(self._read_log() if job.module is None else self._diagnose(job.module))
+            return dump(self._diagnose(job) if job else self._read_log())
         except BaseException as error:  # a fault of our own: told, with its traceback
-            if here and isinstance(error, (KeyboardInterrupt, _TooLongError)):
+            if here and isinstance(error, (KeyboardInterrupt, TooLongError)):
                 raise
             import traceback
 
-            return _dump(traceback.format_exc()[-20000:])
+            return dump(traceback.format_exc()[-20000:])
 
-    def _read_log(self) -> tuple[object, ...]:
+    def _read_log(self) -> tuple[bytes, None]:
         host = Remember(self.host)
         log = read_kernel_log(host, self.phrases, self.plan.options.since)
-        return _pickle((log, host.memory if self.plan.recording else {})), None
+        return dump_records((log, host.memory if self.plan.recording else {})), None
 
-    def _diagnose(self, module: Module) -> tuple[object, ...]:
+    def _diagnose(self, module: Module) -> tuple[bytes, object]:
         host = Remember(self.host)
         log = self.log
         if not module.phrases:  # a log that hangs is not to hang who does not ask for it
@@ -251,248 +214,89 @@ class Race:
         elif log is None:
             log = read_kernel_log(host, module.phrases, self.plan.options.since)
         seen = module.read(host, log, self.plan.options)
-        by_hand = module.by_hand(seen)
-        if not _texts(by_hand):
-            raise TypeError("by_hand gives no tuple of lines")
-        said = pack((_bounded(module.judge(seen)), by_hand))
-        return _pickle(host.memory) if self.plan.recording else b"", said
+        said = pack(bounded(module.judge(seen), module.by_hand(seen)))
+        return dump_records(host.memory) if self.plan.recording else b"", said
 
     def _wait(self, progress: Callable[[Sequence[str], float], None] | None) -> None:
         """Wait for words, an end, or the next limit, and see to it."""
         now = time.monotonic()
-        limits = [job.started + job.limit for job in self.jobs.values()]
+        limits = [worker.started + worker.limit for _, worker in self.working.values()]
         until = min([self.end, now + 0.5 if self.waiting else now + 1.0, *limits])
         for fd, _ in self._listen(max(0, until - now) * 1000 + 1):
-            self._hear(self.jobs[fd])
-        for job in list(self.jobs.values()):
-            if job.seconds > job.limit:
-                self._stop(job, f"took longer than {job.limit:.0f} s: stopped")
-        if progress and self.jobs:
-            slowest = max(job.seconds for job in self.jobs.values())
+            self._hear(fd)
+        for fd, (_, worker) in list(self.working.items()):
+            if worker.seconds > worker.limit:
+                self._stop(fd, f"took longer than {worker.limit:.0f} s: stopped")
+        if progress and self.working:
+            slowest = max(worker.seconds for _, worker in self.working.values())
             if slowest > 1:
-                progress([_name(job) for job in self.jobs.values()], slowest)
+                jobs = [job for job, _ in self.working.values()]
+                progress([job.name if job else "the kernel's log" for job in jobs], slowest)
 
     def _listen(self, milliseconds: float) -> list[tuple[int, int]]:
         signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
         try:
             return self.poll.poll(milliseconds)
         finally:
-            signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+            signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
 
-    def _hear(self, job: _Job) -> None:
+    def _hear(self, fd: int) -> None:
+        job, worker = self.working[fd]
         try:
-            chunk = os.read(job.pipe, 1 << 20)
-        except BlockingIOError:
+            said = worker.hear()
+        except LostError as lost:
+            self._forget(fd)
+            self._fail(job, str(lost), worker.seconds, crashed=True)
             return
-        job.said += chunk
-        looks = job.module is None or self.plan.recording
-        limit = _LOOKS_LIMIT if looks else _ANSWER_LIMIT
-        if len(job.said) > limit:
-            self._stop(job, f"said more than {limit >> 20} MiB: stopped")
-        elif len(job.said) >= 8 and len(job.said) - 8 >= int.from_bytes(job.said[:8], "big"):
-            # Not at the end of the file: a process that it left behind may keep the pipe open.
-            self._forget(job)
-            self._finish(job, bytes(job.said[8:]))
-        elif not chunk:
-            self._fail(job, _death(self._forget(job)))
+        if said is not None:
+            self._forget(fd)
+            self._take(job, said, worker.seconds)
 
-    def _stop(self, job: _Job, why: str) -> None:
-        status = self._forget(job)
-        stuck = " (it is still stuck in the kernel)" if status is None else ""
-        self._fail(job, why + stuck, Verdict.UNKNOWN)
+    def _stop(self, fd: int, why: str) -> None:
+        job, worker = self._forget(fd)
+        stuck = " (it is still stuck in the kernel)" if worker.end() is None else ""
+        self._fail(job, why + stuck, worker.seconds)
 
-    def _forget(self, job: _Job) -> int | None:
-        """End a process and all that it started; its status, None if it will not die."""
-        self.poll.unregister(job.pipe)
-        del self.jobs[job.pipe]
-        status = _kill(job.pid)
-        _kill_strays(job.pipe)
-        os.close(job.pipe)
-        return status
+    def _forget(self, fd: int) -> tuple[Module | None, Worker]:
+        self.poll.unregister(fd)
+        return self.working.pop(fd)
 
-    def give_up(self, why: str) -> None:
-        """End all that is still at work; what was to be judged is UNKNOWN, and says why."""
-        for job in list(self.jobs.values()):
-            self._stop(job, why)
-        self.waiting.clear()
-        for module in self.modules:
-            self.results.setdefault(module.name, Result(module, _unknown(why), 0.0))
-
-    def _finish(self, job: _Job, said: bytes) -> None:
+    def _take(self, job: Module | None, said: bytes, seconds: float) -> None:
+        """Understand what a job has said."""
         try:
-            values = _load(said)
+            values = load(said)
             if isinstance(values, str):
                 why = "fault of ec2rl itself: " + values.strip().rpartition("\n")[2]
-                self._fail(job, why, None, values)
+                self._fail(job, why, seconds, crashed=True, traceback=values)
                 return
-            pickled, packed = values
-            if job.module is None:
-                self.log, self.log_memory = _unpickle(pickled)
+            records, packed = values
+            if job is None:
+                self.log, self.log_memory = load_records(records)
                 return
             finding, by_hand = unpack(packed)
-            memory = {**self.log_memory, **(_unpickle(pickled) if pickled else {})}
+            memory = {**self.log_memory, **(load_records(records) if records else {})}
         except Exception:  # something else got into its pipe
-            self._fail(job, "its answer cannot be understood")
+            self._fail(job, "its answer cannot be understood", seconds, crashed=True)
             return
-        self.results[job.module.name] = Result(job.module, finding, job.seconds, by_hand, memory)
+        self.results[job.name] = Result(job, finding, seconds, by_hand, memory)
 
     def _fail(
-        self, job: _Job, why: str, verdict: Verdict | None = None, traceback: str = ""
+        self,
+        job: Module | None,
+        why: str,
+        seconds: float,
+        crashed: bool = False,
+        traceback: str = "",
     ) -> None:
-        if job.module is None:
+        if job is None:
             lost = Unreadable("kernel log", Why.FAILED, why)
             self.log = KernelLog((), (LogSource("dmesg", lost),), None, whole_boot=False)
             return
-        finding = _unknown(why) if verdict else Finding(Verdict.CRASHED, why[:_WORDS])
+        finding = Finding(Verdict.CRASHED, why[:WORDS]) if crashed else _unknown(why)
         if traceback:
             finding = replace(finding, facts={"traceback": traceback})
-        self.results[job.module.name] = Result(job.module, finding, job.seconds)
-
-
-# What a process says is small and plain, and `marshal` is built in; only where the log or a
-# recording is handed over, `pickle` is worth its import. Both read our own processes' words alone.
-
-
-def _dump(values: Any) -> bytes:
-    import marshal
-
-    return marshal.dumps(values)
-
-
-def _load(said: bytes) -> Any:
-    import marshal
-
-    return marshal.loads(said)  # noqa: S302
-
-
-def _pickle(values: object) -> bytes:
-    import pickle
-
-    return pickle.dumps(values)
-
-
-def _unpickle(said: bytes) -> Any:
-    import pickle
-
-    return pickle.loads(said)  # noqa: S301
+        self.results[job.name] = Result(job, finding, seconds)
 
 
 def _unknown(why: str) -> Finding:
     return Finding(Verdict.UNKNOWN, f"Could not be judged: {why}")
-
-
-def _name(job: _Job) -> str:
-    return "the kernel's log" if job.module is None else job.module.name
-
-
-def _fork() -> int:
-    """Fork; once more a moment later where the machine is short of something."""
-    try:
-        return os.fork()
-    except OSError:
-        time.sleep(0.1)
-        return os.fork()
-
-
-def _confine(limit: float, debug: bool) -> None:
-    """Bound this process: its own group, no terminal, an end by alarm even if we are gone."""
-    import resource
-
-    os.setpgid(0, 0)
-    for number in (*_ENDINGS, signal.SIGALRM):
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
-    signal.setitimer(signal.ITIMER_REAL, limit + 5)
-    for what, most in ((resource.RLIMIT_AS, _MEMORY), (resource.RLIMIT_CORE, 0)):
-        hard = resource.getrlimit(what)[1]
-        resource.setrlimit(what, (most if hard < 0 else min(most, hard), hard))
-    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-    for fd in (0, 1) if debug else (0, 1, 2):
-        os.dup2(null, fd)
-
-
-def _kill(pid: int) -> int | None:
-    """Kill a process and its group and reap it; None when the kernel does not let go of it."""
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except OSError:
-        pass  # it has ended already
-    for _ in range(40):
-        reaped, status = os.waitpid(pid, os.WNOHANG)
-        if reaped:
-            return status
-        time.sleep(0.005)
-    return None
-
-
-def _kill_strays(pipe: int) -> None:
-    """Kill what left the group of its process (setsid) and still holds the pipe's other end."""
-    end = select.poll()
-    end.register(pipe, 0)
-    for _ in range(3):
-        if end.poll(50):  # hung up: nobody holds it
-            return
-        name = os.readlink(f"/proc/self/fd/{pipe}")
-        for pid in filter(str.isdecimal, os.listdir("/proc")):
-            try:
-                for fd in os.scandir(f"/proc/{pid}/fd"):
-                    writes = fd.stat(follow_symlinks=False).st_mode & 0o200
-                    if writes and os.readlink(fd.path) == name:
-                        os.kill(int(pid), signal.SIGKILL)
-            except OSError:
-                continue  # it has ended, or is not ours
-
-
-class _TooLongError(BaseException):
-    """The alarm of work in our own process; not to be taken for a failed look."""
-
-
-def _time_out(*_: object) -> None:
-    raise _TooLongError
-
-
-def _death(status: int | None) -> str:
-    if status is not None and os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        return f"ended by signal {number} ({signal.strsignal(number)})"
-    return "ended without an answer"
-
-
-def _bounded(finding: Finding) -> Finding:
-    """Cut a finding to what a person can read; TypeError for one that no report could show."""
-    if not (
-        isinstance(finding, Finding)
-        and isinstance(finding.verdict, Verdict)
-        and isinstance(finding.summary, str)
-        and _texts(finding.details)
-        and all(isinstance(e.source, str) and isinstance(e.text, str) for e in finding.evidence)
-        and _plain(finding.facts)
-    ):
-        raise TypeError("the judge gives no finding that can be reported")
-    details = finding.details[:_DETAILS]
-    if len(finding.details) > _DETAILS:
-        details += (f"{len(finding.details) - _DETAILS} more lines",)
-    return replace(
-        finding,
-        summary=finding.summary[:_WORDS],
-        details=tuple(line[:_WORDS] for line in details),
-    )
-
-
-def _texts(value: object) -> bool:
-    return isinstance(value, tuple) and all(isinstance(text, str) for text in value)
-
-
-def _plain(value: object, depth: int = 20) -> bool:
-    """Whether JSON can hold it."""
-    if isinstance(value, dict):
-        return depth > 0 and all(
-            isinstance(key, str) and _plain(item, depth - 1) for key, item in value.items()
-        )
-    if isinstance(value, (list, tuple)):
-        return depth > 0 and all(_plain(item, depth - 1) for item in value)
-    if isinstance(value, float):
-        return value - value == 0  # neither infinite nor no number
-    if isinstance(value, int):
-        return value.bit_length() <= 1024
-    return value is None or isinstance(value, str)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from ec2rl.host import Host, Phrase
-from ec2rl.model import Finding, Proposal, Wish
-from ec2rl.record import record
+from ec2rl.model import Finding, Proposal, Verdict, Wish
+from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
     from ec2rl.facts.kernel_log import KernelLog
+
+DETAILS, WORDS = 200, 2000
+"""How many lines, and how many characters in each, a finding may show."""
 
 
 @record(frozen=True)
@@ -45,3 +48,45 @@ class Module:
     propose: Callable[[Host, Any, Wish], Proposal] | None = None
     class_: str = "diagnose"
     seconds: float = 60.0
+
+
+def bounded(finding: Finding, by_hand: tuple[str, ...]) -> tuple[Finding, tuple[str, ...]]:
+    """What a module has answered, cut to what a person can read.
+
+    TypeError for a finding, or for lines by hand, that no report could show.
+    """
+    if not _texts(by_hand):
+        raise TypeError("by_hand gives no tuple of lines")
+    if not (
+        isinstance(finding, Finding)
+        and isinstance(finding.verdict, Verdict)
+        and isinstance(finding.summary, str)
+        and _texts(finding.details)
+        and all(isinstance(e.source, str) and isinstance(e.text, str) for e in finding.evidence)
+        and _plain(finding.facts)
+    ):
+        raise TypeError("the judge gives no finding that can be reported")
+    details = finding.details[:DETAILS]
+    if len(finding.details) > DETAILS:
+        details += (f"{len(finding.details) - DETAILS} more lines",)
+    details = tuple(line[:WORDS] for line in details)
+    return replace(finding, summary=finding.summary[:WORDS], details=details), by_hand
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(text, str) for text in value)
+
+
+def _plain(value: object, depth: int = 20) -> bool:
+    """Whether JSON can hold it."""
+    if isinstance(value, dict):
+        return depth > 0 and all(
+            isinstance(key, str) and _plain(item, depth - 1) for key, item in value.items()
+        )
+    if isinstance(value, (list, tuple)):
+        return depth > 0 and all(_plain(item, depth - 1) for item in value)
+    if isinstance(value, float):
+        return value - value == 0  # neither infinite nor no number
+    if isinstance(value, int):
+        return value.bit_length() <= 1024
+    return value is None or isinstance(value, str)
