@@ -2,7 +2,8 @@
 
     sudo python3 bench/start.py [PYTHON]
 
-Without PYTHON it is the one that the launcher finds for itself.  Each round runs both, one after the other; the ratio is the median of the rounds' ratios.
+Without PYTHON it is the one that the launcher finds for itself.  Each round runs both, one after
+the other; the ratio is the median of the rounds' ratios.
 """
 
 from __future__ import annotations
