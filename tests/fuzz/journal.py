@@ -100,7 +100,7 @@ def main() -> int:
     dice = random.Random(options.seed)
     files = [(whole, len(whole.rstrip(b"\0"))) for whole in seeds()]
     fd = os.memfd_create("journal")
-    crashes = found = gaps = 0
+    crashes = found = gaps = worst = 0
     slowest = 0.0
     start = time.perf_counter()
     for number in range(options.count):
@@ -117,10 +117,11 @@ def main() -> int:
         else:
             found += bool(journal.records)
             gaps += bool(journal.gaps)
-        slowest = max(slowest, time.perf_counter() - before)
+        if time.perf_counter() - before > slowest:
+            slowest, worst = time.perf_counter() - before, number
     print(
         f"{options.count} inputs in {time.perf_counter() - start:.0f} s: {crashes} crashes, "
-        f"slowest {slowest * 1000:.1f} ms, {found} with records, {gaps} with a gap, "
+        f"slowest {slowest * 1000:.1f} ms (input {worst}), {found} with records, {gaps} with a gap, "
         f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MiB"
     )
     return 1 if crashes else 0

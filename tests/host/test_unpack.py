@@ -16,7 +16,8 @@ import pytest
 
 from ec2rl.host import Phrase, Search
 from ec2rl.host.search import search_files, search_stream
-from ec2rl.host.unpack import Program, kind_of
+from ec2rl.host.unpack import kind_of
+from ec2rl.host.unpack_program import Program
 from ec2rl.model import Unreadable, Why
 
 WORD = Phrase(b"table full")

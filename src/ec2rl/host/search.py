@@ -184,7 +184,7 @@ def _search(
         kind = kind_of(head)
         named = next((kind for end, kind in SUFFIXES.items() if path.endswith(end)), "")
         if kind:
-            opened = open_archive(kind, head, reader, fd, deadline)
+            opened = open_archive(kind, head, reader, fd, deadline, size > _LARGE_PACKED)
             if isinstance(opened, str):
                 return Unreadable(path, Why.FAILED, opened)
             source = opened
@@ -199,10 +199,6 @@ def _search(
                 reader.fd, cut, wanted, budget.kept, reader.part, deadline
             )  # fmt: skip
         else:
-            if kind and is_large and len(os.sched_getaffinity(0)) > 1:
-                from ec2rl.host.ahead import Ahead
-
-                source = Ahead(source)
             scan = Scan(wanted, budget.kept, window, is_large=is_large)
             limit = budget.unpacked if kind or fd is None else _EVERYTHING
             unread = scan.run(source, limit, deadline)
@@ -245,8 +241,8 @@ class _File:
         return size
 
     def read(self, size: int) -> bytes:
-        data = bytearray(size)
-        return bytes(data[: self.readinto(memoryview(data))])
+        data = memoryview(bytearray(size))
+        return bytes(data[: self.readinto(data)])
 
     def rewind(self) -> bool:
         self.at = 0

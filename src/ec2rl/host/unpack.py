@@ -35,7 +35,19 @@ if TYPE_CHECKING:
         def close(self) -> None: ...
 
     class Decoder(Protocol):
-        """What the decompressors of bz2, lzma and compression.zstd have in common."""
+        """What unpacks one member of an archive."""
+
+        @property
+        def eof(self) -> bool: ...
+        @property
+        def needs_input(self) -> bool: ...
+        @property
+        def unused_data(self) -> bytes: ...
+        def unpack(self, data: bytes, view: memoryview) -> int:
+            """Go on, with `data` if input is needed; fill the front of `view`."""
+
+    class Decompressor(Protocol):
+        """What those of bz2, lzma and compression.zstd have in common."""
 
         @property
         def eof(self) -> bool: ...
@@ -45,6 +57,8 @@ if TYPE_CHECKING:
         def unused_data(self) -> bytes: ...
         def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
+    Codec = tuple[Callable[[], Decoder], type[Exception]]
+
 
 SUFFIXES = {".gz": "gzip", ".xz": "xz", ".bz2": "bzip2", ".zst": "zstd"}
 HEAD = 4096
@@ -53,12 +67,6 @@ HEAD = 4096
 XZ_MEMORY = 24 << 20
 """Bytes; enough for what `xz -0` to `xz -7` write. What needs more goes to the xz program."""
 
-# `xz -9` needs 65 MiB to unpack: not in this process, which promises to stay below that.
-_PROGRAMS = {
-    "xz": ("xz", "-dcq", "--memlimit-decompress=128MiB"),
-    "zstd": ("zstd", "-dcq", "-M64MB"),
-}
-_FOLDERS = ("/usr/bin/", "/bin/", "/usr/local/bin/")
 _MAGIC = 6
 _INPUT = 128 << 10
 _PIECE = 1 << 20
@@ -82,52 +90,64 @@ def kind_of(head: bytes) -> str:
 
 
 def open_archive(
-    kind: str, head: bytes, reader: Reader, fd: int | None, deadline: float
+    kind: str, head: bytes, reader: Reader, fd: int | None, deadline: float, is_large: bool = False
 ) -> Source | str:
     """Make the unpacked text of `reader`, or say why it cannot be unpacked here.
 
     A format that this Python lacks is left to a program, which wants the regular file `fd`;
     `deadline` is a time.monotonic(), and behind it no text comes any more.
     """
-    codec = _codec(kind)
-    if codec is not None and not (kind == "xz" and fd is not None and _is_large(head)):
+    codec = _codec(kind, is_large)
+    if codec is not None and not (kind == "xz" and fd is not None and _needs_much(head)):
         return Archive(kind, reader, *codec, deadline)
-    argv = _PROGRAMS.get(kind)
-    program = argv and next((f + argv[0] for f in _FOLDERS if os.access(f + argv[0], os.X_OK)), "")
-    if not argv or not program or fd is None:
-        return f"no {kind} here: not read"
-    return Program(kind, program, argv, fd, deadline)
+    from ec2rl.host.unpack_program import open_program
+
+    program = None if fd is None else open_program(kind, fd, deadline)
+    return program or f"no {kind} here: not read"
 
 
-def _codec(kind: str) -> tuple[Callable[[], Decoder], type[Exception]] | None:
+def _codec(kind: str, is_large: bool) -> Codec | None:
     try:
         if kind == "gzip":
-            import zlib
-
-            return _Gzip, zlib.error
+            return (is_large and _libz_codec()) or _zlib_codec()
         if kind == "bzip2":
             from bz2 import BZ2Decompressor
 
-            return BZ2Decompressor, OSError
+            return lambda: _Pieces(BZ2Decompressor()), OSError
         if kind == "xz":
             from lzma import FORMAT_XZ, LZMADecompressor, LZMAError
 
-            return lambda: LZMADecompressor(FORMAT_XZ, XZ_MEMORY), LZMAError
+            return lambda: _Pieces(LZMADecompressor(FORMAT_XZ, XZ_MEMORY)), LZMAError
         return _zstd_codec()
     except ImportError:
         return None
 
 
-def _zstd_codec() -> tuple[Callable[[], Decoder], type[Exception]]:
+def _libz_codec() -> Codec | None:
+    try:
+        from ec2rl.host.libz import InflateError, inflate
+
+        return inflate(), InflateError
+    except (ImportError, AttributeError, OSError):
+        return None
+
+
+def _zlib_codec() -> Codec:
+    from zlib import error
+
+    return _Gzip, error
+
+
+def _zstd_codec() -> Codec:
     """Python 3.14 has zstd; ImportError before that."""
     from importlib import import_module
 
     zstd = import_module("compression.zstd")
     options = {zstd.DecompressionParameter.window_log_max: 23}  # 8 MiB, all that `zstd -19` needs
-    return lambda: zstd.ZstdDecompressor(options=options), zstd.ZstdError
+    return lambda: _Pieces(zstd.ZstdDecompressor(options=options)), zstd.ZstdError
 
 
-def _is_large(head: bytes) -> bool:
+def _needs_much(head: bytes) -> bool:
     from lzma import FORMAT_XZ, LZMADecompressor, LZMAError
 
     try:
@@ -138,7 +158,7 @@ def _is_large(head: bytes) -> bool:
 
 
 class _Gzip:
-    """zlib's decompressor with the interface that those of bz2 and lzma have."""
+    """zlib's decompressor, which keeps its input in a way of its own."""
 
     def __init__(self) -> None:
         from zlib import decompressobj
@@ -154,11 +174,37 @@ class _Gzip:
     def unused_data(self) -> bytes:
         return self._zlib.unused_data
 
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        text = self._zlib.decompress(data or self._zlib.unconsumed_tail, max_length)
+    def unpack(self, data: bytes, view: memoryview) -> int:
+        room = min(len(view), _PIECE)
+        text = self._zlib.decompress(data or self._zlib.unconsumed_tail, room)
         # A full piece may leave text inside although all input is taken.
-        self.needs_input = not self._zlib.unconsumed_tail and len(text) < max_length
-        return text
+        self.needs_input = not self._zlib.unconsumed_tail and len(text) < room
+        view[: len(text)] = text
+        return len(text)
+
+
+class _Pieces:
+    """A decompressor of the standard library, whose text is copied to where it is wanted."""
+
+    def __init__(self, inner: Decompressor) -> None:
+        self._inner = inner
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return self._inner.needs_input
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+    def unpack(self, data: bytes, view: memoryview) -> int:
+        text = self._inner.decompress(data, min(len(view), _PIECE))
+        view[: len(text)] = text
+        return len(text)
 
 
 class _DamagedError(Exception):
@@ -211,13 +257,12 @@ class Archive:
                     self._stop("the file is cut short")
                     return 0
             try:
-                text = self._decoder.decompress(data, min(len(view), _PIECE))
+                size = self._decoder.unpack(data, view)
             except self._failure as error:
                 raise _DamagedError(str(error)) from None
-            if text:
-                view[: len(text)] = text
-                self._unpacked += len(text)
-                return len(text)
+            if size:
+                self._unpacked += size
+                return size
         return 0
 
     def _next_member(self) -> None:
@@ -261,75 +306,6 @@ class Archive:
             return False
         self._stop("no time left")
         return True
-
-    def _stop(self, why: str) -> None:
-        self.gap = f"{self._kind}: unpacked up to byte {self._unpacked} of the text: {why}"
-
-
-class Program:
-    """The text that a program unpacks from a regular file; `close` leaves no process behind."""
-
-    def __init__(
-        self, kind: str, program: str, argv: tuple[str, ...], fd: int, deadline: float
-    ) -> None:
-        from select import POLLIN, poll
-        from signal import SIGPIPE
-
-        self.gap = ""
-        self._kind = kind
-        self._unpacked = 0
-        self._deadline = deadline
-        self._poll = poll()
-        os.lseek(fd, 0, os.SEEK_SET)
-        self._pipe, end = os.pipe()
-        try:
-            self._pid = os.posix_spawn(
-                program,
-                argv,
-                {"LC_ALL": "C"},
-                file_actions=[
-                    (os.POSIX_SPAWN_DUP2, fd, 0),
-                    (os.POSIX_SPAWN_DUP2, end, 1),
-                    (os.POSIX_SPAWN_OPEN, 2, "/dev/null", os.O_WRONLY, 0),
-                ],
-                setsigdef=[SIGPIPE],  # Python ignores it, and a child would inherit that
-            )
-        except BaseException:
-            os.close(self._pipe)
-            raise
-        finally:
-            os.close(end)
-        self._poll.register(self._pipe, POLLIN)
-
-    def readinto(self, view: memoryview) -> int:
-        if self.gap or not self._pid:
-            return 0
-        left = self._deadline - time.monotonic()
-        if left <= 0 or not self._poll.poll(left * 1000):
-            self._stop("no time left")
-            return 0
-        size = os.readv(self._pipe, [view])
-        self._unpacked += size
-        if not size and (status := self._wait()) != 0:
-            self._stop(f"its program ended with status {status}")
-        return size
-
-    def close(self) -> None:
-        if self._pid:
-            from contextlib import suppress
-            from signal import SIGKILL
-
-            with suppress(ProcessLookupError):
-                os.kill(self._pid, SIGKILL)  # not yet waited for, so the id is still its own
-            self._wait()
-        os.close(self._pipe)
-
-    def _wait(self) -> int | None:
-        pid, self._pid = self._pid, 0
-        try:
-            return os.waitpid(pid, 0)[1]
-        except ChildProcessError:
-            return None  # somebody else waited for it
 
     def _stop(self, why: str) -> None:
         self.gap = f"{self._kind}: unpacked up to byte {self._unpacked} of the text: {why}"
