@@ -31,7 +31,7 @@ class Counters:
 
 
 _WRAP = 1 << 32
-_COUNTERS = ("drop", "early_drop", "insert_failed", "chaintoolong")
+_COUNTERS = ("drop", "early_drop", "insert_failed", "chaintoolong")  # in the order of the class
 _READ = ("entries", *_COUNTERS)
 
 
@@ -76,6 +76,13 @@ def _sum(rows: list[dict[str, int]], entries: int | None) -> Counters:
         for name in _COUNTERS
     }
     return Counters(entries=entries, **totals)
+
+
+def risen(before: Counters, after: Counters) -> Counters:
+    """What was counted between two looks."""
+    return Counters(
+        None, *(rise(getattr(before, name), getattr(after, name)) for name in _COUNTERS)
+    )
 
 
 def rise(before: int | None, after: int | None) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.counters import Counters, parse_conntrack_stats, parse_stat, rise
+from ec2rl.conntrack.counters import Counters, parse_conntrack_stats, parse_stat, risen
 from ec2rl.conntrack.namespaces import Namespace, Namespaces, inode_number
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
@@ -38,8 +38,8 @@ class Table:
         """By how much a counter of `Counters` rises each second; None without a second look."""
         if isinstance(self.counters, Unreadable) or self.after is None or not self.seconds:
             return None
-        risen = rise(getattr(self.counters, counter), getattr(self.after, counter))
-        return None if risen is None else risen / self.seconds
+        number = getattr(risen(self.counters, self.after), counter)
+        return None if number is None else number / self.seconds
 
 
 @record(frozen=True)
