@@ -173,6 +173,18 @@ def test_an_unsafe_output_dir_is_a_mistake(layout: Callable[[Path], Path], tmp_p
     assert done.stderr.startswith("ec2rl: --output-dir: ")
 
 
+def test_a_relative_output_dir_of_a_folder_that_is_gone_is_a_mistake(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = [sys.executable, "-I", "-S", str(ROOT / "src/ec2rl/__main__.py"), "run"]
+    done = subprocess.run(
+        ["sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", *command, "--output-dir=here"],
+        cwd=gone, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("ec2rl: --output-dir: the folder you are in is gone")
+
+
 ATTACKER = """
 import os, sys, itertools
 os.setgroups([]); os.setgid(65534); os.setuid(65534)

@@ -129,7 +129,12 @@ def open_new(path: str) -> int:
 def open_folder(said: Parsed, terminal: Terminal, started: float) -> tuple[RunFolder | None, str]:
     """The run folder, or why there is none. UsageError for an --output-dir that is not safe."""
     if said.has("output-dir"):
-        bases: Sequence[str] = (os.path.abspath(said.last("output-dir")),)
+        try:
+            bases: Sequence[str] = (os.path.abspath(said.last("output-dir")),)
+        except OSError:
+            raise UsageError(
+                "--output-dir: the folder you are in is gone: name it from /"
+            ) from None
     else:
         bases = default_bases(terminal.environment)
     why = "this user has no home folder"
@@ -146,9 +151,10 @@ def open_folder(said: Parsed, terminal: Terminal, started: float) -> tuple[RunFo
 
 
 def opening(folder: RunFolder | None, names: Sequence[str]) -> str:
+    from ec2rl.report.escape import one_line
     from ec2rl.report.text import header
 
-    where = folder.path if folder is not None else "(not saved)"
+    where = one_line(folder.path) if folder is not None else "(not saved)"
     return (
         f"{header('Output  Logs')}\n\nThe output logs are located in:\n{where}\n\n"
         f"{header('Module Run')}\n\nRunning Modules:\n{', '.join(names)}\n\n"

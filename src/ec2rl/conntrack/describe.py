@@ -138,14 +138,19 @@ def _log_lines(seen: Seen) -> list[str]:
     for spell, name in ((times.now, "this boot"), (times.earlier, "earlier boots")):
         if spell.lines:
             lines.append(f"Log, {name}: {_span(spell)}")
-    for number, count in times.now.namespaces.items():
+    named = sorted(
+        ((count, number) for number, count in times.now.namespaces.items() if number is not None),
+        reverse=True,
+    )
+    for count, number in named[:_MOST]:
         # A namespace's number is given to another one after its end: who dropped nothing is not it.
         known = next((t for t in seen.tables if t.namespace.inode == number and t.refused), None)
-        if number is not None:
-            gone = "not seen from here" if seen.hidden or seen.unread else "gone by now"
-            where = known.namespace.label if known else f"netns {number} ({gone})"
-            verb = "are" if count > 1 else "is"
-            lines.append(f"Of these, {plural(count, 'line')} {verb} about {where}")
+        gone = "not seen from here" if seen.hidden or seen.unread else "gone by now"
+        where = known.namespace.label if known else f"netns {number} ({gone})"
+        verb = "are" if count > 1 else "is"
+        lines.append(f"Of these, {plural(count, 'line')} {verb} about {where}")
+    if len(named) > _MOST:
+        lines.append(f"Of these, others are about {len(named) - _MOST} more: see the JSON report.")
     if times.hearsay.lines:
         lines.append(
             f"Not verified: {_span(times.hearsay)}, in {', '.join(times.hearsay.places)}, "

@@ -206,6 +206,8 @@ def _other_loss(seen: Seen) -> str:
             return f"{dropped}, and the log that would say when and why was not read"
         if not seen.log.whole_boot:
             return f"{dropped} with no table-full line left in the log to say when and why"
+        if seen.times.others.get(Kind.SUPPRESSED):
+            return f"{dropped}; the log does not say why, and the kernel left lines out of it"
         return (
             f"{dropped} with no table-full line in the log; raising nf_conntrack_max will not help"
         )
