@@ -38,6 +38,28 @@ def tables(looks: dict[str, str]) -> dict[str, int | str | None]:
 
 
 HERE = "this host (initial network namespace)"
+BOUND = "50 30 0:4 net:[4026532004] /run/hidden rw - nsfs x rw"
+
+
+@pytest.mark.parametrize(
+    ("after", "told"),
+    [
+        (BOUND, {"netns 4026532004 (hidden)": "netns /run/hidden: /proc/net/stat/nf_conntrack: "
+                 "absent (another namespace stands there)"}),
+        ("", {}),
+    ],
+)  # fmt: skip
+def test_what_is_bound_and_cannot_be_reached_is_there_all_the_same(
+    after: str, told: dict[str, int | str | None]
+) -> None:
+    """Another mount lies over its file; one that has vanished meanwhile is left out."""
+    looks = {
+        "/proc/self/mountinfo": BOUND,
+        "/proc/thread-self/mountinfo": after,
+        "netns /run/hidden: inode /proc/thread-self/ns/net": "4026532999",
+        "netns /run/hidden: /proc/net/stat/nf_conntrack": STAT.format(7),
+    }
+    assert tables(looks) == {HERE: 1, **told}
 
 
 def test_processes_threads_and_names_lead_to_namespaces() -> None:

@@ -104,7 +104,13 @@ def _gone(host: Host, table: Table) -> bool:
     if isinstance(table.counters, Counters) or table.counters.why not in (Why.ABSENT, Why.FAILED):
         return False
     doors = table.namespace.doors
-    return not any(_leads_to(host.within(door), table.namespace) for door in doors)
+    if any(_leads_to(host.within(door), table.namespace) for door in doors):
+        return False
+    # Still bound, to a file that another mount hides, or whose name is no text: there, and unseen.
+    # By another path than the first time: a host that remembers must look anew.
+    mounts = host.read("/proc/thread-self/mountinfo") if table.namespace.names else None
+    there = f" net:[{table.namespace.inode}] "
+    return not (isinstance(mounts, Evidence) and there in mounts.text)
 
 
 def _leads_to(inside: Host, namespace: Namespace) -> bool:
@@ -134,6 +140,7 @@ def _counters(host: Host, namespace: Namespace) -> Counters | Unreadable:
             found = _entered(host.within(door), namespace)
             if isinstance(found, Counters) or found.why is not Why.ABSENT:
                 return found
+            answer = found
     if isinstance(answer, Unreadable):
         known = _recorded(host) if answer.why is Why.NOT_COLLECTED else None
         return known or answer
