@@ -201,7 +201,7 @@ def _rests_on(seen: Seen) -> list[str]:
     """Which sources the verdict rests on, and which it had to do without."""
     lines = reading(seen.log)
     if seen.all_counted and seen.tables and not seen.covered and seen.limits.loaded is not False:
-        whole = f"Every network namespace that there is now was asked ({len(seen.tables)})"
+        whole = f"Every network namespace that was found was asked ({len(seen.tables)})"
         none = all(table.refused == 0 for table in seen.tables)
         lines.append(f"{whole}: none has lost a packet since it was made." * none or f"{whole}.")
     if seen.hidden:
