@@ -103,10 +103,10 @@ def _table_line(seen: Seen, table: Table) -> str:
         words += "an unknown number of entries" if limit is None else "entries without a limit"
     else:
         words += f"{limit} entries ({percent(fill)})"
-    refused = table.refused
-    if refused:
+    lost = seen.last(table, "drop")
+    if lost:
         since = "conntrack was loaded" if table.namespace.initial else "it was made"
-        words += f", {plural(refused, 'packet')} lost since {since}"
+        words += f", {plural(lost, 'packet')} lost since {since}"
     for counter, noun, what in (
         ("early_drop", "entry", " evicted"),
         ("insert_failed", "insertion", " failed"),
@@ -202,7 +202,7 @@ def _rests_on(seen: Seen) -> list[str]:
     lines = reading(seen.log)
     if seen.all_counted and seen.tables and not seen.covered and seen.limits.loaded is not False:
         whole = f"Every network namespace that was found was asked ({len(seen.tables)})"
-        none = all(table.refused == 0 for table in seen.tables)
+        none = all(seen.last(table, "drop") == 0 for table in seen.tables)
         lines.append(f"{whole}: none has lost a packet since it was made." * none or f"{whole}.")
     if seen.hidden:
         lines.append(f"Not seen: {seen.hidden}")
