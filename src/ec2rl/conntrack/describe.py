@@ -81,11 +81,13 @@ def _where_it_can_be_told(seen: Seen) -> str:
 
 
 def _by_weight(seen: Seen) -> list[Table]:
-    """The worst first: losing, then fullest."""
-    return sorted(
-        seen.tables,
-        key=lambda t: (-(t.rate("drop") or 0), -(t.refused or 0), -(t.count or 0)),
-    )
+    """The worst first: losing now, then nearly full, then those that have lost most."""
+
+    def weight(table: Table) -> tuple[float, ...]:
+        near = (seen.fill(table) or 0) >= 0.9
+        return -(table.rate("drop") or 0), -near, -(table.refused or 0), -(table.count or 0)
+
+    return sorted(seen.tables, key=weight)
 
 
 def _told(table: Table) -> bool:
