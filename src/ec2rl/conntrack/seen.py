@@ -89,12 +89,13 @@ class Seen:
     def proven(self) -> bool:
         """Whether "no line found" means that no packet was dropped: by counters, or by the log.
 
-        A log that cannot be read at all is never made up for by counters: a namespace that is gone
-        took its own along, and only the log remembers it.
+        A log that cannot be read at all, or is empty, is never made up for by counters: a namespace
+        that is gone took its own along, and only the log remembers it.
         """
         if self.limits.maximum is None and any(table.count for table in self.tables):
             return False
-        if self.all_counted and self.log.sources[0].unreadable is None:
+        ring = self.log.sources[0]
+        if self.all_counted and ring.unreadable is None and (ring.lost or not ring.gap):
             return True
         # The kernel's rate limit may have swallowed the line; then only counters could tell.
         return self.covered and not self.times.others.get(Kind.SUPPRESSED)
