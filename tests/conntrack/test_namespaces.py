@@ -41,6 +41,15 @@ HERE = "this host (initial network namespace)"
 BOUND = "50 30 0:4 net:[4026532004] /run/hidden rw - nsfs x rw"
 
 
+def test_a_namespace_outlives_the_processes_that_were_asked() -> None:
+    """All that were known of it have ended; another one lives there: it is unseen, not gone."""
+    looks = {f"link /proc/{pid}/ns/net": "net:[4026532005]" for pid in range(20, 30)}
+    looks |= {"ls /proc/.": "1\n29\nself", "link /proc/./29/ns/net": "net:[4026532005]"}
+    unseen = "netns /proc/23/ns/net: conntrack -S: absent"
+    assert tables(looks) == {HERE: 1, "netns 4026532005": unseen}
+    assert tables({**looks, "ls /proc/.": "1\nself"}) == {HERE: 1}
+
+
 @pytest.mark.parametrize(
     ("after", "told"),
     [

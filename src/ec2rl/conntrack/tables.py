@@ -106,11 +106,26 @@ def _gone(host: Host, table: Table) -> bool:
     doors = table.namespace.doors
     if any(_leads_to(host.within(door), table.namespace) for door in doors):
         return False
-    # Still bound, to a file that another mount hides, or whose name is no text: there, and unseen.
-    # By another path than the first time: a host that remembers must look anew.
-    mounts = host.read("/proc/thread-self/mountinfo") if table.namespace.names else None
-    there = f" net:[{table.namespace.inode}] "
-    return not (isinstance(mounts, Evidence) and there in mounts.text)
+    return not (_bound(host, table.namespace) or _peopled(host, table.namespace))
+
+
+# By other paths than the first time: a host that remembers must look anew.
+
+
+def _bound(host: Host, namespace: Namespace) -> bool:
+    """Whether it is still bound: to a file that another mount hides, or whose name is no text."""
+    mounts = host.read("/proc/thread-self/mountinfo") if namespace.names else None
+    return isinstance(mounts, Evidence) and f" net:[{namespace.inode}] " in mounts.text
+
+
+def _peopled(host: Host, namespace: Namespace) -> bool:
+    """Whether there are still processes in it, after those few that were known have ended."""
+    pids = host.names("/proc/.")
+    if isinstance(pids, Unreadable) or namespace.inode is None:
+        return False
+    return f"net:[{namespace.inode}]" in (
+        host.link(f"/proc/./{pid}/ns/net") for pid in pids if pid.isdecimal()
+    )
 
 
 def _leads_to(inside: Host, namespace: Namespace) -> bool:
