@@ -44,8 +44,10 @@ BOUND = "50 30 0:4 net:[4026532004] /run/hidden rw - nsfs x rw"
 def test_a_namespace_outlives_the_processes_that_were_asked() -> None:
     """All that were known of it have ended; another one lives there: it is unseen, not gone."""
     looks = {f"link /proc/{pid}/ns/net": "net:[4026532005]" for pid in range(20, 30)}
-    looks |= {"ls /proc/.": "1\n29\nself", "link /proc/./29/ns/net": "net:[4026532005]"}
-    unseen = "netns /proc/23/ns/net: conntrack -S: absent"
+    ended = {f"netns /proc/{p}/ns/net: inode /proc/thread-self/ns/net": "77" for p in range(24)}
+    looks |= {"ls /proc/.": "1\n29\nself", "link /proc/./29/ns/net": "net:[4026532005]", **ended}
+    door = "netns /proc/23/ns/net: /proc/net/stat/nf_conntrack"
+    unseen = f"{door}: absent (another namespace stands there)"
     assert tables(looks) == {HERE: 1, "netns 4026532005": unseen}
     del looks["ls /proc/."], looks["link /proc/./29/ns/net"]
     assert tables(looks) == {HERE: 1}
