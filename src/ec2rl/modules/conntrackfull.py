@@ -129,10 +129,13 @@ def _verdict(seen: Seen) -> tuple[Verdict, str]:
         )
     losing = [table for table in seen.tables if _losing(seen, table)]
     if losing:
+        losing.sort(key=lambda table: -(table.rate("drop") or 0))
         lost = sum(table.rate("drop") or 0 for table in losing)
+        more = f" and {len(losing) - 3} more" if len(losing) > 3 else ""
         return Verdict.PROBLEM, (
             f"Conntrack table is full and packets are being dropped: {pace(lost)}/s in "
-            + ", ".join(table.namespace.label for table in losing)
+            + ", ".join(table.namespace.label for table in losing[:3])
+            + more
         )
     warning = _warning(seen)
     if not seen.proven:
@@ -162,7 +165,9 @@ def _warning(seen: Seen) -> str:
         if evicted:
             state += f"; room is made by evicting {pace(evicted)} entries/s"
         label = fullest.namespace.label
-        return f"Conntrack table is {state} in {label}{_stuck(seen, label)}"
+        others = sum((seen.fill(table) or 0) >= NEAR for table in seen.tables) - 1
+        more = f" and {plural(others, 'other namespace')}" if others else ""
+        return f"Conntrack table is {state} in {label}{more}{_stuck(seen, label)}"
     if seen.times.earlier.lines:
         return (
             "Conntrack table full errors found in "
