@@ -48,8 +48,10 @@ def run(folder: Path, *words: str, **more: Any) -> subprocess.CompletedProcess[s
         (["run", "--deadline="], "--deadline needs a value: --deadline=SECONDS"),
         (["run", "--deadline", "--json"], "--deadline needs a value: --deadline=SECONDS"),
         (["run", "--deadline=0"], "--deadline=0: not a number of seconds from 1 to 86400"),
-        (["run", "--sample=-1"], "--sample=-1: not a number of seconds from 0 to 60"),
-        (["run", "--sample=nan"], "--sample=nan: not a number of seconds from 0 to 60"),
+        (["run", "--sample=-1"], "--sample=-1: not a number of seconds from 0 to 30"),
+        (["run", "--sample=nan"], "--sample=nan: not a number of seconds from 0 to 30"),
+        (["run", "--sample=5", "--deadline=8"],
+         "--sample=5 leaves no time to look in --deadline=8"),
         (["run", "--concurrency=0"], "--concurrency=0: not a number from 1 to 100"),
         (["run", "--output=xml"], "--output=xml: one of text, json"),
         (["run", "--color=blue"], "--color=blue: one of auto, always, never"),
@@ -114,6 +116,7 @@ def test_the_exit_status_is_that_of_the_verdict(tmp_path: Path) -> None:
         assert run(tmp_path, "--fail-on=warn").returncode == 1
     nothing = run(tmp_path, "--no=conntrackfull")
     assert nothing.returncode == 3
+    assert nothing.stderr == "ec2rl: no module is of all these kinds; see: ec2rl list\n"
 
 
 def test_colour_and_the_form_of_the_output(tmp_path: Path) -> None:

@@ -268,6 +268,23 @@ def test_no_python_at_all(tmp_path: Path) -> None:
     assert "EC2RL_PYTHON=" in done.stderr
 
 
+@pytest.mark.root
+@pytest.mark.parametrize("closed", ["", "<&-"])
+def test_with_an_empty_dev(closed: str, tmp_path: Path) -> None:
+    """As in a rescue chroot: nothing to open in place of what is closed, and no log."""
+    if os.geteuid():
+        pytest.skip("needs root for a mount namespace")
+    tmp_path.chmod(0o700)
+    run = f'"$0" run --sample=0 --only-modules=conntrackfull --output-dir={tmp_path} {closed}'
+    done = start("unshare", "-m", "--propagation=private", "sh", "-c",
+                 f'mount -t tmpfs t /dev && "$0" version && {run}', str(LAUNCHER),
+                 cwd=Path("/"))  # fmt: skip
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout.startswith(version())
+    assert "[UNKNOWN] " in done.stdout
+    assert "/dev/kmsg: absent" in done.stdout
+
+
 def test_as_a_module_and_as_an_installed_program() -> None:
     env = {"PYTHONPATH": str(ROOT / "src")}
     code = "import sys; from ec2rl.cli import main; sys.exit(main())"  # what pip installs

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -119,19 +120,25 @@ TOGETHER = {
 }
 
 
-@pytest.fixture(scope="module")
-def lossy() -> Iterator[int]:
+@contextmanager
+def losing(name: str) -> Iterator[str]:
     """A namespace that has lost 23 packets; its table is emptied again, its counters stay."""
     if os.geteuid():
         pytest.skip("needs root for namespaces")
     limit = int(Path("/proc/sys/net/netfilter/nf_conntrack_max").read_text())
     rows = (Row(s, "192.0.2.1", 40000, 443, 6, 3, BOTH_WAYS, 86400) for s in sources(limit))
-    with namespace(NAME) as path, tracking(NAME):
+    with namespace(name) as path, tracking(name):
         with room_for(limit + 10):
-            fill(NAME, rows)
-        with inside(NAME):
+            fill(name, rows)
+        with inside(name):
             assert send(23) == 23
-        flush(NAME)
+        flush(name)
+        yield path
+
+
+@pytest.fixture(scope="module")
+def lossy() -> Iterator[int]:
+    with losing(NAME) as path:
         with inside(NAME):
             stat = Path("/proc/thread-self/net/stat/nf_conntrack").read_text().split("\n")
         column = stat[0].split().index("drop")
@@ -172,3 +179,14 @@ def test_without_the_evidence_it_is_never_success(
     # Where /dev is gone, a shell may not get as far as Python; nor has nobody rights to give up.
     stopped = ("/dev is empty", "/dev is closed", "no rights at all")
     assert {name for name in faults if not name.endswith(stopped)} == (set()), faults
+
+
+@pytest.mark.parametrize("user", [(), NOBODY], ids=["root", "nobody"])
+def test_what_is_gone_took_its_counters_along_and_a_blocked_log_is_never_success(
+    user: tuple[str, ...], tmp_path: Path
+) -> None:
+    with losing("hadv-gone"):
+        pass
+    assert verdict(":", (), tmp_path)[0] == "PROBLEM"
+    found = {name: verdict(script, user, tmp_path) for name, script in KMSG.items()}
+    assert {name: told for name, told in found.items() if told[0] in ("OK", "NOT_APPLICABLE")} == {}

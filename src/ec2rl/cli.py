@@ -68,7 +68,10 @@ def _hold_streams() -> None:
         try:
             os.fstat(fd)
         except OSError:
-            os.open("/dev/null", os.O_RDWR)
+            try:
+                os.open("/dev/null", os.O_RDWR)
+            except OSError:  # a rescue system may have an empty /dev
+                os.pipe()
 
 
 def _interrupt(caught: list[int], got: int) -> None:

@@ -134,8 +134,8 @@ def _be_child(
     """Work, say it, and end: nothing that happens in here comes back to the caller."""
     status = 1
     try:
-        for pipe in others:
-            os.close(pipe)  # what the others say is not ours to take
+        for other in others:
+            os.close(other)  # what the others say is not ours to take
         _confine(limit, debug)
         answer = work()
         with open(write, "wb", buffering=1 << 20) as pipe:
@@ -157,7 +157,10 @@ def _confine(limit: float, debug: bool) -> None:
     for what, most in ((resource.RLIMIT_AS, _MEMORY), (resource.RLIMIT_CORE, 0)):
         hard = resource.getrlimit(what)[1]
         resource.setrlimit(what, (most if hard < 0 else min(most, hard), hard))
-    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:  # a rescue system may have an empty /dev
+        null = os.pipe()[1]
     for fd in (0, 1) if debug else (0, 1, 2):
         os.dup2(null, fd)
 

@@ -110,6 +110,38 @@ def test_without_a_moved_device_no_container_is_entered() -> None:
     assert found == (Allowance("eth0", 4711, 136812),)
 
 
+def test_what_could_not_be_asked_is_told() -> None:
+    """Of the driver's own interfaces each has an answer; of others nobody expects one."""
+    host = FakeHost(
+        {
+            "ls /sys/bus/pci/drivers/ena": "0000:00:05.0\n0000:00:06.0\n0000:00:07.0\nbind",
+            "ls /sys/bus/pci/devices/0000:00:05.0/net": "eth0",
+            "ls /sys/bus/pci/devices/0000:00:06.0/net": "eth1",
+            "ls /sys/bus/pci/devices/0000:00:07.0/net": "",
+            "ls /sys/class/net": "docker0\neth0\neth1\nlo",
+            "ethtool -S eth0": "!denied",
+            "ethtool -S eth1": "NIC statistics:\n     rx: 1",
+            "ethtool -S docker0": "!denied",
+        }
+    )
+    gone = "its interface was not found in any namespace that can be seen"
+    first, second = (read_allowances(host, Namespaces((HOST,), "")) for _ in range(2))
+    assert first == (
+        Allowance("eth0", None, None, unreadable="ethtool -S eth0: denied"),
+        Allowance("eth1", None, None, unreadable="the driver does not tell"),
+        Allowance("ENA device 0000:00:07.0", None, None, unreadable=gone),
+    )
+    assert risen(first, second, 1.0) == first
+
+
+def test_a_driver_that_may_not_be_looked_for_is_told() -> None:
+    host = FakeHost({"ls /sys/bus/pci/drivers/ena": "!denied needs root"})
+    why = "/sys/bus/pci/drivers/ena: denied (needs root)"
+    assert read_allowances(host, Namespaces((HOST,), "")) == (
+        Allowance("ENA", None, None, unreadable=why),
+    )
+
+
 def test_no_interface_is_no_limit() -> None:
     assert read_allowances(FakeHost({}), Namespaces((HOST,), "")) == ()
 
@@ -118,4 +150,4 @@ def test_no_interface_is_no_limit() -> None:
 @given(st.text(max_size=30) | st.from_regex(r"conntrack_allowance_(exceeded|available): .{0,25}"))
 def test_any_text_is_an_allowance_or_is_not(text: str) -> None:
     found = parse_allowance("eth0", text)
-    assert found is None or found.exceeded >= 0
+    assert found is None or (found.exceeded is not None and found.exceeded >= 0)

@@ -103,7 +103,7 @@ def test_other_words_than_conntracks_are_refused(text: str) -> None:
         (23, 0, 0, 23),
         (23, 3, 0, 20),  # three clashes
         (23, 3, 3, 23),  # three chains: these are drops, not clashes
-        (3, 23, 0, 0),  # clashes that were resolved
+        (3, 23, 0, 3),  # clashes that were resolved
         (3, None, None, 3),
         (None, 5, 5, None),
         (5, 0, 9, 5),

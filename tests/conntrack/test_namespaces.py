@@ -38,6 +38,40 @@ def tables(looks: dict[str, str]) -> dict[str, int | str | None]:
 
 
 HERE = "this host (initial network namespace)"
+BOUND = "50 30 0:4 net:[4026532004] /run/hidden rw - nsfs x rw"
+
+
+def test_a_namespace_outlives_the_processes_that_were_asked() -> None:
+    """All that were known of it have ended; another one lives there: it is unseen, not gone."""
+    looks = {f"link /proc/{pid}/ns/net": "net:[4026532005]" for pid in range(20, 30)}
+    ended = {f"netns /proc/{p}/ns/net: inode /proc/thread-self/ns/net": "77" for p in range(24)}
+    looks |= {"ls /proc/.": "1\n29\nself", "link /proc/./29/ns/net": "net:[4026532005]", **ended}
+    door = "netns /proc/23/ns/net: /proc/net/stat/nf_conntrack"
+    unseen = f"{door}: absent (another namespace stands there)"
+    assert tables(looks) == {HERE: 1, "netns 4026532005": unseen}
+    del looks["ls /proc/."], looks["link /proc/./29/ns/net"]
+    assert tables(looks) == {HERE: 1}
+
+
+@pytest.mark.parametrize(
+    ("after", "told"),
+    [
+        (BOUND, {"netns 4026532004 (hidden)": "netns /run/hidden: /proc/net/stat/nf_conntrack: "
+                 "absent (another namespace stands there)"}),
+        ("", {}),
+    ],
+)  # fmt: skip
+def test_what_is_bound_and_cannot_be_reached_is_there_all_the_same(
+    after: str, told: dict[str, int | str | None]
+) -> None:
+    """Another mount lies over its file; one that has vanished meanwhile is left out."""
+    looks = {
+        "/proc/self/mountinfo": BOUND,
+        "/proc/thread-self/mountinfo": after,
+        "netns /run/hidden: inode /proc/thread-self/ns/net": "4026532999",
+        "netns /run/hidden: /proc/net/stat/nf_conntrack": STAT.format(7),
+    }
+    assert tables(looks) == {HERE: 1, **told}
 
 
 def test_processes_threads_and_names_lead_to_namespaces() -> None:

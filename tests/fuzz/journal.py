@@ -121,7 +121,8 @@ def main() -> int:
             slowest, worst = time.perf_counter() - before, number
     print(
         f"{options.count} inputs in {time.perf_counter() - start:.0f} s: {crashes} crashes, "
-        f"slowest {slowest * 1000:.1f} ms (input {worst}), {found} with records, {gaps} with a gap, "
+        f"slowest {slowest * 1000:.1f} ms (input {worst}), "
+        f"{found} with records, {gaps} with a gap, "
         f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MiB"
     )
     return 1 if crashes else 0

@@ -8,8 +8,9 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,8 @@ def snmp(netns: str) -> list[int]:
 
 
 def now() -> str:
-    return f"@{float(subprocess.check_output(['date', '+%s.%N']))}"
+    """A moment ago: the kernel stamps its log with a clock that goes a little wrong."""
+    return f"@{time.time() - 1:.6f}"
 
 
 @contextmanager
@@ -106,6 +108,49 @@ def test_a_full_namespace_is_a_failure_and_23_lost_packets_are_told() -> None:
         assert f"{LOST} packets lost since it was made" in told[0]
         lines = {n["inode"]: n["lines"] for n in result["log"]["this_boot"]["by_namespace"]}
         assert lines.get(inode, lines.get(None, 0)) >= 1
+
+
+WATCH = (
+    "table inet watch { counter sent { }; "
+    "chain c { type filter hook output priority -400; counter name sent; }; }"
+)
+ASKED = (
+    ("run", "--exit-zero", "--not-an-instance"),
+    ("run", "--exit-zero", "--json"),
+    ("explain", "conntrackfull"),
+    ("fix", "conntrackfull", "--dry-run"),
+    ("conntrack", "top"),
+    ("bug-report",),
+)
+
+
+def sent(netns: str) -> tuple[int, list[str]]:
+    """Packets that left a namespace's sockets, whatever became of them, and those on its wire."""
+    listed = ["ip", "netns", "exec", netns, "nft", "-j", "list", "counter", "inet", "watch", "sent"]
+    (counter,) = [o["counter"] for o in json.loads(subprocess.check_output(listed))["nftables"]
+                  if "counter" in o]  # fmt: skip
+    wire = subprocess.check_output(["ip", "netns", "exec", netns, "cat", "/proc/net/dev"])
+    return counter["packets"], [line.split()[10] for line in wire.decode().splitlines()[2:]]
+
+
+def test_where_the_table_is_full_the_tool_sends_nothing() -> None:
+    """It runs in that very namespace, which has a way out: name servers, metadata, all the rest."""
+    netns = "hadv-mute"
+    with full_namespace(netns):
+        at = ("ip", "netns", "exec", netns)
+        subprocess.run([*at, "ip", "route", "add", "default", "dev", "lo"], check=True)
+        subprocess.run([*at, "nft", WATCH], check=True)
+        with inside(netns), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            assert sender.connect_ex(("169.254.169.254", 80)) == 0, "there is no way out"
+            with suppress(PermissionError):
+                sender.send(b"x")
+        before, wire = sent(netns)
+        assert before >= 1, "a packet to the metadata service would not be noticed"
+        for words in ASKED:
+            done = subprocess.run([*at, *PROGRAM, *words], capture_output=True, check=False,
+                                  timeout=120, stdin=subprocess.DEVNULL)  # fmt: skip
+            assert done.returncode in (0, 1), (words, done.stderr)
+        assert sent(netns) == (before, wire)
 
 
 def test_losing_now_is_a_failure_whatever_the_log_says() -> None:

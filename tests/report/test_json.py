@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
@@ -48,6 +49,45 @@ def test_every_case_gives_a_report_of_the_schema(path: Path) -> None:
         module.name, module.domain, module.class_, module.judge(seen), 0.1, module.by_hand(seen)
     )
     VALIDATOR.validate(document(judged))
+
+
+def test_what_is_not_known_is_null_and_never_nought() -> None:
+    """No log, no counters, no limit, no answer of the ENA driver: not one number is made up."""
+    module = load("conntrackfull")
+    looks = {
+        "link /proc/self/ns/pid": "pid:[4026531836]",
+        "link /proc/self/ns/net": "net:[4026531840]",
+        "link /proc/1/ns/net": "net:[4026531840]",
+        "/proc/1/net/stat/nf_conntrack": "!denied",
+        "/proc/sys/net/netfilter/nf_conntrack_max": "!denied",
+        "/dev/kmsg": "!denied",
+        "ls /sys/bus/pci/drivers/ena": "!denied",
+    }
+    host = FakeHost(looks)
+    seen = module.read(host, read_kernel_log(host, module.phrases, None), Options())
+    judged = Judged(module.name, module.domain, module.class_, module.judge(seen), 0.1)
+    made: Any = document(judged)
+    VALIDATOR.validate(made)
+    (found,) = made["results"]
+    (namespace,) = found["namespaces"]
+    numbers = {
+        **found["conntrack"],
+        **found["counters"],
+        **found["allowances"][0],
+        **{name: n for name, n in namespace.items() if name not in ("inode", "initial")},
+        "lines": found["log"]["this_boot"]["lines_at_least"],
+        "suppressed": found["log"]["this_boot"]["suppressed_estimate"],
+        "unverified": found["log"]["unverified"]["lines_at_least"],
+        "forged": found["log"]["forged_lines"],
+        "census": found["census"],
+    }
+    words = {name: known for name, known in numbers.items() if known is not None}
+    assert words == {
+        "owner": "",
+        "names": [],
+        "interface": "ENA",
+        "unreadable": "/proc/1/net/stat/nf_conntrack: denied",
+    }
 
 
 def broken(**changes: object) -> dict[str, object]:

@@ -173,6 +173,39 @@ def test_an_unsafe_output_dir_is_a_mistake(layout: Callable[[Path], Path], tmp_p
     assert done.stderr.startswith("ec2rl: --output-dir: ")
 
 
+@pytest.mark.root
+def test_a_folder_on_the_way_need_not_be_one_that_may_be_listed(tmp_path: Path) -> None:
+    """As /home on many machines: anybody may go through it, nobody but root may list it."""
+    needs_root()
+    for above in (tmp_path, *list(tmp_path.parents)[:-2]):
+        above.chmod(0o711)
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, NOBODY, NOBODY)
+    done = subprocess.run(
+        ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", str(ROOT / "ec2rl"),
+         "run", "--only-modules=conntrackfull", "--sample=0"],
+        env={"XDG_STATE_HOME": str(home / "state")}, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    if "ec2rl" not in done.stdout + done.stderr:
+        pytest.skip(f"another user cannot start it from here: {done.stderr}")
+    assert "not saved" not in done.stdout + done.stderr
+    assert len(list(home.glob("state/ec2rl/*/report.json"))) == 1
+
+
+def test_a_relative_output_dir_of_a_folder_that_is_gone_is_a_mistake(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = [sys.executable, "-I", "-S", str(ROOT / "src/ec2rl/__main__.py"), "run"]
+    done = subprocess.run(
+        ["sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", *command, "--output-dir=here"],
+        cwd=gone, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("ec2rl: --output-dir: the folder you are in is gone")
+
+
 ATTACKER = """
 import os, sys, itertools
 os.setgroups([]); os.setgid(65534); os.setuid(65534)

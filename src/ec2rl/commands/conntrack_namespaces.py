@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ec2rl.arguments import Parsed
 from ec2rl.commands.conntrack import COULD_NOT_LOOK
+from ec2rl.conntrack.describe import plural
 from ec2rl.conntrack.namespaces import find_namespaces
 from ec2rl.conntrack.tables import Limits, Table, read_limits, read_tables
 from ec2rl.host.live import LiveHost
@@ -48,7 +49,7 @@ def _text(tables: list[Table], limits: Limits) -> str:
         return f"Connection tracking is not loaded ({len(tables)} network namespaces).\n"
     limit = "unknown" if limits.maximum is None else limits.maximum or "none"
     lines = [
-        f"{len(tables)} network namespaces; nf_conntrack_max for each of them: {limit}",
+        f"{plural(len(tables), 'network namespace')}; nf_conntrack_max for each of them: {limit}",
         "",
         f"{'entries':>9} {'full':>5} {'lost':>9} {'evicted':>9}  namespace",
     ]

@@ -9,6 +9,7 @@ from ec2rl.catalogue import load, page
 from ec2rl.commands.run import plan_of
 from ec2rl.engine import Race
 from ec2rl.host.live import LiveHost
+from ec2rl.record import replace
 from ec2rl.report.escape import one_line
 from ec2rl.report.text import header, result
 from ec2rl.terminal import Terminal
@@ -27,8 +28,10 @@ def command(said: Parsed, terminal: Terminal) -> int:
     race.start()
     found, interrupted = race.finish()
     lines = ["", header("This Host"), ""]
+    said_here = f"ec2rl explain {module.name}"
     for one in found:
-        lines += [result(module.name, one.finding), ""]
+        others = tuple(line for line in one.finding.details if not line.endswith(said_here))
+        lines += [result(module.name, replace(one.finding, details=others)), ""]
         lines += [one_line(line) for line in one.by_hand]
     terminal.out("\n".join(lines) + "\n")
     return 130 if interrupted else 0

@@ -46,6 +46,8 @@ def _judge_this_machine(said: Parsed, terminal: Terminal) -> int:
     modules = choose(said)
     recording = open_new(said.last("record")) if said.has("record") else None
     folder, unsaved = open_folder(said, terminal, started)
+    if not modules:
+        terminal.say("no module is of all these kinds; see: ec2rl list")
     race = Race(modules, LiveHost(), plan)
     race.start()
 
@@ -102,9 +104,13 @@ def plan_of(said: Parsed, now: float) -> Plan:
     concurrency = said.last("concurrency", "10")
     if not (concurrency.isascii() and concurrency.isdigit() and 1 <= int(concurrency[:9]) <= 100):
         raise UsageError(f"--concurrency={concurrency}: not a number from 1 to 100")
+    sample = seconds("sample", said.last("sample", "1"), 0, 30)  # a module may take 60 in all
+    deadline = seconds("deadline", said.last("deadline", "120"), 1, 86400)
+    if said.has("sample") and sample > deadline / 2:
+        raise UsageError(f"--sample={sample:g} leaves no time to look in --deadline={deadline:g}")
     return Plan(
-        Options(seconds("sample", said.last("sample", "1"), 0, 60), since),
-        seconds("deadline", said.last("deadline", "120"), 1, 86400),
+        Options(min(sample, deadline / 2), since),
+        deadline,
         int(concurrency),
         said.has("record"),
         said.has("debug"),
@@ -129,7 +135,12 @@ def open_new(path: str) -> int:
 def open_folder(said: Parsed, terminal: Terminal, started: float) -> tuple[RunFolder | None, str]:
     """The run folder, or why there is none. UsageError for an --output-dir that is not safe."""
     if said.has("output-dir"):
-        bases: Sequence[str] = (os.path.abspath(said.last("output-dir")),)
+        try:
+            bases: Sequence[str] = (os.path.abspath(said.last("output-dir")),)
+        except OSError:
+            raise UsageError(
+                "--output-dir: the folder you are in is gone: name it from /"
+            ) from None
     else:
         bases = default_bases(terminal.environment)
     why = "this user has no home folder"
@@ -146,9 +157,10 @@ def open_folder(said: Parsed, terminal: Terminal, started: float) -> tuple[RunFo
 
 
 def opening(folder: RunFolder | None, names: Sequence[str]) -> str:
+    from ec2rl.report.escape import one_line
     from ec2rl.report.text import header
 
-    where = folder.path if folder is not None else "(not saved)"
+    where = one_line(folder.path) if folder is not None else "(not saved)"
     return (
         f"{header('Output  Logs')}\n\nThe output logs are located in:\n{where}\n\n"
         f"{header('Module Run')}\n\nRunning Modules:\n{', '.join(names)}\n\n"

@@ -17,34 +17,47 @@ def by_hand(seen: Seen) -> tuple[str, ...]:
     maximum, buckets = seen.limits.maximum, seen.limits.buckets
     if seen.limits.loaded is False:
         return ("Conntrack is not loaded here: the table cannot be full, there is nothing to do.",)
+    if maximum == 0:
+        return ("nf_conntrack_max is 0: no limit at all, the table cannot be full.",)
     if not maximum or not buckets:
         return (
             "The limits of this host could not be read here: run it as root, on the host itself.",
         )
     target = max(2 * maximum, seen.default_maximum or 0)
     hash_target = max(round_buckets(target), buckets)
+    cost = target * _ENTRY + hash_target * 8
+    settings = (
+        f"net.netfilter.nf_conntrack_max={target}",
+        f"net.netfilter.nf_conntrack_buckets={hash_target}",
+    )
     lines = [
-        f"Now:        nf_conntrack_max {maximum}, nf_conntrack_buckets {buckets}",
-        f"Proposed:   nf_conntrack_max {target}, nf_conntrack_buckets {hash_target}",
-        f"Costs:      at most {target * _ENTRY + hash_target * 8 >> 20} MiB of kernel memory when "
-        "every entry is used" + _share(target * _ENTRY + hash_target * 8, seen.limits.memory),
+        f"Today:      nf_conntrack_max {maximum}, nf_conntrack_buckets {buckets}",
+        f"Larger:     nf_conntrack_max {target}, nf_conntrack_buckets {hash_target}",
+        f"Costs:      at most {cost >> 20} MiB of kernel memory when every entry is used"
+        + _share(cost, seen.limits.memory),
         "",
         "See:        sysctl net.netfilter.nf_conntrack_max net.netfilter.nf_conntrack_count",
         "            dmesg | grep -E 'table full( in netns [0-9]+)?, dropping packet'",
-        f"Now:        sysctl -w net.netfilter.nf_conntrack_buckets={hash_target}",
-        f"            sysctl -w net.netfilter.nf_conntrack_max={target}",
+        *(f"Set now:    sudo sysctl -w {setting}" for setting in settings[::-1]),
         "            (sysctl can exit 0 on a refused write: read both back)",
-        "Next boot:  printf '%s\\n' "
-        f"net.netfilter.nf_conntrack_max={target} "
-        f"net.netfilter.nf_conntrack_buckets={hash_target} > /etc/sysctl.d/99-zz-conntrack.conf",
-        "            echo nf_conntrack > /etc/modules-load.d/conntrack.conf",
+        "Next boot:  printf '%s\\n' " + " ".join(settings) + " |",
+        "                sudo tee /etc/sysctl.d/99-zz-conntrack.conf",
+        "            echo nf_conntrack | sudo tee /etc/modules-load.d/conntrack.conf",
         "            (the module must be there before the settings are read, or they are lost)",
     ]
-    if maximum > PAGE_MAX or buckets > PAGE_BUCKETS:
+    shrunk = [
+        f"{name} from {now} to {fixed}"
+        for name, now, fixed in (
+            ("nf_conntrack_max", maximum, PAGE_MAX),
+            ("nf_conntrack_buckets", buckets, PAGE_BUCKETS),
+        )
+        if fixed < now
+    ]
+    if shrunk:
         lines += [
             "",
             f"The page's fixed numbers ({PAGE_MAX} and {PAGE_BUCKETS}) would SHRINK this host's "
-            f"table ({maximum} entries in {buckets} buckets): do not use them here.",
+            f"table: {', '.join(shrunk)}. Do not use them here.",
         ]
     if seen.tables and not any(table.namespace.initial for table in seen.tables):
         lines.append(

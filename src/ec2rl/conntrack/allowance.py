@@ -6,24 +6,31 @@ still possible); AWS, "Monitor network performance for ENA settings".
 
 from __future__ import annotations
 
-from ec2rl.conntrack.counters import rise
 from ec2rl.conntrack.namespaces import Namespaces
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
-from ec2rl.record import record
+from ec2rl.record import record, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _DRIVER = "/sys/bus/pci/drivers/ena"
 
 
 @record(frozen=True)
 class Allowance:
-    """One interface: packets dropped since its driver was reset, and connections still possible."""
+    """One interface: packets dropped since its driver was reset, and connections still possible.
+
+    `exceeded` is None where an ENA device could not be asked: `unreadable` says why.
+    """
 
     interface: str
-    exceeded: int
+    exceeded: int | None
     available: int | None
     rate: float | None = None
     """Packets dropped each second between two looks; None without a second look."""
+    unreadable: str = ""
 
 
 def parse_allowance(interface: str, text: str) -> Allowance | None:
@@ -45,40 +52,58 @@ def read_allowances(host: Host, namespaces: Namespaces) -> tuple[Allowance, ...]
     An interface may have been moved into a container: its PCI device then shows no name here.
     """
     devices = host.names(_DRIVER)
-    if isinstance(devices, Unreadable) and devices.why is Why.ABSENT:
-        return ()
+    if isinstance(devices, Unreadable):
+        if devices.why in (Why.ABSENT, Why.NOT_COLLECTED):
+            return ()
+        return (Allowance("ENA", None, None, unreadable=str(devices)),)
+    ours = _interfaces(host, devices)
     names = host.names("/sys/class/net")
-    found = [] if isinstance(names, Unreadable) else _ask(host, names, "")
-    if _moved_devices(host, devices):
-        for namespace in namespaces.all:
-            if namespace.initial or namespace.door is None:
-                continue
-            inside = host.within(namespace.door)
-            table = inside.read("/proc/net/dev")
-            if isinstance(table, Evidence):
-                there = [line.partition(":")[0].strip() for line in table.text.splitlines()[2:]]
-                found += _ask(inside, there, f" in {namespace.label}")
-    return tuple(found)
+    asked = [] if isinstance(names, Unreadable) else names
+    found = _ask(host, asked, "", [name for there in ours.values() for name in there])
+    moved = [device for device, there in ours.items() if not there]
+    return (*found, *(_elsewhere(host, namespaces, moved) if moved else ()))
 
 
-def _ask(host: Host, names: tuple[str, ...] | list[str], where: str) -> list[Allowance]:
-    found = []
-    for name in names:
-        answer = host.ethtool(name)
-        if isinstance(answer, Evidence):
-            allowance = parse_allowance(name + where, answer.text)
-            if allowance is not None:
-                found.append(allowance)
+def _interfaces(host: Host, devices: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The interfaces of each device in our namespace; none where its own was moved out of it."""
+    found = {}
+    for device in devices:
+        if ":" in device:
+            names = host.names(f"/sys/bus/pci/devices/{device}/net")
+            if not isinstance(names, Unreadable):
+                found[device] = names
     return found
 
 
-def _moved_devices(host: Host, devices: tuple[str, ...] | Unreadable) -> bool:
-    """Whether the driver has a device whose interface is not in our namespace."""
-    if isinstance(devices, Unreadable):
-        return False
-    return any(
-        not host.names(f"/sys/bus/pci/devices/{device}/net") for device in devices if ":" in device
-    )
+def _elsewhere(host: Host, namespaces: Namespaces, moved: Sequence[str]) -> list[Allowance]:
+    found: list[Allowance] = []
+    for namespace in namespaces.all:
+        if namespace.initial or namespace.door is None:
+            continue
+        inside = host.within(namespace.door)
+        table = inside.read("/proc/net/dev")
+        if isinstance(table, Evidence):
+            there = [line.partition(":")[0].strip() for line in table.text.splitlines()[2:]]
+            found += _ask(inside, there, f" in {namespace.label}", ())
+    why = "its interface was not found in any namespace that can be seen"
+    lost = moved[len(found) :]
+    return found + [Allowance(f"ENA device {d}", None, None, unreadable=why) for d in lost]
+
+
+def _ask(host: Host, names: Sequence[str], where: str, known: Sequence[str]) -> list[Allowance]:
+    """Ask each interface; of those that are `known` to be the driver's, each has an answer."""
+    found = []
+    for name in names:
+        answer = host.ethtool(name)
+        allowance = None
+        if isinstance(answer, Evidence):
+            allowance = parse_allowance(name + where, answer.text)
+        if allowance is None and name in known:
+            why = "the driver does not tell" if isinstance(answer, Evidence) else str(answer)
+            allowance = Allowance(name + where, None, None, unreadable=why)
+        if allowance is not None:
+            found.append(allowance)
+    return found
 
 
 def risen(
@@ -88,9 +113,10 @@ def risen(
     first = {one.interface: one.exceeded for one in before}
     result = []
     for one in after:
+        earlier = first.get(one.interface)
+        rate = None
         # The driver starts from zero when it is reset: then there is nothing to compare.
-        known = first.get(one.interface, one.exceeded + 1) <= one.exceeded
-        rose = rise(first[one.interface], one.exceeded) if known else None
-        rate = None if rose is None else rose / seconds
-        result.append(Allowance(one.interface, one.exceeded, one.available, rate))
+        if earlier is not None and one.exceeded is not None and earlier <= one.exceeded:
+            rate = (one.exceeded - earlier) / seconds
+        result.append(replace(one, rate=rate))
     return tuple(result)

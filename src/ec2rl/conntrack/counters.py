@@ -23,15 +23,20 @@ class Counters:
 
     @property
     def refused(self) -> int | None:
-        """Packets dropped for want of room, or by a helper: `drop` less the clashes in it."""
+        """Packets dropped for want of room, or by a helper: `drop` less the clashes in it.
+
+        Not every failed insertion is a dropped packet: up to 5.9 a clash that was resolved is one
+        as well, and one by ctnetlink in every kernel.  Where there are more of them than drops,
+        nothing can be told from them, and each drop counts.
+        """
         if self.drop is None:
             return None
-        clashes = (self.insert_failed or 0) - (self.chaintoolong or 0)
-        return max(0, self.drop - max(0, clashes))
+        clashes = max(0, (self.insert_failed or 0) - (self.chaintoolong or 0))
+        return self.drop if clashes > self.drop else self.drop - clashes
 
 
 _WRAP = 1 << 32
-_COUNTERS = ("drop", "early_drop", "insert_failed", "chaintoolong")
+_COUNTERS = ("drop", "early_drop", "insert_failed", "chaintoolong")  # in the order of the class
 _READ = ("entries", *_COUNTERS)
 
 
@@ -76,6 +81,13 @@ def _sum(rows: list[dict[str, int]], entries: int | None) -> Counters:
         for name in _COUNTERS
     }
     return Counters(entries=entries, **totals)
+
+
+def risen(before: Counters, after: Counters) -> Counters:
+    """What was counted between two looks."""
+    return Counters(
+        None, *(rise(getattr(before, name), getattr(after, name)) for name in _COUNTERS)
+    )
 
 
 def rise(before: int | None, after: int | None) -> int | None:

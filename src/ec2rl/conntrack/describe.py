@@ -7,7 +7,7 @@ from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.tables import Table
 from ec2rl.conntrack.timeline import Spell
 from ec2rl.facts.coverage import reading, source_facts, stamp
-from ec2rl.model import Evidence, Unreadable, Verdict
+from ec2rl.model import Evidence, Unreadable, Verdict, Why
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,11 @@ def percent(share: float) -> str:
     if 0 < share < 0.01:
         return "below 1%"
     return f"{min(share, 0.99) if 0.99 < share < 1 else share:.0%}"
+
+
+def pace(number: float) -> str:
+    """A number of things each second: never 0 of something, never in powers of ten."""
+    return f"{number:.0f}" if number >= 10 else f"{number:.2g}"
 
 
 def plural(number: int, noun: str) -> str:
@@ -41,7 +46,7 @@ def details(seen: Seen, verdict: Verdict) -> tuple[str, ...]:
     if seen.limits.loaded is False:
         lines.append("Conntrack is not in use: the kernel has not loaded it.")
     elif seen.tables and not seen.unread and not seen.in_use:
-        lines.append("Conntrack is not in use: no namespace that was seen tracks a connection.")
+        lines.append("Conntrack is not in use: no namespace that was seen tracks a connection now.")
     told = [table for table in _by_weight(seen) if _told(table)]
     if seen.limits.loaded is False:  # no namespace has counters then
         told = [table for table in told if not isinstance(table.counters, Unreadable)]
@@ -59,16 +64,30 @@ def details(seen: Seen, verdict: Verdict) -> tuple[str, ...]:
         lines += _knobs(seen)
         lines.append("Next: sudo ./ec2rl explain conntrackfull")
     elif verdict is Verdict.UNKNOWN:
-        lines.append("Next: run it as root on the host itself: sudo ./ec2rl run")
+        lines.append(_where_it_can_be_told(seen))
     return tuple(lines)
 
 
+def _where_it_can_be_told(seen: Seen) -> str:
+    """What to type next when something was missing."""
+    ring = seen.log.sources[0]
+    denied = any(one.why is Why.DENIED for one in seen.unread)
+    if seen.hidden or ring.unreadable is not None or denied:
+        return "Next: run it as root on the host itself: sudo ./ec2rl run"
+    if ring.gap and ring.oldest is not None:
+        covered = f"--since=@{ring.oldest + 1:.0f}"
+        return f"Next: ask for what the log still covers: sudo ./ec2rl run {covered}"
+    return "Next: keep what was read, for a report: sudo ./ec2rl run --record=case.txt"
+
+
 def _by_weight(seen: Seen) -> list[Table]:
-    """The worst first: losing, then fullest."""
-    return sorted(
-        seen.tables,
-        key=lambda t: (-(t.rate("drop") or 0), -(t.refused or 0), -(t.count or 0)),
-    )
+    """The worst first: losing now, then nearly full, then those that have lost most."""
+
+    def weight(table: Table) -> tuple[float, ...]:
+        near = (seen.fill(table) or 0) >= 0.9
+        return -(table.rate("drop") or 0), -near, -(table.refused or 0), -(table.count or 0)
+
+    return sorted(seen.tables, key=weight)
 
 
 def _told(table: Table) -> bool:
@@ -86,9 +105,10 @@ def _table_line(seen: Seen, table: Table) -> str:
         words += "an unknown number of entries" if limit is None else "entries without a limit"
     else:
         words += f"{limit} entries ({percent(fill)})"
-    refused = table.refused
-    if refused:
-        words += f", {plural(refused, 'packet')} lost since it was made"
+    lost = seen.last(table, "drop")
+    if lost:
+        since = "conntrack was loaded" if table.namespace.initial else "it was made"
+        words += f", {plural(lost, 'packet')} lost since {since}"
     for counter, noun, what in (
         ("early_drop", "entry", " evicted"),
         ("insert_failed", "insertion", " failed"),
@@ -98,13 +118,13 @@ def _table_line(seen: Seen, table: Table) -> str:
         if number:
             words += f", {plural(number, noun)}{what}".replace("entrys", "entries")
     rates = [
-        f"{rate:.3g} {name}/s"
+        f"{pace(rate)} {name}/s"
         for counter, name in (("drop", "lost"), ("early_drop", "evicted"))
         if (rate := table.rate(counter))
     ]
     if rates:
         return f"{words}; now {', '.join(rates)}"
-    return words + ("; none now" if table.seconds and refused else "")
+    return words + ("; none now" if table.seconds and ", " in words else "")
 
 
 def _log_lines(seen: Seen) -> list[str]:
@@ -120,12 +140,19 @@ def _log_lines(seen: Seen) -> list[str]:
     for spell, name in ((times.now, "this boot"), (times.earlier, "earlier boots")):
         if spell.lines:
             lines.append(f"Log, {name}: {_span(spell)}")
-    for number, count in times.now.namespaces.items():
+    named = sorted(
+        ((count, number) for number, count in times.now.namespaces.items() if number is not None),
+        reverse=True,
+    )
+    for count, number in named[:_MOST]:
         # A namespace's number is given to another one after its end: who dropped nothing is not it.
         known = next((t for t in seen.tables if t.namespace.inode == number and t.refused), None)
-        if number is not None:
-            where = known.namespace.label if known else f"netns {number} (gone by now)"
-            lines.append(f"Log, this boot: {plural(count, 'line')} of these for {where}")
+        gone = "not seen from here" if seen.hidden or seen.unread else "gone by now"
+        where = known.namespace.label if known else f"netns {number} ({gone})"
+        verb = "are" if count > 1 else "is"
+        lines.append(f"Of these, {plural(count, 'line')} {verb} about {where}")
+    if len(named) > _MOST:
+        lines.append(f"Of these, others are about {len(named) - _MOST} more: see the JSON report.")
     if times.hearsay.lines:
         lines.append(
             f"Not verified: {_span(times.hearsay)}, in {', '.join(times.hearsay.places)}, "
@@ -156,10 +183,15 @@ def _span(spell: Spell) -> str:
 def _allowance_lines(seen: Seen) -> list[str]:
     lines = []
     for one in seen.allowances:
+        if one.exceeded is None:
+            lines.append(
+                f"Not read: the instance's own allowance: {one.interface}: {one.unreadable}"
+            )
+            continue
         lost = plural(one.exceeded, "packet")
         words = f"{one.interface}: {lost} dropped by the instance's own allowance"
-        if one.rate:
-            words += f", now {one.rate:.3g}/s"
+        if one.rate is not None and one.exceeded:
+            words += f", now {pace(one.rate)}/s" if one.rate else ", none now"
         if one.available is not None:
             words += f"; {one.available} connections still possible"
         if one.exceeded or (one.available is not None and one.available < 1000):
@@ -170,11 +202,10 @@ def _allowance_lines(seen: Seen) -> list[str]:
 def _rests_on(seen: Seen) -> list[str]:
     """Which sources the verdict rests on, and which it had to do without."""
     lines = reading(seen.log)
-    if seen.all_counted and seen.tables and not seen.covered:
-        lines.append(
-            "The drop counters of every network namespace were read "
-            f"({len(seen.tables)}): they forget nothing."
-        )
+    if seen.all_counted and seen.tables and not seen.covered and seen.limits.loaded is not False:
+        whole = f"Every network namespace that was found was asked ({len(seen.tables)})"
+        none = all(seen.last(table, "drop") == 0 for table in seen.tables)
+        lines.append(f"{whole}: none has lost a packet since it was made." * none or f"{whole}.")
     if seen.hidden:
         lines.append(f"Not seen: {seen.hidden}")
     return lines
@@ -190,8 +221,12 @@ def _knobs(seen: Seen) -> list[str]:
     lines = ["What helps: raise net.netfilter.nf_conntrack_max and nf_conntrack_buckets together"]
     if seen.limits.maximum:
         lines[0] += f" (now {seen.limits.maximum} and {seen.limits.buckets or 'unknown'})"
-    losing = [t for t in seen.tables if (t.refused or 0) and not t.namespace.initial]
-    if losing:
+    contained = [
+        table
+        for table in seen.tables
+        if not table.namespace.initial and (table.refused or (seen.fill(table) or 0) >= 0.9)
+    ]
+    if contained:
         lines.append(
             "It is one limit for all namespaces, set on the host: a container cannot raise it"
         )
@@ -209,6 +244,8 @@ def quotes(seen: Seen) -> tuple[Evidence, ...]:
 def facts(seen: Seen) -> dict[str, Json]:
     """The numbers behind the words; None is unknown."""
     times = seen.times
+    read = [source.name for source in seen.log.sources if source.unreadable is None]
+    own = bool(seen.log.whole_boot or {"dmesg", "journal"}.intersection(read))
     census: Json = None
     if seen.glimpse is not None:
         from ec2rl.conntrack.table.glimpse import glimpse_facts
@@ -231,11 +268,11 @@ def facts(seen: Seen) -> dict[str, Json]:
             for name in ("drop", "refused", "early_drop", "insert_failed", "chaintoolong")
         },
         "log": {
-            "this_boot": _spell_facts(times.now),
-            "before_last_change": _spell_facts(times.settled),
+            "this_boot": _spell_facts(times.now, own),
+            "before_last_change": _spell_facts(times.settled, own),
             "earlier_boots": [_spell_facts(spell) for spell in times.boots],
-            "unverified": _spell_facts(times.hearsay),
-            "forged_lines": times.forged,
+            "unverified": _spell_facts(times.hearsay, bool(read)),
+            "forged_lines": times.forged if read else None,
             "other_limits": {kind.name.lower(): n for kind, n in times.others.items()},
             "whole_boot": seen.log.whole_boot,
             "sources": source_facts(seen.log),
@@ -246,6 +283,7 @@ def facts(seen: Seen) -> dict[str, Json]:
                 "conntrack_allowance_exceeded": one.exceeded,
                 "conntrack_allowance_available": one.available,
                 "exceeded_per_second": one.rate,
+                "unreadable": one.unreadable or None,
             }
             for one in seen.allowances
         ],
@@ -280,10 +318,12 @@ def _table_facts(seen: Seen, table: Table) -> dict[str, Json]:
     }
 
 
-def _spell_facts(spell: Spell) -> dict[str, Json]:
+def _spell_facts(spell: Spell, read: bool = True) -> dict[str, Json]:
+    """The numbers of a spell; unknown where nothing was found and nothing was `read`."""
+    known = bool(read or spell.lines)
     return {
-        "lines_at_least": spell.lines,
-        "suppressed_estimate": spell.suppressed,
+        "lines_at_least": spell.lines if known else None,
+        "suppressed_estimate": spell.suppressed if known else None,
         "first": spell.first,
         "last": spell.last,
         "sources": list(spell.places),

@@ -87,8 +87,15 @@ class Seen:
 
     @property
     def proven(self) -> bool:
-        """Whether "no line found" means that no packet was dropped: by counters, or by the log."""
-        if self.all_counted:
+        """Whether "no line found" means that no packet was dropped: by counters, or by the log.
+
+        A log that cannot be read at all, or is empty, is never made up for by counters: a namespace
+        that is gone took its own along, and only the log remembers it.
+        """
+        if self.limits.maximum is None and any(table.count for table in self.tables):
+            return False
+        ring = self.log.sources[0]
+        if self.all_counted and ring.unreadable is None and (ring.lost or not ring.gap):
             return True
         # The kernel's rate limit may have swallowed the line; then only counters could tell.
         return self.covered and not self.times.others.get(Kind.SUPPRESSED)
@@ -108,4 +115,6 @@ class Seen:
             reasons.append(f"{unread[0]}{more}")
         if not self.tables and not self.hidden:
             reasons.append("no network namespace could be found")
+        if self.limits.maximum is None and any(table.count for table in self.tables):
+            reasons.append("net.netfilter.nf_conntrack_max could not be read")
         return tuple(reasons)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.counters import Counters, parse_conntrack_stats, parse_stat, rise
+from ec2rl.conntrack.counters import Counters, parse_conntrack_stats, parse_stat, risen
 from ec2rl.conntrack.namespaces import Namespace, Namespaces, inode_number
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
@@ -38,8 +38,8 @@ class Table:
         """By how much a counter of `Counters` rises each second; None without a second look."""
         if isinstance(self.counters, Unreadable) or self.after is None or not self.seconds:
             return None
-        risen = rise(getattr(self.counters, counter), getattr(self.after, counter))
-        return None if risen is None else risen / self.seconds
+        number = getattr(risen(self.counters, self.after), counter)
+        return None if number is None else number / self.seconds
 
 
 @record(frozen=True)
@@ -104,7 +104,28 @@ def _gone(host: Host, table: Table) -> bool:
     if isinstance(table.counters, Counters) or table.counters.why not in (Why.ABSENT, Why.FAILED):
         return False
     doors = table.namespace.doors
-    return not any(_leads_to(host.within(door), table.namespace) for door in doors)
+    if any(_leads_to(host.within(door), table.namespace) for door in doors):
+        return False
+    return not (_bound(host, table.namespace) or _peopled(host, table.namespace))
+
+
+# By other paths than the first time: a host that remembers must look anew.
+
+
+def _bound(host: Host, namespace: Namespace) -> bool:
+    """Whether it is still bound: to a file that another mount hides, or whose name is no text."""
+    mounts = host.read("/proc/thread-self/mountinfo") if namespace.names else None
+    return isinstance(mounts, Evidence) and f" net:[{namespace.inode}] " in mounts.text
+
+
+def _peopled(host: Host, namespace: Namespace) -> bool:
+    """Whether there are still processes in it, after those few that were known have ended."""
+    pids = host.names("/proc/.")
+    if isinstance(pids, Unreadable) or namespace.inode is None:
+        return False
+    return f"net:[{namespace.inode}]" in (
+        host.link(f"/proc/./{pid}/ns/net") for pid in pids if pid.isdecimal()
+    )
 
 
 def _leads_to(inside: Host, namespace: Namespace) -> bool:
@@ -134,6 +155,7 @@ def _counters(host: Host, namespace: Namespace) -> Counters | Unreadable:
             found = _entered(host.within(door), namespace)
             if isinstance(found, Counters) or found.why is not Why.ABSENT:
                 return found
+            answer = found
     if isinstance(answer, Unreadable):
         known = _recorded(host) if answer.why is Why.NOT_COLLECTED else None
         return known or answer

@@ -6,7 +6,6 @@ that can be unpacked before the damage, and says in `gap` where that ended.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl.conntrack.advice import by_hand
 from ec2rl.conntrack.allowance import Allowance, read_allowances, risen
 from ec2rl.conntrack.defaults import default_sizes, rule
-from ec2rl.conntrack.describe import details, facts, percent, plural, quotes, trusted_places
+from ec2rl.conntrack.describe import details, facts, pace, percent, plural, quotes, trusted_places
 from ec2rl.conntrack.messages import PHRASES, Kind
 from ec2rl.conntrack.namespaces import find_namespaces
 from ec2rl.conntrack.seen import Seen
@@ -127,33 +127,47 @@ def _verdict(seen: Seen) -> tuple[Verdict, str]:
             "Conntrack table full errors found. "
             f"{found.lines} occurrences in {trusted_places(found)}"
         )
-    losing = [t for t in seen.tables if t.rate("drop") and (seen.fill(t) or 0) >= _FULL]
+    losing = [table for table in seen.tables if _losing(seen, table)]
     if losing:
+        losing.sort(key=lambda table: -(table.rate("drop") or 0))
         lost = sum(table.rate("drop") or 0 for table in losing)
+        more = f" and {len(losing) - 3} more" if len(losing) > 3 else ""
         return Verdict.PROBLEM, (
-            f"Conntrack table is full and packets are being dropped: {lost:.0f}/s in "
-            + ", ".join(table.namespace.label for table in losing)
-        )
-    if not seen.proven:
-        return Verdict.UNKNOWN, (
-            "Cannot tell whether the conntrack table has been full: " + "; ".join(seen.unseen)
+            f"Conntrack table is full and packets are being dropped: {pace(lost)}/s in "
+            + ", ".join(table.namespace.label for table in losing[:3])
+            + more
         )
     warning = _warning(seen)
+    if not seen.proven:
+        missing = "; ".join(seen.unseen)
+        return Verdict.UNKNOWN, (
+            f"{warning}; whether the conntrack table has been full cannot be told: {missing}"
+            if warning
+            else f"Cannot tell whether the conntrack table has been full: {missing}"
+        )
     if warning:
         return Verdict.WARNING, warning
     return Verdict.OK, "No conntrack table full errors found."
+
+
+def _losing(seen: Seen, table: Table) -> bool:
+    """Whether packets are being dropped for want of room; below the maximum, clashes may be."""
+    fill = seen.fill(table) or 0
+    return fill >= _FULL and bool(table.rate("drop" if fill >= 1 else "refused"))
 
 
 def _warning(seen: Seen) -> str:
     fullest = seen.fullest
     fill = None if fullest is None else seen.fill(fullest)
     if fullest is not None and fill is not None and fill >= NEAR:
-        if fill >= 1 and fullest.rate("early_drop"):
-            return (
-                "Conntrack table is full; room is made by evicting "
-                f"{fullest.rate('early_drop'):.0f} entries/s in {fullest.namespace.label}"
-            )
-        return f"Conntrack table is {percent(fill)} full in {fullest.namespace.label}{_stuck(seen)}"
+        evicted = fullest.rate("early_drop") if fill >= 1 else None
+        state = "full" if fill >= 1 else f"{percent(fill)} full"
+        if evicted:
+            state += f"; room is made by evicting {pace(evicted)} entries/s"
+        label = fullest.namespace.label
+        others = sum((seen.fill(table) or 0) >= NEAR for table in seen.tables) - 1
+        more = f" and {plural(others, 'other namespace')}" if others else ""
+        return f"Conntrack table is {state} in {label}{more}{_stuck(seen, label)}"
     if seen.times.earlier.lines:
         return (
             "Conntrack table full errors found in "
@@ -163,9 +177,9 @@ def _warning(seen: Seen) -> str:
     return _other_loss(seen) or _small(seen)
 
 
-def _stuck(seen: Seen) -> str:
+def _stuck(seen: Seen, label: str) -> str:
     """The share of a nearly full table that cannot make room, where it could be seen."""
-    if seen.glimpse is None:
+    if seen.glimpse is None or seen.glimpse.label != label:
         return ""
     return f"; {percent(seen.glimpse.stuck)} of its entries cannot be evicted"
 
@@ -176,7 +190,8 @@ def _other_loss(seen: Seen) -> str:
     if exceeded:
         return (
             "The instance's own connection-tracking allowance was exceeded: "
-            f"{plural(sum(one.exceeded for one in exceeded), 'packet')} dropped outside this host; "
+            f"{plural(sum(one.exceeded or 0 for one in exceeded), 'packet')} dropped outside this "
+            "host; "
             "raising nf_conntrack_max will not help"
         )
     chains, clashes, refused = (
@@ -191,10 +206,15 @@ def _other_loss(seen: Seen) -> str:
     rising = sum(table.rate("drop") or 0 for table in seen.tables)
     explained = seen.times.settled.lines and not rising
     if refused and not explained and (rising or seen.since is None or not seen.covered):
+        dropped = f"{plural(refused, 'packet')} dropped by conntrack"
+        if seen.log.sources[0].unreadable is not None:
+            return f"{dropped}, and the log that would say when and why was not read"
+        if not seen.log.whole_boot:
+            return f"{dropped} with no table-full line left in the log to say when and why"
+        if seen.times.others.get(Kind.SUPPRESSED):
+            return f"{dropped}; the log does not say why, and the kernel left lines out of it"
         return (
-            f"{plural(refused, 'packet')} dropped by conntrack with no table-full line "
-            + ("in the log" if seen.log.whole_boot else "left in the log to say when and why")
-            + ("; raising nf_conntrack_max will not help" if seen.log.whole_boot else "")
+            f"{dropped} with no table-full line in the log; raising nf_conntrack_max will not help"
         )
     if clashes:
         return (
@@ -214,7 +234,8 @@ def _other_loss(seen: Seen) -> str:
 def _small(seen: Seen) -> str:
     """A table below what this kernel would choose for this memory."""
     limits, default = seen.limits, seen.default_maximum
-    if not limits.maximum or default is None or limits.maximum >= default or not seen.in_use:
+    # While it started it saw a little less memory, and it rounds to whole pages of the hash.
+    if not limits.maximum or default is None or limits.maximum >= 0.8 * default or not seen.in_use:
         return ""
     return (
         f"nf_conntrack_max is {limits.maximum}, below the {default} that this kernel would choose "

@@ -1,0 +1,122 @@
+"""The manual commands that `explain` computes for the machine that was seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from ec2rl.conntrack.advice import by_hand
+from ec2rl.conntrack.seen import Seen
+from ec2rl.facts.kernel_log import read_kernel_log
+from ec2rl.host.fake import FakeHost
+from ec2rl.module import Options
+from ec2rl.modules.conntrackfull import MODULE, read
+
+COLUMNS = (
+    "entries  clashres found new invalid ignore delete chainlength insert insert_failed drop "
+    "early_drop icmp_error  expect_new expect_create expect_delete search_restart\n"
+)
+OURS = {"/proc/sys/net/nf_conntrack_max": "1"}
+
+
+def seen(maximum: str, buckets: str, gibibytes: float, more: dict[str, str]) -> Seen:
+    host = FakeHost(
+        {
+            "/proc/meminfo": f"MemTotal: {int(gibibytes * (1 << 20))} kB",
+            "/proc/sys/kernel/osrelease": "6.18.44",
+            "link /proc/self/ns/pid": "pid:[4026531836]",
+            "link /proc/self/ns/net": "net:[4026531840]",
+            "link /proc/1/ns/net": "net:[4026531840]",
+            "/proc/1/net/stat/nf_conntrack": COLUMNS + "0000000c" + " 00000000" * 16,
+            "/proc/sys/net/netfilter/nf_conntrack_max": maximum,
+            "/proc/sys/net/netfilter/nf_conntrack_buckets": buckets,
+            "/dev/kmsg": "6,0,0,-;Linux version 6.18.44",
+            **more,
+        }
+    )
+    return read(host, read_kernel_log(host, MODULE.phrases, None), Options())
+
+
+def test_a_large_host_of_today() -> None:
+    assert by_hand(seen("262144", "262144", 23, OURS)) == (
+        "Today:      nf_conntrack_max 262144, nf_conntrack_buckets 262144",
+        "Larger:     nf_conntrack_max 524288, nf_conntrack_buckets 524288",
+        "Costs:      at most 228 MiB of kernel memory when every entry is used, 1% of this "
+        "machine's memory",
+        "",
+        "See:        sysctl net.netfilter.nf_conntrack_max net.netfilter.nf_conntrack_count",
+        "            dmesg | grep -E 'table full( in netns [0-9]+)?, dropping packet'",
+        "Set now:    sudo sysctl -w net.netfilter.nf_conntrack_buckets=524288",
+        "Set now:    sudo sysctl -w net.netfilter.nf_conntrack_max=524288",
+        "            (sysctl can exit 0 on a refused write: read both back)",
+        "Next boot:  printf '%s\\n' net.netfilter.nf_conntrack_max=524288 "
+        "net.netfilter.nf_conntrack_buckets=524288 |",
+        "                sudo tee /etc/sysctl.d/99-zz-conntrack.conf",
+        "            echo nf_conntrack | sudo tee /etc/modules-load.d/conntrack.conf",
+        "            (the module must be there before the settings are read, or they are lost)",
+        "",
+        "The page's fixed numbers (131072 and 32768) would SHRINK this host's table: "
+        "nf_conntrack_max from 262144 to 131072, nf_conntrack_buckets from 262144 to 32768. "
+        "Do not use them here.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("maximum", "buckets", "larger", "shrunk"),
+    [
+        ("65536", "16384", (131072, 131072), ""),
+        ("65536", "65536", (131072, 131072), "nf_conntrack_buckets from 65536 to 32768"),
+        ("262144", "32768", (524288, 524288), "nf_conntrack_max from 262144 to 131072"),
+        ("131072", "32768", (262144, 262144), ""),
+        ("1000", "1048576", (65536, 1048576), "nf_conntrack_buckets from 1048576 to 32768"),
+    ],
+)
+def test_what_the_fixed_numbers_would_shrink(
+    maximum: str, buckets: str, larger: tuple[int, int], shrunk: str
+) -> None:
+    """The larger of twice today's and of the kernel's own default; never less of anything."""
+    lines = by_hand(seen(maximum, buckets, 3.8, OURS))
+    most, slots = larger
+    assert lines[1] == f"Larger:     nf_conntrack_max {most}, nf_conntrack_buckets {slots}"
+    told = [line.partition("table: ")[2] for line in lines if "SHRINK" in line]
+    assert told == ([f"{shrunk}. Do not use them here."] if shrunk else [])
+
+
+def test_a_table_that_is_too_much_for_the_machine() -> None:
+    costs = by_hand(seen("262144", "262144", 1, OURS))[2]
+    assert costs.endswith(
+        ", 22% of this machine's memory: too much; find out first what fills the table"
+    )
+
+
+def test_from_a_container_the_keys_cannot_be_set() -> None:
+    more = {"link /proc/self/ns/pid": "pid:[4026532222]"}
+    lines = by_hand(seen("262144", "262144", 23, more))
+    assert lines[-1] == (
+        "This is not the host's own namespace: these keys can be set on the host only."
+    )
+
+
+@pytest.mark.parametrize(
+    ("looks", "expected"),
+    [
+        (
+            {
+                "/proc/sys/net/netfilter/nf_conntrack_max": "!absent",
+                "/proc/sys/net/netfilter/nf_conntrack_buckets": "!absent",
+                "ls /proc/sys/net": "core",
+                "ls /sys/module": "kernel",
+            },
+            "Conntrack is not loaded here: the table cannot be full, there is nothing to do.",
+        ),
+        (
+            {"/proc/sys/net/netfilter/nf_conntrack_max": "!denied"},
+            "The limits of this host could not be read here: run it as root, on the host itself.",
+        ),
+        (
+            {"/proc/sys/net/netfilter/nf_conntrack_max": "0"},
+            "nf_conntrack_max is 0: no limit at all, the table cannot be full.",
+        ),
+    ],
+)
+def test_where_there_is_nothing_to_compute(looks: dict[str, str], expected: str) -> None:
+    assert by_hand(seen("262144", "262144", 23, looks)) == (expected,)
