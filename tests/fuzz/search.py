@@ -22,6 +22,7 @@ from ec2rl.host import Phrase  # noqa: E402
 from ec2rl.host.scan import LINE, Scan  # noqa: E402
 from ec2rl.host.search import Budget, search_stream  # noqa: E402
 from host.test_search import Pieces, ends, naive  # noqa: E402
+from host.test_unpack import check_libz  # noqa: E402
 
 PARTS = (b"ab", b"abc", b"b", b"c", b"\n", b"\n", b"\r\n", b"\0", b"\xff", b"x" * 9, b"y" * 40)
 WORDS = (b"abc", b"bb", b"c", b"xa", b"\xff")
@@ -43,7 +44,22 @@ def core(rng: random.Random) -> None:
 
 def unpackers(rng: random.Random) -> None:
     """One damaged archive: whatever comes out, it is a value."""
-    data = bytearray(rng.choice(PACKED))
+    left = [damaged(rng, rng.choice(PACKED))]
+    found = search_stream("x", lambda _: left.pop() if left else b"", [Phrase(b"abc")], BUDGET)
+    assert str(found)
+
+
+def gzips(rng: random.Random) -> None:
+    """One damaged gzip file: libz gives what Python's zlib gives, and ends where that ends."""
+    data = damaged(rng, rng.choice((PACKED[0], PACKED[3])))
+    sizes = rng.randint(1, 200), rng.randint(1, 500)
+    if data.startswith(b"\x1f\x8b\x08"):
+        check_libz(data, *sizes)
+
+
+def damaged(rng: random.Random, packed: bytes) -> bytes:
+    """An archive with up to four faults."""
+    data = bytearray(packed)
     for _ in range(rng.randint(1, 4)):
         place = rng.randrange(len(data))
         action = rng.randrange(4)
@@ -55,9 +71,7 @@ def unpackers(rng: random.Random) -> None:
             data[place:place] = rng.randbytes(rng.randrange(20))
         else:
             data[place] ^= 1 << rng.randrange(8)
-    left = [bytes(data)]
-    found = search_stream("x", lambda _: left.pop() if left else b"", [Phrase(b"abc")], BUDGET)
-    assert str(found)
+    return bytes(data)
 
 
 def main() -> int:
@@ -67,7 +81,7 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=1)
     chosen = options.parse_args()
     status = 0
-    for target in (core, unpackers):
+    for target in (core, unpackers, gzips):
         rng = random.Random(chosen.seed)
         slowest, failed = 0.0, 0
         for number in range(chosen.count):

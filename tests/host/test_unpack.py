@@ -16,7 +16,7 @@ import pytest
 
 from ec2rl.host import Phrase, Search
 from ec2rl.host.search import search_files, search_stream
-from ec2rl.host.unpack import kind_of
+from ec2rl.host.unpack import HEAD, kind_of, open_archive
 from ec2rl.host.unpack_program import Program
 from ec2rl.model import Unreadable, Why
 
@@ -69,6 +69,51 @@ def test_cut_at_every_byte(tmp_path: Path, kind: str) -> None:
         assert found.gap.startswith(f"{kind}: unpacked up to byte {found.unpacked} of the text: ")
         lines = [line.text for line in found.lines]
         assert lines[:-1] == TEXT.decode().splitlines()[: max(len(lines) - 1, 0)]
+
+
+class Packed:
+    """Packed bytes, given in pieces of `size`."""
+
+    def __init__(self, data: bytes, size: int) -> None:
+        self._data, self._size, self._at = data, size, 0
+
+    def read(self, size: int) -> bytes:
+        start, self._at = self._at, self._at + min(size, self._size)
+        return self._data[start : self._at]
+
+    def rewind(self) -> bool:
+        self._at = 0
+        return True
+
+
+def unpacked(data: bytes, is_large: bool, size: int = 50, room: int = 70) -> tuple[bytes, bool]:
+    """The text of a gzip file, and whether it is whole."""
+    source = open_archive("gzip", data[:HEAD], Packed(data, size), None, float("inf"), is_large)
+    assert not isinstance(source, str)
+    view = memoryview(bytearray(room))
+    text = b""
+    while part := source.readinto(view):
+        text += view[:part]
+    source.close()
+    assert not source.gap or source.gap.startswith(f"gzip: unpacked up to byte {len(text)} of the")
+    return text, not source.gap
+
+
+def check_libz(data: bytes, size: int = 50, room: int = 70) -> None:
+    """That libz gives what zlib gives; and the byte that zlib drops where it meets damage."""
+    libz, is_whole = unpacked(data, True, size, room)
+    zlib, is_whole_there = unpacked(data, False, size, room)
+    assert is_whole == is_whole_there, data
+    assert libz == zlib or (not is_whole and libz[:-1] == zlib), (data, size, room)
+
+
+def test_libz_gives_what_zlib_gives_of_a_file_cut_or_damaged_at_every_byte() -> None:
+    packed = gzip.compress(TEXT) + gzip.compress(TEXT[:100])
+    for place in range(6, len(packed)):
+        damaged = packed[:place] + bytes([packed[place] ^ 4]) + packed[place + 1 :]
+        for data in (packed[:place], damaged):
+            check_libz(data)
+    assert unpacked(packed, is_large=True) == (TEXT + TEXT[:100], True)
 
 
 @pytest.mark.parametrize("kind", ["gzip", "xz"])
