@@ -103,6 +103,40 @@ def compare(name: str, rounds: int, mine: Callable[[], int], rival: Callable[[],
     print(f"{name:34} {own:8.3f} s {other:8.3f} s  ratio {ratio:5.2f}  {peak} MiB", flush=True)
 
 
+def resident(path: Path) -> float:
+    """The share of a file that is in the page cache."""
+    pages = subprocess.run(
+        ["fincore", "--bytes", "--noheadings", "--output=RES", str(path)],
+        stdout=subprocess.PIPE, check=True,
+    ).stdout  # fmt: skip
+    return int(pages) / path.stat().st_size
+
+
+def cold(log: Path, rounds: int) -> None:
+    """A log that is not in the page cache: against cat, and what is in the cache behind each."""
+    left: dict[str, list[float]] = {"ours": [], "cat": []}
+    with log.open("rb") as file:
+        os.fsync(file.fileno())
+
+        def measured(name: str, run: Callable[[], int]) -> Callable[[], int]:
+            def once() -> int:
+                result = run()
+                left[name].append(resident(log))
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+                return result
+
+            return once
+
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        mine, rival = (
+            measured("ours", ours(WORDS, log)),
+            measured("cat", shell(f"cat {log} | wc -c")),
+        )
+        compare("cold, against cat", rounds, mine, rival)
+    shares = ", ".join(f"{name} {max(values):.0%}" for name, values in left.items())
+    print(f"    in the page cache afterwards, at most: {shares}")
+
+
 def main() -> None:
     """Make the logs and compare."""
     options = argparse.ArgumentParser(description=__doc__)
@@ -123,6 +157,8 @@ def main() -> None:
         twin.unlink()
         ten = " ".join(f"-e {shlex.quote(word)}" for word in TEN)
         compare("10 phrases", rounds, ours("|".join(TEN), few), shell(f"grep -acF {ten} {few}"))
+        if shutil.which("fincore"):
+            cold(few, rounds)
         few.unlink()
         for path, share in ((one, 0.01), (full, 1.0)):
             make_log(path, chosen.mib, share)
