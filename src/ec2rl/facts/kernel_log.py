@@ -135,12 +135,16 @@ def kmsg_span(text: str) -> tuple[tuple[int, int] | None, tuple[int, int] | None
 def _kmsg_head(line: str) -> tuple[int, int, int, str] | None:
     """Split `PRI,SEQ,USEC,FLAGS[,...];TEXT`; None for a line that is no record."""
     head, found, text = line.partition(";")
-    fields = head.split(",")
-    if not found or len(fields) < 4 or not all(f.isascii() and f.isdigit() for f in fields[:3]):
+    fields = head.split(",", 3)
+    if not found or len(fields) < 4:
         return None
-    if max(map(len, fields[:2])) > 20 or len(fields[2]) > _DIGITS:
+    priority, sequence, stamp, _ = fields
+    digits = priority + sequence + stamp
+    if not (priority and sequence and stamp and digits.isascii() and digits.isdigit()):
         return None
-    return int(fields[0]), int(fields[1]), int(fields[2]), text
+    if len(priority) > 20 or len(sequence) > 20 or len(stamp) > _DIGITS:
+        return None
+    return int(priority), int(sequence), int(stamp), text
 
 
 def parse_kmsg(
