@@ -129,6 +129,8 @@ def unknown(
     """Say that a word is not known, with the nearest one that is."""
     from difflib import get_close_matches
 
+    if not known:
+        return f"unknown {kind} {dash + said!r}: there is none"
     near = get_close_matches(said, list(known), n=1, cutoff=0.5)
     if near:
         return f"unknown {kind} {dash + said!r}: did you mean {dash}{near[0]}?"
