@@ -40,6 +40,7 @@ def run(folder: Path, *words: str, **more: Any) -> subprocess.CompletedProcess[s
         (["runn"], "unknown subcommand 'runn': did you mean run?"),
         (["run", "--only-module=x"], "unknown option of run '--only-module': did you mean "
          "--only-modules?"),
+        (["version", "--foo"], "unknown option of version '--foo': there is none"),
         (["run", "--only-mod"], "unknown option of run '--only-mod': did you mean --only-modules?"),
         (["run", "-x"], "unknown option '-x': options begin with two dashes"),
         (["run", "extra"], "run takes no 'extra'; see: ec2rl help run"),
