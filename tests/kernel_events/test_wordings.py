@@ -185,7 +185,7 @@ def test_events_are_told_apart_by_who_vouches_for_them() -> None:
     refuted = line(message, trusted=False, sources=("/var/log/messages",))
     log = KernelLog((mine, earlier, forged, heard, refuted), (), 0.0, whole_boot=True)
     what = "kernel BUG at mm/slub.c:1"
-    assert find_events(log, kernelbug.describe) == Events(
+    assert find_events(log, kernelbug.PHRASES, kernelbug.describe) == Events(
         (Event(what, mine, Trace()),),
         (Event(what, earlier, Trace()),),
         (Event(what, heard, Trace()),),

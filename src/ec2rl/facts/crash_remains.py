@@ -18,6 +18,8 @@ from ec2rl.record import record, replace
 PSTORE = "/sys/fs/pstore"
 FOLDERS = (PSTORE, "/var/lib/systemd/pstore", "/var/crash")
 
+_PACKED = ".enc.z"
+"""What the kernel adds to the name of a record that it could not unpack (fs/pstore/inode.c)."""
 _DEPTH = 3
 _MOST = 64
 """Files, the newest names first; folders are looked into at most as often."""
@@ -50,14 +52,13 @@ def read_remains(host: Host, phrases: Sequence[Phrase]) -> Remains:
         if isinstance(names, Unreadable):
             unread += [names] if names.why is not Why.ABSENT else []
             continue
-        for name in reversed(names):
-            path = f"{folder}/{name}"
-            if name.startswith(("dmesg", "vmcore-dmesg")):
-                files.append(path)
-            elif name.startswith(("vmcore", "dump.")):
-                dumps.append(path)
-            elif depth < _DEPTH:
-                folders.append((path, depth + 1))
+        kinds = [(f"{folder}/{name}", _kind(name)) for name in reversed(names)]
+        files += [path for path, kind in kinds if kind == "text"]
+        dumps += [path for path, kind in kinds if kind == "image"]
+        packed = [path for path, kind in kinds if kind == "packed"]
+        unread += [Unreadable(path, Why.FAILED, "the kernel did not unpack it") for path in packed]
+        if depth < _DEPTH:
+            folders += [(path, depth + 1) for path, kind in kinds if not kind]
     if len(files) > _MOST or folders:
         unread.append(Unreadable("crash records", Why.PARTIAL, f"more than {_MOST} of them"))
     wanted = [replace(phrase, recent=False) for phrase in phrases]
@@ -69,6 +70,15 @@ def read_remains(host: Host, phrases: Sequence[Phrase]) -> Remains:
         else:
             lines += _lines(path, found)
     return Remains(tuple(lines), tuple(read), tuple(dumps), tuple(unread))
+
+
+def _kind(name: str) -> str:
+    """What a file's name says of it; "" for a folder, or whatever else it is."""
+    if name.startswith("dmesg"):
+        return "packed" if name.endswith(_PACKED) else "text"
+    if name.startswith("vmcore-dmesg"):
+        return "text"
+    return "image" if name.startswith(("vmcore", "dump.")) else ""
 
 
 def _lines(path: str, found: Search) -> list[LogLine]:

@@ -12,21 +12,27 @@ if TYPE_CHECKING:
 
 MAX_FRAMES = 64
 
-# arch/x86/kernel/dumpstack.c and arch/arm64/kernel/traps.c: addresses stood before the names up to
-# 4.8 (x86) and 4.14 (arm64); `?` marks what may only have been left on the stack.
+# arch/x86/kernel/dumpstack.c and arch/arm64/kernel/traps.c: addresses stand before the names up to
+# 4.9 (x86) and 4.14 (arm64); `?` marks what may only have been left on the stack. A mark like
+# `<IRQ>` has a line of its own from 4.14 on, and mostly stands before the next frame up to 4.9.
+_MARK = r"\s*<?</?[A-Z#]\w*>>?\s*"
 _FRAME = (
-    r"\s*(?:\[<[0-9a-f]+>\] ?)?(?P<guess>\? )?"
+    rf"(?:{_MARK})?\s*(?:\[<[0-9a-f]+>\] ?)?(?P<guess>\? )?"
     r"(?P<name>[\w.$]+)\+0x[0-9a-f]+/0x[0-9a-f]+(?: \[(?P<module>[\w-]+)[^\]]*\])?.*"
 )
-_MARK = r"\s*</?[A-Z#]\w*>\s*"
-# lib/dump_stack.c: `UID:` from 6.12 on; without a taint it says `Not tainted`.
+# dump_stack_print_info() (kernel/printk.c, later lib/dump_stack.c): `UID:` from 6.12 on; without a
+# taint it says `Not tainted`.
 _WHO = (
     r"CPU: (?P<cpu>\d{1,5})(?: UID: \d+)? PID: (?P<pid>\d{1,10}) Comm: (?P<task>.{1,20}?) "
     r"(?:Kdump: loaded )?"
     r"(?:Not tainted|Tainted: (?P<taint>[A-Z ]{1,64})).*"
 )
-# 0010 is the kernel's own code; 0033 would be the program's.
-_PLACE = r"(?:RIP: 0010:|(?:E?IP|pc|PC is)(?: :| at|:)) ?(?:\[<[0-9a-f]+>\] *)*(?P<place>\S.*)"
+# show_regs() of x86 and arm64. 0010 is the kernel's own code, e030 and e033 that of a kernel under
+# Xen without hardware help; 0033 would be the program's.
+_PLACE = (
+    r"(?:RIP: (?:0010|e03[03]):|IP:|pc :|(?:EIP|PC) is at) ?(?:\[<[0-9a-f]+>\] *)*"
+    r"(?P<place>[\w.$]+\+0x\S+(?: \[.*)?|0x[0-9a-f]+).*"
+)
 _NOISE = ("dump_", "__dump_", "show_stack", "oom_kill_process", "__schedule", "schedule")
 """Functions that print a trace, or give up the CPU: they say nothing of the event."""
 
@@ -89,14 +95,14 @@ class _Reader:
 
     def takes(self, line: str) -> bool:
         """Understand one more line; False for one that belongs to another trace."""
-        who = self.match(_WHO, line)
+        who = self.match(_WHO, line) if line.startswith("CPU: ") else None
         if who is not None and self.who is not None:
             return False
         self.who = self.who or who
-        place = self.match(_PLACE, line)
-        if place is not None and not self.place:
+        place = None if self.place or self.inside else self.match(_PLACE, line)
+        if place is not None:
             self.place = place["place"].strip()
-        if self.match(r"\s*Call [Tt]race:\s*", line):
+        if line.strip() in ("Call Trace:", "Call trace:"):
             if self.done:
                 return False
             self.inside = self.done = True

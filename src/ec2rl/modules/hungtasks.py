@@ -2,38 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ec2rl.facts.kernel_log import KernelLog, LogLine
 from ec2rl.facts.trace import Trace
 from ec2rl.host import Host, Phrase
-from ec2rl.kernel_events.events import count, find_events
+from ec2rl.kernel_events.events import Event, count, find_events
 from ec2rl.kernel_events.finding import Words, judge_events
 from ec2rl.kernel_events.seen import Seen, number
-from ec2rl.model import Finding
+from ec2rl.model import Evidence, Finding
 from ec2rl.module import Module, Options
+from ec2rl.record import record, replace
 
 PHRASES = (
     Phrase(b" blocked for more than ", after=60),
     Phrase(b" blocked in I/O wait for more than ", after=60, recent=True),
 )
 
-# kernel/hung_task.c, the same words from 2.6 on; kernels later than 6.18 add that it was for I/O.
+# kernel/hung_task.c, the same words from 3.10 to 7.1, where it says too whether it was for I/O.
 _HUNG = (
     r"INFO: task (?P<task>.{1,64}):(?P<pid>\d{1,10}) blocked(?P<io> in I/O wait)?"
     r" for more than (?P<seconds>\d{1,9}) seconds\.\s*"
 )
-_OWNER = (
-    r"INFO: task .{1,80} blocked on an? (?P<what>[\w-]+) likely .{1,9} by task (?P<task>.*?)\.?"
+# The same file, below the trace, in 6.18 and 7.1: of a mutex, a semaphore and an rw-semaphore.
+_HOLDER = (
+    r"INFO: task (?P<who>.{1,80}?)(?: <\w+>)?(?: is)? blocked on an? (?P<what>[\w-]+)"
+    r" likely (?:last held|owned) by task (?P<task>.{1,64}):(?P<pid>\d{1,10})(?: <\w+>)?\.?\s*"
 )
+_DEVICE = r"\b(nvme\d{1,4}n\d{1,4})(?=\D|$)"
 
-_WAITS = (
-    (("nfs", "rpc_", "__rpc_"), "an NFS server"),
-    (("cifs", "smb2"), "an SMB server"),
-    (("fuse",), "a FUSE program"),
-    (("ceph", "rbd_"), "a Ceph cluster"),
-    (("io_schedule", "blk_", "submit_bio", "wait_on_page", "folio_wait", "wait_on_buffer",
-      "jbd2", "xfs_buf", "xlog", "nvme"), "a disk (EBS, or the instance's own)"),
-    (("mutex", "__mutex", "rt_mutex", "rwsem", "__down", "down_"), "another task's lock"),
+
+@record(frozen=True)
+class _Wait:
+    """What a task waits for: the beginnings of functions that say so, in words, and what helps."""
+
+    names: tuple[str, ...]
+    words: str
+    advice: str
+
+
+_DISK = _Wait(
+    ("io_schedule", "bit_wait_io", "blk_", "blkdev_", "submit_bio", "wait_on_page", "folio_wait",
+     "wait_on_buffer", "jbd2", "wait_transaction_locked", "xfs_buf", "xfs_log_force", "xlog",
+     "rq_qos_wait", "wbt_wait", "nvme"),
+    "a disk (EBS, or the instance's own)",
+    "A disk: look at the volume's status and burst balance (CloudWatch: VolumeQueueLength, "
+    "VolumeStalledIOCheck), and at the instance's EBS limits",
 )  # fmt: skip
+_LOCK = _Wait(
+    ("mutex", "__mutex", "rt_mutex", "rwsem", "__down", "down_"),
+    "another task's lock",
+    "A lock: look at the task that holds it (cat /proc/PID/stack); mostly it waits for a disk or "
+    "for NFS itself",
+)
+_WAITS = (
+    _Wait(
+        ("nfs", "rpc_", "__rpc_"),
+        "an NFS server",
+        "NFS: is the server there, and its port 2049 open (security group, mount target of EFS)?",
+    ),
+    _Wait(
+        ("cifs", "smb2"),
+        "an SMB server",
+        "SMB: is the server there, and its port 445 open (security group)?",
+    ),
+    _Wait(
+        ("fuse",),
+        "a FUSE program",
+        "FUSE: look at the program that serves the mount; killing it ends the wait with an error",
+    ),
+    _Wait(
+        ("ceph", "rbd_"),
+        "a Ceph cluster",
+        "Ceph: look at the cluster's health, and at the network to it",
+    ),
+    _Wait(
+        ("sb_start_", "__sb_start_", "mnt_want_write"),
+        "a frozen file system (fsfreeze, a snapshot)",
+        "A frozen file system: whoever froze it must thaw it: fsfreeze --unfreeze MOUNTPOINT",
+    ),
+    _DISK,
+    _LOCK,
+)
 
 _WORDS = Words(
     name="hungtasks",
@@ -42,6 +92,8 @@ _WORDS = Words(
     question="a task has hung",
 )
 _SETTING = "/proc/sys/kernel/hung_task_"
+_SERVERS = 5
+"""Mounts that are told."""
 
 
 def describe(line: LogLine, trace: Trace) -> str | None:
@@ -52,21 +104,23 @@ def describe(line: LogLine, trace: Trace) -> str | None:
     if match is None:
         return None
     what = f"{match['task']} ({match['pid']}) waited {match['seconds']} s and more"
-    waits = next((words for names, words in _WAITS if _on(names, trace)), "")
-    if not waits and match["io"]:
-        waits = "a disk (EBS, or the instance's own)"
-    owner = next((m for text in line.context if (m := re.fullmatch(_OWNER, text))), None)
-    held = f", a {owner['what']} of {owner['task']}" if owner else ""
-    return f"{what} for {waits}{held}" if waits else what + held
+    wait = next((wait for wait in _WAITS if _on(wait, trace)), _DISK if match["io"] else None)
+    if wait is not None:
+        what += f" for {wait.words}"
+    for text in line.context:
+        holder = re.fullmatch(_HOLDER, text)
+        if holder is not None and holder["who"] == f"{match['task']}:{match['pid']}":
+            return f"{what}, a {holder['what']} of {holder['task']} ({holder['pid']})"
+    return what
 
 
-def _on(names: tuple[str, ...], trace: Trace) -> bool:
-    return any(frame.startswith(names) for frame in trace.frames)
+def _on(wait: _Wait, trace: Trace) -> bool:
+    return any(frame.startswith(wait.names) for frame in trace.frames)
 
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
     """Look at the log, at the kernel's own count of hung tasks, and whether anybody watches."""
-    events = find_events(log, describe)
+    events = find_events(log, PHRASES, describe)
     timeout, left, counted = (
         number(host, _SETTING + name) for name in ("timeout_secs", "warnings", "detect_count")
     )
@@ -75,7 +129,9 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         doubt = "the kernel does not look for hung tasks (kernel.hung_task_timeout_secs is 0)"
     elif left == 0:
         doubt = "the kernel does not tell of hung tasks any more (kernel.hung_task_warnings is 0)"
-    notes = [f"Note: {doubt}"] if doubt and events.now else []
+    notes = [*_volumes(host, events.now), *_servers(host, events.now)]
+    if doubt and events.now:
+        notes.append(f"Note: {doubt}")
     if counted and counted > count(events.now) > 0:
         notes.append(f"The kernel counts {counted} hung tasks since boot")
     return Seen(
@@ -90,9 +146,43 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     )  # fmt: skip
 
 
+def _volumes(host: Host, events: Sequence[Event]) -> list[str]:
+    """Which volume an NVMe disk is that the name of a task names (`jbd2/nvme1n1-8`).
+
+    EBS tells its volume's id as the serial number, without the dash (AWS, "Amazon EBS and NVMe").
+    """
+    if not events:
+        return []
+    import re
+
+    notes = []
+    for disk in sorted({name for one in events for name in re.findall(_DEVICE, one.what)}):
+        model, serial = (
+            host.read(f"/sys/block/{disk}/device/{name}") for name in ("model", "serial")
+        )
+        if isinstance(model, Evidence) and isinstance(serial, Evidence):
+            number = re.sub(r"^vol(?=[0-9a-f])", "vol-", serial.text.strip())
+            notes.append(f"{disk} is {model.text.strip()}, {number}")
+    return notes
+
+
+def _servers(host: Host, events: Sequence[Event]) -> list[str]:
+    """Which NFS servers are mounted, where a task waits for one."""
+    if not any(" for an NFS server" in event.what for event in events):
+        return []
+    found = host.read("/proc/self/mounts")
+    lines = (
+        [line.split(" ") for line in found.text.split("\n")] if isinstance(found, Evidence) else []
+    )
+    mounts = [f"{words[0]} on {words[1]}" for words in lines if words[2:3] in (["nfs"], ["nfs4"])]
+    return [f"NFS: {mount}" for mount in mounts[:_SERVERS]]
+
+
 def judge(seen: Seen) -> Finding:
     """This boot's is a failure: a task that hangs so long seldom hangs alone."""
-    return judge_events(seen, _WORDS)
+    told = [event.what for event in (seen.events.now or seen.events.earlier)]
+    advice = [wait.advice for wait in _WAITS if any(f" for {wait.words}" in what for what in told)]
+    return judge_events(seen, replace(_WORDS, advice=tuple(advice)))
 
 
 def by_hand(seen: Seen) -> tuple[str, ...]:

@@ -20,11 +20,15 @@ _WORDS = Words(
     found="Kernel panic messages found",
     none="No kernel panic messages found.",
     question="the kernel has panicked",
+    advice=(
+        "What helps: the trace, and the lines before it, name the cause; the console has them too "
+        "(aws ec2 get-console-output); after an update start the kernel before it",
+    ),
 )
 
 
 def describe(line: LogLine, trace: Trace) -> str | None:
-    """kernel/panic.c, the same words from 2.6 on; the `---[ end Kernel panic` line is its echo."""
+    """kernel/panic.c, the same from 3.10 to 7.1; the `---[ end Kernel panic` line is its echo."""
     import re
 
     match = re.fullmatch(r"Kernel panic - not syncing: (?P<why>.{1,4000})", line.message)
@@ -38,7 +42,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     proof = "" if remains.unread else "this boot's kernel runs, and no other left a panic's record"
     return Seen(
         log,
-        find_events(log, describe, remains.lines),
+        find_events(log, PHRASES, describe, remains.lines),
         options.since,
         remains,
         proof,

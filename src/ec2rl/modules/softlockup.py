@@ -16,7 +16,10 @@ PHRASES = (
     Phrase(b"Watchdog detected hard LOCKUP on cpu ", after=60, recent=True),
 )
 
-# kernel/watchdog.c: no prefix in 3.10, `NMI watchdog: ` from 3.17, `watchdog: ` from 4.14 on.
+# kernel/watchdog.c: no prefix in 3.10, `NMI watchdog: ` in 4.4, 4.9 and late ones of Red Hat's
+# 3.10, `watchdog: ` from 4.14 to 7.1. A hard lockup is a warning without a prefix in 3.10, `NMI
+# watchdog: ` from 4.4 to 6.1 (watchdog_hld.c), `watchdog: ` in 6.12; 7.1 puts the CPU that noticed
+# before it.
 _PREFIX = r"(?:(?:NMI )?watchdog: )?"
 _SOFT = (
     _PREFIX + r"BUG: soft lockup - CPU#(?P<cpu>\d{1,5}) stuck for (?P<seconds>\d{1,9})s!"
@@ -62,10 +65,11 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     proof, notes = taint(host, TAINT_SOFT_LOCKUP, "soft lockup") if marks else ("", ())
     return Seen(
         log,
-        find_events(log, describe),
+        find_events(log, PHRASES, describe),
         options.since,
         proof=proof if watches else "",
         doubt="the kernel's soft-lockup watchdog is off (kernel.watchdog)" if watches == 0 else "",
+        counted=f"{_WORDS.found}. No line is left that names them" if notes else "",
         notes=notes,
     )
 
