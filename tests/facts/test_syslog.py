@@ -211,3 +211,28 @@ def test_any_line_is_parsed_or_refused(text: str) -> None:
         when = epoch(parsed[1], NOW)
         assert when is None or isinstance(when, float)
     assert len(parse_lines("/f", (Line(0, text),), NOW, None)) == (parsed is not None)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "uptime"),
+    [
+        (f"Nov  6 02:39:55 host kernel: [   12.345678][ T1234] {FULL}", FULL, 12345678),
+        ("Nov  6 02:39:55 host kernel: [   12.345678][    C0]  f+0x1/0x2", " f+0x1/0x2", 12345678),
+        (f"2026-11-06T02:39:55+00:00 host kernel: [    T1] {FULL}", FULL, None),
+        (f"<4>[   12.345678][    T1] {FULL}", FULL, 12345678),
+        (f"[   12.345678] [    T1] {FULL}", FULL, 12345678),
+        ("[   12.345678][    C3]  g+0x1/0x2", " g+0x1/0x2", 12345678),
+        ("[   12.345678] [  12538]     0 12538", "[  12538]     0 12538", 12345678),
+        (
+            "Nov  6 02:39:55 h kernel: [1.000000] #011#1: 100% system,#011",
+            "#011#1: 100% system,#011",
+            1000000,
+        ),
+    ],
+)
+def test_who_called_the_kernel_is_no_part_of_what_it_says(
+    text: str, message: str, uptime: int | None
+) -> None:
+    parsed = parse_line(text)
+    assert parsed is not None
+    assert (parsed[0], parsed[2]) == (message, uptime)

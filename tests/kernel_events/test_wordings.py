@@ -33,12 +33,15 @@ REAL = [
     ("consoleoverload", "serial8250: too much work for irq4"),
     ("consoleoverload", "ttyS0: 1 input overrun(s)"),
     ("consoleoverload", "ttyS ttyS0: 17 input overrun(s)"),
+    ("consoleoverload", "ttyAMA ttyAMA0: 3 input overrun(s)"),
+    ("consoleoverload", "hvc hvc0: 2 input overrun(s)"),
     ("hungtasks", "INFO: task jbd2/xvda1-8:412 blocked for more than 120 seconds."),
     ("hungtasks", "INFO: task kworker/u8:2:771 blocked for more than 245 seconds."),
     ("hungtasks", "INFO: task cp:1600 blocked in I/O wait for more than 120 seconds."),
     ("kernelbug", "kernel BUG at fs/ext4/inode.c:2721!"),
     ("kernelbug", "Kernel BUG at ffffffff811d8b1a [verbose debug info unavailable]"),
     ("kernelbug", "kernel BUG at kfree+0x10a/0x140 [verbose debug info unavailable]"),
+    ("kernelbug", "Kernel BUG at f+0x1/0x2 [ena] [verbose debug info unavailable]"),
     (
         "kerneldereference",
         "BUG: unable to handle kernel NULL pointer dereference at           (null)",
@@ -50,7 +53,25 @@ REAL = [
         "kerneldereference",
         "Unable to handle kernel NULL pointer dereference at virtual address 00000000000002a0",
     ),
+    (
+        "kerneldereference",
+        "Unable to handle kernel access to user memory with fs=KERNEL_DS at virtual address 0068",
+    ),
+    (
+        "kerneldereference",
+        "Unable to handle kernel execute from non-executable memory at virtual address ffff8000",
+    ),
+    ("kerneldereference", "BUG: unable to handle kernel "),
     ("kerneldereference", "general protection fault: 0000 [#1] SMP"),
+    (
+        "kerneldereference",
+        "general protection fault, maybe for address 0xffff88810a3b4c08: 0000 [#1] PREEMPT SMP",
+    ),
+    ("kerneldereference", "segment-related general protection fault: 0010 [#1] SMP NOPTI"),
+    (
+        "kerneldereference",
+        "Oops: general protection fault, kernel NULL pointer dereference 0x8: 0000 [#1] SMP",
+    ),
     ("kernelpanic", "Kernel panic - not syncing: Fatal exception in interrupt"),
     ("kernelpanic", "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000009"),
     ("kernelpanic", "Kernel panic - not syncing: Watchdog detected hard LOCKUP on cpu 8"),
@@ -58,9 +79,11 @@ REAL = [
     ("softlockup", "NMI watchdog: BUG: soft lockup - CPU#1 stuck for 23s! [kworker/1:1:77]"),
     ("softlockup", "watchdog: BUG: soft lockup - CPU#3 stuck for 26s! [containerd-shim:9876]"),
     ("softlockup", "watchdog: CPU28: Watchdog detected hard LOCKUP on cpu 28"),
+    ("softlockup", "NMI watchdog: Watchdog detected hard LOCKUP on cpu 0"),
     ("xennetrocket", "xennet: skb rides the rocket: 20 frags"),
     ("xennetrocket", "xennet: skb rides the rocket: 19 slots"),
     ("xennetrocket", "xen_netfront: xennet: skb rides the rocket: 19 slots, 65226 bytes"),
+    ("xennetrocket", "xen_netfront: xennet: skb->len = 65549, too big for wire format"),
 ]
 OOM = [
     "Killed process 12562 (java) total-vm:8761648kB, anon-rss:6849380kB, file-rss:0kB",

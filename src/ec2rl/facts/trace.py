@@ -15,11 +15,13 @@ MAX_FRAMES = 64
 # arch/x86/kernel/dumpstack.c and arch/arm64/kernel/traps.c: addresses stand before the names up to
 # 4.9 (x86) and 4.14 (arm64); `?` marks what may only have been left on the stack. A mark like
 # `<IRQ>` has a line of its own from 4.14 on, and mostly stands before the next frame up to 4.9.
-_MARK = r"\s*<?</?[A-Z#]\w*>>?\s*"
+_MARK = r"\s*<?</?[A-Z#]\w*>>?"
 _FRAME = (
-    rf"(?:{_MARK})?\s*(?:\[<[0-9a-f]+>\] ?)?(?P<guess>\? )?"
+    rf"(?:{_MARK}){{0,3}}\s*(?:\[<[0-9a-f]+>\] ?)?(?P<guess>\? )?"
     r"(?P<name>[\w.$]+)\+0x[0-9a-f]+/0x[0-9a-f]+(?: \[(?P<module>[\w-]+)[^\]]*\])?.*"
 )
+# What else may stand between frames: a mark, and registers (arm64 up to 4.14, dump_backtrace()).
+_BETWEEN = rf"(?:{_MARK}){{1,3}}\s*|Exception stack\(.*|[0-9a-f]{{4}}:[0-9a-f ]*"
 # dump_stack_print_info() (kernel/printk.c, later lib/dump_stack.c): `UID:` from 6.12 on; without a
 # taint it says `Not tainted`.
 _WHO = (
@@ -33,7 +35,10 @@ _PLACE = (
     r"(?:RIP: (?:0010|e03[03]):|IP:|pc :|(?:EIP|PC) is at) ?(?:\[<[0-9a-f]+>\] *)*"
     r"(?P<place>[\w.$]+\+0x\S+(?: \[.*)?|0x[0-9a-f]+).*"
 )
-_NOISE = ("dump_", "__dump_", "show_stack", "oom_kill_process", "__schedule", "schedule")
+_NOISE = (
+    "dump_", "__dump_", "show_stack", "oom_kill_process", "__schedule", "schedule",
+    "warn_slowpath_", "watchdog_overflow_callback",
+)  # fmt: skip
 """Functions that print a trace, or give up the CPU: they say nothing of the event."""
 
 
@@ -106,10 +111,10 @@ class _Reader:
             if self.done:
                 return False
             self.inside = self.done = True
-        elif self.inside and not self.match(_MARK, line):
-            self.inside = self._frame(line)
+        elif self.inside and not (self._frame(line) or self.match(_BETWEEN, line)):
+            self.inside = False
             # A task that waits has no registers: behind its trace there is nothing more of it.
-            return self.inside or bool(self.who or self.place)
+            return bool(self.who or self.place)
         return True
 
     def _frame(self, line: str) -> bool:

@@ -13,7 +13,7 @@ from ec2rl.module import Module, Options
 
 PHRASES = (
     Phrase(b": too much work for irq"),
-    Phrase(b"BUG: soft lockup - CPU#", after=60),
+    Phrase(b"BUG: soft lockup - CPU#", after=100),
     Phrase(b" input overrun(s)", recent=True),
 )
 

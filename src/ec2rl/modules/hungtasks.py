@@ -15,8 +15,8 @@ from ec2rl.module import Module, Options
 from ec2rl.record import record, replace
 
 PHRASES = (
-    Phrase(b" blocked for more than ", after=60),
-    Phrase(b" blocked in I/O wait for more than ", after=60, recent=True),
+    Phrase(b" blocked for more than ", after=100),
+    Phrase(b" blocked in I/O wait for more than ", after=100, recent=True),
 )
 
 # kernel/hung_task.c, the same words from 3.10 to 7.1, where it says too whether it was for I/O.
@@ -26,7 +26,7 @@ _HUNG = (
 )
 # The same file, below the trace, in 6.18 and 7.1: of a mutex, a semaphore and an rw-semaphore.
 _HOLDER = (
-    r"INFO: task (?P<who>.{1,80}?)(?: <\w+>)?(?: is)? blocked on an? (?P<what>[\w-]+)"
+    r"INFO: task (?P<who>.{1,80}?)(?: <\w+>)?(?: is)? blocked on (?P<what>an? [\w-]+)"
     r" likely (?:last held|owned) by task (?P<task>.{1,64}):(?P<pid>\d{1,10})(?: <\w+>)?\.?\s*"
 )
 _DEVICE = r"\b(nvme\d{1,4}n\d{1,4})(?=\D|$)"
@@ -110,7 +110,7 @@ def describe(line: LogLine, trace: Trace) -> str | None:
     for text in line.context:
         holder = re.fullmatch(_HOLDER, text)
         if holder is not None and holder["who"] == f"{match['task']}:{match['pid']}":
-            return f"{what}, a {holder['what']} of {holder['task']} ({holder['pid']})"
+            return f"{what}, {holder['what']} of {holder['task']} ({holder['pid']})"
     return what
 
 

@@ -11,8 +11,8 @@ from ec2rl.model import Finding
 from ec2rl.module import Module, Options
 
 PHRASES = (
-    Phrase(b"kernel BUG at ", after=60),
-    Phrase(b"[verbose debug info unavailable]", after=60, recent=True),
+    Phrase(b"kernel BUG at ", after=100),
+    Phrase(b"[verbose debug info unavailable]", after=100, recent=True),
 )
 
 # lib/bug.c (report_bug), of x86 and arm64 alike: the file, the line and an exclamation mark, the

@@ -11,10 +11,10 @@ from ec2rl.model import Finding
 from ec2rl.module import Module, Options
 
 PHRASES = (
-    Phrase(b"nable to handle kernel ", after=60),
-    Phrase(b"BUG: kernel NULL pointer dereference, address: ", after=60),
-    Phrase(b"BUG: unable to handle page fault for address: ", after=60),
-    Phrase(b"general protection fault", after=60, recent=True),
+    Phrase(b"nable to handle kernel ", after=100),
+    Phrase(b"BUG: kernel NULL pointer dereference, address: ", after=100),
+    Phrase(b"BUG: unable to handle page fault for address: ", after=100),
+    Phrase(b"general protection fault", after=100, recent=True),
 )
 
 # arch/x86/mm/fault.c: the first form from 3.10 to 4.19, the third and the fourth from 5.4 to 7.1.
@@ -53,7 +53,7 @@ def describe(line: LogLine, trace: Trace) -> str | None:
         match = re.fullmatch(pattern, line.message)
         if match:
             where = f" at {match['at']}" if match["at"] else ""
-            return f"kernel {match['what'] or 'pointer to where nothing is'}{where}"
+            return f"kernel {match['what'] or 'bad pointer'}{where}"
     return None
 
 

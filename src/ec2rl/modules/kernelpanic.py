@@ -13,7 +13,7 @@ from ec2rl.model import Finding, Verdict
 from ec2rl.module import Module, Options
 from ec2rl.record import replace
 
-PHRASES = (Phrase(b"Kernel panic - not syncing: ", after=60),)
+PHRASES = (Phrase(b"Kernel panic - not syncing: ", after=100),)
 
 _WORDS = Words(
     name="kernelpanic",
@@ -38,14 +38,16 @@ def describe(line: LogLine, trace: Trace) -> str | None:
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
     """Look at the log, and at what dead kernels left: a panic seldom gets into a log."""
     remains = read_remains(host, PHRASES)
-    # The running kernel has not panicked: it runs. What is unknown is what was before it.
-    proof = "" if remains.unread else "this boot's kernel runs, and no other left a panic's record"
+    # The running kernel has not panicked: it runs. What is unknown is what was before it, and its
+    # own log does not tell.
+    proof = "this boot's kernel runs, and no other left a panic's record"
     return Seen(
         log,
         find_events(log, PHRASES, describe, remains.lines),
         options.since,
         remains,
-        proof,
+        "" if remains.unread else proof,
+        doubt="not all that dead kernels left could be read" if remains.unread else "",
         suspected=_dumped(remains.dumps),
         notes=(_restarts(number(host, "/proc/sys/kernel/panic")),),
     )

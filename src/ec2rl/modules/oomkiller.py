@@ -14,7 +14,7 @@ from ec2rl.module import Module, Options
 from ec2rl.record import replace
 
 PHRASES = (
-    Phrase(b"invoked oom-killer: gfp_mask=", after=60),
+    Phrase(b"invoked oom-killer: gfp_mask=", after=100),
     Phrase(b"oom-kill:constraint="),
     Phrase(b"kB, anon-rss:"),
     Phrase(b" or sacrifice child", recent=True),

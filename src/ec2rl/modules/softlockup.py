@@ -12,8 +12,8 @@ from ec2rl.model import Finding
 from ec2rl.module import Module, Options
 
 PHRASES = (
-    Phrase(b"BUG: soft lockup - CPU#", after=60),
-    Phrase(b"Watchdog detected hard LOCKUP on cpu ", after=60, recent=True),
+    Phrase(b"BUG: soft lockup - CPU#", after=100),
+    Phrase(b"Watchdog detected hard LOCKUP on cpu ", after=100, recent=True),
 )
 
 # kernel/watchdog.c: no prefix in 3.10, `NMI watchdog: ` in 4.4, 4.9 and late ones of Red Hat's
