@@ -87,7 +87,7 @@ def judge(seen: Seen) -> Finding:
 def by_hand(seen: Seen) -> tuple[str, ...]:
     """Commands that show the same, and what goes to the console."""
     return (
-        "dmesg -T | grep -E 'too much work for irq|input overrun'",
+        "dmesg -T | grep -E 'too much work for irq|input overrun|soft lockup|console_'",
         "cat /proc/consoles /proc/tty/driver/serial    # oe: overruns",
         "sysctl kernel.printk    # the first number: what goes to the console",
         "dmesg -n 4    # errors and worse only, until the next boot",
