@@ -173,6 +173,11 @@ def test_a_trace_ends_where_the_next_begins() -> None:
     assert trace.top == "f < g < h.cold"
 
 
+def test_brackets_without_a_name_are_no_module() -> None:
+    lines = ("RIP: 0010:f+0x1/0x2 [ ]", "Call Trace:", " g+0x1/0x2 []")
+    assert parse_trace(lines) == Trace(place="f+0x1/0x2", frames=("g",), lines=lines)
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(

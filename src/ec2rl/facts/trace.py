@@ -33,7 +33,7 @@ _WHO = (
 # Xen without hardware help; 0033 would be the program's.
 _PLACE = (
     r"(?:RIP: (?:0010|e03[03]):|IP:|pc :|(?:EIP|PC) is at) ?(?:\[<[0-9a-f]+>\] *)*"
-    r"(?P<place>[\w.$]+\+0x\S+(?: \[.*)?|0x[0-9a-f]+).*"
+    r"(?P<place>[\w.$]+\+0x\S+(?: \[(?P<module>[\w-]+)[^\]]*\])?|0x[0-9a-f]+).*"
 )
 _NOISE = (
     "dump_", "__dump_", "show_stack", "oom_kill_process", "__schedule", "schedule",
@@ -106,7 +106,8 @@ class _Reader:
         self.who = self.who or who
         place = None if self.place or self.inside else self.match(_PLACE, line)
         if place is not None:
-            self.place = place["place"].strip()
+            self.place = place["place"]
+            self.modules += [place["module"]] if place["module"] else []
         if line.strip() in ("Call Trace:", "Call trace:"):
             if self.done:
                 return False
@@ -126,15 +127,13 @@ class _Reader:
 
     def trace(self, lines: tuple[str, ...]) -> Trace:
         who = self.who
-        last = self.place.rpartition(" [")[2] if self.place.endswith("]") else ""
-        modules = [last.rstrip("]").split()[0], *self.modules] if last else self.modules
         return Trace(
             cpu=int(who["cpu"]) if who else None,
             task=who["task"] if who else "",
             pid=int(who["pid"]) if who else None,
             taint="".join((who["taint"] or "").split()) if who else "",
             place=self.place,
-            module=modules[0] if modules else "",
+            module=self.modules[0] if self.modules else "",
             frames=tuple(self.frames),
             lines=lines,
         )
