@@ -14,12 +14,14 @@ from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
 LOG_FOLDER = "/var/log"
 _TEXT_LOGS = ("messages", "syslog", "kern.log")
 _DIGITS = 17
 """Of a time in µs: 2**64 ns have as many, and no calendar goes beyond the year 9999."""
+_FEW = 10
+"""Lines behind a phrase; who wants more than these wants a trace."""
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
@@ -155,8 +157,11 @@ def parse_kmsg(
             start = text.rfind("\n", 0, at) + 1
             after[start] = max(after.get(start, 0), phrase.after)
             at = text.find(needle, at + 1)
+    # A trace ends where the next one begins.
+    begins = {start for start, count in after.items() if count > _FEW}
     lines = []
     for start in sorted(after):
+        ends = begins if start in begins else set()
         end = text.find("\n", start)
         words = text[start : end if end >= 0 else None]
         head = _kmsg_head(words)
@@ -172,23 +177,27 @@ def parse_kmsg(
                 boot_id,
                 this_boot=True,
                 trusted=priority >> 3 == 0,
-                context=tuple(_behind(text, end, after[start], _caller(words))) if end >= 0 else (),
+                context=tuple(_behind(text, end, after[start], ends)) if end >= 0 else (),
             )
         )
     return lines
 
 
-def _behind(text: str, at: int, count: int, caller: str) -> Iterable[str]:
+def _behind(text: str, at: int, count: int, ends: Container[int]) -> Iterable[str]:
     """The kernel's records behind one, of its own caller where the kernel names callers.
 
     Two CPUs that say much at once mix their lines; CONFIG_PRINTK_CALLER (5.1) tells them apart.
+    `ends` are where other records begin that it ends at.
     """
+    caller = _caller(text[text.rfind("\n", 0, at) + 1 : at])
     limit = at + 1024 * count
     while count and 0 <= at < limit:
         start, at = at + 1, text.find("\n", at + 1)
         line = text[start : at if at >= 0 else None]
         head = _kmsg_head(line)
         if head is not None and head[0] >> 3 == 0 and _caller(line) == caller:
+            if start in ends:
+                return
             yield unescape(head[3])
             count -= 1
 
