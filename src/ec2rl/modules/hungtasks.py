@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ec2rl.facts.crash_remains import read_remains
 from ec2rl.facts.kernel_log import KernelLog, LogLine
 from ec2rl.facts.trace import Trace
 from ec2rl.host import Host, Phrase
@@ -119,8 +120,9 @@ def _on(wait: _Wait, trace: Trace) -> bool:
 
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
-    """Look at the log, at the kernel's own count of hung tasks, and whether anybody watches."""
-    events = find_events(log, PHRASES, describe)
+    """Look at the log, at what dead kernels left, at the kernel's own count, and who watches."""
+    remains = read_remains(host, PHRASES)
+    events = find_events(log, PHRASES, describe, remains.lines)
     timeout, left, counted = (
         number(host, _SETTING + name) for name in ("timeout_secs", "warnings", "detect_count")
     )
@@ -138,6 +140,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         log,
         events,
         options.since,
+        remains,
         proof="kernel.hung_task_detect_count is 0: none since boot" if counted == 0 else "",
         counted=f"Hung task messages found. The kernel counts {counted} hung tasks since boot; no "
         "line is left that names them" if counted else "",
@@ -202,6 +205,6 @@ MODULE = Module(
     phrases=PHRASES,
     read=read,
     judge=judge,
-    needs="root, for the kernel log",
+    needs="root, for the kernel log and the crash records",
     by_hand=by_hand,
 )

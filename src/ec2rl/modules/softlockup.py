@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ec2rl.facts.crash_remains import read_remains
 from ec2rl.facts.kernel_log import KernelLog, LogLine
 from ec2rl.facts.trace import Trace
 from ec2rl.host import Host, Phrase
@@ -56,7 +57,8 @@ def describe(line: LogLine, trace: Trace) -> str | None:
 
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
-    """Look at the log, at the mark that a soft lockup leaves, and whether anybody watches."""
+    """Look at the log, at what dead kernels left, at the mark of a lockup, and who watches."""
+    remains = read_remains(host, PHRASES)
     version = release(host)
     watches = number(host, "/proc/sys/kernel/soft_watchdog")
     if watches is None:
@@ -65,8 +67,9 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     proof, notes = taint(host, TAINT_SOFT_LOCKUP, "soft lockup") if marks else ("", ())
     return Seen(
         log,
-        find_events(log, PHRASES, describe),
+        find_events(log, PHRASES, describe, remains.lines),
         options.since,
+        remains,
         proof=proof if watches else "",
         doubt="the kernel's soft-lockup watchdog is off (kernel.watchdog)" if watches == 0 else "",
         counted=f"{_WORDS.found}. No line is left that names them" if notes else "",
@@ -96,6 +99,6 @@ MODULE = Module(
     phrases=PHRASES,
     read=read,
     judge=judge,
-    needs="root, for the kernel log",
+    needs="root, for the kernel log and the crash records",
     by_hand=by_hand,
 )
