@@ -1,8 +1,10 @@
 """What is left of a kernel that died: pstore's records and kdump's, in text.
 
 /sys/fs/pstore is what firmware kept of the last death; systemd-pstore moves it to
-/var/lib/systemd/pstore (systemd-pstore.service(8)).  kdump writes /var/crash: `vmcore-dmesg.txt`
-(makedumpfile of Fedora, RHEL, Amazon Linux), `dmesg.DATE` (Debian, Ubuntu), `dmesg.txt` (SUSE).
+/var/lib/systemd/pstore (systemd-pstore.service(8)).  UEFI keeps it in pieces of 1 KiB, the last
+words first: a name ends with two digits for the piece and three for the death (efi-pstore.c, the
+same from 4.14 to 6.12).  kdump writes /var/crash: `vmcore-dmesg.txt` (makedumpfile of Fedora, RHEL,
+Amazon Linux), `dmesg.DATE` (Debian, Ubuntu), `dmesg.txt` (SUSE).
 Only root can write to these folders.
 """
 
@@ -20,6 +22,9 @@ FOLDERS = (PSTORE, "/var/lib/systemd/pstore", "/var/crash")
 
 _PACKED = ".enc.z"
 """What the kernel adds to the name of a record that it could not unpack (fs/pstore/inode.c)."""
+_ANY = Phrase(b"] ")
+"""Stands in each line of the kernel's, behind its time."""
+_ENDING = 5
 _DEPTH = 3
 _MOST = 64
 """Files, the newest names first; folders are looked into at most as often."""
@@ -62,14 +67,24 @@ def read_remains(host: Host, phrases: Sequence[Phrase]) -> Remains:
     if len(files) > _MOST or folders:
         unread.append(Unreadable("crash records", Why.PARTIAL, f"more than {_MOST} of them"))
     wanted = [replace(phrase, recent=False) for phrase in phrases]
-    lines: list[LogLine] = []
-    read = files[:_MOST]
-    for path, found in zip(read, host.search(read, wanted) if read else ()):
-        if isinstance(found, Unreadable):
-            unread.append(found)
-        else:
-            lines += _lines(path, found)
+    read = sorted(files[:_MOST], key=_is_piece)
+    whole = sum(not _is_piece(path) for path in read)
+    # A trace goes on in the next piece, which need not hold a phrase.
+    found = [
+        *(host.search(read[:whole], wanted) if whole else ()),
+        *(host.search(read[whole:], (_ANY,)) if read[whole:] else ()),
+    ]
+    unread += [one for one in found if isinstance(one, Unreadable)]
+    deaths: dict[str, list[Search]] = {}
+    for path, one in zip(read, found):
+        if isinstance(one, Search):
+            deaths.setdefault(path[:-_ENDING] if _is_piece(path) else path, []).append(one)
+    lines = [line for pieces in deaths.values() for line in _lines(_joined(pieces, wanted))]
     return Remains(tuple(lines), tuple(read), tuple(dumps), tuple(unread))
+
+
+def _is_piece(path: str) -> bool:
+    return path.rpartition("/")[2].startswith("dmesg-efi")
 
 
 def _kind(name: str) -> str:
@@ -81,12 +96,23 @@ def _kind(name: str) -> str:
     return "image" if name.startswith(("vmcore", "dump.")) else ""
 
 
-def _lines(path: str, found: Search) -> list[LogLine]:
+def _joined(pieces: Sequence[Search], phrases: Sequence[Phrase]) -> Search:
+    """The pieces of a death as one text, less the line `Panic#1 Part2` that each begins with."""
+    words = [phrase.text.decode() for phrase in phrases]
+    lines = [
+        replace(line, hit=any(word in line.text for word in words))
+        for piece in pieces
+        for line in piece.lines
+    ]
+    return replace(pieces[-1], lines=tuple(lines))
+
+
+def _lines(found: Search) -> list[LogLine]:
     if not found.lines:
         return []
     from ec2rl.facts.syslog import parse_lines
 
     return [
         replace(line, time=found.modified, this_boot=False, trusted=True)
-        for line in parse_lines(path, found.lines, found.modified, None)
+        for line in parse_lines(found.path, found.lines, found.modified, None)
     ]

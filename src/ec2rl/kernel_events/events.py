@@ -65,10 +65,24 @@ def find_events(
 
     `phrases` are the words that each event has one of.
     """
-    known = {(line.message, line.monotonic) for line in log.lines}
-    left = [line for line in remains if (line.message, line.monotonic) not in known]
     words = [phrase.text.decode() for phrase in phrases]
-    return sort_events(log, _described([*left, *log.lines], words, describe))
+    return sort_events(log, _described(_together(log.lines, remains), words, describe))
+
+
+def _together(lines: Sequence[LogLine], remains: Sequence[LogLine]) -> list[LogLine]:
+    """Each event once, in the order of time, with the most that anyone kept of its trace.
+
+    systemd-pstore keeps both the pieces and the whole; a journal seldom gets the trace of a death.
+    """
+    if not remains:
+        return list(lines)
+    fullest = sorted(remains, key=lambda line: len(line.context))
+    left = {(line.message, line.monotonic): line for line in fullest}
+    told = []
+    for line in lines:
+        same = left.pop((line.message, line.monotonic), line)
+        told.append(replace(line, context=max(line.context, same.context, key=len)))
+    return [*sorted(left.values(), key=lambda line: line.time or 0.0), *told]
 
 
 def _described(
