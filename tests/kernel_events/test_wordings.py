@@ -10,6 +10,7 @@ from ec2rl.facts.kernel_log import KernelLog, LogLine
 from ec2rl.facts.oom import Kill, kills
 from ec2rl.facts.trace import Trace, parse_trace
 from ec2rl.kernel_events.events import Event, Events, find_events, group, sort_events
+from ec2rl.kernel_events.waits import waits_for
 from ec2rl.modules import (
     consoleoverload,
     hungtasks,
@@ -171,6 +172,31 @@ def test_a_trace_ends_where_the_next_begins() -> None:
     trace = Trace(0, "a b", 9, "GD", "f+0x1/0x2 [m]", "m", ("g", "h.cold"), lines[:8])
     assert parse_trace(lines) == trace
     assert trace.top == "f < g < h.cold"
+
+
+@pytest.mark.parametrize(
+    ("frames", "words"),
+    [
+        (("__schedule", "rpc_wait_bit_killable", "mutex_lock"), "an NFS server"),
+        (("nfs_wait_on_request", "io_schedule"), "an NFS server"),
+        (("nfsd_vfs_write", "io_schedule"), "a disk (EBS, or the instance's own)"),
+        (("wait_for_response", "cifs_send_recv"), "an SMB server"),
+        (("request_wait_answer", "fuse_simple_request"), "a FUSE program"),
+        (("wait_for_completion", "ceph_mdsc_do_request"), "a Ceph cluster"),
+        (("percpu_rwsem_wait", "mnt_want_write"), "a frozen file system (fsfreeze, a snapshot)"),
+        (
+            ("rwsem_down_write_slowpath", "jbd2_log_wait_commit"),
+            "a disk (EBS, or the instance's own)",
+        ),
+        (("rwsem_down_read_slowpath", "down_read"), "another task's lock"),
+        (("__schedule", "schedule_timeout", "kthread"), None),
+    ],
+)
+def test_what_a_task_waits_for_is_the_cause_and_not_the_way(
+    frames: tuple[str, ...], words: str | None
+) -> None:
+    wait = waits_for(Trace(frames=frames))
+    assert (wait and wait.words) == words
 
 
 def test_brackets_without_a_name_are_no_module() -> None:

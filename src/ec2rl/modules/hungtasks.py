@@ -11,9 +11,10 @@ from ec2rl.host import Host, Phrase
 from ec2rl.kernel_events.events import Event, count, find_events
 from ec2rl.kernel_events.finding import Words, judge_events
 from ec2rl.kernel_events.seen import Seen, number
+from ec2rl.kernel_events.waits import DISK, WAITS, waits_for
 from ec2rl.model import Evidence, Finding
 from ec2rl.module import Module, Options
-from ec2rl.record import record, replace
+from ec2rl.record import replace
 
 PHRASES = (
     Phrase(b" blocked for more than ", after=100),
@@ -32,59 +33,6 @@ _HOLDER = (
 )
 _DEVICE = r"\b(nvme\d{1,4}n\d{1,4})(?=\D|$)"
 
-
-@record(frozen=True)
-class _Wait:
-    """What a task waits for: the beginnings of functions that say so, in words, and what helps."""
-
-    names: tuple[str, ...]
-    words: str
-    advice: str
-
-
-_DISK = _Wait(
-    ("io_schedule", "bit_wait_io", "blk_", "blkdev_", "submit_bio", "wait_on_page", "folio_wait",
-     "wait_on_buffer", "jbd2", "wait_transaction_locked", "xfs_buf", "xfs_log_force", "xlog",
-     "rq_qos_wait", "wbt_wait", "nvme"),
-    "a disk (EBS, or the instance's own)",
-    "A disk: look at the volume's status and burst balance (CloudWatch: VolumeQueueLength, "
-    "VolumeStalledIOCheck), and at the instance's EBS limits",
-)  # fmt: skip
-_LOCK = _Wait(
-    ("mutex", "__mutex", "rt_mutex", "rwsem", "__down", "down_"),
-    "another task's lock",
-    "A lock: look at the task that holds it (cat /proc/PID/stack); mostly it waits for a disk or "
-    "for NFS itself",
-)
-_WAITS = (
-    _Wait(
-        ("nfs", "rpc_", "__rpc_"),
-        "an NFS server",
-        "NFS: is the server there, and its port 2049 open (security group, mount target of EFS)?",
-    ),
-    _Wait(
-        ("cifs", "smb2"),
-        "an SMB server",
-        "SMB: is the server there, and its port 445 open (security group)?",
-    ),
-    _Wait(
-        ("fuse",),
-        "a FUSE program",
-        "FUSE: look at the program that serves the mount; killing it ends the wait with an error",
-    ),
-    _Wait(
-        ("ceph", "rbd_"),
-        "a Ceph cluster",
-        "Ceph: look at the cluster's health, and at the network to it",
-    ),
-    _Wait(
-        ("sb_start_", "__sb_start_", "mnt_want_write"),
-        "a frozen file system (fsfreeze, a snapshot)",
-        "A frozen file system: whoever froze it must thaw it: fsfreeze --unfreeze MOUNTPOINT",
-    ),
-    _DISK,
-    _LOCK,
-)
 
 _WORDS = Words(
     name="hungtasks",
@@ -105,7 +53,7 @@ def describe(line: LogLine, trace: Trace) -> str | None:
     if match is None:
         return None
     what = f"{match['task']} ({match['pid']}) waited {match['seconds']} s and more"
-    wait = next((wait for wait in _WAITS if _on(wait, trace)), _DISK if match["io"] else None)
+    wait = waits_for(trace) or (DISK if match["io"] else None)
     if wait is not None:
         what += f" for {wait.words}"
     for text in line.context:
@@ -113,10 +61,6 @@ def describe(line: LogLine, trace: Trace) -> str | None:
         if holder is not None and holder["who"] == f"{match['task']}:{match['pid']}":
             return f"{what}, {holder['what']} of {holder['task']} ({holder['pid']})"
     return what
-
-
-def _on(wait: _Wait, trace: Trace) -> bool:
-    return any(frame.startswith(wait.names) for frame in trace.frames)
 
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
@@ -184,7 +128,7 @@ def _servers(host: Host, events: Sequence[Event]) -> list[str]:
 def judge(seen: Seen) -> Finding:
     """This boot's is a failure: a task that hangs so long seldom hangs alone."""
     told = [event.what for event in (seen.events.now or seen.events.earlier)]
-    advice = [wait.advice for wait in _WAITS if any(f" for {wait.words}" in what for what in told)]
+    advice = [wait.advice for wait in WAITS if any(f" for {wait.words}" in what for what in told)]
     return judge_events(seen, replace(_WORDS, advice=tuple(advice)))
 
 
