@@ -152,7 +152,7 @@ def test_the_lines_behind_a_hit_are_its_context() -> None:
             Line(0, "Nov 24 01:00:00 host kernel: nf_conntrack: one"),
             Line(1, "Nov 24 01:00:00 host kernel: behind one", hit=False),
             Line(2, "Nov 24 01:00:00 host sshd[9]: not the kernel's", hit=False),
-            Line(3, "Nov 24 01:00:00 host kernel: too late", hit=False),
+            Line(3, "Nov 24 01:00:00 host kernel: behind it too", hit=False),
             Line(4, "Nov 24 01:00:01 host kernel: nf_conntrack: two"),
         ),
         NOW,
@@ -161,7 +161,17 @@ def test_the_lines_behind_a_hit_are_its_context() -> None:
     first, second = utc(2026, 11, 24, 1), utc(2026, 11, 24, 1, 0, 1)
     path = ("/var/log/messages",)
     assert found == [
-        LogLine("nf_conntrack: one", path, first, None, None, None, False, 1, ("behind one",)),
+        LogLine(
+            "nf_conntrack: one",
+            path,
+            first,
+            None,
+            None,
+            None,
+            False,
+            1,
+            ("behind one", "behind it too"),
+        ),
         LogLine("nf_conntrack: two", path, second, None, None, None, False, 1, ()),
     ]
 

@@ -68,10 +68,10 @@ def parse_lines(
         context = []
         below = position + 1
         while below < len(lines) and not lines[below].hit:
+            # What other programs say comes between the lines of a trace.
             behind = parse_line(lines[below].text)
-            if behind is None:
-                break
-            context.append(behind[0])
+            if behind is not None:
+                context.append(behind[0])
             below += 1
         this_boot = None if when is None or booted is None else when >= booted - 2
         found.append(
