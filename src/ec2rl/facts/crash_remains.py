@@ -43,8 +43,11 @@ class Remains:
     unread: tuple[Unreadable, ...] = ()
 
 
-def read_remains(host: Host, phrases: Sequence[Phrase]) -> Remains:
-    """Look for phrases in all that dead kernels left; their time is that of the file."""
+def read_remains(host: Host, phrases: Sequence[Phrase], since: float | None) -> Remains:
+    """Look for phrases in all that dead kernels left; their time is that of the file.
+
+    What was left before `since` (epoch seconds) does not count.
+    """
     files: list[str] = []
     dumps: list[str] = []
     unread: list[Unreadable] = []
@@ -77,7 +80,7 @@ def read_remains(host: Host, phrases: Sequence[Phrase]) -> Remains:
     unread += [one for one in found if isinstance(one, Unreadable)]
     deaths: dict[str, list[Search]] = {}
     for path, one in zip(read, found):
-        if isinstance(one, Search):
+        if isinstance(one, Search) and (since is None or one.modified >= since):
             deaths.setdefault(path[:-_ENDING] if _is_piece(path) else path, []).append(one)
     lines = [line for pieces in deaths.values() for line in _lines(_joined(pieces, wanted))]
     return Remains(tuple(lines), tuple(read), tuple(dumps), tuple(unread))

@@ -68,7 +68,7 @@ def _verdict(seen: Seen, words: Words) -> tuple[Verdict, str]:
         return Verdict.PROBLEM, (
             f"{words.found}. {times(count(events.now))} in {' and '.join(places(events.now))}"
         )
-    if seen.counted:
+    if seen.counted and seen.counts_apply:
         return Verdict.PROBLEM, seen.counted
     if events.earlier:
         boots = len({event.line.boot or event.line.sources[0] for event in events.earlier})

@@ -48,6 +48,12 @@ class Seen:
         return covers(self.log, self.since)
 
     @property
+    def counts_apply(self) -> bool:
+        """Whether what counts since boot is of the time that is asked about."""
+        booted = self.log.booted
+        return self.since is None or (booted is not None and booted >= self.since)
+
+    @property
     def known(self) -> bool:
         """Whether "nothing found" means that nothing happened."""
         return not self.doubt and (bool(self.proof) or self.covered)
@@ -65,7 +71,7 @@ def read_death(
 
     The log tells of them, what dead kernels left, and bit 7 of kernel.tainted: `event` is its name.
     """
-    remains = read_remains(host, phrases)
+    remains = read_remains(host, phrases, since)
     proof, notes = taint(host, TAINT_DIED, event)
     events = find_events(log, phrases, describe, remains.lines)
     return Seen(log, events, since, remains, proof, notes=notes)

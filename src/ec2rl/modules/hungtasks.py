@@ -65,7 +65,7 @@ def describe(line: LogLine, trace: Trace) -> str | None:
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
     """Look at the log, at what dead kernels left, at the kernel's own count, and who watches."""
-    remains = read_remains(host, PHRASES)
+    remains = read_remains(host, PHRASES, options.since)
     events = find_events(log, PHRASES, describe, remains.lines)
     timeout, left, counted = (
         number(host, _SETTING + name) for name in ("timeout_secs", "warnings", "detect_count")

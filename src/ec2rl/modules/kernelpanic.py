@@ -37,7 +37,7 @@ def describe(line: LogLine, trace: Trace) -> str | None:
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
     """Look at the log, and at what dead kernels left: a panic seldom gets into a log."""
-    remains = read_remains(host, PHRASES)
+    remains = read_remains(host, PHRASES, options.since)
     # The running kernel has not panicked: it runs. What is unknown is what was before it, and its
     # own log does not tell.
     proof = "this boot's kernel runs, and no other left a panic's record"

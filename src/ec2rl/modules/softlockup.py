@@ -58,7 +58,7 @@ def describe(line: LogLine, trace: Trace) -> str | None:
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
     """Look at the log, at what dead kernels left, at the mark of a lockup, and who watches."""
-    remains = read_remains(host, PHRASES)
+    remains = read_remains(host, PHRASES, options.since)
     version = release(host)
     watches = number(host, "/proc/sys/kernel/soft_watchdog")
     if watches is None:
