@@ -1,12 +1,12 @@
 """What the OOM killer prints: who asked for memory, whose limit it was, who was killed.
 
 mm/oom_kill.c prints up to three lines for a kill.  `X invoked oom-killer:` with a trace and tables
-behind it stands in every kernel (at most ten in five seconds), and from 5.4 on
-`oom-kill:constraint=` beside it.  `Killed process` is always printed: up to 4.19 below a line
+behind it stands in every kernel (at most ten in five seconds), and from 5.0 on
+`oom-kill:constraint=` beside it.  `Killed process` is always printed: up to 5.0 below a line
 `REASON: Kill process P (X) score N or sacrifice child` (the child may be the one that is killed),
-from 5.4 on with the reason before it.  mm/memcontrol.c names the cgroup in the long report up to
-4.19: `Task in A killed as a result of limit of B`.  Read in 3.10, 4.4, 4.9, 4.14, 4.19, 5.4, 5.10,
-6.1, 6.12, 6.18 and 7.1, and in Red Hat's 3.10.0-1160, which names the user.
+from 5.2 on with the reason before it.  mm/memcontrol.c names the cgroup in the long report up to
+4.19: `Task in A killed as a result of limit of B`.  Read in 3.10, 4.4, 4.9, 4.14, 4.19, 5.0, 5.2,
+5.4, 5.10, 6.1, 6.12, 6.18 and 7.1, and in Red Hat's 3.10.0-1160, which names the user.
 """
 
 from __future__ import annotations

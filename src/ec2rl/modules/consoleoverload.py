@@ -17,7 +17,7 @@ PHRASES = (
     Phrase(b" input overrun(s)", recent=True),
 )
 
-# drivers/tty/serial/8250/8250_core.c from 3.10 to 4.19, gone in 5.4; drivers/tty/n_tty.c, with the
+# drivers/tty/serial/8250/8250_core.c from 3.10 to 4.19, gone in 5.0; drivers/tty/n_tty.c, with the
 # driver's name before the port's from 4.9 to 7.1. hvc is the console of an instance under Xen.
 _PORT = r"(?P<port>(?:tty|hvc)\w{1,12})"
 _WORK = r"(?P<port>serial8250|tty\w{1,12}): too much work for irq(?P<irq>\d{1,5})\s*"
@@ -45,7 +45,7 @@ _WORDS = Words(
     ),
 )
 
-_SILENT_SINCE = (5, 4)
+_SILENT_SINCE = (5, 0)
 """The kernel from which on the driver gives up without a word (serial8250_interrupt())."""
 
 
@@ -74,7 +74,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     if version is not None and version >= _SILENT_SINCE:
         notes = (
             f"Linux {version[0]}.{version[1]} tells of lost input, and of a CPU that is stuck in "
-            "writing: from 5.4 on the driver does not say that it has too much to send",
+            "writing: from 5.0 on the driver does not say that it has too much to send",
         )
     return Seen(log, find_events(log, PHRASES, describe), options.since, notes=notes)
 

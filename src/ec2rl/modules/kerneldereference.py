@@ -17,7 +17,7 @@ PHRASES = (
     Phrase(b"general protection fault", after=100, recent=True),
 )
 
-# arch/x86/mm/fault.c: the first form from 3.10 to 4.19, the third and the fourth from 5.4 to 7.1.
+# arch/x86/mm/fault.c: the first form from 3.10 to 5.0, the third and the fourth from 5.2 to 7.1.
 # Up to 4.14 the first is printed in pieces: where another CPU says something between them, the
 # second is left. arch/arm64/mm/fault.c: `Unable` and `at virtual address`, from 3.10 to 7.1.
 # arch/x86/kernel/traps.c for the last: with an address from 5.10 on, behind `Oops: ` from 6.12 on;
