@@ -1,10 +1,11 @@
 """All modules in one pass over the text logs, against grep, and against one module alone.
 
-    python bench/nine_modules.py [--mib 1024] [--rounds 3]
+    python bench/nine_modules.py [--mib 1024] [--rounds 3] [--only plain|gzip] [--folder FOLDER]
 
-Makes a log in a temporary folder, plain and with gzip (page cache warm).  Each round runs the
-rivals one after the other; a line gives the medians of their wall times, the median of the rounds'
-ratios, and the peak memory of the process that looks.
+Makes a log, plain and with gzip (page cache warm), in a temporary folder, or in FOLDER, where it
+stays for the next run.  Each round runs the rivals one after the other; a line gives the medians of
+their wall times, the median of the rounds' ratios, and the peak memory of the process that looks.
+`--rounds 0` only makes the log.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ if sys.argv[4] == "phrases":
     sys.exit()
 found, = search_files([(sys.argv[2], os.open(sys.argv[2], os.O_RDONLY))], phrases)
 assert not found.gap, found.gap
-print(found.hits, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+whose = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
+print(found.hits, sum(resource.getrusage(who).ru_maxrss for who in whose) >> 10)
 """
 PROGRAMS = ("sshd", "systemd", "kubelet", "CRON", "dhclient", "audit", "nginx", "app", "containerd")
 WORDS = (
@@ -62,7 +64,7 @@ def make_log(path: Path, mib: int) -> None:
         )
     block = "".join(lines).encode()
     with path.open("wb") as file:
-        for number in range((mib << 20) // len(block)):
+        for number in range((mib << 20) // len(block) + 1):
             file.write(block)
             file.write(
                 f"Nov 24 02:00:00 ip-10-0-0-7 kernel: [{number}.000000] "
@@ -95,43 +97,64 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--mib", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=("plain", "gzip"))
+    parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="ec2rl-nine-"))
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="ec2rl-nine-"))
     try:
-        compare(folder, options.mib, options.rounds)
+        log = made(folder, options.mib)
+        if options.rounds and options.only != "gzip":
+            compare_plain(log, options.rounds)
+        if options.rounds and options.only != "plain":
+            compare_gzip(log, options.rounds)
     finally:
-        shutil.rmtree(folder)
+        if options.folder is None:
+            shutil.rmtree(folder)
 
 
-def compare(folder: Path, mib: int, rounds: int) -> None:
-    log, packed, words = folder / "messages", folder / "messages.gz", folder / "phrases"
-    make_log(log, mib)
-    with packed.open("wb") as file:
-        subprocess.run(["gzip", "-c", str(log)], stdout=file, check=True)
-    phrases = ours(log, "", "phrases")
-    words.write_text("\n".join(phrases) + "\n")
-    plain: list[tuple[float, float]] = []
-    gz: list[tuple[float, float]] = []
-    peak = 0
+def made(folder: Path, mib: int) -> Path:
+    """The log of `mib` MiB in a folder, its gzip and the phrases beside it; made if need be."""
+    log = folder / f"messages-{mib}"
+    if not log.exists():
+        folder.mkdir(exist_ok=True)
+        make_log(log, mib)
+        with log.with_suffix(".gz").open("wb") as file:
+            subprocess.run(["gzip", "-c", str(log)], stdout=file, check=True)
+    log.with_suffix(".phrases").write_text("\n".join(ours(log, "", "phrases")) + "\n")
+    return log
+
+
+def compare_plain(log: Path, rounds: int) -> None:
+    pairs, peak, hits = [], 0, 0
     for _ in range(rounds):
         seconds, (said,) = timed(log)
-        rival, count = grep(words, log)
-        assert int(said.split()[0]) == count, (said, count)
-        plain.append((seconds, rival))
-        nine, (packed_said,) = timed(packed)
+        rival, count = grep(log.with_suffix(".phrases"), log)
+        hits, used = map(int, said.split())
+        assert hits == count, (said, count)
+        pairs.append((seconds, rival))
+        peak = max(peak, used)
+    tell("plain: all modules / grep -F -f", log, pairs, hits, peak)
+
+
+def compare_gzip(log: Path, rounds: int) -> None:
+    packed = log.with_suffix(".gz")
+    pairs, peak, hits = [], 0, 0
+    for _ in range(rounds):
+        nine, (said,) = timed(packed)
         one, _ = timed(packed, "conntrackfull")
-        assert packed_said.split()[0] == said.split()[0]
-        gz.append((nine, one))
-        peak = max(peak, int(said.split()[1]), int(packed_said.split()[1]))
-    print(f"{mib} MiB, {len(phrases)} phrases, {count} hits, peak {peak} MiB, {rounds} rounds")
-    tell("plain: all modules / grep -F -f", plain)
-    tell("gzip: all modules / conntrackfull", gz)
+        hits, used = map(int, said.split())
+        pairs.append((nine, one))
+        peak = max(peak, used)
+    tell("gzip: all modules / conntrackfull", log, pairs, hits, peak)
 
 
-def tell(title: str, pairs: list[tuple[float, float]]) -> None:
+def tell(title: str, log: Path, pairs: list[tuple[float, float]], hits: int, peak: int) -> None:
     ratio = median(ours / rival for ours, rival in pairs)
     mine, rival = (median(pair[side] for pair in pairs) for side in (0, 1))
-    print(f"{title:36} {mine:7.2f} s / {rival:7.2f} s = {ratio:.2f}")
+    print(
+        f"{title:36} {mine:7.2f} s / {rival:7.2f} s = {ratio:.2f}   (median of {len(pairs)}; "
+        f"{log.stat().st_size >> 20} MiB, {hits} hits, peak {peak} MiB)"
+    )
 
 
 if __name__ == "__main__":

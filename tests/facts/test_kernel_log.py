@@ -124,8 +124,18 @@ def test_a_message_with_a_newline_in_it_is_one_message() -> None:
 
 def test_the_records_behind_are_context_and_only_the_kernels() -> None:
     text = f"4,0,0,-;{FULL}\n6,1,1,-;one\n12,2,2,-;forged\n KEY=x\n6,3,3,-;three\n6,4,4,-;four\n"
-    (line,) = parse_kmsg(text, (Phrase(b"conntrack: ", after=4),), None, None)
+    (line,) = parse_kmsg(text, (Phrase(b"conntrack: ", after=2),), None, None)
     assert line.context == ("one", "three")
+
+
+def test_where_the_kernel_names_callers_the_records_behind_are_of_the_same_one() -> None:
+    text = (
+        f"4,0,0,-,caller=C1;{FULL}\n4,1,1,-,caller=C2;two\n4,2,1,-,caller=C1;one\n"
+        f"4,3,2,-,caller=T9;{FULL}\n4,4,2,-,caller=C1;more of one\n4,5,3,-;nobody's\n"
+    )
+    first, second = parse_kmsg(text, (Phrase(b"conntrack: ", after=4),), None, None)
+    assert first.context == ("one", "more of one")
+    assert second.context == ()
 
 
 def test_a_phrase_met_twice_in_a_record_is_one_line() -> None:

@@ -152,7 +152,7 @@ def test_the_lines_behind_a_hit_are_its_context() -> None:
             Line(0, "Nov 24 01:00:00 host kernel: nf_conntrack: one"),
             Line(1, "Nov 24 01:00:00 host kernel: behind one", hit=False),
             Line(2, "Nov 24 01:00:00 host sshd[9]: not the kernel's", hit=False),
-            Line(3, "Nov 24 01:00:00 host kernel: too late", hit=False),
+            Line(3, "Nov 24 01:00:00 host kernel: behind it too", hit=False),
             Line(4, "Nov 24 01:00:01 host kernel: nf_conntrack: two"),
         ),
         NOW,
@@ -161,7 +161,17 @@ def test_the_lines_behind_a_hit_are_its_context() -> None:
     first, second = utc(2026, 11, 24, 1), utc(2026, 11, 24, 1, 0, 1)
     path = ("/var/log/messages",)
     assert found == [
-        LogLine("nf_conntrack: one", path, first, None, None, None, False, 1, ("behind one",)),
+        LogLine(
+            "nf_conntrack: one",
+            path,
+            first,
+            None,
+            None,
+            None,
+            False,
+            1,
+            ("behind one", "behind it too"),
+        ),
         LogLine("nf_conntrack: two", path, second, None, None, None, False, 1, ()),
     ]
 
@@ -211,3 +221,28 @@ def test_any_line_is_parsed_or_refused(text: str) -> None:
         when = epoch(parsed[1], NOW)
         assert when is None or isinstance(when, float)
     assert len(parse_lines("/f", (Line(0, text),), NOW, None)) == (parsed is not None)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "uptime"),
+    [
+        (f"Nov  6 02:39:55 host kernel: [   12.345678][ T1234] {FULL}", FULL, 12345678),
+        ("Nov  6 02:39:55 host kernel: [   12.345678][    C0]  f+0x1/0x2", " f+0x1/0x2", 12345678),
+        (f"2026-11-06T02:39:55+00:00 host kernel: [    T1] {FULL}", FULL, None),
+        (f"<4>[   12.345678][    T1] {FULL}", FULL, 12345678),
+        (f"[   12.345678] [    T1] {FULL}", FULL, 12345678),
+        ("[   12.345678][    C3]  g+0x1/0x2", " g+0x1/0x2", 12345678),
+        ("[   12.345678] [  12538]     0 12538", "[  12538]     0 12538", 12345678),
+        (
+            "Nov  6 02:39:55 h kernel: [1.000000] #011#1: 100% system,#011",
+            "#011#1: 100% system,#011",
+            1000000,
+        ),
+    ],
+)
+def test_who_called_the_kernel_is_no_part_of_what_it_says(
+    text: str, message: str, uptime: int | None
+) -> None:
+    parsed = parse_line(text)
+    assert parsed is not None
+    assert (parsed[0], parsed[2]) == (message, uptime)

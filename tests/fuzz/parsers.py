@@ -24,10 +24,32 @@ from ec2rl.conntrack.counters import parse_conntrack_stats, parse_stat  # noqa: 
 from ec2rl.conntrack.messages import PHRASES, understand  # noqa: E402
 from ec2rl.conntrack.namespaces import inode_number  # noqa: E402
 from ec2rl.conntrack.owner import owner  # noqa: E402
-from ec2rl.facts.kernel_log import kmsg_span, parse_kmsg  # noqa: E402
+from ec2rl.facts.kernel_log import (  # noqa: E402
+    KernelLog,
+    LogLine,
+    LogSource,
+    kmsg_span,
+    parse_kmsg,
+)
+from ec2rl.facts.oom import kills  # noqa: E402
 from ec2rl.facts.syslog import epoch, parse_line, parse_lines  # noqa: E402
+from ec2rl.facts.trace import parse_trace  # noqa: E402
 from ec2rl.host import Line  # noqa: E402
 from ec2rl.host.fake import CaseError, FakeHost, sections  # noqa: E402
+from ec2rl.kernel_events.events import find_events, group  # noqa: E402
+from ec2rl.kernel_events.seen import Seen  # noqa: E402
+from ec2rl.module import Options  # noqa: E402
+from ec2rl.modules import (  # noqa: E402
+    consoleoverload,
+    hungtasks,
+    kernelbug,
+    kerneldereference,
+    kernelpanic,
+    oomkiller,
+    softlockup,
+    xennetrocket,
+)
+from ec2rl.record import replace  # noqa: E402
 
 NOW = 1795485600.0
 FULL = "nf_conntrack: nf_conntrack: table full in netns 4026532315, dropping packet"
@@ -38,6 +60,44 @@ LINES = (
     f"kern  :warn  : [Fri Nov  6 02:39:55 2026] {FULL}",
     f"<4>[  371.094886][ T1234] {FULL}",
     f"Nov  6 02:39:55 host kernel: message repeated 3 times: [ [1.000000] {FULL}]",
+)
+TRACES = (
+    "RIP: e030:[<ffffffff810d8a2b>]  [<ffffffff810d8a2b>] f+0x20b/0x270 [m]\nCPU: 0 PID: 2345 "
+    "Comm: java Not tainted 3.10.0 #1\nCall Trace:\n <IRQ>  [<ffffffff8105f9a0>] ? g+0x70/0x70\n"
+    " <<EOE>>  <IRQ>  [<ffffffff8105fa9d>] h+0x1d/0x20 [n]\n---[ end trace 4e1e7a3f0b9d2c11 ]---",
+    "CPU: 3 UID: 0 PID: 777 Comm: a b Kdump: loaded Tainted: G     D W  6.12.40 #1 PREEMPT(lazy) \n"
+    "RIP: 0010:__list_del_entry+0x8e/0xa0\nCall Trace:\n <TASK>\n f.isra.0+0x1/0x2\n </TASK>\n",
+    "PC is at f+0x1c/0x90 [m]\nCall trace:\nException stack(0xffff to 0xffff)\n"
+    "bc00: ffff8003 0000\n[<ffff000000a9101c>] f+0x1c/0x90 [m]\nCPU: 1 PID: 1 Comm: x Not tainted",
+)
+OOM = (
+    "node invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL|__GFP_ZERO), nodemask=(null),  order=0, "
+    "oom_score_adj=999\nMem-Info:\nTask in /a killed as a result of limit of /a\n"
+    "memory: usage 262144kB, limit 9007199254740988kB, failcnt 44",
+    "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/a,b,"
+    "task_memcg=/c,task=x, y,pid=7,uid=0\nMemory cgroup out of memory: Killed process 7 (x, y) "
+    "total-vm:9kB, anon-rss:7kB, file-rss:1kB, shmem-rss:2kB, UID:0 pgtables:104kB oom_score_adj:0",
+    "Out of memory: Kill process 12562 (java) score 847 or sacrifice child\n"
+    "Killed process 9682, UID 27, (mysqld) total-vm:47388kB, anon-rss:3744kB, file-rss:80kB",
+)
+EVENTS = (
+    "watchdog: BUG: soft lockup - CPU#3 stuck for 26s! [containerd-shim:9876]",
+    "watchdog: CPU28: Watchdog detected hard LOCKUP on cpu 28",
+    "kernel BUG at fs/ext4/inode.c:2721!",
+    "Kernel BUG at f+0x13/0x1000 [m] [verbose debug info unavailable]",
+    "BUG: unable to handle kernel NULL pointer dereference at           (null)",
+    "Unable to handle kernel access to user memory with fs=KERNEL_DS at virtual address 0068",
+    "Oops: general protection fault, probably for non-canonical address 0x6b: 0000 [#4] SMP",
+    "Kernel panic - not syncing: Fatal exception in interrupt",
+    "INFO: task jbd2/nvme1n1p1-:811 blocked in I/O wait for more than 122 seconds.\n"
+    "INFO: task a:1 <writer> blocked on an rw-semaphore likely owned by task ps:2288 <reader>",
+    "serial8250: too much work for irq4",
+    "hvc hvc0: 2 input overrun(s)",
+    "xen_netfront: xennet: skb rides the rocket: 19 slots, 65226 bytes",
+)
+MODULES = (
+    *(consoleoverload, hungtasks, kernelbug, kerneldereference, kernelpanic, softlockup),
+    xennetrocket,
 )
 SEEDS: dict[str, tuple[str, ...]] = {
     "kmsg": (
@@ -54,6 +114,9 @@ SEEDS: dict[str, tuple[str, ...]] = {
         "TCP: request_sock_TCP: Possible SYN flooding on port 80. Sending cookies. ",
         "Missed 26351 kernel messages",
     ),
+    "trace": TRACES,
+    "oom": OOM,
+    "events": tuple(f"{event}\n{trace}" for event in EVENTS for trace in TRACES),
     "stat": (
         "entries  clashres found new chainlength insert insert_failed drop early_drop\n"
         "00000032  00000000 00000000 00000000 00000000 00000000 00000000 00000017 00000001\n" * 2,
@@ -143,6 +206,36 @@ def take_line(text: str) -> None:
     parse_lines("/f", (Line(0, text), Line(1, text, hit=False)), NOW, NOW - 1000)
 
 
+def take_trace(text: str) -> None:
+    lines = text.split("\n")
+    trace = parse_trace(lines)
+    assert trace.lines == tuple(lines[: len(trace.lines)])
+    assert trace.top.count(" < ") < 6
+
+
+def told(text: str) -> LogLine:
+    message, *context = text.split("\n")
+    return LogLine(message, ("dmesg",), NOW, 5, "b", True, True, 1, tuple(context))
+
+
+def take_oom(text: str) -> None:
+    lines = [told(line) for line in text.split("\n")] + [told(text)]
+    assert len(kills(lines)) <= len(lines)
+    host = FakeHost({"clock": "now=2026-11-24T02:00:00Z uptime=9"})
+    log = KernelLog((told(text), *lines), (), NOW, whole_boot=True)
+    seen = oomkiller.read(host, log, Options())
+    oomkiller.judge(replace(seen, log=replace(log, sources=(LogSource("dmesg"),))))
+
+
+def take_events(text: str) -> None:
+    log = KernelLog((told(text),), (LogSource("dmesg"),), NOW, whole_boot=True)
+    for module in MODULES:
+        events = find_events(log, module.PHRASES, module.describe)
+        assert len(events.now) <= 1
+        group(events.now)
+        module.judge(Seen(log, events))
+
+
 def take_stat(text: str) -> None:
     for found in (parse_stat(text), parse_conntrack_stats(text, None)):
         assert found is None or found.refused is None or found.refused >= 0
@@ -181,6 +274,9 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "kmsg": take_kmsg,
     "line": take_line,
     "understand": understand,
+    "trace": take_trace,
+    "oom": take_oom,
+    "events": take_events,
     "stat": take_stat,
     "allowance": lambda text: parse_allowance("eth0", text),
     "owner": take_owner,

@@ -10,6 +10,7 @@ from ec2rl.facts.kernel_log import KernelLog, LogLine
 from ec2rl.facts.oom import Kill, kills
 from ec2rl.facts.trace import Trace, parse_trace
 from ec2rl.kernel_events.events import Event, Events, find_events, group, sort_events
+from ec2rl.kernel_events.waits import waits_for
 from ec2rl.modules import (
     consoleoverload,
     hungtasks,
@@ -33,12 +34,15 @@ REAL = [
     ("consoleoverload", "serial8250: too much work for irq4"),
     ("consoleoverload", "ttyS0: 1 input overrun(s)"),
     ("consoleoverload", "ttyS ttyS0: 17 input overrun(s)"),
+    ("consoleoverload", "ttyAMA ttyAMA0: 3 input overrun(s)"),
+    ("consoleoverload", "hvc hvc0: 2 input overrun(s)"),
     ("hungtasks", "INFO: task jbd2/xvda1-8:412 blocked for more than 120 seconds."),
     ("hungtasks", "INFO: task kworker/u8:2:771 blocked for more than 245 seconds."),
     ("hungtasks", "INFO: task cp:1600 blocked in I/O wait for more than 120 seconds."),
     ("kernelbug", "kernel BUG at fs/ext4/inode.c:2721!"),
     ("kernelbug", "Kernel BUG at ffffffff811d8b1a [verbose debug info unavailable]"),
     ("kernelbug", "kernel BUG at kfree+0x10a/0x140 [verbose debug info unavailable]"),
+    ("kernelbug", "Kernel BUG at f+0x1/0x2 [ena] [verbose debug info unavailable]"),
     (
         "kerneldereference",
         "BUG: unable to handle kernel NULL pointer dereference at           (null)",
@@ -50,7 +54,25 @@ REAL = [
         "kerneldereference",
         "Unable to handle kernel NULL pointer dereference at virtual address 00000000000002a0",
     ),
+    (
+        "kerneldereference",
+        "Unable to handle kernel access to user memory with fs=KERNEL_DS at virtual address 0068",
+    ),
+    (
+        "kerneldereference",
+        "Unable to handle kernel execute from non-executable memory at virtual address ffff8000",
+    ),
+    ("kerneldereference", "BUG: unable to handle kernel "),
     ("kerneldereference", "general protection fault: 0000 [#1] SMP"),
+    (
+        "kerneldereference",
+        "general protection fault, maybe for address 0xffff88810a3b4c08: 0000 [#1] PREEMPT SMP",
+    ),
+    ("kerneldereference", "segment-related general protection fault: 0010 [#1] SMP NOPTI"),
+    (
+        "kerneldereference",
+        "Oops: general protection fault, kernel NULL pointer dereference 0x8: 0000 [#1] SMP",
+    ),
     ("kernelpanic", "Kernel panic - not syncing: Fatal exception in interrupt"),
     ("kernelpanic", "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000009"),
     ("kernelpanic", "Kernel panic - not syncing: Watchdog detected hard LOCKUP on cpu 8"),
@@ -58,9 +80,11 @@ REAL = [
     ("softlockup", "NMI watchdog: BUG: soft lockup - CPU#1 stuck for 23s! [kworker/1:1:77]"),
     ("softlockup", "watchdog: BUG: soft lockup - CPU#3 stuck for 26s! [containerd-shim:9876]"),
     ("softlockup", "watchdog: CPU28: Watchdog detected hard LOCKUP on cpu 28"),
+    ("softlockup", "NMI watchdog: Watchdog detected hard LOCKUP on cpu 0"),
     ("xennetrocket", "xennet: skb rides the rocket: 20 frags"),
     ("xennetrocket", "xennet: skb rides the rocket: 19 slots"),
     ("xennetrocket", "xen_netfront: xennet: skb rides the rocket: 19 slots, 65226 bytes"),
+    ("xennetrocket", "xen_netfront: xennet: skb->len = 65549, too big for wire format"),
 ]
 OOM = [
     "Killed process 12562 (java) total-vm:8761648kB, anon-rss:6849380kB, file-rss:0kB",
@@ -150,6 +174,36 @@ def test_a_trace_ends_where_the_next_begins() -> None:
     assert trace.top == "f < g < h.cold"
 
 
+@pytest.mark.parametrize(
+    ("frames", "words"),
+    [
+        (("__schedule", "rpc_wait_bit_killable", "mutex_lock"), "an NFS server"),
+        (("nfs_wait_on_request", "io_schedule"), "an NFS server"),
+        (("nfsd_vfs_write", "io_schedule"), "a disk (EBS, or the instance's own)"),
+        (("wait_for_response", "cifs_send_recv"), "an SMB server"),
+        (("request_wait_answer", "fuse_simple_request"), "a FUSE program"),
+        (("wait_for_completion", "ceph_mdsc_do_request"), "a Ceph cluster"),
+        (("percpu_rwsem_wait", "mnt_want_write"), "a frozen file system (fsfreeze, a snapshot)"),
+        (
+            ("rwsem_down_write_slowpath", "jbd2_log_wait_commit"),
+            "a disk (EBS, or the instance's own)",
+        ),
+        (("rwsem_down_read_slowpath", "down_read"), "another task's lock"),
+        (("__schedule", "schedule_timeout", "kthread"), None),
+    ],
+)
+def test_what_a_task_waits_for_is_the_cause_and_not_the_way(
+    frames: tuple[str, ...], words: str | None
+) -> None:
+    wait = waits_for(Trace(frames=frames))
+    assert (wait and wait.words) == words
+
+
+def test_brackets_without_a_name_are_no_module() -> None:
+    lines = ("RIP: 0010:f+0x1/0x2 [ ]", "Call Trace:", " g+0x1/0x2 []")
+    assert parse_trace(lines) == Trace(place="f+0x1/0x2", frames=("g",), lines=lines)
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(
@@ -185,7 +239,7 @@ def test_events_are_told_apart_by_who_vouches_for_them() -> None:
     refuted = line(message, trusted=False, sources=("/var/log/messages",))
     log = KernelLog((mine, earlier, forged, heard, refuted), (), 0.0, whole_boot=True)
     what = "kernel BUG at mm/slub.c:1"
-    assert find_events(log, kernelbug.describe) == Events(
+    assert find_events(log, kernelbug.PHRASES, kernelbug.describe) == Events(
         (Event(what, mine, Trace()),),
         (Event(what, earlier, Trace()),),
         (Event(what, heard, Trace()),),

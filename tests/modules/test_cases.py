@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ec2rl.catalogue import load, names, page
-from ec2rl.facts.kernel_log import read_kernel_log
+from ec2rl.facts.kernel_log import BOOT_ID, LOG_FOLDER, read_kernel_log
 from ec2rl.host.fake import FakeHost, sections
-from ec2rl.model import Finding
+from ec2rl.model import Finding, Unreadable
 from ec2rl.module import Options
 
 CASES = sorted(Path(__file__).parent.glob("*/*.case"))
@@ -55,6 +55,39 @@ def test_a_module_has_its_page_and_its_cases(name: str) -> None:
     assert re.findall(r"^## (.+)$", page(name), re.MULTILINE) == HEADINGS
     assert page(name).startswith(f"# {name}\n")
     assert {"OK", "PROBLEM", "UNKNOWN"} <= verdicts, "a case that fires, one not, one cannot tell"
+
+
+class Watched(FakeHost):
+    """A host of a case that keeps what was looked at."""
+
+    def __init__(self, looks: dict[str, str]) -> None:
+        super().__init__(looks)
+        self.seen: set[str] = set()
+
+    def _find(self, what: str) -> tuple[str, str | Unreadable]:
+        self.seen.add(what.split(" ")[-1])
+        return super()._find(what)
+
+
+# conntrackfull looks into every namespace: its page tells of that in words.
+@pytest.mark.parametrize("name", [name for name in names() if name != "conntrackfull"])
+def test_a_page_names_what_is_read_and_nothing_else(name: str) -> None:
+    module, looked = load(name), set()
+    for case in CASES:
+        if case.parent.name == name:
+            looks = sections(case.read_text(encoding="utf-8"))[1]
+            looks.pop("expect")
+            host = Watched(looks)
+            module.read(host, read_kernel_log(host, module.phrases, None), Options())
+            looked |= host.seen
+    section = page(name).partition("## What is read")[2].partition("## ")[0]
+    named = {word for word in re.findall(r"`([^`]+)`", section) if word[0] == "/" or "." in word}
+    paths = {word if word[0] == "/" else f"/proc/sys/{word.replace('.', '/')}" for word in named}
+    patterns = [re.compile(re.sub("[A-Z]+", "[^/]+", path) + "(/.*)?") for path in paths]
+    told = {path for path in looked if any(p.fullmatch(path) for p in patterns)}
+    unasked = [p.pattern for p in patterns if not any(p.fullmatch(path) for path in looked)]
+    assert looked - told - {"clock", "journal", BOOT_ID, LOG_FOLDER} == set()
+    assert [pattern for pattern in unasked if LOG_FOLDER not in pattern] == []
 
 
 def test_there_are_no_cases_of_modules_that_are_gone() -> None:

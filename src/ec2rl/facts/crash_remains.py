@@ -1,8 +1,10 @@
 """What is left of a kernel that died: pstore's records and kdump's, in text.
 
 /sys/fs/pstore is what firmware kept of the last death; systemd-pstore moves it to
-/var/lib/systemd/pstore (systemd-pstore.service(8)).  kdump writes /var/crash: `vmcore-dmesg.txt`
-(makedumpfile of Fedora, RHEL, Amazon Linux), `dmesg.DATE` (Debian, Ubuntu), `dmesg.txt` (SUSE).
+/var/lib/systemd/pstore (systemd-pstore.service(8)).  UEFI keeps it in pieces of 1 KiB, the last
+words first: a name ends with two digits for the piece and three for the death (efi-pstore.c, the
+same from 4.14 to 6.12).  kdump writes /var/crash: `vmcore-dmesg.txt` (makedumpfile of Fedora, RHEL,
+Amazon Linux), `dmesg.DATE` (Debian, Ubuntu), `dmesg.txt` (SUSE).
 Only root can write to these folders.
 """
 
@@ -18,6 +20,11 @@ from ec2rl.record import record, replace
 PSTORE = "/sys/fs/pstore"
 FOLDERS = (PSTORE, "/var/lib/systemd/pstore", "/var/crash")
 
+_PACKED = ".enc.z"
+"""What the kernel adds to the name of a record that it could not unpack (fs/pstore/inode.c)."""
+_ANY = Phrase(b"] ")
+"""Stands in each line of the kernel's, behind its time."""
+_ENDING = 5
 _DEPTH = 3
 _MOST = 64
 """Files, the newest names first; folders are looked into at most as often."""
@@ -36,8 +43,11 @@ class Remains:
     unread: tuple[Unreadable, ...] = ()
 
 
-def read_remains(host: Host, phrases: Sequence[Phrase]) -> Remains:
-    """Look for phrases in all that dead kernels left; their time is that of the file."""
+def read_remains(host: Host, phrases: Sequence[Phrase], since: float | None) -> Remains:
+    """Look for phrases in all that dead kernels left; their time is that of the file.
+
+    What was left before `since` (epoch seconds) does not count.
+    """
     files: list[str] = []
     dumps: list[str] = []
     unread: list[Unreadable] = []
@@ -50,33 +60,62 @@ def read_remains(host: Host, phrases: Sequence[Phrase]) -> Remains:
         if isinstance(names, Unreadable):
             unread += [names] if names.why is not Why.ABSENT else []
             continue
-        for name in reversed(names):
-            path = f"{folder}/{name}"
-            if name.startswith(("dmesg", "vmcore-dmesg")):
-                files.append(path)
-            elif name.startswith(("vmcore", "dump.")):
-                dumps.append(path)
-            elif depth < _DEPTH:
-                folders.append((path, depth + 1))
+        kinds = [(f"{folder}/{name}", _kind(name)) for name in reversed(names)]
+        files += [path for path, kind in kinds if kind == "text"]
+        dumps += [path for path, kind in kinds if kind == "image"]
+        packed = [path for path, kind in kinds if kind == "packed"]
+        unread += [Unreadable(path, Why.FAILED, "the kernel did not unpack it") for path in packed]
+        if depth < _DEPTH:
+            folders += [(path, depth + 1) for path, kind in kinds if not kind]
     if len(files) > _MOST or folders:
         unread.append(Unreadable("crash records", Why.PARTIAL, f"more than {_MOST} of them"))
     wanted = [replace(phrase, recent=False) for phrase in phrases]
-    lines: list[LogLine] = []
-    read = files[:_MOST]
-    for path, found in zip(read, host.search(read, wanted) if read else ()):
-        if isinstance(found, Unreadable):
-            unread.append(found)
-        else:
-            lines += _lines(path, found)
+    read = sorted(files[:_MOST], key=_is_piece)
+    whole = sum(not _is_piece(path) for path in read)
+    # A trace goes on in the next piece, which need not hold a phrase.
+    found = [
+        *(host.search(read[:whole], wanted) if whole else ()),
+        *(host.search(read[whole:], (_ANY,)) if read[whole:] else ()),
+    ]
+    unread += [one for one in found if isinstance(one, Unreadable)]
+    deaths: dict[str, list[Search]] = {}
+    for path, one in zip(read, found):
+        if isinstance(one, Search) and (since is None or one.modified >= since):
+            deaths.setdefault(path[:-_ENDING] if _is_piece(path) else path, []).append(one)
+    lines = [line for pieces in deaths.values() for line in _lines(_joined(pieces, wanted))]
     return Remains(tuple(lines), tuple(read), tuple(dumps), tuple(unread))
 
 
-def _lines(path: str, found: Search) -> list[LogLine]:
+def _is_piece(path: str) -> bool:
+    return path.rpartition("/")[2].startswith("dmesg-efi")
+
+
+def _kind(name: str) -> str:
+    """What a file's name says of it; "" for a folder, or whatever else it is."""
+    if name.startswith("dmesg"):
+        return "packed" if name.endswith(_PACKED) else "text"
+    if name.startswith("vmcore-dmesg"):
+        return "text"
+    return "image" if name.startswith(("vmcore", "dump.")) else ""
+
+
+def _joined(pieces: Sequence[Search], phrases: Sequence[Phrase]) -> Search:
+    """The pieces of a death as one text, less the line `Panic#1 Part2` that each begins with."""
+    words = [phrase.text.decode() for phrase in phrases]
+    lines = [
+        replace(line, hit=any(word in line.text for word in words))
+        for piece in pieces
+        for line in piece.lines
+    ]
+    return replace(pieces[-1], lines=tuple(lines))
+
+
+def _lines(found: Search) -> list[LogLine]:
     if not found.lines:
         return []
     from ec2rl.facts.syslog import parse_lines
 
     return [
         replace(line, time=found.modified, this_boot=False, trusted=True)
-        for line in parse_lines(path, found.lines, found.modified, None)
+        for line in parse_lines(found.path, found.lines, found.modified, None)
     ]

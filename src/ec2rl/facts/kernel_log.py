@@ -14,12 +14,14 @@ from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
 LOG_FOLDER = "/var/log"
 _TEXT_LOGS = ("messages", "syslog", "kern.log")
 _DIGITS = 17
 """Of a time in µs: 2**64 ns have as many, and no calendar goes beyond the year 9999."""
+_FEW = 10
+"""Lines behind a phrase; who wants more than these wants a trace."""
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
@@ -159,10 +161,14 @@ def parse_kmsg(
             start = text.rfind("\n", 0, at) + 1
             after[start] = max(after.get(start, 0), phrase.after)
             at = text.find(needle, at + 1)
+    # A trace ends where the next one begins.
+    begins = {start for start, count in after.items() if count > _FEW}
     lines = []
     for start in sorted(after):
+        ends = begins if start in begins else set()
         end = text.find("\n", start)
-        head = _kmsg_head(text[start : end if end >= 0 else None])
+        words = text[start : end if end >= 0 else None]
+        head = _kmsg_head(words)
         if head is None:
             continue
         priority, _, microseconds, message = head
@@ -175,17 +181,35 @@ def parse_kmsg(
                 boot_id,
                 this_boot=True,
                 trusted=priority >> 3 == 0,
-                context=tuple(_behind(text, end, after[start])) if end >= 0 else (),
+                context=tuple(_behind(text, end, after[start], ends)) if end >= 0 else (),
             )
         )
     return lines
 
 
-def _behind(text: str, at: int, count: int) -> Iterable[str]:
-    for line in text[at + 1 : at + 1 + 1024 * count].split("\n")[: count if count else 0]:
+def _behind(text: str, at: int, count: int, ends: Container[int]) -> Iterable[str]:
+    """The kernel's records behind one, of its own caller where the kernel names callers.
+
+    Two CPUs that say much at once mix their lines; CONFIG_PRINTK_CALLER (5.1) tells them apart.
+    `ends` are where other records begin that it ends at.
+    """
+    caller = _caller(text[text.rfind("\n", 0, at) + 1 : at])
+    limit = at + 1024 * count
+    while count and 0 <= at < limit:
+        start, at = at + 1, text.find("\n", at + 1)
+        line = text[start : at if at >= 0 else None]
         head = _kmsg_head(line)
-        if head is not None and head[0] >> 3 == 0:
+        if head is not None and head[0] >> 3 == 0 and _caller(line) == caller:
+            if start in ends:
+                return
             yield unescape(head[3])
+            count -= 1
+
+
+def _caller(line: str) -> str:
+    """`caller=T123` or `caller=C1` of a record; "" where the kernel does not say."""
+    fields = line.partition(";")[0].split(",")
+    return next((field for field in fields[4:] if field.startswith("caller=")), "")
 
 
 def unescape(message: str) -> str:

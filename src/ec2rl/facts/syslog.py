@@ -10,18 +10,22 @@ from ec2rl.facts.kernel_log import LogLine
 from ec2rl.host import Line
 
 _STAMP = r"\[ *(?P<up>\d{1,9}\.\d{6})\] ?"
+_CALLER = r"(?:\[ *[TC]\d{1,10}\] ?)?"
+"""CONFIG_PRINTK_CALLER: the thread or the CPU that said it."""
 _SYSLOG = (
     r"(?:<\d{1,3}>)?"
     r"(?P<ts>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?=[. ])"
     r"|\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?)(?:\.\d{1,6})?"
-    r" \S+ (?:kern\.\w+ )?kernel:(?: |$)(?:" + _STAMP + r")?(?P<msg>.*)"
+    r" \S+ (?:kern\.\w+ )?kernel:(?: |$)(?:" + _STAMP + r")?" + _CALLER + "(?P<msg>.*)"
 )
-# dmesg, dmesg -x, -r and -T; CONFIG_PRINTK_CALLER adds the thread or the CPU.
+# dmesg, dmesg -x, -r and -T.
 _DMESG = (
     r"(?:<\d{1,3}>)?(?:\w+ *: *\w+ *: )?(?:"
     + _STAMP.rstrip("? ")
     + r"|\[[A-Z][a-z]{2} (?P<ts>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\])"
-    + r"(?:\[ *[TC]\d+\])? ?(?P<msg>.*)"
+    + r" ?"
+    + _CALLER
+    + "(?P<msg>.*)"
 )
 _REPEAT = r"message repeated (?P<n>\d{1,9}) times: \[ ?(?:\[ *\d+\.\d{6}\] ?)?(?P<msg>.*)\]"
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
@@ -64,10 +68,10 @@ def parse_lines(
         context = []
         below = position + 1
         while below < len(lines) and not lines[below].hit:
+            # What other programs say comes between the lines of a trace.
             behind = parse_line(lines[below].text)
-            if behind is None:
-                break
-            context.append(behind[0])
+            if behind is not None:
+                context.append(behind[0])
             below += 1
         this_boot = None if when is None or booted is None else when >= booted - 2
         found.append(

@@ -12,22 +12,33 @@ if TYPE_CHECKING:
 
 MAX_FRAMES = 64
 
-# arch/x86/kernel/dumpstack.c and arch/arm64/kernel/traps.c: addresses stood before the names up to
-# 4.8 (x86) and 4.14 (arm64); `?` marks what may only have been left on the stack.
+# arch/x86/kernel/dumpstack.c and arch/arm64/kernel/traps.c: addresses stand before the names up to
+# 4.9 (x86) and 4.14 (arm64); `?` marks what may only have been left on the stack. A mark like
+# `<IRQ>` has a line of its own from 4.14 on, and mostly stands before the next frame up to 4.9.
+_MARK = r"\s*<?</?[A-Z#]\w*>>?"
 _FRAME = (
-    r"\s*(?:\[<[0-9a-f]+>\] ?)?(?P<guess>\? )?"
+    rf"(?:{_MARK}){{0,3}}\s*(?:\[<[0-9a-f]+>\] ?)?(?P<guess>\? )?"
     r"(?P<name>[\w.$]+)\+0x[0-9a-f]+/0x[0-9a-f]+(?: \[(?P<module>[\w-]+)[^\]]*\])?.*"
 )
-_MARK = r"\s*</?[A-Z#]\w*>\s*"
-# lib/dump_stack.c: `UID:` from 6.12 on; without a taint it says `Not tainted`.
+# What else may stand between frames: a mark, and registers (arm64 up to 4.14, dump_backtrace()).
+_BETWEEN = rf"(?:{_MARK}){{1,3}}\s*|Exception stack\(.*|[0-9a-f]{{4}}:[0-9a-f ]*"
+# dump_stack_print_info() (kernel/printk.c, later lib/dump_stack.c): `UID:` from 6.12 on; without a
+# taint it says `Not tainted`.
 _WHO = (
     r"CPU: (?P<cpu>\d{1,5})(?: UID: \d+)? PID: (?P<pid>\d{1,10}) Comm: (?P<task>.{1,20}?) "
     r"(?:Kdump: loaded )?"
     r"(?:Not tainted|Tainted: (?P<taint>[A-Z ]{1,64})).*"
 )
-# 0010 is the kernel's own code; 0033 would be the program's.
-_PLACE = r"(?:RIP: 0010:|(?:E?IP|pc|PC is)(?: :| at|:)) ?(?:\[<[0-9a-f]+>\] *)*(?P<place>\S.*)"
-_NOISE = ("dump_", "__dump_", "show_stack", "oom_kill_process", "__schedule", "schedule")
+# show_regs() of x86 and arm64. 0010 is the kernel's own code, e030 and e033 that of a kernel under
+# Xen without hardware help; 0033 would be the program's.
+_PLACE = (
+    r"(?:RIP: (?:0010|e03[03]):|IP:|pc :|(?:EIP|PC) is at) ?(?:\[<[0-9a-f]+>\] *)*"
+    r"(?P<place>[\w.$]+\+0x\S+(?: \[(?P<module>[\w-]+)[^\]]*\])?|0x[0-9a-f]+).*"
+)
+_NOISE = (
+    "dump_", "__dump_", "show_stack", "oom_kill_process", "__schedule", "schedule",
+    "warn_slowpath_", "watchdog_overflow_callback",
+)  # fmt: skip
 """Functions that print a trace, or give up the CPU: they say nothing of the event."""
 
 
@@ -89,21 +100,22 @@ class _Reader:
 
     def takes(self, line: str) -> bool:
         """Understand one more line; False for one that belongs to another trace."""
-        who = self.match(_WHO, line)
+        who = self.match(_WHO, line) if line.startswith("CPU: ") else None
         if who is not None and self.who is not None:
             return False
         self.who = self.who or who
-        place = self.match(_PLACE, line)
-        if place is not None and not self.place:
-            self.place = place["place"].strip()
-        if self.match(r"\s*Call [Tt]race:\s*", line):
+        place = None if self.place or self.inside else self.match(_PLACE, line)
+        if place is not None:
+            self.place = place["place"]
+            self.modules += [place["module"]] if place["module"] else []
+        if line.strip() in ("Call Trace:", "Call trace:"):
             if self.done:
                 return False
             self.inside = self.done = True
-        elif self.inside and not self.match(_MARK, line):
-            self.inside = self._frame(line)
+        elif self.inside and not (self._frame(line) or self.match(_BETWEEN, line)):
+            self.inside = False
             # A task that waits has no registers: behind its trace there is nothing more of it.
-            return self.inside or bool(self.who or self.place)
+            return bool(self.who or self.place)
         return True
 
     def _frame(self, line: str) -> bool:
@@ -115,15 +127,13 @@ class _Reader:
 
     def trace(self, lines: tuple[str, ...]) -> Trace:
         who = self.who
-        last = self.place.rpartition(" [")[2] if self.place.endswith("]") else ""
-        modules = [last.rstrip("]").split()[0], *self.modules] if last else self.modules
         return Trace(
             cpu=int(who["cpu"]) if who else None,
             task=who["task"] if who else "",
             pid=int(who["pid"]) if who else None,
             taint="".join((who["taint"] or "").split()) if who else "",
             place=self.place,
-            module=modules[0] if modules else "",
+            module=self.modules[0] if self.modules else "",
             frames=tuple(self.frames),
             lines=lines,
         )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 from ec2rl.facts.coverage import refuted
 from ec2rl.facts.kernel_log import KernelLog, LogLine
 from ec2rl.facts.trace import Trace, parse_trace
+from ec2rl.host import Phrase
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -14,7 +16,10 @@ if TYPE_CHECKING:
     from typing import Callable
 
     Describe = Callable[[LogLine, Trace], "str | None"]
-    """One event in a line of words; None for a line that is not such an event."""
+    """One event in a line of words; None for a line that begins no such event.
+
+    It is asked twice, first without the trace: "" is a line that only its trace makes an event.
+    """
 
 
 @record(frozen=True)
@@ -53,29 +58,63 @@ class Events:
     forged: int = 0
 
 
-def find_events(log: KernelLog, describe: Describe, remains: Sequence[LogLine] = ()) -> Events:
-    """The events of a log, and of the remains of dead kernels that no log tells of."""
-    known = {(line.message, line.monotonic) for line in log.lines}
-    left = [line for line in remains if (line.message, line.monotonic) not in known]
-    return sort_events(log, _described([*left, *log.lines], describe))
+def find_events(
+    log: KernelLog, phrases: Sequence[Phrase], describe: Describe, remains: Sequence[LogLine] = ()
+) -> Events:
+    """The events of a log, and of the remains of dead kernels that no log tells of.
+
+    `phrases` are the words that each event has one of.
+    """
+    words = [phrase.text.decode() for phrase in phrases]
+    return sort_events(log, _described(_together(log.lines, remains), words, describe))
 
 
-def _described(lines: Iterable[LogLine], describe: Describe) -> Iterable[Event]:
+def _together(lines: Sequence[LogLine], remains: Sequence[LogLine]) -> list[LogLine]:
+    """Each event once, in the order of time, with the most that anyone kept of its trace.
+
+    systemd-pstore keeps both the pieces and the whole; a journal seldom gets the trace of a death.
+    """
+    if not remains:
+        return list(lines)
+    fullest = sorted(remains, key=lambda line: len(line.context))
+    left = {(line.message, line.monotonic): line for line in fullest}
+    told = []
     for line in lines:
-        if describe(line, Trace()) is None:
-            continue
-        trace = parse_trace(_own(line, describe))
-        yield Event(describe(line, trace) or "", line, trace)
+        same = left.pop((line.message, line.monotonic), line)
+        told.append(replace(line, context=max(line.context, same.context, key=len)))
+    return [*sorted(left.values(), key=lambda line: line.time or 0.0), *told]
 
 
-def _own(line: LogLine, describe: Describe) -> list[str]:
-    """The lines behind an event, up to the next event."""
-    own: list[str] = []
-    for text in line.context:
-        if describe(replace(line, message=text, context=()), Trace()) is not None:
-            break
-        own.append(text)
-    return own
+def _described(
+    lines: Iterable[LogLine], words: Sequence[str], describe: Describe
+) -> Iterable[Event]:
+    def begins(line: LogLine) -> bool:
+        # Most lines are other modules', or the inside of a trace: they are not looked at closely.
+        named = any(word in line.message for word in words)
+        return named and describe(line, Trace()) is not None
+
+    for line in lines:
+        if begins(line):
+            # The lines behind an event are its own up to the next event.
+            behind = (replace(line, message=text, context=()) for text in line.context)
+            own = [one.message for one in takewhile(lambda one: not begins(one), behind)]
+            trace = _of_its_cpu(line.message, parse_trace(own))
+            what = describe(line, trace)
+            if what:
+                yield Event(what, line, trace)
+
+
+def _of_its_cpu(message: str, trace: Trace) -> Trace:
+    """A trace of the CPU that the message names: where two report at once their lines mix.
+
+    What another one says is kept as words only.
+    """
+    if trace.cpu is None or not ("CPU#" in message or "on cpu " in message):
+        return trace
+    import re
+
+    named = re.search(r"(?:CPU#|on cpu )(\d+)", message)
+    return trace if named is None or int(named[1]) == trace.cpu else Trace(lines=trace.lines)
 
 
 def sort_events(log: KernelLog, events: Iterable[Event]) -> Events:

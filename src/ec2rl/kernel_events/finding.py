@@ -44,8 +44,22 @@ def judge_events(seen: Seen, words: Words) -> Finding:
     if verdict in (Verdict.PROBLEM, Verdict.WARNING):
         details += [*words.advice, f"Next: sudo ./ec2rl explain {words.name}"]
     elif verdict is Verdict.UNKNOWN:
-        details.append("Next: run it as root on the host itself: sudo ./ec2rl run")
+        details.append(f"Next: {_next(seen, words.name)}")
     return Finding(verdict, summary, tuple(details), _quotes(seen), (), _facts(seen))
+
+
+def _next(seen: Seen, name: str) -> str:
+    """What would make it known: a right, a watchdog, a larger log."""
+    ring = seen.log.sources[0]
+    unread = [one for one in (ring.unreadable, *seen.remains.unread) if one is not None]
+    if seen.doubt and not unread:
+        return f"sudo ./ec2rl explain {name}"
+    if ring.lost and not seen.doubt:
+        return (
+            "a larger log loses less, from the next boot on: log_buf_len=4M on the kernel's "
+            "command line"
+        )
+    return "run it as root on the host itself: sudo ./ec2rl run"
 
 
 def _verdict(seen: Seen, words: Words) -> tuple[Verdict, str]:
@@ -54,7 +68,7 @@ def _verdict(seen: Seen, words: Words) -> tuple[Verdict, str]:
         return Verdict.PROBLEM, (
             f"{words.found}. {times(count(events.now))} in {' and '.join(places(events.now))}"
         )
-    if seen.counted:
+    if seen.counted and seen.counts_apply:
         return Verdict.PROBLEM, seen.counted
     if events.earlier:
         boots = len({event.line.boot or event.line.sources[0] for event in events.earlier})

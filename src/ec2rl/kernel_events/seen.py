@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from ec2rl.facts.coverage import covers
-from ec2rl.facts.crash_remains import Remains
+from ec2rl.facts.crash_remains import Remains, read_remains
 from ec2rl.facts.kernel_log import KernelLog
-from ec2rl.host import Host
-from ec2rl.kernel_events.events import Events
+from ec2rl.host import Host, Phrase
+from ec2rl.kernel_events.events import Events, find_events
 from ec2rl.model import Evidence
 from ec2rl.record import record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ec2rl.kernel_events.events import Describe
+
 TAINT_DIED, TAINT_SOFT_LOCKUP = 1 << 7, 1 << 14
-"""Bits of kernel.tainted that only a boot clears: an oops or BUG killed a task; a CPU was stuck."""
+"""Bits of kernel.tainted that only a boot clears: an oops or BUG killed a task; a CPU was stuck.
+
+Documentation/admin-guide/tainted-kernels.rst; the second one since 3.17.
+"""
 
 
 @record(frozen=True)
@@ -39,9 +48,33 @@ class Seen:
         return covers(self.log, self.since)
 
     @property
+    def counts_apply(self) -> bool:
+        """Whether what counts since boot is of the time that is asked about."""
+        booted = self.log.booted
+        return self.since is None or (booted is not None and booted >= self.since)
+
+    @property
     def known(self) -> bool:
         """Whether "nothing found" means that nothing happened."""
         return not self.doubt and (bool(self.proof) or self.covered)
+
+
+def read_death(
+    host: Host,
+    log: KernelLog,
+    since: float | None,
+    phrases: Sequence[Phrase],
+    describe: Describe,
+    event: str,
+) -> Seen:
+    """Look for events that kill a task, or the kernel, and mark the kernel that lives on.
+
+    The log tells of them, what dead kernels left, and bit 7 of kernel.tainted: `event` is its name.
+    """
+    remains = read_remains(host, phrases, since)
+    proof, notes = taint(host, TAINT_DIED, event)
+    events = find_events(log, phrases, describe, remains.lines)
+    return Seen(log, events, since, remains, proof, notes=notes)
 
 
 def number(host: Host, path: str) -> int | None:

@@ -13,13 +13,26 @@ from ec2rl.module import Module, Options
 
 PHRASES = (
     Phrase(b": too much work for irq"),
+    Phrase(b"BUG: soft lockup - CPU#", after=100),
     Phrase(b" input overrun(s)", recent=True),
 )
 
-# drivers/tty/serial/8250/8250_core.c up to 5.3; drivers/tty/n_tty.c, with the driver's name before
-# the line's from 4.4 on.
+# drivers/tty/serial/8250/8250_core.c from 3.10 to 4.19, gone in 5.0; drivers/tty/n_tty.c, with the
+# driver's name before the port's from 4.9 to 7.1. hvc is the console of an instance under Xen.
+_PORT = r"(?P<port>(?:tty|hvc)\w{1,12})"
 _WORK = r"(?P<port>serial8250|tty\w{1,12}): too much work for irq(?P<irq>\d{1,5})\s*"
-_OVERRUN = r"(?:tty\w{1,12} )?(?P<port>tty\w{1,12}): (?P<n>\d{1,10}) input overrun\(s\)\s*"
+_OVERRUN = rf"(?:(?:tty|hvc)\w{{0,12}} )?{_PORT}: (?P<n>\d{{1,10}}) input overrun\(s\)\s*"
+# kernel/watchdog.c, with one of these functions on the way: what kernels say that do not say the
+# first any more. drivers/tty/serial/8250/8250_port.c, amba-pl011.c; kernel/printk/printk.c.
+_STUCK = (
+    r"(?:(?:NMI )?watchdog: )?BUG: soft lockup - CPU#(?P<cpu>\d{1,5})"
+    r" stuck for (?P<s>\d{1,9})s! .*"
+)
+_WRITERS = (
+    "serial8250_console_", "univ8250_console_", "wait_for_xmitr", "wait_for_lsr",
+    "fifo_wait_for_lsr", "io_serial_", "pl011_console_", "uart_console_write", "hvc_console_",
+    "console_unlock", "console_flush_", "nbcon_",
+)  # fmt: skip
 
 _WORDS = Words(
     name="consoleoverload",
@@ -32,19 +45,26 @@ _WORDS = Words(
     ),
 )
 
-_SILENT_SINCE = (5, 4)
+_SILENT_SINCE = (5, 0)
 """The kernel from which on the driver gives up without a word (serial8250_interrupt())."""
 
 
 def describe(line: LogLine, trace: Trace) -> str | None:
-    """One message by its port: the kernel prints at most ten in five seconds."""
+    """One message by its port (the kernel prints at most ten in five seconds), or a stuck CPU."""
     import re
 
     match = re.fullmatch(_WORK, line.message)
     if match is not None:
         return f"{match['port']}: more output than it can send (irq {match['irq']})"
     match = re.fullmatch(_OVERRUN, line.message)
-    return f"{match['port']}: input lost, overruns: {match['n']}" if match else None
+    if match is not None:
+        return f"{match['port']}: input lost, overruns: {match['n']}"
+    match = re.fullmatch(_STUCK, line.message)
+    if match is None:
+        return None
+    writes = any(name.startswith(_WRITERS) for name in (trace.place, *trace.frames))
+    stuck = f"CPU {match['cpu']} stuck for {match['s']} s while it wrote to the console"
+    return stuck if writes else ""
 
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
@@ -53,10 +73,10 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     notes: tuple[str, ...] = ()
     if version is not None and version >= _SILENT_SINCE:
         notes = (
-            f"Linux {version[0]}.{version[1]} tells of lost input only: from 5.4 on the driver "
-            "does not say that it has too much to send",
+            f"Linux {version[0]}.{version[1]} tells of lost input, and of a CPU that is stuck in "
+            "writing: from 5.0 on the driver does not say that it has too much to send",
         )
-    return Seen(log, find_events(log, describe), options.since, notes=notes)
+    return Seen(log, find_events(log, PHRASES, describe), options.since, notes=notes)
 
 
 def judge(seen: Seen) -> Finding:
@@ -67,7 +87,7 @@ def judge(seen: Seen) -> Finding:
 def by_hand(seen: Seen) -> tuple[str, ...]:
     """Commands that show the same, and what goes to the console."""
     return (
-        "dmesg -T | grep -E 'too much work for irq|input overrun'",
+        "dmesg -T | grep -E 'too much work for irq|input overrun|soft lockup|console_'",
         "cat /proc/consoles /proc/tty/driver/serial    # oe: overruns",
         "sysctl kernel.printk    # the first number: what goes to the console",
         "dmesg -n 4    # errors and worse only, until the next boot",

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from ec2rl.facts.crash_remains import read_remains
 from ec2rl.facts.kernel_log import KernelLog, LogLine
 from ec2rl.facts.trace import Trace
 from ec2rl.host import Host, Phrase
-from ec2rl.kernel_events.events import find_events
 from ec2rl.kernel_events.finding import Words, judge_events
-from ec2rl.kernel_events.seen import TAINT_DIED, Seen, taint
+from ec2rl.kernel_events.seen import Seen, read_death
 from ec2rl.model import Finding
 from ec2rl.module import Module, Options
 
 PHRASES = (
-    Phrase(b"kernel BUG at ", after=60),
-    Phrase(b"[verbose debug info unavailable]", after=60, recent=True),
+    Phrase(b"kernel BUG at ", after=100),
+    Phrase(b"[verbose debug info unavailable]", after=100, recent=True),
 )
 
-# lib/bug.c: the file and an exclamation mark; without CONFIG_DEBUG_BUGVERBOSE an address or a
-# symbol, and in older kernels `Kernel` with a capital letter.
+# lib/bug.c (report_bug), of x86 and arm64 alike: the file, the line and an exclamation mark, the
+# same from 3.10 to 7.1. Without CONFIG_DEBUG_BUGVERBOSE an address, from 4.19 on a symbol with its
+# module behind it; `Kernel` has a capital letter up to 6.18 and none in 7.1.
 _BUG = (
-    r"(?:kernel BUG at (?P<place>\S.{0,300}?)!"
-    r"|[Kk]ernel BUG at (?P<symbol>\S{1,200}) \[verbose debug info unavailable\])\s*"
+    r"(?:kernel BUG at (?P<place>\S.{0,1000}?)!"
+    r"|[Kk]ernel BUG at (?P<symbol>\S{1,200}(?: \[[^\]\s]{1,80}[^\]]{0,80}\])?)"
+    r" \[verbose debug info unavailable\])\s*"
 )
 
 _WORDS = Words(
@@ -46,16 +46,7 @@ def describe(line: LogLine, trace: Trace) -> str | None:
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
     """Look at the log, at what dead kernels left, and at the mark that a BUG leaves."""
-    remains = read_remains(host, PHRASES)
-    proof, notes = taint(host, TAINT_DIED, "BUG or oops")
-    return Seen(
-        log,
-        find_events(log, describe, remains.lines),
-        options.since,
-        remains,
-        proof=proof,
-        notes=notes,
-    )
+    return read_death(host, log, options.since, PHRASES, describe, "BUG or oops")
 
 
 def judge(seen: Seen) -> Finding:

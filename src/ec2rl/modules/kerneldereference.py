@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from ec2rl.facts.crash_remains import read_remains
 from ec2rl.facts.kernel_log import KernelLog, LogLine
 from ec2rl.facts.trace import Trace
 from ec2rl.host import Host, Phrase
-from ec2rl.kernel_events.events import find_events
 from ec2rl.kernel_events.finding import Words, judge_events
-from ec2rl.kernel_events.seen import TAINT_DIED, Seen, taint
+from ec2rl.kernel_events.seen import Seen, read_death
 from ec2rl.model import Finding
 from ec2rl.module import Module, Options
 
 PHRASES = (
-    Phrase(b"nable to handle kernel ", after=60),
-    Phrase(b"BUG: kernel NULL pointer dereference, address: ", after=60),
-    Phrase(b"BUG: unable to handle page fault for address: ", after=60),
-    Phrase(b"general protection fault", after=60, recent=True),
+    Phrase(b"nable to handle kernel ", after=100),
+    Phrase(b"BUG: kernel NULL pointer dereference, address: ", after=100),
+    Phrase(b"BUG: unable to handle page fault for address: ", after=100),
+    Phrase(b"general protection fault", after=100, recent=True),
 )
 
-# arch/x86/mm/fault.c: the first form up to 5.1, the second and the third since then;
-# arch/arm64/mm/fault.c: `Unable ... at virtual address`. arch/x86/kernel/traps.c for the last:
+# arch/x86/mm/fault.c: the first form from 3.10 to 5.0, the third and the fourth from 5.2 to 7.1.
+# Up to 4.14 the first is printed in pieces: where another CPU says something between them, the
+# second is left. arch/arm64/mm/fault.c: `Unable` and `at virtual address`, from 3.10 to 7.1.
+# arch/x86/kernel/traps.c for the last: with an address from 5.10 on, behind `Oops: ` from 6.12 on;
 # of a program it says `traps: NAME[PID] general protection fault ip:`, which is no oops.
+_AT = r"(?P<at>\(null\)|\(ptrval\)|(?:0x)?[0-9a-f]{1,16})"
 _BAD = (
-    r"(?:BUG: u|U)nable to handle kernel (?P<what>[A-Za-z -]{4,80}?) at (?:virtual address )?"
-    r"\s*(?P<at>\(null\)|(?:0x)?[0-9a-f]{1,16})\s*",
-    r"BUG: kernel (?P<what>NULL pointer dereference), address: (?P<at>[0-9a-f]{1,16})\s*",
-    r"BUG: unable to handle (?P<what>page fault) for address: (?P<at>[0-9a-f]{1,16})\s*",
-    r"(?:Oops: )?(?P<what>general protection fault)"
-    r"(?:, (?:probably|maybe) for non-canonical address (?P<at>0x[0-9a-f]{1,16}))?"
-    r": [0-9a-f]{4} \[#\d{1,5}\][\w ()]{0,100}",
+    r"(?:BUG: u|U)nable to handle kernel (?P<what>[A-Za-z =_-]{4,80}?) at"
+    rf" (?:virtual address )?\s*{_AT}\s*",
+    r"BUG: unable to handle kernel (?P<what>NULL pointer dereference|paging request)?\s*(?P<at>)",
+    rf"BUG: kernel (?P<what>NULL pointer dereference), address: {_AT}\s*",
+    rf"BUG: unable to handle (?P<what>page fault) for address: {_AT}\s*",
+    r"(?:Oops: )?(?P<what>(?:segment-related )?general protection fault)"
+    rf"(?:, [A-Za-z -]{{4,80}} {_AT})?: [0-9a-f]{{4}} \[#\d{{1,5}}\][\w ()]{{0,100}}",
 )
 
 _WORDS = Words(
@@ -52,22 +53,13 @@ def describe(line: LogLine, trace: Trace) -> str | None:
         match = re.fullmatch(pattern, line.message)
         if match:
             where = f" at {match['at']}" if match["at"] else ""
-            return f"kernel {match['what']}{where}"
+            return f"kernel {match['what'] or 'bad pointer'}{where}"
     return None
 
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
     """Look at the log, at what dead kernels left, and at the mark that an oops leaves."""
-    remains = read_remains(host, PHRASES)
-    proof, notes = taint(host, TAINT_DIED, "oops or BUG")
-    return Seen(
-        log,
-        find_events(log, describe, remains.lines),
-        options.since,
-        remains,
-        proof=proof,
-        notes=notes,
-    )
+    return read_death(host, log, options.since, PHRASES, describe, "oops or BUG")
 
 
 def judge(seen: Seen) -> Finding:

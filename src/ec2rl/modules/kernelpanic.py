@@ -13,18 +13,22 @@ from ec2rl.model import Finding, Verdict
 from ec2rl.module import Module, Options
 from ec2rl.record import replace
 
-PHRASES = (Phrase(b"Kernel panic - not syncing: ", after=60),)
+PHRASES = (Phrase(b"Kernel panic - not syncing: ", after=100),)
 
 _WORDS = Words(
     name="kernelpanic",
     found="Kernel panic messages found",
     none="No kernel panic messages found.",
     question="the kernel has panicked",
+    advice=(
+        "What helps: the trace, and the lines before it, name the cause; the console has them too "
+        "(aws ec2 get-console-output); after an update start the kernel before it",
+    ),
 )
 
 
 def describe(line: LogLine, trace: Trace) -> str | None:
-    """kernel/panic.c, the same words from 2.6 on; the `---[ end Kernel panic` line is its echo."""
+    """kernel/panic.c, the same from 3.10 to 7.1; the `---[ end Kernel panic` line is its echo."""
     import re
 
     match = re.fullmatch(r"Kernel panic - not syncing: (?P<why>.{1,4000})", line.message)
@@ -33,15 +37,17 @@ def describe(line: LogLine, trace: Trace) -> str | None:
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
     """Look at the log, and at what dead kernels left: a panic seldom gets into a log."""
-    remains = read_remains(host, PHRASES)
-    # The running kernel has not panicked: it runs. What is unknown is what was before it.
-    proof = "" if remains.unread else "this boot's kernel runs, and no other left a panic's record"
+    remains = read_remains(host, PHRASES, options.since)
+    # The running kernel has not panicked: it runs. What is unknown is what was before it, and its
+    # own log does not tell.
+    proof = "this boot's kernel runs, and no other left a panic's record"
     return Seen(
         log,
-        find_events(log, describe, remains.lines),
+        find_events(log, PHRASES, describe, remains.lines),
         options.since,
         remains,
-        proof,
+        "" if remains.unread else proof,
+        doubt="not all that dead kernels left could be read" if remains.unread else "",
         suspected=_dumped(remains.dumps),
         notes=(_restarts(number(host, "/proc/sys/kernel/panic")),),
     )

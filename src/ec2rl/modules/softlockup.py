@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ec2rl.facts.crash_remains import read_remains
 from ec2rl.facts.kernel_log import KernelLog, LogLine
 from ec2rl.facts.trace import Trace
 from ec2rl.host import Host, Phrase
@@ -12,11 +13,14 @@ from ec2rl.model import Finding
 from ec2rl.module import Module, Options
 
 PHRASES = (
-    Phrase(b"BUG: soft lockup - CPU#", after=60),
-    Phrase(b"Watchdog detected hard LOCKUP on cpu ", after=60, recent=True),
+    Phrase(b"BUG: soft lockup - CPU#", after=100),
+    Phrase(b"Watchdog detected hard LOCKUP on cpu ", after=100, recent=True),
 )
 
-# kernel/watchdog.c: no prefix in 3.10, `NMI watchdog: ` from 3.17, `watchdog: ` from 4.14 on.
+# kernel/watchdog.c: no prefix in 3.10, `NMI watchdog: ` in 4.4, 4.9 and late ones of Red Hat's
+# 3.10, `watchdog: ` from 4.14 to 7.1. A hard lockup is a warning without a prefix in 3.10, `NMI
+# watchdog: ` from 4.4 to 6.1 (watchdog_hld.c), `watchdog: ` in 6.12; 7.1 puts the CPU that noticed
+# before it.
 _PREFIX = r"(?:(?:NMI )?watchdog: )?"
 _SOFT = (
     _PREFIX + r"BUG: soft lockup - CPU#(?P<cpu>\d{1,5}) stuck for (?P<seconds>\d{1,9})s!"
@@ -53,7 +57,8 @@ def describe(line: LogLine, trace: Trace) -> str | None:
 
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
-    """Look at the log, at the mark that a soft lockup leaves, and whether anybody watches."""
+    """Look at the log, at what dead kernels left, at the mark of a lockup, and who watches."""
+    remains = read_remains(host, PHRASES, options.since)
     version = release(host)
     watches = number(host, "/proc/sys/kernel/soft_watchdog")
     if watches is None:
@@ -62,10 +67,12 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     proof, notes = taint(host, TAINT_SOFT_LOCKUP, "soft lockup") if marks else ("", ())
     return Seen(
         log,
-        find_events(log, describe),
+        find_events(log, PHRASES, describe, remains.lines),
         options.since,
+        remains,
         proof=proof if watches else "",
         doubt="the kernel's soft-lockup watchdog is off (kernel.watchdog)" if watches == 0 else "",
+        counted=f"{_WORDS.found}. No line is left that names them" if notes else "",
         notes=notes,
     )
 
@@ -92,6 +99,6 @@ MODULE = Module(
     phrases=PHRASES,
     read=read,
     judge=judge,
-    needs="root, for the kernel log",
+    needs="root, for the kernel log and the crash records",
     by_hand=by_hand,
 )

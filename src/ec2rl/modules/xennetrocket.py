@@ -17,8 +17,9 @@ PHRASES = (
     Phrase(b", too big for wire format", recent=True),
 )
 
-# drivers/net/xen-netfront.c: `frags` up to 3.8, then `slots`, later with the module's name before
-# it. From 3.16 on, only when asked to debug, it tells the bytes: the packet is copied and sent.
+# drivers/net/xen-netfront.c: `frags` up to 3.8, `slots` in 3.10, in 3.16 with the module's name
+# before it. From 3.17 to 7.1, as in Red Hat's 3.10, it is told only when asked to debug, and with
+# the bytes: the packet is copied and sent.
 _ROCKET = (
     r"(?:xen_netfront: )?xennet: skb rides the rocket: (?P<n>\d{1,9}) (?P<unit>slots|frags)"
     r"(?:, (?P<bytes>\d{1,9}) bytes)?\s*"
@@ -33,7 +34,7 @@ _WORDS = Words(
     question="Xen's network driver dropped packets",
 )
 _ADVICE = (
-    "What helps: a kernel from 3.16 on, or an instance type of the Nitro system; until then: "
+    "What helps: a kernel from 3.17 on, or an instance type of the Nitro system; until then: "
     "ethtool -K eth0 sg off",
 )
 
@@ -52,7 +53,7 @@ def describe(line: LogLine, trace: Trace) -> str | None:
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
     """Look at the log: no counter tells of these packets alone."""
-    return Seen(log, find_events(log, describe), options.since)
+    return Seen(log, find_events(log, PHRASES, describe), options.since)
 
 
 def judge(seen: Seen) -> Finding:

@@ -1,0 +1,60 @@
+"""What is asked about a time (`--since`) is not answered with what was before it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ec2rl.catalogue import load
+from ec2rl.facts.kernel_log import read_kernel_log
+from ec2rl.host.fake import FakeHost
+from ec2rl.model import Verdict
+from ec2rl.module import Options
+
+NOW = 1795485600.0  # 2026-11-24 02:00:00
+DAY = 86400.0
+LOOKS = {
+    "clock": "now=2026-11-24T02:00:00Z uptime=172800",
+    "/proc/vmstat": "oom_kill 2",
+    "/proc/sys/kernel/hung_task_detect_count": "2",
+    "/proc/sys/kernel/tainted": "16384",
+    "/proc/sys/kernel/osrelease": "6.18.44",
+    "/proc/sys/kernel/soft_watchdog": "1",
+}
+RING = "4,{},3600000000,-;nothing of interest"
+DEATH = "/var/crash/127.0.0.1-2026-11-20-10:00:00/vmcore-dmesg.txt; modified=2026-11-20T10:00:02Z"
+
+
+def verdict(name: str, looks: dict[str, str], since: float | None) -> Verdict:
+    host, module = FakeHost(looks), load(name)
+    log = read_kernel_log(host, module.phrases, since)
+    return module.judge(module.read(host, log, Options(since=since))).verdict
+
+
+@pytest.mark.parametrize("name", ["oomkiller", "hungtasks", "softlockup"])
+@pytest.mark.parametrize(
+    ("since", "lost", "expected"),
+    [
+        (None, 500, Verdict.PROBLEM),  # since boot, as the counters count
+        (NOW - 3 * DAY, 500, Verdict.PROBLEM),  # the boot is within that time
+        (NOW - DAY, 500, Verdict.OK),  # the log goes back far enough, and has none
+        (NOW - 1.99 * DAY, 500, Verdict.UNKNOWN),  # it does not
+        (NOW - 1.99 * DAY, 0, Verdict.OK),  # it is whole
+    ],
+)
+def test_a_count_since_boot_says_nothing_of_the_last_hour(
+    name: str, since: float | None, lost: int, expected: Verdict
+) -> None:
+    assert verdict(name, {**LOOKS, "/dev/kmsg": RING.format(lost)}, since) is expected
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [(None, Verdict.WARNING), (NOW - 5 * DAY, Verdict.WARNING), (NOW - DAY, Verdict.OK)],
+)
+def test_a_death_before_that_time_does_not_count(since: float | None, expected: Verdict) -> None:
+    looks = {
+        "clock": LOOKS["clock"],
+        "/dev/kmsg": RING.format(0),
+        DEATH: "[ 8123.400000] Kernel panic - not syncing: Fatal exception",
+    }
+    assert verdict("kernelpanic", looks, since) is expected
