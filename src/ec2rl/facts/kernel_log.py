@@ -21,6 +21,7 @@ _TEXT_LOGS = ("messages", "syslog", "kern.log")
 _DIGITS = 17
 """Of a time in µs: 2**64 ns have as many, and no calendar goes beyond the year 9999."""
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
+KMSG = "/dev/kmsg"
 
 
 @record(frozen=True)
@@ -108,7 +109,7 @@ def read_kernel_log(host: Host, phrases: Sequence[Phrase], since: float | None) 
 def _ring(
     host: Host, phrases: Sequence[Phrase], boot_id: str | None, booted: float | None
 ) -> tuple[LogSource, list[LogLine]]:
-    answer = host.read("/dev/kmsg")
+    answer = host.read(KMSG)
     if isinstance(answer, Unreadable):
         return LogSource("dmesg", answer), []
     lines = parse_kmsg(answer.text, phrases, boot_id, booted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from ec2rl.host import Clock, Host, Journal, Phrase, Search
+from ec2rl.host import Clock, Entries, Host, Journal, Phrase, Search
 from ec2rl.host.beneath import NotRegularError, OutsideError, Root
 from ec2rl.host.live import READ_LIMIT, read_whole, unreadable
 from ec2rl.model import Evidence, Unreadable, Why
@@ -125,7 +125,7 @@ class MountedHost:
     def conntrack_stats(self) -> Evidence | Unreadable:
         return Unreadable("conntrack -S", Why.NOT_COLLECTED)
 
-    def conntrack_entries(self, first: int) -> Evidence | Unreadable:
+    def conntrack_entries(self, first: int) -> Entries | Unreadable:
         return Unreadable("conntrack -L", Why.NOT_COLLECTED)
 
     def within(self, netns: str) -> Host:

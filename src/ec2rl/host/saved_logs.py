@@ -12,9 +12,10 @@ import stat
 import time
 from collections.abc import Sequence
 
-from ec2rl.host import Clock, Journal, Phrase, Search
+from ec2rl.host import Clock, Phrase, Search
 from ec2rl.host.fake import FakeHost, sections
 from ec2rl.host.packed import Packed
+from ec2rl.host.saved_journal import BOOT_ID, Together, read_journal
 from ec2rl.host.sos_collect import BEGINNING
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record, replace
@@ -96,7 +97,7 @@ class _Reader:
         self._room = _LINES // count
         self._deadline = time.monotonic() + SECONDS
         self._memory: dict[str, Look] = {}
-        self._journals: list[Journal] = []
+        self._journals = Together()
         self._gaps: list[str] = []
         self._recorded = 0.0
 
@@ -107,7 +108,6 @@ class _Reader:
             self._gaps.append(f"{log.name}: {error.strerror}")
 
     def _add(self, log: Log) -> None:
-        from ec2rl.host.saved_journal import read_journal
         from ec2rl.host.search import Budget, search_stream
 
         source = _Text(log, self._deadline)
@@ -121,11 +121,11 @@ class _Reader:
         if what == "journal file":
             from ec2rl.host.journal.search import search_journal
 
-            self._journals.append(search_journal([(log.name, log.fd)], self._kernels))
+            self._journals.add(search_journal([(log.name, log.fd)], self._kernels))
         elif what in ("export", "json"):
             found = read_journal(log.name, source.read, what, self._kernels)
             gaps = (*found.gaps, *([f"{log.name}: {source.gap}"] if source.gap else []))
-            self._journals.append(replace(found, gaps=gaps))
+            self._journals.add(replace(found, gaps=gaps))
         else:
             is_kernels = what == "dmesg" and "search dmesg" not in self._memory
             phrases = self._kernels if is_kernels else self._logs
@@ -146,18 +146,11 @@ class _Reader:
         logs = [key for key in self._memory if key.startswith("search /var/log/")]
         if logs:
             memory["ls /var/log"] = tuple(sorted(key.rpartition("/")[2] for key in logs))
-        if self._journals:
-            from ec2rl.host.saved_journal import together
-
-            memory["journal"] = together(self._journals)
-            last = max(
-                (one for found in self._journals for one in found.records),
-                key=lambda one: one.realtime,
-                default=None,
-            )
-            if last is not None:
-                path = "/proc/sys/kernel/random/boot_id"
-                memory[path] = Evidence(path, f"{last.boot}\n")
+        if self._journals.count:
+            memory["journal"] = self._journals.journal
+            boot = self._journals.last_boot()
+            if boot is not None:
+                memory[BOOT_ID] = boot
         memory["ls /proc"] = Unreadable("/proc", Why.NOT_COLLECTED)
         if self._gaps:
             memory["gaps"] = Evidence("gaps", "\n".join(self._gaps) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ec2rl.conntrack.namespaces import RECORDED
 from ec2rl.conntrack.table.capture import Capture
 from ec2rl.conntrack.table.causes import causes
 from ec2rl.conntrack.table.census import Census, census, evictable, evictable_later
@@ -9,8 +10,9 @@ from ec2rl.conntrack.table.places import read_settings
 from ec2rl.conntrack.table.stream import TRAIL
 from ec2rl.conntrack.table.tally import Tally
 from ec2rl.conntrack.table.timeouts import DEFAULTS
-from ec2rl.host import Host
-from ec2rl.model import Evidence, Unreadable
+from ec2rl.facts.coverage import stamp
+from ec2rl.host import Entries, Host
+from ec2rl.model import Unreadable
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -26,11 +28,15 @@ FIRST = 4000
 
 @record(frozen=True)
 class Glimpse:
-    """A sample of the table that is worst off; `label` is its namespace's."""
+    """A sample of the table that is worst off; `label` is its namespace's.
+
+    `saved` is the mtime of the file that it was saved in, None for a live table.
+    """
 
     label: str
     inode: int | None
     census: Census
+    saved: float | None = None
 
     @property
     def stuck(self) -> float:
@@ -50,21 +56,26 @@ class Glimpse:
 
 
 def glimpse(host: Host, tables: Sequence[Table]) -> Glimpse | None:
-    """Look at the table that loses most, else has most; None where it cannot be seen."""
-    table = max(tables, key=lambda each: (each.rate("drop") or 0, each.count or 0))
-    for door in table.namespace.doors:
-        inside = host.within(door)
-        answer = inside.conntrack_entries(FIRST)
-        if isinstance(answer, Evidence):
+    """Look at the table that loses most, else has most, of those that can be seen at all."""
+    worst_first = sorted(tables, key=lambda t: (-(t.rate("drop") or 0), -(t.count or 0)))
+    for table in worst_first:
+        namespace = table.namespace
+        here = (host,) if namespace.net == RECORDED else ()
+        for inside in (*here, *map(host.within, namespace.doors)):
+            answer = inside.conntrack_entries(FIRST)
+            if isinstance(answer, Unreadable):
+                continue
             settings = read_settings(inside)
             known = DEFAULTS if isinstance(settings, Unreadable) else settings
-            found = sampled(answer, known, table.count)
-            namespace = table.namespace
-            return Glimpse(namespace.label, namespace.inode, found) if found.total else None
+            counted = table.count if answer.total is None else answer.total
+            found = sampled(answer, known, counted)
+            saved = None if answer.total is None else answer.modified
+            if found.total:
+                return Glimpse(namespace.label, namespace.inode, found, saved)
     return None
 
 
-def sampled(entries: Evidence, settings: Mapping[str, int], counted: int | None) -> Census:
+def sampled(entries: Entries, settings: Mapping[str, int], counted: int | None) -> Census:
     """Count the entries of a sample as `Host.conntrack_entries` gives it."""
     tally = Tally(settings)
     capture = Capture()
@@ -73,7 +84,10 @@ def sampled(entries: Evidence, settings: Mapping[str, int], counted: int | None)
         tally.add(entry)
     raw = [line for line in entries.text.splitlines() if "=" not in line and _is_hex(line)]
     tally.add_bodies([bytes.fromhex(line) + bytes(TRAIL) for line in raw])
-    return census(tally, settings, entries.source, counted)
+    gaps = [entries.gap] if entries.gap else []
+    if capture.others:
+        gaps.append(f"{capture.others} of the lines looked at are no entries")
+    return census(tally, settings, entries.source, counted, tuple(gaps))
 
 
 def _is_hex(line: str) -> bool:
@@ -85,12 +99,23 @@ def glimpse_lines(one: Glimpse) -> list[str]:
     found = one.census
     known = f"{found.total} of {found.counted}" if found.counted else f"{found.total}"
     at_once, later = (found.entries(kind) / found.total for kind in (evictable, evictable_later))
-    where = "" if one.inode is None else f" --netns={one.inode}"
-    return [
-        f"{one.label}: {one.headline}",
+    shares = (
         f"Of its entries {at_once:.0%} can be evicted at once, {later:.0%} slowly, {one.stuck:.0%} "
-        f"not at all (seen: {known})",
-        f"Who, and why: sudo ./ec2rl conntrack top{where}",
+        f"not at all (seen: {known})"
+    )
+    if one.saved is None:
+        where = "" if one.inode is None else f" --netns={one.inode}"
+        return [
+            f"{one.label}: {one.headline}",
+            shares,
+            f"Who, and why: sudo ./ec2rl conntrack top{where}",
+        ]
+    return [
+        f"In the saved table {found.source}: {one.headline}",
+        shares,
+        f"That file was last written {stamp(one.saved)}, which proves no time of the table",
+        *(f"The saved table is read in part: {gap}" for gap in found.gaps),
+        "Who, and why: ./ec2rl conntrack top --file with that table",
     ]
 
 
@@ -99,6 +124,9 @@ def glimpse_facts(one: Glimpse) -> dict[str, Json]:
     found = one.census
     return {
         "inode": one.inode,
+        "source": found.source,
+        "file_time": one.saved,
+        "gaps": list(found.gaps),
         "seen": found.total,
         "counted": found.counted,
         "headline": one.headline,
