@@ -52,6 +52,8 @@ def details(seen: Seen, verdict: Verdict) -> tuple[str, ...]:
         from ec2rl.conntrack.table.glimpse import glimpse_lines
 
         lines += glimpse_lines(seen.glimpse)
+        if seen.glimpse.saved is not None:
+            lines += _untold(seen)
     lines += _log_lines(seen)
     lines += _allowance_lines(seen)
     lines += _rests_on(seen)
@@ -81,11 +83,15 @@ def _table_line(seen: Seen, table: Table) -> str:
     if isinstance(table.counters, Unreadable):
         return f"{table.namespace.label}: {table.counters}"
     limit, fill = seen.limits.maximum, seen.fill(table)
-    words = f"{table.namespace.label}: {table.count} of "
-    if fill is None:
-        words += "an unknown number of entries" if limit is None else "entries without a limit"
+    words = f"{table.namespace.label}: "
+    if fill is not None:
+        words += f"{table.count} of {limit} entries ({percent(fill)})"
+    elif table.count is None:
+        words += "an unknown number of entries"
     else:
-        words += f"{limit} entries ({percent(fill)})"
+        words += f"{table.count} entries, " + (
+            "the limit is unknown" if limit is None else "no limit"
+        )
     refused = table.refused
     if refused:
         words += f", {plural(refused, 'packet')} lost since it was made"
@@ -107,6 +113,14 @@ def _table_line(seen: Seen, table: Table) -> str:
     return words + ("; none now" if table.seconds and refused else "")
 
 
+def _untold(seen: Seen) -> list[str]:
+    """What nobody recorded beside a table that was saved."""
+    missing = ["net.netfilter.nf_conntrack_max"] if seen.limits.maximum is None else []
+    if not any(seen.last(table, "drop") is not None for table in seen.tables):
+        missing.append("the drop counters")
+    return [f"Not collected, and a table cannot tell: {', '.join(missing)}"] if missing else []
+
+
 def _log_lines(seen: Seen) -> list[str]:
     times = seen.times
     lines = []
@@ -124,7 +138,8 @@ def _log_lines(seen: Seen) -> list[str]:
         # A namespace's number is given to another one after its end: who dropped nothing is not it.
         known = next((t for t in seen.tables if t.namespace.inode == number and t.refused), None)
         if number is not None:
-            where = known.namespace.label if known else f"netns {number} (gone by now)"
+            gone = f"netns {number}" + " (gone by now)" * (not seen.hidden)
+            where = known.namespace.label if known else gone
             lines.append(f"Log, this boot: {plural(count, 'line')} of these for {where}")
     if times.hearsay.lines:
         lines.append(

@@ -71,7 +71,7 @@ def find_namespaces(host: Host) -> Namespaces:
     found: dict[object, _Found] = {}
     names = host.names("/proc")
     if isinstance(names, Unreadable) and names.why is Why.NOT_COLLECTED:
-        return Namespaces(_recorded(host), f"the namespaces of processes: {names}")
+        return Namespaces(_recorded(host), "the namespaces of processes: not collected")
     pids = () if isinstance(names, Unreadable) else sorted(filter(str.isdecimal, names), key=int)
     shy: list[str] = []
     for pid in pids:

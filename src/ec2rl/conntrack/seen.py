@@ -9,7 +9,7 @@ from ec2rl.conntrack.tables import Limits, Table
 from ec2rl.conntrack.timeline import Timeline
 from ec2rl.facts.coverage import covers
 from ec2rl.facts.kernel_log import KernelLog
-from ec2rl.model import Unreadable
+from ec2rl.model import Unreadable, Why
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -97,7 +97,10 @@ class Seen:
     def unseen(self) -> tuple[str, ...]:
         """What was missing for a verdict, and which right would give it."""
         ring = self.log.sources[0]
-        reasons = [str(ring.unreadable)] if ring.unreadable is not None else []
+        reasons = []
+        if ring.unreadable is not None:
+            collected = ring.unreadable.why is not Why.NOT_COLLECTED
+            reasons = [str(ring.unreadable) if collected else "the kernel's own log: not collected"]
         if ring.unreadable is None and not self.covered:
             reasons.append(f"dmesg: {ring.gap}" if ring.gap else "the kernel's log is incomplete")
         if self.hidden:

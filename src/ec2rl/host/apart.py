@@ -31,9 +31,7 @@ _NEEDED = (
 )
 
 
-def apart(
-    source: str, work: Callable[[], str], seconds: float, room: int = 0
-) -> str | Unreadable:
+def apart(source: str, work: Callable[[], str], seconds: float, room: int = 0) -> str | Unreadable:
     """What `work` returns in a child that may no longer open what only root may open.
 
     The child writes no file larger than `room` bytes (none at all by default), lives for `seconds`

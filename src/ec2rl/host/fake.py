@@ -18,8 +18,8 @@ it), or `!` and a reason of `Why` in one word, then words.  Other keys: `link PA
 `dmesg`, the text that dmesg(1) printed.  A log file may say
 `; modified=TIME`, `; gap=WORDS`, `; hits=N`, `; unpacked=N` and `; path=NAME`, the journal
 `; gap=WORDS`, `; hits=N` and `; oldest=MICROSECONDS`, a saved table `; entries=N` (how many it
-holds), `; modified=TIME`, `; gap=WORDS` and `; path=NAME`, any text `; exact` (no newline is added to
-it).  `\\xNN` in a key, a note or a name stands for a byte that would be taken for something else.
+holds), `; modified=TIME`, `; gap=WORDS` and `; path=NAME`, any text `; exact` (no newline is added
+to it).  `\\xNN` in a key, a note or a name stands for a byte that would be taken for another.
 """
 
 from __future__ import annotations

@@ -61,7 +61,8 @@ def _notes(look: Look) -> list[str]:
         return [*notes, f"hits={look.hits}", f"oldest={'' if look.oldest is None else look.oldest}"]
     if isinstance(look, Entries) and look.total is not None:
         notes = [f"entries={look.total}", f"modified={_stamp(look.modified)}"]
-        return [*notes, f"path={escaped(look.source)}", *([f"gap={escaped(look.gap)}"] * bool(look.gap))]
+        notes.append(f"path={escaped(look.source)}")
+        return [*notes, *([f"gap={escaped(look.gap)}"] * bool(look.gap))]
     return []
 
 

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Callable, TypeVar, Union
 
-    Look = Union[
-        Clock, Evidence, Unreadable, "tuple[str, ...]", str, int, Search, Journal, Entries
-    ]
+    Look = Union[Clock, Evidence, Unreadable, "tuple[str, ...]", str, int, Search, Journal, Entries]
     T = TypeVar("T")
 
 

@@ -56,9 +56,10 @@ def read_journal(name: str, read: Read, form: str, phrases: Sequence[Phrase]) ->
 
 
 class Together:
-    """Journals of one machine as one, in bounded memory: of too many records the middle is left out.
+    """Journals of one machine as one, in bounded memory.
 
-    `hits` of the whole counts all of them; `count` is how many journals there were.
+    Of too many records the middle is left out, and `hits` of the whole still counts all of them;
+    `count` is how many journals there were.
     """
 
     def __init__(self) -> None:

@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import time
 from collections.abc import Sequence
 
 from ec2rl.host import Clock, Phrase, Search
 from ec2rl.host.fake import FakeHost, sections
-from ec2rl.host.packed import Packed
+from ec2rl.host.saved import Saved, Text, close_saved, open_saved, shown
 from ec2rl.host.saved_journal import BOOT_ID, Together, read_journal
 from ec2rl.host.sos_collect import BEGINNING
 from ec2rl.model import Evidence, Unreadable, Why
-from ec2rl.record import record, replace
+from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ec2rl.host.remember import Look
-    from ec2rl.host.unpack import Source
 
 SECONDS = 900.0
 
-_LOGS = 256
 _HEAD = 16 << 10
 _LINES = 10 << 20
 """Bytes of memory for the lines that are kept of all logs."""
@@ -40,47 +37,23 @@ _SYSLOG = (
 )
 
 
-@record(frozen=True)
-class Log:
-    """A file to read, or standard input: its name for people, and its descriptor."""
-
-    name: str
-    fd: int
-
-
 def open_logs(paths: Sequence[str], phrases: Sequence[Phrase]) -> FakeHost | Unreadable:
     """The machine that these logs are of; `-` is standard input."""
     from ec2rl.host.apart import apart
-    from ec2rl.host.live import unreadable
 
-    logs: list[Log] = []
-    if len(paths) > _LOGS:
-        return Unreadable(paths[0], Why.FAILED, f"more than {_LOGS} logs")
+    logs = open_saved(paths)
+    if isinstance(logs, Unreadable):
+        return logs
     try:
-        for path in paths:
-            if path == "-":
-                logs.append(Log("standard input", os.dup(0)))
-                continue
-            try:
-                # Somebody names it on purpose, so a pipe is welcome, as in `--log <(zcat ...)`.
-                fd = os.open(path, os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
-            except OSError as error:
-                return unreadable(path, error)
-            logs.append(Log(path, fd))
-            kind = os.fstat(fd).st_mode
-            if not (stat.S_ISREG(kind) or stat.S_ISFIFO(kind)):
-                return Unreadable(path, Why.FAILED, "not a file")
         text = apart(", ".join(paths), lambda: read_logs(logs, phrases), SECONDS)
     finally:
-        for log in logs:
-            os.close(log.fd)
+        close_saved(logs)
     if isinstance(text, Unreadable):
         return text
-    shown = ", ".join(log.name for log in logs[:3]) + ", ..." * (len(logs) > 3)
-    return FakeHost(sections(text)[1], f"the log {shown}", missing=Why.NOT_COLLECTED)
+    return FakeHost(sections(text)[1], f"the log {shown(logs)}", missing=Why.NOT_COLLECTED)
 
 
-def read_logs(logs: Sequence[Log], phrases: Sequence[Phrase]) -> str:
+def read_logs(logs: Sequence[Saved], phrases: Sequence[Phrase]) -> str:
     """The recording of saved logs."""
     from ec2rl.host.recording import case
 
@@ -101,16 +74,16 @@ class _Reader:
         self._gaps: list[str] = []
         self._recorded = 0.0
 
-    def add(self, log: Log) -> None:
+    def add(self, log: Saved) -> None:
         try:
             self._add(log)
         except OSError as error:
             self._gaps.append(f"{log.name}: {error.strerror}")
 
-    def _add(self, log: Log) -> None:
+    def _add(self, log: Saved) -> None:
         from ec2rl.host.search import Budget, search_stream
 
-        source = _Text(log, self._deadline)
+        source = Text(log, self._deadline)
         if source.refused:
             self._gaps.append(f"{log.name}: {source.refused}")
             return
@@ -170,73 +143,3 @@ def kind_of_log(head: bytes) -> str:
     if stamped > dated:
         return "dmesg"
     return "syslog" if dated else "unknown"
-
-
-class _Text:
-    """The text of a log, unpacked if it was packed; its beginning can be seen first."""
-
-    def __init__(self, log: Log, deadline: float) -> None:
-        from ec2rl.host.unpack import HEAD, kind_of, open_archive
-
-        self.refused = ""
-        self._ahead = b""
-        self._at = log.fd if stat.S_ISREG(os.fstat(log.fd).st_mode) else None
-        self._file = Packed(log.fd) if self._at is not None else _Pipe(log.fd)
-        self._source: Source = self._file
-        kind = kind_of(self._file.head(HEAD))
-        if kind:
-            opened = open_archive(kind, self._file.head(HEAD), self._file, self._at, deadline)
-            if isinstance(opened, str):
-                self.refused = opened
-            else:
-                self._source = opened
-
-    @property
-    def gap(self) -> str:
-        return self._source.gap
-
-    def peek(self, size: int) -> bytes:
-        while len(self._ahead) < size and (more := self._next(size)):
-            self._ahead += more
-        return self._ahead[:size]
-
-    def read(self, size: int) -> bytes:
-        found, self._ahead = self._ahead[:size], self._ahead[size:]
-        return found or self._next(size)
-
-    def _next(self, size: int) -> bytes:
-        data = bytearray(min(size, 256 << 10))
-        return bytes(data[: self._source.readinto(memoryview(data))])
-
-    def close(self) -> None:
-        self._source.close()
-
-
-class _Pipe:
-    """What comes through a pipe, once."""
-
-    gap = ""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._ahead = b""
-
-    def head(self, size: int) -> bytes:
-        while len(self._ahead) < size and (more := os.read(self._fd, size)):
-            self._ahead += more
-        return self._ahead[:size]
-
-    def read(self, size: int) -> bytes:
-        found, self._ahead = self._ahead[:size], self._ahead[size:]
-        return found or os.read(self._fd, size)
-
-    def readinto(self, view: memoryview) -> int:
-        data = self.read(len(view))
-        view[: len(data)] = data
-        return len(data)
-
-    def rewind(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        """Leave the descriptor to its owner."""

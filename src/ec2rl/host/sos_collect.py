@@ -166,7 +166,7 @@ class Collector:
             self._counts["tables beyond what is kept"] += 1
             return
         body = member.body
-        found = read_table(path, lambda size: _take(body, size), member.modified)
+        found = read_table(path, [lambda size: _take(body, size)], member.modified)
         if isinstance(found, Entries) and body.gap:
             found = replace(found, gap="; ".join(filter(None, (found.gap, body.gap))))
         self._put(key, found)

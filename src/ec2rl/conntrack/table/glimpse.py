@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ec2rl.conntrack.namespaces import RECORDED
 from ec2rl.conntrack.table.capture import Capture
-from ec2rl.conntrack.table.causes import causes
+from ec2rl.conntrack.table.causes import LONGER_THAN_TODAY, causes
 from ec2rl.conntrack.table.census import Census, census, evictable, evictable_later
 from ec2rl.conntrack.table.places import read_settings
 from ec2rl.conntrack.table.stream import TRAIL
@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ec2rl.conntrack.table.cause import Cause
     from ec2rl.conntrack.tables import Table
     from ec2rl.model import Json
 
@@ -30,13 +31,15 @@ FIRST = 4000
 class Glimpse:
     """A sample of the table that is worst off; `label` is its namespace's.
 
-    `saved` is the mtime of the file that it was saved in, None for a live table.
+    `saved` is the mtime of the file that it was saved in, None for a live table; `assumed` means
+    that the timeouts in force are unknown, so that nothing is said of entries that exceed them.
     """
 
     label: str
     inode: int | None
     census: Census
     saved: float | None = None
+    assumed: bool = False
 
     @property
     def stuck(self) -> float:
@@ -45,9 +48,15 @@ class Glimpse:
         return 1 - movable / self.census.total
 
     @property
+    def causes(self) -> tuple[Cause, ...]:
+        """What explains the table, by what is known of it."""
+        found = causes(self.census)
+        return tuple(c for c in found if not (self.assumed and c.name == LONGER_THAN_TODAY))
+
+    @property
     def headline(self) -> str:
         """What fills the table, in one sentence: its first cause, else its busiest connections."""
-        found = causes(self.census)
+        found = self.causes
         if found:
             return found[0].headline
         pair, service = self.census.pairs.rows[0], self.census.services.rows[0]
@@ -66,12 +75,13 @@ def glimpse(host: Host, tables: Sequence[Table]) -> Glimpse | None:
             if isinstance(answer, Unreadable):
                 continue
             settings = read_settings(inside)
+            assumed = isinstance(settings, Unreadable)
             known = DEFAULTS if isinstance(settings, Unreadable) else settings
             counted = table.count if answer.total is None else answer.total
             found = sampled(answer, known, counted)
             saved = None if answer.total is None else answer.modified
             if found.total:
-                return Glimpse(namespace.label, namespace.inode, found, saved)
+                return Glimpse(namespace.label, namespace.inode, found, saved, assumed)
     return None
 
 
@@ -113,7 +123,7 @@ def glimpse_lines(one: Glimpse) -> list[str]:
     return [
         f"In the saved table {found.source}: {one.headline}",
         shares,
-        f"That file was last written {stamp(one.saved)}, which proves no time of the table",
+        f"The time of that file is {stamp(one.saved)}: nothing proves that the table is of then",
         *(f"The saved table is read in part: {gap}" for gap in found.gaps),
         "Who, and why: ./ec2rl conntrack top --file with that table",
     ]
@@ -132,7 +142,5 @@ def glimpse_facts(one: Glimpse) -> dict[str, Json]:
         "headline": one.headline,
         "evictable_share": found.entries(evictable) / found.total,
         "evictable_later_share": found.entries(evictable_later) / found.total,
-        "causes": [
-            {"name": c.name, "headline": c.headline, "share": c.share} for c in causes(found)
-        ],
+        "causes": [{"name": c.name, "headline": c.headline, "share": c.share} for c in one.causes],
     }
