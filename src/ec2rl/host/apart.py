@@ -23,11 +23,11 @@ _ANSWER = 48 << 20
 
 # Whoever has no rights may not be able to read the files of these.
 _NEEDED = (
-    *("bz2", "compression.zstd", "ctypes", "json", "lzma", "random", "re", "select", "signal"),
-    "zlib",
-    *(f"ec2rl.host.{name}" for name in ("journal.search", "journal.program", "recording")),
-    *(f"ec2rl.host.{name}" for name in ("saved_journal", "saved_table", "scan", "search")),
-    "ec2rl.host.unpack",
+    *("bz2", "compression.zstd", "ctypes", "json", "lzma", "mmap", "random", "re", "select"),
+    *("signal", "subprocess", "threading", "zlib"),
+    *(f"ec2rl.host.{name}" for name in ("ahead", "halves", "journal.search", "journal.program")),
+    *(f"ec2rl.host.{name}" for name in ("recording", "saved_journal", "saved_table", "scan")),
+    *(f"ec2rl.host.{name}" for name in ("search", "unpack")),
 )
 
 

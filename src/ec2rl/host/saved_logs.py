@@ -33,8 +33,11 @@ _LINES = 10 << 20
 _STAMPED = rb"(?m)^(?:<\d{1,3}>)?(?:\w+ *: *\w+ *: )?\[ *\d{1,9}\.\d{6}\]"
 _DATED = rb"(?m)^(?:\w+ *: *\w+ *: )?\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\]"
 _SYSLOG = (
-    rb"(?m)^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:|\d{4}-\d\d-\d\d[T ]\d\d:)\S+ \S+ \S+:"
+    rb"(?m)^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:|\d{4}-\d\d-\d\d[T ]\d\d:"
+    rb"|[A-Z][a-z]{2} \d{4}-\d\d-\d\d [\d:]{8} |\d{9,11}\.\d{6})\S* \S+ \S+:"
 )
+# `journalctl -o short-monotonic`: a host, and who wrote it, as dmesg never has them in each line.
+_MONOTONIC = rb"(?m)^\[ *\d{1,9}\.\d{6}\] ([\w.-]+) [\w./@:-]{1,64}(?:\[\d+\])?: "
 
 
 def open_logs(paths: Sequence[str], phrases: Sequence[Phrase]) -> FakeHost | Unreadable:
@@ -140,6 +143,9 @@ def kind_of_log(head: bytes) -> str:
         return "json"
     stamped = len(re.findall(_STAMPED, head)) + len(re.findall(_DATED, head))
     dated = len(re.findall(_SYSLOG, head))
+    hosts = re.findall(_MONOTONIC, head)
+    if hosts and hosts.count(hosts[0]) >= 0.9 * stamped:
+        return "syslog"
     if stamped > dated:
         return "dmesg"
     return "syslog" if dated else "unknown"

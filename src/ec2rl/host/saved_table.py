@@ -30,6 +30,7 @@ SECONDS = 900.0
 
 _PIECE = 256 << 10
 _LONGEST = 1024  # bytes of a line that is kept; an entry has some 200
+_TOOLS = b" (conntrack-tools): "
 _COUNTED = rb"conntrack v\S+ \(conntrack-tools\): (\d{1,12}) flow entries have been shown\.\r?$"
 
 
@@ -103,7 +104,7 @@ class _Reader:
 
     def add(self, line: bytes) -> None:
         line, self._torn = self._torn + line, b""
-        if line.count(b" src=") != 2 or len(line) > _LONGEST:
+        if line.count(b" src=") != 2 or len(line) > _LONGEST or _TOOLS in line:
             self._other(line)
             return
         if len(self._kept) < KEPT:
