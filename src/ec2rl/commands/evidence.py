@@ -54,6 +54,19 @@ def check(said: Parsed) -> None:
     inputs = (*said.values.get("log", ()), *said.operands, *said.values.get("conntrack", ()))
     if inputs.count("-") > 1:
         raise UsageError("standard input can be read once only")
+    for option in ("root", "sos", "log", "conntrack", "replay"):
+        for path in said.values.get(option, ()) + (said.operands if option == "log" else ()):
+            _exists(option, path)
+
+
+def _exists(option: str, path: str) -> None:
+    """Refuse what is not there, before the first of several machines is judged."""
+    try:
+        if path != "-" or option not in ("log", "conntrack"):
+            os.stat(path)
+    except (OSError, ValueError) as error:
+        why = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
+        raise UsageError(f"--{option}={path}: {why}") from None
 
 
 def opened(said: Parsed, modules: Sequence[Module]) -> Iterator[Past]:

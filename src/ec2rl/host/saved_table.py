@@ -49,7 +49,8 @@ def open_table(paths: Sequence[str]) -> Entries | Unreadable:
         close_saved(files)
     if isinstance(text, Unreadable):
         return text
-    return FakeHost(sections(text)[1]).conntrack_entries(0)
+    found = FakeHost(sections(text)[1]).conntrack_entries(0)
+    return replace(found, source=name)
 
 
 def _recording(name: str, files: Sequence[Saved]) -> str:
