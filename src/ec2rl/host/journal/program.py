@@ -63,7 +63,7 @@ def exported(fd: int, phrases: Sequence[Phrase], missed: bytes, until: float) ->
     from tempfile import TemporaryDirectory
 
     # Told where, it does not try by writing whether it may write there.
-    with TemporaryDirectory(prefix="ec2rl-journal-", dir="/tmp") as folder:  # noqa: S108
+    with TemporaryDirectory(prefix="ec2rl-journal-", dir="/tmp") as folder:
         path = _copy(fd, folder)
         return _asked(program, path, fd, phrases, missed, until, _AS_NOBODY)
 
