@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from collections.abc import Sequence
 
@@ -18,6 +17,7 @@ from ec2rl.model import Evidence, Finding, Unreadable, Verdict
 from ec2rl.module import Module, Options
 from ec2rl.record import record, replace
 from ec2rl.report.escape import one_line
+from ec2rl.report.past import of_the_past, recorded_on
 from ec2rl.report.text import header, results, statistics
 from ec2rl.terminal import Terminal
 
@@ -103,7 +103,7 @@ def _judge(
     own = past.zone or zone(host)
     with _Zone(own):
         recorded = host.clock().now
-        when = _date(recorded) if recorded else "at a time unknown"
+        when = recorded_on(recorded)
         try:
             since = past.since
             if since_said:
@@ -135,25 +135,8 @@ def _unjudged(name: str, past: Past, modules: Sequence[Module], why: str) -> Jud
 
 
 def _of_the_past(result: Result, where: str) -> Result:
-    """A result that says whose it is and of when: what a judge calls "now" was then.
-
-    The commands by hand are for a machine that runs.
-    """
-    finding = replace(
-        result.finding,
-        summary=f"{_then(result.finding.summary)} (in {where})",
-        details=tuple(map(_then, result.finding.details)),
-    )
-    return replace(result, finding=finding, by_hand=())
-
-
-def _then(words: str) -> str:
-    """The same, said of the past; and `explain` would look at the machine that it is typed on."""
-    if words.startswith("Next: sudo ./ec2rl explain "):
-        return words.replace("sudo ", "", 1) + " --page-only"
-    # Not within a path: whatever it says, it is a name.
-    words = re.sub(r"(?<![\w/.-])now(?![\w/-]|\.\w)", "then", words)
-    return words.replace("today's settings give", "the recorded settings give")
+    """A result that says whose it is and of when; the commands by hand are for what runs."""
+    return replace(result, finding=of_the_past(result.finding, where), by_hand=())
 
 
 class _Zone:
@@ -175,10 +158,6 @@ class _Zone:
         else:
             os.environ["TZ"] = name
         time.tzset()
-
-
-def _date(when: float) -> str:
-    return "on " + time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(when))
 
 
 def _iso(when: float) -> str:
