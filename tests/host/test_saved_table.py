@@ -88,10 +88,11 @@ def test_what_is_no_table_is_refused(text: str) -> None:
 
 
 def test_bytes_of_any_kind_are_text() -> None:
-    odd = b"\x1b[2J\xff\xfe -- expect -- src=1 src=2\n-- a --\n!denied\n"
-    found = read(odd)
+    head = line(1)[:-1].encode()
+    found = read(head + b" \x1b[2J\xff\xfe -- expect --\n-- a --\n!denied\n")
     assert isinstance(found, Entries)
-    assert found.text == "\x1b[2J\\xff\\xfe -- expect -- src=1 src=2\n"
+    assert found.text == line(1)[:-1] + " \x1b[2J\\xff\\xfe -- expect --\n"
+    assert found.gap == "2 lines are no entries"
 
 
 def test_files_packed_or_not_are_one_table(tmp_path: Path) -> None:

@@ -314,7 +314,7 @@ def spooled(outside: str) -> Iterator[tuple[str, bytes]]:
             member(f"{TOP}/var/log/journal/{machine}/{n}.journal", head) for n in range(2000)
         ),
     )
-    line = " src=1 src=2"
+    line = "tcp 6 9 SYN_SENT src=1 dst=1 src=2 dst=2"
     for number, text in enumerate(
         [f"{line}\n" * 3, "\n-- expect --\nOK" + line, f"\x1b[2J\r{line}\n", line * 5000,
          "\0" * 9000,

@@ -33,6 +33,7 @@ _LINES = 4 << 20
 
 _LOOKS, _LINKS, _DEPTH = 20_000, 2_000, 8
 _JOURNALS = 512
+_SECONDS = 20.0  # for one table
 _TABLES = 16  # more namespaces than these have their tables counted by nobody
 _NETNS = "netns /run/netns/"
 
@@ -166,7 +167,7 @@ class Collector:
             self._counts["tables beyond what is kept"] += 1
             return
         body = member.body
-        found = read_table(path, [lambda size: _take(body, size)], member.modified)
+        found = read_table(path, [lambda size: _take(body, size)], member.modified, _SECONDS)
         if isinstance(found, Entries) and body.gap:
             found = replace(found, gap="; ".join(filter(None, (found.gap, body.gap))))
         self._put(key, found)
