@@ -204,3 +204,17 @@ def test_no_more_than_a_bounded_journal_is_spooled(tmp_path: Path) -> None:
     assert isinstance(found, Journal)
     assert found.hits == 3
     assert [gap.rpartition(": ")[2] for gap in found.gaps] == ["too large"]
+
+
+def test_what_a_dead_kernel_left(report) -> None:  # type: ignore[no-untyped-def]
+    from ec2rl.facts.crash_remains import read_remains
+
+    text = f"[  100.000000] {MESSAGE}\n"
+    _, host = report(
+        {**COMMON, "var/crash/127.0.0.1-2026/vmcore-dmesg.txt": text, "var/crash/x/vmcore": b"x"}
+    )
+    found = read_remains(host, PHRASES)
+    assert found.files == ("/var/crash/127.0.0.1-2026/vmcore-dmesg.txt",)
+    assert [(one.message, one.trusted, one.this_boot) for one in found.lines] == [
+        (MESSAGE, True, False)
+    ]

@@ -18,6 +18,7 @@ class Use(Enum):
     LOG = "searched"
     DMESG = "searched as the kernel's own log"
     JOURNAL = "searched as the journal's text"
+    REMAINS = "searched as what a dead kernel left"
     JOURNAL_FILE = "searched as the journal itself"
     TABLE = "counted as a connection-tracking table"
 
@@ -37,6 +38,9 @@ _KERNEL = (
     r"|sys/(?:class/net|module|bus/pci)/[^/]+(?:/[^/]+){1,5}"
 )
 _LOG = r"var/log/(?:messages|syslog|kern\.log)(?:[.-][^/]*)?|sos_strings/logs/[^/]+"
+_REMAINS = (
+    r"(?:sys/fs/pstore|var/lib/systemd/pstore|var/crash)(?:/[^/]+){0,2}/(?:vmcore-)?dmesg[^/]*"
+)
 _JOURNAL_FILE = r"(?:var|run)/log/journal/[^/]+/[^/]+\.journal~?"
 _COMMAND = r"conntrack_-S|conntrack_-L(?:_-[of]_\w+)*|ethtool_-S_[^/]+"
 _NETNS = r"(?:namespaces/[^/]+/)?ip_netns_exec_(?P<netns>[^/]+?)_"
@@ -54,6 +58,8 @@ def use(path: str) -> tuple[Use, str] | None:
         return _use_of_command(rest.partition("/")[2], path)
     if re.fullmatch(_CONFIGURATION, path) or re.fullmatch(_KERNEL, path):
         return Use.TEXT, f"/{path}"
+    if re.fullmatch(_REMAINS, path):
+        return Use.REMAINS, f"/{path}"
     if re.fullmatch(_JOURNAL_FILE, path):
         return Use.JOURNAL_FILE, f"/{path}"
     return (Use.LOG, f"/{path}") if re.fullmatch(_LOG, path) else None
