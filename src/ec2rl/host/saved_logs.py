@@ -21,6 +21,7 @@ from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ec2rl.host.journal.folder import JournalFiles
     from ec2rl.host.remember import Look
 
 SECONDS = 900.0
@@ -41,40 +42,68 @@ _MONOTONIC = rb"(?m)^\[ *\d{1,9}\.\d{6}\] ([\w.-]+) [\w./@:-]{1,64}(?:\[\d+\])?:
 
 
 def open_logs(paths: Sequence[str], phrases: Sequence[Phrase]) -> FakeHost | Unreadable:
-    """The machine that these logs are of; `-` is standard input."""
+    """The machine that these logs are of; `-` is standard input, a folder one of a journal."""
     from ec2rl.host.apart import apart
 
-    logs = open_saved(paths)
+    folders = [path for path in paths if os.path.isdir(path)]
+    logs = open_saved([path for path in paths if path not in folders])
     if isinstance(logs, Unreadable):
         return logs
+    gaps: list[str] = []
     try:
-        text = apart(", ".join(paths), lambda: read_logs(logs, phrases), SECONDS)
+        for path in folders:
+            journal = _journal_folder(path)
+            if isinstance(journal, Unreadable):
+                return journal
+            logs += [Saved(*file) for file in journal.files]
+            gaps += journal.gaps
+        text = apart(", ".join(paths), lambda: read_logs(logs, phrases, gaps), SECONDS)
+        name = shown(logs) if not folders else ", ".join(paths)
     finally:
         close_saved(logs)
     if isinstance(text, Unreadable):
         return text
-    return FakeHost(sections(text)[1], f"the log {shown(logs)}", missing=Why.NOT_COLLECTED)
+    return FakeHost(sections(text)[1], f"the log {name}", missing=Why.NOT_COLLECTED)
 
 
-def read_logs(logs: Sequence[Saved], phrases: Sequence[Phrase]) -> str:
-    """The recording of saved logs."""
+def _journal_folder(path: str) -> JournalFiles | Unreadable:
+    """The files of a journal, of one machine or of several, that a folder holds."""
+    from ec2rl.host.journal.folder import JournalFiles
+    from ec2rl.host.live import unreadable
+
+    journal = JournalFiles()
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        return unreadable(path, error)
+    try:
+        journal.add(fd, path, itself=True)
+    finally:
+        os.close(fd)
+    if journal.files:
+        return journal
+    return Unreadable(path, Why.FAILED, "; ".join(journal.gaps[:3]) or "a folder without a journal")
+
+
+def read_logs(logs: Sequence[Saved], phrases: Sequence[Phrase], gaps: Sequence[str] = ()) -> str:
+    """The recording of saved logs; `gaps` are known before."""
     from ec2rl.host.recording import case
 
-    reader = _Reader(phrases, len(logs))
+    reader = _Reader(phrases, max(1, len(logs)), gaps)
     for log in logs:
         reader.add(log)
     return case(reader.looks(), [])
 
 
 class _Reader:
-    def __init__(self, phrases: Sequence[Phrase], count: int) -> None:
+    def __init__(self, phrases: Sequence[Phrase], count: int, gaps: Sequence[str]) -> None:
         self._logs = tuple(phrases)
         self._kernels = (*(replace(phrase, recent=False) for phrase in phrases), BEGINNING)
         self._room = _LINES // count
         self._deadline = time.monotonic() + SECONDS
         self._memory: dict[str, Look] = {}
         self._journals = Together()
-        self._gaps: list[str] = []
+        self._gaps = list(gaps)
         self._recorded = 0.0
 
     def add(self, log: Saved) -> None:
