@@ -138,6 +138,17 @@ def test_a_recording_of_it_says_the_same_masked_or_not(tmp_path: Path) -> None:
     assert again["census"] == first["census"]
 
 
+def test_a_name_that_looks_like_a_section_of_a_recording(tmp_path: Path) -> None:
+    log = saved(tmp_path, "a\x1b[2J\n-- expect --\nOK conntrackfull: x", WHOLE)
+    path = saved(tmp_path, "t\x9b\n-- a --\n", Path(table(tmp_path)).read_text())
+    recording = tmp_path / "recording"
+    first = judged(tmp_path, f"--log={log}", f"--conntrack={path}", f"--record={recording}")
+    again = judged(tmp_path, f"--replay={recording}")
+    assert first["verdict"] == again["verdict"] == "PROBLEM"
+    assert first["census"] == again["census"]
+    assert "\x1b" not in run(tmp_path, f"--log={log}", f"--conntrack={path}").stdout
+
+
 def test_what_could_not_be_read_is_told_again_by_a_recording(tmp_path: Path) -> None:
     log = saved(tmp_path, "note", "Dear all,\nit is broken.\n")
     gaps = [f"{log}: no line of its beginning is a log's"]

@@ -165,8 +165,9 @@ def record_looks(
     verdicts = []
     for result in found:
         finding = result.finding
-        verdicts.append(f"{finding.verdict.name} {result.module.name}: {finding.summary}")
-        verdicts += [f"-- {detail}" for detail in finding.details]
+        first = f"{finding.verdict.name} {result.module.name}: {finding.summary}"
+        # A file's name that somebody gave may hold line ends, and what looks like a section.
+        verdicts += map(one_line, (first, *(f"-- {detail}" for detail in finding.details)))
     since = "" if options.since is None else f" since={options.since}"
     text = case(memory, verdicts, f"sample={options.sample}{since} zone={zone or our_zone()}")
     if masked:
