@@ -101,6 +101,11 @@ class Seen:
         if ring.unreadable is not None:
             collected = ring.unreadable.why is not Why.NOT_COLLECTED
             reasons = [str(ring.unreadable) if collected else "the kernel's own log: not collected"]
+        told = self.times.hearsay
+        if told.lines:
+            lines = "1 line says so" if told.lines == 1 else f"{told.lines} lines say so"
+            where = ", ".join(told.places)
+            reasons.insert(0, f"{lines}, only where any user can write ({where})")
         if ring.unreadable is None and not self.covered:
             reasons.append(f"dmesg: {ring.gap}" if ring.gap else "the kernel's log is incomplete")
         if self.hidden:
