@@ -162,7 +162,7 @@ def record_looks(
     memory = {key: look for result in found for key, look in (result.memory or {}).items()}
     if gaps:
         memory["gaps"] = Evidence("gaps", "".join(f"{one_line(gap)}\n" for gap in gaps))
-    verdicts = []
+    verdicts: list[str] = []
     for result in found:
         finding = result.finding
         first = f"{finding.verdict.name} {result.module.name}: {finding.summary}"
