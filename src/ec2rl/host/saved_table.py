@@ -30,7 +30,7 @@ SECONDS = 60.0
 """For one table: a million entries take one."""
 
 _PIECE = 256 << 10
-_LONGEST = 1024  # bytes of a line that is kept; an entry has some 200
+_LONGEST = 512  # bytes of a line that is kept; an entry has some 200
 # Rough, to be fast: what it admits is parsed by whoever wants to know.
 _ENDS = rb" src=[0-9a-fA-F.:]+ dst=[0-9a-fA-F.:]+"
 _ENTRY = (
@@ -75,10 +75,14 @@ def _recording(name: str, files: Sequence[Saved]) -> str:
 
 
 def read_table(
-    name: str, reads: Sequence[Read], modified: float, seconds: float = SECONDS
+    name: str,
+    reads: Sequence[Read],
+    modified: float,
+    seconds: float = SECONDS,
+    kept: int = KEPT,
 ) -> Entries | Unreadable:
     """The table in streams; FAILED where no entry is in it, and nobody says that it is empty."""
-    reader = _Reader()
+    reader = _Reader(kept)
     gaps = []
     until = time.monotonic() + seconds
     for read in reads:
@@ -104,10 +108,11 @@ def read_table(
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, room: int) -> None:
         from random import Random
 
         self.total = 0
+        self._room = room
         self.counted: int | None = None
         self._others = 0
         self._torn = b""
@@ -128,11 +133,11 @@ class _Reader:
         if len(line) > _LONGEST or not self._is_entry(line) or _TOOLS in line:
             self._other(line)
             return
-        if len(self._kept) < KEPT:
+        if len(self._kept) < self._room:
             self._kept.append((self.total, line))
         else:
             place = int(self._chance() * (self.total + 1))
-            if place < KEPT:
+            if place < self._room:
                 self._kept[place] = self.total, line
         self.total += 1
 

@@ -33,7 +33,7 @@ _LINES = 4 << 20
 
 _LOOKS, _LINKS, _DEPTH = 20_000, 2_000, 8
 _JOURNALS = 512
-_SECONDS = 20.0  # for one table
+_SECONDS, _KEPT = 20.0, 2000  # for one table; entries of that of a namespace
 _TABLES = 16  # more namespaces than these have their tables counted by nobody
 _NETNS = "netns /run/netns/"
 
@@ -160,14 +160,16 @@ class Collector:
         self._put(f"search {key}", found)
 
     def _count(self, key: str, path: str, member: Member) -> None:
-        from ec2rl.host.saved_table import read_table
+        from ec2rl.host.saved_table import KEPT, read_table
 
         self._tables -= 1
         if self._tables < 0:
             self._counts["tables beyond what is kept"] += 1
             return
         body = member.body
-        found = read_table(path, [lambda size: _take(body, size)], member.modified, _SECONDS)
+        kept = _KEPT if key.startswith(_NETNS) else KEPT
+        read = [lambda size: _take(body, size)]
+        found = read_table(path, read, member.modified, _SECONDS, kept)
         if isinstance(found, Entries) and body.gap:
             found = replace(found, gap="; ".join(filter(None, (found.gap, body.gap))))
         self._put(key, found)
