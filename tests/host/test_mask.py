@@ -184,6 +184,19 @@ def test_what_a_judge_needs_stays(text: str) -> None:
     assert mask(text) == text
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sosreport-web-01-2026-11-03-abcdefg.tar.xz",
+        "sosreport-web-01.1234-20261103020000-ab12.tar.xz",
+        "sosreport-web-01-1234-2026-11-03-abcdefg",
+    ],
+)
+def test_the_host_in_a_sosreports_name(name: str) -> None:
+    masked = mask(f"(in the sosreport /tmp/{name}, as recorded) web-01 said")
+    assert masked == "(in the sosreport /tmp/sosreport, as recorded) host1 said"
+
+
 def test_names_are_gone_wherever_they_stand_once_they_are_known() -> None:
     text = (
         "-- /var/log/messages --\n"

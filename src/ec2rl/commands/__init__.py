@@ -52,7 +52,7 @@ COMMANDS = {
             "output-dir": Option("DIR", "save the results under DIR (/var/lib/ec2rl)"),
             "root": Option("DIR", "judge the mounted root of another machine", many=True),
             "sos": Option("FILE|DIR", "judge a sosreport, packed or not", many=True),
-            "log": Option("FILE", "judge saved logs of one machine (-: from a pipe)", many=True),
+            "log": Option("FILE", "judge saved logs, or a journal's folder (-: a pipe)", many=True),
             "conntrack": Option("FILE", "count a saved table, alone or beside these", many=True),
             "replay": Option("FILE", "judge a recording again", many=True),
             "record": Option("FILE", "write all that was looked at into FILE, as a case"),

@@ -107,6 +107,7 @@ def mask(text: str, hosts: Sequence[str] = ()) -> str:
     text = re.sub(_HEADERS, rf"\1\2{CUT}", text)
     text = re.sub(_NAMED, lambda match: match[1] + CUT, text)
     text = _names(text, hosts)
+    text = re.sub(r"\bsosreport-[\w.-]*\d{4}-?\d\d-?\d\d[\w.-]*", "sosreport", text)
     mails = _StandIns(lambda number, _: f"user{number}@example.org")
     text = re.sub(_MAIL, lambda match: mails.of(match[0]), text)
     machines = _StandIns(lambda number, _: f"host-{number}.example")
