@@ -67,10 +67,10 @@ def test_words_of_conntrack_within_a_line_are_taken_out() -> None:
 @pytest.mark.parametrize(
     ("text", "total", "gap"),
     [
-        (line(1) + "roses are red\n\n", 1, "1 lines are no entries"),
+        (line(1) + "roses are red\n\n", 1, "1 line is no entry"),
         (line(1) + line(2)[:-20], 1, "its last line is cut off"),
         (line(1) + counted(7), 1, "conntrack had counted 7 entries"),
-        (line(1) + "x" * 5000 + line(2), 1, "1 lines are no entries"),
+        (line(1) + "x" * 5000 + line(2), 1, "1 line is no entry"),
         (counted(0), 0, ""),
     ],
 )

@@ -157,7 +157,8 @@ class _Reader:
     def gap(self) -> str:
         said = []
         if self._others:
-            said.append(f"{self._others} lines are no entries")
+            one = self._others == 1
+            said.append("1 line is no entry" if one else f"{self._others} lines are no entries")
         if self.counted is not None and self.counted > self.total:
             said.append(f"conntrack had counted {self.counted} entries")
         return "; ".join(said)

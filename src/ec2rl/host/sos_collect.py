@@ -199,7 +199,7 @@ class Collector:
 
         self._spool.close()
         self._follow_links()
-        self.gaps += [f"{count} {what}" for what, count in self._counts.items() if count]
+        self.gaps += [f"{what}: {count}" for what, count in self._counts.items() if count]
         self._recorded = self._recorded or self._newest
         memory: dict[str, Look] = {"clock": Clock(self._recorded, self._uptime())}
         if self.gaps:

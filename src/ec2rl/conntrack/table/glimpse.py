@@ -96,7 +96,8 @@ def sampled(entries: Entries, settings: Mapping[str, int], counted: int | None) 
     tally.add_bodies([bytes.fromhex(line) + bytes(TRAIL) for line in raw])
     gaps = [entries.gap] if entries.gap else []
     if capture.others:
-        gaps.append(f"{capture.others} of the lines looked at are no entries")
+        no = "1 is no entry" if capture.others == 1 else f"{capture.others} are no entries"
+        gaps.append(f"of the lines looked at, {no}")
     return census(tally, settings, entries.source, counted, tuple(gaps))
 
 
