@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import bz2
 import gzip
 import json
@@ -137,6 +138,37 @@ def test_a_journal_file_is_asked_as_a_journal(saved: Callable[[str, str | bytes]
     found = host.journal(PHRASES)
     assert isinstance(found, Journal)
     assert found.gaps[0].startswith(str(saved("x", b"")))
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_what_the_command_line_of_aws_prints_of_a_console(
+    saved: Callable[[str, str | bytes], Path], encoded: bool
+) -> None:
+    text = FORMS["console"].replace("\n", "\r\n")
+    output = base64.b64encode(text.encode()).decode() if encoded else text
+    document = {"InstanceId": "i-0", "Timestamp": "2026-09-21T14:15:05.000Z", "Output": output}
+    log, host = log_of(saved("x", json.dumps(document, indent=4)))
+    assert [(line.message, line.trusted) for line in log.lines] == [(MESSAGE, True)]
+    assert host.clock().now == 1790000105
+
+
+@pytest.mark.parametrize("text", ['{"InstanceId": 5', '{"Output": 5}', '{"Output": ' + "[" * 99999])
+def test_what_is_no_console_is_told(saved: Callable[[str, str | bytes], Path], text: str) -> None:
+    _, host = log_of(saved("x", text))
+    assert isinstance(host.read("gaps"), Evidence)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_journal_file_may_be_packed(
+    saved: Callable[[str, str | bytes], Path], pack: Callable[[bytes], bytes]
+) -> None:
+    made = JournalWriter()
+    made.entry(kernel(b"Linux version 6.1.0", stamp=0), 1790000000_000000, 0, bytes(16))
+    made.entry(kernel(MESSAGE.encode(), stamp=1), 1790000001_000000, 1, bytes(16))
+    log, _ = log_of(saved("x.journal", pack(made.bytes())))
+    assert [(line.message, line.trusted) for line in log.lines] == [(MESSAGE, True)]
+    log, host = log_of(saved("y.journal", pack(made.bytes())[:-20]))
+    assert "the file is cut short" in f"{log.sources} {host.read('gaps')}"
 
 
 def test_a_folder_is_one_of_a_journal(tmp_path: Path) -> None:

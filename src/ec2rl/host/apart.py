@@ -24,7 +24,7 @@ _ANSWER = 48 << 20
 # Whoever has no rights may not be able to read the files of these.
 _NEEDED = (
     *("bz2", "compression.zstd", "ctypes", "json", "lzma", "mmap", "random", "re", "select"),
-    *("signal", "subprocess", "threading", "zlib"),
+    *("base64", "datetime", "signal", "subprocess", "threading", "zlib"),
     *(f"ec2rl.host.{name}" for name in ("ahead", "halves", "journal.search", "journal.program")),
     *(f"ec2rl.host.{name}" for name in ("recording", "saved_journal", "saved_table", "scan")),
     *(f"ec2rl.host.{name}" for name in ("search", "unpack")),

@@ -117,6 +117,16 @@ class Text:
         found, self._ahead = self._ahead[:size], self._ahead[size:]
         return found or self._next(size)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the file's own bytes are the text, to be read in any order."""
+        return self._at is not None and self._source is self._file
+
+    def readinto(self, view: memoryview) -> int:
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
     def _next(self, size: int) -> bytes:
         data = bytearray(min(size, _PIECE))
         return bytes(data[: self._source.readinto(memoryview(data))])

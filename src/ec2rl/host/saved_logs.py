@@ -10,17 +10,23 @@ import os
 import re
 import time
 from collections.abc import Sequence
+from io import BytesIO
 
-from ec2rl.host import Clock, Phrase, Search
+from ec2rl.host import Clock, Journal, Phrase, Search
+from ec2rl.host.console import MOST as CONSOLE
+from ec2rl.host.console import console_text, is_console
 from ec2rl.host.fake import FakeHost, sections
 from ec2rl.host.saved import Saved, Text, close_saved, open_saved, shown
 from ec2rl.host.saved_journal import BOOT_ID, Together, read_journal
 from ec2rl.host.sos_collect import BEGINNING
+from ec2rl.host.spool import MOST, Spool
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Callable
+
     from ec2rl.host.journal.folder import JournalFiles
     from ec2rl.host.remember import Look
 
@@ -57,7 +63,7 @@ def open_logs(paths: Sequence[str], phrases: Sequence[Phrase]) -> FakeHost | Unr
                 return journal
             logs += [Saved(*file) for file in journal.files]
             gaps += journal.gaps
-        text = apart(", ".join(paths), lambda: read_logs(logs, phrases, gaps), SECONDS)
+        text = apart(", ".join(paths), lambda: read_logs(logs, phrases, gaps), SECONDS, MOST)
         name = shown(logs) if not folders else ", ".join(paths)
     finally:
         close_saved(logs)
@@ -120,31 +126,51 @@ class _Reader:
             self._gaps.append(f"{log.name}: {source.refused}")
             return
         modified = os.fstat(log.fd).st_mtime
-        self._recorded = max(self._recorded, modified)
         head = source.peek(_HEAD)
+        read: Callable[[int], bytes] = source.read
+        if is_console(head):
+            try:
+                text, when = console_text(_whole(source.read))
+            except ValueError as error:
+                self._gaps.append(f"{log.name}: {error}")
+                return
+            modified, head, read = when or modified, text[:_HEAD], BytesIO(text).read
+        self._recorded = max(self._recorded, modified)
         what = kind_of_log(head)
         if what == "journal file":
-            from ec2rl.host.journal.search import search_journal
-
-            self._journals.add(search_journal([(log.name, log.fd)], self._kernels))
+            self._journals.add(self._journal(log, source))
         elif what in ("export", "json"):
-            found = read_journal(log.name, source.read, what, self._kernels)
+            found = read_journal(log.name, read, what, self._kernels)
             gaps = (*found.gaps, *([f"{log.name}: {source.gap}"] if source.gap else []))
             self._journals.add(replace(found, gaps=gaps))
         else:
             is_kernels = what == "dmesg" and "search dmesg" not in self._memory
             phrases = self._kernels if is_kernels else self._logs
             budget = Budget(kept=self._room)
-            text = search_stream(log.name, source.read, phrases, budget, modified)
+            answer = search_stream(log.name, read, phrases, budget, modified)
             key = "dmesg" if is_kernels else f"/var/log/messages-{len(self._memory)}"
-            if isinstance(text, Search) and source.gap:
-                text = replace(text, gap="; ".join(filter(None, (text.gap, source.gap))))
+            if isinstance(answer, Search) and source.gap:
+                answer = replace(answer, gap="; ".join(filter(None, (answer.gap, source.gap))))
             if not head:
                 self._gaps.append(f"{log.name}: it is empty")
             elif what == "unknown":
                 self._gaps.append(f"{log.name}: no line of its beginning is a log's")
-            self._memory[f"search {key}"] = text
+            self._memory[f"search {key}"] = answer
         source.close()
+
+    def _journal(self, log: Saved, source: Text) -> Journal:
+        """What a journal file holds, also one that was packed, or that comes through a pipe."""
+        from ec2rl.host.journal.search import search_journal
+
+        if source.is_plain:
+            return search_journal([(log.name, log.fd)], self._kernels)
+        spool = Spool()
+        try:
+            fd, gap = spool.take(source)
+            found = search_journal([(log.name, fd)], self._kernels)
+        finally:
+            spool.close()
+        return replace(found, gaps=(f"{log.name}: {gap}", *found.gaps)) if gap else found
 
     def looks(self) -> dict[str, Look]:
         memory: dict[str, Look] = {"clock": Clock(self._recorded, None), **self._memory}
@@ -160,6 +186,16 @@ class _Reader:
         if self._gaps:
             memory["gaps"] = Evidence("gaps", "\n".join(self._gaps) + "\n")
         return memory
+
+
+def _whole(read: Callable[[int], bytes]) -> bytes:
+    """All of a small text. ValueError for a large one."""
+    data = b""
+    while piece := read(256 << 10):
+        data += piece
+        if len(data) > CONSOLE:
+            raise ValueError("it is too large for a console output")
+    return data
 
 
 def kind_of_log(head: bytes) -> str:

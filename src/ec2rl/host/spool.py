@@ -7,6 +7,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ec2rl.host.saved import Text
     from ec2rl.host.unpack import Source
 
 MOST = 256 << 20
@@ -23,7 +24,7 @@ class Spool:
         self._fd = -1
         self._left = _ALL
 
-    def take(self, body: Source) -> tuple[int, str]:
+    def take(self, body: Source | Text) -> tuple[int, str]:
         """A descriptor of all that a stream holds, and what of it is missing.
 
         It is good until the next one is taken.  OSError where there is no room.
