@@ -164,6 +164,10 @@ def _span(spell: Spell) -> str:
     words = f"at least {plural(spell.lines, 'line')}"
     if spell.suppressed:
         words += f" (about {spell.lines + spell.suppressed} with those that the kernel suppressed)"
+    if spell.uptimes is not None:
+        first, last = (f"{seconds:.0f} s" for seconds in spell.uptimes)
+        between = first if first == last else f"{first} to {last}"
+        return f"{words}, {between} after the boot, no date known"
     first, last = stamp(spell.first), stamp(spell.last)
     return f"{words}, {first}" if first == last else f"{words}, first {first}, last {last}"
 
