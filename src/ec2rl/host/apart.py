@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _NOBODY = 65534
 _MEMORY = 512 << 20
-"""Bytes of address space; a tenth of it is used."""
+"""Bytes of address space beyond what there is at the fork; a tenth of it is used."""
 
 _ANSWER = 48 << 20
 
@@ -79,6 +79,12 @@ def apart(source: str, work: Callable[[], str], seconds: float, room: int = 0) -
     return said[:-2].decode("utf-8", "backslashreplace")
 
 
+def _taken() -> int:
+    """Bytes of address space that this process has."""
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def _confine(seconds: float, room: int) -> None:
     import resource
 
@@ -90,7 +96,7 @@ def _confine(seconds: float, room: int) -> None:
         with suppress(ImportError):
             import_module(name)
     for what, most in (
-        (resource.RLIMIT_AS, _MEMORY),
+        (resource.RLIMIT_AS, _MEMORY + _taken()),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, room),
     ):
