@@ -1,7 +1,8 @@
-"""Archives by the million: `python tests/fuzz/tar.py --count 1000000 [--seed N]`.
+"""Archives by the million: `python tests/fuzz/tar.py --count 1000000 [--first N] [--seed N]`.
 
-Sound archives of a few members, changed at random, and now and then a hostile one.  Prints the
-inputs, what escaped as an exception, and the slowest.
+Sound archives of a few members, changed at random, and now and then a hostile one.  Input N of a
+seed is the same in every run, so that a campaign can be made in parts.  Prints the inputs, what
+escaped as an exception, and the slowest.
 """
 
 from __future__ import annotations
@@ -17,10 +18,23 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from ec2rl.host import Phrase
 from ec2rl.host.sos_collect import Collector
 from ec2rl.host.tar import Tar
+from fuzz.journal import seeds
 from hostile.archives import END, FULL, TOP, archives, header, long_name, member, pax
 
 PHRASES = (Phrase(b"conntrack: "),)
-PLACES = ("etc/sysctl.conf", "var/log/messages", "sos_commands/kernel/sysctl_-a", "proc/stat")
+JOURNAL = f"var/log/journal/{'0' * 32}/system.journal"
+TABLE = "sos_commands/conntrack/conntrack_-L_-o_extended"
+PLACES = (
+    "etc/sysctl.conf",
+    "var/log/messages",
+    "sos_commands/kernel/sysctl_-a",
+    "proc/stat",
+    JOURNAL,
+    TABLE,
+    "sos_commands/conntrack/ip_netns_exec_a_b_conntrack_-S",
+)
+ENTRY = "tcp 6 9 ESTABLISHED src=10.0.0.1 dst=10.0.0.2 src=10.0.0.2 dst=10.0.0.1\n"
+TEXTS = {JOURNAL: seeds()[0], TABLE: ENTRY.encode()}
 
 
 class Bytes:
@@ -45,7 +59,8 @@ def sound(random_: random.Random) -> bytes:
     """An archive of a few members."""
     parts = []
     for _ in range(random_.randrange(1, 5)):
-        name = f"{TOP}/{random_.choice(PLACES)}"
+        place = random_.choice(PLACES)
+        name = f"{TOP}/{place}"
         kind = random_.randrange(8)
         if kind == 0:
             parts.append(pax(("path", name), ("size", str(random_.randrange(99)))))
@@ -53,7 +68,7 @@ def sound(random_: random.Random) -> bytes:
             parts.append(long_name(name))
         elif kind == 2:
             parts.append(header(name, random_.choice([b"1", b"2", b"S", b"6"]), 0, "../x"))
-        parts.append(member(name, FULL * random_.randrange(3)))
+        parts.append(member(name, TEXTS.get(place, FULL.encode()) * random_.randrange(3)))
     return b"".join(parts) + END
 
 
@@ -99,13 +114,14 @@ def read(data: bytes, piece: int) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=1_000_000)
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     said = parser.parse_args()
-    random_ = random.Random(said.seed)
     hostile = [data for data in archives(__file__).values() if len(data) < 20_000]
     crashes = 0
     slowest = 0.0
-    for number in range(said.count):
+    for number in range(said.first, said.first + said.count):
+        random_ = random.Random(said.seed << 40 | number)
         base = random_.choice(hostile) if number % 10 == 0 else sound(random_)
         data = changed(base, random_)
         started = time.perf_counter()

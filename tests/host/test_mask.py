@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ec2rl.catalogue import load
+from ec2rl.conntrack.table.causes import causes
+from ec2rl.conntrack.table.glimpse import sampled
+from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.facts.kernel_log import read_kernel_log
-from ec2rl.host import Clock, Journal, JournalRecord, Line, Search
+from ec2rl.host import Clock, Entries, Journal, JournalRecord, Line, Search
 from ec2rl.host.fake import FakeHost, sections
 from ec2rl.host.mask import mask
 from ec2rl.host.recording import case
 from ec2rl.model import Evidence, Unreadable, Verdict, Why
 from ec2rl.module import Options
+from support import fill
 
 if TYPE_CHECKING:
     from typing import Callable
@@ -180,6 +184,19 @@ def test_what_a_judge_needs_stays(text: str) -> None:
     assert mask(text) == text
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sosreport-web-01-2026-11-03-abcdefg.tar.xz",
+        "sosreport-web-01.1234-20261103020000-ab12.tar.xz",
+        "sosreport-web-01-1234-2026-11-03-abcdefg",
+    ],
+)
+def test_the_host_in_a_sosreports_name(name: str) -> None:
+    masked = mask(f"(in the sosreport /tmp/{name}, as recorded) web-01 said")
+    assert masked == "(in the sosreport /tmp/sosreport, as recorded) host1 said"
+
+
 def test_names_are_gone_wherever_they_stand_once_they_are_known() -> None:
     text = (
         "-- /var/log/messages --\n"
@@ -190,6 +207,33 @@ def test_names_are_gone_wherever_they_stand_once_they_are_known() -> None:
     masked = mask(text)
     assert not any(s in masked for s in ("shop-db-7", "wilhelm", "anna", "0123456789abcdef"))
     assert masked.count("host1 sshd[1]: Accepted publickey for user") == 1
+
+
+def test_addresses_within_a_table_of_the_kernel() -> None:
+    """Its entries are bytes in hexadecimal; the same stand-in as in a log."""
+    rows = [
+        fill.Row("10.0.9.31", "10.0.4.17", 1024 + i, 443, 6, 3, 6, 431000 - 100 * i)
+        for i in range(1400)
+    ] + [fill.Row("2600:1f14::9", "2600:1f14::7", 1, 2, 17)]
+    table = Entries("conntrack -L", "".join(f"{fill.message(row)[16:].hex()}\n" for row in rows))
+    log = Evidence("/var/log/x", "from 10.0.9.31 and 2600:1f14::9\n")
+    text = case({"/var/log/x": log, "conntrack -L": table}, [])
+    masked = mask(text)
+    for address in ("10.0.9.31", "10.0.4.17"):
+        packed = "".join(f"{int(part):02x}" for part in address.split("."))
+        assert packed in text
+        assert packed not in masked
+    assert "26001f14" not in masked
+    host = FakeHost(sections(masked)[1])
+    found = host.conntrack_entries(0)
+    assert isinstance(found, Entries)
+    seen = sampled(found, DEFAULTS, None)
+    (first, second) = seen.pairs.rows[:2]
+    assert (str(first.key), first.count) == ("198.18.0.1 -> 198.18.0.2:443/tcp", 1400)
+    assert (str(second.key), second.count) == ("2001:db8::1 -> [2001:db8::2]:2/udp", 1)
+    assert host.read("/var/log/x") == Evidence("/var/log/x", "from 198.18.0.1 and 2001:db8::0:1\n")
+    before = sampled(table, DEFAULTS, None)
+    assert [one.share for one in causes(seen)] == [one.share for one in causes(before)]
 
 
 def test_the_verdict_stays() -> None:

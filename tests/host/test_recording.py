@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ec2rl.host import Clock, Journal, JournalRecord, Line, Phrase, Search
+from ec2rl.host import Clock, Entries, Journal, JournalRecord, Line, Phrase, Search
 from ec2rl.host.fake import FakeHost, sections
 from ec2rl.host.recording import case
 from ec2rl.host.remember import Remember
@@ -90,6 +90,22 @@ def looks(draw: st.DrawFn) -> dict[str, Look]:
         memory[f"link {one}"] = draw(st.one_of(link, unreadable(one)))
     for one in draw(st.lists(path, max_size=2, unique=True)):
         memory[f"inode {one}"] = draw(st.one_of(st.integers(0, 2**64), unreadable(one)))
+    if draw(st.booleans()):
+        saved = st.one_of(st.none(), st.integers(0, 2**40))
+        total = draw(saved)
+        memory["conntrack -L"] = draw(
+            st.one_of(
+                st.builds(
+                    Entries,
+                    st.just("conntrack -L") if total is None else words,
+                    text.map(lambda lines: f"{lines}\n" if lines else ""),
+                    st.just(total),
+                    st.just(0.0) if total is None else time,
+                    st.just("") if total is None else words,
+                ),
+                unreadable("conntrack -L"),
+            )
+        )
     return memory
 
 
@@ -110,6 +126,8 @@ def read_again(memory: dict[str, Look], host: FakeHost) -> dict[str, Look]:
             again.link(rest)
         elif kind == "inode":
             again.inode(rest)
+        elif key == "conntrack -L":
+            again.conntrack_entries(0)
         else:
             again.read(key)
     return again.memory

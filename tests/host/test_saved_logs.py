@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import bz2
 import gzip
 import json
@@ -16,7 +17,8 @@ from ec2rl.facts.kernel_log import KernelLog, read_kernel_log
 from ec2rl.host import Journal, Phrase
 from ec2rl.host.fake import FakeHost
 from ec2rl.host.saved_logs import kind_of_log, open_logs
-from ec2rl.model import Evidence, Unreadable
+from ec2rl.model import Evidence, Unreadable, Why
+from support.journal_writer import JournalWriter, kernel
 
 PHRASES = (Phrase(b"conntrack: "),)
 MESSAGE = "nf_conntrack: nf_conntrack: table full, dropping packet"
@@ -138,6 +140,60 @@ def test_a_journal_file_is_asked_as_a_journal(saved: Callable[[str, str | bytes]
     assert found.gaps[0].startswith(str(saved("x", b"")))
 
 
+@pytest.mark.parametrize("encoded", [False, True])
+def test_what_the_command_line_of_aws_prints_of_a_console(
+    saved: Callable[[str, str | bytes], Path], encoded: bool
+) -> None:
+    text = FORMS["console"].replace("\n", "\r\n")
+    output = base64.b64encode(text.encode()).decode() if encoded else text
+    document = {"InstanceId": "i-0", "Timestamp": "2026-09-21T14:15:05.000Z", "Output": output}
+    log, host = log_of(saved("x", json.dumps(document, indent=4)))
+    assert [(line.message, line.trusted) for line in log.lines] == [(MESSAGE, True)]
+    assert host.clock().now == 1790000105
+
+
+@pytest.mark.parametrize("text", ['{"InstanceId": 5', '{"Output": 5}', '{"Output": ' + "[" * 99999])
+def test_what_is_no_console_is_told(saved: Callable[[str, str | bytes], Path], text: str) -> None:
+    _, host = log_of(saved("x", text))
+    assert isinstance(host.read("gaps"), Evidence)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_journal_file_may_be_packed(
+    saved: Callable[[str, str | bytes], Path], pack: Callable[[bytes], bytes]
+) -> None:
+    made = JournalWriter()
+    made.entry(kernel(b"Linux version 6.1.0", stamp=0), 1790000000_000000, 0, bytes(16))
+    made.entry(kernel(MESSAGE.encode(), stamp=1), 1790000001_000000, 1, bytes(16))
+    log, _ = log_of(saved("x.journal", pack(made.bytes())))
+    assert [(line.message, line.trusted) for line in log.lines] == [(MESSAGE, True)]
+    log, host = log_of(saved("y.journal", pack(made.bytes())[:-20]))
+    assert "the file is cut short" in f"{log.sources} {host.read('gaps')}"
+
+
+def test_a_folder_is_one_of_a_journal(tmp_path: Path) -> None:
+    made = JournalWriter()
+    made.entry(kernel(b"Linux version 6.1.0", stamp=0), 1790000000_000000, 0, bytes(16))
+    made.entry(kernel(MESSAGE.encode(), stamp=1), 1790000001_000000, 1, bytes(16))
+    machine = tmp_path / "journal" / ("a" * 32)
+    machine.mkdir(parents=True)
+    (machine / "system.journal").write_bytes(made.bytes())
+    (machine / "user-1.journal").symlink_to("/etc/passwd")
+    os.mkfifo(machine / "user-2.journal")
+    for folder in (machine, machine.parent):
+        log, host = log_of(folder)
+        assert [(line.message, line.trusted) for line in log.lines] == [(MESSAGE, True)]
+        told = host.read("gaps")
+        assert isinstance(told, Evidence)
+        assert told.text == (
+            f"{machine}/user-2.journal: not a regular file\n"
+            f"{machine}/user-1.journal: Too many levels of symbolic links\n"
+        )
+    (tmp_path / "none").mkdir()
+    found = open_logs([str(tmp_path / "none")], PHRASES)
+    assert found == Unreadable(str(tmp_path / "none"), Why.FAILED, "a folder without a journal")
+
+
 def test_binary_fields_of_an_export(saved: Callable[[str, str | bytes], Path]) -> None:
     body = MESSAGE.encode()
     head = exported(RECORDS[1]).replace(f"MESSAGE={MESSAGE}\n\n", "").encode()
@@ -174,6 +230,10 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("head", "kind"),
     [
+        (b"[    1.000000] me kernel: x\n[    1.200000] me sshd[1]: x\n", "syslog"),
+        (b"[    1.000000] usb 1-1: x\n[    1.200000] e1000: x\n[    1.300000] y\n", "dmesg"),
+        (b"Wed 2026-11-25 09:47:12 UTC me kernel: x\n", "syslog"),
+        (b"1795600032.158724 me kernel: x\n", "syslog"),
         (b"<4>[    1.000000] x\n", "dmesg"),
         (b"Nov  3 02:00:00 me kernel: x\n", "syslog"),
         (b"2026-11-03T02:00:00.1+00:00 me kernel: [    1.000000] x\n", "syslog"),

@@ -1,4 +1,4 @@
-"""Two hundred archives that somebody made to harm whoever reads them.
+"""Some two hundred and fifty archives that somebody made to harm whoever reads them.
 
 `python tests/hostile/archives.py FOLDER` writes them.  Each begins or ends with members that are
 sound, so that it shows whether these are read all the same.
@@ -292,10 +292,55 @@ def repetition() -> Iterator[tuple[str, bytes]]:
     )
 
 
+def spooled(outside: str) -> Iterator[tuple[str, bytes]]:
+    """Journal files, which are read in any order, and tables, of which a sample is kept."""
+    machine = "0" * 32
+    journal = f"{TOP}/var/log/journal/{machine}/system.journal"
+    table = f"{TOP}/sos_commands/conntrack/conntrack_-L_-o_extended"
+    head = b"LPKSHHRH" + bytes(range(256)) * 20
+    yield "journal-of-noise", SOUND + member(journal, head)
+    yield "journal-empty", SOUND + member(journal)
+    yield "journal-of-2-to-40", SOUND + header(journal, b"0", binary(1 << 40)) + padded(head)
+    yield "journal-of-2-to-62", SOUND + header(journal, b"0", binary(1 << 62)) + padded(head)
+    yield "journal-symlink", SOUND + member(journal, b"", b"2", outside)
+    yield "journal-hardlink", SOUND + member(journal, b"", b"1", outside)
+    yield "journal-device", SOUND + header(journal, b"3")
+    yield "journal-name", SOUND + member(f"{TOP}/var/log/journal/../../../{outside}", head)
+    yield "journal-odd-name", SOUND + member(f"{TOP}/var/log/journal/\n-- a --/\x1b.journal", head)
+    yield (
+        "journals",
+        SOUND
+        + b"".join(
+            member(f"{TOP}/var/log/journal/{machine}/{n}.journal", head) for n in range(2000)
+        ),
+    )
+    line = "tcp 6 9 SYN_SENT src=1 dst=1 src=2 dst=2"
+    for number, text in enumerate(
+        [f"{line}\n" * 3, "\n-- expect --\nOK" + line, f"\x1b[2J\r{line}\n", line * 5000,
+         "\0" * 9000,
+         f"tcp 6 9 src={'9' * 900} src=1\n", f"tcp 6 {'9' * 400} X src=1.1.1.1 dst=1 src=1 dst=1\n",
+         "conntrack v1 (conntrack-tools): 999999999999 flow entries have been shown.\n" * 50]
+    ):  # fmt: skip
+        yield f"table-{number}", SOUND + member(table, text)
+    each = "sos_commands/conntrack/ip_netns_exec"
+    yield (
+        "tables",
+        SOUND
+        + b"".join(
+            member(f"{TOP}/{each}_{n}_conntrack_-L", f"{line}\n" * 300) for n in range(2000)
+        ),
+    )
+    yield (
+        "table-of-a-netns-that-leads-out",
+        SOUND + member(f"{TOP}/{each}_..\\x2f..\n_conntrack_-L", f"{line}\n"),
+    )
+
+
 def archives(outside: str) -> dict[str, bytes]:
     """Every archive by its name; `outside` is a file on this machine that none may reach."""
     made: dict[str, bytes] = {}
-    for group in (names(outside), links(outside), kinds(), sparse(), extended(), sizes()):
+    groups = (names, links, spooled)
+    for group in (*(each(outside) for each in groups), kinds(), sparse(), extended(), sizes()):
         made.update((name, data + END) for name, data in group)
     made.update(damage())
     made.update((name, data + END) for name, data in repetition())

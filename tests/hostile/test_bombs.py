@@ -8,7 +8,8 @@ import pytest
 
 from ec2rl.host import Phrase
 from ec2rl.host.fake import FakeHost, sections
-from ec2rl.host.saved_logs import Log, read_logs
+from ec2rl.host.saved import Saved
+from ec2rl.host.saved_logs import read_logs
 from ec2rl.host.sos import read_archive
 from hostile.archives import FULL
 from hostile.bombs import bombs
@@ -31,7 +32,7 @@ def recording(path: Path) -> str:
     with path.open("rb") as file:
         if ".tar." in path.name:
             return read_archive(file.fileno(), PHRASES)
-        return read_logs([Log(path.name, file.fileno())], PHRASES)
+        return read_logs([Saved(path.name, file.fileno())], PHRASES)
 
 
 def told(path: Path) -> str:

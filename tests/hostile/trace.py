@@ -1,8 +1,9 @@
 """Show by its system calls that `ec2rl run` reads nothing of ours through any hostile evidence.
 
-`sudo python tests/hostile/trace.py`: makes the archives, volumes and bombs, judges them all under
-strace, and looks at every file that was opened, every program that was run, and the time and the
-memory that each took.  Exit status 1 when anything is out of bounds.
+`sudo python tests/hostile/trace.py [PART PARTS]`: makes the archives, volumes and bombs, judges
+them all (or each PARTS-th from PART on) under strace, and looks at every file that was opened,
+every program that was run, and the time and the memory that each took.  Exit status 1 when anything
+is out of bounds.
 """
 
 from __future__ import annotations
@@ -27,9 +28,14 @@ MEMORY = 64 << 10
 CALLS = "trace=open,openat,openat2,creat,execve,unlink,rename,link,symlink,mkdir,truncate,chmod"
 
 
-def evidence(folder: Path, mib: int) -> list[tuple[str, str]]:
-    """(option, path) of everything."""
-    found = [("--root", str(root)) for root in build(folder / "volumes").values()]
+def evidence(folder: Path, mib: int) -> list[tuple[str, ...]]:
+    """Subcommand, option and path of everything."""
+    roots = [str(root) for root in build(folder / "volumes").values()]
+    found: list[tuple[str, ...]] = [("run", "--root", root) for root in roots]
+    found += [("conntrack", "boot", "--root", root) for root in roots]
+    found += [
+        ("fix", "conntrackfull", "--dry-run", "--set=max=300000", "--root", root) for root in roots
+    ]
     outside = folder / "volumes/outside/secret"
     for group, made in (("archives", archives(str(outside))), ("bombs", dict(bombs(mib)))):
         (folder / group).mkdir()
@@ -37,7 +43,9 @@ def evidence(folder: Path, mib: int) -> list[tuple[str, str]]:
             path = folder / group / (name if group == "bombs" else f"{name}.tar")
             path.write_bytes(data)
             is_log = ".log." in name and group == "bombs"
-            found.append(("--log" if is_log else "--sos", str(path)))
+            found.append(("run", "--log" if is_log else "--sos", str(path)))
+            if is_log:
+                found.append(("run", "--conntrack", str(path)))
     return found
 
 
@@ -56,6 +64,7 @@ def faults(trace: str, folder: Path, output: Path) -> list[str]:
         kept = (
             str(output) in place
             or re.search("__pycache__|/tmp/ec2rl-journal-", place) is not None
+            or "O_TMPFILE" in words
             or "/dev/null" in place
             or name == "execve"
         )
@@ -86,15 +95,17 @@ def cost(run: list[str]) -> tuple[float, int]:
 
 
 def main() -> int:
+    part, parts = map(int, sys.argv[1:3] if len(sys.argv) > 2 else (0, 1))
     with tempfile.TemporaryDirectory(prefix="ec2rl-hostile-") as temporary:
         folder = Path(temporary)
         output = folder / "output"
         output.mkdir(mode=0o700)
         log = folder / "trace"
         slowest, largest, bad, count = ("", 0.0), ("", 0), [], 0
-        for option, path in evidence(folder, 256):
-            run = [str(EC2RL), "run", f"--output-dir={output}", f"{option}={path}"]
-            run.append("--only-modules=conntrackfull")
+        for *words, option, path in evidence(folder, 256)[part::parts]:
+            run = [str(EC2RL), *words, f"{option}={path}"]
+            if words == ["run"]:
+                run += [f"--output-dir={output}", "--only-modules=conntrackfull"]
             traced = ["strace", "-f", "-y", "-o", str(log), "-e", CALLS, *run]
             done = subprocess.run(traced, capture_output=True, timeout=120, check=False)
             took, memory = cost(run)

@@ -16,7 +16,7 @@ from typing import Callable
 SENTINEL = "SENTINEL-4b1d0c5e-never-to-be-read"
 FULL = "Nov  3 02:00:00 victim kernel: nf_conntrack: nf_conntrack: table full, dropping packet\n"
 LOG = "var/log/messages"
-PLACES = (LOG, "etc/sysctl.conf", "etc/localtime", "var/log/journal")
+PLACES = (LOG, "etc/sysctl.conf", "etc/localtime", "var/log/journal", "boot/grub/grub.cfg")
 
 Make = Callable[[Path], None]
 

@@ -19,6 +19,7 @@ from support.fill import fill, mixture, namespace
 pytestmark = [pytest.mark.kernel, pytest.mark.root, pytest.mark.slow]
 
 EC2RL = Path(__file__).parent.parent.parent / "ec2rl"
+FULL = r"(?:nf_conntrack: )+table full.*, dropping packet"
 REMOTE = "/lib/systemd/systemd-journal-remote"
 MACHINE = "0123456789abcdef0123456789abcdef"
 BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -31,6 +32,7 @@ class Event:
     folder: Path
     recording: Path
     live: dict[str, object]
+    table: Path
 
 
 def judged(folder: Path, *options: str) -> dict[str, object]:
@@ -78,7 +80,9 @@ def event(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Event]:
     folder = tmp_path_factory.mktemp("event")
     name = f"ec2rl-same-{os.getpid()}"
     with namespace(name):
-        if not _is_told():
+        if _is_told():
+            fill(name, mixture(2000, lasting=600))
+        else:
             maximum = int(Path("/proc/sys/net/netfilter/nf_conntrack_max").read_text())
             if not 0 < maximum <= 1 << 19:
                 pytest.skip(f"nf_conntrack_max is {maximum}: too much to fill")
@@ -89,7 +93,11 @@ def event(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Event]:
             pytest.skip("the kernel's rate limit swallowed the line")
         recording = folder / "recording"
         live = judged(folder, f"--record={recording}")
-        yield Event(folder, recording, live)
+        table = folder / "table"
+        lists = ["ip", "netns", "exec", name, "conntrack", "-L", "-o", "extended"]
+        with table.open("wb") as file:
+            subprocess.run(lists, stdout=file, stderr=subprocess.DEVNULL, check=True)
+        yield Event(folder, recording, live, table)
 
 
 def _is_told() -> bool:
@@ -131,6 +139,9 @@ def test_from_saved_dmesg(event: Event) -> None:
     past = judged(event.folder, f"--log={saved}")
     check(event, past)
     assert "journal: not collected" in gaps(past)
+    past = judged(event.folder, f"--log={saved}", f"--conntrack={event.table}")
+    check(event, past)
+    assert f"In the saved table {event.table}: " in "".join(past["details"])  # type: ignore[arg-type]
 
 
 def exported() -> str:
@@ -142,7 +153,8 @@ def exported() -> str:
         entries.append(
             f"__CURSOR=s={MACHINE};i={number:x};b={boot};m={microseconds:x};t={when:x};x={number:x}\n"
             f"__REALTIME_TIMESTAMP={when}\n__MONOTONIC_TIMESTAMP={microseconds}\n_BOOT_ID={boot}\n"
-            f"_MACHINE_ID={MACHINE}\n_TRANSPORT=kernel\nSYSLOG_FACILITY={priority >> 3}\n"
+            f"_MACHINE_ID={MACHINE}\n_HOSTNAME=victim\n_TRANSPORT=kernel\n"
+            f"SYSLOG_FACILITY={priority >> 3}\n"
             f"SYSLOG_IDENTIFIER=kernel\n_SOURCE_MONOTONIC_TIMESTAMP={microseconds}\n"
             f"PRIORITY={priority & 7}\nMESSAGE={text}\n"
         )
@@ -173,6 +185,29 @@ def test_from_a_journal_in_a_folder(event: Event, journal: Path) -> None:
     check(event, judged(event.folder, f"--log={event.folder / 'kernel.export'}"))
 
 
+FORMS = ("short", "short-iso-precise", "short-full", "short-monotonic", "short-unix", "with-unit")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_from_what_journalctl_printed(event: Event, journal: Path, form: str) -> None:
+    """Text that anybody could have written says so."""
+    text = event.folder / f"journalctl.{form}"
+    with text.open("wb") as file:
+        command = ["journalctl", f"--file={journal}", f"--output={form}", "--utc"]
+        subprocess.run(command, stdout=file, check=True)
+    past = judged(event.folder, f"--log={text}")
+    assert past["verdict"] == "UNKNOWN"  # no counter, and no log of the kernel's own
+    assert f"in {text}, where any user can write" in "".join(past["details"])  # type: ignore[arg-type]
+    assert _lines(past, "unverified") == len(re.findall(f"{FULL}$", text.read_text(), re.MULTILINE))
+
+
+def _lines(result: dict[str, object], kind: str = "this_boot") -> int:
+    """How many table-full lines there were."""
+    number = result["log"][kind]["lines_at_least"]  # type: ignore[index]
+    assert isinstance(number, int)
+    return number
+
+
 def test_from_the_root_of_a_machine(event: Event, journal: Path) -> None:
     root = event.folder / "root"
     made = os.environ.get("EC2RL_TEST_ROOT")  # of debootstrap, say
@@ -189,7 +224,7 @@ def test_from_the_root_of_a_machine(event: Event, journal: Path) -> None:
     assert "/var/log/kern.log" in "".join(past["details"])  # type: ignore[arg-type]
 
 
-def test_from_a_sosreport(event: Event) -> None:
+def test_from_a_sosreport(event: Event, journal: Path) -> None:
     if shutil.which("sos") is None:
         pytest.skip("there is no sos")
     folder = event.folder / "sos"
@@ -199,13 +234,43 @@ def test_from_a_sosreport(event: Event) -> None:
     (archive,) = folder.glob("*.tar.xz")
     packed = judged(event.folder, f"--sos={archive}")
     check(event, packed)
-    assert "/proc: not collected" in gaps(packed)
+    assert "the namespaces of processes: not collected" in gaps(packed)
     unpacked = event.folder / "unpacked"
     unpacked.mkdir()
     subprocess.run(["tar", "-C", unpacked, "-xf", archive], check=True)
     (top,) = unpacked.iterdir()
+    # The ring buffer moves on meanwhile: what counts is what sos saw of it.
+    (dmesg,) = top.glob("sos_commands/*/dmesg")
+    seen = set(re.findall(rf"\[ *(\d+\.\d+)\] ({FULL})$", dmesg.read_text(), re.MULTILINE))
+    assert _lines(packed) == len(seen)
     check(event, judged(event.folder, f"--sos={top}"))
     plain = event.folder / "plain.tar"
     with plain.open("wb") as file:
         subprocess.run(["xz", "-dc", archive], stdout=file, check=True)
     check(event, judged(event.folder, f"--sos={plain}"))
+    # Where journald runs and keeps its journal, sos takes that along.
+    kept = top / "var/log/journal" / MACHINE / "system.journal"
+    kept.parent.mkdir(parents=True)
+    shutil.copy(journal, kept)
+    (top / "sos_commands/conntrack").mkdir()
+    shutil.copy(event.table, top / "sos_commands/conntrack/conntrack_-L_-o_extended")
+    export = (event.folder / "kernel.export").read_text()
+    in_journal = {
+        (f"{int(stamp) / 1e6:.6f}", text)
+        for facility, stamp, text in re.findall(
+            r"SYSLOG_FACILITY=(\d+)\n.*\n_SOURCE_MONOTONIC_TIMESTAMP=(\d+)\n.*\nMESSAGE="
+            rf"({FULL})\n",
+            export,
+        )
+        if facility == "0"
+    }
+    whole = event.folder / "whole.tar.xz"
+    subprocess.run(["tar", "-C", unpacked, "-cJf", whole, top.name], check=True)
+    for place in (whole, top):
+        past = judged(event.folder, f"--sos={place}")
+        check(event, past)
+        assert "in dmesg and the journal" in str(past["summary"])
+        assert _lines(past) == len(seen | in_journal)
+        read = "".join(past["details"])  # type: ignore[arg-type]
+        assert "sos_commands/" in read
+        assert re.search("Read: .*journal", read)

@@ -330,7 +330,7 @@ class FailingFolder(RunFolder):
 
 def test_each_call_that_fails_is_told(tmp_path: Path) -> None:
     from ec2rl.catalogue import load
-    from ec2rl.commands.run import save
+    from ec2rl.commands.reporting import save
     from ec2rl.engine import Result
     from ec2rl.model import Finding, Verdict
 

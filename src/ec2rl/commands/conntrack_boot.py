@@ -17,5 +17,5 @@ def command(said: Parsed, terminal: Terminal) -> int:
     if said.has("json"):
         terminal.out(document(**boot_facts(boot)))
     else:
-        terminal.out(boot_text(boot))
+        terminal.out(boot_text(boot, runs=not said.has("root")))
     return COULD_NOT_LOOK if boot.unread else 0

@@ -6,7 +6,7 @@ import time
 
 from ec2rl.arguments import Parsed, UsageError
 from ec2rl.catalogue import load, page
-from ec2rl.commands.run import plan_of
+from ec2rl.commands.reporting import plan_of
 from ec2rl.engine import Race
 from ec2rl.host.live import LiveHost
 from ec2rl.record import replace

@@ -19,6 +19,7 @@ from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
 from ec2rl.model import Finding, Proposal, Remedy, SetSysctl, Wish, WriteFile
 from ec2rl.module import Module, Options
+from ec2rl.record import replace
 from ec2rl.report.plan import plan
 from ec2rl.report.text import header, result
 from ec2rl.terminal import Terminal
@@ -106,7 +107,14 @@ def look(module: Module, wish: Wish, root: str = "") -> tuple[Finding, Proposal]
     host = Remember(host_of(root))
     seen = module.read(host, read_kernel_log(host, module.phrases, None), Options())
     assert module.propose is not None
-    return module.judge(seen), module.propose(host, seen, wish)
+    finding, proposal = module.judge(seen), module.propose(host, seen, wish)
+    if not root:
+        return finding, proposal
+    from ec2rl.report.past import of_the_past, recorded_on
+
+    # Typed here, the commands by hand would change this machine.
+    where = f"{host.name}, as recorded {recorded_on(host.clock().now)}"
+    return of_the_past(finding, where), replace(proposal, by_hand=())
 
 
 def agreed(terminal: Terminal) -> bool:

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-import os
 import time
 
-from ec2rl import __version__
-from ec2rl.arguments import Parsed, UsageError, moment, seconds
+from ec2rl.arguments import Parsed, UsageError
 from ec2rl.catalogue import choose
-from ec2rl.engine import Plan, Race, Result
+from ec2rl.commands.reporting import (
+    document_of,
+    exit_status,
+    failing,
+    is_json,
+    open_folder,
+    open_new,
+    opening,
+    plan_of,
+    progress,
+    record_looks,
+    save,
+    tell_faults,
+)
+from ec2rl.engine import Race
 from ec2rl.host.live import LiveHost
-from ec2rl.model import Verdict
-from ec2rl.module import Options
-from ec2rl.report.saved import RunFolder, UnsafeFolderError, default_bases, open_run_folder
 from ec2rl.terminal import Terminal
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from ec2rl.model import Json
-
-UNSAVED = 4
-"""Exit status when there is no failure, but the results could not be saved."""
+PAST = ("root", "sos", "log", "conntrack", "replay")
+"""The options that name what is left of another machine."""
 
 
 def command(said: Parsed, terminal: Terminal) -> int:
     """Run; the exit status that `exit_status` tells, 2 for a command line that makes no sense."""
-    if any(map(said.has, ("root", "sos", "log", "replay"))):
+    if any(map(said.has, PAST)):
         from ec2rl.commands.past import judge_the_past
 
         return judge_the_past(said, terminal)
@@ -83,183 +86,3 @@ def _judge_this_machine(said: Parsed, terminal: Terminal) -> int:
     if unsaved:
         terminal.say(f"results not saved: {unsaved}")
     return exit_status(found, fails, bool(unsaved), said.has("exit-zero"))
-
-
-def is_json(said: Parsed, terminal: Terminal) -> bool:
-    """Whether the results are wanted as JSON; for text, see to its colour."""
-    terminal.choose_colour(one_of(said, "color", ("auto", "always", "never")))
-    return said.has("json") or one_of(said, "output", ("text", "json")) == "json"
-
-
-def failing(said: Parsed) -> tuple[Verdict, ...]:
-    """The verdicts that make the exit status 1."""
-    if one_of(said, "fail-on", ("failure", "warn")) == "warn":
-        return Verdict.PROBLEM, Verdict.WARNING
-    return (Verdict.PROBLEM,)
-
-
-def plan_of(said: Parsed, now: float) -> Plan:
-    """How to run, from the options that `run` and `explain` share. UsageError for nonsense."""
-    since = moment("since", said.last("since"), now) if said.has("since") else None
-    concurrency = said.last("concurrency", "10")
-    if not (concurrency.isascii() and concurrency.isdigit() and 1 <= int(concurrency[:9]) <= 100):
-        raise UsageError(f"--concurrency={concurrency}: not a number from 1 to 100")
-    sample = seconds("sample", said.last("sample", "1"), 0, 30)  # a module may take 60 in all
-    deadline = seconds("deadline", said.last("deadline", "120"), 1, 86400)
-    if said.has("sample") and sample > deadline / 2:
-        raise UsageError(f"--sample={sample:g} leaves no time to look in --deadline={deadline:g}")
-    return Plan(
-        Options(min(sample, deadline / 2), since),
-        deadline,
-        int(concurrency),
-        said.has("record"),
-        said.has("debug"),
-    )
-
-
-def one_of(said: Parsed, option: str, choices: Sequence[str]) -> str:
-    value = said.last(option, choices[0])
-    if value not in choices:
-        raise UsageError(f"--{option}={value}: one of {', '.join(choices)}")
-    return value
-
-
-def open_new(path: str) -> int:
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        return os.open(path, flags, 0o600)
-    except OSError as error:
-        raise UsageError(f"--record={path}: {os.strerror(error.errno or 0)}") from None
-
-
-def open_folder(said: Parsed, terminal: Terminal, started: float) -> tuple[RunFolder | None, str]:
-    """The run folder, or why there is none. UsageError for an --output-dir that is not safe."""
-    if said.has("output-dir"):
-        try:
-            bases: Sequence[str] = (os.path.abspath(said.last("output-dir")),)
-        except OSError:
-            raise UsageError(
-                "--output-dir: the folder you are in is gone: name it from /"
-            ) from None
-    else:
-        bases = default_bases(terminal.environment)
-    why = "this user has no home folder"
-    for base in bases:
-        try:
-            return open_run_folder(base, started), ""
-        except UnsafeFolderError as error:
-            if said.has("output-dir"):
-                raise UsageError(f"--output-dir: {error}") from None
-            why = str(error)
-        except OSError as error:
-            why = f"{base}: {os.strerror(error.errno or 0)}"
-    return None, why
-
-
-def opening(folder: RunFolder | None, names: Sequence[str]) -> str:
-    from ec2rl.report.escape import one_line
-    from ec2rl.report.text import header
-
-    where = one_line(folder.path) if folder is not None else "(not saved)"
-    return (
-        f"{header('Output  Logs')}\n\nThe output logs are located in:\n{where}\n\n"
-        f"{header('Module Run')}\n\nRunning Modules:\n{', '.join(names)}\n\n"
-    )
-
-
-def progress(terminal: Terminal, who: Sequence[str], how_long: float) -> None:
-    shown = ", ".join(who[:3]) + (f" and {len(who) - 3} more" if len(who) > 3 else "")
-    terminal.progress(f"waiting for {shown} ({how_long:.0f} s)")
-
-
-def document_of(
-    found: Sequence[Result],
-    started: float,
-    took: float,
-    folder: RunFolder | None,
-    interrupted: bool,
-    host: Mapping[str, Json] | None = None,
-) -> str:
-    """The report as JSON; `host` says which machine it is about, without it this one."""
-    from ec2rl.report.json_report import Judged, report
-
-    machine = os.uname()
-    return report(
-        [
-            Judged(r.module.name, r.module.domain, r.module.class_, r.finding, r.seconds, r.by_hand)
-            for r in found
-        ],
-        {"name": "ec2rl", "version": __version__},
-        host or {"name": machine.nodename, "kernel": machine.release, "machine": machine.machine},
-        started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
-        seconds=round(took, 3),
-        run_folder=None if folder is None else folder.path,
-        interrupted=interrupted,
-    )
-
-
-def save(folder: RunFolder, sections: Sequence[Sequence[Result]], text: str, document: str) -> str:
-    """Write the run folder's files; why it could not be done, "" when all is there."""
-    from ec2rl.report.text import evidence
-
-    try:
-        folder.write("report.txt", text)
-        folder.write("report.json", document)
-        outputs = folder.folder("mod_out")
-        for number, found in enumerate(sections, 1):
-            inside = outputs.folder("run" if number == 1 else f"run-{number}")
-            for one in found:
-                inside.write(
-                    f"{one.module.name}.log", evidence(one.module.name, one.finding, one.by_hand)
-                )
-    except OSError as error:
-        return f"{folder.path}: {os.strerror(error.errno or 0)}"
-    return ""
-
-
-def record_looks(
-    fd: int, found: Sequence[Result], options: Options, masked: bool, zone: str = ""
-) -> str:
-    """Write a recording of all looks; why it could not be done, "" when all is there."""
-    from ec2rl.facts.zone import our_zone
-    from ec2rl.host.recording import case
-
-    memory = {key: look for result in found for key, look in (result.memory or {}).items()}
-    verdicts = []
-    for result in found:
-        finding = result.finding
-        verdicts.append(f"{finding.verdict.name} {result.module.name}: {finding.summary}")
-        verdicts += [f"-- {detail}" for detail in finding.details]
-    since = "" if options.since is None else f" since={options.since}"
-    text = case(memory, verdicts, f"sample={options.sample}{since} zone={zone or our_zone()}")
-    if masked:
-        from ec2rl.host.mask import mask
-
-        text = mask(text, [os.uname().nodename])
-    try:
-        with open(fd, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            file.write(text)
-    except OSError as error:
-        return f"the recording is not complete: {os.strerror(error.errno or 0)}"
-    return ""
-
-
-def tell_faults(found: Sequence[Result], terminal: Terminal) -> None:
-    for result in found:
-        traceback = result.finding.facts.get("traceback")
-        if isinstance(traceback, str):
-            terminal.say(f"{result.module.name}:\n{traceback}")
-
-
-def exit_status(
-    found: Sequence[Result], fails: Sequence[Verdict], unsaved: bool, exit_zero: bool
-) -> int:
-    """0 no failure, 1 a failure, 3 something could not be judged, 4 the results are not saved."""
-    verdicts = {result.finding.verdict for result in found}
-    if exit_zero:
-        return UNSAVED if unsaved else 0
-    if verdicts.intersection(fails):
-        return 1
-    if not verdicts or verdicts & {Verdict.UNKNOWN, Verdict.CRASHED}:
-        return 3
-    return UNSAVED if unsaved else 0

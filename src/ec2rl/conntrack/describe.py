@@ -57,6 +57,8 @@ def details(seen: Seen, verdict: Verdict) -> tuple[str, ...]:
         from ec2rl.conntrack.table.glimpse import glimpse_lines
 
         lines += glimpse_lines(seen.glimpse)
+        if seen.glimpse.saved is not None:
+            lines += _untold(seen)
     lines += _log_lines(seen)
     lines += _allowance_lines(seen)
     lines += _rests_on(seen)
@@ -100,11 +102,15 @@ def _table_line(seen: Seen, table: Table) -> str:
     if isinstance(table.counters, Unreadable):
         return f"{table.namespace.label}: {table.counters}"
     limit, fill = seen.limits.maximum, seen.fill(table)
-    words = f"{table.namespace.label}: {table.count} of "
-    if fill is None:
-        words += "an unknown number of entries" if limit is None else "entries without a limit"
+    words = f"{table.namespace.label}: "
+    if fill is not None:
+        words += f"{table.count} of {limit} entries ({percent(fill)})"
+    elif table.count is None:
+        words += "an unknown number of entries"
     else:
-        words += f"{limit} entries ({percent(fill)})"
+        words += f"{table.count} entries, " + (
+            "the limit is unknown" if limit is None else "no limit"
+        )
     lost = seen.last(table, "drop")
     if lost:
         since = "conntrack was loaded" if table.namespace.initial else "it was made"
@@ -125,6 +131,14 @@ def _table_line(seen: Seen, table: Table) -> str:
     if rates:
         return f"{words}; now {', '.join(rates)}"
     return words + ("; none now" if table.seconds and ", " in words else "")
+
+
+def _untold(seen: Seen) -> list[str]:
+    """What nobody recorded beside a table that was saved."""
+    missing = ["net.netfilter.nf_conntrack_max"] if seen.limits.maximum is None else []
+    if not any(seen.last(table, "drop") is not None for table in seen.tables):
+        missing.append("the drop counters")
+    return [f"Not collected, and a table cannot tell: {', '.join(missing)}"] if missing else []
 
 
 def _log_lines(seen: Seen) -> list[str]:
@@ -176,6 +190,10 @@ def _span(spell: Spell) -> str:
     words = f"at least {plural(spell.lines, 'line')}"
     if spell.suppressed:
         words += f" (about {spell.lines + spell.suppressed} with those that the kernel suppressed)"
+    if spell.uptimes is not None:
+        first, last = (f"{seconds:.0f} s" for seconds in spell.uptimes)
+        between = first if first == last else f"{first} to {last}"
+        return f"{words}, {between} after the boot, no date known"
     first, last = stamp(spell.first), stamp(spell.last)
     return f"{words}, {first}" if first == last else f"{words}, first {first}, last {last}"
 

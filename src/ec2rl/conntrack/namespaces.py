@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.owner import owner
-from ec2rl.host import Host
+from ec2rl.host import Entries, Host
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
 
@@ -71,7 +71,7 @@ def find_namespaces(host: Host) -> Namespaces:
     found: dict[object, _Found] = {}
     names = host.names("/proc")
     if isinstance(names, Unreadable) and names.why is Why.NOT_COLLECTED:
-        return Namespaces(_recorded(host), f"the namespaces of processes: {names}")
+        return Namespaces(_recorded(host), "the namespaces of processes: not collected")
     pids = () if isinstance(names, Unreadable) else sorted(filter(str.isdecimal, names), key=int)
     shy: list[str] = []
     for pid in pids:
@@ -186,13 +186,26 @@ def _namespace(host: Host, one: _Found, initial: int | None) -> Namespace:
     return Namespace(one.inode, is_initial, net, door, names, whose, others)
 
 
+RECORDED = "/proc/net"
+"""The `net` of the namespace in which somebody recorded what can be recorded."""
+
+
 def _recorded(host: Host) -> tuple[Namespace, ...]:
-    """The one in which somebody recorded what can be recorded; of the others nobody knows."""
+    """Those that somebody recorded something of; of the others nobody knows."""
+    found = []
     kept = ("/proc/net/stat/nf_conntrack", "/proc/sys/net/netfilter/nf_conntrack_count")
-    if not any(isinstance(host.read(path), Evidence) for path in kept):
-        return ()
-    initial = isinstance(host.read("/proc/sys/net/nf_conntrack_max"), Evidence)
-    return (Namespace(None, initial, "/proc/net", None, (), ""),)
+    known = any(isinstance(host.read(path), Evidence) for path in kept)
+    table = host.conntrack_entries(0)
+    if known or isinstance(table, Entries):
+        initial = isinstance(host.read("/proc/sys/net/nf_conntrack_max"), Evidence)
+        whose = f"as saved in {table.source}" if isinstance(table, Entries) and not known else ""
+        found.append(Namespace(None, initial, RECORDED, None, (), whose))
+    for folder in _NAMED:
+        names = host.names(folder)
+        for name in () if isinstance(names, Unreadable) else names:
+            path = f"{folder}/{name}"
+            found.append(Namespace(None, False, None, path, (path,), ""))
+    return tuple(found)
 
 
 def _hidden(host: Host, names: tuple[str, ...] | Unreadable) -> str:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.boot.files import BootFiles, boot_files
+from ec2rl.conntrack.boot.files import OURS, BootFiles, boot_files
 from ec2rl.conntrack.boot.keys import BUCKETS, MAX, PREFIX, read_value
 from ec2rl.conntrack.defaults import TIMEOUTS, round_buckets
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.table.recommend import object_size, recommend
 from ec2rl.conntrack.tables import number
 from ec2rl.host import Host
-from ec2rl.model import Evidence, Proposal, Remedy, Risk, SetSysctl, Wish, WriteFile
+from ec2rl.model import (
+    Evidence,
+    Proposal,
+    Remedy,
+    Risk,
+    SetSysctl,
+    Unreadable,
+    Why,
+    Wish,
+    WriteFile,
+)
 from ec2rl.record import record
 
 MUCH = 0.25
@@ -59,6 +69,8 @@ def propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
         changes += now
     if wish.boot:
         changes += files.changes
+    if not changes and wish.boot and not files.lasting and (blocked := _blocked(host)):
+        return Proposal(refused=(f"no file can be written: {'; '.join(blocked)}",), by_hand=by_hand)
     named = [t.short for t in targets if "timeout" in t.short]
     caveat = "; ".join(
         f"{name}: {_CAUTION.get(name, 'a flow is forgotten sooner')}" for name in named
@@ -77,6 +89,12 @@ def propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
         by_hand,
         files.lasting,
     )
+
+
+def _blocked(host: Host) -> list[str]:
+    """What stands where our files would be, and is no file that can be read."""
+    answers = map(host.read, OURS)
+    return [str(a) for a in answers if isinstance(a, Unreadable) and a.why is not Why.ABSENT]
 
 
 def _not_here(host: Host, seen: Seen, wish: Wish) -> list[str]:

@@ -9,7 +9,7 @@ from ec2rl.conntrack.tables import Limits, Table
 from ec2rl.conntrack.timeline import Timeline
 from ec2rl.facts.coverage import covers
 from ec2rl.facts.kernel_log import KernelLog
-from ec2rl.model import Unreadable
+from ec2rl.model import Unreadable, Why
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -104,7 +104,15 @@ class Seen:
     def unseen(self) -> tuple[str, ...]:
         """What was missing for a verdict, and which right would give it."""
         ring = self.log.sources[0]
-        reasons = [str(ring.unreadable)] if ring.unreadable is not None else []
+        reasons = []
+        if ring.unreadable is not None:
+            collected = ring.unreadable.why is not Why.NOT_COLLECTED
+            reasons = [str(ring.unreadable) if collected else "the kernel's own log: not collected"]
+        told = self.times.hearsay
+        if told.lines:
+            lines = "1 line says so" if told.lines == 1 else f"{told.lines} lines say so"
+            where = ", ".join(told.places)
+            reasons.insert(0, f"{lines}, only where any user can write ({where})")
         if ring.unreadable is None and not self.covered:
             reasons.append(f"dmesg: {ring.gap}" if ring.gap else "the kernel's log is incomplete")
         if self.hidden:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.counters import Counters, parse_conntrack_stats, parse_stat, risen
-from ec2rl.conntrack.namespaces import Namespace, Namespaces, inode_number
-from ec2rl.host import Host
+from ec2rl.conntrack.namespaces import RECORDED, Namespace, Namespaces, inode_number
+from ec2rl.host import Entries, Host
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record, replace
 
@@ -165,6 +165,9 @@ def _counters(host: Host, namespace: Namespace) -> Counters | Unreadable:
 def _recorded(host: Host) -> Counters | None:
     """What the usual tools print of the namespace they ran in; None if nobody kept it."""
     entries = number(host.read(SYSCTL + "count"))
+    table = host.conntrack_entries(0) if entries is None else None
+    if isinstance(table, Entries):
+        entries = table.total
     stats = host.conntrack_stats()
     if isinstance(stats, Evidence):
         return parse_conntrack_stats(stats.text, entries)
@@ -174,7 +177,7 @@ def _recorded(host: Host) -> Counters | None:
 def _shown(host: Host, namespace: Namespace) -> Evidence | Unreadable:
     """What the processes in a namespace show of it, without entering it."""
     answer: Evidence | Unreadable = Unreadable(namespace.label, Why.ABSENT)
-    if namespace.net == "/proc/net":
+    if namespace.net == RECORDED:
         return host.read(f"{namespace.net}/{STAT}")
     first = () if namespace.net is None else (namespace.net[: -len("/net")],)
     for folder in (*first, *namespace.others):
@@ -202,6 +205,8 @@ def _entered(inside: Host, namespace: Namespace) -> Counters | Unreadable:
                 found = parse_conntrack_stats(stats.text, entries)
             elif isinstance(stats, Unreadable):
                 found = stats
+        elif answer.why is Why.NOT_COLLECTED:
+            found = _recorded(inside) or answer
     if not _leads_to(inside, namespace):
         return Unreadable(answer.source, Why.ABSENT, "another namespace stands there")
     return found or Unreadable(answer.source, Why.FAILED, _GARBLED)

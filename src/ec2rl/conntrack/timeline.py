@@ -31,6 +31,8 @@ class Spell:
     places: tuple[str, ...]
     namespaces: Mapping[int | None, int]
     """Lines by the namespace's inode; None for lines that do not name one."""
+    uptimes: tuple[float, float] | None = None
+    """Seconds since boot of the first and the last, where no calendar tells their times."""
 
 
 @record(frozen=True)
@@ -99,6 +101,7 @@ def _spell(
     pairs: Sequence[tuple[LogLine, Message]], suppressed: Sequence[tuple[LogLine, Message]]
 ) -> Spell:
     times = sorted(line.time for line, _ in pairs if line.time is not None)
+    uptimes = sorted(line.monotonic / 1e6 for line, _ in pairs if line.monotonic is not None)
     namespaces: dict[int | None, int] = {}
     places: list[str] = []
     for line, message in pairs:
@@ -108,9 +111,10 @@ def _spell(
         sum(line.count for line, _ in pairs),
         times[0] if times else None,
         times[-1] if times else None,
-        _suppressed(times, suppressed),
+        _suppressed(times or uptimes, suppressed),
         tuple(places),
         namespaces,
+        (uptimes[0], uptimes[-1]) if uptimes and not times else None,
     )
 
 
@@ -126,7 +130,10 @@ def _suppressed(times: Sequence[float], suppressed: Sequence[tuple[LogLine, Mess
 
     total = 0
     for line, message in suppressed:
-        before = bisect_right(times, line.time) if line.time is not None else 0
-        if before and line.time is not None and line.time - times[before - 1] <= _NEAR:
+        when = line.time
+        if when is None and line.monotonic is not None:
+            when = line.monotonic / 1e6
+        before = bisect_right(times, when) if when is not None else 0
+        if before and when is not None and when - times[before - 1] <= _NEAR:
             total += message.number or 0
     return total

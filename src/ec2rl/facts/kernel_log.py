@@ -23,6 +23,7 @@ _DIGITS = 17
 _FEW = 10
 """Lines behind a phrase; who wants more than these wants a trace."""
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
+KMSG = "/dev/kmsg"
 
 
 @record(frozen=True)
@@ -110,7 +111,7 @@ def read_kernel_log(host: Host, phrases: Sequence[Phrase], since: float | None) 
 def _ring(
     host: Host, phrases: Sequence[Phrase], boot_id: str | None, booted: float | None
 ) -> tuple[LogSource, list[LogLine]]:
-    answer = host.read("/dev/kmsg")
+    answer = host.read(KMSG)
     if isinstance(answer, Unreadable):
         return LogSource("dmesg", answer), []
     lines = parse_kmsg(answer.text, phrases, boot_id, booted)

@@ -115,6 +115,7 @@ class _Events:
         self.all[number] = replace(
             event,
             sources=event.sources + tuple(s for s in line.sources if s not in event.sources),
+            time=line.time if event.time is None else event.time,
             trusted=event.trusted or line.trusted,
             boot=event.boot or line.boot,
             this_boot=line.this_boot if event.this_boot is None else event.this_boot,

@@ -12,12 +12,16 @@ from ec2rl.host import Line
 _STAMP = r"\[ *(?P<up>\d{1,9}\.\d{6})\] ?"
 _CALLER = r"(?:\[ *[TC]\d{1,10}\] ?)?"
 """CONFIG_PRINTK_CALLER: the thread or the CPU that said it."""
+# rsyslog's forms, and those of `journalctl -o short`, short-iso, short-full and short-unix.
 _SYSLOG = (
     r"(?:<\d{1,3}>)?"
     r"(?P<ts>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?=[. ])"
-    r"|\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?)(?:\.\d{1,6})?"
-    r" \S+ (?:kern\.\w+ )?kernel:(?: |$)(?:" + _STAMP + r")?" + _CALLER + "(?P<msg>.*)"
+    r"|\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?"
+    r"|[A-Z][a-z]{2} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Z]{3,5}"
+    r"|\d{9,11}\.\d{6}(?= ))(?:\.\d{1,6})?"
+    r" \S+ (?:kern\.\w+ )?kernel:(?: |$)(?:" + _STAMP + r")?" + _CALLER + r"(?P<msg>.*)"
 )
+_MONOTONIC = _STAMP + r"[\w.-]+ kernel: (?P<msg>.*)(?P<ts>)"
 # dmesg, dmesg -x, -r and -T.
 _DMESG = (
     r"(?:<\d{1,3}>)?(?:\w+ *: *\w+ *: )?(?:"
@@ -38,10 +42,11 @@ def parse_line(text: str) -> tuple[str, str | None, int | None, int] | None:
     None for a line that does not say that the kernel wrote it: another program that quotes the
     kernel, or a process that calls itself `kernel[123]`.
     """
-    match = re.fullmatch(_SYSLOG, text, re.DOTALL) or re.fullmatch(_DMESG, text, re.DOTALL)
+    forms = (re.fullmatch(form, text, re.DOTALL) for form in (_SYSLOG, _MONOTONIC, _DMESG))
+    match = next(filter(None, forms), None)
     if match is None:
         return None
-    stamp: str | None = match["ts"]
+    stamp: str | None = match["ts"] or None
     uptime = None if match["up"] is None else int(match["up"].replace(".", ""))
     message = match["msg"]
     repeated = re.fullmatch(_REPEAT, message, re.DOTALL)
@@ -88,6 +93,10 @@ def epoch(stamp: str, latest: float) -> float | None:
     """
     from datetime import datetime
 
+    if stamp[:9].isdigit():
+        return float(stamp)
+    if stamp[3] == " " and stamp[4:8].isdigit():
+        stamp = stamp[4:23]  # without the weekday, and the name of the zone
     if stamp[0].isdigit():
         text = stamp.replace(",", ".").replace("Z", "+00:00")
         text = re.sub(r"\.(\d{1,6})\d*", lambda match: "." + match[1].ljust(6, "0"), text)

@@ -94,6 +94,22 @@ class Journal:
 
 
 @record(frozen=True)
+class Entries:
+    """Entries of a connection-tracking table, one a line of `text`: a uniform sample of it.
+
+    A line is the hexadecimal of ctnetlink's bytes, or text as /proc/net/nf_conntrack has it.  Of a
+    table that somebody saved, `total` is how many entries it holds (None for a live one),
+    `modified` its file's mtime in seconds since the epoch, and `gap` says what of it was not read.
+    """
+
+    source: str
+    text: str
+    total: int | None = None
+    modified: float = 0.0
+    gap: str = ""
+
+
+@record(frozen=True)
 class Clock:
     """What the machine's clocks said: seconds since the epoch, and since boot (None if unknown)."""
 
@@ -135,11 +151,8 @@ class Host(Protocol):
     def conntrack_stats(self) -> Evidence | Unreadable:
         """Conntrack's counters from ctnetlink, as `conntrack -S` prints them."""
 
-    def conntrack_entries(self, first: int) -> Evidence | Unreadable:
-        """About so many entries of the table, a uniform sample of it, one a line.
-
-        A line is the hexadecimal of ctnetlink's bytes, or text as /proc/net/nf_conntrack has it.
-        """
+    def conntrack_entries(self, first: int) -> Entries | Unreadable:
+        """About so many entries of the table; of a saved one all that were kept."""
 
     def within(self, netns: str) -> Host:
         """The same machine seen from the network namespace that the file `netns` stands for."""

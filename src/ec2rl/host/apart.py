@@ -17,22 +17,25 @@ if TYPE_CHECKING:
 
 _NOBODY = 65534
 _MEMORY = 512 << 20
-"""Bytes of address space; a tenth of it is used."""
+"""Bytes of address space beyond what there is at the fork; a tenth of it is used."""
 
 _ANSWER = 48 << 20
 
 # Whoever has no rights may not be able to read the files of these.
 _NEEDED = (
-    *("bz2", "compression.zstd", "ctypes", "json", "lzma", "re", "select", "signal", "zlib"),
-    *(f"ec2rl.host.{name}" for name in ("journal.search", "journal.program", "recording")),
-    *(f"ec2rl.host.{name}" for name in ("saved_journal", "scan", "search", "unpack")),
+    *("bz2", "compression.zstd", "ctypes", "json", "lzma", "mmap", "random", "re", "select"),
+    *("base64", "datetime", "signal", "subprocess", "threading", "zlib"),
+    *(f"ec2rl.host.{name}" for name in ("ahead", "halves", "journal.search", "journal.program")),
+    *(f"ec2rl.host.{name}" for name in ("recording", "saved_journal", "saved_table", "scan")),
+    *(f"ec2rl.host.{name}" for name in ("search", "unpack")),
 )
 
 
-def apart(source: str, work: Callable[[], str], seconds: float) -> str | Unreadable:
+def apart(source: str, work: Callable[[], str], seconds: float, room: int = 0) -> str | Unreadable:
     """What `work` returns in a child that may no longer open what only root may open.
 
-    The child writes no file, lives for `seconds` at most, and nothing that it starts outlives it.
+    The child writes no file larger than `room` bytes (none at all by default), lives for `seconds`
+    at most, and nothing that it starts outlives it.
     """
     pipe, write = os.pipe()
     child = os.fork()
@@ -40,7 +43,7 @@ def apart(source: str, work: Callable[[], str], seconds: float) -> str | Unreada
         status = 1
         try:
             os.close(pipe)
-            _confine(seconds)
+            _confine(seconds, room)
             with open(write, "wb", buffering=1 << 20) as end:
                 end.write(work().encode("utf-8", "backslashreplace") + b"\n\0")
             status = 0
@@ -76,7 +79,13 @@ def apart(source: str, work: Callable[[], str], seconds: float) -> str | Unreada
     return said[:-2].decode("utf-8", "backslashreplace")
 
 
-def _confine(seconds: float) -> None:
+def _taken() -> int:
+    """Bytes of address space that this process has."""
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _confine(seconds: float, room: int) -> None:
     import resource
 
     os.setpgid(0, 0)
@@ -87,9 +96,9 @@ def _confine(seconds: float) -> None:
         with suppress(ImportError):
             import_module(name)
     for what, most in (
-        (resource.RLIMIT_AS, _MEMORY),
+        (resource.RLIMIT_AS, _MEMORY + _taken()),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_FSIZE, room),
     ):
         hard = resource.getrlimit(what)[1]
         most = most if hard < 0 else min(most, hard)

@@ -11,6 +11,7 @@ import os
 import sys
 from struct import pack, unpack_from
 
+from ec2rl.host import Entries
 from ec2rl.host.live import LiveHost, open_regular, setns, unreadable
 from ec2rl.model import Evidence, Unreadable, Why
 
@@ -180,7 +181,7 @@ def open_dump(netns: str | None = None, family: int = 0) -> Dump | Unreadable:
     return dump
 
 
-def first_entries(first: int) -> Evidence | Unreadable:
+def first_entries(first: int) -> Entries | Unreadable:
     """The first entries of the caller's own table: in the order of a keyed hash, so a sample.
 
     One a line: the hexadecimal of what follows a message's header, or text where only that can be
@@ -204,7 +205,7 @@ def first_entries(first: int) -> Evidence | Unreadable:
                 lines += [body.hex() for body in _entries(datagram)]
                 if len(lines) >= first:
                     break
-    return Evidence("conntrack -L", "".join(f"{line}\n" for line in lines[:first]))
+    return Entries("conntrack -L", "".join(f"{line}\n" for line in lines[:first]))
 
 
 def _entries(datagram: bytes) -> Iterator[bytes]:

@@ -17,8 +17,9 @@ it), or `!` and a reason of `Why` in one word, then words.  Other keys: `link PA
 /proc/net/nf_conntrack); `netns FILE: KEY` from a network namespace; `later: KEY` after a pause;
 `dmesg`, the text that dmesg(1) printed.  A log file may say
 `; modified=TIME`, `; gap=WORDS`, `; hits=N`, `; unpacked=N` and `; path=NAME`, the journal
-`; gap=WORDS`, `; hits=N` and `; oldest=MICROSECONDS`, any text `; exact` (no newline is added to
-it).  `\\xNN` in a key, a note or a name stands for a byte that would be taken for something else.
+`; gap=WORDS`, `; hits=N` and `; oldest=MICROSECONDS`, a saved table `; entries=N` (how many it
+holds), `; modified=TIME`, `; gap=WORDS` and `; path=NAME`, any text `; exact` (no newline is added
+to it).  `\\xNN` in a key, a note or a name stands for a byte that would be taken for another.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ import time
 from calendar import timegm
 from collections.abc import Mapping, Sequence
 
-from ec2rl.host import Clock, Host, Journal, JournalRecord, Line, Phrase, Search
+from ec2rl.host import Clock, Entries, Host, Journal, JournalRecord, Line, Phrase, Search
 from ec2rl.host.remember import LATER
 from ec2rl.model import Evidence, Unreadable, Why
 
@@ -237,8 +238,18 @@ class FakeHost:
     def conntrack_stats(self) -> Evidence | Unreadable:
         return self.read("conntrack -S")
 
-    def conntrack_entries(self, first: int) -> Evidence | Unreadable:
-        return self.read("conntrack -L")
+    def conntrack_entries(self, first: int) -> Entries | Unreadable:
+        key, body = self._find("conntrack -L")
+        if isinstance(body, Unreadable):
+            return body
+        notes = self._notes[key]
+        return Entries(
+            notes.get("path", self._source("conntrack -L")),
+            body + "\n" * bool(body),
+            int(notes["entries"]) if "entries" in notes else None,
+            _when(notes["modified"]) if "modified" in notes else 0.0,
+            notes.get("gap", ""),
+        )
 
     def within(self, netns: str) -> Host:
         return self._seen_as(f"{self._prefix}netns {netns}: ")

@@ -7,7 +7,7 @@ import os
 import stat
 import time
 
-from ec2rl.host import Clock, Host, Journal, Phrase, Search
+from ec2rl.host import Clock, Entries, Host, Journal, Phrase, Search
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
 
@@ -160,7 +160,7 @@ class LiveHost:
         except OSError as error:
             return unreadable(source, error)
 
-    def conntrack_entries(self, first: int) -> Evidence | Unreadable:
+    def conntrack_entries(self, first: int) -> Entries | Unreadable:
         from ec2rl.host.ctnetlink import first_entries
 
         return first_entries(first)
@@ -276,7 +276,7 @@ class NetnsHost:
     def conntrack_stats(self) -> Evidence | Unreadable:
         return self._inside("conntrack -S", self.outside.conntrack_stats)
 
-    def conntrack_entries(self, first: int) -> Evidence | Unreadable:
+    def conntrack_entries(self, first: int) -> Entries | Unreadable:
         return self._inside("conntrack -L", lambda: self.outside.conntrack_entries(first))
 
     def within(self, netns: str) -> Host:

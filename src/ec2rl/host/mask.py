@@ -8,7 +8,8 @@ a secret, or the name before it, gives it away; a password without either does n
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from struct import unpack_from
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ _ACCOUNTS = (
     r"\b(\d{12})\.dkr\.ecr\.",
 )
 _HOSTS = (
+    r"\bsosreport-([\w-]+?)(?:\.[\w.-]+?)?-\d{4}-?\d\d-?\d\d",
     r"(?m)^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
     r"|\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?) ([\w.-]+) \S+:",
     r"(?m)^-- (?:/etc/hostname|/proc/sys/kernel/hostname)(?:; exact)?\n\x01--\n([\w.-]+)$",
@@ -105,6 +107,7 @@ def mask(text: str, hosts: Sequence[str] = ()) -> str:
     text = re.sub(_HEADERS, rf"\1\2{CUT}", text)
     text = re.sub(_NAMED, lambda match: match[1] + CUT, text)
     text = _names(text, hosts)
+    text = re.sub(r"\bsosreport-[\w.-]*\d{4}-?\d\d-?\d\d[\w.-]*", "sosreport", text)
     mails = _StandIns(lambda number, _: f"user{number}@example.org")
     text = re.sub(_MAIL, lambda match: mails.of(match[0]), text)
     machines = _StandIns(lambda number, _: f"host-{number}.example")
@@ -153,17 +156,17 @@ def _named(text: str, names: Sequence[str], stand_ins: _StandIns) -> str:
 
 
 def _addresses(text: str) -> str:
-    from _socket import AF_INET, AF_INET6, inet_pton
+    from _socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
-    def replaced(family: int, pattern: str, make: Callable[[int, str], str], text: str) -> str:
-        stand_ins = _StandIns(make)
+    known = {AF_INET: _StandIns(_address4), AF_INET6: _StandIns(_address6)}
 
+    def replaced(family: int, pattern: str, text: str) -> str:
         def one(match: re.Match[str]) -> str:
             word = match[0]
             if word in _NO_ADDRESSES:
                 return word
             try:
-                return stand_ins.of(inet_pton(family, word).hex())
+                return known[family].of(inet_pton(family, word).hex())
             except OSError:
                 return word  # a time of day, a version
 
@@ -171,8 +174,43 @@ def _addresses(text: str) -> str:
 
     cards = _StandIns(_card)
     text = re.sub(_MAC, lambda match: cards.of(match[0].lower().replace("-", ":")), text)
-    text = replaced(AF_INET, _IPV4, _address4, text)
-    return replaced(AF_INET6, _IPV6, _address6, text)
+    text = replaced(AF_INET, _IPV4, text)
+    text = replaced(AF_INET6, _IPV6, text)
+
+    def packed(address: bytes) -> bytes:
+        family = AF_INET if len(address) == 4 else AF_INET6
+        if inet_ntop(family, address) in _NO_ADDRESSES:
+            return address
+        return inet_pton(family, known[family].of(address.hex()))
+
+    def entry(match: re.Match[str]) -> str:
+        return _entry(bytearray.fromhex(match[0]), packed).hex()
+
+    return re.sub(r"(?m)^(?:[0-9a-f]{2}){24,}$", entry, text)
+
+
+_TUPLES, _IP = (1, 2, 14), 1  # CTA_TUPLE_ORIG, _REPLY, _MASTER; CTA_TUPLE_IP
+
+
+def _entry(body: bytearray, packed: Callable[[bytes], bytes]) -> bytearray:
+    """An entry as ctnetlink gives it (ctnetlink.py), with other addresses in its tuples."""
+    for kind, start, end in _attributes(body, 4, len(body)):
+        for inner, first, last in _attributes(body, start, end) if kind in _TUPLES else ():
+            # CTA_IP_V4_SRC, _DST, CTA_IP_V6_SRC, _DST: the only ones in there.
+            for _, low, high in _attributes(body, first, last) if inner == _IP else ():
+                if high - low in (4, 16):
+                    body[low:high] = packed(bytes(body[low:high]))
+    return body
+
+
+def _attributes(body: bytearray, at: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Kind, and beginning and end of the content, of netlink's attributes (linux/netlink.h)."""
+    while at + 4 <= end:
+        length, kind = unpack_from("=HH", body, at)
+        if length < 4 or at + length > end:
+            return
+        yield kind & 0x3FFF, at + 4, at + length
+        at += length + 3 & ~3
 
 
 def _card(number: int, _: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from ec2rl.host import Clock, Host, Journal, Phrase, Search
+from ec2rl.host import Clock, Entries, Host, Journal, Phrase, Search
 from ec2rl.host.beneath import NotRegularError, OutsideError, Root
+from ec2rl.host.boot_entries import COMMAND_LINE, command_line
 from ec2rl.host.live import READ_LIMIT, read_whole, unreadable
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
@@ -28,7 +29,8 @@ class MountedHost:
     """A machine's root below a folder; OSError when it is none that can be opened.
 
     Nothing is written to it or run from it.  What only a running machine can tell is
-    NOT_COLLECTED, but for the id of its last boot, which the journal's newest file bears.
+    NOT_COLLECTED, but for the id of its last boot, which the journal's newest file bears, and the
+    command line of its next, which the boot loader's entries tell.
     """
 
     def __init__(self, folder: str) -> None:
@@ -54,6 +56,8 @@ class MountedHost:
     def read(self, path: str) -> Evidence | Unreadable:
         if path == BOOT_ID:
             return self._last_boot()
+        if path == COMMAND_LINE:
+            return command_line(self.read, self.names)
         return self._look(path, lambda: self._read(path))
 
     def names(self, path: str) -> tuple[str, ...] | Unreadable:
@@ -125,7 +129,7 @@ class MountedHost:
     def conntrack_stats(self) -> Evidence | Unreadable:
         return Unreadable("conntrack -S", Why.NOT_COLLECTED)
 
-    def conntrack_entries(self, first: int) -> Evidence | Unreadable:
+    def conntrack_entries(self, first: int) -> Entries | Unreadable:
         return Unreadable("conntrack -L", Why.NOT_COLLECTED)
 
     def within(self, netns: str) -> Host:

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 
-from ec2rl.host import Clock, Journal, Search
+from ec2rl.host import Clock, Entries, Journal, Search
 from ec2rl.host.fake import escaped
 from ec2rl.host.remember import LATER
 from ec2rl.model import Evidence, Unreadable
@@ -59,6 +59,10 @@ def _notes(look: Look) -> list[str]:
     if isinstance(look, Journal):
         notes = [f"gap={escaped('; '.join(look.gaps))}"] if look.gaps else []
         return [*notes, f"hits={look.hits}", f"oldest={'' if look.oldest is None else look.oldest}"]
+    if isinstance(look, Entries) and look.total is not None:
+        notes = [f"entries={look.total}", f"modified={_stamp(look.modified)}"]
+        notes.append(f"path={escaped(look.source)}")
+        return [*notes, *([f"gap={escaped(look.gap)}"] * bool(look.gap))]
     return []
 
 
@@ -75,6 +79,8 @@ def _text(look: Look) -> str:
         return f"now={_stamp(look.now)}{uptime}"
     if isinstance(look, Evidence):
         return look.text if _notes(look) else look.text[:-1]
+    if isinstance(look, Entries):
+        return look.text.removesuffix("\n")
     if isinstance(look, Search):
         return "\n".join(line.text for line in look.lines)
     if isinstance(look, Journal):

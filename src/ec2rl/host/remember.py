@@ -6,7 +6,7 @@ from a network namespace has `netns FILE: ` before it, a look after a pause `lat
 
 from __future__ import annotations
 
-from ec2rl.host import Clock, Host, Journal, Phrase, Search
+from ec2rl.host import Clock, Entries, Host, Journal, Phrase, Search
 from ec2rl.model import Evidence, Unreadable
 
 TYPE_CHECKING = False
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Callable, TypeVar, Union
 
-    Look = Union[Clock, Evidence, Unreadable, "tuple[str, ...]", str, int, Search, Journal]
+    Look = Union[Clock, Evidence, Unreadable, "tuple[str, ...]", str, int, Search, Journal, Entries]
     T = TypeVar("T")
 
 
@@ -69,7 +69,7 @@ class Remember:
     def conntrack_stats(self) -> Evidence | Unreadable:
         return self._once("conntrack -S", self.host.conntrack_stats)
 
-    def conntrack_entries(self, first: int) -> Evidence | Unreadable:
+    def conntrack_entries(self, first: int) -> Entries | Unreadable:
         return self._once("conntrack -L", lambda: self.host.conntrack_entries(first))
 
     def within(self, netns: str) -> Remember:

@@ -1,4 +1,4 @@
-"""What `journalctl -o export` and `-o json` printed, as a journal."""
+"""What `journalctl -o export` and `-o json` printed, as a journal; and several journals as one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ec2rl.host import Journal, JournalRecord, Phrase
 from ec2rl.host.fake import journal_record
+from ec2rl.model import Evidence
 from ec2rl.record import replace
 
 TYPE_CHECKING = False
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     Read = Callable[[int], bytes]
 
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _ROOM = 20_000
 _FIELD = 1 << 20  # bytes; nothing of the kernel's is as long
 _TEXT = 8 << 20  # characters of all messages that are kept
@@ -51,6 +53,42 @@ def read_journal(name: str, read: Read, form: str, phrases: Sequence[Phrase]) ->
     if found.odd:
         gaps.append(f"{name}: {found.odd} records could not be understood")
     return Journal(tuple(found.records), found.hits, (name,), tuple(gaps), found.oldest)
+
+
+class Together:
+    """Journals of one machine as one, in bounded memory.
+
+    Of too many records the middle is left out, and `hits` of the whole still counts all of them;
+    `count` is how many journals there were.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.journal = Journal((), 0, (), (), None)
+
+    def add(self, journal: Journal) -> None:
+        self.count += 1
+        whole = together((self.journal, journal))
+        self.journal = replace(whole, records=_ends(whole.records))
+
+    def last_boot(self) -> Evidence | None:
+        """The boot of the newest record, as its look; None without records."""
+        records = self.journal.records
+        return Evidence(BOOT_ID, f"{records[-1].boot}\n") if records else None
+
+
+def _ends(records: tuple[JournalRecord, ...]) -> tuple[JournalRecord, ...]:
+    """As many from either end as there is room for."""
+    kept, room = 0, _TEXT
+    while kept < min(len(records), _ROOM):
+        place = -1 - kept // 2 if kept % 2 else kept // 2
+        room -= len(records[place].message)
+        if room < 0:
+            break
+        kept += 1
+    if kept == len(records):
+        return records
+    return records[: kept - kept // 2] + records[len(records) - kept // 2 :]
 
 
 def together(journals: Sequence[Journal]) -> Journal:

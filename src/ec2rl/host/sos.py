@@ -16,6 +16,7 @@ from ec2rl.host.fake import FakeHost, sections
 from ec2rl.host.packed import Packed
 from ec2rl.host.sos_collect import Collector
 from ec2rl.host.sos_layout import TOPS, use
+from ec2rl.host.spool import MOST
 from ec2rl.host.tar import NOTHING, Kind, Member, Tar
 from ec2rl.model import Unreadable, Why
 
@@ -35,7 +36,7 @@ def open_sos(path: str, phrases: Sequence[Phrase]) -> FakeHost | Unreadable:
         if isinstance(fd, Unreadable):
             return fd
         try:
-            text = apart(path, lambda: read_archive(fd, phrases), SECONDS)
+            text = apart(path, lambda: read_archive(fd, phrases), SECONDS, MOST)
         finally:
             os.close(fd)
     if isinstance(text, Unreadable):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from posixpath import dirname, join, normpath
 
-from ec2rl.host import Clock, Phrase, Search
+from ec2rl.host import Clock, Entries, Journal, Phrase, Search
+from ec2rl.host.packed import Packed
+from ec2rl.host.saved_journal import BOOT_ID, Together
 from ec2rl.host.scan import cost
 from ec2rl.host.search import Budget, search_stream
 from ec2rl.host.sos_layout import TOPS, Use, settings, use
+from ec2rl.host.spool import Spool
 from ec2rl.host.tar import Kind, Member
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
@@ -28,6 +32,10 @@ _LINES = 4 << 20
 """Bytes of memory for the lines that are kept of all logs."""
 
 _LOOKS, _LINKS, _DEPTH = 20_000, 2_000, 8
+_JOURNALS = 512
+_SECONDS, _KEPT = 20.0, 2000  # for one table; entries of that of a namespace
+_TABLES = 16  # more namespaces than these have their tables counted by nobody
+_NETNS = "netns /run/netns/"
 
 
 class Collector:
@@ -48,6 +56,10 @@ class Collector:
         self._texts = _TEXTS
         self._lines = _LINES
         self._recorded = 0.0
+        self._newest = 0.0
+        self._journals = Together()
+        self._tables = _TABLES
+        self._spool = Spool()
 
     def add(self, member: Member) -> None:
         path = self._inside(member.name)
@@ -58,17 +70,20 @@ class Collector:
         if found is None:
             if member.kind is Kind.OTHER and use(path) is not None:
                 self._counts["no plain files"] += 1
-            elif path.startswith("var/log/journal/") and member.kind is Kind.FILE:
-                self._counts["journal files"] += 1
             return
         if len(self._memory) >= _LOOKS:
             self._counts["beyond what is kept"] += 1
             return
+        self._newest = max(self._newest, member.modified)
         if path.startswith("sos_commands/"):
             self._recorded = max(self._recorded, member.modified)
         what, key = found
         if what in (Use.TEXT, Use.SETTINGS, Use.RELEASE):
             self._read(what, key, member)
+        elif what is Use.TABLE:
+            self._count(key, path, member)
+        elif what is Use.JOURNAL_FILE:
+            self._journal(key, member)
         else:
             self._search(what, key, member)
 
@@ -144,14 +159,59 @@ class Collector:
             found = replace(found, gap=gap)
         self._put(f"search {key}", found)
 
+    def _count(self, key: str, path: str, member: Member) -> None:
+        from ec2rl.host.saved_table import KEPT, read_table
+
+        self._tables -= 1
+        if self._tables < 0:
+            self._counts["tables beyond what is kept"] += 1
+            return
+        body = member.body
+        kept = _KEPT if key.startswith(_NETNS) else KEPT
+        read = [lambda size: _take(body, size)]
+        found = read_table(path, read, member.modified, _SECONDS, kept)
+        if isinstance(found, Entries) and body.gap:
+            found = replace(found, gap="; ".join(filter(None, (found.gap, body.gap))))
+        self._put(key, found)
+
+    def _journal(self, path: str, member: Member) -> None:
+        from ec2rl.host.journal.search import search_journal
+
+        if self._journals.count >= _JOURNALS:
+            self._counts["journal files beyond what is kept"] += 1
+            return
+        try:
+            gap = ""
+            if isinstance(member.body, Packed):  # a file of a folder
+                fd = member.body.fd
+            else:
+                fd, gap = self._spool.take(member.body)
+            left = self._deadline - time.monotonic()
+            found = search_journal([(path, fd)], self._kernels, max(0.0, min(left, 60.0)))
+        except OSError as error:
+            gap = f"no room to read it: {error.strerror}"
+            found = Journal((), 0, (), (), None)
+        gaps = (f"{path}: {gap}", *found.gaps) if gap else found.gaps
+        self._journals.add(replace(found, gaps=gaps))
+
     def text(self) -> str:
         from ec2rl.host.recording import case
 
+        self._spool.close()
         self._follow_links()
-        self.gaps += [f"{count} {what}" for what, count in self._counts.items() if count]
+        self.gaps += [f"{what}: {count}" for what, count in self._counts.items() if count]
+        self._recorded = self._recorded or self._newest
         memory: dict[str, Look] = {"clock": Clock(self._recorded, self._uptime())}
         if self.gaps:
             memory["gaps"] = Evidence("gaps", "\n".join(self.gaps[:100]) + "\n")
+        if self._journals.count:
+            memory["journal"] = self._journals.journal
+            boot = self._journals.last_boot()
+            if boot is not None and BOOT_ID not in self._memory:
+                memory[BOOT_ID] = boot
+        named = {key[len(_NETNS) :].partition(": ")[0] for key in self._memory if _NETNS in key}
+        if named:
+            memory["ls /run/netns"] = tuple(sorted(named))
         memory["ls /proc"] = Unreadable("/proc", Why.NOT_COLLECTED)
         return case({**self._memory, **memory}, [])
 
@@ -196,7 +256,8 @@ _COUNTED = (
     "names that lead out of it",
     "names that came again",
     "no plain files",
-    "journal files",
+    "journal files beyond what is kept",
+    "tables beyond what is kept",
     "beyond what is kept",
 )
 

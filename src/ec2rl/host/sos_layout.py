@@ -18,6 +18,9 @@ class Use(Enum):
     LOG = "searched"
     DMESG = "searched as the kernel's own log"
     JOURNAL = "searched as the journal's text"
+    REMAINS = "searched as what a dead kernel left"
+    JOURNAL_FILE = "searched as the journal itself"
+    TABLE = "counted as a connection-tracking table"
 
 
 _CONFIGURATION = (
@@ -35,8 +38,12 @@ _KERNEL = (
     r"|sys/(?:class/net|module|bus/pci)/[^/]+(?:/[^/]+){1,5}"
 )
 _LOG = r"var/log/(?:messages|syslog|kern\.log)(?:[.-][^/]*)?|sos_strings/logs/[^/]+"
-_COMMAND = r"(?:conntrack_-S|ethtool_-S_[^/]+)"
-_NETNS = r"(?:namespaces/(?P<folder>[^/]+)/)?ip_netns_exec_(?P<netns>[^/]+?)_"
+_REMAINS = (
+    r"(?:sys/fs/pstore|var/lib/systemd/pstore|var/crash)(?:/[^/]+){0,2}/(?:vmcore-)?dmesg[^/]*"
+)
+_JOURNAL_FILE = r"(?:var|run)/log/journal/[^/]+/[^/]+\.journal~?"
+_COMMAND = r"conntrack_-S|conntrack_-L(?:_-[of]_\w+)*|ethtool_-S_[^/]+"
+_NETNS = r"(?:namespaces/[^/]+/)?ip_netns_exec_(?P<netns>[^/]+?)_"
 
 
 def use(path: str) -> tuple[Use, str] | None:
@@ -51,6 +58,10 @@ def use(path: str) -> tuple[Use, str] | None:
         return _use_of_command(rest.partition("/")[2], path)
     if re.fullmatch(_CONFIGURATION, path) or re.fullmatch(_KERNEL, path):
         return Use.TEXT, f"/{path}"
+    if re.fullmatch(_REMAINS, path):
+        return Use.REMAINS, f"/{path}"
+    if re.fullmatch(_JOURNAL_FILE, path):
+        return Use.JOURNAL_FILE, f"/{path}"
     return (Use.LOG, f"/{path}") if re.fullmatch(_LOG, path) else None
 
 
@@ -63,13 +74,14 @@ def _use_of_command(name: str, path: str) -> tuple[Use, str] | None:
         return Use.RELEASE, path
     if re.fullmatch(r"journalctl_(?!.*--(?:list|disk|header|verify)).+", name):
         return Use.JOURNAL, path
-    inside = re.match(_NETNS, name)
-    prefix = f"netns /run/netns/{inside['netns']}: " if inside else ""
-    command = name[inside.end() :] if inside else name
-    if re.fullmatch(_COMMAND, command):
-        program, option, *interface = command.split("_", 2)
-        return Use.TEXT, prefix + " ".join((program, option, *interface))
-    return None
+    found = re.fullmatch(rf"(?:{_NETNS})?(?P<command>{_COMMAND})", name)
+    if found is None:
+        return None
+    prefix = f"netns /run/netns/{found['netns']}: " if found["netns"] else ""
+    program, option, *interface = found["command"].split("_", 2)
+    if option == "-L":
+        return Use.TABLE, f"{prefix}conntrack -L"
+    return Use.TEXT, prefix + " ".join((program, option, *interface))
 
 
 def settings(text: str, most: int) -> dict[str, str]:

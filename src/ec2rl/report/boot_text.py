@@ -14,18 +14,21 @@ if TYPE_CHECKING:
 _PREFIX = "net.netfilter."
 
 
-def boot_text(boot: BootSettings) -> str:
-    """First the settings that somebody speaks of, or that will change; then what else is known."""
+def boot_text(boot: BootSettings, runs: bool = True) -> str:
+    """First the settings that somebody speaks of, or that will change; then what else is known.
+
+    Of a machine that does not run nothing is said of "now".
+    """
     reader = "unknown" if boot.reader is None else boot.reader.value
     lines = ["After a reboot:", "", f"    sysctl files are applied by: {reader}"]
     lines += wrapped("    nf_conntrack is ", _quoted(boot.module.when.value, boot.module.evidence))
     for option in boot.module.given:
         lines += wrapped("    given: ", _quoted(f"{option.name}={option.value}", option.given))
     lines.append("")
-    lines.append(f"{'setting':42} {'now':>10} {'after':>10}")
+    lines.append(f"{'setting':42}" + f" {'now':>10}" * runs + f" {'after':>10}")
     told = [setting for setting in boot.settings if _worth_telling(setting)]
     for setting in told:
-        lines += _setting(boot, setting)
+        lines += _setting(boot, setting, runs)
     rest = len(boot.settings) - len(told)
     if rest:
         lines.append(f"{rest} more are spoken of nowhere: as the kernel has them; see --json.")
@@ -44,10 +47,10 @@ def _worth_telling(setting: Setting) -> bool:
     return size or setting.spoken_of or changes or bool(setting.changers or setting.warnings)
 
 
-def _setting(boot: BootSettings, setting: Setting) -> list[str]:
+def _setting(boot: BootSettings, setting: Setting, runs: bool) -> list[str]:
     now, after = ("unknown" if n is None else str(n) for n in (setting.now, setting.value))
     name = setting.key.removeprefix(_PREFIX)
-    lines = [f"{name:42} {now:>10} {after:>10}"]
+    lines = [f"{name:42}" + f" {now:>10}" * runs + f" {after:>10}"]
     lines += wrapped("    because: ", _quoted(setting.because, setting.decided))
     if setting.lost:
         lines += wrapped("    lost: ", setting.lost)

@@ -75,7 +75,7 @@ def wanted_modules(host: Host) -> Wanted:
         for word in cmdline.text[:CMDLINE_SIZE].split():
             key, _, value = word.partition("=")
             if key == "modules_load":
-                place = Evidence(CMDLINE, word)
+                place = Evidence(cmdline.source, word)
                 modules += [(module_name(name), place) for name in value.split(",")]
     return Wanted(tuple(modules), unread)
 

@@ -88,7 +88,7 @@ def look(host: Host, release: str | None) -> Module:
     cmdline = host.read(CMDLINE)
     if isinstance(cmdline, Evidence):
         # modprobe puts these behind those of its files, and the last one counts.
-        given += from_command_line(CMDLINE, cmdline.text, MODULE)
+        given += from_command_line(cmdline.source, cmdline.text, MODULE)
     else:
         unread.append(cmdline)
     warnings = [
@@ -99,13 +99,13 @@ def look(host: Host, release: str | None) -> Module:
     known = tuple(p for p in given if p.name in PARAMETERS)
     builtin = built_in(host, release)
     if isinstance(builtin, Evidence):
-        from_files = [p for p in known if p.given.source != CMDLINE]
+        from_files = [p for p in known if p.given.source != cmdline.source]
         warnings += [
             f"{p.given.source}: {MODULE} is built in, modprobe never loads it: "
             f"{p.given.text!r} does nothing"
             for p in from_files
         ]
-        known = tuple(p for p in known if p.given.source == CMDLINE)
+        known = tuple(p for p in known if p.given.source == cmdline.source)
         return Module(When.BUILT_IN, builtin, known, None, tuple(warnings), tuple(unread))
     loads = early(host, release, wanted, blacklisted)
     when, evidence, unsure = When.LATE, None, None

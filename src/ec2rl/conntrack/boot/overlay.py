@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ec2rl.facts.conf_files import final
-from ec2rl.host import Clock, Host, Journal, Phrase, Search
+from ec2rl.host import Clock, Entries, Host, Journal, Phrase, Search
 from ec2rl.model import Evidence, Unreadable, Why
 
 
@@ -64,7 +64,7 @@ class Overlay:
     def conntrack_stats(self) -> Evidence | Unreadable:
         return self._host.conntrack_stats()
 
-    def conntrack_entries(self, first: int) -> Evidence | Unreadable:
+    def conntrack_entries(self, first: int) -> Entries | Unreadable:
         return self._host.conntrack_entries(first)
 
     def within(self, netns: str) -> Host:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from ec2rl.conntrack.namespaces import RECORDED
 from ec2rl.conntrack.table.capture import Capture
-from ec2rl.conntrack.table.causes import causes
+from ec2rl.conntrack.table.causes import LONGER_THAN_TODAY, causes
 from ec2rl.conntrack.table.census import Census, census, evictable, evictable_later
 from ec2rl.conntrack.table.places import read_settings
 from ec2rl.conntrack.table.stream import TRAIL
 from ec2rl.conntrack.table.tally import Tally
 from ec2rl.conntrack.table.timeouts import DEFAULTS
-from ec2rl.host import Host
-from ec2rl.model import Evidence, Unreadable
+from ec2rl.facts.coverage import stamp
+from ec2rl.host import Entries, Host
+from ec2rl.model import Unreadable
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ec2rl.conntrack.table.cause import Cause
     from ec2rl.conntrack.tables import Table
     from ec2rl.model import Json
 
@@ -26,11 +29,17 @@ FIRST = 4000
 
 @record(frozen=True)
 class Glimpse:
-    """A sample of the table that is worst off; `label` is its namespace's."""
+    """A sample of the table that is worst off; `label` is its namespace's.
+
+    `saved` is the mtime of the file that it was saved in, None for a live table; `assumed` means
+    that the timeouts in force are unknown, so that nothing is said of entries that exceed them.
+    """
 
     label: str
     inode: int | None
     census: Census
+    saved: float | None = None
+    assumed: bool = False
 
     @property
     def stuck(self) -> float:
@@ -39,9 +48,15 @@ class Glimpse:
         return 1 - movable / self.census.total
 
     @property
+    def causes(self) -> tuple[Cause, ...]:
+        """What explains the table, by what is known of it."""
+        found = causes(self.census)
+        return tuple(c for c in found if not (self.assumed and c.name == LONGER_THAN_TODAY))
+
+    @property
     def headline(self) -> str:
         """What fills the table, in one sentence: its first cause, else its busiest connections."""
-        found = causes(self.census)
+        found = self.causes
         if found:
             return found[0].headline
         pair, service = self.census.pairs.rows[0], self.census.services.rows[0]
@@ -50,21 +65,27 @@ class Glimpse:
 
 
 def glimpse(host: Host, tables: Sequence[Table]) -> Glimpse | None:
-    """Look at the table that loses most, else has most; None where it cannot be seen."""
-    table = max(tables, key=lambda each: (each.rate("drop") or 0, each.count or 0))
-    for door in table.namespace.doors:
-        inside = host.within(door)
-        answer = inside.conntrack_entries(FIRST)
-        if isinstance(answer, Evidence):
+    """Look at the table that loses most, else has most, of those that can be seen at all."""
+    worst_first = sorted(tables, key=lambda t: (-(t.rate("drop") or 0), -(t.count or 0)))
+    for table in worst_first:
+        namespace = table.namespace
+        here = (host,) if namespace.net == RECORDED else ()
+        for inside in (*here, *map(host.within, namespace.doors)):
+            answer = inside.conntrack_entries(FIRST)
+            if isinstance(answer, Unreadable):
+                continue
             settings = read_settings(inside)
+            assumed = isinstance(settings, Unreadable)
             known = DEFAULTS if isinstance(settings, Unreadable) else settings
-            found = sampled(answer, known, table.count)
-            namespace = table.namespace
-            return Glimpse(namespace.label, namespace.inode, found) if found.total else None
+            counted = table.count if answer.total is None else answer.total
+            found = sampled(answer, known, counted)
+            saved = None if answer.total is None else answer.modified
+            if found.total:
+                return Glimpse(namespace.label, namespace.inode, found, saved, assumed)
     return None
 
 
-def sampled(entries: Evidence, settings: Mapping[str, int], counted: int | None) -> Census:
+def sampled(entries: Entries, settings: Mapping[str, int], counted: int | None) -> Census:
     """Count the entries of a sample as `Host.conntrack_entries` gives it."""
     tally = Tally(settings)
     capture = Capture()
@@ -73,7 +94,11 @@ def sampled(entries: Evidence, settings: Mapping[str, int], counted: int | None)
         tally.add(entry)
     raw = [line for line in entries.text.splitlines() if "=" not in line and _is_hex(line)]
     tally.add_bodies([bytes.fromhex(line) + bytes(TRAIL) for line in raw])
-    return census(tally, settings, entries.source, counted)
+    gaps = [entries.gap] if entries.gap else []
+    if capture.others:
+        no = "1 is no entry" if capture.others == 1 else f"{capture.others} are no entries"
+        gaps.append(f"of the lines looked at, {no}")
+    return census(tally, settings, entries.source, counted, tuple(gaps))
 
 
 def _is_hex(line: str) -> bool:
@@ -85,12 +110,23 @@ def glimpse_lines(one: Glimpse) -> list[str]:
     found = one.census
     known = f"{found.total} of {found.counted}" if found.counted else f"{found.total}"
     at_once, later = (found.entries(kind) / found.total for kind in (evictable, evictable_later))
-    where = "" if one.inode is None else f" --netns={one.inode}"
-    return [
-        f"{one.label}: {one.headline}",
+    shares = (
         f"Of its entries {at_once:.0%} can be evicted at once, {later:.0%} slowly, {one.stuck:.0%} "
-        f"not at all (seen: {known})",
-        f"Who, and why: sudo ./ec2rl conntrack top{where}",
+        f"not at all (seen: {known})"
+    )
+    if one.saved is None:
+        where = "" if one.inode is None else f" --netns={one.inode}"
+        return [
+            f"{one.label}: {one.headline}",
+            shares,
+            f"Who, and why: sudo ./ec2rl conntrack top{where}",
+        ]
+    return [
+        f"In the saved table {found.source}: {one.headline}",
+        shares,
+        f"The time of that file is {stamp(one.saved)}: nothing proves that the table is of then",
+        *(f"The saved table is read in part: {gap}" for gap in found.gaps),
+        "Who, and why: ./ec2rl conntrack top --file with that table",
     ]
 
 
@@ -99,12 +135,13 @@ def glimpse_facts(one: Glimpse) -> dict[str, Json]:
     found = one.census
     return {
         "inode": one.inode,
+        "source": found.source,
+        "file_time": one.saved,
+        "gaps": list(found.gaps),
         "seen": found.total,
         "counted": found.counted,
         "headline": one.headline,
         "evictable_share": found.entries(evictable) / found.total,
         "evictable_later_share": found.entries(evictable_later) / found.total,
-        "causes": [
-            {"name": c.name, "headline": c.headline, "share": c.share} for c in causes(found)
-        ],
+        "causes": [{"name": c.name, "headline": c.headline, "share": c.share} for c in one.causes],
     }

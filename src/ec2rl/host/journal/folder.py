@@ -25,9 +25,12 @@ class JournalFiles:
         self.gaps: list[str] = []
         self.denied = False
 
-    def add(self, folder: int, shown: str) -> None:
-        """Open what is below the folder with this descriptor, shown under this path."""
-        found: list[tuple[float, str]] = []
+    def add(self, folder: int, shown: str, itself: bool = False) -> None:
+        """Open what is below the folder with this descriptor, shown under this path.
+
+        With `itself`, what is in that very folder too: it may be one of a machine's.
+        """
+        found = self._names(folder, ".", shown) if itself else []
         try:
             for name in sorted(os.listdir(folder)):
                 if _is_of(self.machine, name):
@@ -36,7 +39,7 @@ class JournalFiles:
             self.missing(shown, error)
         found.sort(reverse=True)
         for _, path in found[:_FILES]:
-            self._open(folder, path, f"{shown}/{path}")
+            self._open(folder, path, f"{shown}/{path.removeprefix('./')}")
         if len(found) > _FILES:
             self.gaps.append(f"{shown}: {len(found) - _FILES} files older than the newest {_FILES}")
 

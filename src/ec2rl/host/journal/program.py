@@ -62,7 +62,8 @@ def exported(fd: int, phrases: Sequence[Phrase], missed: bytes, until: float) ->
         return _asked(program, f"/proc/self/fd/{fd}", fd, phrases, missed, until)
     from tempfile import TemporaryDirectory
 
-    with TemporaryDirectory(prefix="ec2rl-journal-") as folder:
+    # Told where, it does not try by writing whether it may write there.
+    with TemporaryDirectory(prefix="ec2rl-journal-", dir="/tmp") as folder:
         path = _copy(fd, folder)
         return _asked(program, path, fd, phrases, missed, until, _AS_NOBODY)
 

@@ -1,0 +1,172 @@
+"""What is left of machines, as the options of `ec2rl run` name it: opened one after the other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from ec2rl.arguments import Parsed, UsageError
+from ec2rl.host import Clock, Host
+from ec2rl.host.fake import CaseError, FakeHost, sections
+from ec2rl.host.remember import Remember
+from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.module import Module
+from ec2rl.record import record, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.host.remember import Look
+
+_RECORDING = 64 << 20
+"""Bytes."""
+
+
+@record(frozen=True)
+class Past:
+    """What is left of one machine.
+
+    `gaps` say what of it could not be read; a recording bears `sample`, `since`, `zone` and the
+    verdicts that are `expected`.
+    """
+
+    host: Host | Unreadable
+    gaps: tuple[str, ...] = ()
+    sample: float = 0.0
+    since: float | None = None
+    zone: str = ""
+    expected: str = ""
+
+
+def check(said: Parsed) -> None:
+    """Refuse what makes no sense together, before anything is opened."""
+    if said.has("remediate"):
+        raise UsageError("--remediate changes this machine: it goes with none of the past")
+    if said.has("mask") and not said.has("record"):
+        raise UsageError("--mask is about what --record writes")
+    if said.operands and not said.has("log"):
+        raise UsageError(f"run takes no {said.operands[0]!r}; see: ec2rl help run")
+    machines = sum(len(said.values.get(kind, ())) for kind in ("root", "sos", "replay"))
+    machines += said.has("log")
+    if said.has("record") and machines > 1:
+        raise UsageError("--record takes one machine at a time")
+    if said.has("conntrack") and (machines > 1 or said.has("replay")):
+        raise UsageError("--conntrack goes with one log, volume or sosreport: whose table is it?")
+    inputs = (*said.values.get("log", ()), *said.operands, *said.values.get("conntrack", ()))
+    if inputs.count("-") > 1:
+        raise UsageError("standard input can be read once only")
+    for option in ("root", "sos", "log", "conntrack", "replay"):
+        for path in said.values.get(option, ()) + (said.operands if option == "log" else ()):
+            _exists(option, path)
+
+
+def _exists(option: str, path: str) -> None:
+    """Refuse what is not there, before the first of several machines is judged."""
+    try:
+        if path != "-" or option not in ("log", "conntrack"):
+            os.stat(path)
+    except (OSError, ValueError) as error:
+        why = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
+        raise UsageError(f"--{option}={path}: {why}") from None
+
+
+def opened(said: Parsed, modules: Sequence[Module]) -> Iterator[Past]:
+    """The machines, each opened when the one before it has been judged."""
+    phrases = tuple({phrase: None for module in modules for phrase in module.phrases})
+    tables = said.values.get("conntrack", ())
+    for path in said.values.get("root", ()):
+        yield _with_table(Past(_mounted(path)), tables)
+    for path in said.values.get("sos", ()):
+        from ec2rl.host.sos import open_sos
+
+        yield _with_table(_read("sos", path, open_sos(path, phrases)), tables)
+    logs = (*said.values.get("log", ()), *said.operands)
+    if logs:
+        from ec2rl.host.saved_logs import open_logs
+
+        yield _with_table(_read("log", logs[0], open_logs(logs, phrases)), tables)
+    for path in said.values.get("replay", ()):
+        yield _replay(path)
+    if tables and not logs and not said.has("root") and not said.has("sos"):
+        yield _table_alone(tables)
+
+
+def _mounted(path: str) -> Host:
+    from ec2rl.host.mounted import MountedHost
+
+    try:
+        return MountedHost(path)
+    except OSError as error:
+        raise UsageError(f"--root={path}: {os.strerror(error.errno or 0)}") from None
+
+
+def _read(option: str, path: str, host: FakeHost | Unreadable) -> Past:
+    """What was read, if there is such a file at all: else the command line is wrong."""
+    if isinstance(host, Unreadable):
+        _refuse_absent(option, path, host)
+        return Past(host)
+    said = host.read("gaps")
+    return Past(host, tuple(said.text.splitlines()) if isinstance(said, Evidence) else ())
+
+
+def _refuse_absent(option: str, path: str, answer: Unreadable) -> None:
+    if answer.why in (Why.ABSENT, Why.DENIED):
+        raise UsageError(f"--{option}={path}: {answer.why.value}")
+
+
+def _with_table(past: Past, paths: Sequence[str]) -> Past:
+    """The same machine with a saved table beside what is left of it."""
+    if not paths or isinstance(past.host, Unreadable):
+        return past
+    from ec2rl.host.saved_table import open_table
+
+    table = open_table(paths)
+    gaps = past.gaps
+    if isinstance(table, Unreadable):
+        _refuse_absent("conntrack", paths[0], table)
+        gaps = (*gaps, str(table))
+    host = Remember(past.host, {"conntrack -L": table})
+    host.name = f"{past.host.name} with the saved table {table.source}"
+    return replace(past, host=host, gaps=gaps)
+
+
+def _table_alone(paths: Sequence[str]) -> Past:
+    from ec2rl.host.recording import case
+    from ec2rl.host.saved_table import open_table
+
+    table = open_table(paths)
+    if isinstance(table, Unreadable):
+        _refuse_absent("conntrack", paths[0], table)
+        return Past(table)
+    looks: dict[str, Look] = {
+        "clock": Clock(table.modified, None),
+        "conntrack -L": table,
+        "ls /proc": Unreadable("/proc", Why.NOT_COLLECTED),
+    }
+    text = case(looks, [])
+    name = f"the saved table {table.source}"
+    return Past(FakeHost(sections(text)[1], name, missing=Why.NOT_COLLECTED))
+
+
+def _replay(path: str) -> Past:
+    try:
+        with open(path, encoding="utf-8", errors="backslashreplace", newline="") as file:
+            text = file.read(_RECORDING + 1)
+        if len(text) > _RECORDING:
+            raise UsageError(f"--replay={path}: larger than {_RECORDING >> 20} MiB")
+        _, looks = sections(text)
+        how = dict(word.partition("=")[::2] for word in looks.pop("options", "").split())
+        host = FakeHost(looks, f"the recording {path}", missing=Why.NOT_COLLECTED)
+        host.clock()
+        said = host.read("gaps")
+        return Past(
+            host,
+            tuple(said.text.splitlines()) if isinstance(said, Evidence) else (),
+            float(how.get("sample", 0)),
+            float(how["since"]) if "since" in how else None,
+            how.get("zone", ""),
+            looks.get("expect", ""),
+        )
+    except OSError as error:
+        raise UsageError(f"--replay={path}: {os.strerror(error.errno or 0)}") from None
+    except (CaseError, KeyError, ValueError) as error:
+        raise UsageError(f"--replay={path}: not a recording: {error}") from None

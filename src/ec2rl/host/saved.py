@@ -1,0 +1,165 @@
+"""Files that somebody saved and names on the command line: opened, and read as unpacked text."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+from collections.abc import Sequence
+
+from ec2rl.host.packed import Packed
+from ec2rl.model import Unreadable, Why
+from ec2rl.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.host.unpack import Source
+
+_MOST = 256
+_PIECE = 256 << 10
+_PATIENCE = 30  # seconds for the first byte of a pipe
+
+
+@record(frozen=True)
+class Saved:
+    """A file to read, or standard input: its name for people, and its descriptor."""
+
+    name: str
+    fd: int
+
+
+def open_saved(paths: Sequence[str]) -> list[Saved] | Unreadable:
+    """The files, for `close_saved`; `-` is standard input. Unreadable if one is not there."""
+    from ec2rl.host.live import unreadable
+
+    if len(paths) > _MOST:
+        return Unreadable(paths[0], Why.FAILED, f"more than {_MOST} files")
+    opened: list[Saved] = []
+    refused = None
+    for path in paths:
+        try:
+            name, fd = ("standard input", os.dup(0)) if path == "-" else (path, _open(path))
+            opened.append(Saved(name, fd))
+        except NotReadError as error:
+            refused = Unreadable(path, Why.FAILED, str(error))
+        except OSError as error:
+            refused = unreadable(path, error)
+        if refused is not None:
+            close_saved(opened)
+            return refused
+    return opened
+
+
+class NotReadError(Exception):
+    """What stands at a path is not to be read, or nothing comes out of it."""
+
+
+def _open(path: str) -> int:
+    """A regular file, or a pipe, as in `--log <(zcat ...)`; of others not even the driver hears."""
+    found = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        kind = os.fstat(found).st_mode
+        if not (stat.S_ISREG(kind) or stat.S_ISFIFO(kind)):
+            raise NotReadError("not a file")
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        fd = os.open(f"/proc/self/fd/{found}", flags)
+    finally:
+        os.close(found)
+    if stat.S_ISFIFO(kind):
+        waiting = select.poll()
+        waiting.register(fd, select.POLLIN)
+        if not waiting.poll(_PATIENCE * 1000):
+            os.close(fd)
+            raise NotReadError(f"nobody has written into this pipe for {_PATIENCE} s")
+    os.set_blocking(fd, True)
+    return fd
+
+
+def close_saved(files: Sequence[Saved]) -> None:
+    for file in files:
+        os.close(file.fd)
+
+
+def shown(files: Sequence[Saved]) -> str:
+    """Their names, for people."""
+    return ", ".join(file.name for file in files[:3]) + ", ..." * (len(files) > 3)
+
+
+class Text:
+    """The text of a log, unpacked if it was packed; its beginning can be seen first."""
+
+    def __init__(self, log: Saved, deadline: float) -> None:
+        from ec2rl.host.unpack import HEAD, kind_of, open_archive
+
+        self.refused = ""
+        self._ahead = b""
+        self._at = log.fd if stat.S_ISREG(os.fstat(log.fd).st_mode) else None
+        self._file = Packed(log.fd) if self._at is not None else Pipe(log.fd)
+        self._source: Source = self._file
+        kind = kind_of(self._file.head(HEAD))
+        if kind:
+            opened = open_archive(kind, self._file.head(HEAD), self._file, self._at, deadline)
+            if isinstance(opened, str):
+                self.refused = opened
+            else:
+                self._source = opened
+
+    @property
+    def gap(self) -> str:
+        return self._source.gap
+
+    def peek(self, size: int) -> bytes:
+        while len(self._ahead) < size and (more := self._next(size)):
+            self._ahead += more
+        return self._ahead[:size]
+
+    def read(self, size: int) -> bytes:
+        found, self._ahead = self._ahead[:size], self._ahead[size:]
+        return found or self._next(size)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the file's own bytes are the text, to be read in any order."""
+        return self._at is not None and self._source is self._file
+
+    def readinto(self, view: memoryview) -> int:
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def _next(self, size: int) -> bytes:
+        data = bytearray(min(size, _PIECE))
+        return bytes(data[: self._source.readinto(memoryview(data))])
+
+    def close(self) -> None:
+        self._source.close()
+
+
+class Pipe:
+    """What comes through a pipe, once."""
+
+    gap = ""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._ahead = b""
+
+    def head(self, size: int) -> bytes:
+        while len(self._ahead) < size and (more := os.read(self._fd, size)):
+            self._ahead += more
+        return self._ahead[:size]
+
+    def read(self, size: int) -> bytes:
+        found, self._ahead = self._ahead[:size], self._ahead[size:]
+        return found or os.read(self._fd, size)
+
+    def readinto(self, view: memoryview) -> int:
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def rewind(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """Leave the descriptor to its owner."""
