@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from ec2rl.conntrack.table.entry import TCP, address, protocol_name
-from ec2rl.conntrack.table.heavy import HeavyHitters
+from ec2rl.conntrack.table.heavy import PREFIX, HeavyHitters
 from ec2rl.conntrack.table.ranking import (
     Endpoint,
     Ranking,
@@ -133,26 +133,22 @@ def census(
     if tally.malformed:
         gaps += (f"{tally.malformed} entries could not be decoded",)
 
-    anything = dict.fromkeys(tally.kinds, b"")
-    protocols = {prefix: bytes([kind.protocol]) for prefix, kind in tally.kinds.items()}
+    def ranked(read: Read, skip: int, *hitters: HeavyHitters, zero: bytes = b"") -> Ranking:
+        return ranking(read, skip, hitters, tally.kinds, keep, zero)
 
-    def ranked(
-        read: Read, groups: Mapping[bytes, bytes], *hitters: HeavyHitters, zero: bytes = b""
-    ) -> Ranking:
-        return ranking(read, groups, hitters, tally.kinds, keep, zero)
-
+    by_protocol = PREFIX - 1
     families = tally.endpoints.values()
     return Census(
         source,
         tally.total,
         counted,
         tuple(cells),
-        ranked(lambda key: Endpoint(source=address(key)), anything, tally.sources),
-        ranked(lambda key: Endpoint(destination=address(key)), anything, tally.destinations),
-        ranked(read_service, protocols, *(each.services for each in families)),
-        ranked(read_pair, protocols, *(each.pairs for each in families)),
-        ranked(lambda key: int.from_bytes(key, "big"), anything, tally.marks, zero=bytes(4)),
-        ranked(read_zone, anything, tally.zones, zero=bytes(2)),
+        ranked(lambda key: Endpoint(source=address(key)), PREFIX, tally.sources),
+        ranked(lambda key: Endpoint(destination=address(key)), PREFIX, tally.destinations),
+        ranked(read_service, by_protocol, *(each.services for each in families)),
+        ranked(read_pair, by_protocol, *(each.pairs for each in families)),
+        ranked(lambda key: int.from_bytes(key, "big"), PREFIX, tally.marks, zero=bytes(4)),
+        ranked(read_zone, PREFIX, tally.zones, zero=bytes(2)),
         settings,
         gaps,
     )

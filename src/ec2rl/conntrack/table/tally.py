@@ -84,11 +84,14 @@ class Tally:
         self._layouts: dict[tuple[int, int], list[tuple[Layout, _Kinds]]] = {}
 
     def prefix(self, protocol: int, state: str, status: int) -> bytes:
-        """The prefix of a kind's keys, which also tells whether the destination was rewritten."""
+        """The prefix of a kind's keys, which also tells whether the destination was rewritten.
+
+        A number in two bytes, and the protocol.
+        """
         bits = status & (ASSURED | SEEN_REPLY | OFFLOAD | HW_OFFLOAD | DST_NAT)
         known = self._prefixes.get((protocol, state, bits))
         if known is None:
-            known = len(self._prefixes).to_bytes(2, "big")
+            known = len(self._prefixes).to_bytes(2, "big") + bytes((protocol,))
             self._prefixes[protocol, state, bits] = known
             offloaded = bool(bits & (OFFLOAD | HW_OFFLOAD))
             self.kinds[known] = Kind(
