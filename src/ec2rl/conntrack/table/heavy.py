@@ -48,8 +48,9 @@ class HeavyHitters:
 class Endpoints:
     """Who talks to what, for addresses of one size: pairs, and what they add up to.
 
-    A pair's key is a prefix, source, destination, and what stands for the service behind it.  Only pairs are counted as they come; what is taken from them to save memory, and
-    at the end what is left, goes to the coarser counts, which lose nothing by it.
+    A pair's key is a prefix, source, destination, and what stands for the service behind it.  Only
+    pairs are counted as they come; what is taken from them to save memory, and at the end what is
+    left, goes to the coarser counts, which lose nothing by it.
     """
 
     def __init__(self, size: int, sources: HeavyHitters, destinations: HeavyHitters) -> None:
