@@ -79,6 +79,7 @@ def census_facts(seen: Census, owned: Sequence[Owned] = (), limit: int = 100) ->
                 **counted(seen, cell.count),
                 "idle": [[low, bucket_end(low), count] for low, count in cell.idle],
                 "beyond_todays_setting": cell.beyond,
+                "rewritten_by_nat": cell.rewritten,
             }
             for cell in seen.cells
         ],

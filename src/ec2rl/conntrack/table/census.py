@@ -34,13 +34,14 @@ class Cell:
 
     `idle` pairs the lower end of a time in seconds (bucket_end in ages.py has the other) with the
     entries that have been idle for so long; `beyond` entries have more time left than today's
-    setting gives, so nobody knows how long they have been idle.
+    setting gives, so nobody knows how long they have been idle; NAT rewrites `rewritten`.
     """
 
     kind: Kind
     count: int
     idle: tuple[tuple[int, int], ...] = ()
     beyond: int = 0
+    rewritten: int = 0
 
 
 @record(frozen=True)
@@ -121,13 +122,14 @@ def census(
     tally.finish()
     merged: dict[Kind, tuple[list[int], Counter[int]]] = {}
     for prefix, kind in tally.kinds.items():
-        numbers, idle = merged.setdefault(kind, ([0, 0], Counter()))
+        numbers, idle = merged.setdefault(kind, ([0, 0, 0], Counter()))
         numbers[0] += tally.entries[prefix]
         numbers[1] += tally.ages.beyond[prefix]
+        numbers[2] += tally.entries[prefix] if prefix in tally.rewriting else 0
         idle.update(tally.ages.idle.get(prefix, {}))
     cells = [
-        Cell(kind, count, tuple(sorted(idle.items())), beyond)
-        for kind, ((count, beyond), idle) in merged.items()
+        Cell(kind, count, tuple(sorted(idle.items())), beyond, rewritten)
+        for kind, ((count, beyond, rewritten), idle) in merged.items()
     ]
     cells.sort(key=lambda cell: (-cell.count, order_of_kind(cell.kind)))
     if tally.malformed:
