@@ -73,7 +73,7 @@ netns 7 (web): 240000 of 262144 entries (92%)
     (closing); 0% stay.
 
 Service                entries share  between
-192.0.2.1:80/tcp        240000  100%  239064 and 240000
+192.0.2.1:80/tcp        240000  100%  239561 and 240000
 
 """
     )

@@ -170,7 +170,7 @@ def _ranking(by: str, seen: Census, limit: int, owned: Sequence[Owned]) -> list[
         share = percent(count / seen.total).replace("below ", "<")
         words = str(count)
         if sampled and seen.counted is not None:
-            guess = estimate(count, seen.total, seen.counted)
+            guess = estimate(count, seen.total, seen.counted, distinct or seen.total)
             words, note = str(guess.likeliest), f"  {guess.low} and {guess.high}"
         lines.append(f"{_cut(name, room):{room}} {words:>9} {share:>5}{note}".rstrip())
     if by == "owner":
