@@ -111,9 +111,9 @@ def measure(entries: int, folder: str) -> None:
                 ours, all_of_it, begin = own_time(), processor_time(), time.perf_counter()
                 found = {what: run(command) for what, command in commands.items()}
                 others = processor_time() - all_of_it - (own_time() - ours)
-                if others > 0.05 * (time.perf_counter() - begin) and disturbed < ROUNDS:
-                    disturbed += 1
-                else:
+                quiet = others <= 0.05 * (time.perf_counter() - begin)
+                disturbed += not quiet
+                if quiet or disturbed > ROUNDS:
                     rounds.append(found)
     for what in commands:
         seconds = [each[what][0] for each in rounds]
@@ -128,7 +128,8 @@ def measure(entries: int, folder: str) -> None:
             flush=True,
         )
     if disturbed:
-        print(f"{disturbed} rounds were disturbed by other processes, and run again")
+        kept = max(0, disturbed - ROUNDS)
+        print(f"{disturbed} rounds were disturbed by other processes; {kept} of them are counted")
 
 
 def main() -> None:
