@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ec2rl.conntrack.table.causes import causes
-from ec2rl.conntrack.table.remedies import flowtable, untracked
+from ec2rl.conntrack.table.remedies import untracked
 from support.tables import counted
 from support.troubled import DNS, EVERYDAY, FLOOD, POOL, TABLES
 
@@ -59,4 +59,3 @@ def test_each_cause_says_what_fits_and_what_does_not(name: str) -> None:
 def test_untracked_in_both_directions() -> None:
     rules = untracked("udp", 53)
     assert rules.count("udp dport 53 notrack") == rules.count("udp sport 53 notrack") == 2
-    assert "devices = { eth0, eth1 }" in flowtable(("eth0", "eth1"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 import pytest
 
@@ -10,7 +11,9 @@ from ec2rl.conntrack.table.sample import Estimate, estimate
 
 
 def test_a_share_with_its_bounds() -> None:
-    assert estimate(1000, 20_000, 1_000_000) == Estimate(50_000, 45_884, 54_464)
+    assert estimate(1000, 20_000, 1_000_000) == Estimate(50_000, 44_894, 55_458)
+    among_many = estimate(1000, 20_000, 1_000_000, 10_000)
+    assert among_many == Estimate(50_000, 42_627, 58_131)
 
 
 def test_the_whole_table_is_no_estimate() -> None:
@@ -18,13 +21,24 @@ def test_the_whole_table_is_no_estimate() -> None:
 
 
 def test_nothing_seen_is_not_nothing_there() -> None:
-    assert estimate(0, 1000, 1_000_000) == Estimate(0, 0, 7827)
+    assert estimate(0, 1000, 1_000_000) == Estimate(0, 0, 5968)
 
 
 @pytest.mark.parametrize("numbers", [(-1, 10, 10), (11, 10, 20), (1, 10, 9), (0, 0, 5)])
 def test_numbers_that_cannot_be(numbers: tuple[int, int, int]) -> None:
     with pytest.raises(ValueError):
         estimate(*numbers)
+
+
+def test_what_came_out_largest_of_thousands_that_are_alike() -> None:
+    chance = random.Random(12)
+    held = 0
+    for _ in range(100):
+        counts = Counter(chance.choices(range(5000), k=20_000))
+        (_, most), *_ = counts.most_common(1)
+        bounds = estimate(most, 20_000, 1_000_000, len(counts))
+        held += bounds.low <= 200 <= bounds.high
+    assert held >= 95
 
 
 @pytest.mark.slow

@@ -258,7 +258,7 @@ def test_a_known_table_of_200_000_to_the_entry(netns: str) -> None:
     assert 20_000 <= sample.total < 21_000
     assert sample.counted == 200_000
     for row in sample.sources.rows[:5]:
-        bounds = estimate(row.count, sample.total, 200_000)
+        bounds = estimate(row.count, sample.total, 200_000, sample.sources.distinct or 200_000)
         assert bounds.low <= sources[str(row.key)] <= bounds.high
 
 

@@ -85,6 +85,14 @@ def test_a_great_many_entries_are_counted_the_same_way() -> None:
     assert fast(bodies) == slow(bodies)
 
 
+def test_an_entry_with_the_types_of_both_icmps_is_counted_the_same_way() -> None:
+    usual = body(Row("192.0.2.1", "192.0.2.2", 7, 0, 1))
+    code = b"\x05\0\x06\0\0\0\0\0"  # CTA_PROTO_ICMP_CODE, which makes room for ..._ICMPV6_TYPE
+    both = usual.replace(code, b"\x05\0\x08\0\x09\0\0\0", 1)
+    assert both != usual
+    assert fast([usual, both]) == slow([usual, both])
+
+
 def test_an_everyday_mix() -> None:
     seen = fast([body(row) for row in mixture(2000)])
     states = {(cell.kind.protocol, cell.kind.state): 0 for cell in seen.cells}

@@ -67,11 +67,13 @@ def test_a_sample_is_told_with_its_bounds() -> None:
         == """\
 netns 7 (web): 240000 of 262144 entries (92%)
     half-open connections from many sources, most to 192.0.2.1:80/tcp.
-    Seen: 2000 of 240000 entries (below 1%), in random order; bounds hold in 95 of 100 cases.
-    When it is full, 100% can be evicted for a new connection, 0% slowly (closing); 0% stay.
+    Seen: 2000 of 240000 entries (below 1%), in random order; bounds hold in 95
+    of 100 cases.
+    When it is full, 100% can be evicted for a new connection, 0% slowly
+    (closing); 0% stay.
 
-Service                           entries     share  between
-192.0.2.1:80/tcp                   240000      100%  239064 and 240000  tcp SYN_SENT
+Service                entries share  between
+192.0.2.1:80/tcp        240000  100%  239561 and 240000
 
 """
     )
@@ -110,8 +112,8 @@ Recommended:  net.netfilter.nf_conntrack_max=491520 (now 262144)
               sudo ./ec2rl fix conntrackfull --set max=491520 --set buckets=491520
 Costs:        184 MiB of kernel memory when every entry is used
               (256 bytes an entry, /proc/slabinfo)
-Full in:      36.9 min; between 30.8 min and 46.1 min (chance alone, 95 of 100 cases; two looks, 5.0
-              s apart)
+Full in:      36.9 min; between 30.8 min and 46.1 min (chance alone, 95 of 100
+              cases; two looks, 5.0 s apart)
 
 """
     )
@@ -147,18 +149,23 @@ def test_after_a_reboot_with_the_lines_that_decide_and_those_that_lose() -> None
 After a reboot:
 
     sysctl files are applied by: systemd-sysctl
-    nf_conntrack is built into the kernel: /lib/modules/{RELEASE}/modules.builtin:
+    nf_conntrack is built into the kernel:
+                    /lib/modules/{RELEASE}/modules.builtin:
                     kernel/net/netfilter/nf_conntrack.ko
 
 setting                                           now      after
 nf_conntrack_max                               131072     400000
-    because: systemd-sysctl: /etc/sysctl.d/99-zz.conf:1: net.nf_conntrack_max = 400000
-    loses: /etc/sysctl.d/99-netfilter.conf:1: net.netfilter.nf_conntrack_max=131072
+    because: systemd-sysctl: /etc/sysctl.d/99-zz.conf:1: net.nf_conntrack_max =
+             400000
+    loses: /etc/sysctl.d/99-netfilter.conf:1:
+           net.netfilter.nf_conntrack_max=131072
 nf_conntrack_buckets                           262144     262144
     because: default of this kernel for 8000000 kB of memory, max = buckets
-    loses: /etc/sysctl.d/99-netfilter.conf:2: net.netfilter.nf_conntrack_buckets=many
-    warning: /etc/sysctl.d/99-netfilter.conf:2: 'net.netfilter.nf_conntrack_buckets=many' is
-             refused: the kernel takes no number from it (EINVAL)
+    loses: /etc/sysctl.d/99-netfilter.conf:2:
+           net.netfilter.nf_conntrack_buckets=many
+    warning: /etc/sysctl.d/99-netfilter.conf:2:
+             'net.netfilter.nf_conntrack_buckets=many' is refused: the kernel
+             takes no number from it (EINVAL)
 15 more are spoken of nowhere: as the kernel has them; see --json.
 """
     )

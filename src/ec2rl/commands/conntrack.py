@@ -40,11 +40,19 @@ def places_of(said: Parsed, host: Host) -> Places | Unreadable:
 
 
 def look(
-    said: Parsed, terminal: Terminal, host: Host, place: Place, first: int | None = None
+    said: Parsed,
+    terminal: Terminal,
+    host: Host,
+    place: Place,
+    first: int | None = None,
+    keep: int = 100,
 ) -> Census | Unreadable:
-    """Count one table, with words on the progress; of a capture always all."""
+    """Count one table, with words on the progress; of a capture always all.
+
+    `first` and `keep` are those of `take_census`.
+    """
     if said.has("file"):
-        return census_of_capture(place.label)
+        return census_of_capture(place.label, keep=keep)
     settings = read_settings(inside(host, place))
     assumed = isinstance(settings, Unreadable)
     whole = place.count or 0
@@ -60,6 +68,7 @@ def look(
         DEFAULTS if isinstance(settings, Unreadable) else settings,
         first,
         None if first else progress,
+        keep,
     )
     if isinstance(census, Census) and assumed:
         return replace(census, gaps=(*census.gaps, _ASSUMED))

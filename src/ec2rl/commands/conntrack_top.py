@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 SAMPLE = 20_000
 """Entries of a first answer: a tenth of a second, and shares within 1 %."""
 _LARGE = 3 * SAMPLE
+_ASKED = 5000
+"""Pairs whose owners are looked up where nothing else is wanted; 100 in the overview."""
 
 
 def command(said: Parsed, terminal: Terminal) -> int:
@@ -52,7 +54,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
             early = look(said, terminal, host, place, SAMPLE)
             if isinstance(early, Census):
                 terminal.out(first_answer(place, places.limits, early, by))
-        census = look(said, terminal, host, place, sample)
+        census = look(said, terminal, host, place, sample, _ASKED if by == "owner" else 100)
         facts = place_facts(place, places.limits)
         if isinstance(census, Unreadable):
             terminal.say(str(census))

@@ -15,7 +15,7 @@ _COLUMN = 2
 
 
 def curve(points: Sequence[Point], wanted: int, today: int | None) -> list[str]:
-    """Draw entries over timeouts, which grow to the right by a quarter octave a column.
+    """Draw entries over timeouts, which grow to the right by a third of an octave a column.
 
     Above the axis stands `#` for what the table would hold, `^` below it marks the wanted timeout.
     """

@@ -90,9 +90,8 @@ def _when(limits: Limits, sizing: Sizing) -> str:
         return "it is full"
     if full.soonest is None:
         return f"never at the present growth (two looks, {sizing.between:.1f} s apart)"
-    likeliest = "not at the likeliest growth" if full.likeliest is None else span(full.likeliest)
+    basis = f"(chance alone, 95 of 100 cases; two looks, {sizing.between:.1f} s apart)"
+    if full.likeliest is None:
+        return f"never at the likeliest growth, {span(full.soonest)} at the soonest {basis}"
     latest = "never" if full.latest is None else span(full.latest)
-    return (
-        f"{likeliest}; between {span(full.soonest)} and {latest} (chance alone, 95 of 100 cases; "
-        f"two looks, {sizing.between:.1f} s apart)"
-    )
+    return f"{span(full.likeliest)}; between {span(full.soonest)} and {latest} {basis}"

@@ -61,7 +61,9 @@ def census_facts(seen: Census, owned: Sequence[Owned] = (), limit: int = 100) ->
         return {
             "distinct": ranking.distinct,
             "error": ranking.error,
-            "rows": [_row(seen, row) for row in ranking.rows[:limit]],
+            "rows": [
+                _row(seen, row, ranking.distinct or seen.total) for row in ranking.rows[:limit]
+            ],
         }
 
     return {
@@ -76,20 +78,23 @@ def census_facts(seen: Census, owned: Sequence[Owned] = (), limit: int = 100) ->
         "kinds": [
             {
                 **_kind(cell.kind),
-                **counted(seen, cell.count),
+                **counted(seen, cell.count, len(seen.cells)),
                 "idle": [[low, bucket_end(low), count] for low, count in cell.idle],
                 "beyond_todays_setting": cell.beyond,
+                "rewritten_by_nat": cell.rewritten,
             }
             for cell in seen.cells
         ],
-        "states": [{"state": name, **counted(seen, n)} for name, n in seen.by(state_of)],
+        "states": [
+            {"state": name, **counted(seen, n, len(seen.cells))} for name, n in seen.by(state_of)
+        ],
         "sources": ranked(seen.sources),
         "destinations": ranked(seen.destinations),
         "services": ranked(seen.services),
         "pairs": ranked(seen.pairs),
         "marks": ranked(seen.marks),
         "zones": ranked(seen.zones),
-        "owners": [{"owner": one.owner, **counted(seen, one.entries)} for one in owned],
+        "owners": [{"owner": one.owner, **counted(seen, one.entries, len(owned))} for one in owned],
     }
 
 
@@ -102,16 +107,19 @@ def _leaks(seen: Census) -> bool:
     return any(gap.startswith("leak") for gap in seen.gaps)
 
 
-def counted(seen: Census, count: int) -> dict[str, Json]:
-    """A number of entries, and of a sample what it stands for in the whole table."""
+def counted(seen: Census, count: int, among: int) -> dict[str, Json]:
+    """A number of entries, and of a sample what it stands for in the whole table.
+
+    It is one of `among` that could have been picked; their bounds hold together.
+    """
     facts: dict[str, Json] = {"entries": count, "share": count / seen.total if seen.total else None}
     if is_sample(seen) and seen.counted is not None and seen.total:
-        guess = estimate(count, seen.total, seen.counted)
+        guess = estimate(count, seen.total, seen.counted, among)
         facts["estimate"] = {"likeliest": guess.likeliest, "low": guess.low, "high": guess.high}
     return facts
 
 
-def _row(seen: Census, row: Row) -> dict[str, Json]:
+def _row(seen: Census, row: Row, among: int) -> dict[str, Json]:
     key = row.key
     named: dict[str, Json] = {"key": str(key)}
     if isinstance(key, Endpoint):
@@ -123,7 +131,7 @@ def _row(seen: Census, row: Row) -> dict[str, Json]:
             "translated": key.translated or None,
         }
     kinds: list[Json] = [{**_kind(kind), "entries": count} for kind, count in row.kinds]
-    return {**named, **counted(seen, row.count), "kinds": kinds}
+    return {**named, **counted(seen, row.count, among), "kinds": kinds}
 
 
 def _kind(kind: Kind) -> dict[str, Json]:

@@ -1,4 +1,4 @@
-"""What was counted of a table, as text for a terminal of 100 columns."""
+"""What was counted of a table, as text for a terminal of 80 columns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ec2rl.conntrack.table.census import (
     standing_of,
     state_of,
 )
-from ec2rl.conntrack.table.ruleset import ruleset
+from ec2rl.conntrack.table.ruleset import ruleset, unknown_need
 from ec2rl.conntrack.table.sample import estimate
 from ec2rl.conntrack.table.whose import NOBODY
 from ec2rl.report.escape import one_line
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 KEYS = ("src", "dst", "service", "pair", "state", "protocol", "owner", "zone", "mark")
 """What a table can be ranked by."""
 
-WIDTH = 100
+WIDTH = 80
+_NAME = 20, 44
+"""Columns of a name, at least and at most: `198.18.0.1 -> 192.0.2.1:443/tcp`."""
 _TITLES = {
     "src": "Source",
     "dst": "Destination",
@@ -45,7 +47,7 @@ _TITLES = {
     "pair": "Connections",
     "state": "State",
     "protocol": "Protocol",
-    "owner": "Behind the busiest connections",
+    "owner": "Behind the connections",
     "zone": "Zone",
     "mark": "Mark",
 }
@@ -119,17 +121,18 @@ def _headline(seen: Census, found: Iterable[Cause]) -> list[str]:
     lines = [line for cause in list(found)[:1] for line in wrapped("    ", f"{cause.headline}.")]
     if is_sample(seen) and seen.counted:
         share = percent(seen.total / seen.counted)
-        lines.append(
-            f"    Seen: {seen.total} of {seen.counted} entries ({share}), in random order; bounds"
-            " hold in 95 of 100 cases."
+        lines += wrapped(
+            "    ",
+            f"Seen: {seen.total} of {seen.counted} entries ({share}), in random order; bounds hold "
+            "in 95 of 100 cases.",
         )
     at_once, later = (seen.entries(kind) / seen.total for kind in (evictable, evictable_later))
     stay = 1 - at_once - later
-    lines.append(
-        f"    When it is full, {percent(at_once)} can be evicted for a new connection, "
-        f"{percent(later)} slowly (closing); {percent(max(0.0, stay))} stay."
+    return lines + wrapped(
+        "    ",
+        f"When it is full, {percent(at_once)} can be evicted for a new connection, "
+        f"{percent(later)} slowly (closing); {percent(max(0.0, stay))} stay.",
     )
-    return lines
 
 
 def _causes(found: Sequence[Cause], seen: Census) -> list[str]:
@@ -147,9 +150,7 @@ def _causes(found: Sequence[Cause], seen: Census) -> list[str]:
             lines += wrapped("    helps not:  ", way)
         rules = ruleset(cause, seen).splitlines()
         if rules:
-            lines.append(
-                "    to leave it untracked, where no NAT and no firewall rule needs it (nft -f):"
-            )
+            lines += wrapped("    ", unknown_need(seen))
             lines += [f"        {line}" for line in rules]
     return [*lines, ""]
 
@@ -160,17 +161,21 @@ def _ranking(by: str, seen: Census, limit: int, owned: Sequence[Owned]) -> list[
     if not rows:
         return [f"{_TITLES[by]}: none is set."] if by in ("zone", "mark") else []
     shown = rows[:limit]
-    room = max(30, min(56, max(len(name) for name, _, _ in shown)))
+    least, most = _NAME
+    room = max(least, min(most, max(len(name) for name, _, _ in shown)))
     sampled = is_sample(seen)
-    title = f"{_TITLES[by]:{room}}  {'entries':>9}  {'share':>8}"
-    lines = [title + ("  between" if sampled else "")]
+    behind = "  between" if sampled else "  idle (half, 9 in 10)" if by == "state" else ""
+    lines = [f"{_TITLES[by]:{room}} {'entries':>9} share{behind}"]
     for name, count, note in shown:
-        share = percent(count / seen.total)
-        words, between = str(count), ""
+        share = percent(count / seen.total).replace("below ", "<")
+        words = str(count)
         if sampled and seen.counted is not None:
-            guess = estimate(count, seen.total, seen.counted)
-            words, between = str(guess.likeliest), f"  {guess.low} and {guess.high}"
-        lines.append(f"{_cut(name, room):{room}}  {words:>9}  {share:>8}{between}{note}".rstrip())
+            guess = estimate(count, seen.total, seen.counted, distinct or seen.total)
+            words, note = str(guess.likeliest), f"  {guess.low} and {guess.high}"
+        lines.append(f"{_cut(name, room):{room}} {words:>9} {share:>5}{note}".rstrip())
+    if by == "owner":
+        asked = percent(sum(one.entries for one in owned) / seen.total)
+        lines.append(f"(asked of the busiest {len(seen.pairs.rows)} pairs: {asked} of the entries)")
     if distinct is None:
         lines.append(f"(and tens of thousands more; each count is too low by at most {error})")
     elif distinct > len(shown):
@@ -217,11 +222,11 @@ def _mostly(row: Row) -> str:
 
 
 def _idle(seen: Census, name: str) -> str:
-    """How long half of a state's entries, and nine of ten, have seen no packet at most."""
+    """How long half of a state's entries, and nine in ten, have seen no packet at most."""
     cells = [cell for cell in seen.cells if _standing(cell.kind) == name]
     beyond = sum(cell.beyond for cell in cells)
     middle, most = (_quantile(cells, share) for share in (0.5, 0.9))
-    words = "" if middle is None or most is None else f"  idle: {middle} (half), {most} (9 of 10)"
+    words = "" if middle is None or most is None else f"  {middle}, {most}"
     return words + (f"  {beyond} older than the setting" if beyond else "")
 
 

@@ -21,6 +21,10 @@ _HOLDS = (
     " NAT or a stateful firewall needs it.",
 )
 """What goes for every timeout."""
+_UNKNOWN = (
+    "unknown: entries with more time left than today's setting gives; they are from before a "
+    "change, and nobody knows how long they have been idle."
+)
 
 
 def what_if_text(place: Place, limits: Limits, seen: Census, answer: WhatIf, halved: bool) -> str:
@@ -32,28 +36,30 @@ def what_if_text(place: Place, limits: Limits, seen: Census, answer: WhatIf, hal
     lines += [line for gap in seen.gaps for line in wrapped("    ", f"Note: {gap}.")]
     if not answer.effects:
         return "\n".join([*lines, "    No entry has its time from a timeout.", ""])
-    shown = "half of today's, for want of TIMEOUT=SECONDS" if halved else "as wished"
-    lines += ["", f"With other timeouts ({shown}), in the steady state:", ""]
+    shown = "half of today's; name your own as TIMEOUT=SECONDS" if halved else "as wished"
+    lines += ["", *wrapped("", f"With other timeouts ({shown}), in the steady state:"), ""]
     titles = ("today", "then", "entries", "gone", "cut")
-    lines.append(f"{'timeout':32} " + _row(*titles, "of unknown age"))
+    lines.append(f"{'timeout':28} " + _row(*titles, "unknown"))
     for one in answer.effects:
         today = "unknown" if one.today is None else span(one.today)
         unknown = str(one.unknown) if one.unknown else "-"
         numbers = (today, span(one.wanted), one.governed, one.gone, one.cut, unknown)
-        lines.append(f"{one.setting:32} " + _row(*map(str, numbers)))
+        lines.append(f"{one.setting:28} " + _row(*map(str, numbers)))
     share = percent(answer.steady / answer.size) if answer.size else "all"
     lines += ["", f"Together: {entries(answer.steady)} of {answer.size} ({share}) would be there."]
-    lines += [line for words in _HOLDS for line in wrapped("", words)]
+    lines += [line for words in _HOLDS for line in wrapped("", words, "    ")]
+    if any(one.unknown for one in answer.effects):
+        lines += wrapped("", _UNKNOWN, "    ")
     for one in answer.effects:
         if one.caution and (one.gone or not halved):
-            lines += wrapped(f"Caution, {one.setting}: ", one.caution)
+            lines += wrapped("", f"Caution, {one.setting}: {one.caution}.", "    ")
     for one in answer.effects[: 1 if halved else 3]:
         lines += _drawn(one)
     return "\n".join(lines) + "\n\n"
 
 
 def _row(today: str, then: str, governed: str, gone: str, cut: str, unknown: str) -> str:
-    return f"{today:>8} {then:>8} {governed:>9} {gone:>9} {cut:>9}  {unknown}"
+    return f"{today:>8} {then:>8} {governed:>8} {gone:>8} {cut:>7} {unknown:>7}"
 
 
 def _drawn(one: Effect) -> list[str]:

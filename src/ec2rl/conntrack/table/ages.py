@@ -50,7 +50,7 @@ class Ages:
         """Turn what was counted since into idle times."""
         limits: dict[bytes, tuple[int, int]] = {}
         for key, count in self._waiting.items():
-            prefix, left = key[:2], int.from_bytes(key[2:], "big")
+            prefix, left = key[:-4], int.from_bytes(key[-4:], "big")
             if prefix not in limits:
                 limits[prefix] = self._limits(prefix)
             limit, shorter = limits[prefix]

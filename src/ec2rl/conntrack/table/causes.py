@@ -96,16 +96,22 @@ def local_traffic(seen: Census) -> Cause | None:
     if count * 3 < seen.total:
         return None
     pairs = [row for row in seen.pairs.rows if local(row)]
+    rewritten = sum(row.count for row in pairs if _translated(row))
     return Cause(
         "tracked without need",
-        "loopback traffic is tracked, and no rule can need that",
+        "loopback traffic is tracked, which few rules need",
         count / seen.total,
         (
             numbers(count, seen, "have a loopback address as their source"),
             *(f"{row.count} of them: {row.key}" for row in pairs[:3]),
+            *([f"NAT rewrites at least {rewritten} of them: these need it"] if rewritten else []),
         ),
         LOCAL,
     )
+
+
+def _translated(row: Row) -> bool:
+    return not isinstance(row.key, (int, str)) and bool(row.key.translated)
 
 
 def longer_than_today(seen: Census) -> Cause | None:

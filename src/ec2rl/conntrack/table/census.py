@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from ec2rl.conntrack.table.entry import TCP, address, protocol_name
-from ec2rl.conntrack.table.heavy import HeavyHitters
+from ec2rl.conntrack.table.heavy import PREFIX, HeavyHitters
 from ec2rl.conntrack.table.ranking import (
     Endpoint,
     Ranking,
@@ -34,13 +34,14 @@ class Cell:
 
     `idle` pairs the lower end of a time in seconds (bucket_end in ages.py has the other) with the
     entries that have been idle for so long; `beyond` entries have more time left than today's
-    setting gives, so nobody knows how long they have been idle.
+    setting gives, so nobody knows how long they have been idle; NAT rewrites `rewritten`.
     """
 
     kind: Kind
     count: int
     idle: tuple[tuple[int, int], ...] = ()
     beyond: int = 0
+    rewritten: int = 0
 
 
 @record(frozen=True)
@@ -121,38 +122,35 @@ def census(
     tally.finish()
     merged: dict[Kind, tuple[list[int], Counter[int]]] = {}
     for prefix, kind in tally.kinds.items():
-        numbers, idle = merged.setdefault(kind, ([0, 0], Counter()))
+        numbers, idle = merged.setdefault(kind, ([0, 0, 0], Counter()))
         numbers[0] += tally.entries[prefix]
         numbers[1] += tally.ages.beyond[prefix]
+        numbers[2] += tally.entries[prefix] if prefix in tally.rewriting else 0
         idle.update(tally.ages.idle.get(prefix, {}))
     cells = [
-        Cell(kind, count, tuple(sorted(idle.items())), beyond)
-        for kind, ((count, beyond), idle) in merged.items()
+        Cell(kind, count, tuple(sorted(idle.items())), beyond, rewritten)
+        for kind, ((count, beyond, rewritten), idle) in merged.items()
     ]
     cells.sort(key=lambda cell: (-cell.count, order_of_kind(cell.kind)))
     if tally.malformed:
         gaps += (f"{tally.malformed} entries could not be decoded",)
 
-    anything = dict.fromkeys(tally.kinds, b"")
-    protocols = {prefix: bytes([kind.protocol]) for prefix, kind in tally.kinds.items()}
+    def ranked(read: Read, skip: int, *hitters: HeavyHitters, zero: bytes = b"") -> Ranking:
+        return ranking(read, skip, hitters, tally.kinds, keep, zero)
 
-    def ranked(
-        read: Read, groups: Mapping[bytes, bytes], *hitters: HeavyHitters, zero: bytes = b""
-    ) -> Ranking:
-        return ranking(read, groups, hitters, tally.kinds, keep, zero)
-
+    by_protocol = PREFIX - 1
     families = tally.endpoints.values()
     return Census(
         source,
         tally.total,
         counted,
         tuple(cells),
-        ranked(lambda key: Endpoint(source=address(key)), anything, tally.sources),
-        ranked(lambda key: Endpoint(destination=address(key)), anything, tally.destinations),
-        ranked(read_service, protocols, *(each.services for each in families)),
-        ranked(read_pair, protocols, *(each.pairs for each in families)),
-        ranked(lambda key: int.from_bytes(key, "big"), anything, tally.marks, zero=bytes(4)),
-        ranked(read_zone, anything, tally.zones, zero=bytes(2)),
+        ranked(lambda key: Endpoint(source=address(key)), PREFIX, tally.sources),
+        ranked(lambda key: Endpoint(destination=address(key)), PREFIX, tally.destinations),
+        ranked(read_service, by_protocol, *(each.services for each in families)),
+        ranked(read_pair, by_protocol, *(each.pairs for each in families)),
+        ranked(lambda key: int.from_bytes(key, "big"), PREFIX, tally.marks, zero=bytes(4)),
+        ranked(read_zone, PREFIX, tally.zones, zero=bytes(2)),
         settings,
         gaps,
     )

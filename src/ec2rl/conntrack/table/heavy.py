@@ -9,6 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+PREFIX = 3
+"""Bytes in front of each key that tell its kind (`Tally.prefix`)."""
 _KEPT, _LIMIT = 10_000, 21_500
 """What a pruning leaves at most, and what calls for one: a dict of the latter is not enlarged."""
 
@@ -46,9 +48,9 @@ class HeavyHitters:
 class Endpoints:
     """Who talks to what, for addresses of one size: pairs, and what they add up to.
 
-    A pair's key is a prefix of two bytes, source, destination, and what stands for the service
-    behind it.  Only pairs are counted as they come; what is taken from them to save memory, and
-    at the end what is left, goes to the coarser counts, which lose nothing by it.
+    A pair's key is a prefix, source, destination, and what stands for the service behind it.  Only
+    pairs are counted as they come; what is taken from them to save memory, and at the end what is
+    left, goes to the coarser counts, which lose nothing by it.
     """
 
     def __init__(self, size: int, sources: HeavyHitters, destinations: HeavyHitters) -> None:
@@ -56,8 +58,8 @@ class Endpoints:
         self._sources, self._destinations = sources, destinations
         self.pairs = HeavyHitters(self._from_pairs)
         self.services = HeavyHitters(self._from_services)
-        self._source_of = itemgetter(slice(0, 2 + size))
-        self._service_of = itemgetter(slice(0, 2), slice(2 + size, None))
+        self._source_of = itemgetter(slice(0, PREFIX + size))
+        self._service_of = itemgetter(slice(0, PREFIX), slice(PREFIX + size, None))
 
     def _from_pairs(self, keys: Iterable[bytes]) -> None:
         self._sources.update(map(self._source_of, keys))

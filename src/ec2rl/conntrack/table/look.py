@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int], None]
 
+_WORTH_A_CHILD = 10_000
+"""Entries of a sample from which counting them takes longer than to start a child."""
 _OFTEN = 32
 """Datagrams between two words on progress: some thousand entries."""
 
@@ -65,7 +67,7 @@ def _census_of_dump(
     tally, stream = Tally(settings), Stream(dump.cookie)
     before = dump.count()
     seen, stopped = 0, ""
-    datagrams = _asked(dump, ahead=first is None)
+    datagrams = _asked(dump, ahead=first is None or first >= _WORTH_A_CHILD)
     try:
         for number, datagram in enumerate(datagrams):
             bodies = stream.bodies(datagram)

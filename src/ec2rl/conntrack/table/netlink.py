@@ -89,7 +89,7 @@ def _flow(data: bytes) -> Flow:
     if protocol is None:
         raise MalformedError("no protocol")
     icmp = None
-    for first in (4, 7):
+    for first in (7, 4):  # an entry that had both would be told by ICMP's, as in layout.py
         kind = _number(ports, first + 1, 1)
         if kind is not None:
             icmp = (kind, _number(ports, first + 2, 1) or 0, _number(ports, first, 2) or 0)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from operator import add, itemgetter
+from operator import itemgetter
 
 from ec2rl.conntrack.table.entry import address, protocol_name
-from ec2rl.conntrack.table.heavy import HeavyHitters
+from ec2rl.conntrack.table.heavy import PREFIX, HeavyHitters
 from ec2rl.conntrack.table.timeouts import Kind
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Union
 
     Read = Callable[[bytes], Union["Endpoint", int, str]]
@@ -63,7 +63,7 @@ class Ranking:
 
 def ranking(
     read: Read,
-    groups: Mapping[bytes, bytes],
+    skip: int,
     hitters: Sequence[HeavyHitters],
     kinds: Mapping[bytes, Kind],
     keep: int,
@@ -71,42 +71,53 @@ def ranking(
 ) -> Ranking:
     """Add up the kinds of what is the same, and make words of that with the most entries.
 
-    Two keys are the same where their groups are, and what stands behind their prefixes; `zero`
-    stands for nothing, and is left out.
+    Two keys are the same where they are alike from byte `skip` on: behind the prefix of their
+    kind, or from the protocol on that it ends with.  `zero` stands for nothing, and is left out.
     """
     sums: dict[bytes, int] = {}
     known = sums.get
     for each in hitters:
-        kinds_of = map(groups.__getitem__, map(itemgetter(slice(0, 2)), each.counts))
-        same = map(add, kinds_of, map(itemgetter(slice(2, None)), each.counts))
+        same = map(itemgetter(slice(skip, None)), each.counts)
         for key, count in zip(same, each.counts.values()):
             sums[key] = known(key, 0) + count
     if zero:
         sums.pop(zero, None)
     # Equal counts in the order of their bytes: the same table, the same words.
-    least = sorted(sums.values())[-keep:][0] if sums else 0
+    least = _largest(sums.values(), keep)
     top = [(key, count) for key, count in sums.items() if count >= least]
     top = sorted(sorted(top), key=itemgetter(1), reverse=True)[:keep]
-    rows = []
+    shared = PREFIX - skip
+    rows, most_kinds = [], 0
     for key, count in top:
-        parts: Counter[Kind] = Counter()
-        for prefix, kind in kinds.items():
-            size = len(groups[prefix])
-            if key[:size] == groups[prefix]:
-                for each in hitters:
-                    parts[kind] += each.counts.get(prefix + key[size:], 0)
+        parts: dict[Kind, int] = {}
+        behind = key[shared:]
+        possible = [prefix for prefix in kinds if prefix.endswith(key[:shared])]
+        most_kinds = max(most_kinds, len(possible))
+        for prefix in possible:
+            for each in hitters:
+                found = each.counts.get(prefix + behind)
+                if found:
+                    kind = kinds[prefix]
+                    parts[kind] = parts.get(kind, 0) + found
         rows.append(Row(read(key), count, _sorted(parts)))
     error = max((each.error for each in hitters), default=0)
-    return Ranking(
-        tuple(rows),
-        None if error else len(sums),
-        error * max((len(row.kinds) for row in rows), default=0),
-    )
+    # Also of a kind that a row lost altogether, as many may be missing.
+    return Ranking(tuple(rows), None if error else len(sums), error * most_kinds)
 
 
-def _sorted(counts: Counter[Kind]) -> tuple[tuple[Kind, int], ...]:
-    found = [item for item in counts.items() if item[1]]
-    return tuple(sorted(found, key=lambda item: (-item[1], order_of_kind(item[0]))))
+def _largest(counts: Iterable[int], keep: int) -> int:
+    """The count that so many others reach, as far as there are so many; most of them are small."""
+    left = keep
+    frequencies = Counter(counts)
+    for count in sorted(frequencies, reverse=True):
+        left -= frequencies[count]
+        if left <= 0:
+            return count
+    return 0
+
+
+def _sorted(counts: Mapping[Kind, int]) -> tuple[tuple[Kind, int], ...]:
+    return tuple(sorted(counts.items(), key=lambda item: (-item[1], order_of_kind(item[0]))))
 
 
 def order_of_kind(kind: Kind) -> tuple[int, str, bool, bool, bool]:

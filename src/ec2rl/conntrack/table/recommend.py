@@ -93,7 +93,8 @@ def recommend(
     if share is not None and share > _MUCH:
         otherwise = (
             f"a full table would take {share:.0%} of the memory, which the kernel cannot swap out",
-            "track less: NOTRACK or a flowtable for what needs no state, in both directions",
+            "track less: NOTRACK for what needs no state, in both directions (a flowtable spares"
+            " work, and no entry)",
             "spread the load over more machines, or take a larger one",
             "look for the cause first: a table that fills for no reason fills at any size",
         )

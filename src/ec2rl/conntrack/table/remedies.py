@@ -51,25 +51,6 @@ def untracked_loopback() -> str:
     )
 
 
-def flowtable(devices: tuple[str, ...]) -> str:
-    """An nft ruleset that takes forwarded connections past the slow path, in both directions.
-
-    Entries stay, but offloaded, and leave when the flow ends (nf_flowtable_tcp_timeout).
-    """
-    return (
-        "table inet fastpath {\n"
-        "    flowtable established {\n"
-        "        hook ingress priority filter\n"
-        f"        devices = {{ {', '.join(devices)} }}\n"
-        "    }\n"
-        "    chain forward {\n"
-        "        type filter hook forward priority filter; policy accept;\n"
-        "        meta l4proto { tcp, udp } ct state established flow add @established\n"
-        "    }\n"
-        "}\n"
-    )
-
-
 _SIZE_FILLS = "a larger table: it fills as fast as it is filled"
 _ESTABLISHED = "a lower tcp_timeout_established: these entries do not have it"
 
@@ -94,7 +75,7 @@ HOARD = Advice(
         "give the client's pool a maximum of idle connections, and an idle time",
         "TCP keepalive below 350 s on both sides: Nitro v6 forgets idle connections then, and"
         " the guest would keep their entries for days",
-        "until then, delete the dead entries of this client one by one",
+        "until then, delete what is idle: ec2rl conntrack free --src=CLIENT --idle-over=350",
     ),
     (
         "a larger table alone: it only puts the day off",
@@ -150,7 +131,11 @@ NAMESPACE = Advice(
 )
 LOCAL = Advice(
     ("leave loopback untracked: iif lo and oif lo, in the prerouting and output hooks",),
-    (_SIZE_FILLS, "lower timeouts: the next connection makes the next entry"),
+    (
+        _SIZE_FILLS,
+        "lower timeouts: the next connection makes the next entry",
+        "a flowtable: it spares work on forwarded packets, and no entry",
+    ),
 )
 LONGER = Advice(
     (

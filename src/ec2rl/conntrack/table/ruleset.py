@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ec2rl.conntrack.table.census import protocol_of
 from ec2rl.conntrack.table.ranking import Endpoint
 from ec2rl.conntrack.table.remedies import untracked, untracked_loopback
 
@@ -14,14 +15,34 @@ _BY_SERVICE = ("half-open", "DNS churn", "UDP churn", "TIME_WAIT storm")
 
 
 def ruleset(cause: Cause, seen: Census) -> str:
-    """A text for `nft -f`, both directions; "" where tracking less does not fit the cause."""
+    """A text for `nft -f`, both directions; "" where tracking less does not fit the cause.
+
+    What NAT rewrites needs its entry: "" as well where it rewrites most of the protocol's.
+    """
     if cause.name == "tracked without need":
         return untracked_loopback()
     if cause.name not in _BY_SERVICE:
         return ""
     protocol = "udp" if "churn" in cause.name else "tcp"
+    cells = [cell for cell in seen.cells if protocol_of(cell.kind) == protocol]
+    if 2 * sum(cell.rewritten for cell in cells) > sum(cell.count for cell in cells):
+        return ""
     for row in seen.services.rows:
         key = row.key
         if isinstance(key, Endpoint) and key.protocol == protocol and key.port is not None:
-            return untracked(protocol, key.port)
+            return "" if key.translated else untracked(protocol, key.port)
     return ""
+
+
+def unknown_need(seen: Census) -> str:
+    """What speaks for and against leaving entries untracked, as far as a table can tell."""
+    rewritten = sum(cell.rewritten for cell in seen.cells)
+    nat = (
+        f"NAT rewrites {rewritten} of the {seen.total} entries, and needs these"
+        if rewritten
+        else "NAT rewrites none of the entries"
+    )
+    return (
+        f"{nat}; whether a firewall rule needs them was not looked at (nft list ruleset,"
+        " iptables-save). Where none does, this leaves them untracked (nft -f):"
+    )

@@ -6,12 +6,13 @@ entries of it are a uniform random sample, drawn without replacement.
 
 from __future__ import annotations
 
-from math import sqrt
+from math import log
 
 from ec2rl.record import record
 
-TOGETHER = 2.81
-"""Standard errors: ten bounds of so many hold all together in 95 of 100 samples (Bonferroni)."""
+_WRONG = 0.05
+"""How often one of the bounds that hold together may fail."""
+_HALVINGS = 40
 
 
 @record(frozen=True)
@@ -23,20 +24,41 @@ class Estimate:
     high: int
 
 
-def estimate(hits: int, seen: int, total: int, errors: float = TOGETHER) -> Estimate:
+def estimate(hits: int, seen: int, total: int, among: int = 10) -> Estimate:
     """Estimate how many of `total` entries are of a kind, of which `hits` were among `seen`.
 
-    Wilson's score interval, narrowed for a sample that is a good part of the whole; never below
-    what was seen.  ValueError unless 0 <= hits <= seen <= total and seen > 0.
+    The bounds of `among` kinds hold all together in 95 of 100 samples, so they do for those that
+    are picked because they came out largest.  They are Chernoff's (1952), which hold without
+    replacement too (Hoeffding, 1963), narrowed for a sample that is a good part of the whole; never
+    below what was seen.  ValueError unless 0 <= hits <= seen <= total and seen > 0.
     """
     if not 0 <= hits <= seen <= total or not seen:
         raise ValueError(f"{hits} of {seen} of {total}")
     if seen == total:
         return Estimate(hits, hits, hits)
     share = hits / seen
-    variance = errors * errors * (total - seen) / (total - 1) / seen
-    middle = (share + variance / 2) / (1 + variance)
-    reach = sqrt(variance * share * (1 - share) + variance * variance / 4) / (1 + variance)
-    low = max(hits, int((middle - reach) * total))
-    high = min(total - (seen - hits), int((middle + reach) * total) + 1)
+    apart = log(2 * max(1, among) / _WRONG) / seen * (total - seen) / (total - 1)
+    low = max(hits, int(_edge(share, 0.0, apart) * total))
+    high = min(total - (seen - hits), int(_edge(share, 1.0, apart) * total) + 1)
     return Estimate(round(share * total), low, high)
+
+
+def _edge(share: float, outer: float, apart: float) -> float:
+    """The share towards `outer` that is so far apart from this one by relative entropy (nats)."""
+    inner = share
+    for _ in range(_HALVINGS):
+        middle = (inner + outer) / 2
+        if _entropy(share, middle) < apart:
+            inner = middle
+        else:
+            outer = middle
+    return outer
+
+
+def _entropy(share: float, other: float) -> float:
+    """How unlikely a sample's share is where the whole has the other one: Kullback, Leibler."""
+    if not 0 < other < 1:
+        return 0.0 if share == other else float("inf")
+    hit = share * log(share / other) if share else 0.0
+    miss = (1 - share) * log((1 - share) / (1 - other)) if share < 1 else 0.0
+    return hit + miss

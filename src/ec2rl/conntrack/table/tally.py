@@ -17,6 +17,7 @@ from ec2rl.conntrack.table.entry import (
     HW_OFFLOAD,
     OFFLOAD,
     SEEN_REPLY,
+    SRC_NAT,
     Entry,
     state_name,
 )
@@ -70,6 +71,8 @@ class Tally:
         self.kinds: dict[bytes, Kind] = {}
         self._prefixes: dict[tuple[int, str, int], bytes] = {}
         self._translating: set[bytes] = set()
+        self.rewriting: set[bytes] = set()
+        """The prefixes of entries that NAT rewrites."""
         self.entries: Counter[bytes] = Counter()
         self.ages = Ages(self.kinds, settings)
         self.sources = HeavyHitters()
@@ -84,11 +87,14 @@ class Tally:
         self._layouts: dict[tuple[int, int], list[tuple[Layout, _Kinds]]] = {}
 
     def prefix(self, protocol: int, state: str, status: int) -> bytes:
-        """The prefix of a kind's keys, which also tells whether the destination was rewritten."""
-        bits = status & (ASSURED | SEEN_REPLY | OFFLOAD | HW_OFFLOAD | DST_NAT)
+        """The prefix of a kind's keys, which also tells what NAT rewrites.
+
+        A number in two bytes, and the protocol.
+        """
+        bits = status & (ASSURED | SEEN_REPLY | OFFLOAD | HW_OFFLOAD | SRC_NAT | DST_NAT)
         known = self._prefixes.get((protocol, state, bits))
         if known is None:
-            known = len(self._prefixes).to_bytes(2, "big")
+            known = len(self._prefixes).to_bytes(2, "big") + bytes((protocol,))
             self._prefixes[protocol, state, bits] = known
             offloaded = bool(bits & (OFFLOAD | HW_OFFLOAD))
             self.kinds[known] = Kind(
@@ -96,6 +102,8 @@ class Tally:
             )
             if bits & DST_NAT:
                 self._translating.add(known)
+            if bits & (SRC_NAT | DST_NAT):
+                self.rewriting.add(known)
         return known
 
     def add_bodies(self, bodies: Sequence[bytes]) -> None:

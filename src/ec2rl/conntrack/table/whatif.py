@@ -158,7 +158,7 @@ def _within(cells: Iterable[Cell], seconds: int) -> int:
 
 
 def _curve(cells: Iterable[Cell], governed: int, today: int) -> tuple[Point, ...]:
-    """The table against the timeout: in steps of a quarter octave, and each once."""
+    """The table against the timeout: ten octaves in thirds, and each once."""
     cells = list(cells)
-    steps = sorted({max(1, round(today / 2 ** (step / 4))) for step in range(41)})
+    steps = sorted({max(1, round(today / 2 ** (step / 3))) for step in range(31)})
     return tuple(Point(at, governed - round(_idle_for(cells, at))) for at in steps)
