@@ -49,7 +49,7 @@ def test_a_full_table_gets_twice_the_room_now_and_at_the_next_boot() -> None:
             None,
         ),
     )
-    assert found.lasting
+    assert found.fleeting == ()
     assert found.refused == ()
 
 
@@ -146,7 +146,10 @@ def test_a_file_that_comes_later_in_the_alphabet_is_outdone_by_a_later_name() ->
 
 def test_where_ours_would_not_decide_the_proposal_says_so() -> None:
     last = {"/etc/sysctl.d/zzzz.conf": "net.nf_conntrack_max = 65536"}
-    assert not proposed("two_lines", Wish(), **last).lasting
+    assert proposed("two_lines", Wish(), **last).fleeting == (
+        "net.netfilter.nf_conntrack_max will be 65536: "
+        "/etc/sysctl.d/zzzz.conf:1: net.nf_conntrack_max = 65536",
+    )
 
 
 def test_where_the_module_comes_late_it_is_named_so_that_nothing_is_lost() -> None:
@@ -158,7 +161,7 @@ def test_where_the_module_comes_late_it_is_named_so_that_nothing_is_lost() -> No
     [remedy] = found.chosen
     files = {c.path: c.text for c in remedy.changes if isinstance(c, WriteFile)}
     assert files["/etc/modules-load.d/ec2rl-conntrack.conf"] == MARK + "nf_conntrack\n"
-    assert found.lasting
+    assert found.fleeting == ()
 
 
 def test_what_is_offered_as_risky_is_taken_only_when_asked_for() -> None:

@@ -46,7 +46,7 @@ def _mend(module: Module, machine: Machine) -> str:
     except FixError as error:
         return f"[UNFIXED] {error}"
     lasting = (
-        "" if proposal.lasting else "; it will not survive a reboot, see: ec2rl conntrack boot"
+        "; it will not survive a reboot, see: ec2rl conntrack boot" if proposal.fleeting else ""
     )
     return f"[FIXED] {chosen[0].title}{lasting}; to take it back: sudo ./ec2rl undo {change.id}"
 

@@ -34,7 +34,8 @@ def _item(item: SysctlItem | FileItem) -> dict[str, Any]:
     if isinstance(item, SysctlItem):
         return dict(item.__dict__)
     before = item.before and _image(item.before)
-    return {"path": item.path, "before": before, "after": _image(item.after)}
+    folder = {"folder": True} if item.folder else {}
+    return {"path": item.path, "before": before, "after": _image(item.after), **folder}
 
 
 def _image(image: Image) -> dict[str, Any]:
@@ -77,7 +78,10 @@ def _read_item(record: Any) -> SysctlItem | FileItem:
     if files.valid(path):
         raise ValueError(files.valid(path))
     before = record["before"] and _read_image(record["before"])
-    return FileItem(path, before, _read_image(_get(record, "after", dict)))
+    folder = "folder" in record and _get(record, "folder", bool)
+    if folder and before:
+        raise ValueError("a file of it was there before its folder")
+    return FileItem(path, before, _read_image(_get(record, "after", dict)), folder)
 
 
 def _read_image(record: Any) -> Image:

@@ -30,11 +30,18 @@ if TYPE_CHECKING:
     Thing = Union[Setting, File]
 
 
-def apply(changes: Sequence[SetSysctl | WriteFile], *, machine: Machine, why: str) -> Transaction:
+def apply(
+    changes: Sequence[SetSysctl | WriteFile],
+    *,
+    machine: Machine,
+    why: str,
+    until: float | None = None,
+) -> Transaction:
     """Make all of the changes, or raise a FixError and leave things as they were.
 
     What is already as wished is left out; if that is all, Refused.  The answer's items tell what
-    the kernel made of each value.
+    the kernel made of each value.  With `until` (seconds since the epoch) the change is on trial:
+    `end_trials` takes it back from then on, unless `confirm` comes first.
     """
     with _told(), locked(machine, why) as journal, ExitStack() as stack:
         past = _settled(journal)
@@ -51,7 +58,13 @@ def apply(changes: Sequence[SetSysctl | WriteFile], *, machine: Machine, why: st
         for thing in things:
             thing.check()
         journal.prune()
-        return _transit(journal, change, things, Found.AFTER, State.APPLIED)
+        _on_trial(journal, change.id, until)
+        try:
+            return _transit(journal, change, things, Found.AFTER, State.APPLIED)
+        except BaseException:
+            with suppress(OSError):  # else `end_trials` finds nothing to take back
+                journal.end_trial(change.id)
+            raise
 
 
 def undo(
@@ -62,12 +75,19 @@ def undo(
     If somebody has changed one since, Conflict and nothing is touched; with `partial` that one is
     left and the others are restored.  To undo twice is to do nothing.
     """
-    with _told(), locked(machine, f"undo {number}") as journal, ExitStack() as stack:
+    with _told(), locked(machine, f"undo {number}") as journal:
         change = next((old for old in _settled(journal) if old.id == number), None)
         if change is None:
             raise Refused(f"there is no change {number}")
-        if change.state is State.UNDONE:
-            return tuple(Outcome(target(item), Found.BEFORE) for item in change.items)
+        return _undone(journal, change, machine, partial, dry_run)
+
+
+def _undone(
+    journal: Journal, change: Transaction, machine: Machine, partial: bool, dry_run: bool
+) -> tuple[Outcome, ...]:
+    if change.state is State.UNDONE:
+        return tuple(Outcome(target(item), Found.BEFORE) for item in change.items)
+    with ExitStack() as stack:
         things = _things(change, machine, stack)
         outcomes = tuple(Outcome(thing.target, thing.found()) for thing in things)
         changed = [out.target for out in outcomes if out.found is Found.CHANGED]
@@ -83,7 +103,41 @@ def undo(
             thing.check()
         done = State.PARTLY if changed else State.UNDONE
         _transit(journal, change, moving, Found.BEFORE, done)
+        journal.end_trial(change.id)
         return outcomes
+
+
+def confirm(number: int, *, machine: Machine) -> bool:
+    """Let a change stay that is on trial; False when it is not (any more)."""
+    with _told(), locked(machine, f"keep {number}") as journal:
+        return journal.end_trial(number)
+
+
+def trials(*, machine: Machine) -> dict[int, float]:
+    """Tell which changes are on trial, and until when (seconds since the epoch)."""
+    with _told(), looked_at(machine) as journal:
+        return journal.trials() if journal else {}
+
+
+def end_trials(now: float, *, machine: Machine) -> tuple[int, ...]:
+    """Take back what was to be confirmed before `now`, and was not; the numbers of the changes.
+
+    What somebody else has changed since is theirs, and stays.
+    """
+    if not any(until <= now for until in trials(machine=machine).values()):
+        return ()
+    ended = []
+    with _told(), locked(machine, "the end of a trial") as journal:
+        past = {change.id: change for change in _settled(journal)}
+        for number, until in sorted(journal.trials().items()):
+            change = past.get(number)
+            if until > now:
+                continue
+            if change is not None and change.state in (State.APPLIED, State.PARTLY):
+                _undone(journal, change, machine, partial=True, dry_run=False)
+                ended.append(number)
+            journal.end_trial(number)
+    return tuple(ended)
 
 
 def recover(*, machine: Machine) -> tuple[Transaction, ...]:
@@ -167,11 +221,23 @@ def _transit(
             with suppress(OSError):  # then the record stays unfinished, for `recover` to look at
                 journal.save(replace(left, notes=(_words(error), *notes)))
         if isinstance(error, OSError):
-            raise Failed(_words(error), notes) from error
+            raise Failed(_words(error), notes, whole) from error
         if isinstance(error, FixError):
-            error.notes = notes
+            error.notes, error.whole = notes, whole
         raise
     return final
+
+
+def _on_trial(journal: Journal, number: int, until: float | None) -> None:
+    try:
+        if until is None:
+            journal.end_trial(number)  # of a run that was killed before its record was there
+        else:
+            journal.begin_trial(number, until)
+    except OSError as error:
+        with suppress(OSError):
+            journal.end_trial(number)
+        raise Refused(f"no change is begun: {_words(error)}") from error
 
 
 def _stage(journal: Journal, change: Transaction, things: Sequence[Thing], to: Found) -> None:
@@ -222,7 +288,7 @@ def _recovered(journal: Journal, change: Transaction, machine: Machine) -> Trans
         else:
             more, whole = _settle(things, Found.BEFORE)
             if not whole:
-                raise Failed(f"change {change.id} cannot be recovered yet", more)
+                raise Failed(f"change {change.id} cannot be recovered yet", more, whole=False)
             notes += more
             state = State.PARTLY if notes else State.UNDONE
         change = replace(change, state=state, notes=notes)

@@ -52,15 +52,20 @@ class Glimpse:
 def glimpse(host: Host, tables: Sequence[Table]) -> Glimpse | None:
     """Look at the table that loses most, else has most; None where it cannot be seen."""
     table = max(tables, key=lambda each: (each.rate("drop") or 0, each.count or 0))
+    found = sample_of(host, table)
+    namespace = table.namespace
+    return Glimpse(namespace.label, namespace.inode, found) if found and found.total else None
+
+
+def sample_of(host: Host, table: Table) -> Census | None:
+    """Count a sample of one table's entries; None where they cannot be seen."""
     for door in table.namespace.doors:
         inside = host.within(door)
         answer = inside.conntrack_entries(FIRST)
         if isinstance(answer, Evidence):
             settings = read_settings(inside)
             known = DEFAULTS if isinstance(settings, Unreadable) else settings
-            found = sampled(answer, known, table.count)
-            namespace = table.namespace
-            return Glimpse(namespace.label, namespace.inode, found) if found.total else None
+            return sampled(answer, known, table.count)
     return None
 
 
