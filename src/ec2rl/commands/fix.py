@@ -45,9 +45,10 @@ def command(said: Parsed, terminal: Terminal) -> int:
     if not as_json:
         terminal.out(f"{header('Diagnostic Results')}\n\n{result(module.name, finding)}\n\n")
         terminal.out(plan(proposal, trial))
-    status, made = 1 if proposal.refused else 0, None
+    made = None
+    status = 1 if proposal.refused or (proposal.fleeting and not proposal.chosen) else 0
     if proposal.chosen and not said.has("dry-run"):
-        status, made = 1, None
+        status = 1
         if may_change(module, said, terminal):
             made = carry_out(module, proposal, machine, terminal, trial, root)
             status = 0 if made is not None else 1

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.boot.files import BootFiles, boot_files
-from ec2rl.conntrack.boot.keys import BUCKETS, MAX, PREFIX, read_value
+from ec2rl.conntrack.boot.keys import BUCKETS, MAX, PREFIX
 from ec2rl.conntrack.by_hand import commands
 from ec2rl.conntrack.defaults import TIMEOUTS, round_buckets, version
-from ec2rl.conntrack.room import ENTRY, MUCH, Room, available, is_short, memory_for, room
+from ec2rl.conntrack.reach import Target, costs, not_here, refusals, rounding, too_much
+from ec2rl.conntrack.room import NEAR, Room, is_short, room
 from ec2rl.conntrack.seen import Seen
-from ec2rl.conntrack.table.recommend import object_size
 from ec2rl.conntrack.tables import number
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Proposal, Remedy, Risk, SetSysctl, Wish, WriteFile
-from ec2rl.record import record
 
 _CAREFUL = ("tcp_timeout_close_wait", "tcp_timeout_time_wait")
 """Never offered: only for who names them (the original page: extreme caution)."""
@@ -24,29 +23,16 @@ _CAUTION = {
 }
 
 
-@record(frozen=True)
-class Target:
-    """A setting to reach: its value today (None: unknown) and the one that is wanted."""
-
-    key: str
-    now: int | None
-    wanted: int
-
-    @property
-    def short(self) -> str:
-        return self.key[len(PREFIX) :]
-
-
 def propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
     """What to change on this host for this wish; what is already so is left out."""
-    found = room(host, seen)
+    found = Room(0, 0) if wish.settings else room(host, seen)
     targets = _targets(host, seen, wish, found)
-    elsewhere = _not_here(host, seen, wish)
+    elsewhere = not_here(host, seen, wish)
     if elsewhere:
         asked = [SetSysctl(t.key, str(t.wanted), str(t.now)) for t in targets if t.wanted]
         return Proposal(refused=(elsewhere,), by_hand=commands(asked, _old(host)))
-    refused = [why for target in targets for why in _refusals(target, wish)]
-    refused = refused or _too_much(host, seen, wish, targets)
+    refused = [why for target in targets for why in refusals(target, wish)]
+    refused = refused or too_much(host, seen, wish, targets)
     if refused:
         return Proposal((), _offers(host, seen, wish), tuple(refused))
     changes: tuple[SetSysctl | WriteFile, ...] = ()
@@ -57,21 +43,18 @@ def propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
             if target.now is not None and target.now != target.wanted
         )
     files = boot_files(host, {target.key: target.wanted for target in targets}, False)
-    if wish.boot and (changes or wish.settings or is_short(seen) or _forgotten(files, targets)):
+    lasts = changes or wish.settings or is_short(seen) or _forgotten(files, targets)
+    if wish.boot and lasts:
         files = boot_files(host, files.wanted)
         changes += files.changes
+    offers = () if wish.risky else _offers(host, seen, wish)
     if not changes:
-        return Proposal((), () if wish.risky else _offers(host, seen, wish))
-    why = (f"Size: {found.why}",) if found.why and not _sized(wish) else ()
-    return Proposal(
-        (_remedy(changes, targets, wish),),
-        () if wish.risky else _offers(host, seen, wish),
-        (),
-        (*why, *_rounding(wish, targets), *_costs(host, seen, targets, changes)),
-        files.after,
-        commands(changes, _old(host)),
-        files.fleeting,
-    )
+        fleeting = files.fleeting if wish.boot and lasts else ()
+        return Proposal((), offers, fleeting=fleeting)
+    notes = (*found.why, *rounding(wish, targets), *costs(host, seen, targets, changes))
+    by_hand = commands(changes, _old(host))
+    remedy = _remedy(changes, targets, wish)
+    return Proposal((remedy,), offers, (), notes, files.after, by_hand, files.fleeting)
 
 
 def _remedy(
@@ -93,27 +76,6 @@ def _caution(target: Target) -> str:
     if target.wanted >= (target.now or 0):
         return "entries stay longer, and the table fills sooner"
     return _CAUTION.get(target.short, "a flow that pauses for longer is forgotten")
-
-
-def _not_here(host: Host, seen: Seen, wish: Wish) -> str:
-    """Why these keys cannot be set from here at all, "" if they can."""
-    if not wish.now and wish.settings:
-        return ""  # files alone: those of another machine's volume, say
-    if seen.limits.loaded is False:
-        return "connection tracking is not loaded: there is no table to enlarge"
-    if seen.limits.maximum is None or seen.limits.buckets is None:
-        return (
-            "today's limits could not be read: run it as root on the host itself, or, for another "
-            "machine's volume, say the size: --set max=524288"
-        )
-    alias = host.read("/proc/sys/net/nf_conntrack_max")
-    if not isinstance(alias, Evidence):
-        return "this is not the host's own network namespace: set it on the host"
-    return ""
-
-
-def _sized(wish: Wish) -> bool:
-    return bool(set(wish.settings) & {"max", "buckets"})
 
 
 def _targets(host: Host, seen: Seen, wish: Wish, found: Room) -> list[Target]:
@@ -149,79 +111,6 @@ def _old(host: Host) -> bool:
     return found is not None and found < (4, 9)
 
 
-def _refusals(target: Target, wish: Wish) -> list[str]:
-    if target.short == "buckets" and "max" in wish.settings and "buckets" not in wish.settings:
-        return []  # follows from max, of which it is said
-    if target.now is None and wish.now:
-        return [f"{target.key} does not exist on this kernel, or could not be read"]
-    if target.key == MAX and not target.wanted:
-        return [f"{MAX}=0: no limit at all up to Linux 6.18, refused by later ones; give a number"]
-    reading = read_value(target.key, str(target.wanted), None)
-    if reading.refused:
-        return [f"{target.key}={target.wanted}: {reading.note}"]
-    today = target.now or 0
-    if target.key in (MAX, BUCKETS) and target.wanted < today and not wish.lower:
-        return [
-            f"{target.key}={target.wanted} is below today's {today}: it would SHRINK the "
-            "table (--allow-lower does it all the same)"
-        ]
-    return []
-
-
-def _too_much(host: Host, seen: Seen, wish: Wish, targets: list[Target]) -> list[str]:
-    """Why a full table of this size is no good for this machine's memory."""
-    wanted = {target.key: target.wanted for target in targets if target.wanted != target.now}
-    memory = available(host)
-    if not wanted.keys() & {MAX, BUCKETS} or not memory or wish.force:
-        return []
-    cost = memory_for(
-        wanted.get(MAX, seen.limits.maximum or 0), wanted.get(BUCKETS, seen.limits.buckets or 0)
-    )
-    # What the table holds today is not among what is available.
-    memory += max((table.count or 0 for table in seen.tables), default=0) * ENTRY
-    if cost <= memory * MUCH:
-        return []
-    words = ", ".join(f"{key}={value}" for key, value in wanted.items() if key in (MAX, BUCKETS))
-    return [
-        f"{words}: a full table would take {cost >> 20} MiB, {cost / memory:.0%} of the memory "
-        f"that is available; more than {MUCH:.0%} is too much, as the kernel cannot swap it out "
-        "(--force does it all the same)"
-    ]
-
-
-def _rounding(wish: Wish, targets: list[Target]) -> tuple[str, ...]:
-    asked = wish.settings.get("buckets")
-    made = next((target.wanted for target in targets if target.key == BUCKETS), asked)
-    if asked is None or made == asked:
-        return ()
-    return (f"Rounded: the kernel fills whole pages, so {asked} buckets become {made}",)
-
-
-def _costs(
-    host: Host,
-    seen: Seen,
-    targets: list[Target],
-    changes: tuple[SetSysctl | WriteFile, ...],
-) -> tuple[str, ...]:
-    wanted = {target.key: target.wanted for target in targets}
-    if MAX not in wanted and BUCKETS not in wanted:
-        return ()
-    entry = object_size(host.read("/proc/slabinfo"))
-    today = seen.limits.maximum or 0, seen.limits.buckets or 0
-    then = wanted.get(MAX, today[0]), wanted.get(BUCKETS, today[1])
-    before, after = (memory_for(*sizes, entry.octets + 128) for sizes in (today, then))
-    share = f", {after / seen.limits.memory:.1%} of all" if seen.limits.memory else ""
-    lines = [
-        f"Memory: a full table takes {after >> 20} MiB{share} (with today's size {before >> 20} "
-        f"MiB); {entry.octets} + 128 bytes an entry ({entry.source.split(':')[0]})"
-    ]
-    if any(isinstance(change, SetSysctl) and change.key == BUCKETS for change in changes):
-        lines.append(
-            "Risk: tracking pauses while the entries move to the new hash, for less than a second"
-        )
-    return tuple(lines)
-
-
 def _forgotten(files: BootFiles, targets: list[Target]) -> bool:
     """Whether the next boot ends with other sizes than today's, which nobody asked to change."""
     ends = {target.key: files.ends_with(target.key) for target in targets}
@@ -249,7 +138,7 @@ def _offers(host: Host, seen: Seen, wish: Wish) -> tuple[Remedy, ...]:
                 )
             )
     fullest = seen.fullest
-    if fullest is None or (seen.fill(fullest) or 0) < 0.9 or wish.risky:
+    if fullest is None or (seen.fill(fullest) or 0) < NEAR or wish.risky:
         return tuple(offers)
     inode = fullest.namespace.inode
     where = "" if fullest.namespace.initial or inode is None else f" --netns={inode}"

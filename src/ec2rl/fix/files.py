@@ -12,22 +12,17 @@ for, if it is empty then and nobody has changed its mode.
 
 from __future__ import annotations
 
-import errno
 import os
 import re
-import stat
 from contextlib import ExitStack, suppress
 
 from ec2rl.fix.change import FileItem, Found, Image
 from ec2rl.fix.errors import Conflict, Refused
+from ec2rl.fix.folders import Folder
 from ec2rl.fix.images import READ, look, mount, pinned, renameat2, set_labels
-from ec2rl.fix.machine import Machine, close, folder, there
+from ec2rl.fix.machine import Machine, close, there
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import replace
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Callable
 
 _TARGET = r"/etc/(sysctl|modprobe|modules-load)\.d/[A-Za-z0-9][A-Za-z0-9_.@+-]{0,99}\.conf"
 _DRAFT = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -46,10 +41,7 @@ class File:
 
     def __init__(self, machine: Machine, item: FileItem, change: int, stack: ExitStack) -> None:
         head, self.name = os.path.split(item.path)
-        above, self.folder_name = os.path.split(head)
-        self.above = stack.enter_context(folder(machine.root, above))
-        self._open: Callable[[], int] = lambda: stack.enter_context(folder(machine.root, head))
-        self._folder = self._open() if there(self.above, self.folder_name) else None
+        self._in = Folder(machine.root, head, stack)
         self.item = item
         self.target = item.path
         self.draft = f".ec2rl-{change}-{self.name}.new"
@@ -57,25 +49,23 @@ class File:
 
     @property
     def folder(self) -> int:
-        if self._folder is None:
-            raise Refused(f"{os.path.dirname(self.target)} does not exist")
-        return self._folder
+        return self._in.fd
 
     def found(self) -> Found:
-        now = None if self._folder is None else look(self.folder, self.name)
+        now = look(self.folder, self.name) if self._in.there else None
         if _same(now, self.item.before):
             return Found.BEFORE
         return Found.AFTER if _same(now, self.item.after) else Found.CHANGED
 
     def check(self) -> None:
         """Refused where the file is of a kind that cannot be exchanged and put back whole."""
-        to_make = self._folder is None and self.item.folder
-        where = self.above if to_make else self.folder
+        to_make = self.item.folder and not self._in.there
+        where = self._in.above if to_make else self.folder
         if os.fstatvfs(where).f_flag & os.ST_RDONLY:
             raise Refused(f"{self.target} is on a read-only file system")
         if pinned(where):
-            name = os.path.dirname(self.target)
-            raise Refused(f"the folder of {name if to_make else self.target} is immutable (chattr)")
+            name = self._in.path if to_make else self.target
+            raise Refused(f"the folder of {name} is immutable (chattr)")
         if to_make:
             return
         if look(self.folder, self.temp) is not None:
@@ -98,8 +88,8 @@ class File:
     def stage(self, to: Found) -> None:
         """Have the image to come complete and on disk, next to the file."""
         image = self._image(to)
-        if image is not None and self._folder is None and self.item.folder:
-            self._make_folder()
+        if image is not None and self.item.folder and not self._in.there:
+            self._in.make()
         staged = look(self.folder, self.temp)
         if image is None or _same(staged, image):
             return
@@ -145,7 +135,7 @@ class File:
 
         Where the file has been changed once more since, both are kept.
         """
-        if self._folder is None:
+        if not self._in.there:
             return ""
         self._tidy()
         if self._ours(self._swapped_out()):
@@ -163,43 +153,18 @@ class File:
 
     def discard(self) -> str:
         """Rescue once more, then remove our own files next to the target; on disk, too."""
-        if self._folder is None and self.item.folder and there(self.above, self.folder_name):
-            self._folder = self._open()
+        if self.item.folder and not self._in.there:
+            self._in.find()  # it may have been made, and not opened
         note = self.rescue()
-        if self._folder is None:
+        if not self._in.there:
             return note
         left = look(self.folder, self.temp)
         if left is not None and self._ours(left):
             os.unlink(self.temp, dir_fd=self.folder)
         os.fsync(self.folder)
         if self.item.folder and not there(self.folder, self.name):
-            self._remove_folder()
+            self._in.remove()
         return note
-
-    def _make_folder(self) -> None:
-        try:
-            os.mkdir(self.folder_name, 0o700, dir_fd=self.above)
-        except FileExistsError:  # since we have looked, or for another file of ours
-            self._folder = self._open()
-            return
-        self._folder = self._open()
-        os.fchmod(self.folder, 0o755)
-        os.fsync(self.folder)
-        os.fsync(self.above)
-
-    def _remove_folder(self) -> None:
-        status = os.fstat(self.folder)
-        ours = status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) in (0o700, 0o755)
-        if not ours:
-            return
-        try:
-            os.rmdir(self.folder_name, dir_fd=self.above)
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
-                raise
-            return
-        os.fsync(self.above)
-        self._folder = None
 
     def _tidy(self) -> None:
         """Remove what `_rename` leaves between its two steps where it needs two."""

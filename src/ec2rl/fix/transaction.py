@@ -1,9 +1,4 @@
-"""Apply a change whole or not at all, take it back, and settle what a crash has left.
-
-The order: look at everything, write the journal, stage every file, write the kernel's settings
-(it may refuse, and what it refuses must not be kept for the next boot), exchange the files, read
-everything back, mark the record.  A failure anywhere moves everything back in reverse order.
-"""
+"""Apply a change whole or not at all, take it back, and settle what a crash has left."""
 
 from __future__ import annotations
 
@@ -11,23 +6,19 @@ import time
 from contextlib import ExitStack, contextmanager, suppress
 
 from ec2rl import __version__
-from ec2rl.fix.change import Found, State, SysctlItem, Transaction
-from ec2rl.fix.errors import Conflict, Failed, FixError, Outcome, Refused
-from ec2rl.fix.files import File
+from ec2rl.fix.change import Found, State, Transaction
+from ec2rl.fix.errors import Conflict, Failed, Outcome, Refused
 from ec2rl.fix.journal import Journal, locked, looked_at
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.survey import survey, target
-from ec2rl.fix.sysctl import Setting
+from ec2rl.fix.transit import put_back, things_of, transit, words
 from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Union
 
     from ec2rl.model import SetSysctl, WriteFile
-
-    Thing = Union[Setting, File]
 
 
 def apply(
@@ -54,13 +45,13 @@ def apply(
             tool=__version__,
             items=survey(changes, machine),
         )
-        things = _things(change, machine, stack)
+        things = things_of(change, machine, stack)
         for thing in things:
             thing.check()
         journal.prune()
         _on_trial(journal, change.id, until)
         try:
-            return _transit(journal, change, things, Found.AFTER, State.APPLIED)
+            return transit(journal, change, things, Found.AFTER, State.APPLIED)
         except BaseException:
             with suppress(OSError):  # else `end_trials` finds nothing to take back
                 journal.end_trial(change.id)
@@ -88,7 +79,7 @@ def _undone(
     if change.state is State.UNDONE:
         return tuple(Outcome(target(item), Found.BEFORE) for item in change.items)
     with ExitStack() as stack:
-        things = _things(change, machine, stack)
+        things = things_of(change, machine, stack)
         outcomes = tuple(Outcome(thing.target, thing.found()) for thing in things)
         changed = [out.target for out in outcomes if out.found is Found.CHANGED]
         if dry_run:
@@ -102,8 +93,9 @@ def _undone(
         for thing in moving:
             thing.check()
         done = State.PARTLY if changed else State.UNDONE
-        _transit(journal, change, moving, Found.BEFORE, done)
-        journal.end_trial(change.id)
+        transit(journal, change, moving, Found.BEFORE, done)
+        with suppress(OSError):  # a note that stays is taken away by `end_trials`
+            journal.end_trial(change.id)
         return outcomes
 
 
@@ -171,7 +163,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Failed(_words(error)) from error
+        raise Failed(words(error)) from error
 
 
 def _settled(journal: Journal) -> list[Transaction]:
@@ -180,52 +172,6 @@ def _settled(journal: Journal) -> list[Transaction]:
     if left:
         raise Refused(f"change {', '.join(left)} was interrupted, and is to be recovered first")
     return past
-
-
-def _things(change: Transaction, machine: Machine, stack: ExitStack) -> list[Thing]:
-    rebooted = change.boot != machine.boot()
-    return [
-        Setting(machine, item, rebooted=rebooted)
-        if isinstance(item, SysctlItem)
-        else File(machine, item, change.id, stack)
-        for item in change.items
-    ]
-
-
-def _transit(
-    journal: Journal, change: Transaction, things: Sequence[Thing], to: Found, done: State
-) -> Transaction:
-    """Move everything one way, or raise and have all of it where it was."""
-    applying = to is Found.AFTER
-    try:
-        _stage(journal, change, things, to)
-        for thing in things:
-            thing.move(to)
-        for thing in things:
-            if thing.found() is not to:
-                raise Conflict(f"{thing.target} was changed by somebody else meanwhile")
-        items = tuple(thing.item for thing in things) if applying else change.items
-        final = replace(change, state=done, items=items, notes=())
-        # Written before the files swapped out are given up, as the disk may be full by now.
-        journal.draft(final)
-        for thing in things:
-            note = thing.discard()
-            if note:
-                raise Conflict(note)
-        journal.publish(final)
-    except (FixError, OSError, KeyboardInterrupt, MemoryError) as error:
-        notes, whole = _settle(things, Found.BEFORE if applying else Found.AFTER)
-        if whole:
-            gone = State.PARTLY if notes else State.UNDONE
-            left = replace(change, state=gone) if applying else change
-            with suppress(OSError):  # then the record stays unfinished, for `recover` to look at
-                journal.save(replace(left, notes=(_words(error), *notes)))
-        if isinstance(error, OSError):
-            raise Failed(_words(error), notes, whole) from error
-        if isinstance(error, FixError):
-            error.notes, error.whole = notes, whole
-        raise
-    return final
 
 
 def _on_trial(journal: Journal, number: int, until: float | None) -> None:
@@ -237,56 +183,18 @@ def _on_trial(journal: Journal, number: int, until: float | None) -> None:
     except OSError as error:
         with suppress(OSError):
             journal.end_trial(number)
-        raise Refused(f"no change is begun: {_words(error)}") from error
-
-
-def _stage(journal: Journal, change: Transaction, things: Sequence[Thing], to: Found) -> None:
-    """Do all that can fail for want of room or rights, while nothing has changed."""
-    state = State.APPLYING if to is Found.AFTER else State.UNDOING
-    try:
-        journal.save(replace(change, state=state))
-        for thing in things:
-            thing.stage(to)
-    except OSError as error:
-        raise Refused(f"no change is begun: {_words(error)}") from error
-
-
-def _settle(things: Sequence[Thing], to: Found) -> tuple[tuple[str, ...], bool]:
-    """Move back what can be, and say what was left; False if something of ours is still there."""
-    notes, whole = [], True
-    for thing in reversed(things):
-        try:
-            note = _back(thing, to)
-        except (FixError, OSError) as error:
-            note, whole = f"{thing.target} is not yet as it was: {_words(error)}", False
-        if note:
-            notes.append(note)
-    return tuple(notes), whole
-
-
-def _back(thing: Thing, to: Found) -> str:
-    note = thing.rescue()
-    found = thing.found()
-    if found is Found.CHANGED:
-        note = note or f"{thing.target} was changed by somebody else; theirs is kept"
-    elif found not in (to, Found.GONE):
-        thing.stage(to)
-        try:
-            thing.move(to)
-        except Conflict as error:
-            note = str(error)
-    return thing.discard() or note
+        raise Refused(f"no change is begun: {words(error)}") from error
 
 
 def _recovered(journal: Journal, change: Transaction, machine: Machine) -> Transaction:
     with ExitStack() as stack:
-        things = _things(change, machine, stack)
+        things = things_of(change, machine, stack)
         notes = tuple(note for note in [thing.rescue() for thing in things] if note)
         if change.state is State.APPLYING and all(t.found() is Found.AFTER for t in things):
             state = State.APPLIED
             notes += tuple(note for note in [thing.discard() for thing in things] if note)
         else:
-            more, whole = _settle(things, Found.BEFORE)
+            more, whole = put_back(things, Found.BEFORE)
             if not whole:
                 raise Failed(f"change {change.id} cannot be recovered yet", more, whole=False)
             notes += more
@@ -294,9 +202,3 @@ def _recovered(journal: Journal, change: Transaction, machine: Machine) -> Trans
         change = replace(change, state=state, notes=notes)
         journal.save(change)
         return change
-
-
-def _words(error: BaseException) -> str:
-    if isinstance(error, OSError):
-        return f"{error.filename or 'a system call'}: {error.strerror}"
-    return str(error) or type(error).__name__

@@ -41,14 +41,16 @@ def plan(proposal: Proposal, trial: float | None = None) -> str:
         lines += _remedy(remedy)
     if proposal.refused:
         lines += _listed("Refused:", proposal.refused)
-    elif not proposal.chosen:
+    elif not proposal.chosen and not proposal.fleeting:
         lines.append("Nothing to do: everything is already as wished.")
+    elif not proposal.chosen:
+        lines.append("Nothing that this program could do: now it is as wished.")
     lines += [one_line(note) for note in proposal.notes]
     if trial is not None and proposal.chosen:
         lines.append(f"On trial: taken back after {trial:g} s unless you confirm it (ec2rl keep)")
     if proposal.chosen:
         lines += _listed("After a reboot:", proposal.after)
-        lines += _listed("NOT PERSISTENT, a reboot will not keep it:", proposal.fleeting)
+    lines += _listed("NOT PERSISTENT, a reboot will not keep it:", proposal.fleeting)
     if proposal.offered:
         lines += ["", "Offered, and not in this plan:"]
         for remedy in proposal.offered:

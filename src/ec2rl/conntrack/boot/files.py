@@ -95,20 +95,20 @@ def _place(evidence: Evidence) -> str:
 
 def boot_files(host: Host, wanted: Mapping[str, int], write: bool = True) -> BootFiles:
     """Files for these settings, by key; none where the next boot has them, or none is wanted."""
-    best = _computed(host, wanted, {})
-    if best.lasting or not write:
-        return best
+    as_it_is = _computed(host, wanted, {})
+    if as_it_is.lasting or not write:
+        return as_it_is
+    best = None
     support = _support(host, wanted)
     for path in _places(host):
         text = _text(host, path, wanted)
         if text is None:
             continue
         found = _computed(host, wanted, {**support, path: text})
-        if found.lasting or not best.changes:
-            best = found
         if found.lasting:
-            break
-    return best
+            return found
+        best = best or found
+    return best or as_it_is
 
 
 def _computed(host: Host, wanted: Mapping[str, int], files: Mapping[str, str]) -> BootFiles:
