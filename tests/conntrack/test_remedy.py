@@ -78,7 +78,7 @@ def test_a_size_that_was_raised_by_hand_is_kept_for_the_next_boot() -> None:
     found = proposed("quiet", Wish(), **raised, **looks)
     [remedy] = found.chosen
     assert remedy == Remedy(
-        "Keep the size of the connection-tracking table after a reboot",
+        "Keep the size of the connection-tracking table for the next boot",
         (WriteFile(DROP_IN, SIZES, None),),
         Risk.SAFE,
     )

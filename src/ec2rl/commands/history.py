@@ -25,7 +25,11 @@ def command(said: Parsed, terminal: Terminal) -> int:
     except FixError as error:
         terminal.say(str(error))
         return 1
-    trying = {c.id: ends[c.id] for c in changes if c.id in ends and c.state is State.APPLIED}
+    trying = {
+        c.id: ends[c.id]
+        for c in changes
+        if c.id in ends and c.state is State.APPLIED and c.boot == machine.boot()
+    }
     if said.has("json"):
         terminal.out(_json(changes, trying))
         return 0

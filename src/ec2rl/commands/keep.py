@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.arguments import Parsed, UsageError
+from ec2rl.commands.changed import settle
 from ec2rl.fix.change import SysctlItem
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
@@ -16,6 +17,8 @@ def command(said: Parsed, terminal: Terminal) -> int:
     if len(words) > 1 or not all(w.isascii() and w.isdigit() and len(w) < 9 for w in words):
         raise UsageError("keep takes the number of a change; see: ec2rl history")
     machine = Machine()
+    if not settle(machine, terminal):
+        return 1
     try:
         number = int(words[0]) if words else max(trials(machine=machine), default=None)
         if number is None:

@@ -33,7 +33,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
             terminal.say(line)
         for outcome in error.outcomes:
             terminal.say(f"    {outcome.target}: {outcome.found.value}")
-        if error.outcomes:
+        if any(outcome.found is Found.AFTER for outcome in error.outcomes):
             terminal.say("to take back the rest, and leave theirs: sudo ./ec2rl undo --partial")
         return 1
     except FixError as error:

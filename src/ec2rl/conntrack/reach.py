@@ -103,9 +103,10 @@ def costs(
     then = wanted.get(MAX, today[0]), wanted.get(BUCKETS, today[1])
     before, after = (memory_for(*sizes, entry.octets + 128) for sizes in (today, then))
     share = f", {after / seen.limits.memory:.1%} of all" if seen.limits.memory else ""
+    now = f" (with today's size {before >> 20} MiB)" if all(today) else ""
     lines = [
-        f"Memory: a full table takes {after >> 20} MiB{share} (with today's size {before >> 20} "
-        f"MiB); {entry.octets} + 128 bytes an entry ({entry.source.split(':')[0]})"
+        f"Memory: a full table takes {after >> 20} MiB{share}{now}; "
+        f"{entry.octets} + 128 bytes an entry ({entry.source.split(':')[0]})"
     ]
     if any(isinstance(change, SetSysctl) and change.key == BUCKETS for change in changes):
         lines.append(

@@ -54,7 +54,8 @@ def propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
     notes = (*found.why, *rounding(wish, targets), *costs(host, seen, targets, changes))
     by_hand = commands(changes, _old(host))
     remedy = _remedy(changes, targets, wish)
-    return Proposal((remedy,), offers, (), notes, files.after, by_hand, files.fleeting)
+    fleeting = files.fleeting if wish.boot else ("nothing is written for the next boot, as asked",)
+    return Proposal((remedy,), offers, (), notes, files.after, by_hand, fleeting)
 
 
 def _remedy(
@@ -66,7 +67,8 @@ def _remedy(
     if timeouts or wish.lower:
         title = "Set connection tracking as asked"
     elif not any(isinstance(change, SetSysctl) for change in changes):
-        title = "Keep the size of the connection-tracking table after a reboot"
+        what = "Set" if wish.settings else "Keep"
+        title = f"{what} the size of the connection-tracking table for the next boot"
     return Remedy(title, changes, Risk.RISKY if timeouts or wish.lower else Risk.SAFE, caveat)
 
 

@@ -63,5 +63,5 @@ class Folder:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
                 raise
             return
-        os.fsync(self.above)
         self._fd = None
+        os.fsync(self.above)

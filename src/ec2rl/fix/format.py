@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 _HEAD = '{{"sha256": "{}",\n'
-_SHOWN = 16 << 10
+_SHOWN, _SHOWN_RAW = 16 << 10, 512
 
 
 def encode(change: Transaction) -> bytes:
@@ -118,5 +118,6 @@ def shown(raw: bytes) -> str:
         items = json.loads(raw, parse_int=str)["change"]["items"]
         text = "\n".join(f"{i.get('key') or i.get('path')} was: {i['before']}" for i in items)
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
-        text = raw[:_SHOWN].decode("utf-8", "backslashreplace")
-    return "".join(c if c == "\n" or c.isprintable() else ascii(c)[1:-1] for c in text[:_SHOWN])
+        text = raw[:_SHOWN_RAW].decode("utf-8", "backslashreplace")
+    text = "".join(c if c == "\n" or c.isprintable() else ascii(c)[1:-1] for c in text[:_SHOWN])
+    return text[:_SHOWN]

@@ -115,7 +115,7 @@ class Journal:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         fd = os.open(f"trial-{number}", flags, 0o600, dir_fd=self.fd)
         try:
-            os.write(fd, f"{until:.3f}".encode())
+            os.write(fd, repr(until).encode())
             os.fsync(fd)
         finally:
             close(fd)

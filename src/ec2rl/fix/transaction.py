@@ -36,6 +36,9 @@ def apply(
     """
     with _told(), locked(machine, why) as journal, ExitStack() as stack:
         past = _settled(journal)
+        trying = [c.id for c in past if c.state is State.APPLIED and c.id in journal.trials()]
+        if trying:
+            raise Refused(f"change {trying[0]} is on trial: first ec2rl keep it, or ec2rl undo it")
         change = Transaction(
             id=max((old.id for old in past), default=0) + 1,
             state=State.APPLYING,
@@ -86,9 +89,7 @@ def _undone(
             return outcomes
         if changed and not partial:
             names = ", ".join(changed)
-            raise Conflict(
-                f"changed by somebody else since, nothing was touched: {names}", outcomes
-            )
+            raise Conflict(f"somebody else has changed since: {names}", outcomes)
         moving = [t for t, out in zip(things, outcomes) if out.found is Found.AFTER]
         for thing in moving:
             thing.check()
@@ -114,16 +115,16 @@ def trials(*, machine: Machine) -> dict[int, float]:
 def end_trials(now: float, *, machine: Machine) -> tuple[int, ...]:
     """Take back what was to be confirmed before `now`, and was not; the numbers of the changes.
 
-    What somebody else has changed since is theirs, and stays.
+    A boot ends a trial as well.  What somebody else has changed since is theirs, and stays.
     """
-    if not any(until <= now for until in trials(machine=machine).values()):
+    if not trials(machine=machine):
         return ()
     ended = []
     with _told(), locked(machine, "the end of a trial") as journal:
         past = {change.id: change for change in _settled(journal)}
         for number, until in sorted(journal.trials().items()):
             change = past.get(number)
-            if until > now:
+            if until > now and change is not None and change.boot == machine.boot():
                 continue
             if change is not None and change.state in (State.APPLIED, State.PARTLY):
                 _undone(journal, change, machine, partial=True, dry_run=False)

@@ -111,5 +111,5 @@ def _back(thing: Thing, to: Found) -> str:
 
 def words(error: BaseException) -> str:
     if isinstance(error, OSError):
-        return f"{error.filename or 'a system call'}: {error.strerror}"
+        return f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}"
     return str(error) or type(error).__name__
