@@ -124,9 +124,8 @@ def test_a_table_that_loses_packets_is_mended_and_the_mending_is_undone(
     assert (int(states[1][0]), int(states[1][1])) == (2 * before[0], 2 * before[0])
     assert states[1] != states[0]
     assert states[2] == states[0], "every value and every byte is as before"
-    need = re.search(
-        r"^Need: (\d+) entries .* of netns \d+ \(ec2rl-fix.* by a census", said, re.MULTILINE
-    )
+    words = r"^Need: (\d+) entries .* of netns \d+ \(ec2rl-fix.* by a census"
+    need = re.search(words, said, re.MULTILINE)
     assert need is not None, said
     assert before[0] <= int(need[1]) < before[0] * 1.01
     lost = re.search(r"^It helped: lost ([\d.e+]+)/s before, 0/s after\.$", said, re.MULTILINE)

@@ -162,7 +162,12 @@ def carry_out(
         if change is None and watcher is not None:
             os.kill(watcher, signal.SIGKILL)
     items = tuple(described(item) for item in change.items)
-    return Done(change.id, items, runs, before, lost(module) if runs else None, until, root)
+    after = None
+    try:
+        after = lost(module) if runs else None
+    except KeyboardInterrupt:
+        terminal.say("interrupted; the change is made")
+    return Done(change.id, items, runs, before, after, until, root)
 
 
 def lost(module: Module) -> float | None:

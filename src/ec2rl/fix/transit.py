@@ -7,6 +7,7 @@ record.  A failure anywhere moves everything back in reverse order.
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, suppress
 
 from ec2rl.fix.change import Found, State, SysctlItem, Transaction
@@ -111,5 +112,6 @@ def _back(thing: Thing, to: Found) -> str:
 
 def words(error: BaseException) -> str:
     if isinstance(error, OSError):
-        return f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}"
+        said = f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}"
+        return said + ("; it needs root" * isinstance(error, PermissionError) * bool(os.geteuid()))
     return str(error) or type(error).__name__
