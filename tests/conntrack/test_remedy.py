@@ -181,7 +181,13 @@ def test_the_fixed_numbers_of_the_page_are_refused_where_they_would_shrink_the_t
     )
     assert found.by_hand == ()
     allowed = proposed("two_lines", Wish({"max": 131072, "buckets": 32768}, lower=True))
-    assert [remedy.risk for remedy in allowed.chosen] == [Risk.RISKY]
+    assert [(remedy.risk, remedy.caveat) for remedy in allowed.chosen] == [
+        (
+            Risk.RISKY,
+            "buckets: the table becomes SMALLER than it is; "
+            "max: the table becomes SMALLER than it is",
+        )
+    ]
 
 
 def test_more_memory_than_is_sensible_is_refused_unless_forced() -> None:
@@ -210,6 +216,13 @@ def test_in_a_container_it_says_where_to_set_it_and_changes_nothing() -> None:
     assert found.chosen == ()
     assert found.refused == ("this is not the host's own network namespace: set it on the host",)
     assert "sysctl -w net.netfilter.nf_conntrack_max=524288" in found.by_hand
+    idle = proposed("in_a_container", Wish({"tcp_timeout_established": 600}))
+    assert idle.chosen == ()
+    assert idle.refused == (
+        "this is not the host's own network namespace, and timeouts are each namespace's own: set "
+        "them by hand where they count",
+    )
+    assert idle.by_hand[0] == f"sysctl -w {N}tcp_timeout_established=600"
 
 
 def test_a_timeout_that_was_named_is_risky_and_says_what_it_cuts() -> None:

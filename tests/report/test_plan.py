@@ -84,7 +84,7 @@ def test_what_was_done_whether_it_helped_and_how_it_is_taken_back() -> None:
         (Proposal(), "Nothing to do: everything is already as wished.\n"),
         (
             Proposal(refused=("not here",), by_hand=("sysctl -w a=1",)),
-            "Refused:\n    not here\n\nOn the host:\n    sysctl -w a=1\n",
+            "Refused:\n    not here\n\nBy hand, there:\n    sysctl -w a=1\n",
         ),
         (
             Proposal(fleeting=("a will be 1",)),

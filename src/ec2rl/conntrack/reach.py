@@ -37,7 +37,12 @@ def not_here(host: Host, seen: Seen, wish: Wish) -> str:
         )
     alias = host.read("/proc/sys/net/nf_conntrack_max")
     if not isinstance(alias, Evidence):
-        return "this is not the host's own network namespace: set it on the host"
+        words = "this is not the host's own network namespace"
+        if wish.settings and not set(wish.settings) & {"max", "buckets"}:
+            return (
+                f"{words}, and timeouts are each namespace's own: set them by hand where they count"
+            )
+        return f"{words}: set it on the host"
     return ""
 
 

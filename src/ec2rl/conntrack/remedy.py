@@ -62,14 +62,17 @@ def _remedy(
     changes: tuple[SetSysctl | WriteFile, ...], targets: list[Target], wish: Wish
 ) -> Remedy:
     timeouts = [target for target in targets if "timeout" in target.short]
-    caveat = "; ".join(f"{target.short}: {_caution(target)}" for target in timeouts)
+    lower = [t for t in targets if t not in timeouts and t.wanted < (t.now or 0)]
+    cautions = [f"{target.short}: {_caution(target)}" for target in timeouts]
+    cautions += [f"{target.short}: the table becomes SMALLER than it is" for target in lower]
+    risky = bool(timeouts or lower)
     title = "Give the connection-tracking table room"
-    if timeouts or wish.lower:
+    if risky:
         title = "Set connection tracking as asked"
     elif not any(isinstance(change, SetSysctl) for change in changes):
         what = "Set" if wish.settings else "Keep"
         title = f"{what} the size of the connection-tracking table for the next boot"
-    return Remedy(title, changes, Risk.RISKY if timeouts or wish.lower else Risk.SAFE, caveat)
+    return Remedy(title, changes, Risk.RISKY if risky else Risk.SAFE, "; ".join(cautions))
 
 
 def _caution(target: Target) -> str:

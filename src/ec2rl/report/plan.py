@@ -56,7 +56,7 @@ def plan(proposal: Proposal, trial: float | None = None) -> str:
         for remedy in proposal.offered:
             lines.append(f"    {one_line(remedy.title)}")
             lines.append(f"        {remedy.risk.value}: {one_line(remedy.caveat)}")
-    by_hand = "On the host:" if proposal.refused else "The same by hand:"
+    by_hand = "By hand, there:" if proposal.refused else "The same by hand:"
     lines += ["", *_listed(by_hand, proposal.by_hand)] if proposal.by_hand else []
     return "\n".join(lines) + "\n"
 
