@@ -149,7 +149,8 @@ def test_remediate_mends_what_failed_and_a_new_line_is_a_failure_again(
     assert parts[1::2] == ["0", "0", "1", "0"], said
     past = r"occurrences? before the change of .* \(ec2rl history: 1\), none since"
     for part in parts[0], parts[2]:
-        assert "[SUCCESS] No conntrack table full errors found." in part, said
+        # Not always SUCCESS: another table of this machine may be near its end meanwhile.
+        assert re.search(r"conntrackfull +\[(SUCCESS|WARN)\] ", part), said
         assert re.search(past, part), said
     assert (
         "-- [FIXED] Give the connection-tracking table room; to take it back: sudo ./ec2rl undo 1\n"
