@@ -122,15 +122,18 @@ class Proposal:
     """A fix, ready to be shown: what is to be done, and what is not, and why.
 
     `refused` says why nothing may be done; `offered` are remedies that were not asked for; `notes`
-    are lines about costs and about the next boot, `lasting` whether the next boot will keep it.
+    are lines about sizes and costs, `after` about the next boot; `by_hand` are the same changes as
+    commands (those for the host, where they cannot be made from here); `fleeting` says what the
+    next boot will not keep, and why.
     """
 
     chosen: tuple[Remedy, ...] = ()
     offered: tuple[Remedy, ...] = ()
     refused: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
     by_hand: tuple[str, ...] = ()
-    lasting: bool = True
+    fleeting: tuple[str, ...] = ()
 
 
 @record(frozen=True)

@@ -34,7 +34,8 @@ class Module:
 
     `phrases` is what it looks for in the kernel's log, which the engine reads once for all.
     `read` looks, `judge` is pure and takes what `read` gave; `needs` is said by `list`; `domain`
-    and `class_` are words that ec2rl 1.1.7 knows; `seconds` is how long it may take.
+    and `class_` are words that ec2rl 1.1.7 knows; `seconds` is how long it may take.  `losses` says
+    what is lost each second now (None: unknown), to tell whether a fix has helped.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Module:
     needs: str
     by_hand: Callable[..., tuple[str, ...]]
     propose: Callable[[Host, Any, Wish], Proposal] | None = None
+    losses: Callable[[Host], float | None] | None = None
     class_: str = "diagnose"
     seconds: float = 60.0
 

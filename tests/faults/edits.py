@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     Way = tuple[str, Callable[[Place, str], Callable[[], None]], str]
 
 MARK = "# theirs\n"
+BESIDE = os.path.dirname(scene.NEW) + "/theirs.conf"
 VALUE = "393216\n"
 
 
 def _append(place: Place, target: str) -> Callable[[], None]:
     def edit() -> None:
+        os.makedirs(os.path.dirname(place.root + target), exist_ok=True)
         with open(place.root + target, "a") as file:
             file.write(MARK)
 
@@ -31,6 +33,7 @@ def _append(place: Place, target: str) -> Callable[[], None]:
 def _replace(place: Place, target: str) -> Callable[[], None]:
     def edit() -> None:
         new = f"{place.root}{target}.edited"
+        os.makedirs(os.path.dirname(new), exist_ok=True)
         with open(new, "w") as file:
             file.write(MARK)
         os.rename(new, place.root + target)
@@ -63,12 +66,13 @@ WAYS: tuple[Way, ...] = (
     ("write late to", _write_late, scene.FILE),
     ("append to", _append, scene.NEW),
     ("replace", _replace, scene.NEW),
+    ("append to", _append, BESIDE),
     ("set", _set, scene.MAX),
 )
 
 
 def edits(place: Place, every: int) -> Iterator[Case]:
-    """Edit a target in six ways while apply or undo is stopped, then let it go on."""
+    """Edit a target in seven ways while apply or undo is stopped, then let it go on."""
     for verb in ("apply", "undo"):
         cases = [(way, calls, n) for way in WAYS for calls, n in _places(place, verb, way)]
         for (words, make, target), calls, n in cases[::every]:
@@ -112,6 +116,8 @@ def _judge(place: Place, target: str) -> str:
     if not whole:
         return f"the edit is lost: {theirs!r}, {sorted(seen)}"
     rest = {name: image for name, image in place.before.items() if name != target}
+    if target[0] == "/":  # a folder that they use stays
+        rest.setdefault(os.path.dirname(target), "0o40755")
     return "" if seen == rest else f"the others are not as before: {seen}"
 
 

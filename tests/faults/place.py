@@ -7,7 +7,7 @@ import shutil
 
 from ec2rl.fix.change import State
 from ec2rl.fix.errors import FixError
-from ec2rl.fix.transaction import apply, history, recover, undo
+from ec2rl.fix.transaction import apply, end_trials, history, recover, trials, undo
 from ec2rl.record import record
 from faults import scene
 from faults.tracer import Bench, Call, End
@@ -15,6 +15,10 @@ from faults.tracer import Bench, Call, End
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+
+UNTIL = 2e9
+"""When the trial ends that every change of a case is on: not while it runs."""
 
 
 @record(frozen=True)
@@ -53,7 +57,7 @@ class Place:
         """Give what apply, undo or recover does to the machine."""
         machine = scene.machine(root or self.root, self.proc)
         verbs: dict[str, Callable[[], object]] = {
-            "apply": lambda: apply(scene.CHANGES, machine=machine, why="a case"),
+            "apply": lambda: apply(scene.CHANGES, machine=machine, why="a case", until=UNTIL),
             "undo": lambda: undo(1, machine=machine),
             "recover": lambda: recover(machine=machine),
         }
@@ -92,6 +96,11 @@ def judge(place: Place) -> str:
         past = history(machine=machine)
         if bool(past and past[-1].state is State.APPLIED) != (seen == place.after):
             return f"the journal is wrong about it: {past}"
+        if past and past[-1].state is State.APPLIED and trials(machine=machine) != {1: UNTIL}:
+            return "its trial would never end"
+        end_trials(UNTIL, machine=machine)
+        if trials(machine=machine):
+            return "its trial is over, and still noted"
         if past:
             undo(1, machine=machine)
             undo(1, machine=machine)

@@ -34,8 +34,15 @@ def power(place: Place, every: int) -> Iterator[Case]:
         calls = place.calls(verb)
         disk = f"{place.folder}/{verb}.ext4"
         before = _format(place, disk, verb)
-        for call in calls[::every]:
-            yield Case(f"power cut in {verb} at {call}", _cut(place, disk, verb, call, before))
+        for number, call in enumerate(calls[::every]):
+            # A name of their own each: a mount namespace that somebody makes on this machine
+            # meanwhile keeps the file system mounted, and its file must not be written over.
+            live, dead = (f"{place.folder}/{verb}-{number}.{name}" for name in ("live", "dead"))
+            shutil.copyfile(disk, live)
+            fault = _cut(place, (live, dead), verb, call, before)
+            os.unlink(live)
+            os.unlink(dead)
+            yield Case(f"power cut in {verb} at {call}", fault)
 
 
 def _format(place: Place, disk: str, verb: str) -> scene.Picture:
@@ -62,9 +69,8 @@ def _mounted(place: Place, disk: str) -> Iterator[str]:
         subprocess.run(["umount", root], check=True)
 
 
-def _cut(place: Place, disk: str, verb: str, call: Call, before: scene.Picture) -> str:
-    live, dead = f"{place.folder}/live.ext4", f"{place.folder}/dead.ext4"
-    shutil.copyfile(disk, live)
+def _cut(place: Place, disks: tuple[str, str], verb: str, call: Call, before: scene.Picture) -> str:
+    live, dead = disks
     with _mounted(place, live) as root:
         _boot(place, root, "first")
         end = place.bench.strike(call, "signal=KILL", place.verb(verb, root))

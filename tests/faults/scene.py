@@ -39,8 +39,11 @@ def machine(root: str, proc: str) -> Machine:
 
 
 def build(root: str, proc: str) -> None:
-    """Make the machine: its files below `root`, its kernel's settings below `proc`."""
-    for folder in ("sysctl.d", "modprobe.d", "modules-load.d"):
+    """Make the machine: its files below `root`, its kernel's settings below `proc`.
+
+    The folder of one of the files is missing, and is to be made.
+    """
+    for folder in ("sysctl.d", "modprobe.d"):
         os.makedirs(f"{root}/etc/{folder}")
     os.makedirs(f"{root}/var/lib")
     with open(root + FILE, "w") as file:
@@ -70,7 +73,8 @@ def setting(proc: str, key: str) -> str:
 def picture(root: str, proc: str) -> Picture:
     """See everything that a change may touch, and everything that it may leave lying about."""
     seen: Picture = {}
-    for folder in ("sysctl.d", "modprobe.d", "modules-load.d"):
+    for folder in os.listdir(f"{root}/etc"):
+        seen[f"/etc/{folder}"] = oct(os.stat(f"{root}/etc/{folder}").st_mode)
         for name in os.listdir(f"{root}/etc/{folder}"):
             path = f"{root}/etc/{folder}/{name}"
             status = os.stat(path)

@@ -110,8 +110,10 @@ class Bench:
         inject = f"inject={call.name}:signal=STOP:when={call.nth}"
         victim = _Victim(["-o", self.log, "-e", f"trace={call.name},{MARK}", "-e", inject], verb)
         if self._stopped(victim):
-            meanwhile()
-            os.kill(victim.pid, signal.SIGCONT)
+            try:
+                meanwhile()
+            finally:
+                os.kill(victim.pid, signal.SIGCONT)
         return self._end(*victim.end(), "stopped by SIGSTOP")
 
     def _stopped(self, victim: _Victim) -> bool:

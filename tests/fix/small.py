@@ -53,6 +53,9 @@ def picture(machine: Machine) -> dict[str, tuple[str, int]]:
     """See the text and the mode of all that a change may touch."""
     paths = [f"/etc/{folder}/{n}" for folder in FOLDERS for n in _names(machine, folder)]
     seen = {path: _file(machine.root + path) for path in paths}
+    for folder in FOLDERS:
+        if not os.path.isdir(f"{machine.root}/etc/{folder}"):
+            seen[folder] = "missing", 0
     netfilter = os.path.dirname(setting(machine.root, MAX))
     for name in os.listdir(netfilter):
         seen[name] = _file(f"{netfilter}/{name}")

@@ -111,6 +111,75 @@ def test_a_setting_whose_module_is_gone_needs_no_undo(machine: Machine) -> None:
     assert picture(machine) == {FILE: BEFORE[FILE]}
 
 
+def without_folders(machine: Machine) -> dict[str, tuple[str, int]]:
+    """Leave the machine with none of the folders that settings are kept in."""
+    os.unlink(machine.root + FILE)
+    for folder in small.FOLDERS:
+        os.rmdir(f"{machine.root}/etc/{folder}")
+    return picture(machine)
+
+
+MADE = (WriteFile(FILE, NEW_TEXT, None), WriteFile(NEW, "nf_conntrack\n", None))
+
+
+def test_missing_folders_are_made_for_all_to_read_and_taken_back(machine: Machine) -> None:
+    seen = without_folders(machine)
+    umask = os.umask(0o077)
+    try:
+        change = apply(MADE, machine=machine, why="")
+    finally:
+        os.umask(umask)
+    assert [item.folder for item in change.items if isinstance(item, FileItem)] == [True, True]
+    assert picture(machine) == {
+        FILE: (NEW_TEXT, REGULAR | 0o644),
+        NEW: AFTER[NEW],
+        NAME: BEFORE[NAME],
+        "modprobe.d": ("missing", 0),
+    }
+    modes = {stat.S_IMODE(os.stat(machine.root + os.path.dirname(p)).st_mode) for p in (FILE, NEW)}
+    assert modes == {0o755}
+    assert history(machine=machine) == (change,)
+    undo(1, machine=machine)
+    assert picture(machine) == seen
+
+
+def test_a_folder_that_somebody_uses_by_now_stays(machine: Machine) -> None:
+    without_folders(machine)
+    apply(MADE, machine=machine, why="")
+    put(machine.root + "/etc/sysctl.d/theirs.conf", "kernel.sysrq = 1\n")
+    os.chmod(machine.root + os.path.dirname(NEW), 0o700 | stat.S_ISVTX)
+    undo(1, machine=machine)
+    assert picture(machine) == {
+        "/etc/sysctl.d/theirs.conf": ("kernel.sysrq = 1\n", REGULAR | 0o644),
+        NAME: BEFORE[NAME],
+        "modprobe.d": ("missing", 0),
+    }
+
+
+def test_a_change_that_fails_leaves_no_folder_behind(machine: Machine) -> None:
+    seen = without_folders(machine)
+    os.chmod(machine.root + "/etc", 0o755)
+    put(machine.root + "/etc/modules-load.d", "no folder")
+    with pytest.raises(Refused, match=r"modules-load.d is a symbolic link, or no folder$"):
+        apply((*MADE, CHANGES[2]), machine=machine, why="")
+    os.unlink(machine.root + "/etc/modules-load.d")
+    assert picture(machine) == seen
+
+
+def test_a_folder_that_is_gone_by_the_undo_is_no_obstacle(machine: Machine) -> None:
+    seen = without_folders(machine)
+    apply((*MADE, CHANGES[2]), machine=machine, why="")
+    os.unlink(machine.root + NEW)
+    os.rmdir(machine.root + os.path.dirname(NEW))
+    outcomes = undo(1, machine=machine)
+    assert [(out.target, out.found) for out in outcomes] == [
+        (MAX, Found.AFTER),
+        (FILE, Found.AFTER),
+        (NEW, Found.BEFORE),
+    ]
+    assert picture(machine) == seen
+
+
 STATES = tuple(itertools.product((Found.BEFORE, Found.AFTER, Found.CHANGED), repeat=3))
 
 

@@ -59,10 +59,6 @@ def _linked_folder(root: str) -> None:
     os.symlink("real.d", root + "/etc/sysctl.d")
 
 
-def _no_folder(root: str) -> None:
-    os.rename(root + "/etc/modules-load.d", root + "/etc/real.d")
-
-
 LAYOUTS: tuple[tuple[Callable[[str], object], str], ...] = (
     (_symlink, f"Refused: {FILE} is a symbolic link, or no regular file"),
     (_dangling, f"Refused: {FILE} is a symbolic link, or no regular file"),
@@ -96,7 +92,10 @@ LAYOUTS: tuple[tuple[Callable[[str], object], str], ...] = (
     ),
     (lambda root: os.chmod(root, 0o757), "Refused:  is writable by others"),
     (_linked_folder, "Refused: /etc/sysctl.d is a symbolic link, or no folder"),
-    (_no_folder, "Refused: /etc/modules-load.d does not exist"),
+    (
+        lambda root: os.rename(root + "/etc", root + "/elsewhere"),
+        "Refused: /etc does not exist",
+    ),
     (
         lambda root: put(setting(root, MAX), "300000\n"),
         f"Conflict: {MAX} is 300000 by now, and was 262144 when it was planned",

@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,9 +89,9 @@ while time.time() < end:
 """
 
 
-def test_a_table_that_loses_packets_is_mended_and_the_mending_is_undone(
-    before: tuple[int, int],
-) -> None:
+@pytest.fixture
+def losing(before: tuple[int, int]) -> Iterator[None]:
+    """A namespace whose table is full of connections that nothing evicts, and loses packets."""
     rows = (
         Row(f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}", "192.0.2.1", 5000, 443, 6, ESTABLISHED,
             BOTH_WAYS, 432000)
@@ -101,44 +100,96 @@ def test_a_table_that_loses_packets_is_mended_and_the_mending_is_undone(
     with namespace(NETNS):
         subprocess.run(["ip", "netns", "exec", NETNS, "nft", "-f", "-"], input=RULE, check=True)
         fill(NETNS, rows)
-        sender = subprocess.Popen(["ip", "netns", "exec", NETNS, "python3", "-c", SENDER, "30"])
+        sender = subprocess.Popen(["ip", "netns", "exec", NETNS, "python3", "-c", SENDER, "60"])
         try:
-            said = script(
-                STATE
-                + "ec2rl fix conntrackfull --yes; echo RC $?"
-                + STATE
-                + "ec2rl undo; echo RC $?"
-                + STATE
-                + "cat /etc/sysctl.d/50-site.conf"
-            )
+            yield
         finally:
             sender.kill()
             sender.wait()
+
+
+def test_a_table_that_loses_packets_is_mended_and_the_mending_is_undone(
+    before: tuple[int, int], losing: None
+) -> None:
+    said = script(
+        STATE
+        + "ec2rl fix conntrackfull --yes; echo RC $?"
+        + STATE
+        + "ec2rl undo; echo RC $?"
+        + STATE
+        + "cat /etc/sysctl.d/50-site.conf"
+    )
     states = re.findall(r"^STATE (\d+) (\d+) (\w+)", said, re.MULTILINE)
     assert re.findall(r"^RC (\d+)$", said, re.MULTILINE) == ["0", "0"], said
     assert (int(states[1][0]), int(states[1][1])) == (2 * before[0], 2 * before[0])
     assert states[1] != states[0]
     assert states[2] == states[0], "every value and every byte is as before"
-    lost = re.search(r"Packets lost: ([\d.e+]+)/s before, ([\d.e+]+)/s after", said)
+    words = r"^Need: (\d+) entries .* of netns \d+ \(ec2rl-fix.* by a census"
+    need = re.search(words, said, re.MULTILINE)
+    assert need is not None, said
+    assert before[0] <= int(need[1]) < before[0] * 1.01
+    lost = re.search(r"^It helped: lost ([\d.e+]+)/s before, 0/s after\.$", said, re.MULTILINE)
     assert lost is not None, said
     assert float(lost[1]) > 0
-    assert float(lost[2]) == 0
     assert said.endswith("# Local.\nnet.netfilter.nf_conntrack_max=65536\n")
     assert limits() == before
 
 
-def test_a_trial_that_is_not_confirmed_takes_itself_back_though_its_session_is_gone(
-    before: tuple[int, int],
+def test_remediate_mends_what_failed_and_a_new_line_is_a_failure_again(
+    before: tuple[int, int], losing: None
 ) -> None:
+    run = "ec2rl run --only-modules=conntrackfull"
     said = script(
-        f"ec2rl fix conntrackfull --set max={2 * before[0]} --try=5 --yes > /tmp/said 2>&1 &\n"
-        "wait $!; cat /tmp/said; rm /tmp/said\n" + STATE + "sleep 8\n" + STATE + "ec2rl history"
+        f"sleep 1; {run} --remediate; echo RC $?; ec2rl history\n"
+        f"{run}; echo RC $?\n"
+        f"echo {before[0]} > /proc/sys/net/netfilter/nf_conntrack_max; sleep 2\n"
+        f"{run}; echo RC $?; ec2rl undo; echo RC $?\n"
+    )
+    parts = re.split(r"^RC (\d+)$", said, flags=re.MULTILINE)
+    assert parts[1::2] == ["0", "0", "1", "0"], said
+    past = r"occurrences? before the change of .* \(ec2rl history: 1\), none since"
+    for part in parts[0], parts[2]:
+        # Not always SUCCESS: another table of this machine may be near its end meanwhile.
+        assert re.search(r"conntrackfull +\[(SUCCESS|WARN)\] ", part), said
+        assert re.search(past, part), said
+    assert (
+        "-- [FIXED] Give the connection-tracking table room; to take it back: sudo ./ec2rl undo 1\n"
+    ) in parts[0]
+    assert (
+        f"-- Changed: net.netfilter.nf_conntrack_max: {before[0]} -> {2 * before[0]}\n" in parts[0]
+    )
+    assert "  applied  run --remediate, conntrackfull" in parts[2]
+    assert re.search(r"\[FAILURE\] Conntrack table full errors found\. \d+ occ", parts[4]), said
+    assert "net.netfilter.nf_conntrack_max: left alone: as before the change" in parts[6]
+    assert limits() == before
+
+
+KILLED = """
+ec2rl fix conntrackfull --set max={most} --try=5 --yes > /dev/null 2>&1 & starter=$!
+while [ "$(cat /proc/sys/net/netfilter/nf_conntrack_max)" != {most} ]; do sleep 0.05; done
+pkill -KILL -P $starter; kill -KILL $starter
+"""
+"""The launcher becomes Python by exec, or starts it: both are killed."""
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_trial_that_is_not_confirmed_takes_itself_back_though_its_session_is_gone(
+    before: tuple[int, int], killed: bool
+) -> None:
+    most = 2 * before[0]
+    start = f"setsid ec2rl fix conntrackfull --set max={most} --try=5 --yes > /dev/null\n"
+    said = script(
+        (KILLED.format(most=most) if killed else start)
+        + STATE
+        + "ec2rl history; sleep 7\n"
+        + STATE
+        + "ec2rl history"
     )
     states = re.findall(r"^STATE (\d+) (\d+)", said, re.MULTILINE)
-    assert "On trial" in said, said
-    assert int(states[0][0]) == 2 * before[0]
-    assert int(states[1][0]) == before[0]
-    assert re.search(r"^1  .*  undone  fix conntrackfull$", said, re.MULTILINE), said
+    assert [int(state[0]) for state in states] == [most, before[0]], said
+    lines = re.findall(r"^1  .* \+0000  (.*)$", said, re.MULTILINE)
+    assert re.fullmatch(r"applied, on trial until [\d:]{8}  fix conntrackfull", lines[0]), said
+    assert lines[1:] == ["undone  fix conntrackfull"]
 
 
 def test_a_trial_that_is_confirmed_stays(before: tuple[int, int]) -> None:
@@ -148,7 +199,8 @@ def test_a_trial_that_is_confirmed_stays(before: tuple[int, int]) -> None:
     )
     states = re.findall(r"^STATE (\d+) (\d+)", said, re.MULTILINE)
     assert [int(state[0]) for state in states] == [2 * before[0], before[0]], said
-    assert "change 1 is not on trial" in said
+    assert "change 1 is not on trial, or was taken back; see: ec2rl history" in said
+    assert f"fix conntrackfull --persist-only --set buckets={2 * before[0]} --set max=" in said
 
 
 def test_without_a_terminal_and_without_yes_nothing_is_changed(before: tuple[int, int]) -> None:
@@ -182,19 +234,4 @@ def test_a_container_is_told_to_set_it_on_the_host(before: tuple[int, int]) -> N
     assert "set it on the host" in said, said
     assert f"sysctl -w net.netfilter.nf_conntrack_max={2 * before[0]}" in said
     assert "RC 1" in said
-    assert limits() == before
-
-
-def test_remediate_mends_what_failed_and_prints_the_verdict_after_it(
-    before: tuple[int, int],
-) -> None:
-    said = script(
-        "ec2rl run --only-modules=conntrackfull --remediate; echo RC $?; ec2rl history; ec2rl undo"
-    )
-    if "[FAILURE]" not in said and "[FIXED]" not in said:
-        assert "No change was made here." in said
-        return
-    assert "[FIXED]" in said, said
-    assert "Took back change 1" in said
-    time.sleep(0.1)
     assert limits() == before

@@ -139,7 +139,7 @@ COMMANDS = {
             "root": _VOLUME,
         },
     ),
-    "keep": Command("let a change stay that is on trial", "ID", {}),
+    "keep": Command("let a change stay that is on trial", "[ID]", {}),
     "history": Command(
         "list the changes that were made here",
         "",

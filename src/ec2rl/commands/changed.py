@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 
 from ec2rl.arguments import UsageError
+from ec2rl.fix.change import FileItem, SysctlItem
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
-from ec2rl.fix.transaction import recover
-from ec2rl.fix.trial import end_expired
+from ec2rl.fix.transaction import end_trials, recover
 from ec2rl.host import Host
 from ec2rl.host.live import LiveHost
 from ec2rl.terminal import Terminal
@@ -21,12 +22,31 @@ def settle(machine: Machine, terminal: Terminal) -> bool:
             terminal.say(f"change {change.id} had been interrupted; it is {change.state.value} now")
             for note in change.notes:
                 terminal.say(note)
-        for number in end_expired(machine):
+        for number in end_trials(time.time(), machine=machine):
             terminal.say(f"change {number} was on trial and not confirmed; it was taken back")
     except FixError as error:
         terminal.say(str(error))
+        for note in error.notes:
+            terminal.say(note)
         return False
     return True
+
+
+def described(item: SysctlItem | FileItem) -> dict[str, str]:
+    """One target of a change, in words: what it was, and what it is."""
+    if isinstance(item, SysctlItem):
+        return {"target": item.key, "before": item.before, "after": item.after}
+    before = "absent" if item.before is None else f"{len(item.before.data)} bytes"
+    before += ", as was its folder" if item.folder else ""
+    return {"target": item.path, "before": before, "after": f"{len(item.after.data)} bytes"}
+
+
+def why_not(error: FixError) -> tuple[str, ...]:
+    """Say why a change was not made, and how things stand now."""
+    if error.whole:
+        return (f"nothing was changed: {error}", *error.notes)
+    again = "what is left of it is taken back by the next ec2rl fix, or ec2rl undo"
+    return (f"it failed half-way: {error}", *error.notes, again)
 
 
 def machine_of(root: str) -> Machine:

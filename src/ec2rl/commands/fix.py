@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 
 from ec2rl.arguments import Parsed, UsageError, seconds
 from ec2rl.catalogue import load, names
-from ec2rl.commands.changed import host_of, machine_of, settle
+from ec2rl.commands.changed import described, host_of, machine_of, settle, why_not
 from ec2rl.facts.kernel_log import read_kernel_log
-from ec2rl.fix.change import SysctlItem
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply
-from ec2rl.fix.trial import start_trial
+from ec2rl.fix.trial import watch
 from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
-from ec2rl.model import Finding, Proposal, Remedy, SetSysctl, Wish, WriteFile
+from ec2rl.model import Finding, Proposal, SetSysctl, Wish
 from ec2rl.module import Module, Options
 from ec2rl.record import replace
-from ec2rl.report.plan import plan
+from ec2rl.report.plan import Done, done, fix_json, plan
 from ec2rl.report.text import header, result
 from ec2rl.terminal import Terminal
 
@@ -37,29 +37,26 @@ def command(said: Parsed, terminal: Terminal) -> int:
         raise UsageError(f"{module.name} has no fix; these have: {', '.join(fixable())}")
     wish = wish_of(said)
     trial = seconds("try", said.last("try") or str(TRIAL), 5, 86400) if said.has("try") else None
-    root = said.last("root")
+    root, as_json = said.last("root"), said.has("json")
     machine = machine_of(root)
     if not settle(machine, terminal):
         return 1
     finding, proposal = look(module, wish, root)
-    if said.has("json"):
-        terminal.out(_json(module, finding, proposal))
-    else:
+    if not as_json:
         terminal.out(f"{header('Diagnostic Results')}\n\n{result(module.name, finding)}\n\n")
-        terminal.out(plan(proposal))
-    if proposal.refused:
-        return 1
-    changes = tuple(change for remedy in proposal.chosen for change in remedy.changes)
-    if said.has("dry-run") or not changes:
-        return 0
-    if os.geteuid() != 0:
-        terminal.say("a fix needs root: sudo ./ec2rl fix " + module.name)
-        return 1
-    if not said.has("yes") and not agreed(terminal):
-        return 1
-    if trial is not None:
-        changes = tuple(change for change in changes if isinstance(change, SetSysctl))
-    return carry_out(module, changes, machine, terminal, trial, bool(root))
+        terminal.out(plan(proposal, trial))
+    made = None
+    status = 1 if proposal.refused or (proposal.fleeting and not proposal.chosen) else 0
+    if proposal.chosen and not said.has("dry-run"):
+        status = 1
+        if may_change(module, said, terminal):
+            made = carry_out(module, proposal, machine, terminal, trial, root)
+            status = 0 if made is not None else 1
+    if as_json:
+        terminal.out(fix_json(module.name, finding, proposal, made))
+    elif made is not None:
+        terminal.out(done(made, proposal))
+    return status
 
 
 def fixable() -> tuple[str, ...]:
@@ -75,15 +72,19 @@ def wish_of(said: Parsed) -> Wish:
         digits = value.strip()
         if not found or not (digits.isascii() and digits.isdigit() and len(digits) < 12):
             raise UsageError(f"--set={pair}: not NAME=NUMBER, as in --set max=524288")
-        settings[_setting(name.strip())] = int(digits)
+        setting = _setting(name.strip())
+        if settings.setdefault(setting, int(digits)) != int(digits):
+            raise UsageError(f"--set: {setting} is set twice, to {settings[setting]} and {digits}")
     if said.has("runtime-only") and said.has("persist-only"):
         raise UsageError("--runtime-only and --persist-only exclude each other")
     if said.has("root") and (said.has("runtime-only") or said.has("try")):
         raise UsageError("--root: a volume has files only, nothing that runs")
+    if said.has("try") and said.has("persist-only"):
+        raise UsageError("--try is of what runs, --persist-only changes the next boot alone")
     return Wish(
         settings,
         not said.has("persist-only") and not said.has("root"),
-        not said.has("runtime-only"),
+        not said.has("runtime-only") and not said.has("try"),
         said.has("risky"),
         said.has("allow-lower"),
         said.has("force"),
@@ -117,6 +118,17 @@ def look(module: Module, wish: Wish, root: str = "") -> tuple[Finding, Proposal]
     return of_the_past(finding, where), replace(proposal, by_hand=())
 
 
+def may_change(module: Module, said: Parsed, terminal: Terminal) -> bool:
+    """Whether it is root who asks, and has agreed."""
+    if os.geteuid() != 0:
+        terminal.say("nothing was changed: a fix needs root: sudo ./ec2rl fix " + module.name)
+        return False
+    if said.has("json") and not said.has("yes"):
+        terminal.say("nothing was changed: --json does not ask; --yes does it")
+        return False
+    return said.has("yes") or agreed(terminal)
+
+
 def agreed(terminal: Terminal) -> bool:
     """Ask on a terminal; without one, and without --yes, nothing is done."""
     if not (sys.stdin and sys.stdin.isatty()):
@@ -131,86 +143,37 @@ def agreed(terminal: Terminal) -> bool:
 
 def carry_out(
     module: Module,
-    changes: tuple[SetSysctl | WriteFile, ...],
+    proposal: Proposal,
     machine: Machine,
     terminal: Terminal,
     trial: float | None = None,
-    elsewhere: bool = False,
-) -> int:
-    """Apply, look again (where it is this machine), and say what came of it."""
-    before = None if elsewhere else _lost_per_second(module)
+    root: str = "",
+) -> Done | None:
+    """Apply, look again at what is lost (where it is this machine), and tell; None if it failed."""
+    changes = tuple(change for remedy in proposal.chosen for change in remedy.changes)
+    runs = any(isinstance(change, SetSysctl) for change in changes) and not root
+    before = lost(module) if runs else None
+    until = None if trial is None else time.time() + trial
+    watcher = None if until is None else watch(machine, until)
+    change = None
     try:
-        change = apply(changes, machine=machine, why=f"fix {module.name}")
+        change = apply(changes, machine=machine, why=f"fix {module.name}", until=until)
     except FixError as error:
-        terminal.say(f"nothing was changed: {error}")
-        for note in error.notes:
-            terminal.say(note)
-        return 1
-    lines = [header("Done"), "", f"Change {change.id}:"]
-    for item in change.items:
-        if isinstance(item, SysctlItem):
-            lines.append(f"    {item.key} is {item.after} (was {item.before})")
-        else:
-            lines.append(f"    {item.path} is written")
-    if not elsewhere:
-        lines += ["", _helped(before, _lost_per_second(module))]
-    if trial is not None:
-        start_trial(machine, change.id, trial)
-        end = time.strftime("%H:%M:%S", time.localtime(time.time() + trial))
-        lines.append(f"On trial: taken back at {end} unless you say: sudo ./ec2rl keep {change.id}")
-    where = f" --root={machine.root}" if elsewhere else ""
-    lines.append(f"To take it back: sudo ./ec2rl undo {change.id}{where}")
-    terminal.out("\n".join(lines) + "\n")
-    return 0
-
-
-def _lost_per_second(module: Module) -> float | None:
-    """What is lost now, from a second look of one second; None when it cannot be told."""
-    host = Remember(LiveHost())
-    seen = module.read(host, read_kernel_log(host, (), None), Options(sample=1.0))
-    namespaces = module.judge(seen).facts.get("namespaces")
-    if not isinstance(namespaces, list):
+        for line in why_not(error):
+            terminal.say(line)
         return None
-    rates = [one.get("drop_per_second") for one in namespaces if isinstance(one, dict)]
-    known = [float(rate) for rate in rates if isinstance(rate, (int, float))]
-    return sum(known) if known else None
+    finally:
+        if change is None and watcher is not None:
+            os.kill(watcher, signal.SIGKILL)
+    items = tuple(described(item) for item in change.items)
+    after = None
+    try:
+        after = lost(module) if runs else None
+    except KeyboardInterrupt:
+        terminal.say("interrupted; the change is made")
+    return Done(change.id, items, runs, before, after, until, root)
 
 
-def _helped(before: float | None, after: float | None) -> str:
-    if before is None:
-        return "Packets lost: none seen before, so nothing to compare."
-    now = 0.0 if after is None else after
-    words = f"Packets lost: {before:.3g}/s before, {now:.3g}/s after"
-    return words + (": it did not help yet, look again soon" if now and now >= before else "")
-
-
-def _json(module: Module, finding: Finding, proposal: Proposal) -> str:
-    import json
-
-    def remedy(one: Remedy) -> dict[str, object]:
-        changes: list[dict[str, object]] = [
-            {"set": change.key, "before": change.before, "value": change.value}
-            if isinstance(change, SetSysctl)
-            else {"write": change.path, "before": change.before, "text": change.text}
-            for change in one.changes
-        ]
-        return {
-            "title": one.title,
-            "risk": one.risk.value,
-            "caveat": one.caveat,
-            "changes": changes,
-        }
-
-    document = {
-        "schema_version": 1,
-        "module": module.name,
-        "verdict": finding.verdict.name,
-        "summary": finding.summary,
-        "plan": [remedy(one) for one in proposal.chosen],
-        "offered": [remedy(one) for one in proposal.offered],
-        "refused": list(proposal.refused),
-        "notes": list(proposal.notes),
-        "by_hand": list(proposal.by_hand),
-        "lasting": proposal.lasting,
-    }
-    return json.dumps(document, indent=2) + "\n"
+def lost(module: Module) -> float | None:
+    """What is lost each second now, by the counters alone; None where that is not known."""
+    return None if module.losses is None else module.losses(Remember(LiveHost()))

@@ -5,59 +5,64 @@ from __future__ import annotations
 import time
 
 from ec2rl.arguments import Parsed
-from ec2rl.commands.changed import machine_of
-from ec2rl.fix.change import FileItem, SysctlItem
+from ec2rl.commands.changed import described, machine_of
+from ec2rl.fix.change import State, Transaction
 from ec2rl.fix.errors import FixError
-from ec2rl.fix.transaction import history
+from ec2rl.fix.transaction import history, trials
 from ec2rl.report.escape import one_line
 from ec2rl.terminal import Terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def command(said: Parsed, terminal: Terminal) -> int:
     """0 told; 1 the records cannot be read or trusted."""
+    machine = machine_of(said.last("root"))
     try:
-        changes = history(machine=machine_of(said.last("root")))
+        changes, ends = history(machine=machine), trials(machine=machine)
     except FixError as error:
         terminal.say(str(error))
         return 1
+    trying = {
+        c.id: ends[c.id]
+        for c in changes
+        if c.id in ends and c.state is State.APPLIED and c.boot == machine.boot()
+    }
     if said.has("json"):
-        import json
-
-        terminal.out(
-            json.dumps(
-                {
-                    "schema_version": 1,
-                    "changes": [
-                        {
-                            "id": c.id,
-                            "state": c.state.value,
-                            "why": c.why,
-                            "time": c.time,
-                            "boot": c.boot,
-                            "items": [_item(item) for item in c.items],
-                            "notes": list(c.notes),
-                        }
-                        for c in changes
-                    ],
-                },
-                indent=2,
-            )
-            + "\n"
-        )
+        terminal.out(_json(changes, trying))
         return 0
     lines = [] if changes else ["No change was made here."]
     for change in changes:
         when = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(change.time))
-        lines.append(f"{change.id}  {when}  {change.state.value}  {one_line(change.why)}")
-        rows = [f"{i['target']}: {i['before']} -> {i['after']}" for i in map(_item, change.items)]
+        state = change.state.value
+        if change.id in trying:
+            state += time.strftime(", on trial until %H:%M:%S", time.localtime(trying[change.id]))
+        lines.append(f"{change.id}  {when}  {state}  {one_line(change.why)}")
+        rows = [
+            f"{i['target']}: {i['before']} -> {i['after']}" for i in map(described, change.items)
+        ]
         lines += [f"    {one_line(row)}" for row in rows]
-        lines += [f"    {one_line(note)}" for note in change.notes]
+        lines += [f"    note: {one_line(note)}" for note in change.notes]
     terminal.out("\n".join(lines) + "\n")
     return 0
 
 
-def _item(item: SysctlItem | FileItem) -> dict[str, str]:
-    if isinstance(item, SysctlItem):
-        return {"target": item.key, "before": item.before, "after": item.after}
-    before = "absent" if item.before is None else f"{len(item.before.data)} bytes"
-    return {"target": item.path, "before": before, "after": f"{len(item.after.data)} bytes"}
+def _json(changes: Sequence[Transaction], trying: dict[int, float]) -> str:
+    import json
+
+    told = [
+        {
+            "id": change.id,
+            "state": change.state.value,
+            "why": change.why,
+            "time": change.time,
+            "boot": change.boot,
+            "trial_until": trying.get(change.id),
+            "items": [described(item) for item in change.items],
+            "notes": list(change.notes),
+        }
+        for change in changes
+    ]
+    return json.dumps({"schema_version": 1, "changes": told}, indent=2) + "\n"

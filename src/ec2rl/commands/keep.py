@@ -1,29 +1,43 @@
-"""`ec2rl keep ID`: a change that is on trial stays."""
+"""`ec2rl keep [ID]`: a change that is on trial stays."""
 
 from __future__ import annotations
 
 from ec2rl.arguments import Parsed, UsageError
+from ec2rl.commands.changed import settle
+from ec2rl.fix.change import SysctlItem
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
-from ec2rl.fix.trial import confirm
+from ec2rl.fix.transaction import confirm, history, trials
 from ec2rl.terminal import Terminal
 
 
 def command(said: Parsed, terminal: Terminal) -> int:
     """0 kept; 1 there is no such trial, or it has ended."""
-    if len(said.operands) != 1 or not said.operands[0].isdecimal():
-        raise UsageError("keep takes the number of a change: ec2rl keep ID")
-    number = int(said.operands[0])
+    words = said.operands
+    if len(words) > 1 or not all(w.isascii() and w.isdigit() and len(w) < 9 for w in words):
+        raise UsageError("keep takes the number of a change; see: ec2rl history")
+    machine = Machine()
+    if not settle(machine, terminal):
+        return 1
     try:
-        kept = confirm(Machine(), number)
+        number = int(words[0]) if words else max(trials(machine=machine), default=None)
+        if number is None:
+            terminal.say("no change is on trial")
+            return 1
+        kept = number in trials(machine=machine) and confirm(number, machine=machine)
+        change = next((c for c in history(machine=machine) if c.id == number), None)
     except FixError as error:
         terminal.say(str(error))
         return 1
     if not kept:
-        terminal.say(f"change {number} is not on trial; see: ec2rl history")
+        terminal.say(f"change {number} is not on trial, or was taken back; see: ec2rl history")
         return 1
-    terminal.out(
-        f"Change {number} is kept until the next boot. To keep it beyond that:\n"
-        "    sudo ./ec2rl fix conntrackfull --persist-only\n"
-    )
+    lines = [f"Change {number} is kept until the next boot. To keep it beyond that:"]
+    values = [
+        f"--set {item.key.rpartition('nf_conntrack_')[2]}={item.after}"
+        for item in (change.items if change else ())
+        if isinstance(item, SysctlItem)
+    ]
+    lines.append(f"    sudo ./ec2rl fix conntrackfull --persist-only {' '.join(values)}")
+    terminal.out("\n".join(lines) + "\n")
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from ec2rl.commands.changed import settle
+from ec2rl.commands.changed import described, settle, why_not
 from ec2rl.commands.fix import look
 from ec2rl.engine import Plan, Race, Result
 from ec2rl.fix.errors import FixError
@@ -28,31 +28,32 @@ def remediate(found: Sequence[Result], plan: Plan, terminal: Terminal) -> list[R
     race = Race([result.module for result in failed], LiveHost(), plan)
     race.start()
     again = {result.module.name: result for result in race.finish()[0]}
-    return [_told(again.get(r.module.name, r), words.get(r.module.name)) for r in found]
+    return [_told(again.get(r.module.name, r), words.get(r.module.name, ())) for r in found]
 
 
-def _mend(module: Module, machine: Machine) -> str:
+def _mend(module: Module, machine: Machine) -> tuple[str, ...]:
+    """Apply what is safe; lines that tell of it."""
     if os.geteuid() != 0:
-        return "[UNFIXED] a fix needs root"
+        return ("[UNFIXED] a fix needs root",)
     _, proposal = look(module, Wish())
     if proposal.refused:
-        return f"[UNFIXED] {'; '.join(proposal.refused)}"
+        return (f"[UNFIXED] {'; '.join(proposal.refused)}",)
     chosen = [remedy for remedy in proposal.chosen if remedy.risk is Risk.SAFE]
     changes = tuple(change for remedy in chosen for change in remedy.changes)
     if not changes:
-        return "[UNFIXED] there is nothing that is safe to change"
+        return ("[UNFIXED] there is nothing that is safe to change",)
     try:
         change = apply(changes, machine=machine, why=f"run --remediate, {module.name}")
     except FixError as error:
-        return f"[UNFIXED] {error}"
-    lasting = (
-        "" if proposal.lasting else "; it will not survive a reboot, see: ec2rl conntrack boot"
+        return ("[UNFIXED] " + "; ".join(why_not(error)),)
+    items = (described(item) for item in change.items)
+    return (
+        f"[FIXED] {chosen[0].title}; to take it back: sudo ./ec2rl undo {change.id}",
+        *(f"Changed: {item['target']}: {item['before']} -> {item['after']}" for item in items),
+        *(f"NOT PERSISTENT: {why}" for why in proposal.fleeting),
     )
-    return f"[FIXED] {chosen[0].title}{lasting}; to take it back: sudo ./ec2rl undo {change.id}"
 
 
-def _told(result: Result, words: str | None) -> Result:
-    if words is None:
-        return result
+def _told(result: Result, words: tuple[str, ...]) -> Result:
     finding = result.finding
-    return replace(result, finding=replace(finding, details=(words, *finding.details)))
+    return replace(result, finding=replace(finding, details=(*words, *finding.details)))

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.boot.files import OURS, BootFiles, boot_files
-from ec2rl.conntrack.boot.keys import BUCKETS, MAX, PREFIX, read_value
-from ec2rl.conntrack.defaults import TIMEOUTS, round_buckets
+from ec2rl.conntrack.boot.files import BootFiles, boot_files
+from ec2rl.conntrack.boot.keys import BUCKETS, MAX, PREFIX
+from ec2rl.conntrack.by_hand import commands
+from ec2rl.conntrack.defaults import TIMEOUTS, round_buckets, version
+from ec2rl.conntrack.reach import Target, costs, not_here, refusals, rounding, too_much
+from ec2rl.conntrack.room import NEAR, Room, is_short, room
 from ec2rl.conntrack.seen import Seen
-from ec2rl.conntrack.table.recommend import object_size, recommend
 from ec2rl.conntrack.tables import number
 from ec2rl.host import Host
-from ec2rl.model import (
-    Evidence,
-    Proposal,
-    Remedy,
-    Risk,
-    SetSysctl,
-    Unreadable,
-    Why,
-    Wish,
-    WriteFile,
-)
-from ec2rl.record import record
-
-MUCH = 0.25
-"""The share of the machine's memory that a full table may take without being forced to it."""
+from ec2rl.model import Evidence, Proposal, Remedy, Risk, SetSysctl, Wish, WriteFile
 
 _CAREFUL = ("tcp_timeout_close_wait", "tcp_timeout_time_wait")
 """Never offered: only for who names them (the original page: extreme caution)."""
@@ -35,97 +23,82 @@ _CAUTION = {
 }
 
 
-@record(frozen=True)
-class Target:
-    """A setting to reach: its value today (None: unknown) and the one that is wanted."""
-
-    key: str
-    now: int | None
-    wanted: int
-
-    @property
-    def short(self) -> str:
-        return self.key[len(PREFIX) :]
-
-
 def propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
     """What to change on this host for this wish; what is already so is left out."""
-    refused = _not_here(host, seen, wish)
-    targets = [] if refused else _targets(host, seen, wish)
-    refused += [why for target in targets for why in _refusals(target, seen, wish)]
-    shown = targets or _targets(host, seen, wish)
-    # Where today's size is not known, what was not asked for comes out as 0: no command to give.
-    by_hand = tuple(f"sysctl -w {t.key}={t.wanted}" for t in shown if t.wanted)
-    if refused or not targets:
-        return Proposal(refused=tuple(refused), by_hand=by_hand)
-    now = tuple(
-        SetSysctl(t.key, str(t.wanted), str(t.now))
-        for t in targets
-        if t.now is not None and t.now != t.wanted
-    )
-    files = boot_files(host, {t.key: t.wanted for t in targets})
+    found = Room(0, 0) if wish.settings else room(host, seen)
+    targets = _targets(host, seen, wish, found)
+    elsewhere = not_here(host, seen, wish)
+    if elsewhere:
+        asked = [SetSysctl(t.key, str(t.wanted), str(t.now)) for t in targets if t.wanted]
+        return Proposal(refused=(elsewhere,), by_hand=commands(asked, _old(host)))
+    refused = [why for target in targets for why in refusals(target, wish)]
+    refused = refused or too_much(host, seen, wish, targets)
+    if refused:
+        return Proposal((), _offers(host, seen, wish), tuple(refused))
     changes: tuple[SetSysctl | WriteFile, ...] = ()
     if wish.now:
-        changes += now
-    if wish.boot:
+        changes += tuple(
+            SetSysctl(target.key, str(target.wanted), str(target.now))
+            for target in targets
+            if target.now is not None and target.now != target.wanted
+        )
+    files = boot_files(host, {target.key: target.wanted for target in targets}, False)
+    lasts = changes or wish.settings or is_short(seen) or _forgotten(files, targets)
+    if wish.boot and lasts:
+        files = boot_files(host, files.wanted)
         changes += files.changes
-    if not changes and wish.boot and not files.lasting and (blocked := _blocked(host)):
-        return Proposal(refused=(f"no file can be written: {'; '.join(blocked)}",), by_hand=by_hand)
-    named = [t.short for t in targets if "timeout" in t.short]
-    caveat = "; ".join(
-        f"{name}: {_CAUTION.get(name, 'a flow is forgotten sooner')}" for name in named
-    )
-    remedy = Remedy(
-        "Give the connection-tracking table room" if not named else "Set connection tracking",
-        changes,
-        Risk.RISKY if named or wish.lower else Risk.SAFE,
-        caveat,
-    )
-    return Proposal(
-        (remedy,) if changes else (),
-        () if wish.risky else _offers(host, wish),
-        (),
-        (*_costs(host, seen, targets), *(_boot_notes(files, targets) if wish.boot else ())),
-        by_hand,
-        files.lasting,
-    )
+    offers = () if wish.risky else _offers(host, seen, wish)
+    if not changes:
+        fleeting = files.fleeting if wish.boot and lasts else ()
+        return Proposal((), offers, fleeting=fleeting)
+    notes = (*found.why, *rounding(wish, targets), *costs(host, seen, targets, changes))
+    by_hand = commands(changes, _old(host))
+    remedy = _remedy(changes, targets, wish)
+    fleeting = files.fleeting if wish.boot else ("nothing is written for the next boot, as asked",)
+    return Proposal((remedy,), offers, (), notes, files.after, by_hand, fleeting)
 
 
-def _blocked(host: Host) -> list[str]:
-    """What stands where our files would be, and is no file that can be read."""
-    answers = map(host.read, OURS)
-    return [str(a) for a in answers if isinstance(a, Unreadable) and a.why is not Why.ABSENT]
+def _remedy(
+    changes: tuple[SetSysctl | WriteFile, ...], targets: list[Target], wish: Wish
+) -> Remedy:
+    timeouts = [target for target in targets if "timeout" in target.short]
+    lower = [t for t in targets if t not in timeouts and t.wanted < (t.now or 0)]
+    cautions = [f"{target.short}: {_caution(target)}" for target in timeouts]
+    cautions += [f"{target.short}: the table becomes SMALLER than it is" for target in lower]
+    risky = bool(timeouts or lower)
+    title = "Give the connection-tracking table room"
+    if risky:
+        title = "Set connection tracking as asked"
+    elif not any(isinstance(change, SetSysctl) for change in changes):
+        what = "Set" if wish.settings else "Keep"
+        title = f"{what} the size of the connection-tracking table for the next boot"
+    return Remedy(title, changes, Risk.RISKY if risky else Risk.SAFE, "; ".join(cautions))
 
 
-def _not_here(host: Host, seen: Seen, wish: Wish) -> list[str]:
-    """Why these keys cannot be set from here at all."""
-    if seen.limits.loaded is False:
-        return ["connection tracking is not loaded: there is no table to enlarge"]
-    if not wish.now and wish.settings:
-        return []  # files alone: those of another machine's volume, say
-    if seen.limits.maximum is None or seen.limits.buckets is None:
-        return [
-            "today's limits could not be read: run it as root on the host itself, or, for another "
-            "machine's volume, say the size: --set max=524288"
-        ]
-    alias = host.read("/proc/sys/net/nf_conntrack_max")
-    if not isinstance(alias, Evidence):
-        return ["this is not the host's own network namespace: set it on the host"]
-    return []
+def _caution(target: Target) -> str:
+    if not target.wanted:
+        return "0 seconds: every flow is forgotten at once, and cut where it needs its entry"
+    if target.wanted >= (target.now or 0):
+        return "entries stay longer, and the table fills sooner"
+    return _CAUTION.get(target.short, "a flow that pauses for longer is forgotten")
 
 
-def _targets(host: Host, seen: Seen, wish: Wish) -> list[Target]:
-    maximum = seen.limits.maximum or 0
+def _targets(host: Host, seen: Seen, wish: Wish, found: Room) -> list[Target]:
+    """Buckets before the limit, then the timeouts."""
+    asked, buckets = wish.settings, seen.limits.buckets or 0
     wanted: dict[str, int] = {}
-    if not wish.settings or set(wish.settings) & {"max", "buckets"}:
-        most, slots = _sizes(host, seen, wish)
-        wanted = {BUCKETS: slots, MAX: most}
-        if not maximum and "max" not in wish.settings:
-            del wanted[MAX]  # 0 is no limit at all (up to 6.18)
+    if not asked:
+        wanted = {BUCKETS: found.buckets, MAX: found.max}
+        if not found.max:  # no limit at all (up to 6.18), or unknown: nothing to hold on to
+            wanted = {}
+    if "max" in asked:
+        wanted = {BUCKETS: max(buckets, round_buckets(asked["max"])), MAX: asked["max"]}
+    if "buckets" in asked:
+        wanted = {**wanted, BUCKETS: round_buckets(asked["buckets"])}
     if wish.risky:
-        for offer in _offers(host, wish):
+        for offer in _offers(host, seen, wish):
             wanted.update((c.key, int(c.value)) for c in offer.changes if isinstance(c, SetSysctl))
-    for name, value in wish.settings.items():
+    for name, value in asked.items():
         if name not in ("max", "buckets"):
             wanted[PREFIX + name] = value
     today = {MAX: seen.limits.maximum, BUCKETS: seen.limits.buckets}
@@ -136,90 +109,25 @@ def _now(host: Host, key: str) -> int | None:
     return number(host.read("/proc/sys/" + key.replace(".", "/")))
 
 
-def _sizes(host: Host, seen: Seen, wish: Wish) -> tuple[int, int]:
-    """(max, buckets): as asked; else today's, or as much more as this load needs."""
-    maximum, buckets = seen.limits.maximum or 0, seen.limits.buckets or 0
-    if "max" in wish.settings:
-        most = wish.settings["max"]
-    elif "buckets" in wish.settings or not _short(seen):
-        most = maximum
-    else:
-        peak = max((table.count or 0 for table in seen.tables), default=0)
-        size = recommend(peak, maximum, buckets, object_size(host.read("/proc/slabinfo")))
-        # What was refused is in no count: where packets were lost, at least twice today's.
-        most = max(size.max, 2 * maximum, seen.default_maximum or 0)
-    if "buckets" in wish.settings:
-        return most, round_buckets(wish.settings["buckets"])
-    return most, max(buckets, round_buckets(most))
+def _old(host: Host) -> bool:
+    """Whether this kernel takes the number of buckets by its module's parameter alone."""
+    release = host.read("/proc/sys/kernel/osrelease")
+    found = version(release.text.strip()) if isinstance(release, Evidence) else None
+    return found is not None and found < (4, 9)
 
 
-def _short(seen: Seen) -> bool:
-    """Whether the table was, or nearly is, too small."""
-    fullest = seen.fullest
-    fill = None if fullest is None else seen.fill(fullest)
-    small = seen.default_maximum is not None and (seen.limits.maximum or 0) < seen.default_maximum
-    return bool(seen.times.now.lines or (fill or 0) >= 0.9 or small)
+def _forgotten(files: BootFiles, targets: list[Target]) -> bool:
+    """Whether the next boot ends with other sizes than today's, which nobody asked to change."""
+    ends = {target.key: files.ends_with(target.key) for target in targets}
+    return any(ends[target.key] not in (None, target.wanted) for target in targets)
 
 
-def _refusals(target: Target, seen: Seen, wish: Wish) -> list[str]:
-    if target.now is None and wish.now:
-        return [f"{target.key} does not exist on this kernel, or could not be read"]
-    said = []
-    reading = read_value(target.key, str(target.wanted), None)
-    if reading.refused:
-        said.append(f"{target.key}={target.wanted}: {reading.note}")
-    today = target.now or 0
-    lower = target.key in (MAX, BUCKETS) and target.wanted < today
-    if lower and not wish.lower:
-        said.append(
-            f"{target.key}={target.wanted} is below today's {today}: it would SHRINK the "
-            "table (--allow-lower does it all the same)"
-        )
-    memory = seen.limits.memory
-    if target.key == MAX and memory and not wish.force and target.wanted * 448 > memory * MUCH:
-        said.append(
-            f"{target.key}={target.wanted}: a full table would take "
-            f"{target.wanted * 448 / memory:.0%} of the memory, and the kernel cannot swap it out "
-            "(--force does it all the same)"
-        )
-    return said
+def _offers(host: Host, seen: Seen, wish: Wish) -> tuple[Remedy, ...]:
+    """What may help as well, and is never chosen here: shorter timeouts, deleting entries.
 
-
-def _costs(host: Host, seen: Seen, targets: list[Target]) -> tuple[str, ...]:
-    wanted = {target.key: target.wanted for target in targets}
-    if MAX not in wanted and BUCKETS not in wanted:
-        return ()
-    entry = object_size(host.read("/proc/slabinfo"))
-    most = wanted.get(MAX, seen.limits.maximum or 0)
-    slots = wanted.get(BUCKETS, seen.limits.buckets or 0)
-    octets = most * (entry.octets + 128) + slots * 8
-    share = f", {octets / seen.limits.memory:.1%} of the memory" if seen.limits.memory else ""
-    return (
-        f"Memory: at most {octets >> 20} MiB when every entry is used{share} "
-        f"({entry.octets} bytes an entry: {entry.source.split(':')[0]}; 128 for its extensions)",
-        "Resizing the hash stops connection tracking while the entries move: below a second",
-    )
-
-
-def _boot_notes(files: BootFiles, targets: list[Target]) -> tuple[str, ...]:
-    lines = []
-    for target in targets:
-        setting = files.settings.setting(target.key)
-        if setting is None:
-            continue
-        value = "unknown" if setting.value is None else str(setting.value)
-        where = setting.decided.source if setting.decided is not None else "the kernel's default"
-        lines.append(f"After a reboot: {target.key} = {value} ({where})")
-        if setting.lost:
-            lines.append(f"    lost: {setting.lost}")
-        for changer in setting.changers:
-            what = "resets it" if changer.value is None else f"sets {changer.value}"
-            lines.append(f"    then {changer.who} {what} ({changer.evidence.source})")
-    return (*lines, *(f"Boot: {warning}" for warning in files.settings.warnings))
-
-
-def _offers(host: Host, wish: Wish) -> tuple[Remedy, ...]:
-    """Shorter timeouts, where today's are longer than the kernel's default: never chosen here."""
+    Timeouts that are longer today than the kernel's default can be taken by --risky; one below the
+    default, and what cannot be taken back, is only spoken of.
+    """
     offers = []
     for key, default in TIMEOUTS.items():
         name = key[len(PREFIX) :]
@@ -227,10 +135,31 @@ def _offers(host: Host, wish: Wish) -> tuple[Remedy, ...]:
         if now is not None and now > default and name not in _CAREFUL and name not in wish.settings:
             offers.append(
                 Remedy(
-                    f"{key} back to the default: --set {name}={default}",
+                    f"{key} from {now} back to the default: --set {name}={default}",
                     (SetSysctl(key, str(default), str(now)),),
                     Risk.RISKY,
-                    "entries that exist keep the time they have",
+                    "it may cut connections that pause for longer; entries that exist keep "
+                    "the time they have",
                 )
             )
-    return tuple(offers)
+    fullest = seen.fullest
+    if fullest is None or (seen.fill(fullest) or 0) < NEAR or wish.risky:
+        return tuple(offers)
+    inode = fullest.namespace.inode
+    where = "" if fullest.namespace.initial or inode is None else f" --netns={inode}"
+    return (
+        *offers,
+        Remedy(
+            "delete dead entries now: "
+            f"sudo ./ec2rl conntrack free --unreplied{where} (or --idle-over=2h)",
+            (),
+            Risk.MANUAL,
+            "it counts, shows and asks first; it cannot be taken back",
+        ),
+        Remedy(
+            "shorter timeouts: ./ec2rl conntrack whatif says what they would free, and cut",
+            (),
+            Risk.MANUAL,
+            "the defaults are right for most uses; take extreme care with close_wait and time_wait",
+        ),
+    )

@@ -12,12 +12,16 @@ _MOST = 200
 
 @record(frozen=True)
 class PastChange:
-    """A change that stands: when it was made (seconds since the epoch), in which boot, of what."""
+    """A change that stands: when it was made (seconds since the epoch), in which boot, of what.
+
+    `raised` are the settings of the kernel that it gave a larger number, `lowered` a smaller one.
+    """
 
     number: int
     time: float
     boot: str
-    keys: tuple[str, ...]
+    raised: tuple[str, ...]
+    lowered: tuple[str, ...]
 
 
 def past_changes(host: Host) -> tuple[PastChange, ...]:
@@ -46,7 +50,14 @@ def parse_change(text: str) -> PastChange | None:
         change = json.loads(text)["change"]
         if change["state"] != "applied":
             return None
-        keys = tuple(str(item.get("key") or item.get("path")) for item in change["items"])
-        return PastChange(int(change["id"]), float(change["time"]), str(change["boot"]), keys)
+        rises = {
+            str(item["key"]): int(item["after"]) - int(item["before"])
+            for item in change["items"]
+            if "key" in item
+        }
+        raised = tuple(key for key, rise in rises.items() if rise > 0)
+        lowered = tuple(key for key, rise in rises.items() if rise < 0)
+        number, when, boot = int(change["id"]), float(change["time"]), str(change["boot"])
+        return PastChange(number, when, boot, raised, lowered)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None

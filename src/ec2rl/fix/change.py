@@ -40,11 +40,12 @@ class Image:
 
 @record(frozen=True)
 class FileItem:
-    """A file that was written; `before` is None where there was none."""
+    """A file that was written; `before` is None where there was none, nor a folder if `folder`."""
 
     path: str
     before: Image | None
     after: Image
+    folder: bool = False
 
 
 @record(frozen=True)

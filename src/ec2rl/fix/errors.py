@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 class FixError(Exception):
     """A change, an undo or a recovery that did not take place; its text says why.
 
-    `notes` say of each target that could not be put back, or was not ours to put back, why.
+    `notes` say of each target that could not be put back, or was not ours to put back, why; `whole`
+    is False where something of ours is still there, and for `recover` to take back.
     """
 
-    def __init__(self, message: str, notes: tuple[str, ...] = ()) -> None:
+    def __init__(self, message: str, notes: tuple[str, ...] = (), whole: bool = True) -> None:
         super().__init__(message)
         self.notes = notes
+        self.whole = whole
 
 
 class Refused(FixError):

@@ -5,6 +5,9 @@ changes places with the file (renameat2).  What was swapped out lies under `....
 change is sure, and is looked at: if it is not what the plan saw, it is swapped back.  So whatever
 lies under `....tmp` is complete, and either one of our two images or somebody's edit.  All of
 these names are ignored by the readers of the folders, which take `*.conf` alone.
+
+A folder that is missing is made while the files are staged, and goes with the file that it was made
+for, if it is empty then and nobody has changed its mode.
 """
 
 from __future__ import annotations
@@ -15,8 +18,9 @@ from contextlib import ExitStack, suppress
 
 from ec2rl.fix.change import FileItem, Found, Image
 from ec2rl.fix.errors import Conflict, Refused
+from ec2rl.fix.folders import Folder
 from ec2rl.fix.images import READ, look, mount, pinned, renameat2, set_labels
-from ec2rl.fix.machine import Machine, close, folder
+from ec2rl.fix.machine import Machine, close, there
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import replace
 
@@ -37,24 +41,33 @@ class File:
 
     def __init__(self, machine: Machine, item: FileItem, change: int, stack: ExitStack) -> None:
         head, self.name = os.path.split(item.path)
-        self.folder = stack.enter_context(folder(machine.root, head))
+        self._in = Folder(machine.root, head, stack)
         self.item = item
         self.target = item.path
         self.draft = f".ec2rl-{change}-{self.name}.new"
         self.temp = f".ec2rl-{change}-{self.name}.tmp"
 
+    @property
+    def folder(self) -> int:
+        return self._in.fd
+
     def found(self) -> Found:
-        now = look(self.folder, self.name)
+        now = look(self.folder, self.name) if self._in.there else None
         if _same(now, self.item.before):
             return Found.BEFORE
         return Found.AFTER if _same(now, self.item.after) else Found.CHANGED
 
     def check(self) -> None:
         """Refused where the file is of a kind that cannot be exchanged and put back whole."""
-        if os.fstatvfs(self.folder).f_flag & os.ST_RDONLY:
+        to_make = self.item.folder and not self._in.there
+        where = self._in.above if to_make else self.folder
+        if os.fstatvfs(where).f_flag & os.ST_RDONLY:
             raise Refused(f"{self.target} is on a read-only file system")
-        if pinned(self.folder):
-            raise Refused(f"the folder of {self.target} is immutable (chattr)")
+        if pinned(where):
+            name = self._in.path if to_make else self.target
+            raise Refused(f"the folder of {name} is immutable (chattr)")
+        if to_make:
+            return
         if look(self.folder, self.temp) is not None:
             head = os.path.dirname(self.target)
             raise Refused(f"{head}/{self.temp} is in the way; it may be somebody's edit")
@@ -75,6 +88,8 @@ class File:
     def stage(self, to: Found) -> None:
         """Have the image to come complete and on disk, next to the file."""
         image = self._image(to)
+        if image is not None and self.item.folder and not self._in.there:
+            self._in.make()
         staged = look(self.folder, self.temp)
         if image is None or _same(staged, image):
             return
@@ -120,6 +135,8 @@ class File:
 
         Where the file has been changed once more since, both are kept.
         """
+        if not self._in.there:
+            return ""
         self._tidy()
         if self._ours(self._swapped_out()):
             return ""
@@ -136,11 +153,17 @@ class File:
 
     def discard(self) -> str:
         """Rescue once more, then remove our own files next to the target; on disk, too."""
+        if self.item.folder and not self._in.there:
+            self._in.find()  # it may have been made, and not opened
         note = self.rescue()
+        if not self._in.there:
+            return note
         left = look(self.folder, self.temp)
         if left is not None and self._ours(left):
             os.unlink(self.temp, dir_fd=self.folder)
         os.fsync(self.folder)
+        if self.item.folder and not there(self.folder, self.name):
+            self._in.remove()
         return note
 
     def _tidy(self) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 _HEAD = '{{"sha256": "{}",\n'
-_SHOWN = 16 << 10
+_SHOWN, _SHOWN_RAW = 16 << 10, 512
 
 
 def encode(change: Transaction) -> bytes:
@@ -34,7 +34,8 @@ def _item(item: SysctlItem | FileItem) -> dict[str, Any]:
     if isinstance(item, SysctlItem):
         return dict(item.__dict__)
     before = item.before and _image(item.before)
-    return {"path": item.path, "before": before, "after": _image(item.after)}
+    folder = {"folder": True} if item.folder else {}
+    return {"path": item.path, "before": before, "after": _image(item.after), **folder}
 
 
 def _image(image: Image) -> dict[str, Any]:
@@ -77,7 +78,10 @@ def _read_item(record: Any) -> SysctlItem | FileItem:
     if files.valid(path):
         raise ValueError(files.valid(path))
     before = record["before"] and _read_image(record["before"])
-    return FileItem(path, before, _read_image(_get(record, "after", dict)))
+    folder = "folder" in record and _get(record, "folder", bool)
+    if folder and before:
+        raise ValueError("a file of it was there before its folder")
+    return FileItem(path, before, _read_image(_get(record, "after", dict)), folder)
 
 
 def _read_image(record: Any) -> Image:
@@ -114,5 +118,6 @@ def shown(raw: bytes) -> str:
         items = json.loads(raw, parse_int=str)["change"]["items"]
         text = "\n".join(f"{i.get('key') or i.get('path')} was: {i['before']}" for i in items)
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
-        text = raw[:_SHOWN].decode("utf-8", "backslashreplace")
-    return "".join(c if c == "\n" or c.isprintable() else ascii(c)[1:-1] for c in text[:_SHOWN])
+        text = raw[:_SHOWN_RAW].decode("utf-8", "backslashreplace")
+    text = "".join(c if c == "\n" or c.isprintable() else ascii(c)[1:-1] for c in text[:_SHOWN])
+    return text[:_SHOWN]

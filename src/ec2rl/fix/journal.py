@@ -28,6 +28,7 @@ PATIENCE = 5.0
 """Seconds to wait for another process to be done with its change."""
 
 _RECORD = r"([1-9][0-9]{0,8})\.json"
+_TRIAL = r"trial-([1-9][0-9]{0,8})"
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -108,6 +109,40 @@ class Journal:
     def prune(self) -> None:
         for number in self.ids()[:-KEEP]:
             os.unlink(f"{number}.json", dir_fd=self.fd)
+
+    def begin_trial(self, number: int, until: float) -> None:
+        """Note, durably, when a change ends that is on trial (seconds since the epoch)."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(f"trial-{number}", flags, 0o600, dir_fd=self.fd)
+        try:
+            os.write(fd, repr(until).encode())
+            os.fsync(fd)
+        finally:
+            close(fd)
+        os.fsync(self.fd)
+
+    def end_trial(self, number: int) -> bool:
+        """Take the note away; False if there is none."""
+        try:
+            os.unlink(f"trial-{number}", dir_fd=self.fd)
+        except FileNotFoundError:
+            return False
+        os.fsync(self.fd)
+        return True
+
+    def trials(self) -> dict[int, float]:
+        """When each change ends that is on trial; one whose note is torn, at once."""
+        found = (re.fullmatch(_TRIAL, name) for name in os.listdir(self.fd))
+        return {int(match[1]): self._until(match[0]) for match in found if match}
+
+    def _until(self, name: str) -> float:
+        fd = os.open(name, _READ, dir_fd=self.fd)
+        try:
+            return float(os.read(fd, 64))
+        except ValueError:
+            return 0.0
+        finally:
+            close(fd)
 
     def _damaged(self, number: int, why: str, raw: bytes) -> JournalDamaged:
         text = f"{self.path}/{number}.json {why}; nothing was touched. Move it away to go on."

@@ -44,6 +44,22 @@ class Machine:
             return ""
 
 
+def absent(root: str, path: str) -> bool:
+    """Whether there is nothing at a path, not even a link; Refused as `folder` does."""
+    head, name = os.path.split(path)
+    with folder(root, head) as fd:
+        return not there(fd, name)
+
+
+def there(fd: int, name: str) -> bool:
+    """Whether a folder has something of this name."""
+    try:
+        os.stat(name, dir_fd=fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def close(fd: int) -> None:
     """Close a descriptor; what an fsync has not told, close(2) need not tell either."""
     with suppress(OSError):

@@ -7,6 +7,7 @@ import os
 from ec2rl.fix import files, images, sysctl
 from ec2rl.fix.change import FileItem, Image, SysctlItem
 from ec2rl.fix.errors import Conflict, Refused
+from ec2rl.fix.machine import absent
 from ec2rl.model import SetSysctl, Unreadable, WriteFile
 from ec2rl.record import replace
 
@@ -62,13 +63,14 @@ def _plan_file(change: WriteFile, machine: Machine) -> FileItem:
         raise Refused(f"{change.path}: the text is no UTF-8") from None
     if len(data) > images.MAX_BYTES:
         raise Refused(f"{change.path}: more than 64 KiB to write")
-    now = images.read(machine, change.path)
+    folder = seen is None and absent(machine.root, os.path.dirname(change.path))
+    now = None if folder else images.read(machine, change.path)
     if isinstance(now, Unreadable):
         raise Refused(f"{change.path} {now.detail}")
     if (now and now.data) != seen:
         raise Conflict(f"{change.path} is not as it was when the change was planned")
     after = replace(now, data=data) if now else Image(data, 0o644, os.geteuid(), os.getegid(), None)
-    return FileItem(change.path, now, after)
+    return FileItem(change.path, now, after, folder)
 
 
 def target(item: SysctlItem | FileItem) -> str:

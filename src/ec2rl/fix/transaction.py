@@ -1,9 +1,4 @@
-"""Apply a change whole or not at all, take it back, and settle what a crash has left.
-
-The order: look at everything, write the journal, stage every file, write the kernel's settings
-(it may refuse, and what it refuses must not be kept for the next boot), exchange the files, read
-everything back, mark the record.  A failure anywhere moves everything back in reverse order.
-"""
+"""Apply a change whole or not at all, take it back, and settle what a crash has left."""
 
 from __future__ import annotations
 
@@ -11,33 +6,39 @@ import time
 from contextlib import ExitStack, contextmanager, suppress
 
 from ec2rl import __version__
-from ec2rl.fix.change import Found, State, SysctlItem, Transaction
-from ec2rl.fix.errors import Conflict, Failed, FixError, Outcome, Refused
-from ec2rl.fix.files import File
+from ec2rl.fix.change import Found, State, Transaction
+from ec2rl.fix.errors import Conflict, Failed, Outcome, Refused
 from ec2rl.fix.journal import Journal, locked, looked_at
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.survey import survey, target
-from ec2rl.fix.sysctl import Setting
+from ec2rl.fix.transit import put_back, things_of, transit, words
 from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Union
 
     from ec2rl.model import SetSysctl, WriteFile
 
-    Thing = Union[Setting, File]
 
-
-def apply(changes: Sequence[SetSysctl | WriteFile], *, machine: Machine, why: str) -> Transaction:
+def apply(
+    changes: Sequence[SetSysctl | WriteFile],
+    *,
+    machine: Machine,
+    why: str,
+    until: float | None = None,
+) -> Transaction:
     """Make all of the changes, or raise a FixError and leave things as they were.
 
     What is already as wished is left out; if that is all, Refused.  The answer's items tell what
-    the kernel made of each value.
+    the kernel made of each value.  With `until` (seconds since the epoch) the change is on trial:
+    `end_trials` takes it back from then on, unless `confirm` comes first.
     """
     with _told(), locked(machine, why) as journal, ExitStack() as stack:
         past = _settled(journal)
+        trying = [c.id for c in past if c.state is State.APPLIED and c.id in journal.trials()]
+        if trying:
+            raise Refused(f"change {trying[0]} is on trial: first ec2rl keep it, or ec2rl undo it")
         change = Transaction(
             id=max((old.id for old in past), default=0) + 1,
             state=State.APPLYING,
@@ -47,11 +48,17 @@ def apply(changes: Sequence[SetSysctl | WriteFile], *, machine: Machine, why: st
             tool=__version__,
             items=survey(changes, machine),
         )
-        things = _things(change, machine, stack)
+        things = things_of(change, machine, stack)
         for thing in things:
             thing.check()
         journal.prune()
-        return _transit(journal, change, things, Found.AFTER, State.APPLIED)
+        _on_trial(journal, change.id, until)
+        try:
+            return transit(journal, change, things, Found.AFTER, State.APPLIED)
+        except BaseException:
+            with suppress(OSError):  # else `end_trials` finds nothing to take back
+                journal.end_trial(change.id)
+            raise
 
 
 def undo(
@@ -62,28 +69,68 @@ def undo(
     If somebody has changed one since, Conflict and nothing is touched; with `partial` that one is
     left and the others are restored.  To undo twice is to do nothing.
     """
-    with _told(), locked(machine, f"undo {number}") as journal, ExitStack() as stack:
+    with _told(), locked(machine, f"undo {number}") as journal:
         change = next((old for old in _settled(journal) if old.id == number), None)
         if change is None:
             raise Refused(f"there is no change {number}")
-        if change.state is State.UNDONE:
-            return tuple(Outcome(target(item), Found.BEFORE) for item in change.items)
-        things = _things(change, machine, stack)
+        return _undone(journal, change, machine, partial, dry_run)
+
+
+def _undone(
+    journal: Journal, change: Transaction, machine: Machine, partial: bool, dry_run: bool
+) -> tuple[Outcome, ...]:
+    if change.state is State.UNDONE:
+        return tuple(Outcome(target(item), Found.BEFORE) for item in change.items)
+    with ExitStack() as stack:
+        things = things_of(change, machine, stack)
         outcomes = tuple(Outcome(thing.target, thing.found()) for thing in things)
         changed = [out.target for out in outcomes if out.found is Found.CHANGED]
         if dry_run:
             return outcomes
         if changed and not partial:
             names = ", ".join(changed)
-            raise Conflict(
-                f"changed by somebody else since, nothing was touched: {names}", outcomes
-            )
+            raise Conflict(f"somebody else has changed since: {names}", outcomes)
         moving = [t for t, out in zip(things, outcomes) if out.found is Found.AFTER]
         for thing in moving:
             thing.check()
         done = State.PARTLY if changed else State.UNDONE
-        _transit(journal, change, moving, Found.BEFORE, done)
+        transit(journal, change, moving, Found.BEFORE, done)
+        with suppress(OSError):  # a note that stays is taken away by `end_trials`
+            journal.end_trial(change.id)
         return outcomes
+
+
+def confirm(number: int, *, machine: Machine) -> bool:
+    """Let a change stay that is on trial; False when it is not (any more)."""
+    with _told(), locked(machine, f"keep {number}") as journal:
+        return journal.end_trial(number)
+
+
+def trials(*, machine: Machine) -> dict[int, float]:
+    """Tell which changes are on trial, and until when (seconds since the epoch)."""
+    with _told(), looked_at(machine) as journal:
+        return journal.trials() if journal else {}
+
+
+def end_trials(now: float, *, machine: Machine) -> tuple[int, ...]:
+    """Take back what was to be confirmed before `now`, and was not; the numbers of the changes.
+
+    A boot ends a trial as well.  What somebody else has changed since is theirs, and stays.
+    """
+    if not trials(machine=machine):
+        return ()
+    ended = []
+    with _told(), locked(machine, "the end of a trial") as journal:
+        past = {change.id: change for change in _settled(journal)}
+        for number, until in sorted(journal.trials().items()):
+            change = past.get(number)
+            if until > now and change is not None and change.boot == machine.boot():
+                continue
+            if change is not None and change.state in (State.APPLIED, State.PARTLY):
+                _undone(journal, change, machine, partial=True, dry_run=False)
+                ended.append(number)
+            journal.end_trial(number)
+    return tuple(ended)
 
 
 def recover(*, machine: Machine) -> tuple[Transaction, ...]:
@@ -117,7 +164,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Failed(_words(error)) from error
+        raise Failed(words(error)) from error
 
 
 def _settled(journal: Journal) -> list[Transaction]:
@@ -128,109 +175,31 @@ def _settled(journal: Journal) -> list[Transaction]:
     return past
 
 
-def _things(change: Transaction, machine: Machine, stack: ExitStack) -> list[Thing]:
-    rebooted = change.boot != machine.boot()
-    return [
-        Setting(machine, item, rebooted=rebooted)
-        if isinstance(item, SysctlItem)
-        else File(machine, item, change.id, stack)
-        for item in change.items
-    ]
-
-
-def _transit(
-    journal: Journal, change: Transaction, things: Sequence[Thing], to: Found, done: State
-) -> Transaction:
-    """Move everything one way, or raise and have all of it where it was."""
-    applying = to is Found.AFTER
+def _on_trial(journal: Journal, number: int, until: float | None) -> None:
     try:
-        _stage(journal, change, things, to)
-        for thing in things:
-            thing.move(to)
-        for thing in things:
-            if thing.found() is not to:
-                raise Conflict(f"{thing.target} was changed by somebody else meanwhile")
-        items = tuple(thing.item for thing in things) if applying else change.items
-        final = replace(change, state=done, items=items, notes=())
-        # Written before the files swapped out are given up, as the disk may be full by now.
-        journal.draft(final)
-        for thing in things:
-            note = thing.discard()
-            if note:
-                raise Conflict(note)
-        journal.publish(final)
-    except (FixError, OSError, KeyboardInterrupt, MemoryError) as error:
-        notes, whole = _settle(things, Found.BEFORE if applying else Found.AFTER)
-        if whole:
-            gone = State.PARTLY if notes else State.UNDONE
-            left = replace(change, state=gone) if applying else change
-            with suppress(OSError):  # then the record stays unfinished, for `recover` to look at
-                journal.save(replace(left, notes=(_words(error), *notes)))
-        if isinstance(error, OSError):
-            raise Failed(_words(error), notes) from error
-        if isinstance(error, FixError):
-            error.notes = notes
-        raise
-    return final
-
-
-def _stage(journal: Journal, change: Transaction, things: Sequence[Thing], to: Found) -> None:
-    """Do all that can fail for want of room or rights, while nothing has changed."""
-    state = State.APPLYING if to is Found.AFTER else State.UNDOING
-    try:
-        journal.save(replace(change, state=state))
-        for thing in things:
-            thing.stage(to)
+        if until is None:
+            journal.end_trial(number)  # of a run that was killed before its record was there
+        else:
+            journal.begin_trial(number, until)
     except OSError as error:
-        raise Refused(f"no change is begun: {_words(error)}") from error
-
-
-def _settle(things: Sequence[Thing], to: Found) -> tuple[tuple[str, ...], bool]:
-    """Move back what can be, and say what was left; False if something of ours is still there."""
-    notes, whole = [], True
-    for thing in reversed(things):
-        try:
-            note = _back(thing, to)
-        except (FixError, OSError) as error:
-            note, whole = f"{thing.target} is not yet as it was: {_words(error)}", False
-        if note:
-            notes.append(note)
-    return tuple(notes), whole
-
-
-def _back(thing: Thing, to: Found) -> str:
-    note = thing.rescue()
-    found = thing.found()
-    if found is Found.CHANGED:
-        note = note or f"{thing.target} was changed by somebody else; theirs is kept"
-    elif found not in (to, Found.GONE):
-        thing.stage(to)
-        try:
-            thing.move(to)
-        except Conflict as error:
-            note = str(error)
-    return thing.discard() or note
+        with suppress(OSError):
+            journal.end_trial(number)
+        raise Refused(f"no change is begun: {words(error)}") from error
 
 
 def _recovered(journal: Journal, change: Transaction, machine: Machine) -> Transaction:
     with ExitStack() as stack:
-        things = _things(change, machine, stack)
+        things = things_of(change, machine, stack)
         notes = tuple(note for note in [thing.rescue() for thing in things] if note)
         if change.state is State.APPLYING and all(t.found() is Found.AFTER for t in things):
             state = State.APPLIED
             notes += tuple(note for note in [thing.discard() for thing in things] if note)
         else:
-            more, whole = _settle(things, Found.BEFORE)
+            more, whole = put_back(things, Found.BEFORE)
             if not whole:
-                raise Failed(f"change {change.id} cannot be recovered yet", more)
+                raise Failed(f"change {change.id} cannot be recovered yet", more, whole=False)
             notes += more
             state = State.PARTLY if notes else State.UNDONE
         change = replace(change, state=state, notes=notes)
         journal.save(change)
         return change
-
-
-def _words(error: BaseException) -> str:
-    if isinstance(error, OSError):
-        return f"{error.filename or 'a system call'}: {error.strerror}"
-    return str(error) or type(error).__name__

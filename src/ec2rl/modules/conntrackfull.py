@@ -74,8 +74,9 @@ def _troubled(seen: Seen, table: Table) -> bool:
 
 
 def _last_change(host: Host) -> PastChange | None:
-    """The last change of the limits in this boot: what the log said before it is settled."""
+    """The last change in this boot that made room: what the log said before it is settled."""
     from ec2rl.conntrack.boot.keys import BUCKETS, MAX
+    from ec2rl.conntrack.defaults import TIMEOUTS
     from ec2rl.facts.changes import past_changes
 
     boot = host.read(BOOT_ID)
@@ -83,7 +84,7 @@ def _last_change(host: Host) -> PastChange | None:
         change
         for change in past_changes(host)
         if isinstance(boot, Evidence) and change.boot == boot.text.strip()
-        if {MAX, BUCKETS}.intersection(change.keys)
+        if {MAX, BUCKETS}.intersection(change.raised) or TIMEOUTS.keys() & {*change.lowered}
     ]
     return made[-1] if made else None
 
@@ -255,6 +256,12 @@ def _propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
     return propose(host, seen, wish)
 
 
+def _losses(host: Host) -> float | None:
+    from ec2rl.conntrack.losses import losses
+
+    return losses(host)
+
+
 MODULE = Module(
     name="conntrackfull",
     title="The connection-tracking table has room for new connections",
@@ -265,4 +272,5 @@ MODULE = Module(
     needs="root, for the kernel log and the namespaces",
     by_hand=by_hand,
     propose=_propose,
+    losses=_losses,
 )

@@ -1,34 +1,68 @@
-"""A proposed fix as text: everything that it would do, before it does it."""
+"""A proposed fix as text and JSON: everything that it would do, before it does it, and the end."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
 from difflib import unified_diff
 
-from ec2rl.model import Proposal, Remedy, SetSysctl, WriteFile
+from ec2rl.model import SetSysctl, WriteFile
+from ec2rl.record import record
 from ec2rl.report.escape import one_line
 from ec2rl.report.text import header
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
-def plan(proposal: Proposal) -> str:
+    from ec2rl.model import Finding, Json, Proposal, Remedy
+
+
+@record(frozen=True)
+class Done:
+    """A change that was made: its number, and `target`, `before` and `after` of each item.
+
+    `lost_before` and `lost_after` are packets a second (None: unknown), where `runs` says that what
+    runs was changed; `until` is the end of its trial, `root` the volume that it was made on.
+    """
+
+    number: int
+    items: tuple[Mapping[str, str], ...]
+    runs: bool
+    lost_before: float | None
+    lost_after: float | None
+    until: float | None
+    root: str
+
+
+def plan(proposal: Proposal, trial: float | None = None) -> str:
     """What changes now, what changes for the next boot, its costs, and what was left out."""
     lines = [header("Plan"), ""]
     for remedy in proposal.chosen:
         lines += _remedy(remedy)
     if proposal.refused:
-        lines += ["Refused:", *(f"    {one_line(why)}" for why in proposal.refused)]
-    elif not proposal.chosen:
+        lines += _listed("Refused:", proposal.refused)
+    elif not proposal.chosen and not proposal.fleeting:
         lines.append("Nothing to do: everything is already as wished.")
+    elif not proposal.chosen:
+        lines.append("Nothing that this program could do: now it is as wished.")
     lines += [one_line(note) for note in proposal.notes]
-    if proposal.chosen and not proposal.lasting:
-        lines.append("NOT PERSISTENT: these files would not decide at the next boot (see above).")
+    if trial is not None and proposal.chosen:
+        lines.append(f"On trial: taken back after {trial:g} s unless you confirm it (ec2rl keep)")
+    if proposal.chosen:
+        lines += _listed("After a reboot:", proposal.after)
+    lines += _listed("NOT PERSISTENT, a reboot will not keep it:", proposal.fleeting)
     if proposal.offered:
         lines += ["", "Offered, and not in this plan:"]
         for remedy in proposal.offered:
-            lines.append(f"    {one_line(remedy.title)} ({remedy.risk.value}; {remedy.caveat})")
-    if proposal.by_hand:
-        lines += ["", "By hand:", *(f"    {one_line(line)}" for line in proposal.by_hand)]
+            lines.append(f"    {one_line(remedy.title)}")
+            lines.append(f"        {remedy.risk.value}: {one_line(remedy.caveat)}")
+    by_hand = "By hand, there:" if proposal.refused else "The same by hand:"
+    lines += ["", *_listed(by_hand, proposal.by_hand)] if proposal.by_hand else []
     return "\n".join(lines) + "\n"
+
+
+def _listed(title: str, lines: Sequence[str]) -> list[str]:
+    return [title, *(f"    {one_line(line)}" for line in lines)] if lines else []
 
 
 def _remedy(remedy: Remedy) -> list[str]:
@@ -52,3 +86,81 @@ def _diff(change: WriteFile) -> Sequence[str]:
     before = [] if change.before is None else change.before.splitlines()
     name = "/dev/null" if change.before is None else change.path
     return list(unified_diff(before, change.text.splitlines(), name, change.path, lineterm=""))
+
+
+def done(made: Done, proposal: Proposal) -> str:
+    """What was changed, whether it helped, how long it lasts, and how to take it back."""
+    lines = [header("Done"), "", f"Change {made.number}:"]
+    lines += [f"    {item['target']}: {item['before']} -> {item['after']}" for item in made.items]
+    lines.append("")
+    if made.runs:
+        lines.append(helped(made.lost_before, made.lost_after))
+    if made.until is not None:
+        end = time.strftime("%H:%M:%S", time.localtime(made.until))
+        lines.append(f"On trial: taken back at {end} unless you say: sudo ./ec2rl keep")
+    else:
+        lines += _listed("NOT PERSISTENT, a reboot will not keep it:", proposal.fleeting)
+    where = f" --root={made.root}" if made.root else ""
+    lines.append(f"To take it back: sudo ./ec2rl undo {made.number}{where}")
+    return "\n".join(lines) + "\n"
+
+
+def helped(before: float | None, after: float | None) -> str:
+    """Whether a fix has helped, from what was lost each second before and after it."""
+    if before is None or after is None:
+        return "Whether it helped is not known: the drop counters could not be read."
+    if not before and not after:
+        return "Packets lost: 0/s before, 0/s after."
+    words = f"lost {before:.3g}/s before, {after:.3g}/s after"
+    if not after:
+        return f"It helped: {words}."
+    if after < before / 2:
+        return f"It helps: {words}; look again soon: sudo ./ec2rl conntrack top"
+    return f"It did not help yet: {words}; who fills the table: sudo ./ec2rl conntrack top"
+
+
+def fix_json(name: str, finding: Finding, proposal: Proposal, made: Done | None) -> str:
+    """The plan, and what was done of it (null: nothing), as one JSON document."""
+    import json
+
+    document = {
+        "schema_version": 1,
+        "module": name,
+        "verdict": finding.verdict.name,
+        "summary": finding.summary,
+        "plan": [_remedy_facts(one) for one in proposal.chosen],
+        "offered": [_remedy_facts(one) for one in proposal.offered],
+        "refused": list(proposal.refused),
+        "notes": list(proposal.notes),
+        "after_reboot": list(proposal.after),
+        "by_hand": list(proposal.by_hand),
+        "lasting": not proposal.fleeting,
+        "fleeting": list(proposal.fleeting),
+        "done": None if made is None else _done_facts(made),
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _remedy_facts(remedy: Remedy) -> dict[str, Json]:
+    changes: list[Json] = [
+        {"set": change.key, "before": change.before, "value": change.value}
+        if isinstance(change, SetSysctl)
+        else {"write": change.path, "before": change.before, "text": change.text}
+        for change in remedy.changes
+    ]
+    return {
+        "title": remedy.title,
+        "risk": remedy.risk.value,
+        "caveat": remedy.caveat,
+        "changes": changes,
+    }
+
+
+def _done_facts(made: Done) -> dict[str, Json]:
+    return {
+        "change": made.number,
+        "items": [dict(item) for item in made.items],
+        "lost_per_second_before": made.lost_before,
+        "lost_per_second_after": made.lost_after,
+        "trial_until": made.until,
+    }

@@ -85,6 +85,12 @@ def glimpse(host: Host, tables: Sequence[Table]) -> Glimpse | None:
     return None
 
 
+def sample_of(host: Host, table: Table) -> Census | None:
+    """Count a sample of one table's entries; None where there are none to be seen."""
+    found = glimpse(host, [table])
+    return None if found is None else found.census
+
+
 def sampled(entries: Entries, settings: Mapping[str, int], counted: int | None) -> Census:
     """Count the entries of a sample as `Host.conntrack_entries` gives it."""
     tally = Tally(settings)

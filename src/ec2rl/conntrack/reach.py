@@ -1,0 +1,120 @@
+"""Which settings a fix is to reach, what forbids it, and what it costs."""
+
+from __future__ import annotations
+
+from ec2rl.conntrack.boot.keys import BUCKETS, MAX, PREFIX, read_value
+from ec2rl.conntrack.room import ENTRY, MUCH, available, memory_for
+from ec2rl.conntrack.seen import Seen
+from ec2rl.conntrack.table.recommend import object_size
+from ec2rl.host import Host
+from ec2rl.model import Evidence, SetSysctl, Wish, WriteFile
+from ec2rl.record import record
+
+
+@record(frozen=True)
+class Target:
+    """A setting to reach: its value today (None: unknown) and the one that is wanted."""
+
+    key: str
+    now: int | None
+    wanted: int
+
+    @property
+    def short(self) -> str:
+        return self.key[len(PREFIX) :]
+
+
+def not_here(host: Host, seen: Seen, wish: Wish) -> str:
+    """Why these keys cannot be set from here at all, "" if they can."""
+    if not wish.now and wish.settings:
+        return ""  # files alone: those of another machine's volume, say
+    if seen.limits.loaded is False:
+        return "connection tracking is not loaded: there is no table to enlarge"
+    if seen.limits.maximum is None or seen.limits.buckets is None:
+        return (
+            "today's limits could not be read: run it as root on the host itself, or, for another "
+            "machine's volume, say the size: --set max=524288"
+        )
+    alias = host.read("/proc/sys/net/nf_conntrack_max")
+    if not isinstance(alias, Evidence):
+        words = "this is not the host's own network namespace"
+        if wish.settings and not set(wish.settings) & {"max", "buckets"}:
+            return (
+                f"{words}, and timeouts are each namespace's own: set them by hand where they count"
+            )
+        return f"{words}: set it on the host"
+    return ""
+
+
+def refusals(target: Target, wish: Wish) -> list[str]:
+    if target.short == "buckets" and "max" in wish.settings and "buckets" not in wish.settings:
+        return []  # follows from max, of which it is said
+    if target.now is None and wish.now:
+        return [f"{target.key} does not exist on this kernel, or could not be read"]
+    if target.key == MAX and not target.wanted:
+        return [f"{MAX}=0: no limit at all up to Linux 6.18, refused by later ones; give a number"]
+    reading = read_value(target.key, str(target.wanted), None)
+    if reading.refused:
+        return [f"{target.key}={target.wanted}: {reading.note}"]
+    today = target.now or 0
+    if target.key in (MAX, BUCKETS) and target.wanted < today and not wish.lower:
+        return [
+            f"{target.key}={target.wanted} is below today's {today}: it would SHRINK the "
+            "table (--allow-lower does it all the same)"
+        ]
+    return []
+
+
+def too_much(host: Host, seen: Seen, wish: Wish, targets: list[Target]) -> list[str]:
+    """Why a full table of this size is no good for this machine's memory."""
+    wanted = {target.key: target.wanted for target in targets if target.wanted != target.now}
+    memory = available(host)
+    if not wanted.keys() & {MAX, BUCKETS} or not memory or wish.force:
+        return []
+    cost = memory_for(
+        wanted.get(MAX, seen.limits.maximum or 0), wanted.get(BUCKETS, seen.limits.buckets or 0)
+    )
+    # What the table holds today is not among what is available.
+    memory += max((table.count or 0 for table in seen.tables), default=0) * ENTRY
+    if cost <= memory * MUCH:
+        return []
+    words = ", ".join(f"{key}={value}" for key, value in wanted.items() if key in (MAX, BUCKETS))
+    return [
+        f"{words}: a full table would take {cost >> 20} MiB, {cost / memory:.0%} of the memory "
+        f"that is available; more than {MUCH:.0%} is too much, as the kernel cannot swap it out "
+        "(--force does it all the same)"
+    ]
+
+
+def rounding(wish: Wish, targets: list[Target]) -> tuple[str, ...]:
+    asked = wish.settings.get("buckets")
+    made = next((target.wanted for target in targets if target.key == BUCKETS), asked)
+    if asked is None or made == asked:
+        return ()
+    return (f"Rounded: the kernel fills whole pages, so {asked} buckets become {made}",)
+
+
+def costs(
+    host: Host,
+    seen: Seen,
+    targets: list[Target],
+    changes: tuple[SetSysctl | WriteFile, ...],
+) -> tuple[str, ...]:
+    wanted = {target.key: target.wanted for target in targets}
+    if MAX not in wanted and BUCKETS not in wanted:
+        return ()
+    entry = object_size(host.read("/proc/slabinfo"))
+    today = seen.limits.maximum or 0, seen.limits.buckets or 0
+    then = wanted.get(MAX, today[0]), wanted.get(BUCKETS, today[1])
+    before, after = (memory_for(*sizes, entry.octets + 128) for sizes in (today, then))
+    share = f", {after / seen.limits.memory:.1%} of all" if seen.limits.memory else ""
+    now = f" (with today's size {before >> 20} MiB)" if all(today) else ""
+    lines = [
+        f"Memory: a full table takes {after >> 20} MiB{share}{now}; "
+        f"{entry.octets} + 128 bytes an entry ({entry.source.split(':')[0]})"
+    ]
+    if any(isinstance(change, SetSysctl) and change.key == BUCKETS for change in changes):
+        lines.append(
+            "Risk: tracking pauses while the entries move to the new hash, for less than a second"
+        )
+    return tuple(lines)

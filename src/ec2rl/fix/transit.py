@@ -1,0 +1,117 @@
+"""Moving all targets of a change one way, or having all of them where they were.
+
+The order: write the journal, stage every file, write the kernel's settings (it may refuse, and what
+it refuses must not be kept for the next boot), exchange the files, read everything back, mark the
+record.  A failure anywhere moves everything back in reverse order.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack, suppress
+
+from ec2rl.fix.change import Found, State, SysctlItem, Transaction
+from ec2rl.fix.errors import Conflict, Failed, FixError, Refused
+from ec2rl.fix.files import File
+from ec2rl.fix.journal import Journal
+from ec2rl.fix.machine import Machine
+from ec2rl.fix.sysctl import Setting
+from ec2rl.record import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Union
+
+    Thing = Union[Setting, File]
+
+
+def things_of(change: Transaction, machine: Machine, stack: ExitStack) -> list[Thing]:
+    rebooted = change.boot != machine.boot()
+    return [
+        Setting(machine, item, rebooted=rebooted)
+        if isinstance(item, SysctlItem)
+        else File(machine, item, change.id, stack)
+        for item in change.items
+    ]
+
+
+def transit(
+    journal: Journal, change: Transaction, things: Sequence[Thing], to: Found, done: State
+) -> Transaction:
+    """Move everything one way, or raise and have all of it where it was."""
+    applying = to is Found.AFTER
+    try:
+        _stage(journal, change, things, to)
+        for thing in things:
+            thing.move(to)
+        for thing in things:
+            if thing.found() is not to:
+                raise Conflict(f"{thing.target} was changed by somebody else meanwhile")
+        items = tuple(thing.item for thing in things) if applying else change.items
+        final = replace(change, state=done, items=items, notes=())
+        # Written before the files swapped out are given up, as the disk may be full by now.
+        journal.draft(final)
+        for thing in things:
+            note = thing.discard()
+            if note:
+                raise Conflict(note)
+        journal.publish(final)
+    except (FixError, OSError, KeyboardInterrupt, MemoryError) as error:
+        notes, whole = put_back(things, Found.BEFORE if applying else Found.AFTER)
+        if whole:
+            gone = State.PARTLY if notes else State.UNDONE
+            left = replace(change, state=gone) if applying else change
+            with suppress(OSError):  # then the record stays unfinished, for `recover` to look at
+                journal.save(replace(left, notes=(words(error), *notes)))
+        if isinstance(error, OSError):
+            raise Failed(words(error), notes, whole) from error
+        if isinstance(error, FixError):
+            error.notes, error.whole = notes, whole
+        raise
+    return final
+
+
+def _stage(journal: Journal, change: Transaction, things: Sequence[Thing], to: Found) -> None:
+    """Do all that can fail for want of room or rights, while nothing has changed."""
+    state = State.APPLYING if to is Found.AFTER else State.UNDOING
+    try:
+        journal.save(replace(change, state=state))
+        for thing in things:
+            thing.stage(to)
+    except OSError as error:
+        raise Refused(f"no change is begun: {words(error)}") from error
+
+
+def put_back(things: Sequence[Thing], to: Found) -> tuple[tuple[str, ...], bool]:
+    """Move back what can be, and say what was left; False if something of ours is still there."""
+    notes, whole = [], True
+    for thing in reversed(things):
+        try:
+            note = _back(thing, to)
+        except (FixError, OSError) as error:
+            note, whole = f"{thing.target} is not yet as it was: {words(error)}", False
+        if note:
+            notes.append(note)
+    return tuple(notes), whole
+
+
+def _back(thing: Thing, to: Found) -> str:
+    note = thing.rescue()
+    found = thing.found()
+    if found is Found.CHANGED:
+        note = note or f"{thing.target} was changed by somebody else; theirs is kept"
+    elif found not in (to, Found.GONE):
+        thing.stage(to)
+        try:
+            thing.move(to)
+        except Conflict as error:
+            note = str(error)
+    return thing.discard() or note
+
+
+def words(error: BaseException) -> str:
+    if isinstance(error, OSError):
+        said = f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}"
+        return said + ("; it needs root" * isinstance(error, PermissionError) * bool(os.geteuid()))
+    return str(error) or type(error).__name__

@@ -1,0 +1,166 @@
+"""A plan and its end, as a person reads them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ec2rl.model import Finding, Proposal, Remedy, Risk, SetSysctl, Verdict, WriteFile
+from ec2rl.report.plan import Done, done, fix_json, helped, plan
+
+MAX = "net.netfilter.nf_conntrack_max"
+FILE = "/etc/sysctl.d/99-zz.conf"
+WHOLE = Proposal(
+    (
+        Remedy(
+            "Give it room",
+            (SetSysctl(MAX, "524288", "262144"), WriteFile(FILE, "a = 2\n", "a = 1\n")),
+            Risk.SAFE,
+        ),
+    ),
+    (Remedy("a shorter timeout", (), Risk.RISKY, "it cuts"),),
+    (),
+    ("Size: twice", "Memory: little"),
+    (f"{MAX}  65536  (/etc/sysctl.d/z.conf:1)",),
+    (f"sysctl -w {MAX}=524288",),
+    (f"{MAX} will be 65536: /etc/sysctl.d/z.conf:1: evil\x1b[2J = 1",),
+)
+
+PLAN = """\
+-----------------[Plan]-----------------
+
+Give it room (risk: safe)
+Now:
+    net.netfilter.nf_conntrack_max  262144 -> 524288
+For the next boot:
+    --- /etc/sysctl.d/99-zz.conf
+    +++ /etc/sysctl.d/99-zz.conf
+    @@ -1 +1 @@
+    -a = 1
+    +a = 2
+Size: twice
+Memory: little
+On trial: taken back after 120 s unless you confirm it (ec2rl keep)
+After a reboot:
+    net.netfilter.nf_conntrack_max  65536  (/etc/sysctl.d/z.conf:1)
+NOT PERSISTENT, a reboot will not keep it:
+    net.netfilter.nf_conntrack_max will be 65536: /etc/sysctl.d/z.conf:1: evil\\x1b[2J = 1
+
+Offered, and not in this plan:
+    a shorter timeout
+        risky: it cuts
+
+The same by hand:
+    sysctl -w net.netfilter.nf_conntrack_max=524288
+"""
+
+ITEMS = ({"target": MAX, "before": "262144", "after": "524288"},)
+
+DONE = """\
+-----------------[Done]-----------------
+
+Change 3:
+    net.netfilter.nf_conntrack_max: 262144 -> 524288
+
+It helped: lost 37/s before, 0/s after.
+NOT PERSISTENT, a reboot will not keep it:
+    net.netfilter.nf_conntrack_max will be 65536: /etc/sysctl.d/z.conf:1: evil\\x1b[2J = 1
+To take it back: sudo ./ec2rl undo 3
+"""
+
+
+def test_a_plan_tells_everything_before_it_is_done() -> None:
+    assert plan(WHOLE, 120.0) == PLAN
+
+
+def test_what_was_done_whether_it_helped_and_how_it_is_taken_back() -> None:
+    assert done(Done(3, ITEMS, True, 37.0, 0.0, None, ""), WHOLE) == DONE
+
+
+@pytest.mark.parametrize(
+    ("proposal", "words"),
+    [
+        (Proposal(), "Nothing to do: everything is already as wished.\n"),
+        (
+            Proposal(refused=("not here",), by_hand=("sysctl -w a=1",)),
+            "Refused:\n    not here\n\nBy hand, there:\n    sysctl -w a=1\n",
+        ),
+        (
+            Proposal(fleeting=("a will be 1",)),
+            "Nothing that this program could do: now it is as wished.\n"
+            "NOT PERSISTENT, a reboot will not keep it:\n    a will be 1\n",
+        ),
+    ],
+)
+def test_a_plan_of_nothing(proposal: Proposal, words: str) -> None:
+    assert plan(proposal) == f"-----------------[Plan]-----------------\n\n{words}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (None, 0.0, "Whether it helped is not known: the drop counters could not be read."),
+        (0.0, 0.0, "Packets lost: 0/s before, 0/s after."),
+        (37.0, 0.0, "It helped: lost 37/s before, 0/s after."),
+        (
+            37.0,
+            2.0,
+            "It helps: lost 37/s before, 2/s after; look again soon: sudo ./ec2rl conntrack top",
+        ),
+        (
+            37.0,
+            36.0,
+            "It did not help yet: lost 37/s before, 36/s after; who fills the table: "
+            "sudo ./ec2rl conntrack top",
+        ),
+        (
+            0.0,
+            5.0,
+            "It did not help yet: lost 0/s before, 5/s after; who fills the table: "
+            "sudo ./ec2rl conntrack top",
+        ),
+    ],
+)
+def test_whether_it_helped(before: float | None, after: float, words: str) -> None:
+    assert helped(before, after) == words
+
+
+def test_the_plan_and_its_end_are_one_document() -> None:
+    finding = Finding(Verdict.PROBLEM, "full")
+    made = Done(3, ITEMS, True, 37.0, 0.0, None, "")
+    told = json.loads(fix_json("conntrackfull", finding, WHOLE, made))
+    assert told == {
+        "schema_version": 1,
+        "module": "conntrackfull",
+        "verdict": "PROBLEM",
+        "summary": "full",
+        "plan": [
+            {
+                "title": "Give it room",
+                "risk": "safe",
+                "caveat": "",
+                "changes": [
+                    {"set": MAX, "before": "262144", "value": "524288"},
+                    {"write": FILE, "before": "a = 1\n", "text": "a = 2\n"},
+                ],
+            }
+        ],
+        "offered": [
+            {"title": "a shorter timeout", "risk": "risky", "caveat": "it cuts", "changes": []}
+        ],
+        "refused": [],
+        "notes": ["Size: twice", "Memory: little"],
+        "after_reboot": list(WHOLE.after),
+        "by_hand": list(WHOLE.by_hand),
+        "lasting": False,
+        "fleeting": list(WHOLE.fleeting),
+        "done": {
+            "change": 3,
+            "items": list(ITEMS),
+            "lost_per_second_before": 37.0,
+            "lost_per_second_after": 0.0,
+            "trial_until": None,
+        },
+    }
+    assert json.loads(fix_json("conntrackfull", finding, WHOLE, None))["done"] is None
