@@ -5,6 +5,7 @@ from __future__ import annotations
 from ec2rl.conntrack.allowance import Allowance
 from ec2rl.conntrack.counters import Counters
 from ec2rl.conntrack.messages import Kind
+from ec2rl.conntrack.namespaces import RECORDED
 from ec2rl.conntrack.tables import Limits, Table
 from ec2rl.conntrack.timeline import Timeline
 from ec2rl.facts.coverage import covers
@@ -86,13 +87,19 @@ class Seen:
         return covers(self.log, self.since)
 
     @property
+    def limit_unread(self) -> bool:
+        """Whether a table that is in use may be full now, for all that is known of its limit."""
+        live = (table for table in self.tables if table.namespace.net != RECORDED)
+        return self.limits.maximum is None and any(table.count for table in live)
+
+    @property
     def proven(self) -> bool:
         """Whether "no line found" means that no packet was dropped: by counters, or by the log.
 
         A log that cannot be read at all, or is empty, is never made up for by counters: a namespace
         that is gone took its own along, and only the log remembers it.
         """
-        if self.limits.maximum is None and any(table.count for table in self.tables):
+        if self.limit_unread:
             return False
         ring = self.log.sources[0]
         if self.all_counted and ring.unreadable is None and (ring.lost or not ring.gap):
@@ -108,11 +115,6 @@ class Seen:
         if ring.unreadable is not None:
             collected = ring.unreadable.why is not Why.NOT_COLLECTED
             reasons = [str(ring.unreadable) if collected else "the kernel's own log: not collected"]
-        told = self.times.hearsay
-        if told.lines:
-            lines = "1 line says so" if told.lines == 1 else f"{told.lines} lines say so"
-            where = ", ".join(told.places)
-            reasons.insert(0, f"{lines}, only where any user can write ({where})")
         if ring.unreadable is None and not self.covered:
             reasons.append(f"dmesg: {ring.gap}" if ring.gap else "the kernel's log is incomplete")
         if self.hidden:
@@ -123,6 +125,6 @@ class Seen:
             reasons.append(f"{unread[0]}{more}")
         if not self.tables and not self.hidden:
             reasons.append("no network namespace could be found")
-        if self.limits.maximum is None and any(table.count for table in self.tables):
+        if self.limit_unread:
             reasons.append("net.netfilter.nf_conntrack_max could not be read")
         return tuple(reasons)
