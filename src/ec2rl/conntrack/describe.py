@@ -63,8 +63,10 @@ def details(seen: Seen, verdict: Verdict) -> tuple[str, ...]:
     lines += _allowance_lines(seen)
     lines += _rests_on(seen)
     if verdict in (Verdict.PROBLEM, Verdict.WARNING):
-        lines += _knobs(seen)
-        lines.append("Next: sudo ./ec2rl explain conntrackfull")
+        knobs = _knobs(seen)
+        lines += [*knobs, "Next: sudo ./ec2rl explain conntrackfull"]
+        if knobs:
+            lines.append("To mend it: sudo ./ec2rl fix conntrackfull (shows a plan, and asks)")
     elif verdict is Verdict.UNKNOWN:
         lines.append(_where_it_can_be_told(seen))
     return tuple(lines)

@@ -16,6 +16,9 @@ _WORDS = (
     (r"\bthe last hour\b", "its last hour"),
 )
 
+_HERE = "To mend it: sudo "
+"""A command for the machine that it is typed on."""
+
 
 def recorded_on(when: float) -> str:
     """When the evidence ends, as far as anything tells: `on 2026-11-03 02:00:00 +0000`."""
@@ -29,7 +32,7 @@ def of_the_past(finding: Finding, where: str) -> Finding:
     return replace(
         finding,
         summary=f"{_then(finding.summary)} (in {where})",
-        details=tuple(map(_then, finding.details)),
+        details=tuple(_then(one) for one in finding.details if not one.startswith(_HERE)),
     )
 
 
