@@ -8,7 +8,7 @@ from ec2rl.host import Host, Phrase
 from ec2rl.kernel_events.events import find_events
 from ec2rl.kernel_events.finding import Words, judge_events
 from ec2rl.kernel_events.seen import Seen
-from ec2rl.model import Finding, Verdict
+from ec2rl.model import Finding, Unreadable, Verdict
 from ec2rl.module import Module, Options
 from ec2rl.record import replace
 
@@ -52,8 +52,23 @@ def describe(line: LogLine, trace: Trace) -> str | None:
 
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
-    """Look at the log: no counter tells of these packets alone."""
-    return Seen(log, find_events(log, PHRASES, describe), options.since)
+    """Look at the log, as no counter tells of these packets alone, and for the driver."""
+    return Seen(log, find_events(log, PHRASES, describe), options.since, proof=_no_driver(host))
+
+
+def _no_driver(host: Host) -> str:
+    """Why no packet can have met the driver, "" where it may be at work.
+
+    Its name on Xen's bus is `vif`, and it registers in a guest of Xen only (xen-netfront.c,
+    netif_init); a kernel that does not know Xen has no such bus.  The bus `platform` is always
+    there (drivers/base/platform.c): where it is not, not all buses were told.
+    """
+    buses, drivers = host.names("/sys/bus"), host.names("/sys/bus/xen/drivers")
+    if isinstance(buses, Unreadable) or "platform" not in buses:
+        return ""
+    if "xen" in buses and (isinstance(drivers, Unreadable) or "vif" in drivers):
+        return ""
+    return "Xen's network driver is not at work here (/sys/bus/xen/drivers/vif)"
 
 
 def judge(seen: Seen) -> Finding:
