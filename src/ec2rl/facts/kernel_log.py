@@ -20,6 +20,8 @@ LOG_FOLDER = "/var/log"
 _TEXT_LOGS = ("messages", "syslog", "kern.log")
 _DIGITS = 17
 """Of a time in µs: 2**64 ns have as many, and no calendar goes beyond the year 9999."""
+_DRIFT = 1e-4
+"""Seconds each second: a crystal's error is below 100 ppm."""
 _FEW = 10
 """Lines behind a phrase; who wants more than these wants a trace."""
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -90,6 +92,10 @@ def read_kernel_log(host: Host, phrases: Sequence[Phrase], since: float | None) 
         (ring, ring_lines), (journal, journal_lines), kept, whole = recorded(
             host, phrases, boot_id, booted, ring
         )
+    elif ring.lost:
+        from ec2rl.facts.whole_journal import journal_behind_ring
+
+        journal, journal_lines, whole = journal_behind_ring(host, phrases, boot_id)
     else:
         journal, journal_lines = journal_records(host, phrases, boot_id)
     text, text_lines = _text_logs(host, phrases, since, booted)
@@ -101,11 +107,19 @@ def read_kernel_log(host: Host, phrases: Sequence[Phrase], since: float | None) 
 
         lines = merge(ring_lines, journal_lines, text_lines)
     if since is not None:
-        # The kernel's own words count where their time is unknown: leaving them out is no proof.
-        lines = [
-            line for line in lines if (line.trusted if line.time is None else line.time >= since)
-        ]
+        lines = [line for line in lines if _counts(line, since, clock.uptime or 0)]
     return KernelLog(tuple(lines), (ring, journal, *text), booted, whole)
+
+
+def _counts(line: LogLine, since: float, uptime: float) -> bool:
+    """Whether a line is of the time asked about, or may be: leaving it out is no proof.
+
+    The kernel's stamps drift from the clock as long as it is up (ABI/testing/dev-kmsg).
+    """
+    if line.time is None:
+        return line.trusted
+    drift = _DRIFT * uptime if line.trusted and line.this_boot else 0
+    return line.time >= since - drift
 
 
 def _ring(
@@ -129,13 +143,13 @@ def kmsg_span(text: str) -> tuple[tuple[int, int] | None, tuple[int, int] | None
     heads = []
     lines = text.split("\n", 1)[:1], text.rstrip("\n").rsplit("\n", 40)[::-1]
     for candidates in lines:
-        parsed = map(_kmsg_head, candidates)
+        parsed = map(kmsg_head, candidates)
         heads.append(next(((h[1], h[2]) for h in parsed if h is not None), None))
     # Lines that begin with a blank belong to the record above (ABI/testing/dev-kmsg).
     return heads[0], heads[1], text.count("\n") - text.count("\n ")
 
 
-def _kmsg_head(line: str) -> tuple[int, int, int, str] | None:
+def kmsg_head(line: str) -> tuple[int, int, int, str] | None:
     """Split `PRI,SEQ,USEC,FLAGS[,...];TEXT`; None for a line that is no record."""
     head, found, text = line.partition(";")
     fields = head.split(",", 3)
@@ -169,7 +183,7 @@ def parse_kmsg(
         ends = begins if start in begins else set()
         end = text.find("\n", start)
         words = text[start : end if end >= 0 else None]
-        head = _kmsg_head(words)
+        head = kmsg_head(words)
         if head is None:
             continue
         priority, _, microseconds, message = head
@@ -199,7 +213,7 @@ def _behind(text: str, at: int, count: int, ends: Container[int]) -> Iterable[st
     while count and 0 <= at < limit:
         start, at = at + 1, text.find("\n", at + 1)
         line = text[start : at if at >= 0 else None]
-        head = _kmsg_head(line)
+        head = kmsg_head(line)
         if head is not None and head[0] >> 3 == 0 and _caller(line) == caller:
             if start in ends:
                 return

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from ec2rl.facts.kernel_log import LogLine, LogSource, journal_records, search_gap
 from ec2rl.facts.syslog import parse_lines
+from ec2rl.facts.whole_journal import BEGINNING, has_whole_boot, is_beginning
 from ec2rl.host import Host, Phrase, Search
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import replace
@@ -17,9 +18,6 @@ from ec2rl.record import replace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     Told = tuple[LogSource, list[LogLine]]
-
-BEGINNING = Phrase(b"Linux version ")
-"""The first thing that a kernel prints (on some architectures the second, at the same time)."""
 
 _JOURNALS = {"journalctl": None, "journalctl --boot": True, "journalctl --boot -1": False}
 """Texts of the journal, and whether they are of the boot in which they were printed."""
@@ -39,8 +37,8 @@ def recorded(
     dmesg = _dmesg(host, phrases, boot_id, booted) or (ring, [])
     source, lines = journal_records(host, (*phrases, BEGINNING), boot_id)
     whole = dmesg[0].unreadable is None and not dmesg[0].gap
-    whole = whole or (not source.gap and _has_whole_boot(lines, boot_id))
-    journal = source, [line for line in lines if not _is_beginning(line)]
+    whole = whole or (not source.gap and has_whole_boot(lines, boot_id))
+    journal = source, [line for line in lines if not is_beginning(line)]
     return dmesg, journal, _journal_texts(host, phrases, booted), whole
 
 
@@ -53,7 +51,7 @@ def _dmesg(
         absent = found.why in (Why.NOT_COLLECTED, Why.ABSENT)
         return None if absent else (LogSource("dmesg", found), [])
     lines = parse_lines(found.path, found.lines, found.modified, booted)
-    starts = [place for place, line in enumerate(lines) if _is_beginning(line)]
+    starts = [place for place, line in enumerate(lines) if is_beginning(line)]
     told = []
     for place, line in enumerate(lines):
         later = sum(start > place for start in starts)
@@ -68,20 +66,7 @@ def _dmesg(
         )
     gap = search_gap(found) or ("" if starts else "it does not go back to the boot")
     source = LogSource(found.path, None, booted if starts else None, gap)
-    return source, [line for line in told if not _is_beginning(line)]
-
-
-def _is_beginning(line: LogLine) -> bool:
-    # dmesg -T shows no time since boot.
-    return line.message.startswith(BEGINNING.text.decode()) and line.monotonic in (0, None)
-
-
-def _has_whole_boot(lines: Sequence[LogLine], boot_id: str | None) -> bool:
-    """Whether the journal has what the kernel said first, and lost nothing that followed."""
-    last = [line for line in lines if line.boot == boot_id]
-    return any(_is_beginning(line) and line.trusted for line in last) and not any(
-        line.message.startswith("Missed ") for line in last
-    )
+    return source, [line for line in told if not is_beginning(line)]
 
 
 def _journal_texts(host: Host, phrases: Sequence[Phrase], booted: float | None) -> list[Told]:

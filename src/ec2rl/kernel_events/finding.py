@@ -56,8 +56,8 @@ def _next(seen: Seen, name: str) -> str:
         return f"sudo ./ec2rl explain {name}"
     if ring.lost and not seen.doubt:
         return (
-            "a larger log loses less, from the next boot on: log_buf_len=4M on the kernel's "
-            "command line"
+            "less is lost, from the next boot on, with a journal that lasts (mkdir "
+            "/var/log/journal) or a larger ring (log_buf_len=4M on the kernel's command line)"
         )
     return "run it as root on the host itself: sudo ./ec2rl run"
 
