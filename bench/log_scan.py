@@ -56,7 +56,7 @@ def make_log(path: Path, mib: int, share: float) -> None:
     """Write about `mib` MiB of syslog lines, of which `share` are hits."""
     rng = random.Random(1)
     lines = []
-    for number in range(20_000):
+    for number in range(200_000):  # more than fit into the windows of xz and zstd
         words = " ".join(rng.choices(VOCABULARY, k=12))
         lines.append(b"Nov 24 01:02:03 ip-10-0-0-%d " % (number % 9))
         lines[-1] += f"{words} {number} took {rng.getrandbits(30):x} ms\n".encode()

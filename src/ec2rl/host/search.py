@@ -199,6 +199,10 @@ def _search(
                 reader.fd, cut, wanted, budget.kept, reader.part, deadline
             )  # fmt: skip
         else:
+            if kind in ("xz", "bzip2") and is_large and len(os.sched_getaffinity(0)) > 1:
+                from ec2rl.host.ahead import Ahead
+
+                source = Ahead(source)
             scan = Scan(wanted, budget.kept, window, is_large=is_large)
             limit = budget.unpacked if kind or fd is None else _EVERYTHING
             unread = scan.run(source, limit, deadline)
