@@ -5,7 +5,8 @@ from __future__ import annotations
 from ec2rl.conntrack.advice import by_hand
 from ec2rl.conntrack.allowance import Allowance, read_allowances, risen
 from ec2rl.conntrack.defaults import default_sizes, rule
-from ec2rl.conntrack.describe import details, facts, pace, percent, plural, quotes, trusted_places
+from ec2rl.conntrack.describe import details, pace, percent, plural, quotes, trusted_places
+from ec2rl.conntrack.figures import facts
 from ec2rl.conntrack.messages import PHRASES, Kind
 from ec2rl.conntrack.namespaces import find_namespaces
 from ec2rl.conntrack.seen import Seen

@@ -1,0 +1,105 @@
+"""The conntrack diagnosis in numbers: the facts of a finding, for the JSON report."""
+
+from __future__ import annotations
+
+from ec2rl.conntrack.seen import Seen
+from ec2rl.conntrack.tables import Table
+from ec2rl.conntrack.timeline import Spell
+from ec2rl.facts.coverage import source_facts
+from ec2rl.model import Unreadable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.model import Json
+
+
+def facts(seen: Seen) -> dict[str, Json]:
+    """The numbers behind the words; None is unknown."""
+    times = seen.times
+    read = [source.name for source in seen.log.sources if source.unreadable is None]
+    own = bool(seen.log.whole_boot or {"dmesg", "journal"}.intersection(read))
+    census: Json = None
+    if seen.glimpse is not None:
+        from ec2rl.conntrack.table.glimpse import glimpse_facts
+
+        census = glimpse_facts(seen.glimpse)
+    return {
+        "census": census,
+        "conntrack": {
+            "max": seen.limits.maximum,
+            "buckets": seen.limits.buckets,
+            "default_max": seen.default_maximum,
+            "loaded": seen.limits.loaded,
+            "in_use": seen.in_use if seen.all_counted or seen.in_use else None,
+            "sampled_seconds": next((t.seconds for t in seen.tables if t.seconds), None),
+        },
+        "namespaces": [_table_facts(seen, table) for table in seen.tables],
+        "namespaces_complete": not seen.hidden and not seen.unread,
+        "counters": {
+            name: _total(seen, name)
+            for name in ("drop", "refused", "early_drop", "insert_failed", "chaintoolong")
+        },
+        "log": {
+            "this_boot": _spell_facts(times.now, own),
+            "before_last_change": _spell_facts(times.settled, own),
+            "earlier_boots": [_spell_facts(spell) for spell in times.boots],
+            "unverified": _spell_facts(times.hearsay, bool(read)),
+            "forged_lines": times.forged if read else None,
+            "other_limits": {kind.name.lower(): n for kind, n in times.others.items()},
+            "whole_boot": seen.log.whole_boot,
+            "sources": source_facts(seen.log),
+        },
+        "allowances": [
+            {
+                "interface": one.interface,
+                "conntrack_allowance_exceeded": one.exceeded,
+                "conntrack_allowance_available": one.available,
+                "exceeded_per_second": one.rate,
+                "unreadable": one.unreadable or None,
+            }
+            for one in seen.allowances
+        ],
+    }
+
+
+def _total(seen: Seen, counter: str) -> int | None:
+    numbers = [seen.last(table, counter) for table in seen.tables]
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known and len(known) == len(numbers) else None
+
+
+def _table_facts(seen: Seen, table: Table) -> dict[str, Json]:
+    counters = table.after or table.counters
+    return {
+        "inode": table.namespace.inode,
+        "initial": table.namespace.initial,
+        "owner": table.namespace.owner,
+        "names": list(table.namespace.names),
+        "count": table.count,
+        "max": seen.limits.maximum,
+        "fill": seen.fill(table),
+        "active": None if isinstance(counters, Unreadable) else any(counters.__dict__.values()),
+        "drop": seen.last(table, "drop"),
+        "refused": table.refused,
+        "early_drop": seen.last(table, "early_drop"),
+        "insert_failed": seen.last(table, "insert_failed"),
+        "chaintoolong": seen.last(table, "chaintoolong"),
+        "drop_per_second": table.rate("drop"),
+        "early_drop_per_second": table.rate("early_drop"),
+        "unreadable": str(table.counters) if isinstance(table.counters, Unreadable) else None,
+    }
+
+
+def _spell_facts(spell: Spell, read: bool = True) -> dict[str, Json]:
+    """The numbers of a spell; unknown where nothing was found and nothing was `read`."""
+    known = bool(read or spell.lines)
+    return {
+        "lines_at_least": spell.lines if known else None,
+        "suppressed_estimate": spell.suppressed if known else None,
+        "first": spell.first,
+        "last": spell.last,
+        "sources": list(spell.places),
+        "by_namespace": [
+            {"inode": inode, "lines": count} for inode, count in spell.namespaces.items()
+        ],
+    }
