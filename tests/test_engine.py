@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from ec2rl.engine import Plan, Race
-from ec2rl.facts.kernel_log import KernelLog
+from ec2rl.facts.log import KernelLog
 from ec2rl.host import Host, Phrase
 from ec2rl.host.fake import FakeHost
 from ec2rl.model import Finding, Verdict

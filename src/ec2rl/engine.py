@@ -10,7 +10,8 @@ from __future__ import annotations
 import select
 import time
 
-from ec2rl.facts.kernel_log import KernelLog, LogSource, read_kernel_log
+from ec2rl.facts.kernel_log import read_kernel_log
+from ec2rl.facts.log import KernelLog, LogSource
 from ec2rl.host import Host
 from ec2rl.host.remember import Remember
 from ec2rl.model import Finding, Unreadable, Verdict, Why, pack, unpack

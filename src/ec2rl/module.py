@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-    from ec2rl.facts.kernel_log import KernelLog
+    from ec2rl.facts.log import KernelLog
 
 DETAILS, WORDS = 200, 2000
 """How many lines, and how many characters in each, a finding may show."""

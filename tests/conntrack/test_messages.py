@@ -7,7 +7,7 @@ import random
 import pytest
 
 from ec2rl.conntrack.messages import PHRASES, Kind, Message, understand
-from ec2rl.facts.kernel_log import parse_kmsg
+from ec2rl.facts.kmsg import parse_kmsg
 from ec2rl.facts.syslog import parse_line
 
 TEXTS = {

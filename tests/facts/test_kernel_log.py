@@ -9,15 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ec2rl.facts.kernel_log import (
-    KernelLog,
-    LogLine,
-    LogSource,
-    kmsg_span,
-    parse_kmsg,
-    read_kernel_log,
-    unescape,
-)
+from ec2rl.facts.kernel_log import read_kernel_log
+from ec2rl.facts.kmsg import kmsg_span, parse_kmsg, unescape
+from ec2rl.facts.log import KernelLog, LogLine, LogSource
 from ec2rl.host import Phrase
 from ec2rl.host.fake import FakeHost
 from ec2rl.model import Unreadable, Why

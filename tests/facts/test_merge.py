@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ec2rl.facts.kernel_log import LogLine
+from ec2rl.facts.log import LogLine
 from ec2rl.facts.merge import merge
 from ec2rl.record import replace
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ec2rl.facts.kernel_log import LogLine
+from ec2rl.facts.log import LogLine
 from ec2rl.facts.syslog import epoch, parse_line, parse_lines
 from ec2rl.host import Line
 

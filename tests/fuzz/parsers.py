@@ -24,13 +24,8 @@ from ec2rl.conntrack.counters import parse_conntrack_stats, parse_stat  # noqa: 
 from ec2rl.conntrack.messages import PHRASES, understand  # noqa: E402
 from ec2rl.conntrack.namespaces import inode_number  # noqa: E402
 from ec2rl.conntrack.owner import owner  # noqa: E402
-from ec2rl.facts.kernel_log import (  # noqa: E402
-    KernelLog,
-    LogLine,
-    LogSource,
-    kmsg_span,
-    parse_kmsg,
-)
+from ec2rl.facts.kmsg import kmsg_span, parse_kmsg  # noqa: E402
+from ec2rl.facts.log import KernelLog, LogLine, LogSource  # noqa: E402
 from ec2rl.facts.oom import kills  # noqa: E402
 from ec2rl.facts.syslog import epoch, parse_line, parse_lines  # noqa: E402
 from ec2rl.facts.trace import parse_trace  # noqa: E402

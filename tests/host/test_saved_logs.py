@@ -13,7 +13,8 @@ from typing import Callable
 
 import pytest
 
-from ec2rl.facts.kernel_log import KernelLog, read_kernel_log
+from ec2rl.facts.kernel_log import read_kernel_log
+from ec2rl.facts.log import KernelLog
 from ec2rl.host import Journal, Phrase
 from ec2rl.host.fake import FakeHost
 from ec2rl.host.saved_logs import kind_of_log, open_logs

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ec2rl.facts.kernel_log import KernelLog, read_kernel_log
+from ec2rl.facts.kernel_log import read_kernel_log
+from ec2rl.facts.log import KernelLog
 from ec2rl.host import Entries, Journal, Phrase
 from ec2rl.host.fake import FakeHost
 from ec2rl.host.sos import open_sos

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ec2rl.facts.kernel_log import KernelLog, read_kernel_log
+from ec2rl.facts.kernel_log import read_kernel_log
+from ec2rl.facts.log import KernelLog
 from ec2rl.facts.zone import zone
 from ec2rl.host import Phrase
 from ec2rl.host.beneath import Root, openat2, walk

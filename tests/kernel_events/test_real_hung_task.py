@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from ec2rl.catalogue import load
-from ec2rl.facts.kernel_log import KernelLog, read_kernel_log
+from ec2rl.facts.kernel_log import read_kernel_log
+from ec2rl.facts.log import KernelLog
 from ec2rl.host.live import LiveHost
 from ec2rl.kernel_events.seen import Seen
 from ec2rl.model import Unreadable, Verdict

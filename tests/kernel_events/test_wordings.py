@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ec2rl.facts.kernel_log import KernelLog, LogLine
+from ec2rl.facts.log import KernelLog, LogLine
 from ec2rl.facts.oom import Kill, kills
 from ec2rl.facts.trace import Trace, parse_trace
 from ec2rl.kernel_events.events import Event, Events, find_events, group, sort_events

@@ -9,7 +9,7 @@ from ec2rl.conntrack.namespaces import RECORDED
 from ec2rl.conntrack.tables import Limits, Table
 from ec2rl.conntrack.timeline import Timeline
 from ec2rl.facts.coverage import covers
-from ec2rl.facts.kernel_log import KernelLog
+from ec2rl.facts.log import KernelLog
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import record, replace
 

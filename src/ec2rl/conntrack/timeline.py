@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ec2rl.conntrack.messages import Kind, Message, understand
 from ec2rl.facts.coverage import refuted
-from ec2rl.facts.kernel_log import KernelLog, LogLine
+from ec2rl.facts.log import KernelLog, LogLine
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ec2rl.facts.kernel_log import KernelLog, LogLine
+    from ec2rl.facts.log import KernelLog, LogLine
     from ec2rl.model import Json
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ec2rl.facts.kernel_log import LogLine
+from ec2rl.facts.log import LogLine
 from ec2rl.host import Host, Phrase, Search
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import record, replace

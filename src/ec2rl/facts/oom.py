@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ec2rl.facts.kernel_log import LogLine
+from ec2rl.facts.log import LogLine
 from ec2rl.facts.trace import Trace, parse_trace
 from ec2rl.record import record, replace
 

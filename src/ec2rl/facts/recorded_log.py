@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ec2rl.facts.kernel_log import LogLine, LogSource, journal_records, search_gap
+from ec2rl.facts.journal_log import journal_records
+from ec2rl.facts.log import LogLine, LogSource, search_gap
 from ec2rl.facts.syslog import parse_lines
 from ec2rl.facts.whole_journal import BEGINNING, has_whole_boot, is_beginning
 from ec2rl.host import Host, Phrase, Search

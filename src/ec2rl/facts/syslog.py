@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Sequence
 
-from ec2rl.facts.kernel_log import LogLine
+from ec2rl.facts.log import LogLine
 from ec2rl.host import Line
 
 _STAMP = r"\[ *(?P<up>\d{1,9}\.\d{6})\] ?"

@@ -7,7 +7,9 @@ of the ring buffer if it holds the kernel's first message of this boot and that 
 
 from __future__ import annotations
 
-from ec2rl.facts.kernel_log import KMSG, LogLine, LogSource, journal_records, kmsg_head
+from ec2rl.facts.journal_log import journal_records
+from ec2rl.facts.kmsg import kmsg_head
+from ec2rl.facts.log import KMSG, LogLine, LogSource
 from ec2rl.host import Host, Phrase
 from ec2rl.model import Evidence
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 from ec2rl.facts.coverage import refuted
-from ec2rl.facts.kernel_log import KernelLog, LogLine
+from ec2rl.facts.log import KernelLog, LogLine
 from ec2rl.facts.trace import Trace, parse_trace
 from ec2rl.host import Phrase
 from ec2rl.record import record, replace

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ec2rl.facts.coverage import covers
 from ec2rl.facts.crash_remains import Remains, read_remains
-from ec2rl.facts.kernel_log import KernelLog
+from ec2rl.facts.log import KernelLog
 from ec2rl.host import Host, Phrase
 from ec2rl.kernel_events.events import Events, find_events
 from ec2rl.model import Evidence

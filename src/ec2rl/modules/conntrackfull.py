@@ -12,7 +12,7 @@ from ec2rl.conntrack.namespaces import find_namespaces
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.tables import Limits, Table, read_again, read_limits, read_tables
 from ec2rl.conntrack.timeline import timeline
-from ec2rl.facts.kernel_log import BOOT_ID, KMSG, KernelLog
+from ec2rl.facts.log import BOOT_ID, KMSG, KernelLog
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Finding, Proposal, Unreadable, Verdict, Why, Wish
 from ec2rl.module import Module, Options

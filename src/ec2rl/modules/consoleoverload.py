@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.facts.kernel_log import KernelLog, LogLine
+from ec2rl.facts.log import KernelLog, LogLine
 from ec2rl.facts.trace import Trace
 from ec2rl.host import Host, Phrase
 from ec2rl.kernel_events.events import find_events

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ec2rl.facts.kernel_log import KernelLog, LogLine
+from ec2rl.facts.log import KernelLog, LogLine
 from ec2rl.host import Host, Phrase
 from ec2rl.kernel_events.events import Event, count, sort_events
 from ec2rl.kernel_events.finding import Words, judge_events

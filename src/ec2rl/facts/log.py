@@ -1,0 +1,68 @@
+"""What the kernel's log is made of: lines, and the places that they were read in."""
+
+from __future__ import annotations
+
+from ec2rl.host import Search
+from ec2rl.model import Unreadable
+from ec2rl.record import record
+
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+KMSG = "/dev/kmsg"
+LOG_FOLDER = "/var/log"
+DIGITS = 17
+"""Of a time in µs: 2**64 ns have as many, and no calendar goes beyond the year 9999."""
+
+
+@record(frozen=True)
+class LogLine:
+    """One event of the kernel's log.
+
+    `sources` are the places where it was met; `time` is in seconds since the epoch, `monotonic` in
+    microseconds since boot; `this_boot` is None where it cannot be told; `count` is how many
+    times it stands for; `context` are the kernel's lines behind it.
+    """
+
+    message: str
+    sources: tuple[str, ...]
+    time: float | None
+    monotonic: int | None
+    boot: str | None
+    this_boot: bool | None
+    trusted: bool
+    count: int = 1
+    context: tuple[str, ...] = ()
+
+
+@record(frozen=True)
+class LogSource:
+    """One place that was asked, and how far it can be believed to be complete.
+
+    `oldest` is the time of its oldest record, in seconds since the epoch; `gap` says what is
+    missing from it, "" for nothing; `lost` counts the ring buffer's overwritten records.
+    """
+
+    name: str
+    unreadable: Unreadable | None = None
+    oldest: float | None = None
+    gap: str = ""
+    lost: int = 0
+
+
+@record(frozen=True)
+class KernelLog:
+    """What was found, in the order of time, and where it was looked for.
+
+    `booted` is when this boot began, in seconds since the epoch; `whole_boot` means that every
+    record of this boot was there to be read.
+    """
+
+    lines: tuple[LogLine, ...]
+    sources: tuple[LogSource, ...]
+    booted: float | None
+    whole_boot: bool
+
+
+def search_gap(found: Search) -> str:
+    """What a search of one log has not seen, or not kept; "" for nothing."""
+    more = found.hits - sum(line.hit for line in found.lines)
+    return "; ".join(filter(None, (found.gap, f"{more} more lines hold the words" * (more > 0))))
