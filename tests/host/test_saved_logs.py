@@ -231,6 +231,8 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("head", "kind"),
     [
+        # One device says it all: not the host of journalctl -o short-monotonic.
+        (b"[ 7648.121508] usb 1-1: reset high-speed USB device number 2\n" * 9, "dmesg"),
         (b"[    1.000000] me kernel: x\n[    1.200000] me sshd[1]: x\n", "syslog"),
         (b"[    1.000000] usb 1-1: x\n[    1.200000] e1000: x\n[    1.300000] y\n", "dmesg"),
         (b"Wed 2026-11-25 09:47:12 UTC me kernel: x\n", "syslog"),

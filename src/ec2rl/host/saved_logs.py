@@ -44,7 +44,7 @@ _SYSLOG = (
     rb"|[A-Z][a-z]{2} \d{4}-\d\d-\d\d [\d:]{8} |\d{9,11}\.\d{6})\S* \S+ \S+:"
 )
 # `journalctl -o short-monotonic`: a host, and who wrote it, as dmesg never has them in each line.
-_MONOTONIC = rb"(?m)^\[ *\d{1,9}\.\d{6}\] ([\w.-]+) [\w./@:-]{1,64}(?:\[\d+\])?: "
+_MONOTONIC = rb"(?m)^\[ *\d{1,9}\.\d{6}\] ([\w.-]+) (?:kernel|[\w./@:-]{1,64}\[\d+\]): "
 
 
 def open_logs(paths: Sequence[str], phrases: Sequence[Phrase]) -> FakeHost | Unreadable:
