@@ -79,8 +79,10 @@ class Inflate:
         size = len(view) - int(stream.avail_out)
         self.eof = code == _STREAM_END
         # A full view may leave text inside although all input is taken.
-        self.needs_input = not stream.avail_in and size < len(view)
-        if code not in (0, _STREAM_END, _BUF_ERROR) and not size:
+        is_damaged = code not in (0, _STREAM_END, _BUF_ERROR)
+        # What came before the damage is given out first; the next call meets it again.
+        self.needs_input = not is_damaged and not stream.avail_in and size < len(view)
+        if is_damaged and not size:
             raise InflateError(f"Error {code} while decompressing data: {_text(stream.msg)}")
         return size
 
