@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ec2rl.facts.coverage import covers
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.kmsg import kmsg_span, parse_kmsg, unescape
 from ec2rl.facts.log import KernelLog, LogLine, LogSource
@@ -188,6 +189,37 @@ def test_since_leaves_out_what_is_older_and_keeps_what_has_no_time() -> None:
     )
     found = log(since=NOW - 10, __dev__kmsg="!denied", journal=lines)
     assert [line.monotonic for line in found.lines] == [7, 9]
+
+
+@pytest.mark.parametrize(
+    ("early", "kept"), [(5, True), (8.5, True), (8.8, False), (60, False)]
+)  # of 86,400 s of uptime, 8.64 s may have drifted
+def test_since_keeps_what_the_drift_of_the_stamps_may_have_put_before_it(
+    early: float, kept: bool
+) -> None:
+    case = {
+        "clock": "now=2026-11-24T02:00:00Z uptime=86400",
+        "/proc/sys/kernel/random/boot_id": BOOT,
+        "/dev/kmsg": f"6,0,0,-;boot\n4,1,{int((86400 - early) * 1e6)},-;{FULL}\n",
+    }
+    found = read_kernel_log(FakeHost(case), PHRASES, NOW)
+    assert [line.message for line in found.lines] == [FULL] * kept
+
+
+@pytest.mark.parametrize(
+    ("after", "covered"), [(-1, False), (0, False), (4.2, False), (4.4, True), (60, True)]
+)
+def test_a_ring_that_wrapped_covers_from_its_oldest_record_and_the_drift_on(
+    after: float, covered: bool
+) -> None:
+    # Its oldest record has a stamp of 43,200 s: 4.32 s may have drifted until then.
+    oldest = NOW - 43200
+    case = {
+        "clock": "now=2026-11-24T02:00:00Z uptime=86400",
+        "/dev/kmsg": "6,500,43200000000,-;nothing\n",
+    }
+    found = read_kernel_log(FakeHost(case), PHRASES, oldest + after)
+    assert covers(found, oldest + after) is covered
 
 
 def test_the_same_event_in_four_places() -> None:

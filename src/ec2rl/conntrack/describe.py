@@ -6,7 +6,7 @@ from ec2rl.conntrack.messages import Kind
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.tables import Table
 from ec2rl.conntrack.timeline import Spell
-from ec2rl.facts.coverage import reading, stamp
+from ec2rl.facts.coverage import complete_from, reading, stamp
 from ec2rl.model import Evidence, Unreadable, Verdict, Why
 
 _MOST = 10
@@ -74,8 +74,9 @@ def _where_it_can_be_told(seen: Seen) -> str:
     denied = any(one.why is Why.DENIED for one in seen.unread)
     if seen.hidden or ring.unreadable is not None or denied:
         return "Next: run it as root on the host itself: sudo ./ec2rl run"
-    if ring.gap and ring.oldest is not None:
-        covered = f"--since=@{ring.oldest + 1:.0f}"
+    complete = complete_from(seen.log)
+    if ring.gap and complete is not None:
+        covered = f"--since=@{complete + 1:.0f}"
         return f"Next: ask for what the log still covers: sudo ./ec2rl run {covered}"
     return "Next: keep what was read, for a report: sudo ./ec2rl run --record=case.txt"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from ec2rl.facts.log import DRIFT
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +25,20 @@ def covers(log: KernelLog, since: float | None) -> bool:
     """Whether the kernel's own log was read for all of the time that is asked about."""
     if log.whole_boot:
         return True
-    ring = log.sources[0]
-    return since is not None and ring.oldest is not None and ring.oldest <= since
+    complete = complete_from(log)
+    return since is not None and complete is not None and complete <= since
+
+
+def complete_from(log: KernelLog) -> float | None:
+    """From when on the ring buffer surely has all there was; seconds since the epoch.
+
+    The stamp of its oldest record may be behind the clock by what has drifted since boot
+    (ABI/testing/dev-kmsg); without that, records overwritten just after it would be forgotten.
+    """
+    oldest = log.sources[0].oldest
+    if oldest is None or log.booted is None:
+        return oldest
+    return oldest + DRIFT * max(0.0, oldest - log.booted)
 
 
 def refuted(line: LogLine, log: KernelLog) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ec2rl.facts.journal_log import journal_records
 from ec2rl.facts.kmsg import read_ring
-from ec2rl.facts.log import BOOT_ID, LOG_FOLDER, KernelLog, LogLine, LogSource, search_gap
+from ec2rl.facts.log import BOOT_ID, DRIFT, LOG_FOLDER, KernelLog, LogLine, LogSource, search_gap
 from ec2rl.host import Host, Phrase
 from ec2rl.model import Evidence, Unreadable, Why
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _TEXT_LOGS = ("messages", "syslog", "kern.log")
-_DRIFT = 1e-4
-"""Seconds each second: a crystal's error is below 100 ppm."""
 
 
 def read_kernel_log(host: Host, phrases: Sequence[Phrase], since: float | None) -> KernelLog:
@@ -64,7 +62,7 @@ def _counts(line: LogLine, since: float, uptime: float) -> bool:
     """
     if line.time is None:
         return line.trusted
-    drift = _DRIFT * uptime if line.trusted and line.this_boot else 0
+    drift = DRIFT * uptime if line.trusted and line.this_boot else 0
     return line.time >= since - drift
 
 

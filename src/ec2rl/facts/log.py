@@ -12,6 +12,9 @@ LOG_FOLDER = "/var/log"
 DIGITS = 17
 """Of a time in µs: 2**64 ns have as many, and no calendar goes beyond the year 9999."""
 
+DRIFT = 1e-4
+"""Seconds in each second of the uptime that the kernel's stamps may be off: below 100 ppm."""
+
 
 @record(frozen=True)
 class LogLine:
