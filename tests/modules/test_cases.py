@@ -9,7 +9,8 @@ import pytest
 
 from ec2rl.catalogue import load, names, page
 from ec2rl.facts.kernel_log import read_kernel_log
-from ec2rl.facts.log import BOOT_ID, LOG_FOLDER
+from ec2rl.facts.log import LOG_FOLDER
+from ec2rl.host import BOOT_ID
 from ec2rl.host.fake import FakeHost, sections
 from ec2rl.model import Finding, Unreadable
 from ec2rl.module import Options

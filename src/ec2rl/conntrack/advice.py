@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.defaults import round_buckets
+from ec2rl.conntrack.defaults import memory_for, round_buckets
 from ec2rl.conntrack.seen import Seen
 
 PAGE_MAX, PAGE_BUCKETS = 131072, 32768
 """The fixed numbers of the original page: twice the default of a 4 GiB host up to kernel 5.14."""
-
-_ENTRY = 320 + 128
-"""Bytes an entry takes at most: the largest object seen on any kernel, and its extensions."""
 
 
 def by_hand(seen: Seen) -> tuple[str, ...]:
@@ -25,7 +22,7 @@ def by_hand(seen: Seen) -> tuple[str, ...]:
         )
     target = max(2 * maximum, seen.default_maximum or 0)
     hash_target = max(round_buckets(target), buckets)
-    cost = target * _ENTRY + hash_target * 8
+    cost = memory_for(target, hash_target)
     settings = (
         f"net.netfilter.nf_conntrack_max={target}",
         f"net.netfilter.nf_conntrack_buckets={hash_target}",

@@ -12,6 +12,11 @@ GIB = 1 << 30
 PAGE = 4096
 """Bytes, where nothing tells of larger ones (arm64 may have 16 and 64 KiB)."""
 
+OBJECT, EXTENSION, SLOT = 320, 128, 8
+"""Bytes of an entry at most (the largest object seen on any kernel), its extensions, a bucket."""
+
+ENTRY = OBJECT + EXTENSION
+
 
 class Rule(Choice):
     """How a kernel sizes the table; the value is max / buckets, which tells the two apart."""
@@ -32,9 +37,14 @@ class Sizes:
     max: int
 
 
+def memory_for(entries: int, buckets: int, octets: int = ENTRY) -> int:
+    """Bytes of unswappable kernel memory when every entry, of so many bytes, is used."""
+    return entries * octets + buckets * SLOT
+
+
 def round_buckets(buckets: int, page: int = PAGE) -> int:
     """Up to whole pages of 8-byte slots, as nf_ct_alloc_hashtable() allocates them."""
-    slots = page // 8
+    slots = page // SLOT
     return -(-buckets // slots) * slots
 
 

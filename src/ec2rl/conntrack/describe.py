@@ -85,8 +85,8 @@ def _by_weight(seen: Seen) -> list[Table]:
     """The worst first: losing now, then nearly full, then those that have lost most."""
 
     def weight(table: Table) -> tuple[float, ...]:
-        near = (seen.fill(table) or 0) >= 0.9
-        return -(table.rate("drop") or 0), -near, -(table.refused or 0), -(table.count or 0)
+        lost, count = table.refused or 0, table.count or 0
+        return -(table.rate("drop") or 0), -seen.near(table), -lost, -count
 
     return sorted(seen.tables, key=weight)
 
@@ -231,9 +231,7 @@ def _rests_on(seen: Seen) -> list[str]:
 def _knobs(seen: Seen) -> list[str]:
     """The knob that works here."""
     table = seen.fullest
-    fill = None if table is None else seen.fill(table)
-    full = seen.times.now.lines or (fill is not None and fill >= 0.9)
-    if not full:
+    if not (seen.times.now.lines or (table is not None and seen.near(table))):
         return []
     lines = ["What helps: raise net.netfilter.nf_conntrack_max and nf_conntrack_buckets together"]
     if seen.limits.maximum:
@@ -241,7 +239,7 @@ def _knobs(seen: Seen) -> list[str]:
     contained = [
         table
         for table in seen.tables
-        if not table.namespace.initial and (table.refused or (seen.fill(table) or 0) >= 0.9)
+        if not table.namespace.initial and (table.refused or seen.near(table))
     ]
     if contained:
         lines.append(

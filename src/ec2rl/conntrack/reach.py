@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.boot.keys import BUCKETS, MAX, PREFIX, read_value
-from ec2rl.conntrack.room import ENTRY, MUCH, available, memory_for
+from ec2rl.conntrack.defaults import ENTRY, EXTENSION, memory_for
+from ec2rl.conntrack.room import MUCH, available
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.table.recommend import object_size
 from ec2rl.host import Host
@@ -106,12 +107,12 @@ def costs(
     entry = object_size(host.read("/proc/slabinfo"))
     today = seen.limits.maximum or 0, seen.limits.buckets or 0
     then = wanted.get(MAX, today[0]), wanted.get(BUCKETS, today[1])
-    before, after = (memory_for(*sizes, entry.octets + 128) for sizes in (today, then))
+    before, after = (memory_for(*sizes, entry.octets + EXTENSION) for sizes in (today, then))
     share = f", {after / seen.limits.memory:.1%} of all" if seen.limits.memory else ""
     now = f" (with today's size {before >> 20} MiB)" if all(today) else ""
     lines = [
         f"Memory: a full table takes {after >> 20} MiB{share}{now}; "
-        f"{entry.octets} + 128 bytes an entry ({entry.source.split(':')[0]})"
+        f"{entry.octets} + {EXTENSION} bytes an entry ({entry.source.split(':')[0]})"
     ]
     if any(isinstance(change, SetSysctl) and change.key == BUCKETS for change in changes):
         lines.append(

@@ -7,7 +7,7 @@ from ec2rl.conntrack.boot.keys import BUCKETS, MAX, PREFIX
 from ec2rl.conntrack.by_hand import commands
 from ec2rl.conntrack.defaults import TIMEOUTS, round_buckets, version
 from ec2rl.conntrack.reach import Target, costs, not_here, refusals, rounding, too_much
-from ec2rl.conntrack.room import NEAR, Room, is_short, room
+from ec2rl.conntrack.room import Room, is_short, room
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.tables import number
 from ec2rl.host import Host
@@ -143,7 +143,7 @@ def _offers(host: Host, seen: Seen, wish: Wish) -> tuple[Remedy, ...]:
                 )
             )
     fullest = seen.fullest
-    if fullest is None or (seen.fill(fullest) or 0) < NEAR or wish.risky:
+    if fullest is None or not seen.near(fullest) or wish.risky:
         return tuple(offers)
     inode = fullest.namespace.inode
     where = "" if fullest.namespace.initial or inode is None else f" --netns={inode}"

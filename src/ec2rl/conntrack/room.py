@@ -15,12 +15,6 @@ from ec2rl.record import record
 MUCH = 0.25
 """The share of the available memory that a full table may take without being forced to it."""
 
-ENTRY, SLOT = 320 + 128, 8
-"""Bytes an entry takes at most (the largest object of any kernel, and its extensions), a bucket."""
-
-NEAR = 0.9
-"""The share of the limit from which on a table is nearly too small (as the module has it)."""
-
 _STEP = 4
 """A flood leads to any number of entries: who wants more than so many times as much says so."""
 
@@ -80,9 +74,9 @@ def _more(host: Host, seen: Seen, maximum: int, buckets: int) -> Room:
 def is_short(seen: Seen) -> bool:
     """Whether the table was, or nearly is, too small."""
     fullest = seen.fullest
-    fill = None if fullest is None else seen.fill(fullest)
+    near = fullest is not None and seen.near(fullest)
     small = seen.in_use and (seen.limits.maximum or 0) < (seen.default_maximum or 0)
-    return bool(seen.times.now.lines or (fill or 0) >= NEAR or small)
+    return bool(seen.times.now.lines or near or small)
 
 
 @record(frozen=True)
@@ -110,11 +104,6 @@ def _need_of(host: Host, table: Table) -> _Need:
     entries = max(count, round(need(census).entries * max(1.0, count / census.total)))
     how = f"a census of {census.total} of its {count}"
     return _Need(entries, f"{entries} entries at the present load of {label}, by {how}")
-
-
-def memory_for(entries: int, buckets: int, octets: int = ENTRY) -> int:
-    """Bytes of unswappable kernel memory when every entry is used."""
-    return entries * octets + buckets * SLOT
 
 
 def available(host: Host) -> int | None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ec2rl.conntrack.table.glimpse import Glimpse
     from ec2rl.facts.changes import PastChange
 
+NEAR = 0.9
+"""The share of the table from which on it is called near its end."""
+
 
 @record(frozen=True)
 class Seen:
@@ -45,6 +48,10 @@ class Seen:
         if table.count is None or not self.limits.maximum:
             return None
         return table.count / self.limits.maximum
+
+    def near(self, table: Table) -> bool:
+        """Whether a table is nearly full, as far as that is known."""
+        return (self.fill(table) or 0) >= NEAR
 
     def last(self, table: Table, counter: str) -> int | None:
         """A counter of `Counters` at the last look."""

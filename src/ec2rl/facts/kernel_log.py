@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from ec2rl.facts.journal_log import journal_records
 from ec2rl.facts.kmsg import read_ring
-from ec2rl.facts.log import BOOT_ID, DRIFT, LOG_FOLDER, KernelLog, LogLine, LogSource, search_gap
-from ec2rl.host import Host, Phrase
+from ec2rl.facts.log import DRIFT, LOG_FOLDER, KernelLog, LogLine, LogSource, search_gap
+from ec2rl.host import BOOT_ID, Host, Phrase
 from ec2rl.model import Evidence, Unreadable, Why
 
 TYPE_CHECKING = False

@@ -6,7 +6,6 @@ from ec2rl.host import Search
 from ec2rl.model import Unreadable
 from ec2rl.record import record
 
-BOOT_ID = "/proc/sys/kernel/random/boot_id"
 KMSG = "/dev/kmsg"
 LOG_FOLDER = "/var/log"
 DIGITS = 17

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from ec2rl.facts.journal_log import journal_records
 from ec2rl.facts.log import LogLine, LogSource, search_gap
 from ec2rl.facts.syslog import parse_lines
-from ec2rl.facts.whole_journal import BEGINNING, has_whole_boot, is_beginning
-from ec2rl.host import Host, Phrase, Search
+from ec2rl.facts.whole_journal import has_whole_boot, is_beginning
+from ec2rl.host import BEGINNING, Host, Phrase, Search
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import replace
 

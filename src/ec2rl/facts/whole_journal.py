@@ -10,15 +10,12 @@ from __future__ import annotations
 from ec2rl.facts.journal_log import journal_records
 from ec2rl.facts.kmsg import kmsg_head
 from ec2rl.facts.log import KMSG, LogLine, LogSource
-from ec2rl.host import Host, Phrase
+from ec2rl.host import BEGINNING, Host, Phrase
 from ec2rl.model import Evidence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-BEGINNING = Phrase(b"Linux version ")
-"""The first thing that a kernel prints (on some architectures the second, at the same time)."""
 
 _INFO = 6
 """A level that journald keeps unless it is told to keep less (journald.conf(5), MaxLevelStore)."""

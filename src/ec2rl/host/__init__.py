@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 else:
     Protocol = object
 
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
 
 @record(frozen=True)
 class Phrase:
@@ -30,6 +32,10 @@ class Phrase:
     text: bytes
     after: int = 0
     recent: bool = False
+
+
+BEGINNING = Phrase(b"Linux version ")
+"""The first thing that a kernel prints (on some architectures the second, at the same time)."""
 
 
 @record(frozen=True)

@@ -107,22 +107,9 @@ class LiveHost:
     def search(
         self, paths: Sequence[str], phrases: Sequence[Phrase]
     ) -> tuple[Search | Unreadable, ...]:
-        from ec2rl.host.search import search_files
+        from ec2rl.host.search import search_paths
 
-        opened: dict[str, int] = {}
-        answers: dict[str, Search | Unreadable] = {}
-        try:
-            for path in paths:
-                fd = open_regular(path)
-                if isinstance(fd, Unreadable):
-                    answers[path] = fd
-                else:
-                    opened[path] = fd
-            answers.update(zip(opened, search_files(tuple(opened.items()), phrases)))
-        finally:
-            for fd in opened.values():
-                os.close(fd)
-        return tuple(answers[path] for path in paths)
+        return search_paths(paths, open_regular, phrases)
 
     def journal(self, phrases: Sequence[Phrase]) -> Journal | Unreadable:
         # The reader is not worth its import where journald never wrote.

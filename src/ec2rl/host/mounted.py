@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from ec2rl.host import Clock, Entries, Host, Journal, Phrase, Search
+from ec2rl.host import BOOT_ID, Clock, Entries, Host, Journal, Phrase, Search
 from ec2rl.host.beneath import NotRegularError, OutsideError, Root
 from ec2rl.host.boot_entries import COMMAND_LINE, command_line
 from ec2rl.host.live import READ_LIMIT, read_whole, unreadable
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 JOURNAL = "/var/log/journal"
-BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _LOGS = "/var/log"
 _JOURNAL_FILES = 512
 _BOOT_AT = 56  # tail_entry_boot_id, systemd's journal-def.h
@@ -79,25 +78,14 @@ class MountedHost:
     def search(
         self, paths: Sequence[str], phrases: Sequence[Phrase]
     ) -> tuple[Search | Unreadable, ...]:
-        from ec2rl.host.search import search_files
+        from ec2rl.host.search import search_paths
 
-        answers: dict[str, Search | Unreadable] = {}
-        opened: dict[str, int] = {}
-        try:
-            for path in paths:
-                if path[:1] != "/":  # what a program once printed
-                    answers[path] = Unreadable(path, Why.NOT_COLLECTED)
-                    continue
-                fd = self._look(path, lambda path=path: self._root.open(path))  # type: ignore[misc]
-                if isinstance(fd, Unreadable):
-                    answers[path] = fd
-                else:
-                    opened[path] = fd
-            answers.update(zip(opened, search_files(tuple(opened.items()), phrases)))
-        finally:
-            for fd in opened.values():
-                os.close(fd)
-        return tuple(answers[path] for path in paths)
+        return search_paths(paths, self._opened, phrases)
+
+    def _opened(self, path: str) -> int | Unreadable:
+        if path[:1] != "/":  # what a program once printed
+            return Unreadable(path, Why.NOT_COLLECTED)
+        return self._look(path, lambda: self._root.open(path))
 
     def journal(self, phrases: Sequence[Phrase]) -> Journal | Unreadable:
         from ec2rl.host.journal.search import search_journal

@@ -1,8 +1,12 @@
-"""A regular file as a stream."""
+"""Packed bytes, or what they are, as a stream: of a regular file, or of whatever gives them."""
 
 from __future__ import annotations
 
 import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
 
 
 class Packed:
@@ -33,3 +37,38 @@ class Packed:
 
     def close(self) -> None:
         """Leave the descriptor to its owner."""
+
+
+class Stream:
+    """What `read(n)` gives once, from its beginning; that can be seen first."""
+
+    gap = ""
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
+        self._head = b""
+
+    def head(self, size: int) -> bytes:
+        while len(self._head) < size:
+            more = self._read(size - len(self._head))
+            if not more:
+                break
+            self._head += more
+        return self._head[:size]
+
+    def readinto(self, view: memoryview) -> int:
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def read(self, size: int) -> bytes:
+        if not self._head:
+            return self._read(size)
+        data, self._head = self._head[:size], self._head[size:]
+        return data
+
+    def rewind(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """Leave the stream to its owner."""

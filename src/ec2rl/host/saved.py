@@ -7,7 +7,7 @@ import select
 import stat
 from collections.abc import Sequence
 
-from ec2rl.host.packed import Packed
+from ec2rl.host.packed import Packed, Stream
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import record
 
@@ -92,9 +92,9 @@ class Text:
         from ec2rl.host.unpack import HEAD, kind_of, open_archive
 
         self.refused = ""
-        self._ahead = b""
+        self._text = Stream(self._next)
         self._at = log.fd if stat.S_ISREG(os.fstat(log.fd).st_mode) else None
-        self._file = Packed(log.fd) if self._at is not None else Pipe(log.fd)
+        self._file = _stream(log.fd, self._at is not None)
         self._source: Source = self._file
         kind = kind_of(self._file.head(HEAD))
         if kind:
@@ -109,13 +109,10 @@ class Text:
         return self._source.gap
 
     def peek(self, size: int) -> bytes:
-        while len(self._ahead) < size and (more := self._next(size)):
-            self._ahead += more
-        return self._ahead[:size]
+        return self._text.head(size)
 
     def read(self, size: int) -> bytes:
-        found, self._ahead = self._ahead[:size], self._ahead[size:]
-        return found or self._next(size)
+        return self._text.read(size)
 
     @property
     def is_plain(self) -> bool:
@@ -123,9 +120,7 @@ class Text:
         return self._at is not None and self._source is self._file
 
     def readinto(self, view: memoryview) -> int:
-        data = self.read(len(view))
-        view[: len(data)] = data
-        return len(data)
+        return self._text.readinto(view)
 
     def _next(self, size: int) -> bytes:
         data = bytearray(min(size, _PIECE))
@@ -135,31 +130,5 @@ class Text:
         self._source.close()
 
 
-class Pipe:
-    """What comes through a pipe, once."""
-
-    gap = ""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._ahead = b""
-
-    def head(self, size: int) -> bytes:
-        while len(self._ahead) < size and (more := os.read(self._fd, size)):
-            self._ahead += more
-        return self._ahead[:size]
-
-    def read(self, size: int) -> bytes:
-        found, self._ahead = self._ahead[:size], self._ahead[size:]
-        return found or os.read(self._fd, size)
-
-    def readinto(self, view: memoryview) -> int:
-        data = self.read(len(view))
-        view[: len(data)] = data
-        return len(data)
-
-    def rewind(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        """Leave the descriptor to its owner."""
+def _stream(fd: int, is_file: bool) -> Packed | Stream:
+    return Packed(fd) if is_file else Stream(lambda size: os.read(fd, size))

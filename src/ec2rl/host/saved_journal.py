@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from ec2rl.host import Journal, JournalRecord, Phrase
+from ec2rl.host import BOOT_ID, Journal, JournalRecord, Phrase
 from ec2rl.host.fake import journal_record
 from ec2rl.model import Evidence
 from ec2rl.record import replace
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     Read = Callable[[int], bytes]
 
-BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _ROOM = 20_000
 _FIELD = 1 << 20  # bytes; nothing of the kernel's is as long
 _TEXT = 8 << 20  # characters of all messages that are kept

@@ -12,13 +12,12 @@ import time
 from collections.abc import Sequence
 from io import BytesIO
 
-from ec2rl.host import Clock, Journal, Phrase, Search
+from ec2rl.host import BEGINNING, BOOT_ID, Clock, Journal, Phrase, Search
 from ec2rl.host.console import MOST as CONSOLE
 from ec2rl.host.console import console_text, is_console
 from ec2rl.host.fake import FakeHost, sections
 from ec2rl.host.saved import Saved, Text, close_saved, open_saved, shown
-from ec2rl.host.saved_journal import BOOT_ID, Together, read_journal
-from ec2rl.host.sos_collect import BEGINNING
+from ec2rl.host.saved_journal import Together, read_journal
 from ec2rl.host.spool import MOST, Spool
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from ec2rl.host import Line, Phrase, Search
 from ec2rl.host.halves import Halves, middle, scan_halves
+from ec2rl.host.packed import Stream
 from ec2rl.host.scan import WINDOW, Scan, cost
 from ec2rl.host.unpack import HEAD, SUFFIXES, kind_of, open_archive
 from ec2rl.model import Unreadable, Why
@@ -88,6 +89,28 @@ def search_files(
     return tuple(_answer(answers[index]) for index in range(len(files)))
 
 
+def search_paths(
+    paths: Sequence[str],
+    open_path: Callable[[str], int | Unreadable],
+    phrases: Sequence[Phrase],
+) -> tuple[Search | Unreadable, ...]:
+    """Look for phrases in the regular files that `open_path` gives descriptors of."""
+    opened: dict[str, int] = {}
+    answers: dict[str, Search | Unreadable] = {}
+    try:
+        for path in paths:
+            fd = open_path(path)
+            if isinstance(fd, Unreadable):
+                answers[path] = fd
+            else:
+                opened[path] = fd
+        answers.update(zip(opened, search_files(tuple(opened.items()), phrases)))
+    finally:
+        for fd in opened.values():
+            os.close(fd)
+    return tuple(answers[path] for path in paths)
+
+
 def search_stream(
     path: str,
     read: Callable[[int], bytes],
@@ -101,7 +124,7 @@ def search_stream(
     time runs out only between two reads.
     """
     deadline = time.monotonic() + budget.seconds
-    return _answer(_search(path, _Stream(read), None, phrases, budget, deadline, 0, modified))
+    return _answer(_search(path, Stream(read), None, phrases, budget, deadline, 0, modified))
 
 
 def _weight(path: str, fd: int) -> float:
@@ -164,7 +187,7 @@ def _search_file(
 
 def _search(
     path: str,
-    reader: _File | _Stream,
+    reader: _File | Stream,
     fd: int | None,
     phrases: Sequence[Phrase],
     budget: Budget,
@@ -254,41 +277,6 @@ class _File:
 
     def close(self) -> None:
         """Leave the descriptor to its owner."""
-
-
-class _Stream:
-    """A stream as text and as packed bytes."""
-
-    gap = ""
-
-    def __init__(self, read: Callable[[int], bytes]) -> None:
-        self._read = read
-        self._head = b""
-
-    def head(self, size: int) -> bytes:
-        while len(self._head) < size:
-            more = self._read(size - len(self._head))
-            if not more:
-                break
-            self._head += more
-        return self._head
-
-    def readinto(self, view: memoryview) -> int:
-        data = self.read(len(view))
-        view[: len(data)] = data
-        return len(data)
-
-    def read(self, size: int) -> bytes:
-        if not self._head:
-            return self._read(size)
-        data, self._head = self._head[:size], self._head[size:]
-        return data
-
-    def rewind(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        """Leave the stream to its owner."""
 
 
 def _share(answers: dict[int, _Found | Unreadable], kept: int) -> None:

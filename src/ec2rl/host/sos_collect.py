@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from posixpath import dirname, join, normpath
 
-from ec2rl.host import Clock, Entries, Journal, Phrase, Search
+from ec2rl.host import BEGINNING, BOOT_ID, Clock, Entries, Journal, Phrase, Search
 from ec2rl.host.packed import Packed
-from ec2rl.host.saved_journal import BOOT_ID, Together
+from ec2rl.host.saved_journal import Together
 from ec2rl.host.scan import cost
 from ec2rl.host.search import Budget, search_stream
 from ec2rl.host.sos_layout import TOPS, Use, settings, use
@@ -21,9 +21,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ec2rl.host.remember import Look
     from ec2rl.host.unpack import Source
-
-BEGINNING = Phrase(b"Linux version ")
-"""What the kernel's log of a boot begins with: without it, its beginning is lost."""
 
 _TEXT, _SETTINGS, _TEXTS = 1 << 20, 4 << 20, 6 << 20
 """Bytes of a text that is read whole, of the output of sysctl, and of all texts together."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Any, Protocol
 
     class Reader(Protocol):
         """The packed bytes."""
@@ -42,21 +42,11 @@ if TYPE_CHECKING:
         def needs_input(self) -> bool: ...
         @property
         def unused_data(self) -> bytes: ...
-        def unpack(self, data: bytes, view: memoryview) -> int:
-            """Go on, with `data` if input is needed; fill the front of `view`."""
 
-    class Decompressor(Protocol):
-        """What those of bz2, lzma and compression.zstd have in common."""
-
-        @property
-        def eof(self) -> bool: ...
-        @property
-        def needs_input(self) -> bool: ...
-        @property
-        def unused_data(self) -> bytes: ...
-        def decompress(self, data: bytes, max_length: int) -> bytes: ...
-
-    Codec = tuple[Callable[[], Decoder], type[Exception]]
+    # Makes decoders, what they raise, and how one goes on: with more data if it needs input, to
+    # fill the front of a view.
+    Unpack = Callable[[Any, bytes, memoryview], int]
+    Codec = tuple[Callable[[], Decoder], type[Exception], Unpack]
 
 
 SUFFIXES = {".gz": "gzip", ".xz": "xz", ".bz2": "bzip2", ".zst": "zstd"}
@@ -112,11 +102,11 @@ def _codec(kind: str, is_large: bool) -> Codec | None:
         if kind == "bzip2":
             from bz2 import BZ2Decompressor
 
-            return lambda: _Pieces(BZ2Decompressor()), OSError
+            return BZ2Decompressor, OSError, _copied
         if kind == "xz":
             from lzma import FORMAT_XZ, LZMADecompressor, LZMAError
 
-            return lambda: _Pieces(LZMADecompressor(FORMAT_XZ, XZ_MEMORY)), LZMAError
+            return lambda: LZMADecompressor(FORMAT_XZ, XZ_MEMORY), LZMAError, _copied
         return _zstd_codec()
     except ImportError:
         return None
@@ -124,9 +114,9 @@ def _codec(kind: str, is_large: bool) -> Codec | None:
 
 def _libz_codec() -> Codec | None:
     try:
-        from ec2rl.host.libz import InflateError, inflate
+        from ec2rl.host.libz import Inflate, InflateError, inflate
 
-        return inflate(), InflateError
+        return inflate(), InflateError, Inflate.unpack
     except (ImportError, AttributeError, OSError):
         return None
 
@@ -134,7 +124,7 @@ def _libz_codec() -> Codec | None:
 def _zlib_codec() -> Codec:
     from zlib import error
 
-    return _Gzip, error
+    return _Gzip, error, _copied
 
 
 def _zstd_codec() -> Codec:
@@ -143,7 +133,7 @@ def _zstd_codec() -> Codec:
 
     zstd = import_module("compression.zstd")
     options = {zstd.DecompressionParameter.window_log_max: 23}  # 8 MiB, all that `zstd -19` needs
-    return lambda: _Pieces(zstd.ZstdDecompressor(options=options)), zstd.ZstdError
+    return lambda: zstd.ZstdDecompressor(options=options), zstd.ZstdError, _copied
 
 
 def _needs_much(head: bytes) -> bool:
@@ -157,7 +147,7 @@ def _needs_much(head: bytes) -> bool:
 
 
 class _Gzip:
-    """zlib's decompressor, which keeps its input in a way of its own."""
+    """zlib's decompressor with the interface that those of bz2 and lzma have."""
 
     def __init__(self) -> None:
         from zlib import decompressobj
@@ -173,37 +163,18 @@ class _Gzip:
     def unused_data(self) -> bytes:
         return self._zlib.unused_data
 
-    def unpack(self, data: bytes, view: memoryview) -> int:
-        room = min(len(view), _PIECE)
-        text = self._zlib.decompress(data or self._zlib.unconsumed_tail, room)
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        text = self._zlib.decompress(data or self._zlib.unconsumed_tail, max_length)
         # A full piece may leave text inside although all input is taken.
-        self.needs_input = not self._zlib.unconsumed_tail and len(text) < room
-        view[: len(text)] = text
-        return len(text)
+        self.needs_input = not self._zlib.unconsumed_tail and len(text) < max_length
+        return text
 
 
-class _Pieces:
-    """A decompressor of the standard library, whose text is copied to where it is wanted."""
-
-    def __init__(self, inner: Decompressor) -> None:
-        self._inner = inner
-
-    @property
-    def eof(self) -> bool:
-        return self._inner.eof
-
-    @property
-    def needs_input(self) -> bool:
-        return self._inner.needs_input
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._inner.unused_data
-
-    def unpack(self, data: bytes, view: memoryview) -> int:
-        text = self._inner.decompress(data, min(len(view), _PIECE))
-        view[: len(text)] = text
-        return len(text)
+def _copied(decompressor: Any, data: bytes, view: memoryview) -> int:
+    """What a decompressor of the standard library gives, copied to where it is wanted."""
+    text: bytes = decompressor.decompress(data, min(len(view), _PIECE))
+    view[: len(text)] = text
+    return len(text)
 
 
 class _DamagedError(Exception):
@@ -219,6 +190,7 @@ class Archive:
         reader: Reader,
         new: Callable[[], Decoder],
         failure: type[Exception],
+        unpack: Unpack,
         deadline: float,
     ) -> None:
         self.gap = ""
@@ -226,6 +198,7 @@ class Archive:
         self._reader = reader
         self._new = new
         self._failure = failure
+        self._unpack = unpack
         self._deadline = deadline
         self._decoder: Decoder | None = None
         self._rest = b""
@@ -256,7 +229,7 @@ class Archive:
                     self._stop("the file is cut short")
                     return 0
             try:
-                size = self._decoder.unpack(data, view)
+                size = self._unpack(self._decoder, data, view)
             except self._failure as error:
                 raise _DamagedError(str(error)) from None
             if size:

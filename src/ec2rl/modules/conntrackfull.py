@@ -9,11 +9,11 @@ from ec2rl.conntrack.describe import details, pace, percent, plural, quotes, tru
 from ec2rl.conntrack.figures import facts
 from ec2rl.conntrack.messages import PHRASES, Kind
 from ec2rl.conntrack.namespaces import find_namespaces
-from ec2rl.conntrack.seen import Seen
+from ec2rl.conntrack.seen import NEAR, Seen
 from ec2rl.conntrack.tables import Limits, Table, read_again, read_limits, read_tables
 from ec2rl.conntrack.timeline import timeline
-from ec2rl.facts.log import BOOT_ID, KMSG, KernelLog
-from ec2rl.host import Host
+from ec2rl.facts.log import KMSG, KernelLog
+from ec2rl.host import BOOT_ID, Host
 from ec2rl.model import Evidence, Finding, Proposal, Unreadable, Verdict, Why, Wish
 from ec2rl.module import Module, Options
 from ec2rl.record import replace
@@ -21,9 +21,6 @@ from ec2rl.record import replace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ec2rl.facts.changes import PastChange
-
-NEAR = 0.9
-"""The share of the table from which on it is called near its end."""
 
 _WORTH_A_LOOK = 0.75
 
@@ -108,10 +105,7 @@ def _odd(seen: Seen) -> bool:
     return bool(
         seen.times.now.lines
         or any(one.exceeded for one in seen.allowances)
-        or any(
-            (seen.fill(table) or 0) >= NEAR or table.refused or _lost_otherwise(table)
-            for table in seen.tables
-        )
+        or any(seen.near(table) or table.refused or _lost_otherwise(table) for table in seen.tables)
     )
 
 
@@ -173,7 +167,7 @@ def _warning(seen: Seen) -> str:
         if evicted:
             state += f"; room is made by evicting {pace(evicted)} entries/s"
         label = fullest.namespace.label
-        others = sum((seen.fill(table) or 0) >= NEAR for table in seen.tables) - 1
+        others = sum(map(seen.near, seen.tables)) - 1
         more = f" and {plural(others, 'other namespace')}" if others else ""
         return f"Conntrack table is {state} in {label}{more}{_stuck(seen, label)}"
     if seen.times.earlier.lines:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
+from ec2rl.conntrack.defaults import EXTENSION, OBJECT, memory_for, round_buckets
 from ec2rl.model import Evidence, Unreadable
 from ec2rl.record import record
 
@@ -14,8 +15,6 @@ which can be as long again as they lived (gc_worker, net/netfilter/nf_conntrack_
 
 _STEP = 16_384
 _MOST_MAX, _MOST_BUCKETS = (1 << 31) - 1, (1 << 28) - 512
-_BUCKETS_ROUNDED = 512  # a 4 KiB page of 8-byte slots (nf_ct_alloc_hashtable)
-_OBJECT, _EXTENSION, _SLOT = 320, 128, 8
 _MUCH = 0.15
 _CLOSING = ("TIME_WAIT", "CLOSE", "LAST_ACK", "FIN_WAIT")
 
@@ -59,8 +58,8 @@ def object_size(slabinfo: Evidence | Unreadable) -> ObjectSize:
                     and 64 <= int(words[place]) < 4096
                 ):
                     return ObjectSize(int(words[place]), f"{slabinfo.source}: {line.strip()}")
-        return ObjectSize(_OBJECT, f"assumed: {slabinfo.source} has no nf_conntrack cache")
-    return ObjectSize(_OBJECT, f"assumed: {slabinfo}")
+        return ObjectSize(OBJECT, f"assumed: {slabinfo.source} has no nf_conntrack cache")
+    return ObjectSize(OBJECT, f"assumed: {slabinfo}")
 
 
 def _is_entry_cache(name: str) -> bool:
@@ -85,9 +84,8 @@ def recommend(
     most = limit
     if limit and wanted * HEADROOM > limit:
         most = min(_MOST_MAX, ceil(wanted * HEADROOM / _STEP) * _STEP)
-    slots = ceil(max(most, 0) / _BUCKETS_ROUNDED) * _BUCKETS_ROUNDED
-    slots = max(buckets, min(_MOST_BUCKETS, slots))
-    octets = max(most, wanted) * (entry.octets + _EXTENSION) + slots * _SLOT
+    slots = max(buckets, min(_MOST_BUCKETS, round_buckets(max(most, 0))))
+    octets = memory_for(max(most, wanted), slots, entry.octets + EXTENSION)
     share = octets / memory if memory else None
     otherwise: tuple[str, ...] = ()
     if share is not None and share > _MUCH:
