@@ -222,7 +222,7 @@ def _search(
                 reader.fd, cut, wanted, budget.kept, reader.part, deadline
             )  # fmt: skip
         else:
-            if kind in ("xz", "bzip2") and is_large and len(os.sched_getaffinity(0)) > 1:
+            if kind and is_large and len(os.sched_getaffinity(0)) > 1:
                 from ec2rl.host.ahead import Ahead
 
                 source = Ahead(source)
