@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from support.fill import BOTH_WAYS, Row, fill, flush, inside, message, namespace, room_for, sources
-from support.packets import send, tracking
+from support.packets import let_the_kernel_log, send, tracking
 
 pytestmark = [pytest.mark.kernel, pytest.mark.slow]
 
@@ -95,6 +95,7 @@ def one(result: dict[str, Any], inode: int) -> dict[str, Any]:
 def test_a_full_namespace_is_a_failure_and_23_lost_packets_are_told() -> None:
     since = now()
     with full_namespace("hadv-full") as inode:
+        let_the_kernel_log()
         with inside("hadv-full"):
             assert send(LOST) == LOST
         quiet = snmp("hadv-full")

@@ -140,7 +140,7 @@ def test_remediate_mends_what_failed_and_a_new_line_is_a_failure_again(
 ) -> None:
     run = "ec2rl run --only-modules=conntrackfull"
     said = script(
-        f"sleep 1; {run} --remediate; echo RC $?; ec2rl history\n"
+        f"sleep 6; {run} --remediate; echo RC $?; ec2rl history\n"
         f"{run}; echo RC $?\n"
         f"echo {before[0]} > /proc/sys/net/netfilter/nf_conntrack_max; sleep 2\n"
         f"{run}; echo RC $?; ec2rl undo; echo RC $?\n"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 _RULE = "table inet hadv { chain c { type filter hook output priority 0; ct state new counter; }; }"
 
@@ -31,3 +33,11 @@ def send(count: int) -> int:
             except PermissionError:
                 refused += 1
     return refused
+
+
+def let_the_kernel_log() -> None:
+    """Wait until the lines of what was lost before no longer hold back those of what comes.
+
+    net_ratelimit lets `message_burst` lines of all namespaces pass in `message_cost` seconds.
+    """
+    time.sleep(int(Path("/proc/sys/net/core/message_cost").read_text()) + 1)
