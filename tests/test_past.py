@@ -195,6 +195,23 @@ def test_the_journal_of_a_sosreport_is_in_its_section(tmp_path: Path) -> None:
     assert [one["results"][0]["verdict"] for one in reports["reports"]] == ["PROBLEM", "OK"]
 
 
+def test_two_volumes_have_a_section_and_a_document_each(tmp_path: Path) -> None:
+    line = "Sep 21 14:00:00 h kernel: {}\n"
+    for name, text in (("one", MESSAGE), ("two", "x")):
+        saved(tmp_path, f"{name}/var/log/kern.log", line.format(text))
+    options = [f"--root={tmp_path / name}" for name in ("one", "two")]
+    done = run(tmp_path, *options)
+    assert (done.returncode, done.stderr) == (3, "")
+    one, two = done.stdout.split("[Evidence]")[1:]
+    assert f"the volume at {tmp_path / 'one'}, as recorded on" in one
+    assert "[UNKNOWN] 1 table-full line found only where any user can write" in one
+    assert f"the volume at {tmp_path / 'two'}, as recorded on" in two
+    assert "table-full line" not in two
+    reports = json.loads(run(tmp_path, "--json", *options).stdout)["reports"]
+    lines = [one["results"][0]["log"]["unverified"]["lines_at_least"] for one in reports]
+    assert lines == [1, 0]
+
+
 def test_since_counts_back_from_when_it_was_recorded(tmp_path: Path) -> None:
     line = "2026-09-21T14:0{}:00+00:00 h kernel: " + MESSAGE + "\n"
     log = saved(tmp_path, "kern.log", line.format(0) + line.format(9))

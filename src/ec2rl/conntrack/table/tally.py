@@ -31,7 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_BATCH = 2048
+_BATCH = 512
 _MOST_WAITING = 8 * _BATCH
 _GROUPS, _LAYOUTS = 256, 4
 """Layouts that are remembered; a table with more is read right, and slowly."""
