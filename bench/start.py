@@ -8,6 +8,7 @@ the other; the ratio is the median of the rounds' ratios.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -48,6 +49,12 @@ def main() -> None:
             ms = sorted(b for _, b in pairs)[ROUNDS // 2] * 1e3
             base = sorted(a for a, _ in pairs)[ROUNDS // 2] * 1e3
             print(f"{name}: {ms:.1f} ms, {ratio:.2f} x `python3 -I -S -c pass` ({base:.1f} ms)")
+        run = [*commands["run --only-modules=conntrackfull"], "--json"]
+        said = subprocess.run(run, capture_output=True, check=False).stdout
+    (result,) = json.loads(said)["results"]
+    lines = result["log"]["this_boot"]["lines_at_least"]
+    if lines:
+        print(f"this host is not quiet: {lines} table-full lines were read, and told")
 
 
 if __name__ == "__main__":
