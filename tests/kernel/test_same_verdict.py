@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from support.fill import fill, mixture, namespace
+from support.packets import let_the_kernel_log
 
 pytestmark = [pytest.mark.kernel, pytest.mark.root, pytest.mark.slow]
 
@@ -86,11 +87,12 @@ def event(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Event]:
             maximum = int(Path("/proc/sys/net/netfilter/nf_conntrack_max").read_text())
             if not 0 < maximum <= 1 << 19:
                 pytest.skip(f"nf_conntrack_max is {maximum}: too much to fill")
+            let_the_kernel_log()
             with pytest.raises(OSError, match="refused"):
                 fill(name, mixture(maximum + 5000, lasting=600))
             time.sleep(0.5)
         if not _is_told():
-            pytest.skip("the kernel's rate limit swallowed the line")
+            pytest.skip("the kernel's log does not tell of the full table")
         recording = folder / "recording"
         live = judged(folder, f"--record={recording}")
         table = folder / "table"
