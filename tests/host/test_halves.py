@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from ec2rl.host import Phrase
 from ec2rl.host.halves import middle, scan_halves
+from ec2rl.host.packed import Packed
 from ec2rl.host.scan import Scan
-from ec2rl.host.search import _File
 
 LINES = st.lists(
     st.sampled_from([b"", b"x" * 40, b"conntrack: full", b"another NEEDLE\r", b"z"]), max_size=80
@@ -25,12 +25,12 @@ def test_two_halves_are_the_whole(lines: list[bytes], ends: bool, after: int, be
         file.write(text)
         file.flush()
         whole = Scan(phrases, 1 << 20)
-        assert whole.run(_File(file.fileno()), 1 << 62, float("inf")) == ""
+        assert whole.run(Packed(file.fileno()), 1 << 62, float("inf")) == ""
         cut = middle(file.fileno(), len(text))
         if cut is None:
             assert b"\n" not in text[len(text) // 2 - 1 :]
             return
-        reader = _File(file.fileno())
+        reader = Packed(file.fileno())
         halves, gap = scan_halves(file.fileno(), cut, phrases, 1 << 20, reader.part, float("inf"))
         found = halves.lines()
     assert gap == ""
@@ -45,7 +45,7 @@ def test_a_file_that_shrinks_under_the_first_half_says_nothing_false() -> None:
         cut = middle(file.fileno(), 18000)
         assert cut is not None
         file.truncate(180)
-        reader = _File(file.fileno())
+        reader = Packed(file.fileno())
         phrases = (Phrase(b"conntrack: "),)
         halves, _ = scan_halves(file.fileno(), cut, phrases, 1 << 20, reader.part, float("inf"))
     assert (halves.hits, halves.unpacked) == (10, 180)

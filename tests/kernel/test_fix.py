@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from support.fill import BOTH_WAYS, ESTABLISHED, Row, fill, namespace
+from support.packets import let_the_kernel_log
 
 LAUNCHER = Path(__file__).parent.parent.parent / "ec2rl"
 LIMITS = Path("/proc/sys/net/netfilter")
@@ -139,8 +140,9 @@ def test_remediate_mends_what_failed_and_a_new_line_is_a_failure_again(
     before: tuple[int, int], losing: None
 ) -> None:
     run = "ec2rl run --only-modules=conntrackfull"
+    let_the_kernel_log()
     said = script(
-        f"sleep 6; {run} --remediate; echo RC $?; ec2rl history\n"
+        f"{run} --remediate; echo RC $?; ec2rl history\n"
         f"{run}; echo RC $?\n"
         f"echo {before[0]} > /proc/sys/net/netfilter/nf_conntrack_max; sleep 2\n"
         f"{run}; echo RC $?; ec2rl undo; echo RC $?\n"

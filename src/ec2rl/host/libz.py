@@ -78,9 +78,9 @@ class Inflate:
         code = self._library.inflate(self._reference, 0)
         size = len(view) - int(stream.avail_out)
         self.eof = code == _STREAM_END
-        # A full view may leave text inside although all input is taken.
         is_damaged = code not in (0, _STREAM_END, _BUF_ERROR)
-        # What came before the damage is given out first; the next call meets it again.
+        # A full view may leave text inside although all input is taken; and what came before
+        # damage is given out first: the next call meets it again.
         self.needs_input = not is_damaged and not stream.avail_in and size < len(view)
         if is_damaged and not size:
             raise InflateError(f"Error {code} while decompressing data: {_text(stream.msg)}")

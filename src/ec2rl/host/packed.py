@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 TYPE_CHECKING = False
@@ -10,29 +11,42 @@ if TYPE_CHECKING:
 
 
 class Packed:
-    """A regular file from its beginning, as packed bytes or as what they are."""
+    """A regular file from a place on, as packed bytes or as what they are.
+
+    `flags` are those of preadv2(2); a kernel or file system that refuses them is asked without.
+    """
 
     gap = ""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, at: int = 0, flags: int = 0) -> None:
         self.fd = fd
-        self._at = 0
+        self.at = at
+        self._flags = flags
+
+    def part(self, at: int) -> Packed:
+        """The same file from a place on, for another thread."""
+        return Packed(self.fd, at, self._flags)
 
     def head(self, size: int) -> bytes:
         return os.pread(self.fd, size, 0)
 
     def readinto(self, view: memoryview) -> int:
-        size = os.preadv(self.fd, [view], self._at)
-        self._at += size
+        try:
+            size = os.preadv(self.fd, [view], self.at, self._flags)
+        except OSError as error:
+            if not self._flags or error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                raise
+            self._flags = 0
+            size = os.preadv(self.fd, [view], self.at)
+        self.at += size
         return size
 
     def read(self, size: int) -> bytes:
-        data = os.pread(self.fd, size, self._at)
-        self._at += len(data)
-        return data
+        data = memoryview(bytearray(size))
+        return bytes(data[: self.readinto(data)])
 
     def rewind(self) -> bool:
-        self._at = 0
+        self.at = 0
         return True
 
     def close(self) -> None:

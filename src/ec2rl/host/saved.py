@@ -94,7 +94,9 @@ class Text:
         self.refused = ""
         self._text = Stream(self._next)
         self._at = log.fd if stat.S_ISREG(os.fstat(log.fd).st_mode) else None
-        self._file = _stream(log.fd, self._at is not None)
+        self._file: Packed | Stream = (
+            Packed(log.fd) if self._at is not None else Stream(lambda size: os.read(log.fd, size))
+        )
         self._source: Source = self._file
         kind = kind_of(self._file.head(HEAD))
         if kind:
@@ -128,7 +130,3 @@ class Text:
 
     def close(self) -> None:
         self._source.close()
-
-
-def _stream(fd: int, is_file: bool) -> Packed | Stream:
-    return Packed(fd) if is_file else Stream(lambda size: os.read(fd, size))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 from collections.abc import Sequence
 
 from ec2rl.host import Line, Phrase, Search
 from ec2rl.host.halves import Halves, middle, scan_halves
-from ec2rl.host.packed import Stream
+from ec2rl.host.packed import Packed, Stream
 from ec2rl.host.scan import WINDOW, Scan, cost
 from ec2rl.host.unpack import HEAD, SUFFIXES, kind_of, open_archive
 from ec2rl.model import Unreadable, Why
@@ -172,7 +171,7 @@ def _search_file(
     alone: bool,
 ) -> _Found | Unreadable:
     before = os.fstat(fd)
-    file = _File(fd)
+    file = Packed(fd, flags=_DONTCACHE)
     found = _search(
         path, file, fd, phrases, budget, deadline, before.st_size, before.st_mtime,
         alone and before.st_size > _HALVED,
@@ -187,7 +186,7 @@ def _search_file(
 
 def _search(
     path: str,
-    reader: _File | Stream,
+    reader: Packed | Stream,
     fd: int | None,
     phrases: Sequence[Phrase],
     budget: Budget,
@@ -216,8 +215,8 @@ def _search(
         is_large = size > (_LARGE_PACKED if kind else _LARGE)
         window = min(_PACKED_WINDOW if kind else WINDOW, max(size + 1, 4096) if size else WINDOW)
         scan: Scan | Halves
-        cut = middle(reader.fd, size) if alone and not kind and isinstance(reader, _File) else None
-        if cut is not None and isinstance(reader, _File):
+        cut = middle(reader.fd, size) if alone and not kind and isinstance(reader, Packed) else None
+        if cut is not None and isinstance(reader, Packed):
             scan, unread = scan_halves(
                 reader.fd, cut, wanted, budget.kept, reader.part, deadline
             )  # fmt: skip
@@ -237,46 +236,6 @@ def _search(
     gap = "; ".join(filter(None, (gap, unread)))
     search = Search(path, (), scan.hits, scan.unpacked, modified, gap)
     return _Found(search, lines, split, sum(cost(line.text) for line in lines))
-
-
-class _File:
-    """A regular file as text and as packed bytes, read past the page cache where that can be."""
-
-    gap = ""
-
-    def __init__(self, fd: int, at: int = 0) -> None:
-        self.at = at
-        self.fd = fd
-        self._flags = _DONTCACHE
-
-    def part(self, at: int) -> _File:
-        """The same file from a place on, for another thread."""
-        return _File(self.fd, at)
-
-    def head(self, size: int) -> bytes:
-        return os.pread(self.fd, size, 0)
-
-    def readinto(self, view: memoryview) -> int:
-        try:
-            size = os.preadv(self.fd, [view], self.at, self._flags)
-        except OSError as error:
-            if not self._flags or error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
-                raise
-            self._flags = 0
-            size = os.preadv(self.fd, [view], self.at)
-        self.at += size
-        return size
-
-    def read(self, size: int) -> bytes:
-        data = memoryview(bytearray(size))
-        return bytes(data[: self.readinto(data)])
-
-    def rewind(self) -> bool:
-        self.at = 0
-        return True
-
-    def close(self) -> None:
-        """Leave the descriptor to its owner."""
 
 
 def _share(answers: dict[int, _Found | Unreadable], kept: int) -> None:
