@@ -13,13 +13,14 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
-from ec2rl.host import Phrase
-from ec2rl.host.sos_collect import Collector
-from ec2rl.host.tar import Tar
-from fuzz.journal import seeds
-from hostile.archives import END, FULL, TOP, archives, header, long_name, member, pax
+from ec2rl.host import Phrase  # noqa: E402
+from ec2rl.host.sos_collect import Collector  # noqa: E402
+from ec2rl.host.tar import Tar  # noqa: E402
+from fuzz.journal import seeds  # noqa: E402
+from hostile.archives import END, FULL, TOP, archives, header, long_name, member, pax  # noqa: E402
 
 PHRASES = (Phrase(b"conntrack: "),)
 JOURNAL = f"var/log/journal/{'0' * 32}/system.journal"
