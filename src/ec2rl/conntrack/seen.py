@@ -15,8 +15,8 @@ from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ec2rl.conntrack.settled import Settling
     from ec2rl.conntrack.table.glimpse import Glimpse
-    from ec2rl.facts.changes import PastChange
 
 NEAR = 0.9
 """The share of the table from which on it is called near its end."""
@@ -33,8 +33,8 @@ class Seen:
     tables: tuple[Table, ...]
     allowances: tuple[Allowance, ...]
     default_maximum: int | None
-    changed: PastChange | None = None
-    """The last change that this program made to the limits in this boot."""
+    settling: Settling | None = None
+    """What this program changed in this boot, where the log has lines that it may settle."""
     since: float | None = None
     sampled: bool = False
     glimpse: Glimpse | None = None
@@ -113,6 +113,21 @@ class Seen:
             return True
         # The kernel's rate limit may have swallowed the line; then only counters could tell.
         return self.covered and not self.times.others.get(Kind.SUPPRESSED)
+
+    @property
+    def drops_settled(self) -> bool:
+        """Whether packets that were dropped are explained by lines from before a change.
+
+        None is dropped now, and no line can have been lost that was printed since the change.
+        """
+        if self.settling is None or not self.times.settled.lines or not self.sampled:
+            return False
+        if any(table.rate("drop") != 0 for table in self.tables if table.refused):
+            return False
+        oldest, booted = self.log.sources[0].oldest, self.log.booted
+        if self.log.whole_boot or oldest is None or booted is None:
+            return self.log.whole_boot
+        return (oldest - booted) * 1e6 <= self.settling.log_end
 
     @property
     def unseen(self) -> tuple[str, ...]:

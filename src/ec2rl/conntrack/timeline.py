@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ec2rl.conntrack.settled import Settling
+
 # The kernel tells of a suppression with the next line that it does print (lib/ratelimit.c).
 _NEAR = 60.0
 
@@ -46,7 +48,9 @@ class Timeline:
 
     now: Spell
     settled: Spell
-    """Lines of this boot from before a change that this program made to the limits."""
+    """Lines of this boot from before a change that made room, and is in force."""
+    undecided: int
+    """How many lines count as of now though they may be from before such a change."""
     earlier: Spell
     boots: tuple[Spell, ...]
     hearsay: Spell
@@ -56,11 +60,8 @@ class Timeline:
     """The first and the last proven line, of this boot if there is one."""
 
 
-def timeline(log: KernelLog, changed: float | None = None) -> Timeline:
-    """Sort the kernel's lines from what others wrote in its name.
-
-    `changed` is when the limits were last changed in this boot, in seconds since the epoch.
-    """
+def timeline(log: KernelLog, settling: Settling | None = None) -> Timeline:
+    """Sort the kernel's lines from what others wrote in its name, and those that are settled."""
     understood = [(line, message) for line in log.lines if (message := understand(line.message))]
     full = [(line, message) for line, message in understood if message.kind is Kind.TABLE_FULL]
     proven = [pair for pair in full if pair[0].trusted]
@@ -68,8 +69,11 @@ def timeline(log: KernelLog, changed: float | None = None) -> Timeline:
     hearsay = [pair for pair in claimed if not refuted(pair[0], log)]
     # What is trusted carries its boot; without a boot's number to compare, it counts as this one.
     here = [pair for pair in proven if pair[0].this_boot is not False]
-    settled = [pair for pair in here if _before(pair[0], changed)]
-    now = [pair for pair in here if not _before(pair[0], changed)]
+    settled: list[tuple[LogLine, Message]] = []
+    now: list[tuple[LogLine, Message]] = []
+    for pair in here:
+        past = settling is not None and settling.settles(pair[0])
+        (settled if past else now).append(pair)
     earlier = [pair for pair in proven if pair[0].this_boot is False]
     suppressed = [pair for pair in understood if pair[1].kind is Kind.SUPPRESSED]
     others: dict[Kind, int] = {}
@@ -84,6 +88,9 @@ def timeline(log: KernelLog, changed: float | None = None) -> Timeline:
     return Timeline(
         _spell(now, [pair for pair in suppressed if pair[0].this_boot is not False]),
         _spell(settled, ()),
+        sum(
+            pair[0].count for pair in now if settling is not None and settling.may_precede(pair[0])
+        ),
         _spell(earlier, [pair for pair in suppressed if pair[0].this_boot is False]),
         tuple(_spell(pairs, ()) for pairs in boots.values()),
         replace(_spell(hearsay, ()), suppressed=_suppressed_behind(hearsay)),
@@ -91,10 +98,6 @@ def timeline(log: KernelLog, changed: float | None = None) -> Timeline:
         others,
         tuple(line for line, _ in ends),
     )
-
-
-def _before(line: LogLine, changed: float | None) -> bool:
-    return changed is not None and line.time is not None and line.time < changed
 
 
 def _spell(

@@ -3,61 +3,61 @@
 from __future__ import annotations
 
 from ec2rl.host import Host
-from ec2rl.model import Evidence, Unreadable
+from ec2rl.model import Unreadable, Why
 from ec2rl.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.facts.change import Transaction
 
 FOLDER = "/var/lib/ec2rl/changes"
 _MOST = 200
 
 
 @record(frozen=True)
-class PastChange:
-    """A change that stands: when it was made (seconds since the epoch), in which boot, of what.
+class Changes:
+    """All that the journal tells, oldest first; `trying` are the numbers of changes on trial.
 
-    `raised` are the settings of the kernel that it gave a larger number, `lowered` a smaller one.
+    `unread` says what could not be read of it, or is no whole record that only root can have made.
     """
 
-    number: int
-    time: float
-    boot: str
-    raised: tuple[str, ...]
-    lowered: tuple[str, ...]
+    made: tuple[Transaction, ...] = ()
+    trying: tuple[int, ...] = ()
+    unread: tuple[Unreadable, ...] = ()
 
 
-def past_changes(host: Host) -> tuple[PastChange, ...]:
-    """The changes that were made and not taken back, oldest first.
-
-    Only root can write the records, and only root can read them: without them nothing is assumed.
-    """
+def read_changes(host: Host) -> Changes:
+    """The newest 200 records; Unreadable with the reason for each that is not to be believed."""
     names = host.names(FOLDER)
     if isinstance(names, Unreadable):
-        return ()
-    found = []
-    for name in names[:_MOST]:
-        if name.endswith(".json") and name[:-5].isdecimal():
-            text = host.read(f"{FOLDER}/{name}")
-            change = parse_change(text.text) if isinstance(text, Evidence) else None
-            if change is not None:
-                found.append(change)
-    return tuple(sorted(found, key=lambda change: change.number))
+        nothing = names.why in (Why.ABSENT, Why.NOT_COLLECTED)
+        return Changes(unread=() if nothing else (names,))
+    numbers = sorted(int(name[:-5]) for name in names if _is_number(name, "", ".json"))
+    found = [_record(host, number) for number in numbers[-_MOST:]]
+    return Changes(
+        tuple(change for change in found if not isinstance(change, Unreadable)),
+        tuple(int(name[6:]) for name in names if _is_number(name, "trial-", "")),
+        tuple(change for change in found if isinstance(change, Unreadable)),
+    )
 
 
-def parse_change(text: str) -> PastChange | None:
-    """One record; None for one that was undone, or is not understood."""
-    import json
+def _is_number(name: str, start: str, end: str) -> bool:
+    digits = name[len(start) : len(name) - len(end)]
+    plain = digits.isascii() and digits.isdigit() and len(digits) < 10 and digits[0] != "0"
+    return plain and name == start + digits + end
 
+
+def _record(host: Host, number: int) -> Transaction | Unreadable:
+    from ec2rl.facts.change_format import MAX_BYTES, decode
+
+    path = f"{FOLDER}/{number}.json"
+    text = host.read_own(path)
+    if isinstance(text, Unreadable):
+        return text
+    raw = text.text.encode("utf-8", "backslashreplace")
+    if len(raw) > MAX_BYTES:
+        return Unreadable(path, Why.FAILED, "larger than 512 KiB")
     try:
-        change = json.loads(text)["change"]
-        if change["state"] != "applied":
-            return None
-        rises = {
-            str(item["key"]): int(item["after"]) - int(item["before"])
-            for item in change["items"]
-            if "key" in item
-        }
-        raised = tuple(key for key, rise in rises.items() if rise > 0)
-        lowered = tuple(key for key, rise in rises.items() if rise < 0)
-        number, when, boot = int(change["id"]), float(change["time"]), str(change["boot"])
-        return PastChange(number, when, boot, raised, lowered)
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return None
+        return decode(raw, number)
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        return Unreadable(path, Why.FAILED, f"damaged: {error}")

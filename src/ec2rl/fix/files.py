@@ -13,7 +13,6 @@ for, if it is empty then and nobody has changed its mode.
 from __future__ import annotations
 
 import os
-import re
 from contextlib import ExitStack, suppress
 
 from ec2rl.fix.change import FileItem, Found, Image
@@ -24,16 +23,10 @@ from ec2rl.fix.machine import Machine, close, there
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import replace
 
-_TARGET = r"/etc/(sysctl|modprobe|modules-load)\.d/[A-Za-z0-9][A-Za-z0-9_.@+-]{0,99}\.conf"
 _DRAFT = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _RENAME_NOREPLACE = 1
 _RENAME_EXCHANGE = 2
-
-
-def valid(path: str) -> str:
-    """Say why a path may not be written, "" if it may."""
-    return "" if re.fullmatch(_TARGET, path) else f"{path!a} is no file that ec2rl writes"
 
 
 class File:

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import time
 from contextlib import contextmanager, suppress
 
+from ec2rl.facts.change_format import MAX_BYTES, decode, encode, shown
 from ec2rl.fix.change import Transaction
 from ec2rl.fix.errors import Busy, JournalDamaged, Refused
-from ec2rl.fix.format import decode, encode, shown
 from ec2rl.fix.machine import UNFINISHED, Machine, close, folder
+from ec2rl.host.own import FILE as _READ
+from ec2rl.host.own import fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_BYTES = 512 << 10
 KEEP = 50
 """This many records are kept, the oldest go first."""
 
@@ -29,7 +29,6 @@ PATIENCE = 5.0
 
 _RECORD = r"([1-9][0-9]{0,8})\.json"
 _TRIAL = r"trial-([1-9][0-9]{0,8})"
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Journal:
@@ -52,11 +51,9 @@ class Journal:
         except OSError as error:
             raise self._damaged(number, f"cannot be opened ({error.strerror})", b"") from error
         try:
-            status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
-                raise self._damaged(number, "is not a regular file with one name", b"")
-            if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
-                raise self._damaged(number, "can be written by others", b"")
+            why = fault(os.fstat(fd))
+            if why:
+                raise self._damaged(number, why, b"")
             with open(fd, "rb", closefd=False) as file:
                 raw = file.read(MAX_BYTES + 1)
         finally:

@@ -6,7 +6,10 @@ import os
 import stat
 from contextlib import contextmanager, suppress
 
+from ec2rl.facts.kmsg import kmsg_span
 from ec2rl.fix.errors import Refused
+from ec2rl.host.live import LiveHost
+from ec2rl.model import Evidence
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -42,6 +45,16 @@ class Machine:
                 return file.read(64).strip()
         except (OSError, UnicodeDecodeError):
             return ""
+
+    def log_end(self) -> int | None:
+        """The stamp of the newest record in the kernel's log; None where that cannot be read.
+
+        In µs since boot by printk's own clock (ABI/testing/dev-kmsg), which time namespaces do not
+        shift and nobody sets: what is stamped later was printed later.
+        """
+        log = LiveHost().read(f"{self.sysctls.removesuffix('/proc/sys')}/dev/kmsg")
+        newest = kmsg_span(log.text)[1] if isinstance(log, Evidence) else None
+        return None if newest is None else newest[1]
 
 
 def absent(root: str, path: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from ec2rl.fix import files, images, sysctl
+from ec2rl.facts.change_format import path_fault, setting_fault
+from ec2rl.fix import images, sysctl
 from ec2rl.fix.change import FileItem, Image, SysctlItem
 from ec2rl.fix.errors import Conflict, Refused
 from ec2rl.fix.machine import absent
@@ -41,7 +42,7 @@ def survey(
 
 def _plan_setting(change: SetSysctl, machine: Machine) -> SysctlItem:
     value = " ".join(change.value.split())
-    bad = sysctl.valid(change.key, value)
+    bad = setting_fault(change.key, value)
     if bad:
         raise Refused(bad)
     now = sysctl.read(machine, change.key)
@@ -53,7 +54,7 @@ def _plan_setting(change: SetSysctl, machine: Machine) -> SysctlItem:
 
 
 def _plan_file(change: WriteFile, machine: Machine) -> FileItem:
-    bad = files.valid(change.path)
+    bad = path_fault(change.path)
     if bad:
         raise Refused(bad)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import struct
 
 from ec2rl.fix.change import Found, SysctlItem
@@ -11,22 +10,9 @@ from ec2rl.fix.errors import Conflict, KernelRefused, Refused
 from ec2rl.fix.machine import Machine, close
 from ec2rl.record import replace
 
-_KEY = r"net(\.[A-Za-z0-9_-]{1,64}){1,8}"
-_NUMBER = r"-?(0|[1-9][0-9]{0,18})"
 BUCKETS = "net.netfilter.nf_conntrack_buckets"
-
-
-def valid(key: str, value: str) -> str:
-    """Say what is wrong with a key or a value, "" if nothing is.
-
-    Numbers only, and without leading zeros, which the kernel would take for octal
-    (proc_dointvec).
-    """
-    if not re.fullmatch(_KEY, key):
-        return f"{key!a} is no setting below net."
-    if not re.fullmatch(f"{_NUMBER}( {_NUMBER}){{0,7}}", value):
-        return f"{key}: {value!a} is no decimal number"
-    return ""
+_LIMIT = "net.netfilter.nf_conntrack_max"
+"""The setting whose record tells which lines of the kernel's log are older."""
 
 
 def rounded(key: str, value: str) -> str:
@@ -107,7 +93,8 @@ class Setting:
         if now == old:
             raise KernelRefused(f"{item.key}={new}: the kernel ignores it, and keeps {now}")
         if to is Found.AFTER:
-            self.item = replace(item, after=now)
+            log_end = self.machine.log_end() if item.key == _LIMIT else None
+            self.item = replace(item, after=now, log_end=log_end)
 
     def rescue(self) -> str:
         return ""

@@ -134,6 +134,9 @@ class Host(Protocol):
     def read(self, path: str) -> Evidence | Unreadable:
         """The whole text of a file of at most 16 MiB; of /dev/kmsg all records that are left."""
 
+    def read_own(self, path: str) -> Evidence | Unreadable:
+        """The same of a file that nobody but root can have written, as far as that can be told."""
+
     def names(self, path: str) -> tuple[str, ...] | Unreadable:
         """The names in a folder, sorted."""
 

@@ -77,9 +77,18 @@ class LiveHost:
             return unreadable(path, error)
         finally:
             os.close(fd)
-        if len(data) > READ_LIMIT:
-            return Unreadable(path, Why.PARTIAL, f"larger than {READ_LIMIT >> 20} MiB")
-        return Evidence(path, data.decode("utf-8", "backslashreplace"))
+        return _whole(path, data)
+
+    def read_own(self, path: str) -> Evidence | Unreadable:
+        from ec2rl.host.own import NotOwnError, open_own
+
+        try:
+            with open(open_own(path), "rb", 0) as file:
+                return _whole(path, read_whole(file.fileno()))
+        except NotOwnError as error:
+            return Unreadable(path, Why.FAILED, str(error))
+        except OSError as error:
+            return unreadable(path, error)
 
     def names(self, path: str) -> tuple[str, ...] | Unreadable:
         try:
@@ -158,6 +167,12 @@ class LiveHost:
     def later(self, seconds: float) -> Host:
         time.sleep(seconds)
         return self
+
+
+def _whole(path: str, data: bytes) -> Evidence | Unreadable:
+    if len(data) > READ_LIMIT:
+        return Unreadable(path, Why.PARTIAL, f"larger than {READ_LIMIT >> 20} MiB")
+    return Evidence(path, data.decode("utf-8", "backslashreplace"))
 
 
 def open_regular(path: str) -> int | Unreadable:
@@ -239,6 +254,9 @@ class NetnsHost:
         if isinstance(answer, Evidence):
             return Evidence(f"netns {self.netns}: {path}", answer.text)
         return answer
+
+    def read_own(self, path: str) -> Evidence | Unreadable:
+        return self.outside.read_own(path)
 
     def names(self, path: str) -> tuple[str, ...] | Unreadable:
         return self._inside(path, lambda: self.outside.names(path))

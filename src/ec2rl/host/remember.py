@@ -42,6 +42,9 @@ class Remember:
     def read(self, path: str) -> Evidence | Unreadable:
         return self._once(path, lambda: self.host.read(path))
 
+    def read_own(self, path: str) -> Evidence | Unreadable:
+        return self._once(path, lambda: self.host.read_own(path))
+
     def names(self, path: str) -> tuple[str, ...] | Unreadable:
         return self._once(f"ls {path}", lambda: self.host.names(path))
 

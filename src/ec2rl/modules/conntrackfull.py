@@ -13,14 +13,10 @@ from ec2rl.conntrack.seen import NEAR, Seen
 from ec2rl.conntrack.tables import Limits, Table, read_again, read_limits, read_tables
 from ec2rl.conntrack.timeline import timeline
 from ec2rl.facts.log import KMSG, KernelLog
-from ec2rl.host import BOOT_ID, Host
+from ec2rl.host import Host
 from ec2rl.model import Evidence, Finding, Proposal, Unreadable, Verdict, Why, Wish
 from ec2rl.module import Module, Options
 from ec2rl.record import replace
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ec2rl.facts.changes import PastChange
 
 _WORTH_A_LOOK = 0.75
 
@@ -34,16 +30,21 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     limits = read_limits(host)
     namespaces = find_namespaces(host)
     times = timeline(log)
-    changed = _last_change(host) if times.now.lines else None
+    settling = None
+    if times.now.lines:
+        from ec2rl.conntrack.settled import read_settling
+
+        settling = read_settling(host, limits.maximum)
+        times = timeline(log, settling)
     seen = Seen(
         log=log,
-        times=timeline(log, changed.time) if changed else times,
+        times=times,
         limits=limits,
         hidden=namespaces.hidden,
         tables=read_tables(host, namespaces),
         allowances=read_allowances(host, namespaces),
         default_maximum=_default_maximum(host, limits),
-        changed=changed,
+        settling=settling,
         since=options.since,
     )
     if options.sample and _odd(seen):
@@ -69,22 +70,6 @@ def _is_not_collected(ring: Evidence | Unreadable) -> bool:
 def _troubled(seen: Seen, table: Table) -> bool:
     """Whether it is worth the time to know what a table consists of."""
     return bool((seen.fill(table) or 0) >= _WORTH_A_LOOK or table.rate("drop"))
-
-
-def _last_change(host: Host) -> PastChange | None:
-    """The last change in this boot that made room: what the log said before it is settled."""
-    from ec2rl.conntrack.boot.keys import BUCKETS, MAX
-    from ec2rl.conntrack.defaults import TIMEOUTS
-    from ec2rl.facts.changes import past_changes
-
-    boot = host.read(BOOT_ID)
-    made = [
-        change
-        for change in past_changes(host)
-        if isinstance(boot, Evidence) and change.boot == boot.text.strip()
-        if {MAX, BUCKETS}.intersection(change.raised) or TIMEOUTS.keys() & {*change.lowered}
-    ]
-    return made[-1] if made else None
 
 
 def _default_maximum(host: Host, limits: Limits) -> int | None:
@@ -205,19 +190,9 @@ def _other_loss(seen: Seen) -> str:
             f"{plural(chains, 'packet')} dropped for hash chains too long: raising "
             "nf_conntrack_max will not help, raising nf_conntrack_buckets will"
         )
-    rising = sum(table.rate("drop") or 0 for table in seen.tables)
-    explained = seen.times.settled.lines and not rising
-    if refused and not explained and (rising or seen.since is None or not seen.covered):
-        dropped = f"{plural(refused, 'packet')} dropped by conntrack"
-        if seen.log.sources[0].unreadable is not None:
-            return f"{dropped}, and the log that would say when and why was not read"
-        if not seen.log.whole_boot:
-            return f"{dropped} with no table-full line left in the log to say when and why"
-        if seen.times.others.get(Kind.SUPPRESSED):
-            return f"{dropped}; the log does not say why, and the kernel left lines out of it"
-        return (
-            f"{dropped} with no table-full line in the log; raising nf_conntrack_max will not help"
-        )
+    lost = _dropped(seen, refused)
+    if lost:
+        return lost
     if clashes:
         return (
             f"{plural(clashes, 'insertion')} failed (two packets of one flow raced, or NAT "
@@ -231,6 +206,25 @@ def _other_loss(seen: Seen) -> str:
     if seen.times.others.get(Kind.EXPECTATIONS_FULL):
         return "Conntrack expectation table is full: nf_conntrack_expect_max, not nf_conntrack_max"
     return ""
+
+
+def _dropped(seen: Seen, refused: int) -> str:
+    """What of the packets that were refused the log does not explain."""
+    rising = sum(table.rate("drop") or 0 for table in seen.tables)
+    if not refused or seen.drops_settled:
+        return ""
+    if not rising and seen.since is not None and seen.covered:
+        return ""
+    dropped = f"{plural(refused, 'packet')} dropped by conntrack"
+    if seen.times.settled.lines and not rising:
+        return f"{dropped}; whether all of it was before the change of the limit is not known"
+    if seen.log.sources[0].unreadable is not None:
+        return f"{dropped}, and the log that would say when and why was not read"
+    if not seen.log.whole_boot:
+        return f"{dropped} with no table-full line left in the log to say when and why"
+    if seen.times.others.get(Kind.SUPPRESSED):
+        return f"{dropped}; the log does not say why, and the kernel left lines out of it"
+    return f"{dropped} with no table-full line in the log; raising nf_conntrack_max will not help"
 
 
 def _small(seen: Seen) -> str:

@@ -24,6 +24,9 @@ class Overlay:
         text = self._files[end]
         return Unreadable(path, Why.ABSENT) if text is None else Evidence(path, text)
 
+    def read_own(self, path: str) -> Evidence | Unreadable:
+        return self._host.read_own(path)
+
     def names(self, path: str) -> tuple[str, ...] | Unreadable:
         found = self._host.names(path)
         inside = path.rstrip("/") + "/"

@@ -2,6 +2,8 @@
 
 {"sha256": "<of all bytes after this line>",
 "change": {...}}
+
+Schema 2 is schema 1 with a setting's `log_end`; a change without one is still written as schema 1.
 """
 
 from __future__ import annotations
@@ -9,30 +11,58 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from base64 import b64decode, b64encode
 
-from ec2rl.fix import files, sysctl
-from ec2rl.fix.change import FileItem, Image, State, SysctlItem, Transaction
+from ec2rl.facts.change import FileItem, Image, State, SysctlItem, Transaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-SCHEMA = 1
+MAX_BYTES = 512 << 10
+"""No record is larger."""
+
+_KEY = r"net(\.[A-Za-z0-9_-]{1,64}){1,8}"
+_NUMBER = r"-?(0|[1-9][0-9]{0,18})"
+_TARGET = r"/etc/(sysctl|modprobe|modules-load)\.d/[A-Za-z0-9][A-Za-z0-9_.@+-]{0,99}\.conf"
 _HEAD = '{{"sha256": "{}",\n'
 _SHOWN, _SHOWN_RAW = 16 << 10, 512
 
 
+def setting_fault(key: str, value: str) -> str:
+    """Say what is wrong with a key or a value, "" if nothing is.
+
+    Numbers only, and without leading zeros, which the kernel would take for octal
+    (proc_dointvec).
+    """
+    if not re.fullmatch(_KEY, key):
+        return f"{key!a} is no setting below net."
+    if not re.fullmatch(f"{_NUMBER}( {_NUMBER}){{0,7}}", value):
+        return f"{key}: {value!a} is no decimal number"
+    return ""
+
+
+def path_fault(path: str) -> str:
+    """Say why a path may not be written, "" if it may."""
+    return "" if re.fullmatch(_TARGET, path) else f"{path!a} is no file that ec2rl writes"
+
+
 def encode(change: Transaction) -> bytes:
-    record = {**change.__dict__, "schema": SCHEMA, "state": change.state.value}
+    record = {**change.__dict__, "schema": _schema(change), "state": change.state.value}
     record["items"] = [_item(item) for item in change.items]
     body = f'"change": {json.dumps(record, indent=1, sort_keys=True)}}}\n'.encode()
     return _HEAD.format(hashlib.sha256(body).hexdigest()).encode() + body
 
 
+def _schema(change: Transaction) -> int:
+    settings = (item for item in change.items if isinstance(item, SysctlItem))
+    return 1 if all(item.log_end is None for item in settings) else 2
+
+
 def _item(item: SysctlItem | FileItem) -> dict[str, Any]:
     if isinstance(item, SysctlItem):
-        return dict(item.__dict__)
+        return {k: value for k, value in item.__dict__.items() if value is not None}
     before = item.before and _image(item.before)
     folder = {"folder": True} if item.folder else {}
     return {"path": item.path, "before": before, "after": _image(item.after), **folder}
@@ -49,7 +79,7 @@ def decode(raw: bytes, number: int) -> Transaction:
     if head + b"\n" != _HEAD.format(hashlib.sha256(body).hexdigest()).encode():
         raise ValueError("its checksum is wrong")
     record = json.loads(raw, parse_int=_int)["change"]
-    if _get(record, "schema", int) != SCHEMA:
+    if _get(record, "schema", int) not in (1, 2):
         raise ValueError(f"schema {record['schema']} is not known to this version")
     change = Transaction(
         _get(record, "id", int),
@@ -68,20 +98,25 @@ def decode(raw: bytes, number: int) -> Transaction:
 
 def _read_item(record: Any) -> SysctlItem | FileItem:
     if "key" in record:
-        names = ("key", "before", "asked", "after")
-        item = SysctlItem(*(_get(record, name, str) for name in names))
-        bad = next(filter(None, (sysctl.valid(item.key, getattr(item, n)) for n in names[1:])), "")
-        if bad:
-            raise ValueError(bad)
-        return item
+        return _read_setting(record)
     path = _get(record, "path", str)
-    if files.valid(path):
-        raise ValueError(files.valid(path))
+    if path_fault(path):
+        raise ValueError(path_fault(path))
     before = record["before"] and _read_image(record["before"])
     folder = "folder" in record and _get(record, "folder", bool)
     if folder and before:
         raise ValueError("a file of it was there before its folder")
     return FileItem(path, before, _read_image(_get(record, "after", dict)), folder)
+
+
+def _read_setting(record: Any) -> SysctlItem:
+    names = ("key", "before", "asked", "after")
+    key, before, asked, after = (_get(record, name, str) for name in names)
+    log_end = _get(record, "log_end", int) if "log_end" in record else None
+    bad = next(filter(None, (setting_fault(key, value) for value in (before, asked, after))), "")
+    if bad or (log_end or 0) < 0:
+        raise ValueError(bad or "a time of it is before the boot")
+    return SysctlItem(key, before, asked, after, log_end)
 
 
 def _read_image(record: Any) -> Image:

@@ -1,0 +1,135 @@
+"""Which table-full lines are past: those from before a change that made room, and is in force.
+
+The limit is one number for all namespaces, written on the host alone (nf_conntrack_standalone.c,
+2.6 to 7.2), so one that was raised made room for each table.  A shorter timeout proves no room:
+entries keep the time that they have, and new ones come.
+"""
+
+from __future__ import annotations
+
+from ec2rl.conntrack.boot.keys import MAX
+from ec2rl.conntrack.seen import NEAR
+from ec2rl.facts.change import State, SysctlItem, Transaction
+from ec2rl.facts.changes import Changes, read_changes
+from ec2rl.host import BOOT_ID, Host
+from ec2rl.model import Unreadable
+from ec2rl.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.facts.log import LogLine
+
+
+@record(frozen=True)
+class Step:
+    """What a change tells of the limit: `before` it, and the most it was `after` it.
+
+    `log_end` is the stamp of the kernel's newest line when it was made; None if that is not known.
+    """
+
+    log_end: int | None
+    before: int
+    after: int
+
+
+@record(frozen=True)
+class Settling:
+    """What the changes in this boot prove of the lines before them.
+
+    `change` is the newest that made room and is in force, None for none; `log_end` the stamp (µs
+    since boot) of the last line before it; `maximum` the limit now.  `why_not` says what else was
+    changed and settles nothing, and `unread` what of the journal cannot be believed.
+    """
+
+    change: Transaction | None
+    log_end: int
+    maximum: int
+    steps: tuple[Step, ...]
+    why_not: str
+    unread: tuple[Unreadable, ...]
+
+    def settles(self, line: LogLine) -> bool:
+        """Whether a line of the kernel's is past; one without its stamp or its boot never is."""
+        stamp = line.monotonic
+        if self.change is None or stamp is None or line.this_boot is not True:
+            return False
+        return stamp <= self.log_end and self._limit_at(stamp) <= NEAR * self.maximum
+
+    def may_precede(self, line: LogLine) -> bool:
+        """Whether a line is not known to be later than the change."""
+        return self.change is not None and (line.monotonic or 0) <= self.log_end
+
+    def _limit_at(self, stamp: int) -> int:
+        """The largest limit that a line with this stamp may tell of, by what changes have shown."""
+        known = [0]
+        earlier, later = None, None
+        for step in self.steps:
+            if step.log_end is None:
+                known += [step.before, step.after]
+            elif step.log_end < stamp:
+                earlier = step
+            else:
+                later = later or step
+        known += [earlier.after] if earlier else []
+        known += [later.before] if later else []
+        return max(known)
+
+
+def read_settling(host: Host, maximum: int | None) -> Settling:
+    """Look for the changes of this boot; `maximum` is the limit that was read just before."""
+    boot = host.read(BOOT_ID)
+    name = "" if isinstance(boot, Unreadable) else boot.text.strip()
+    return settling(read_changes(host), name, maximum)
+
+
+def settling(changes: Changes, boot: str, maximum: int | None) -> Settling:
+    """What follows from the journal in this boot ("" for one whose id is not known)."""
+    here = [change for change in changes.made if boot and change.boot == boot]
+    best: Transaction | None = None
+    log_end = -1
+    why_not = ""
+    for change in here:
+        if not any(isinstance(item, SysctlItem) for item in change.items):
+            continue  # of files, for the next boot
+        why_not = _why_not(change, change.id in changes.trying, maximum)
+        item = _limit(change)
+        if not why_not and item is not None and (item.log_end or 0) >= log_end:
+            best, log_end = change, item.log_end or 0
+        if why_not:
+            why_not = f"Change {change.id} (ec2rl history) settles no line: {why_not}"
+    steps = [_step(change, item) for change in here if (item := _limit(change)) is not None]
+    steps.sort(key=lambda step: step.log_end or 0)
+    return Settling(best, log_end, maximum or 0, tuple(steps), why_not, changes.unread)
+
+
+def _limit(change: Transaction) -> SysctlItem | None:
+    """What a change did to the limit, None for nothing."""
+    settings = (item for item in change.items if isinstance(item, SysctlItem))
+    return next((item for item in settings if item.key == MAX), None)
+
+
+def _step(change: Transaction, item: SysctlItem) -> Step:
+    before, after = int(item.before), int(item.after)
+    # Whoever took it back had the limit of before again.
+    after = after if change.state is State.APPLIED else max(before, after)
+    return Step(item.log_end, before, after)
+
+
+def _why_not(change: Transaction, trying: bool, maximum: int | None) -> str:
+    """Why a change does not settle what the log said before it, "" if it does."""
+    item = _limit(change)
+    if item is None or int(item.after) <= int(item.before):
+        return "it did not raise nf_conntrack_max"
+    if change.state is not State.APPLIED:
+        return f"it is {change.state.value}"
+    if trying:
+        return f"it is on trial; to let it stay: sudo ./ec2rl keep {change.id}"
+    if maximum is None:
+        return "nf_conntrack_max could not be read, so it may not be in force"
+    if maximum < int(item.after):
+        return f"nf_conntrack_max is {maximum} by now, and it had set {item.after}"
+    if int(item.before) > NEAR * maximum:
+        return f"from {item.before} to {maximum}: what was too much would fill {NEAR:.0%} of it"
+    if item.log_end is None:
+        return "its record does not tell where the kernel's log ended then"
+    return ""
