@@ -88,37 +88,35 @@ def settling(changes: Changes, boot: str, maximum: int | None) -> Settling:
     best: Transaction | None = None
     log_end = -1
     why_not = ""
+    steps = []
     for change in here:
         if not any(isinstance(item, SysctlItem) for item in change.items):
             continue  # of files, for the next boot
-        why_not = _why_not(change, change.id in changes.trying, maximum)
-        item = _limit(change)
-        if not why_not and item is not None and (item.log_end or 0) >= log_end:
-            best, log_end = change, item.log_end or 0
+        step = _step(change)
+        steps += [step] if step else []
+        why_not = _why_not(change, step, change.id in changes.trying, maximum)
         if why_not:
             why_not = f"Change {change.id} (ec2rl history) settles no line: {why_not}"
-    steps = [_step(change, item) for change in here if (item := _limit(change)) is not None]
+        elif step is not None and step.log_end is not None and step.log_end >= log_end:
+            best, log_end = change, step.log_end
     steps.sort(key=lambda step: step.log_end or 0)
     return Settling(best, log_end, maximum or 0, tuple(steps), why_not, changes.unread)
 
 
-def _limit(change: Transaction) -> SysctlItem | None:
-    """What a change did to the limit, None for nothing."""
-    settings = (item for item in change.items if isinstance(item, SysctlItem))
-    return next((item for item in settings if item.key == MAX), None)
+def _step(change: Transaction) -> Step | None:
+    """What a change tells of the limit, None for nothing."""
+    for item in change.items:
+        if isinstance(item, SysctlItem) and item.key == MAX and " " not in item.before + item.after:
+            before, after = int(item.before), int(item.after)
+            # Whoever took it back had the limit of before again.
+            after = after if change.state is State.APPLIED else max(before, after)
+            return Step(item.log_end, before, after)
+    return None
 
 
-def _step(change: Transaction, item: SysctlItem) -> Step:
-    before, after = int(item.before), int(item.after)
-    # Whoever took it back had the limit of before again.
-    after = after if change.state is State.APPLIED else max(before, after)
-    return Step(item.log_end, before, after)
-
-
-def _why_not(change: Transaction, trying: bool, maximum: int | None) -> str:
+def _why_not(change: Transaction, step: Step | None, trying: bool, maximum: int | None) -> str:
     """Why a change does not settle what the log said before it, "" if it does."""
-    item = _limit(change)
-    if item is None or int(item.after) <= int(item.before):
+    if step is None or step.after <= step.before:
         return "it did not raise nf_conntrack_max"
     if change.state is not State.APPLIED:
         return f"it is {change.state.value}"
@@ -126,10 +124,10 @@ def _why_not(change: Transaction, trying: bool, maximum: int | None) -> str:
         return f"it is on trial; to let it stay: sudo ./ec2rl keep {change.id}"
     if maximum is None:
         return "nf_conntrack_max could not be read, so it may not be in force"
-    if maximum < int(item.after):
-        return f"nf_conntrack_max is {maximum} by now, and it had set {item.after}"
-    if int(item.before) > NEAR * maximum:
-        return f"from {item.before} to {maximum}: what was too much would fill {NEAR:.0%} of it"
-    if item.log_end is None:
+    if maximum < step.after:
+        return f"nf_conntrack_max is {maximum} by now, and it had set {step.after}"
+    if step.before > NEAR * maximum:
+        return f"from {step.before} to {maximum}: what was too much would fill {NEAR:.0%} of it"
+    if step.log_end is None:
         return "its record does not tell where the kernel's log ended then"
     return ""

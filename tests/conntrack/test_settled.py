@@ -1,0 +1,361 @@
+"""Which lines a change settles: whole records of a raise in force, by the clock of the log itself.
+
+The scene: two table-full lines an hour after the boot, 131072 raised to 262144 a little later.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ec2rl.facts.change import FileItem, Image, State, SysctlItem, Transaction
+from ec2rl.facts.change_format import encode
+from ec2rl.facts.kernel_log import read_kernel_log
+from ec2rl.host.fake import FakeHost, sections
+from ec2rl.model import Finding, Verdict
+from ec2rl.module import Options
+from ec2rl.modules.conntrackfull import MODULE
+from ec2rl.record import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+CASE = Path(__file__).parent.parent / "modules/conntrackfull/settled_by_a_fix.case"
+MAX = "net.netfilter.nf_conntrack_max"
+IDLE = "net.netfilter.nf_conntrack_tcp_timeout_established"
+BUCKETS = "net.netfilter.nf_conntrack_buckets"
+NOW = "/proc/sys/net/netfilter/nf_conntrack_max"
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+BOOT = "11111111-1111-1111-1111-111111111111"
+FOLDER = "/var/lib/ec2rl/changes"
+FULL = "nf_conntrack: nf_conntrack: table full, dropping packet"
+BEFORE, END, AFTER = 3_601_000_000, 3_700_000_000, 3_800_000_000
+"""Stamps, in µs since boot: the last line, the end of the log at the change, and later."""
+
+DROP_IN = FileItem("/etc/sysctl.d/99-x.conf", None, Image(b"", 0o644, 0, 0, None))
+
+
+def raised(before: int = 131072, after: int = 262144, log_end: int | None = END) -> SysctlItem:
+    return SysctlItem(MAX, str(before), str(after), str(after), log_end)
+
+
+def change(*items: SysctlItem | FileItem, number: int = 1) -> Transaction:
+    return Transaction(number, State.APPLIED, "fix", 1795410000.0, BOOT, "2", items)
+
+
+RAISE = change(raised())
+
+
+def finding(*changes: Transaction, **looks: str | None) -> Finding:
+    """Judge the scene with these changes; `looks` replace what else is seen (None: not there)."""
+    return judged(changes, looks, 1.0)
+
+
+def judged(
+    changes: Iterable[Transaction], looks: Mapping[str, str | None], sample: float
+) -> Finding:
+    seen: dict[str, str] = sections(CASE.read_text(encoding="utf-8"))[1]
+    del seen["expect"], seen[f"{FOLDER}/1.json"]
+    seen.update((f"{FOLDER}/{one.id}.json", encode(one).decode()) for one in changes)
+    for name, text in looks.items():
+        key = {"maximum": NOW, "boot": BOOT_ID, "log": "/dev/kmsg"}.get(name, name)
+        seen.pop(key, None)
+        if text is not None:
+            seen[key] = text
+    host = FakeHost(seen)
+    log = read_kernel_log(host, MODULE.phrases, None)
+    return MODULE.judge(MODULE.read(host, log, Options(sample)))
+
+
+def log_of(*stamps: int, first: int = 0) -> str:
+    return "\n".join(f"4,{first + n},{at},-;{FULL}" for n, at in enumerate(stamps))
+
+
+def is_settled(found: Finding) -> bool:
+    assert found.verdict in (Verdict.OK, Verdict.PROBLEM)
+    return found.verdict is Verdict.OK
+
+
+def why(found: Finding) -> str:
+    """The one line that says why a change settles nothing."""
+    (line,) = [line for line in found.details if "settles no line" in line]
+    return line.partition("settles no line: ")[2]
+
+
+def test_a_raise_that_is_in_force_settles_the_lines_before_it() -> None:
+    found = finding(RAISE)
+    assert is_settled(found)
+    assert (
+        "2 occurrences before the change of 2026-11-23 05:00:00 +0000 (ec2rl history: 1), "
+        "none since: it raised nf_conntrack_max, which is 262144 now"
+    ) in found.details
+
+
+# -- clocks --
+
+
+@pytest.mark.parametrize(
+    "clock",
+    [
+        "2026-11-24T02:00:00Z",
+        "2026-11-20T02:00:00Z",
+        "1970-01-02T02:00:00Z",
+        "2199-01-01T00:00:00Z",
+    ],
+)
+@pytest.mark.parametrize("when", [0.0, 1795410000.0, 99999999999.0])
+def test_no_clock_that_somebody_can_set_has_a_say(clock: str, when: float) -> None:
+    """Stepped back or forward, at the change or since; a record that is dated in the future."""
+    dated = replace(RAISE, time=when)
+    look = {"clock": f"now={clock} uptime=86400"}
+    assert is_settled(finding(dated, **look))
+    assert not is_settled(finding(dated, log=log_of(BEFORE, AFTER), **look))
+
+
+@pytest.mark.parametrize("uptime", ["uptime=1", "uptime=99999999", ""])
+def test_nor_has_the_uptime_of_a_time_namespace(uptime: str) -> None:
+    look = {"clock": f"now=2026-11-24T02:00:00Z {uptime}"}
+    assert is_settled(finding(RAISE, **look))
+    assert not is_settled(finding(RAISE, log=log_of(BEFORE, AFTER), **look))
+
+
+@pytest.mark.parametrize("stamp", [END + 1, AFTER])
+def test_a_line_that_is_later_by_a_microsecond_is_one_of_now(stamp: int) -> None:
+    assert not is_settled(finding(RAISE, log=log_of(stamp)))
+
+
+def test_the_newest_line_of_then_is_before_the_change() -> None:
+    assert is_settled(finding(RAISE, log=log_of(BEFORE, END)))
+
+
+@pytest.mark.parametrize(
+    "boot", [None, "", "22222222-2222-2222-2222-222222222222", "!denied needs root"]
+)
+def test_a_change_of_another_boot_settles_nothing(boot: str | None) -> None:
+    assert not is_settled(finding(RAISE, boot=boot))
+
+
+def test_a_change_whose_boot_was_not_known_settles_nothing() -> None:
+    assert not is_settled(finding(replace(RAISE, boot=""), boot=""))
+    assert not is_settled(finding(replace(RAISE, boot="")))
+
+
+JOURNAL = (
+    '{"MESSAGE": "%s", "_TRANSPORT": "kernel", "SYSLOG_FACILITY": "0", "_BOOT_ID": "%s", %s'
+    '"__REALTIME_TIMESTAMP": "1795406400000000"}'
+)
+
+
+@pytest.mark.parametrize(
+    ("boot", "stamp", "settled"),
+    [
+        (BOOT.replace("-", ""), f'"_SOURCE_MONOTONIC_TIMESTAMP": "{BEFORE - 5}", ', True),
+        (BOOT.replace("-", ""), f'"_SOURCE_MONOTONIC_TIMESTAMP": "{AFTER}", ', False),
+        (BOOT.replace("-", ""), "", False),
+    ],
+)
+def test_a_line_of_the_journal_is_settled_by_the_same_stamp(
+    boot: str, stamp: str, settled: bool
+) -> None:
+    found = finding(RAISE, journal=JOURNAL % (FULL, boot, stamp))
+    assert is_settled(found) == settled
+    said = "1 occurrence may be older than that change, and counts as of now: " in str(found)
+    assert said == (not stamp)
+
+
+# -- records --
+
+
+def test_a_record_with_a_wrong_checksum_settles_nothing() -> None:
+    text = encode(RAISE).decode().replace("fix", "fax")
+    found = finding(**{f"{FOLDER}/1.json": text})
+    assert not is_settled(found)
+    assert why(found) == f"{FOLDER}/1.json: failed (damaged: its checksum is wrong)"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[" * 50_000,
+        encode(RAISE).decode()[:300],
+        encode(RAISE).decode().partition("\n")[2],
+        encode(RAISE).decode() * 2,
+        encode(RAISE).decode().replace('"schema": 2', '"schema": 3'),
+        encode(RAISE).decode() + " " * (512 << 10),
+    ],
+    ids=range(8),
+)
+def test_nor_does_one_that_is_torn_too_large_or_of_a_form_not_known(text: str) -> None:
+    found = finding(**{f"{FOLDER}/1.json": text})
+    assert not is_settled(found)
+    assert why(found).startswith(f"{FOLDER}/1.json: failed (")
+
+
+@pytest.mark.parametrize(
+    "reason", ["!failed can be written by others", "!denied needs root", "!partial too large"]
+)
+def test_nor_does_one_that_cannot_be_read_or_is_not_our_own(reason: str) -> None:
+    found = finding(**{f"{FOLDER}/1.json": reason})
+    assert not is_settled(found)
+    assert why(found).startswith(f"{FOLDER}/1.json: ")
+
+
+def test_a_journal_that_only_root_may_read_is_told_of() -> None:
+    found = finding(**{f"ls {FOLDER}": "!denied needs root"})
+    assert not is_settled(found)
+    assert why(found) == f"{FOLDER}: denied (needs root)"
+
+
+def test_a_record_under_another_name_is_none() -> None:
+    for name in ("01.json", "2.json", "1.json.bak", "draft", "\u0661.json"):
+        assert not is_settled(finding(**{f"{FOLDER}/{name}": encode(RAISE).decode()}))
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.APPLIED])
+def test_a_change_that_was_not_completed_or_was_undone_settles_nothing(state: State) -> None:
+    found = finding(replace(RAISE, state=state))
+    assert not is_settled(found)
+    assert why(found) == f"it is {state.value}"
+
+
+def test_a_record_of_schema_1_does_not_tell_which_lines_are_older() -> None:
+    found = finding(change(raised(log_end=None)))
+    assert not is_settled(found)
+    assert why(found) == "its record does not tell where the kernel's log ended then"
+
+
+def test_a_change_on_trial_does_not_settle_before_it_is_confirmed() -> None:
+    """Whether its time is over is for a clock to say that can be set."""
+    found = finding(RAISE, **{f"{FOLDER}/trial-1": "1795410120.0"})
+    assert not is_settled(found)
+    assert why(found) == "it is on trial; to let it stay: sudo ./ec2rl keep 1"
+    assert is_settled(finding(RAISE, **{f"{FOLDER}/trial-2": "1795410120.0"}))
+
+
+# -- in force --
+
+
+@pytest.mark.parametrize("now", ["131072", "262143", "200000", "1", "0"])
+def test_a_raise_that_was_set_back_settles_nothing(now: str) -> None:
+    found = finding(RAISE, maximum=now)
+    assert found.verdict is Verdict.PROBLEM
+    assert why(found) == f"nf_conntrack_max is {now} by now, and it had set 262144"
+
+
+@pytest.mark.parametrize("now", ["262144", "300000", "1048576"])
+def test_one_that_was_raised_further_by_hand_is_in_force(now: str) -> None:
+    assert is_settled(finding(RAISE, maximum=now))
+
+
+@pytest.mark.parametrize("now", [None, "!denied needs root", "!not-collected", "many", "-1"])
+def test_a_limit_that_cannot_be_read_may_be_any(now: str | None) -> None:
+    found = finding(RAISE, maximum=now)
+    assert found.verdict is Verdict.PROBLEM
+    assert why(found) == "nf_conntrack_max could not be read, so it may not be in force"
+
+
+# -- irrelevant changes --
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        (SysctlItem(IDLE, "432000", "431999", "431999"),),
+        (SysctlItem(IDLE, "432000", "60", "60"),),
+        (SysctlItem(BUCKETS, "65536", "262144", "262144"),),
+        (raised(262144, 131072),),
+        (SysctlItem(MAX, "1 2", "3", "262144", END),),
+        (SysctlItem("net.core.somaxconn", "128", "4096", "4096", END),),
+    ],
+    ids=[
+        "timeout shorter",
+        "timeout much shorter",
+        "buckets",
+        "lowered",
+        "no number",
+        "something else",
+    ],
+)
+def test_what_did_not_raise_the_limit_made_no_room(items: tuple[SysctlItem, ...]) -> None:
+    found = finding(change(*items))
+    assert not is_settled(found)
+    assert why(found) == "it did not raise nf_conntrack_max"
+
+
+def test_files_for_the_next_boot_settle_nothing_and_hide_nothing() -> None:
+    assert not is_settled(finding(change(DROP_IN)))
+    assert is_settled(finding(RAISE, change(DROP_IN, number=2)))
+
+
+def test_a_raise_by_less_than_a_tenth_is_no_room() -> None:
+    found = finding(change(raised(262143)))
+    assert not is_settled(found)
+    assert why(found) == "from 262143 to 262144: what was too much would fill 90% of it"
+
+
+# -- several changes --
+
+
+def test_the_newest_was_undone_and_the_one_before_it_holds() -> None:
+    first = change(raised(131072, 262144, log_end=BEFORE))
+    undone = replace(change(raised(262144, 524288), number=2), state=State.UNDONE)
+    assert is_settled(finding(first, undone))
+    between = log_of(BEFORE - 1, BEFORE + 1)
+    found = finding(first, undone, log=between)
+    assert not is_settled(found), "what came between is not settled by the first"
+    assert any("(ec2rl history: 1), 1 line since" in line for line in found.details)
+
+
+def test_lines_from_when_the_limit_was_as_large_are_not_settled_by_raising_it_again() -> None:
+    undone = replace(change(raised(log_end=BEFORE)), state=State.UNDONE)
+    again = change(raised(), number=2)
+    assert is_settled(finding(undone, again)), "no line while the first was in force"
+    found = finding(undone, again, log=log_of(BEFORE - 1, BEFORE + 1))
+    assert not is_settled(found)
+    assert any(
+        line.startswith("1 occurrence may be older than that change, and counts as of now")
+        for line in found.details
+    )
+
+
+def test_a_larger_limit_at_a_time_unknown_counts_for_all_lines() -> None:
+    old = replace(change(raised(131072, 524288, log_end=None)), state=State.UNDONE)
+    assert not is_settled(finding(old, change(raised(), number=2)))
+    bigger = change(raised(131072, 1048576), number=2)
+    assert is_settled(finding(old, bigger, maximum="1048576"))
+
+
+def test_two_raises_in_a_row_settle_all_that_was_before_them() -> None:
+    second = change(raised(262144, 524288, log_end=AFTER), number=2)
+    assert is_settled(finding(RAISE, second, maximum="524288", log=log_of(BEFORE, END + 5)))
+
+
+# -- the drop counters --
+
+
+def test_drops_are_explained_only_where_a_second_look_shows_that_they_have_ended() -> None:
+    assert finding(RAISE).verdict is Verdict.OK
+    found = judged((RAISE,), {}, 0)
+    assert found.verdict is Verdict.WARNING
+    assert found.summary == (
+        "23 packets dropped by conntrack; whether all of it was before the change of the limit is "
+        "not known"
+    )
+
+
+def test_nor_where_lines_since_the_change_may_be_lost() -> None:
+    """The ring begins after the change, and the journal has the line from before it alone."""
+    past = JOURNAL % (
+        FULL, BOOT.replace("-", ""), f'"_SOURCE_MONOTONIC_TIMESTAMP": "{BEFORE}", '
+    )  # fmt: skip
+    wrapped = f"6,900,{AFTER},-;eth0: link up"
+    found = finding(RAISE, log=wrapped, journal=past)
+    assert found.verdict is Verdict.WARNING
+    assert found.summary.startswith("23 packets dropped by conntrack; whether all of it ")
+    assert finding(RAISE, log=wrapped.replace(str(AFTER), str(END)), journal=past).verdict is (
+        Verdict.OK
+    )
