@@ -10,17 +10,22 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ec2rl.facts.change import State, SysctlItem, Transaction
+from ec2rl.facts.change_format import encode
+from ec2rl.fix.machine import Machine
 from support.fill import BOTH_WAYS, ESTABLISHED, Row, fill, namespace
 from support.packets import let_the_kernel_log
 
 LAUNCHER = Path(__file__).parent.parent.parent / "ec2rl"
 LIMITS = Path("/proc/sys/net/netfilter")
 NETNS = "ec2rl-fix"
+MAX = "net.netfilter.nf_conntrack_max"
 
 pytestmark = [
     pytest.mark.kernel,
@@ -136,10 +141,15 @@ def test_a_table_that_loses_packets_is_mended_and_the_mending_is_undone(
     assert limits() == before
 
 
+IN_ANOTHER_TIME = "unshare --time --fork --monotonic {} --boottime {} "
+
+
+@pytest.mark.parametrize("within", ["", IN_ANOTHER_TIME.format(10**6, 10**6)], ids=["", "timens"])
 def test_remediate_mends_what_failed_and_a_new_line_is_a_failure_again(
-    before: tuple[int, int], losing: None
+    before: tuple[int, int], losing: None, within: str
 ) -> None:
-    run = "ec2rl run --only-modules=conntrackfull"
+    """A time namespace, whose clocks tell another uptime, makes no difference to what is older."""
+    run = f"{within}ec2rl run --only-modules=conntrackfull"
     let_the_kernel_log()
     said = script(
         f"{run} --remediate; echo RC $?; ec2rl history\n"
@@ -162,8 +172,39 @@ def test_remediate_mends_what_failed_and_a_new_line_is_a_failure_again(
     )
     assert "  applied  run --remediate, conntrackfull" in parts[2]
     assert re.search(r"\[FAILURE\] Conntrack table full errors found\. \d+ occ", parts[4]), said
+    by_hand = f"nf_conntrack_max is {before[0]} by now, and it had set {2 * before[0]}"
+    assert f"-- Change 1 (ec2rl history) settles no line: {by_hand}\n" in parts[4], said
     assert "net.netfilter.nf_conntrack_max: left alone: as before the change" in parts[6]
     assert limits() == before
+
+
+def test_a_line_after_the_change_is_new_whatever_the_clocks_say(
+    before: tuple[int, int], losing: None, tmp_path: Path
+) -> None:
+    """Of a record dated in the future, seen from time namespaces that are ahead and behind."""
+    setting = SysctlItem(MAX, str(before[0] // 2), str(before[0]), str(before[0]), log_end())
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    change = Transaction(1, State.APPLIED, "", time.time() + 10**7, boot, "2", (setting,))
+    (tmp_path / "1.json").write_bytes(encode(change))
+    let_the_kernel_log()
+    run = "ec2rl run --only-modules=conntrackfull --sample=0; echo RC $?\n"
+    said = script(
+        f"mkdir -m 700 -p /var/lib/ec2rl/changes; cp {tmp_path}/1.json /var/lib/ec2rl/changes\n"
+        "sleep 2\n"
+        + run
+        + IN_ANOTHER_TIME.format(10**7, 10**7)
+        + run
+        + IN_ANOTHER_TIME.format(-5, -5)
+        + run
+    )
+    assert re.findall(r"^RC (\d+)$", said, re.MULTILINE) == ["1", "1", "1"], said
+    assert len(re.findall(r"\[FAILURE\] Conntrack table full errors found", said)) == 3, said
+
+
+def log_end() -> int:
+    newest = Machine().log_end()
+    assert newest is not None
+    return newest
 
 
 KILLED = """
