@@ -13,6 +13,9 @@ from ec2rl.facts.change import FileItem, Image, State, SysctlItem, Transaction
 from ec2rl.facts.change_format import encode
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.host.fake import FakeHost, sections
+from ec2rl.host.mask import mask
+from ec2rl.host.recording import case
+from ec2rl.host.remember import Remember
 from ec2rl.model import Finding, Verdict
 from ec2rl.module import Options
 from ec2rl.modules.conntrackfull import MODULE
@@ -53,18 +56,27 @@ def finding(*changes: Transaction, **looks: str | None) -> Finding:
     return judged(changes, looks, 1.0)
 
 
+def scene() -> dict[str, str]:
+    seen = sections(CASE.read_text(encoding="utf-8"))[1]
+    del seen["expect"], seen[f"{FOLDER}/1.json"]
+    return seen
+
+
 def judged(
     changes: Iterable[Transaction], looks: Mapping[str, str | None], sample: float
 ) -> Finding:
-    seen: dict[str, str] = sections(CASE.read_text(encoding="utf-8"))[1]
-    del seen["expect"], seen[f"{FOLDER}/1.json"]
+    seen = scene()
     seen.update((f"{FOLDER}/{one.id}.json", encode(one).decode()) for one in changes)
     for name, text in looks.items():
         key = {"maximum": NOW, "boot": BOOT_ID, "log": "/dev/kmsg"}.get(name, name)
         seen.pop(key, None)
         if text is not None:
             seen[key] = text
-    host = FakeHost(seen)
+    return found_in(seen, sample)
+
+
+def found_in(looks: Mapping[str, str], sample: float = 1.0) -> Finding:
+    host = FakeHost(looks)
     log = read_kernel_log(host, MODULE.phrases, None)
     return MODULE.judge(MODULE.read(host, log, Options(sample)))
 
@@ -332,6 +344,20 @@ def test_a_larger_limit_at_a_time_unknown_counts_for_all_lines() -> None:
 def test_two_raises_in_a_row_settle_all_that_was_before_them() -> None:
     second = change(raised(262144, 524288, log_end=AFTER), number=2)
     assert is_settled(finding(RAISE, second, maximum="524288", log=log_of(BEFORE, END + 5)))
+
+
+# -- recordings --
+
+
+@pytest.mark.parametrize("record", [encode(RAISE).decode(), "!failed can be written by others"])
+def test_a_recording_is_judged_as_the_machine_was(record: str) -> None:
+    looks = {**scene(), f"{FOLDER}/1.json": record}
+    machine = Remember(FakeHost(looks))
+    seen = MODULE.read(machine, read_kernel_log(machine, MODULE.phrases, None), Options())
+    for text in (case(machine.memory, ()), mask(case(machine.memory, ()))):
+        replayed = sections(text)[1]
+        del replayed["expect"]
+        assert found_in(replayed) == MODULE.judge(seen)
 
 
 # -- the drop counters --

@@ -170,6 +170,16 @@ def test_what_only_a_running_machine_can_tell_is_not_collected(volume: Path) -> 
     assert all(isinstance(answer, Unreadable) for answer in answers)
 
 
+def test_who_wrote_a_file_is_not_told_by_a_volume(volume: Path) -> None:
+    path = "/var/lib/ec2rl/changes/1.json"
+    (volume / path[1:]).parent.mkdir(parents=True)
+    (volume / path[1:]).write_text("{}")
+    host = MountedHost(str(volume))
+    assert host.names("/var/lib/ec2rl/changes") == ("1.json",)
+    words = "who wrote it cannot be told on a volume"
+    assert host.read_own(path) == Unreadable(path, Why.FAILED, words)
+
+
 def test_logs_are_searched_and_one_that_cannot_be_is_named(volume: Path) -> None:
     log = volume / "var/log"
     (log / "messages").write_text("a\nit is full\n")

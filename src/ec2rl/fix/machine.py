@@ -52,8 +52,11 @@ class Machine:
         In µs since boot by printk's own clock (ABI/testing/dev-kmsg), which time namespaces do not
         shift and nobody sets: what is stamped later was printed later.
         """
-        log = LiveHost().read(f"{self.sysctls.removesuffix('/proc/sys')}/dev/kmsg")
-        newest = kmsg_span(log.text)[1] if isinstance(log, Evidence) else None
+        try:
+            log = LiveHost().read(f"{self.sysctls.removesuffix('/proc/sys')}/dev/kmsg")
+            newest = kmsg_span(log.text)[1] if isinstance(log, Evidence) else None
+        except (OSError, MemoryError):
+            return None  # a look that fails is no reason to take a change back
         return None if newest is None else newest[1]
 
 
