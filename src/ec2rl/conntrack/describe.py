@@ -205,7 +205,7 @@ def _settling_lines(settling: Settling, times: Timeline) -> list[str]:
         lines.append(settling.why_not)
     if times.now.lines and settling.unread:
         more = f" and {len(settling.unread) - 1} more" if len(settling.unread) > 1 else ""
-        lines.append(f"Not believed, and settles no line: {settling.unread[0]}{more}")
+        lines.append(f"Not read or not believed, and settles no line: {settling.unread[0]}{more}")
     return lines
 
 

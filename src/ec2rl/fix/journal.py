@@ -14,8 +14,7 @@ from ec2rl.facts.change_format import MAX_BYTES, decode, encode, shown
 from ec2rl.fix.change import Transaction
 from ec2rl.fix.errors import Busy, JournalDamaged, Refused
 from ec2rl.fix.machine import UNFINISHED, Machine, close, folder
-from ec2rl.host.own import FILE as _READ
-from ec2rl.host.own import fault
+from ec2rl.host.own import READ, fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ class Journal:
     def load(self, number: int) -> Transaction | None:
         """Read a record, None if there is none; JournalDamaged if it cannot be trusted."""
         try:
-            fd = os.open(f"{number}.json", _READ, dir_fd=self.fd)
+            fd = os.open(f"{number}.json", READ, dir_fd=self.fd)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -133,7 +132,7 @@ class Journal:
         return {int(match[1]): self._until(match[0]) for match in found if match}
 
     def _until(self, name: str) -> float:
-        fd = os.open(name, _READ, dir_fd=self.fd)
+        fd = os.open(name, READ, dir_fd=self.fd)
         try:
             return float(os.read(fd, 64))
         except ValueError:

@@ -6,7 +6,7 @@ import os
 import stat
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class NotOwnError(OSError):
@@ -34,7 +34,7 @@ def open_own(path: str) -> int:
             status = os.fstat(here)
             if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
                 raise NotOwnError("its folder can be written by others")
-        fd = os.open(name, FILE, dir_fd=here)
+        fd = os.open(name, READ, dir_fd=here)
     finally:
         os.close(here)
     why = fault(os.fstat(fd))
