@@ -42,7 +42,7 @@ def main(words: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         status = 130
-    except Exception as error:
+    except BaseException as error:
         # Our own fault, outside of any module: told in a line, whole with --debug.
         if "--debug" in sys.argv:
             raise

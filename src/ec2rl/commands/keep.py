@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.arguments import Parsed, UsageError
-from ec2rl.commands.changed import settle
+from ec2rl.commands.changed import settle, told
 from ec2rl.fix.change import SysctlItem
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
@@ -11,6 +11,7 @@ from ec2rl.fix.transaction import confirm, history, trials
 from ec2rl.terminal import Terminal
 
 
+@told
 def command(said: Parsed, terminal: Terminal) -> int:
     """0 kept; 1 there is no such trial, or it has ended."""
     words = said.operands
