@@ -12,7 +12,7 @@ from ec2rl.fix.change import FileItem, State, SysctlItem, Transaction
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.prepare import held
-from ec2rl.fix.transaction import end_trials, history, recover
+from ec2rl.fix.transaction import end_trials, history, recover, trials
 from ec2rl.fix.transit import words
 from ec2rl.host import Host
 from ec2rl.host.live import LiveHost
@@ -56,27 +56,31 @@ def told(command: Command) -> Command:
 @contextmanager
 def standing_told(machine: Machine, terminal: Terminal) -> Iterator[None]:
     """Where something is raised, say how the changes of the machine stand."""
-    before = _past(machine)
+    before: object = None
     try:
+        before = _stand(machine)
         yield
     except UsageError:
         raise
     except BaseException:
         with held():
-            now = _past(machine)
-            same = isinstance(now, tuple) and now == before and not any(c.unfinished for c in now)
-            terminal.say("nothing was changed" if same else standing(machine))
+            terminal.say(standing(machine, before))
         raise
 
 
-def standing(machine: Machine) -> str:
-    """Say of the newest change how it stands, or of one that is half made, and what to type."""
-    past = _past(machine)
-    if isinstance(past, str):
-        return f"how its changes stand cannot be told ({past}); see: sudo ./ec2rl history"
-    if not past:
+def standing(machine: Machine, before: object = None) -> str:
+    """Say of the newest change how it stands, or of one that is half made, and what to type.
+
+    Nothing was changed where all is as `before`, and none is half made.
+    """
+    stand = _stand(machine)
+    if isinstance(stand, str):
+        return f"how its changes stand cannot be told ({stand}); see: sudo ./ec2rl history"
+    past, on_trial = stand
+    half = [change for change in past if change.unfinished]
+    if not past or (stand == before and not half):
         return "nothing was changed"
-    change = next((change for change in past if change.unfinished), past[-1])
+    change = half[0] if half else past[-1]
     name = f"change {change.id} ({change.why})"
     root = "" if machine.root == "/" else f" --root={quote(machine.root)}"
     undo = f"sudo ./ec2rl undo {change.id}{root}"
@@ -84,13 +88,14 @@ def standing(machine: Machine) -> str:
         return f"{name} stopped half-way, {change.state.value}; to have all as before it: {undo}"
     if change.state is State.UNDONE:
         return f"nothing is half-way: all is as before {name}"
-    return f"nothing is half-way: {name} is {change.state.value}; to take it back: {undo}"
+    how = f"{change.state.value}{', on trial' * (change.id in on_trial)}"
+    return f"nothing is half-way: {name} is {how}; to take it back: {undo}"
 
 
-def _past(machine: Machine) -> tuple[Transaction, ...] | str:
-    """The changes of a machine, or why they cannot be told."""
+def _stand(machine: Machine) -> tuple[tuple[Transaction, ...], dict[int, float]] | str:
+    """The changes of a machine and its trials, or why they cannot be told."""
     try:
-        return history(machine=machine)
+        return history(machine=machine), trials(machine=machine)
     except Exception as error:
         return words(error)
 

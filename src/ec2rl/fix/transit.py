@@ -52,7 +52,8 @@ def transit(
         if whole:
             gone = State.PARTLY if notes else State.UNDONE
             left = replace(change, state=gone) if applying else change
-            notes += _closed(journal, replace(left, notes=(words(error), *notes)))
+            open_yet = _close(journal, replace(left, notes=(words(error), *notes)))
+            notes, whole = notes + open_yet, not open_yet
         if isinstance(error, OSError):
             raise Failed(words(error), notes, whole) from error
         if isinstance(error, FixError):
@@ -102,12 +103,12 @@ def _open(journal: Journal, number: int) -> bool:
     return change is not None and change.unfinished
 
 
-def _closed(journal: Journal, change: Transaction) -> tuple[str, ...]:
+def _close(journal: Journal, change: Transaction) -> tuple[str, ...]:
     """Save the record of what was put back, or say that `recover` has to."""
     try:
         journal.save(change)
     except BaseException as error:
-        return (f"its record is not closed ({words(error)}), which the next fix or undo does",)
+        return (f"all is where it was, but its record cannot be closed: {words(error)}",)
     return ()
 
 
