@@ -228,6 +228,8 @@ class Desk:
             "Took back": before,
         }
         for words, meant in true.items():
+            if words == "nothing was changed" and "had been interrupted" in end.words:
+                continue  # the line before it has told what was
             if words in end.words and seen != meant:
                 return f"it is a lie that {words!r}"
         return ""

@@ -25,7 +25,7 @@ class Nobodys(BaseException):
     """Of no class that anybody could have expected."""
 
 
-EXCEPTIONS = (
+EXCEPTIONS: tuple[BaseException, ...] = (
     KeyboardInterrupt(),
     SystemExit(1),
     Nobodys(),
@@ -34,7 +34,7 @@ EXCEPTIONS = (
     ImportError("no such module"),
     AttributeError("no such attribute"),
     UnicodeDecodeError("utf-8", b"\xff", 0, 1, "not UTF-8"),
-    OSError(5, "Input/output error"),
+    OSError(5, "Input/output error"),  # behind system calls alone: it comes from nothing else
 )
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 DESCRIPTORS = 24
@@ -74,17 +74,19 @@ def raises(place: Place, every: int) -> Iterator[Case]:
                 for nth, where in enumerate(_places(desk, log, verb, way), 1):
                     new = f"{way} {where}" not in met
                     met.add(f"{way} {where}")
-                    if new:
-                        chosen = EXCEPTIONS
-                    elif where.startswith("machine.py"):  # each part of each path is a step
-                        continue
-                    else:
-                        chosen = (EXCEPTIONS[nth % len(EXCEPTIONS)],)
-                    for error in chosen:
+                    for error in _chosen(way, where, nth, new):
                         steps = Steps(log, nth, _raiser(error))
                         yield Stroke(f"{error!r} at {where}", verb, steps, way)
 
     return _struck(place, cases, every)
+
+
+def _chosen(way: str, where: str, nth: int, new: bool) -> tuple[BaseException, ...]:
+    errors = EXCEPTIONS if way == "calls" else EXCEPTIONS[:-1]
+    if new:
+        return errors
+    # Each part of each path is a step of machine.py.
+    return () if where.startswith("machine.py") else (errors[nth % len(errors)],)
 
 
 def twice(place: Place, every: int) -> Iterator[Case]:
