@@ -46,6 +46,9 @@ def main(words: list[str] | None = None) -> int:
         # Our own fault, outside of any module: told in a line, whole with --debug.
         if "--debug" in sys.argv:
             raise
+        if isinstance(error, ImportError):
+            terminal.say(f"this Python lacks something: {error}; name another by EC2RL_PYTHON")
+            return 69
         terminal.say(
             f"fault of ec2rl itself: {type(error).__name__}: {error}; see: ec2rl bug-report"
         )

@@ -172,10 +172,10 @@ def locked(machine: Machine, why: str) -> Iterator[Journal]:
 
     From then on signals wait: see `prepare.held`.
     """
-    with folder(machine.root, machine.state, create=True) as fd:
-        prepare(fd)
-        import fcntl
+    prepare()
+    import fcntl
 
+    with folder(machine.root, machine.state, create=True) as fd:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         lock = os.open("lock", flags, 0o600, dir_fd=fd)
         try:

@@ -20,22 +20,25 @@ if TYPE_CHECKING:
 else:
     import _signal as signal  # `signal` takes 3 ms to make enumerations of these
 
-_DESCRIPTORS = 8
-"""More than a change has open at once beyond the folders that it holds."""
-
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
-def prepare(fd: int) -> None:
-    """Load what every change takes, and try for room for descriptors; Refused without."""
-    spare: list[int] = []
+def prepare() -> None:
+    """Load what every change takes; Refused without."""
     try:
         import fcntl  # noqa: F401
-
-        while len(spare) < _DESCRIPTORS:
-            spare.append(os.dup(fd))
     except (ImportError, OSError) as error:
         raise Refused(f"no change is begun: {error}") from error
+
+
+def room() -> None:
+    """Try for more descriptors than a change has open at once beside its folders; Refused."""
+    spare: list[int] = []
+    try:
+        while len(spare) < 4:
+            spare += os.pipe()
+    except OSError as error:
+        raise Refused(f"no change is begun: {error.strerror}") from error
     finally:
         for one in spare:
             close(one)

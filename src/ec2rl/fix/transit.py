@@ -16,7 +16,7 @@ from ec2rl.fix.errors import Conflict, Failed, FixError, Refused
 from ec2rl.fix.files import File
 from ec2rl.fix.journal import Journal
 from ec2rl.fix.machine import Machine
-from ec2rl.fix.prepare import stop_if_asked
+from ec2rl.fix.prepare import room, stop_if_asked
 from ec2rl.fix.sysctl import Setting
 from ec2rl.record import replace
 
@@ -29,13 +29,16 @@ if TYPE_CHECKING:
 
 
 def things_of(change: Transaction, machine: Machine, stack: ExitStack) -> list[Thing]:
+    """Hold all that is to be moved; Refused where something is missing that it will take."""
     rebooted = change.boot != machine.boot()
-    return [
+    things: list[Thing] = [
         Setting(machine, item, rebooted=rebooted)
         if isinstance(item, SysctlItem)
         else File(machine, item, change.id, stack)
         for item in change.items
     ]
+    room()
+    return things
 
 
 def transit(

@@ -64,7 +64,7 @@ def _alone(machine: Machine, until: float, writing: int) -> None:
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     _leave_the_session()
-    prepare(null)
+    prepare()
     end = time.monotonic() + until - time.time()
     os.write(writing, str(os.getpid()).encode())
     os.close(writing)
