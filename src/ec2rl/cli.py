@@ -46,7 +46,7 @@ def main(words: list[str] | None = None) -> int:
         # Our own fault, outside of any module: told in a line, whole with --debug.
         if "--debug" in sys.argv:
             raise
-        if isinstance(error, ImportError):
+        if isinstance(error, ImportError) and not (error.name or "").startswith("ec2rl"):
             terminal.say(f"this Python lacks something: {error}; name another by EC2RL_PYTHON")
             return 69
         terminal.say(

@@ -73,7 +73,7 @@ def apart(cases: Callable[[], Iterator[Case]]) -> Iterator[Case]:
         try:
             os.close(reading)
             _mounts()
-            with open(writing, "w") as pipe:
+            with open(writing, "w", buffering=1) as pipe:
                 pipe.writelines(json.dumps([c.name, c.fault]) + "\n" for c in cases())
             status = 0
         except BaseException:

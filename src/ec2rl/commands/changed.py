@@ -16,6 +16,7 @@ from ec2rl.fix.transaction import end_trials, history, recover, trials
 from ec2rl.fix.transit import words
 from ec2rl.host import Host
 from ec2rl.host.live import LiveHost
+from ec2rl.report.escape import one_line
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -81,7 +82,7 @@ def standing(machine: Machine, before: object = None) -> str:
     if not past or (stand == before and not half):
         return "nothing was changed"
     change = half[0] if half else past[-1]
-    name = f"change {change.id} ({change.why})"
+    name = f"change {change.id} ({one_line(change.why)})"
     root = "" if machine.root == "/" else f" --root={quote(machine.root)}"
     undo = f"sudo ./ec2rl undo {change.id}{root}"
     if change.unfinished:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 
 from ec2rl.arguments import Parsed, UsageError, seconds
 from ec2rl.catalogue import load, names
@@ -161,7 +162,8 @@ def carry_out(
         change = apply(changes, machine=machine, why=f"fix {module.name}", until=until)
     except FixError as error:
         if watcher is not None and error.whole:
-            os.kill(watcher, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(watcher, signal.SIGKILL)
         for line in why_not(error, machine):
             terminal.say(line)
         return None
