@@ -42,10 +42,13 @@ def main(words: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         status = 130
-    except Exception as error:
+    except BaseException as error:
         # Our own fault, outside of any module: told in a line, whole with --debug.
         if "--debug" in sys.argv:
             raise
+        if isinstance(error, ImportError) and not (error.name or "").startswith("ec2rl"):
+            terminal.say(f"this Python lacks something: {error}; name another by EC2RL_PYTHON")
+            return 69
         terminal.say(
             f"fault of ec2rl itself: {type(error).__name__}: {error}; see: ec2rl bug-report"
         )

@@ -4,7 +4,8 @@
     python tests/faults/run.py kills errors     some kinds of them
     python tests/faults/run.py --all --every 20 each 20th case
 
-Needs root, strace and, for `power`, ext4 and loop devices.  Works in a temporary folder.
+Needs root, strace and, for `power`, ext4 and loop devices.  Works in a temporary folder, or (what
+strikes inside of a command, from `raises` on) in mounts of its own.
 """
 
 from __future__ import annotations

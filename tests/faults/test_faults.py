@@ -22,6 +22,11 @@ SAMPLES = {
     "recoveries": 80,
     "edits": 100,
     "power": 50,
+    "raises": 500,
+    "twice": 60,
+    "signals": 400,
+    "imports": 60,
+    "descriptors": 10,
 }
 
 

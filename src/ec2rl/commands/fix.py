@@ -6,10 +6,11 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 
 from ec2rl.arguments import Parsed, UsageError, seconds
 from ec2rl.catalogue import load, names
-from ec2rl.commands.changed import described, host_of, machine_of, settle, why_not
+from ec2rl.commands.changed import described, host_of, machine_of, settle, told, why_not
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
@@ -28,6 +29,7 @@ TRIAL = 120.0
 """Seconds that `--try` gives to confirm."""
 
 
+@told
 def command(said: Parsed, terminal: Terminal) -> int:
     """0 done, or nothing to do; 1 refused or failed, nothing changed; 2 a wrong command line."""
     if len(said.operands) != 1:
@@ -154,17 +156,17 @@ def carry_out(
     runs = any(isinstance(change, SetSysctl) for change in changes) and not root
     before = lost(module) if runs else None
     until = None if trial is None else time.time() + trial
-    watcher = None if until is None else watch(machine, until)
-    change = None
+    watcher = None
     try:
+        watcher = None if until is None else watch(machine, until)
         change = apply(changes, machine=machine, why=f"fix {module.name}", until=until)
     except FixError as error:
-        for line in why_not(error):
+        if watcher is not None and error.whole:
+            with suppress(ProcessLookupError):
+                os.kill(watcher, signal.SIGKILL)
+        for line in why_not(error, machine):
             terminal.say(line)
         return None
-    finally:
-        if change is None and watcher is not None:
-            os.kill(watcher, signal.SIGKILL)
     items = tuple(described(item) for item in change.items)
     after = None
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.arguments import Parsed, UsageError
-from ec2rl.commands.changed import settle
+from ec2rl.commands.changed import settle, standing, told
 from ec2rl.fix.change import SysctlItem
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
@@ -11,6 +11,7 @@ from ec2rl.fix.transaction import confirm, history, trials
 from ec2rl.terminal import Terminal
 
 
+@told
 def command(said: Parsed, terminal: Terminal) -> int:
     """0 kept; 1 there is no such trial, or it has ended."""
     words = said.operands
@@ -24,10 +25,11 @@ def command(said: Parsed, terminal: Terminal) -> int:
         if number is None:
             terminal.say("no change is on trial")
             return 1
-        kept = number in trials(machine=machine) and confirm(number, machine=machine)
         change = next((c for c in history(machine=machine) if c.id == number), None)
+        kept = number in trials(machine=machine) and confirm(number, machine=machine)
     except FixError as error:
         terminal.say(str(error))
+        terminal.say(standing(machine))
         return 1
     if not kept:
         terminal.say(f"change {number} is not on trial, or was taken back; see: ec2rl history")

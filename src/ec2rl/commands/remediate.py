@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from ec2rl.commands.changed import described, settle, why_not
+from ec2rl.commands.changed import described, settle, standing_told, why_not
 from ec2rl.commands.fix import look
 from ec2rl.engine import Plan, Race, Result
 from ec2rl.fix.errors import FixError
@@ -24,7 +24,8 @@ def remediate(found: Sequence[Result], plan: Plan, terminal: Terminal) -> list[R
     failed = [r for r in found if r.finding.verdict is Verdict.PROBLEM and r.module.propose]
     if not failed or not settle(machine, terminal):
         return list(found)
-    words = {result.module.name: _mend(result.module, machine) for result in failed}
+    with standing_told(machine, terminal):
+        words = {result.module.name: _mend(result.module, machine) for result in failed}
     race = Race([result.module for result in failed], LiveHost(), plan)
     race.start()
     again = {result.module.name: result for result in race.finish()[0]}
@@ -45,7 +46,7 @@ def _mend(module: Module, machine: Machine) -> tuple[str, ...]:
     try:
         change = apply(changes, machine=machine, why=f"run --remediate, {module.name}")
     except FixError as error:
-        return ("[UNFIXED] " + "; ".join(why_not(error)),)
+        return ("[UNFIXED] " + "; ".join(why_not(error, machine)),)
     items = (described(item) for item in change.items)
     return (
         f"[FIXED] {chosen[0].title}; to take it back: sudo ./ec2rl undo {change.id}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.arguments import Parsed, UsageError
-from ec2rl.commands.changed import described, machine_of, settle, why_not
+from ec2rl.commands.changed import described, machine_of, settle, told, why_not
 from ec2rl.fix.change import Found, State, Transaction
 from ec2rl.fix.errors import Conflict, FixError, Outcome, Refused
 from ec2rl.fix.machine import Machine
@@ -12,6 +12,7 @@ from ec2rl.report.escape import one_line
 from ec2rl.terminal import Terminal
 
 
+@told
 def command(said: Parsed, terminal: Terminal) -> int:
     """0 taken back; 1 not, with the reason; the newest change that stands, unless one is named."""
     machine = machine_of(said.last("root"))
@@ -29,7 +30,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
         dry_run = said.has("dry-run")
         outcomes = undo(change.id, machine=machine, partial=said.has("partial"), dry_run=dry_run)
     except Conflict as error:
-        for line in why_not(error):
+        for line in why_not(error, machine):
             terminal.say(line)
         for outcome in error.outcomes:
             terminal.say(f"    {outcome.target}: {outcome.found.value}")
@@ -37,7 +38,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
             terminal.say("to take back the rest, and leave theirs: sudo ./ec2rl undo --partial")
         return 1
     except FixError as error:
-        for line in why_not(error):
+        for line in why_not(error, machine):
             terminal.say(line)
         return 1
     lines = [f"{'Would take' if dry_run else 'Took'} back change {change.id}:"]

@@ -23,7 +23,7 @@ class FixError(Exception):
     """A change, an undo or a recovery that did not take place; its text says why.
 
     `notes` say of each target that could not be put back, or was not ours to put back, why; `whole`
-    is False where something of ours is still there, and for `recover` to take back.
+    is False where something of ours is still there, or its record open, for `recover` to see to.
     """
 
     def __init__(self, message: str, notes: tuple[str, ...] = (), whole: bool = True) -> None:

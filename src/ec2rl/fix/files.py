@@ -20,8 +20,15 @@ from ec2rl.fix.errors import Conflict, Refused
 from ec2rl.fix.folders import Folder
 from ec2rl.fix.images import READ, look, mount, pinned, renameat2, set_labels
 from ec2rl.fix.machine import Machine, close, there
+from ec2rl.fix.prepare import libc
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal  # `signal` takes 3 ms to make enumerations of these
 
 _DRAFT = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -35,6 +42,7 @@ class File:
     def __init__(self, machine: Machine, item: FileItem, change: int, stack: ExitStack) -> None:
         head, self.name = os.path.split(item.path)
         self._in = Folder(machine.root, head, stack)
+        self._libc = libc()
         self.item = item
         self.target = item.path
         self.draft = f".ec2rl-{change}-{self.name}.new"
@@ -183,7 +191,6 @@ class File:
         a read lease (fcntl(2), F_SETLEASE).  Nobody can open it anew under the name it has now.
         """
         import fcntl
-        import signal
 
         try:
             fd = os.open(self.temp, READ, dir_fd=self.folder)
@@ -205,12 +212,12 @@ class File:
 
     def _rename(self, old: str, new: str) -> None:
         """Rename, never onto something: FileExistsError."""
-        if not renameat2(self.folder, old, new, _RENAME_NOREPLACE):
+        if not renameat2(self._libc, self.folder, old, new, _RENAME_NOREPLACE):
             os.link(old, new, src_dir_fd=self.folder, dst_dir_fd=self.folder, follow_symlinks=False)
             os.unlink(old, dir_fd=self.folder)
 
     def _exchange(self) -> None:
-        if not renameat2(self.folder, self.temp, self.name, _RENAME_EXCHANGE):
+        if not renameat2(self._libc, self.folder, self.temp, self.name, _RENAME_EXCHANGE):
             # Here alone an edit can be lost: between the look at the file and this call.
             os.rename(self.temp, self.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
 

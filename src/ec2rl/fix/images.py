@@ -12,6 +12,10 @@ from ec2rl.fix.change import Image
 from ec2rl.fix.machine import Machine, close, folder
 from ec2rl.model import Unreadable, Why
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ctypes import CDLL
+
 MAX_BYTES = 64 << 10
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _KERNEL_OWNED = ("security.ima", "security.evm")
@@ -106,7 +110,7 @@ def mount(fd: int) -> str:
         return next((line for line in file if line.startswith("mnt_id:")), "")
 
 
-def renameat2(folder: int, old: str, new: str, flags: int) -> bool:
+def renameat2(libc: CDLL, folder: int, old: str, new: str, flags: int) -> bool:
     """Rename atomically as renameat2(2) does; False where kernel or file system cannot.
 
     By number, as the glibc of Amazon Linux 2 has no name for it.
@@ -116,7 +120,6 @@ def renameat2(folder: int, old: str, new: str, flags: int) -> bool:
     number = _RENAMEAT2.get(os.uname().machine)
     if number is None or sys.maxsize < 1 << 32:
         return False
-    libc = ctypes.CDLL(None, use_errno=True)
     names = os.fsencode(old), os.fsencode(new)
     if libc.syscall(ctypes.c_long(number), folder, names[0], folder, names[1], flags) == 0:
         return True

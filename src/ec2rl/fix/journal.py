@@ -14,6 +14,7 @@ from ec2rl.facts.change_format import MAX_BYTES, decode, encode, shown
 from ec2rl.fix.change import Transaction
 from ec2rl.fix.errors import Busy, JournalDamaged, Refused
 from ec2rl.fix.machine import UNFINISHED, Machine, close, folder
+from ec2rl.fix.prepare import held, prepare
 from ec2rl.host.own import READ, fault
 
 TYPE_CHECKING = False
@@ -84,13 +85,16 @@ class Journal:
             close(fd)
 
     def publish(self, change: Transaction) -> None:
-        """Make the draft the record of its change."""
+        """Make the draft the record of its change; from its rename on a finished one is done."""
         if change.unfinished:
             flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             close(os.open(UNFINISHED, flags, 0o600, dir_fd=self.fd))
         os.rename("draft", f"{change.id}.json", src_dir_fd=self.fd, dst_dir_fd=self.fd)
-        os.fsync(self.fd)
-        if not change.unfinished:
+        if change.unfinished:
+            os.fsync(self.fd)
+            return
+        with suppress(OSError):  # then the mark stays: either record is right about what there is
+            os.fsync(self.fd)
             self.unmark()
 
     def unmark(self) -> None:
@@ -160,7 +164,11 @@ def looked_at(machine: Machine) -> Iterator[Journal | None]:
 
 @contextmanager
 def locked(machine: Machine, why: str) -> Iterator[Journal]:
-    """Open the journal to write, alone; Busy names who has it after `PATIENCE` seconds."""
+    """Open the journal to write, alone; Busy names who has it after `PATIENCE` seconds.
+
+    From then on signals wait: see `prepare.held`.
+    """
+    prepare()
     import fcntl
 
     with folder(machine.root, machine.state, create=True) as fd:
@@ -179,6 +187,7 @@ def locked(machine: Machine, why: str) -> Iterator[Journal]:
                     time.sleep(0.1)
             os.ftruncate(lock, 0)
             os.pwrite(lock, f"process {os.getpid()}, {why}".encode("utf-8", "replace")[:200], 0)
-            yield Journal(fd, os.path.join(machine.root, machine.state.lstrip("/")))
+            with held():
+                yield Journal(fd, os.path.join(machine.root, machine.state.lstrip("/")))
         finally:
             close(lock)

@@ -56,8 +56,10 @@ def apply(
         try:
             return transit(journal, change, things, Found.AFTER, State.APPLIED)
         except BaseException:
-            with suppress(OSError):  # else `end_trials` finds nothing to take back
-                journal.end_trial(change.id)
+            with suppress(Exception):  # else `end_trials` finds nothing to take back
+                kept = journal.load(change.id)
+                if kept is None or kept.state in (State.UNDONE, State.PARTLY):
+                    journal.end_trial(change.id)
             raise
 
 
@@ -201,5 +203,7 @@ def _recovered(journal: Journal, change: Transaction, machine: Machine) -> Trans
             notes += more
             state = State.PARTLY if notes else State.UNDONE
         change = replace(change, state=state, notes=notes)
+        if state is not State.APPLIED:
+            journal.end_trial(change.id)
         journal.save(change)
         return change

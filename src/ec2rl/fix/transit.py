@@ -2,19 +2,21 @@
 
 The order: write the journal, stage every file, write the kernel's settings (it may refuse, and what
 it refuses must not be kept for the next boot), exchange the files, read everything back, mark the
-record.  A failure anywhere moves everything back in reverse order.
+record.  A failure anywhere, of whatever kind, moves everything back in reverse order; from the
+moment at which the record says that all is done, there is no way back.
 """
 
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 
 from ec2rl.fix.change import Found, State, SysctlItem, Transaction
 from ec2rl.fix.errors import Conflict, Failed, FixError, Refused
 from ec2rl.fix.files import File
 from ec2rl.fix.journal import Journal
 from ec2rl.fix.machine import Machine
+from ec2rl.fix.prepare import room, stop_if_asked
 from ec2rl.fix.sysctl import Setting
 from ec2rl.record import replace
 
@@ -27,48 +29,60 @@ if TYPE_CHECKING:
 
 
 def things_of(change: Transaction, machine: Machine, stack: ExitStack) -> list[Thing]:
+    """Hold all that is to be moved; Refused where something is missing that it will take."""
     rebooted = change.boot != machine.boot()
-    return [
+    things: list[Thing] = [
         Setting(machine, item, rebooted=rebooted)
         if isinstance(item, SysctlItem)
         else File(machine, item, change.id, stack)
         for item in change.items
     ]
+    room()
+    return things
 
 
 def transit(
     journal: Journal, change: Transaction, things: Sequence[Thing], to: Found, done: State
 ) -> Transaction:
     """Move everything one way, or raise and have all of it where it was."""
-    applying = to is Found.AFTER
     try:
-        _stage(journal, change, things, to)
-        for thing in things:
-            thing.move(to)
-        for thing in things:
-            if thing.found() is not to:
-                raise Conflict(f"{thing.target} was changed by somebody else meanwhile")
-        items = tuple(thing.item for thing in things) if applying else change.items
-        final = replace(change, state=done, items=items, notes=())
-        # Written before the files swapped out are given up, as the disk may be full by now.
-        journal.draft(final)
-        for thing in things:
-            note = thing.discard()
-            if note:
-                raise Conflict(note)
-        journal.publish(final)
-    except (FixError, OSError, KeyboardInterrupt, MemoryError) as error:
+        return _moved(journal, change, things, to, done)
+    except BaseException as error:  # whatever it is: half a change is worse
+        if not _open(journal, change.id):
+            raise
+        applying = to is Found.AFTER
         notes, whole = put_back(things, Found.BEFORE if applying else Found.AFTER)
         if whole:
             gone = State.PARTLY if notes else State.UNDONE
             left = replace(change, state=gone) if applying else change
-            with suppress(OSError):  # then the record stays unfinished, for `recover` to look at
-                journal.save(replace(left, notes=(words(error), *notes)))
+            open_yet = _close(journal, replace(left, notes=(words(error), *notes)))
+            notes, whole = notes + open_yet, not open_yet
         if isinstance(error, OSError):
             raise Failed(words(error), notes, whole) from error
         if isinstance(error, FixError):
             error.notes, error.whole = notes, whole
         raise
+
+
+def _moved(
+    journal: Journal, change: Transaction, things: Sequence[Thing], to: Found, done: State
+) -> Transaction:
+    _stage(journal, change, things, to)
+    for thing in things:
+        thing.move(to)
+    for thing in things:
+        if thing.found() is not to:
+            raise Conflict(f"{thing.target} was changed by somebody else meanwhile")
+    items = tuple(thing.item for thing in things) if to is Found.AFTER else change.items
+    final = replace(change, state=done, items=items, notes=())
+    # Written before the files swapped out are given up, as the disk may be full by now.
+    journal.draft(final)
+    for thing in things:
+        note = thing.discard()
+        if note:
+            raise Conflict(note)
+    stop_if_asked()
+    journal.publish(final)
     return final
 
 
@@ -83,13 +97,31 @@ def _stage(journal: Journal, change: Transaction, things: Sequence[Thing], to: F
         raise Refused(f"no change is begun: {words(error)}") from error
 
 
+def _open(journal: Journal, number: int) -> bool:
+    """Whether a change is under way; if not, nothing has been moved yet, or all is done."""
+    try:
+        change = journal.load(number)
+    except Exception:
+        return True
+    return change is not None and change.unfinished
+
+
+def _close(journal: Journal, change: Transaction) -> tuple[str, ...]:
+    """Save the record of what was put back, or say that `recover` has to."""
+    try:
+        journal.save(change)
+    except BaseException as error:
+        return (f"all is where it was, but its record cannot be closed: {words(error)}",)
+    return ()
+
+
 def put_back(things: Sequence[Thing], to: Found) -> tuple[tuple[str, ...], bool]:
     """Move back what can be, and say what was left; False if something of ours is still there."""
     notes, whole = [], True
     for thing in reversed(things):
         try:
             note = _back(thing, to)
-        except (FixError, OSError) as error:
+        except BaseException as error:  # the others are to go back all the same
             note, whole = f"{thing.target} is not yet as it was: {words(error)}", False
         if note:
             notes.append(note)
@@ -114,4 +146,6 @@ def words(error: BaseException) -> str:
     if isinstance(error, OSError):
         said = f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}"
         return said + ("; it needs root" * isinstance(error, PermissionError) * bool(os.geteuid()))
-    return str(error) or type(error).__name__
+    if isinstance(error, FixError):
+        return str(error)
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -11,9 +11,11 @@ import signal
 import time
 from contextlib import suppress
 
-from ec2rl.fix.errors import FixError
+from ec2rl.fix.errors import Refused
 from ec2rl.fix.machine import Machine
+from ec2rl.fix.prepare import held, prepare
 from ec2rl.fix.transaction import end_trials, recover
+from ec2rl.fix.transit import words
 
 _AGAIN = 5.0
 """Seconds until it tries again where something is in its way: another change, a full disk."""
@@ -26,48 +28,58 @@ _ROOT_CGROUPS = ("/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/systemd/cgroup.p
 def watch(machine: Machine, until: float) -> int:
     """Start the process, before the change is made: it takes back what is on trial by then.
 
-    Its process number; it goes by itself if there is no trial left when it looks.
+    Its process number; it goes by itself if there is no trial left when it looks.  Refused where
+    it does not come to be.
     """
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        os.setsid()
-        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        watcher = os.fork()
-        if watcher == 0:
-            _alone(machine, until)
-        os.write(writing, str(watcher).encode())
-        os._exit(0)
-    os.close(writing)
-    with open(reading, "rb") as pipe:
-        watcher = int(pipe.read())
-    os.waitpid(child, 0)
-    return watcher
-
-
-def _alone(machine: Machine, until: float) -> None:
     try:
-        null = os.open("/dev/null", os.O_RDWR)
-        for fd in (0, 1, 2):
-            os.dup2(null, fd)
-        os.closerange(3, 256)
-        _leave_the_session()
-        end = time.monotonic() + until - time.time()
-        time.sleep(max(0.0, end - time.monotonic()))
-        # By the clock that nobody sets: the wall clock may say another time by now.
-        while not _ended(machine, max(until, time.time())) and time.monotonic() < end + _PATIENCE:
-            time.sleep(_AGAIN)
+        reading, writing = os.pipe()
+        with held(), open(reading, "rb") as pipe:
+            child = os.fork()
+            if child == 0:
+                _child(machine, until, writing)
+            os.close(writing)
+            said = pipe.read()
+            os.waitpid(child, 0)
+    except OSError as error:
+        raise Refused(f"no process to end the trial: {words(error)}") from error
+    if not said:
+        raise Refused("the process that is to end the trial did not come to be")
+    return int(said)
+
+
+def _child(machine: Machine, until: float, writing: int) -> None:
+    """Be the one between, which leaves the watcher to itself; nothing of this returns."""
+    try:
+        os.setsid()
+        if os.fork() == 0:
+            _alone(machine, until, writing)
     finally:
         os._exit(0)
+
+
+def _alone(machine: Machine, until: float, writing: int) -> None:
+    null = os.open("/dev/null", os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    _leave_the_session()
+    prepare()
+    end = time.monotonic() + until - time.time()
+    os.write(writing, str(os.getpid()).encode())
+    os.close(writing)
+    os.closerange(3, 256)
+    time.sleep(max(0.0, end - time.monotonic()))
+    # By the clock that nobody sets: the wall clock may say another time by now.
+    while not _ended(machine, max(until, time.time())) and time.monotonic() < end + _PATIENCE:
+        time.sleep(_AGAIN)
 
 
 def _ended(machine: Machine, now: float) -> bool:
     try:
         recover(machine=machine)
         end_trials(now, machine=machine)
-    except FixError:
+    except Exception:  # whatever is in its way: it is tried again
         return False
     return True
 

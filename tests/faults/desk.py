@@ -1,0 +1,275 @@
+"""A machine that is changed through the command line: this one, in mounts of its own.
+
+Everything below /etc and /var/lib is new, and the kernel's settings of connection tracking are
+files.  `Desk` works in a process of its own, which `apart` starts.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import json
+import os
+import pkgutil
+import resource
+import shutil
+import sys
+import time
+
+import ec2rl
+from ec2rl.cli import main
+from ec2rl.fix.change import State
+from ec2rl.fix.machine import Machine
+from ec2rl.fix.transaction import apply, history, trials
+from ec2rl.model import SetSysctl
+from ec2rl.record import record
+from faults import scene
+from faults.place import UNTIL, Case
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+FIX = ("fix", "conntrackfull", "--set=max=524288", "--set=tcp_timeout_established=100000", "--yes")
+UNDO = ("undo", "1")
+
+FILE = "/etc/sysctl.d/99-zz-ec2rl-conntrack.conf"
+OLD_TEXT = (
+    "# Written by ec2rl: `ec2rl history` says when, `ec2rl undo` takes it back.\n"
+    "net.netfilter.nf_conntrack_max = 262144\n"
+)
+BUCKETS = "net.netfilter.nf_conntrack_buckets"
+SETTINGS = {**scene.BEFORE, BUCKETS: "262144\n", "net.netfilter.nf_conntrack_count": "0\n"}
+PROC = "/proc/sys"
+TOPS = ("/etc", "/var/lib")
+MACHINE = Machine()
+
+VERBS: dict[str, tuple[str, ...]] = {
+    "keep": ("keep", "1"),
+    "the end of a trial": ("keep",),
+    "undo": ("undo",),
+    "undo, a folder made": ("undo",),
+    "recover, half made": UNDO,
+    "recover, half undone": ("keep",),
+    "fix": FIX,
+    "fix, a folder missing": FIX,
+}
+
+
+@record(frozen=True)
+class End:
+    """How a command ended: its exit status (or minus a signal), and all that it said."""
+
+    status: int
+    words: str
+
+
+def apart(cases: Callable[[], Iterator[Case]]) -> Iterator[Case]:
+    """Give the cases that are tried in a process with mounts of its own."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.close(reading)
+            _mounts()
+            with open(writing, "w", buffering=1) as pipe:
+                pipe.writelines(json.dumps([c.name, c.fault]) + "\n" for c in cases())
+            status = 0
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    os.close(writing)
+    with open(reading) as pipe:
+        for line in pipe:
+            yield Case(*json.loads(line))
+    if os.waitpid(child, 0)[1] != 0:
+        yield Case("all of them", "the harness itself did not come to its end")
+
+
+def _mounts() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    new_namespace, private = 0x00020000, 0x4000 | 1 << 18
+    todo = [libc.unshare(new_namespace), libc.mount(b"none", b"/", None, private, None)]
+    todo += [
+        libc.mount(b"none", folder.encode(), b"tmpfs", 0, b"mode=755")
+        for folder in (*TOPS, f"{PROC}/net/netfilter")
+    ]
+    if any(todo):
+        raise OSError(ctypes.get_errno(), "cannot have mounts of its own")
+
+
+class Desk:
+    """Where one command after the other is run, each in a fork of this process."""
+
+    def __init__(self, folder: str) -> None:
+        self.said = f"{folder}/said"
+        self._settings: dict[str, dict[str, str]] = {}
+        self.pictures: dict[str, tuple[scene.Picture, scene.Picture]] = {}
+        self.start: tuple[scene.Picture, State] = {}, State.UNDONE
+        for module in pkgutil.walk_packages(ec2rl.__path__, "ec2rl."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)  # once, and not in each fork
+        for number, verb in enumerate(VERBS):
+            self._new(verb)
+            before = picture()
+            self._change(verb)
+            self.pictures[verb] = before, picture()
+            if verb.startswith("fix"):
+                self._new(verb)
+            elif verb.startswith("recover"):
+                _half(State.APPLYING if "made" in verb else State.UNDOING)
+            for top in TOPS:
+                shutil.copytree(top, f"{folder}/{number}{top}")
+            self._settings[verb] = settings()
+
+    def begin(self, verb: str) -> None:
+        """Make the machine anew, ready for a verb."""
+        saved = f"{os.path.dirname(self.said)}/{list(VERBS).index(verb)}"
+        for top in TOPS:
+            for name in os.listdir(top):
+                shutil.rmtree(f"{top}/{name}")
+            shutil.copytree(saved + top, top, dirs_exist_ok=True)
+        set_to(self._settings[verb])
+        past = history(machine=MACHINE)
+        self.start = picture(), past[-1].state if past else State.UNDONE
+
+    def _new(self, verb: str) -> None:
+        for top in TOPS:
+            for name in os.listdir(top):
+                shutil.rmtree(f"{top}/{name}")
+        if "folder" not in verb:
+            os.mkdir("/etc/sysctl.d")
+            with open(FILE, "w") as file:
+                file.write(OLD_TEXT)
+        set_to(SETTINGS)
+
+    def _change(self, verb: str) -> None:
+        if "trial" in verb or "keep" in verb:
+            change = SetSysctl(scene.MAX, "524288", "262144")
+            until = UNTIL if "keep" in verb else 1.0
+            apply([change], machine=MACHINE, why="fix conntrackfull", until=until)
+            return
+        end = self.run(FIX)
+        assert end.status == 0, end.words
+
+    def run(self, words: tuple[str, ...], before: Callable[[], object] = lambda: None) -> End:
+        """Run a command; `before` is called in its process, right before it begins."""
+
+        def command() -> None:
+            time.sleep = _no_time_passes
+            before()
+            os._exit(main(list(words)))
+
+        return self._ended(command)
+
+    def program(self, code: str, *words: str, most: int = 1024) -> End:
+        """Run a new Python that does `code`, with so many descriptors at most."""
+
+        def program() -> None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+            os.execv(sys.executable, [sys.executable, "-I", "-S", "-c", code, *words])
+
+        return self._ended(program)
+
+    def _ended(self, work: Callable[[], object]) -> End:
+        child = os.fork()
+        if child == 0:
+            try:
+                fd = os.open(self.said, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+                for stream in (1, 2):
+                    os.dup2(fd, stream)
+                os.closerange(3, 256)
+                work()
+            except BaseException as error:
+                os.write(2, f"traceback: {error!r}".encode())
+            finally:
+                os._exit(99)
+        status = os.waitpid(child, 0)[1]
+        code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        with open(self.said, errors="replace") as file:
+            return End(code, file.read())
+
+    def judge(self, verb: str, end: End) -> str:
+        """Say what is not as it must be after a command, and after the one that it told to type."""
+        before, after = self.pictures[verb]
+        seen = picture()
+        past = history(machine=MACHINE)
+        state = past[-1].state if past else State.UNDONE
+        half = seen not in (before, after) or state not in (State.APPLIED, State.UNDONE)
+        as_found = (seen, state) == self.start and end.status != 0
+        if half and not as_found and "sudo ./ec2rl undo 1" not in end.words:
+            return f"neither settled nor told: {state}, {seen}, {end}"
+        if not half and (state is State.APPLIED) != (seen == after):
+            return f"the journal is wrong: {state}, {seen}, {end}"
+        lie = self._lie(seen, before, after, end) or _trial(verb, state, end)
+        if lie:
+            return f"{lie}: {state}, {seen}, {end}"
+        again = self.run(UNDO)
+        if again.status != (0 if past else 1):
+            return f"what is to be typed fails: {again}, after {end}"
+        left = os.path.lexists(f"{MACHINE.state}/unfinished") or trials(machine=MACHINE)
+        if picture() != before or left:
+            return f"not as before after undo: {picture()}, {again}, after {end}"
+        return ""
+
+    def _lie(
+        self, seen: scene.Picture, before: scene.Picture, after: scene.Picture, end: End
+    ) -> str:
+        """What a command has said, and is not so."""
+        true = {
+            "nothing was changed": self.start[0],
+            "all is as before": before,
+            " is applied": after,
+            "is undone now": before,
+            "Took back": before,
+        }
+        for words, meant in true.items():
+            if words == "nothing was changed" and "had been interrupted" in end.words:
+                continue  # the line before it has told what was
+            if words in end.words and seen != meant:
+                return f"it is a lie that {words!r}"
+        return ""
+
+
+def _trial(verb: str, state: State, end: End) -> str:
+    """What is wrong with a trial: one that ends without a word, or never."""
+    if verb == "keep" and state is State.APPLIED and not trials(machine=MACHINE):
+        return "" if "kept" in end.words or "is applied" in end.words else "no trial, not told"
+    return ""
+
+
+def _half(state: State) -> None:
+    """Leave what a kill in the midst leaves: a file and a setting of several are moved."""
+    from ec2rl.fix.journal import locked
+    from ec2rl.record import replace
+
+    with locked(MACHINE, "a crash") as journal:
+        journal.save(replace(history(machine=MACHINE)[-1], state=state))
+    set_to({scene.IDLE: SETTINGS[scene.IDLE]})
+
+
+def _no_time_passes(seconds: float) -> None:
+    """What is lost each second is told after some; no case is about that."""
+
+
+def settings() -> dict[str, str]:
+    values = {}
+    for key in SETTINGS:
+        with open(scene.setting(PROC, key)) as file:
+            values[key] = file.read()
+    return values
+
+
+def set_to(values: dict[str, str]) -> None:
+    for key, value in values.items():
+        with open(scene.setting(PROC, key), "w") as file:
+            file.write(value)
+
+
+def picture() -> scene.Picture:
+    """See all that a change may touch."""
+    return {**scene.picture("", PROC), **settings()}

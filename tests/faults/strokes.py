@@ -1,0 +1,78 @@
+"""A hand inside of the program: it strikes between two lines, or behind a system call."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ec2rl import fix
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any, Callable
+
+_FIX = os.path.dirname(os.path.abspath(fix.__file__))
+_COMMANDS = os.path.join(os.path.dirname(_FIX), "commands")
+# What is raised while a record is read or written (format.py) is raised in journal.py as well.
+FILES = frozenset(
+    [os.path.join(_FIX, name) for name in os.listdir(_FIX) if name not in ("format.py", "free.py")]
+    + [os.path.join(_COMMANDS, f"{name}.py") for name in ("changed", "fix", "keep", "undo")]
+)
+"""What changes a machine; in the rest of the program nothing can be half done."""
+
+
+class Steps:
+    """Log the steps of a command in a file, and call `blow` before the `nth` of them is over."""
+
+    def __init__(self, log: str, nth: int, blow: Callable[[], None]) -> None:
+        self.log = log
+        self.nth = nth
+        self._blow = blow
+        self._count = 0
+        self._fd = -1
+
+    def places(self) -> list[str]:
+        """Where the steps were, as the process that was struck has logged them."""
+        with open(self.log) as file:
+            return file.read().splitlines()
+
+    def lines(self) -> None:
+        """A step is a line that is about to run, in what runs already as well."""
+        self._open()
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if frame.f_code.co_filename in FILES:
+                frame.f_trace = self._trace
+            frame = frame.f_back
+        sys.settrace(self._trace)
+
+    def calls(self) -> None:
+        """A step is a system call that has returned."""
+        self._open()
+        sys.setprofile(self._profile)
+
+    def _open(self) -> None:
+        self._fd = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+
+    def _step(self, frame: FrameType) -> None:
+        self._count += 1
+        name = os.path.basename(frame.f_code.co_filename)
+        os.write(self._fd, f"{name}:{frame.f_lineno}\n".encode())
+        if self._count == self.nth:
+            self._blow()
+
+    def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if event == "call":
+            return self._trace if frame.f_code.co_filename in FILES else None
+        if event == "line":
+            self._step(frame)
+        return self._trace
+
+    def _profile(self, frame: FrameType, event: str, argument: Any) -> None:
+        if (
+            event == "c_return"
+            and frame.f_code.co_filename in FILES
+            and getattr(argument, "__module__", "") == "posix"
+        ):
+            self._step(frame)
