@@ -1,18 +1,95 @@
-"""What every command does first that looks at changes: settle what a killed run has left."""
+"""What the commands share that look at changes: to tell what is left of them, and to settle it."""
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 from ec2rl.arguments import UsageError
-from ec2rl.fix.change import FileItem, SysctlItem
+from ec2rl.fix.change import FileItem, Image, SysctlItem, Transaction
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
-from ec2rl.fix.transaction import end_trials, recover
+from ec2rl.fix.transaction import end_trials, prune, recover
 from ec2rl.host import Host
 from ec2rl.host.live import LiveHost
+from ec2rl.report.escape import one_line
 from ec2rl.terminal import Terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_DIFF = 40
+"""Lines of a file that are shown."""
+
+
+def agreed(terminal: Terminal) -> bool:
+    """Ask on a terminal; without one, and without --yes, nothing is done."""
+    if not (sys.stdin and sys.stdin.isatty()):
+        terminal.say("nothing was changed: there is no terminal to ask on; --yes does it")
+        return False
+    terminal.ask("Do this? [y/N] ")
+    if sys.stdin.readline().strip().lower() in ("y", "yes"):
+        return True
+    terminal.say("nothing was changed")
+    return False
+
+
+def told_of(left: Sequence[Transaction], machine: Machine) -> list[str]:
+    """What is left to settle, in the words of its records, and what is done about it when."""
+    lines = []
+    for change in left:
+        how = "was interrupted" if change.unfinished else "is on trial, and its time is over"
+        whose = "" if machine.runs else ", as a record claims that was found on the volume"
+        lines.append(f"Change {change.id} ({one_line(change.why)}) {how}{whose}:")
+        lines += claims(change)
+    if left:
+        again = "by the next ec2rl fix, undo or keep" if machine.runs else "first, if you agree"
+        lines.append(f"It is taken back, or, where all of it was done already, stays: {again}")
+    return lines
+
+
+def claims(change: Transaction) -> list[str]:
+    """What a record says of each of its targets, the texts of files as a diff backwards."""
+    lines = []
+    for item in change.items:
+        told = described(item)
+        lines.append(f"    {one_line(told['target'])}: {told['before']} -> {told['after']}")
+        if isinstance(item, FileItem):
+            lines += [f"        {line}" for line in _backwards(item)]
+    return lines
+
+
+def _backwards(item: FileItem) -> list[str]:
+    """How a file would be written by taking the change back."""
+    from difflib import unified_diff
+
+    new, old = item.after, item.before
+    lines = [] if old is None or _rights(old) == _rights(new) else [f"to be {_rights(old)}"]
+    old_text = "" if old is None else old.data.decode("utf-8", "backslashreplace")
+    new_text = new.data.decode("utf-8", "backslashreplace")
+    diff = unified_diff(new_text.splitlines(), old_text.splitlines(), "now", "then", lineterm="")
+    lines += [one_line(line)[:200] for line in list(diff)[2:]]
+    more = [f"... {len(lines) - _DIFF} more lines"] if len(lines) > _DIFF else []
+    return lines[:_DIFF] + more
+
+
+def _rights(image: Image) -> str:
+    labels = "".join(f", {one_line(name)}" for name, _ in image.labels or ())
+    return f"of mode {image.mode:o}, user {image.uid}, group {image.gid}{labels}"
+
+
+def pruned(machine: Machine) -> list[str]:
+    """Drop the oldest records that nobody needs, and tell which."""
+    try:
+        gone = prune(machine=machine)
+    except FixError as error:
+        return [f"old records could not be dropped: {error}"]
+    if not gone:
+        return []
+    names = ", ".join(map(str, gone))
+    return [f"the records of these changes, undone or gone with a reboot, were dropped: {names}"]
 
 
 def settle(machine: Machine, terminal: Terminal) -> bool:
@@ -30,6 +107,11 @@ def settle(machine: Machine, terminal: Terminal) -> bool:
             terminal.say(note)
         return False
     return True
+
+
+def where(machine: Machine) -> str:
+    """What to add to a command that is about the same machine."""
+    return "" if machine.runs else f" --root={machine.root}"
 
 
 def described(item: SysctlItem | FileItem) -> dict[str, str]:
@@ -56,7 +138,7 @@ def machine_of(root: str) -> Machine:
     place = os.path.realpath(root)
     if place == "/" or not os.path.isdir(place):
         raise UsageError(f"--root={root}: not a folder that another machine's root is mounted on")
-    return Machine(root=place, sysctls=f"{place}/proc/sys", modules=f"{place}/sys/module")
+    return Machine(root=place, sysctls="", modules="")
 
 
 def host_of(root: str) -> Host:

@@ -14,6 +14,7 @@ class Found(Enum):
     AFTER = "as the change left it"
     GONE = "gone with the reboot, or with its kernel module"
     CHANGED = "changed by somebody else since"
+    RUNNING = "of what runs, which --root does not change"
 
 
 class State(Enum):
@@ -25,6 +26,10 @@ class State(Enum):
     UNDONE = "undone"
     PARTLY = "partly undone"
     """Something had been changed by somebody else and was left; an undo can be tried again."""
+
+
+STANDING = (State.APPLIED, State.PARTLY)
+"""The states of a change that an undo has something to do for."""
 
 
 @record(frozen=True)
