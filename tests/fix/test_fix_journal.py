@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -12,18 +11,13 @@ import pytest
 from ec2rl.fix.errors import FixError, JournalDamaged, Refused
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, history, recover, undo
+from fix.records import sealed
 from fix.small import CHANGES, FILE, MAX, OLD_TEXT, picture
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
-
-
-def sealed(change: Any) -> bytes:
-    """Write a record as the program does, with the right checksum."""
-    body = f'"change": {json.dumps(change, indent=1, sort_keys=True)}}}\n'.encode()
-    return b'{"sha256": "%s",\n' % hashlib.sha256(body).hexdigest().encode() + body
 
 
 RAW: tuple[Callable[[bytes], bytes], ...] = (
