@@ -111,7 +111,9 @@ def test_no_way_leads_to_the_kernel_that_runs(root: Path, way: str, state: str) 
     said = in_a_namespace(
         mount
         + f"cat {PROBES}\n"
-        + "\n".join(f"ec2rl {' '.join(words)} --root={root} 2>&1; cat {PROBES}" for words in commands)
+        + "\n".join(
+            f"ec2rl {' '.join(words)} --root={root} 2>&1; cat {PROBES}" for words in commands
+        )
     )
     assert re.findall(r"^\d+$", said, re.MULTILINE) == ["9"] * (len(commands) + 1), said
     assert f"{key_for(way)}: 7 -> 9" in said

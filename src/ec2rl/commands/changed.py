@@ -10,7 +10,7 @@ from ec2rl.arguments import UsageError
 from ec2rl.fix.change import FileItem, Image, SysctlItem, Transaction
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
-from ec2rl.fix.transaction import end_trials, prune, recover
+from ec2rl.fix.transaction import end_trials, prune, recover, unsettled
 from ec2rl.host import Host
 from ec2rl.host.live import LiveHost
 from ec2rl.report.escape import one_line
@@ -95,6 +95,7 @@ def pruned(machine: Machine) -> list[str]:
 def settle(machine: Machine, terminal: Terminal) -> bool:
     """Recover what was interrupted and end what was on trial; False when that cannot be done."""
     try:
+        unsettled(time.time(), machine=machine)  # what cannot be trusted is refused before the rest
         for change in recover(machine=machine):
             terminal.say(f"change {change.id} had been interrupted; it is {change.state.value} now")
             for note in change.notes:
