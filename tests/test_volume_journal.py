@@ -1,4 +1,4 @@
-"""A journal that is found on a volume claims what it likes: it is shown, and moves what is there only."""
+"""A journal on a volume claims what it likes: it is shown, and moves what is there only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Callable
 
@@ -97,8 +97,8 @@ def picture(folder: Path) -> dict[str, tuple[object, ...]]:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Iterator[Path]:
-    yield lay(tmp_path)
+def root(tmp_path: Path) -> Path:
+    return lay(tmp_path)
 
 
 @pytest.mark.parametrize("state", ["applying", "undoing", "applied"])
@@ -246,14 +246,23 @@ def test_what_lies_in_the_journal_is_no_way_to_another_file(
             assert "ENXIO" not in trace
 
 
-def test_what_runs_stays_and_is_told(tmp_path: Path) -> None:
-    """A bind mount of the root that runs: of its changes, --root takes back the files alone."""
+MOUNTS = {
+    "the root": "mount --rbind / {0}",
+    "parts of it": "mkdir {0}/etc {0}/var; mount --rbind /etc {0}/etc; mount --rbind /var {0}/var",
+}
+
+
+@pytest.mark.parametrize("mount", MOUNTS.values(), ids=MOUNTS.keys())
+@pytest.mark.parametrize("boot", ["this", "another"])
+def test_what_runs_stays_and_is_told(tmp_path: Path, mount: str, boot: str) -> None:
+    """A bind mount of what runs: of its changes, --root takes back the files alone."""
     if os.geteuid() != 0:
         pytest.skip("needs root")
     record = transaction(
-        1, [setting_item(KEY, "9", "7"), file_item(FILE, "# theirs\n", "# ours\n")], boot="BOOT"
+        1, [setting_item(KEY, "9", "7"), file_item(FILE, "# theirs\n", "# ours\n")]
     )
-    record["boot"] = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    if boot == "this":
+        record["boot"] = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     raw = base64.b64encode(sealed(record)).decode()
     said = in_a_namespace(
         "mount -t tmpfs -o mode=755 none /etc/sysctl.d; mount -t tmpfs -o mode=755 none /var/lib\n"
@@ -261,7 +270,7 @@ def test_what_runs_stays_and_is_told(tmp_path: Path) -> None:
         f"echo {raw} | base64 -d > /var/lib/ec2rl/changes/1.json\n"
         "chmod 600 /var/lib/ec2rl/changes/1.json\n"
         f"printf '# ours\\n' > {FILE}; chmod 644 {FILE}; echo 7 > {PROBES}\n"
-        f"mkdir {tmp_path}/m; mount --rbind / {tmp_path}/m\n"
+        f"mkdir {tmp_path}/m; {mount.format(f'{tmp_path}/m')}\n"
         f"ec2rl undo 1 --yes --root={tmp_path}/m 2>&1; echo RC $?\n"
         f"cat {FILE} {PROBES}; ec2rl history; ec2rl undo 1; cat {FILE} {PROBES}; ec2rl history"
     )
@@ -271,7 +280,8 @@ def test_what_runs_stays_and_is_told(tmp_path: Path) -> None:
         "Took back a part of change 1:",
         f"    {KEY}: left alone: of what runs, which --root does not change",
         f"    {FILE}: 7 bytes -> 9 bytes",
-        "The volume is of this machine: what runs stays as it is. To change it: sudo ./ec2rl undo 1",
+        "The volume is of this machine: what runs stays as it is. To change it: sudo ./ec2rl "
+        "undo 1",
         "RC 0",
         "# theirs",
         "7",

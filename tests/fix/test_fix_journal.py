@@ -10,7 +10,15 @@ import pytest
 
 from ec2rl.fix.errors import FixError, JournalDamaged, Refused
 from ec2rl.fix.machine import Machine
-from ec2rl.fix.transaction import apply, history, recover, undo
+from ec2rl.fix.transaction import (
+    apply,
+    end_trials,
+    history,
+    recover,
+    trials,
+    undo,
+    unsettled,
+)
 from fix.records import sealed
 from fix.small import CHANGES, FILE, MAX, OLD_TEXT, picture
 
@@ -89,6 +97,32 @@ FIELDS: tuple[tuple[Callable[[Any], tuple[Any, Any]], Any], ...] = (
     (_at("items", 1, "before", "mode"), -1),
     (_at("items", 1, "before", "uid"), 12345),
     (_at("items", 1, "before", "gid"), -1),
+    (_at("items", 1, "before", "gid"), (1 << 32) - 1),
+    (_at("items", 1, "before", "gid"), 1 << 32),
+    (_at("items", 1, "before", "gid"), True),
+    (_at("items", 1, "before", "uid"), False),
+    (_at("items", 1, "before"), []),
+    (_at("items", 1, "before"), False),
+    (_at("items", 1, "before"), 0),
+    (_at("items", 1, "before"), ""),
+    (_at("items", 1, "before", "labels"), [["user.a\0b", ""]]),
+    (_at("items", 1, "before", "labels"), [["user.\ud800", ""]]),
+    (_at("items", 1, "before", "labels"), [["", ""]]),
+    (_at("items", 1, "before", "labels"), [["user." + "x" * 300, ""]]),
+    (_at("items", 1, "before", "data"), "x" * ((1 << 20) + 1)),
+    (_at("time"), float("nan")),
+    (_at("time"), float("inf")),
+    (_at("time"), -1.0),
+    (_at("time"), 1e17),
+    (_at("boot"), "a\0b"),
+    (_at("boot"), "\x1b[2J"),
+    (_at("why"), "a\nb"),
+    (_at("why"), "\ud800"),
+    (_at("why"), "x" * 2000),
+    (_at("items"), []),
+    (_at("items"), [{"key": MAX, "before": "1", "asked": "2", "after": "2"}] * 2),
+    (_at("notes"), ["x"] * 5000),
+    (_at("more"), 1),
     (_at("items", 1, "before", "labels"), [["user.x", "no base64!"]]),
     (_at("items", 1, "before", "labels"), [["user.x"]]),
     (_at("items", 1, "before", "labels"), {}),
@@ -200,3 +234,51 @@ def test_a_journal_that_cannot_be_looked_at_is_not_an_empty_one(machine: Machine
 
 def test_every_error_is_of_one_tree() -> None:
     assert issubclass(JournalDamaged, FixError)
+
+
+NOTES = (b"inf", b"nan", b"1e308", b"-5", b"1e9", b"1_000", b" 5", b"5\n", "٣".encode(), b"9" * 99)
+
+
+@pytest.mark.parametrize("note", NOTES, ids=range(len(NOTES)))
+def test_a_note_of_a_trial_that_is_no_time(machine: Machine, note: bytes) -> None:
+    record_of(machine)
+    path = machine.root + machine.state + "/trial-1"
+    with open(path, "wb") as file:
+        file.write(note)
+    seen = picture(machine)
+    for verb in (
+        lambda: trials(machine=machine),
+        lambda: unsettled(1e10, machine=machine),
+        lambda: end_trials(1e10, machine=machine),
+    ):
+        with pytest.raises(JournalDamaged) as caught:
+            verb()
+        assert str(caught.value).startswith(f"{path} is damaged: it is no time of a trial; nothing")
+    assert picture(machine) == seen
+
+
+@pytest.mark.parametrize("note", [b"", bytes(18), b"17900"])
+def test_a_note_that_a_crash_has_torn_ends_its_trial(machine: Machine, note: bytes) -> None:
+    record_of(machine)
+    with open(machine.root + machine.state + "/trial-1", "wb") as file:
+        file.write(note)
+    assert end_trials(1790000000.0, machine=machine) == (1,)
+
+
+def test_a_journal_that_no_machine_writes_is_not_read_whole(machine: Machine) -> None:
+    path = record_of(machine)
+    for number in range(2, 1003):
+        os.link(path, f"{machine.root}{machine.state}/{number}.json")
+    with pytest.raises(JournalDamaged, match=r"holds more than 1000 changes$"):
+        history(machine=machine)
+
+
+def test_the_last_number_of_a_change_is_not_passed(machine: Machine) -> None:
+    path = record_of(machine)
+    with open(path, "rb") as file:
+        change = json.loads(file.read())["change"]
+    undo(1, machine=machine)
+    with open(f"{os.path.dirname(path)}/999999999.json", "wb") as file:
+        file.write(sealed({**change, "id": 999999999, "state": "undone"}))
+    with pytest.raises(Refused, match="there is a change 999999999: the numbers are used up"):
+        apply(CHANGES, machine=machine, why="")

@@ -1,8 +1,8 @@
 """Write the records that each version so far would have written, by the code of that version.
 
 `python tests/fix/journals/make.py`, in a clone with the whole history: for each commit that
-touched `src/ec2rl/fix` one change is applied and saved in every state.  What two write alike is kept
-once, in `<the first of them>.json`: each state's record as text.
+touched `src/ec2rl/fix` one change is applied and saved in every state.  What two write alike is
+kept once, in `<the first of them>.json`: each state's record as text.
 """
 
 from __future__ import annotations
