@@ -124,10 +124,10 @@ def described(item: SysctlItem | FileItem) -> dict[str, str]:
     return {"target": item.path, "before": before, "after": f"{len(item.after.data)} bytes"}
 
 
-def why_not(error: FixError) -> tuple[str, ...]:
+def why_not(error: FixError, what: str = "nothing") -> tuple[str, ...]:
     """Say why a change was not made, and how things stand now."""
     if error.whole:
-        return (f"nothing was changed: {error}", *error.notes)
+        return (f"{what} was changed: {error}", *error.notes)
     again = "what is left of it is taken back by the next ec2rl fix, or ec2rl undo"
     return (f"it failed half-way: {error}", *error.notes, again)
 

@@ -38,18 +38,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
     except FixError as error:
         for line in why_not(error):
             terminal.say(line)
-        if isinstance(error, Conflict):
-            _tell(error.outcomes, machine, terminal)
     return 1
-
-
-def _tell(outcomes: Sequence[Outcome], machine: Machine, terminal: Terminal) -> None:
-    """How the targets stand of an undo that was refused as one has changed."""
-    for outcome in outcomes:
-        terminal.say(f"    {outcome.target}: {outcome.found.value}")
-    if any(outcome.found is Found.AFTER for outcome in outcomes):
-        again = f"sudo ./ec2rl undo --partial{where(machine)}"
-        terminal.say(f"to take back the rest, and leave theirs: {again}")
 
 
 def _undo(said: Parsed, machine: Machine, terminal: Terminal) -> int:
@@ -60,7 +49,7 @@ def _undo(said: Parsed, machine: Machine, terminal: Terminal) -> int:
         if change is not None and change not in left:
             lines += _foreseen(change, said, machine)
         if not lines:
-            return _nothing(terminal)
+            return _nothing(terminal, change)
         terminal.out("\n".join(lines) + "\n")
         if said.has("dry-run"):
             return 0
@@ -69,19 +58,35 @@ def _undo(said: Parsed, machine: Machine, terminal: Terminal) -> int:
     if not settle(machine, terminal):
         return 1
     change = change and _change(change.id, machine)
-    if change is None:
-        return _nothing(terminal)
-    if change.state is State.UNDONE:
-        terminal.out(f"Change {change.id} has been taken back already: nothing to do.\n")
-        return 0
+    if change is None or change.state is State.UNDONE:
+        return _nothing(terminal, change)
     for one in (*_on_top(change, said, machine), change):
-        outcomes = undo(one.id, machine=machine, partial=said.has("partial"))
-        terminal.out("\n".join(_took(one, outcomes)) + "\n")
+        if not _take_back(one, said, machine, terminal):
+            return 1
     return 0
 
 
-def _nothing(terminal: Terminal) -> int:
-    terminal.out("There is nothing to take back.\n")
+def _take_back(change: Transaction, said: Parsed, machine: Machine, terminal: Terminal) -> bool:
+    try:
+        outcomes = undo(change.id, machine=machine, partial=said.has("partial"))
+    except FixError as error:
+        for line in why_not(error, f"nothing of change {change.id}"):
+            terminal.say(line)
+        for outcome in error.outcomes if isinstance(error, Conflict) else ():
+            terminal.say(f"    {outcome.target}: {outcome.found.value}")
+        if isinstance(error, Conflict) and Found.AFTER in {out.found for out in error.outcomes}:
+            again = f"sudo ./ec2rl undo {change.id} --partial{where(machine)}"
+            terminal.say(f"to take back the rest, and leave theirs: {again}")
+        return False
+    terminal.out("\n".join(_took(change, outcomes)) + "\n")
+    return True
+
+
+def _nothing(terminal: Terminal, change: Transaction | None) -> int:
+    if change is None:
+        terminal.out("There is nothing to take back.\n")
+    else:
+        terminal.out(f"Change {change.id} has been taken back already: nothing to do.\n")
     return 0
 
 
@@ -101,7 +106,7 @@ def _on_top(change: Transaction, said: Parsed, machine: Machine) -> tuple[Transa
 def _foreseen(change: Transaction, said: Parsed, machine: Machine) -> list[str]:
     """What would be taken back; on a volume, with all that its records claim."""
     if change.state is State.UNDONE:
-        return [f"Change {change.id} has been taken back already: nothing to do."]
+        return []
     lines = []
     over = _on_top(change, said, machine)
     for one in (*over, change):

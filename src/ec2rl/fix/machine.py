@@ -89,6 +89,8 @@ def missing(root: str, path: str) -> bool:
         return True
     except NotADirectoryError:  # something else is there
         return False
+    except PermissionError as error:
+        raise PermissionError(error.errno, error.strerror, os.path.join(root, path)) from None
     finally:
         close(here)
     return False
