@@ -265,10 +265,17 @@ def test_a_note_that_a_crash_has_torn_ends_its_trial(machine: Machine, note: byt
     assert end_trials(1790000000.0, machine=machine) == (1,)
 
 
-def test_a_journal_that_no_machine_writes_is_not_read_whole(machine: Machine) -> None:
+def test_a_journal_is_full_before_it_is_too_large_to_be_read(machine: Machine) -> None:
     path = record_of(machine)
-    for number in range(2, 1003):
-        os.link(path, f"{machine.root}{machine.state}/{number}.json")
+    with open(path, "rb") as file:
+        change = json.loads(file.read())["change"]
+    undo(1, machine=machine)
+    for number in range(2, 1001):
+        with open(f"{os.path.dirname(path)}/{number}.json", "wb") as file:
+            file.write(sealed({**change, "id": number, "state": "undone"}))
+    with pytest.raises(Refused, match="the journal is full: 1000 changes, the last is 1000"):
+        apply(CHANGES, machine=machine, why="")
+    os.link(path, f"{os.path.dirname(path)}/1001.json")
     with pytest.raises(JournalDamaged, match=r"holds more than 1000 changes$"):
         history(machine=machine)
 
@@ -280,5 +287,5 @@ def test_the_last_number_of_a_change_is_not_passed(machine: Machine) -> None:
     undo(1, machine=machine)
     with open(f"{os.path.dirname(path)}/999999999.json", "wb") as file:
         file.write(sealed({**change, "id": 999999999, "state": "undone"}))
-    with pytest.raises(Refused, match="there is a change 999999999: the numbers are used up"):
+    with pytest.raises(Refused, match="the journal is full: 2 changes, the last is 999999999"):
         apply(CHANGES, machine=machine, why="")

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from ec2rl import __version__
 from ec2rl.fix.change import STANDING, Found, State, Transaction
 from ec2rl.fix.errors import Conflict, Failed, Outcome, Refused
-from ec2rl.fix.journal import LAST, Journal, locked, looked_at
+from ec2rl.fix.journal import LAST, MOST_RECORDS, Journal, locked, looked_at
 from ec2rl.fix.later import later
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.survey import survey, target
@@ -41,8 +41,8 @@ def apply(
         if trying:
             raise Refused(f"change {trying[0]} is on trial: first ec2rl keep it, or ec2rl undo it")
         number = max((old.id for old in past), default=0) + 1
-        if number > LAST:
-            raise Refused(f"there is a change {number - 1}: the numbers are used up")
+        if number > LAST or len(past) >= MOST_RECORDS:
+            raise Refused(f"the journal is full: {len(past)} changes, the last is {number - 1}")
         change = Transaction(
             id=number,
             state=State.APPLYING,
