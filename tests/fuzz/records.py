@@ -226,6 +226,8 @@ def main() -> int:
                 found = place.try_one(raw, note, more)
                 faults += [f"{where} {fault} {note!r} {raw[:300]!r}" for fault in found]
             tried += 1
+            if tried % 1000 == 0:
+                print(f"{tried} records, {len(faults)} faults", file=sys.stderr, flush=True)
     print(f"{tried} records, {len(faults)} faults")
     print("\n".join(faults[:20]))
     return 1 if faults else 0
