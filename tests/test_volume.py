@@ -70,7 +70,10 @@ def test_it_is_written_told_and_taken_back(tmp_path: Path) -> None:
         ["nf_conntrack_buckets", "524288"],
     ]
     assert "fix conntrackfull" in ec2rl(root, "history").stdout
-    assert ec2rl(root, "undo").returncode == 0
+    asked = ec2rl(root, "undo")
+    assert (asked.returncode, files(tmp_path)) == (1, after)
+    assert "there is no terminal to ask on; --yes does it" in asked.stderr
+    assert ec2rl(root, "undo", "--yes").returncode == 0
     assert files(tmp_path) == before
 
 

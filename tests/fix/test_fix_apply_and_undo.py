@@ -17,7 +17,7 @@ from ec2rl import __version__
 from ec2rl.fix.change import FileItem, Found, Image, State, SysctlItem, Transaction
 from ec2rl.fix.errors import Busy, Conflict, Outcome, Refused
 from ec2rl.fix.machine import Machine
-from ec2rl.fix.transaction import apply, history, recover, undo
+from ec2rl.fix.transaction import apply, history, prune, recover, undo
 from ec2rl.model import SetSysctl, WriteFile
 from ec2rl.record import replace
 from fix import small
@@ -83,13 +83,12 @@ def test_the_journal_is_for_root_alone(machine: Machine) -> None:
     assert stat.S_IMODE(os.stat(os.path.dirname(folder)).st_mode) == 0o700
 
 
-def test_no_more_than_fifty_changes_are_kept(machine: Machine) -> None:
-    values = itertools.cycle(["524288", "262144"])
-    now = "262144"
-    for value in itertools.islice(values, 53):
-        apply((SetSysctl(MAX, value, now),), machine=machine, why="")
-        now = value
-    assert [change.id for change in history(machine=machine)] == list(range(3, 54))
+def test_no_more_than_fifty_changes_are_kept_that_were_taken_back(machine: Machine) -> None:
+    for number in range(1, 54):
+        apply((SetSysctl(MAX, "524288", "262144"),), machine=machine, why="")
+        undo(number, machine=machine)
+    assert prune(machine=machine) == (1, 2, 3)
+    assert [change.id for change in history(machine=machine)] == list(range(4, 54))
 
 
 def test_after_a_reboot_what_the_kernel_forgot_is_no_conflict(machine: Machine) -> None:

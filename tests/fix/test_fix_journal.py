@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 
 import pytest
 
-from ec2rl.fix.errors import Failed, FixError, JournalDamaged, Refused
+from ec2rl.fix.errors import FixError, JournalDamaged, Refused
 from ec2rl.fix.machine import Machine
-from ec2rl.fix.transaction import apply, history, recover, undo
+from ec2rl.fix.transaction import (
+    apply,
+    end_trials,
+    history,
+    recover,
+    trials,
+    undo,
+    unsettled,
+)
+from fix.records import sealed
 from fix.small import CHANGES, FILE, MAX, OLD_TEXT, picture
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
-
-
-def sealed(change: Any) -> bytes:
-    """Write a record as the program does, with the right checksum."""
-    body = f'"change": {json.dumps(change, indent=1, sort_keys=True)}}}\n'.encode()
-    return b'{"sha256": "%s",\n' % hashlib.sha256(body).hexdigest().encode() + body
 
 
 RAW: tuple[Callable[[bytes], bytes], ...] = (
@@ -95,6 +97,32 @@ FIELDS: tuple[tuple[Callable[[Any], tuple[Any, Any]], Any], ...] = (
     (_at("items", 1, "before", "mode"), -1),
     (_at("items", 1, "before", "uid"), 12345),
     (_at("items", 1, "before", "gid"), -1),
+    (_at("items", 1, "before", "gid"), (1 << 32) - 1),
+    (_at("items", 1, "before", "gid"), 1 << 32),
+    (_at("items", 1, "before", "gid"), True),
+    (_at("items", 1, "before", "uid"), False),
+    (_at("items", 1, "before"), []),
+    (_at("items", 1, "before"), False),
+    (_at("items", 1, "before"), 0),
+    (_at("items", 1, "before"), ""),
+    (_at("items", 1, "before", "labels"), [["user.a\0b", ""]]),
+    (_at("items", 1, "before", "labels"), [["user.\ud800", ""]]),
+    (_at("items", 1, "before", "labels"), [["", ""]]),
+    (_at("items", 1, "before", "labels"), [["user." + "x" * 300, ""]]),
+    (_at("items", 1, "before", "data"), "x" * ((1 << 20) + 1)),
+    (_at("time"), float("nan")),
+    (_at("time"), float("inf")),
+    (_at("time"), -1.0),
+    (_at("time"), 1e17),
+    (_at("boot"), "a\0b"),
+    (_at("boot"), "\x1b[2J"),
+    (_at("why"), "a\nb"),
+    (_at("why"), "\ud800"),
+    (_at("why"), "x" * 2000),
+    (_at("items"), []),
+    (_at("items"), [{"key": MAX, "before": "1", "asked": "2", "after": "2"}] * 2),
+    (_at("notes"), ["x"] * 5000),
+    (_at("more"), 1),
     (_at("items", 1, "before", "labels"), [["user.x", "no base64!"]]),
     (_at("items", 1, "before", "labels"), [["user.x"]]),
     (_at("items", 1, "before", "labels"), {}),
@@ -200,9 +228,64 @@ def test_a_journal_that_others_could_write(machine: Machine) -> None:
 def test_a_journal_that_cannot_be_looked_at_is_not_an_empty_one(machine: Machine) -> None:
     os.symlink("loop", machine.root + "/var/lib/ec2rl")
     os.symlink("ec2rl", machine.root + "/var/lib/loop")
-    with pytest.raises(Failed, match="symbolic links"):
+    with pytest.raises(Refused, match="is a symbolic link, or no folder"):
         history(machine=machine)
 
 
 def test_every_error_is_of_one_tree() -> None:
     assert issubclass(JournalDamaged, FixError)
+
+
+NOTES = (b"inf", b"nan", b"1e308", b"-5", b"1e9", b"1_000", b" 5", b"5\n", "٣".encode(), b"9" * 99)
+
+
+@pytest.mark.parametrize("note", NOTES, ids=range(len(NOTES)))
+def test_a_note_of_a_trial_that_is_no_time(machine: Machine, note: bytes) -> None:
+    record_of(machine)
+    path = machine.root + machine.state + "/trial-1"
+    with open(path, "wb") as file:
+        file.write(note)
+    seen = picture(machine)
+    for verb in (
+        lambda: trials(machine=machine),
+        lambda: unsettled(1e10, machine=machine),
+        lambda: end_trials(1e10, machine=machine),
+    ):
+        with pytest.raises(JournalDamaged) as caught:
+            verb()
+        assert str(caught.value).startswith(f"{path} is damaged: it is no time of a trial; nothing")
+    assert picture(machine) == seen
+
+
+@pytest.mark.parametrize("note", [b"", bytes(18), b"17900"])
+def test_a_note_that_a_crash_has_torn_ends_its_trial(machine: Machine, note: bytes) -> None:
+    record_of(machine)
+    with open(machine.root + machine.state + "/trial-1", "wb") as file:
+        file.write(note)
+    assert end_trials(1790000000.0, machine=machine) == (1,)
+
+
+def test_a_journal_is_full_before_it_is_too_large_to_be_read(machine: Machine) -> None:
+    path = record_of(machine)
+    with open(path, "rb") as file:
+        change = json.loads(file.read())["change"]
+    undo(1, machine=machine)
+    for number in range(2, 1001):
+        with open(f"{os.path.dirname(path)}/{number}.json", "wb") as file:
+            file.write(sealed({**change, "id": number, "state": "undone"}))
+    with pytest.raises(Refused, match="the journal is full: 1000 changes, the last is 1000"):
+        apply(CHANGES, machine=machine, why="")
+    os.link(path, f"{os.path.dirname(path)}/1001.json")
+    with pytest.raises(JournalDamaged, match=r"holds more than 1000 changes$"):
+        history(machine=machine)
+
+
+def test_the_last_number_of_a_change_is_not_passed(machine: Machine) -> None:
+    path = record_of(machine)
+    with open(path, "rb") as file:
+        change = json.loads(file.read())["change"]
+    undo(1, machine=machine)
+    with open(f"{os.path.dirname(path)}/999999999.json", "wb") as file:
+        file.write(sealed({**change, "id": 999999999, "state": "undone"}))
+    with pytest.raises(Refused, match="the journal is full: 2 changes, the last is 999999999"):
+        apply(CHANGES, machine=machine, why="")

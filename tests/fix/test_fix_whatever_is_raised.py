@@ -203,7 +203,7 @@ LACKS = {
         "and without it an edit of somebody else could be lost; name another: "
         "EC2RL_PYTHON=/path/to/python3\n",
     ),
-    "fcntl": (1, NO_FCNTL, NO_FCNTL),
+    "fcntl": (1, NO_FCNTL, NO_FCNTL.replace("nothing was", "nothing of change 1 was")),
 }
 
 
@@ -221,9 +221,9 @@ def test_what_a_python_lacks_is_said_before_anything_is_touched(
     assert ec2rl(without, *fix) == (status, no_fix)
     assert (picture(machine), history(machine=machine)) == (seen, ())
     assert ec2rl("nothing", *fix) == (0, "")
-    assert ec2rl(without, "undo", root) == (1, no_undo)
+    assert ec2rl(without, "undo", "--yes", root) == (1, no_undo)
     assert [change.state for change in history(machine=machine)] == [State.APPLIED]
-    assert ec2rl("nothing", "undo", root) == (0, "")
+    assert ec2rl("nothing", "undo", "--yes", root) == (0, "")
     assert picture(machine) == seen
 
 

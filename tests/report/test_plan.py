@@ -135,6 +135,7 @@ def test_the_plan_and_its_end_are_one_document() -> None:
         "module": "conntrackfull",
         "verdict": "PROBLEM",
         "summary": "full",
+        "unsettled": [],
         "plan": [
             {
                 "title": "Give it room",

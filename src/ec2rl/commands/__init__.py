@@ -136,6 +136,8 @@ COMMANDS = {
         {
             "dry-run": Option("", "say what it would do"),
             "partial": Option("", "leave what somebody has changed since, restore the rest"),
+            "with-later": Option("", "take back what was changed on top of it, too"),
+            "yes": Option("", "do not ask about another machine's root"),
             "root": _VOLUME,
         },
     ),

@@ -1,18 +1,19 @@
-"""What every command does first that looks at changes: settle what a killed run has left."""
+"""What the commands share that look at changes: to tell what is left of them, and to settle it."""
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from contextlib import contextmanager
 from shlex import quote
 
 from ec2rl.arguments import Parsed, UsageError
-from ec2rl.fix.change import FileItem, State, SysctlItem, Transaction
+from ec2rl.fix.change import FileItem, Image, State, SysctlItem, Transaction
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.prepare import held
-from ec2rl.fix.transaction import end_trials, history, recover, trials
+from ec2rl.fix.transaction import end_trials, history, prune, recover, trials, unsettled
 from ec2rl.fix.transit import words
 from ec2rl.host import Host
 from ec2rl.host.live import LiveHost
@@ -21,15 +22,87 @@ from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import Callable
 
     Command = Callable[[Parsed, Terminal], int]
+
+_DIFF = 40
+"""Lines of a file that are shown."""
+
+
+def agreed(terminal: Terminal) -> bool:
+    """Ask on a terminal; without one, and without --yes, nothing is done."""
+    if not (sys.stdin and sys.stdin.isatty()):
+        terminal.say("nothing was changed: there is no terminal to ask on; --yes does it")
+        return False
+    terminal.ask("Do this? [y/N] ")
+    if sys.stdin.readline().strip().lower() in ("y", "yes"):
+        return True
+    terminal.say("nothing was changed")
+    return False
+
+
+def told_of(left: Sequence[Transaction], machine: Machine) -> list[str]:
+    """What is left to settle, in the words of its records, and what is done about it when."""
+    lines = []
+    for change in left:
+        how = "was interrupted" if change.unfinished else "is on trial, and its time is over"
+        whose = "" if machine.runs else ", as a record claims that was found on the volume"
+        lines.append(f"Change {change.id} ({one_line(change.why)}) {how}{whose}:")
+        lines += claims(change)
+    if left:
+        again = "by the next ec2rl fix, undo or keep" if machine.runs else "first, if you agree"
+        lines.append(f"It is taken back, or, where all of it was done already, stays: {again}")
+    return lines
+
+
+def claims(change: Transaction) -> list[str]:
+    """What a record says of each of its targets, the texts of files as a diff backwards."""
+    lines = []
+    for item in change.items:
+        told = described(item)
+        lines.append(f"    {one_line(told['target'])}: {told['before']} -> {told['after']}")
+        if isinstance(item, FileItem):
+            lines += [f"        {line}" for line in _backwards(item)]
+    return lines
+
+
+def _backwards(item: FileItem) -> list[str]:
+    """How a file would be written by taking the change back."""
+    from difflib import unified_diff
+
+    new, old = item.after, item.before
+    lines = [] if old is None or _rights(old) == _rights(new) else [f"to be {_rights(old)}"]
+    old_text = "" if old is None else old.data.decode("utf-8", "backslashreplace")
+    new_text = new.data.decode("utf-8", "backslashreplace")
+    diff = unified_diff(new_text.splitlines(), old_text.splitlines(), "now", "then", lineterm="")
+    lines += [one_line(line)[:200] for line in list(diff)[2:]]
+    more = [f"... {len(lines) - _DIFF} more lines"] if len(lines) > _DIFF else []
+    return lines[:_DIFF] + more
+
+
+def _rights(image: Image) -> str:
+    labels = "".join(f", {one_line(name)}" for name, _ in image.labels or ())
+    return f"of mode {image.mode:o}, user {image.uid}, group {image.gid}{labels}"
+
+
+def pruned(machine: Machine) -> list[str]:
+    """Drop the oldest records that nobody needs, and tell which."""
+    try:
+        gone = prune(machine=machine)
+    except FixError as error:
+        return [f"old records could not be dropped: {error}"]
+    if not gone:
+        return []
+    names = ", ".join(map(str, gone))
+    return [f"the records of these changes, undone or gone with a reboot, were dropped: {names}"]
 
 
 def settle(machine: Machine, terminal: Terminal) -> bool:
     """Recover what was interrupted and end what was on trial; False when that cannot be done."""
     try:
+        unsettled(time.time(), machine=machine)  # what cannot be trusted is refused before the rest
         for change in recover(machine=machine):
             terminal.say(f"change {change.id} had been interrupted; it is {change.state.value} now")
             for note in change.notes:
@@ -83,8 +156,7 @@ def standing(machine: Machine, before: object = None) -> str:
         return "nothing was changed"
     change = half[0] if half else past[-1]
     name = f"change {change.id} ({one_line(change.why)})"
-    root = "" if machine.root == "/" else f" --root={quote(machine.root)}"
-    undo = f"sudo ./ec2rl undo {change.id}{root}"
+    undo = f"sudo ./ec2rl undo {change.id}{where(machine)}"
     if change.unfinished:
         return f"{name} stopped half-way, {change.state.value}; to have all as before it: {undo}"
     if change.state is State.UNDONE:
@@ -101,6 +173,11 @@ def _stand(machine: Machine) -> tuple[tuple[Transaction, ...], dict[int, float]]
         return words(error)
 
 
+def where(machine: Machine) -> str:
+    """What to add to a command that is about the same machine."""
+    return "" if machine.runs else f" --root={quote(machine.root)}"
+
+
 def described(item: SysctlItem | FileItem) -> dict[str, str]:
     """One target of a change, in words: what it was, and what it is."""
     if isinstance(item, SysctlItem):
@@ -110,10 +187,10 @@ def described(item: SysctlItem | FileItem) -> dict[str, str]:
     return {"target": item.path, "before": before, "after": f"{len(item.after.data)} bytes"}
 
 
-def why_not(error: FixError, machine: Machine) -> tuple[str, ...]:
+def why_not(error: FixError, machine: Machine, what: str = "nothing") -> tuple[str, ...]:
     """Say why a change was not made, and how things stand now."""
     if error.whole:
-        return (f"nothing was changed: {error}", *error.notes)
+        return (f"{what} was changed: {error}", *error.notes)
     return (f"it failed half-way: {error}", *error.notes, standing(machine))
 
 
@@ -124,7 +201,7 @@ def machine_of(root: str) -> Machine:
     place = os.path.realpath(root)
     if place == "/" or not os.path.isdir(place):
         raise UsageError(f"--root={root}: not a folder that another machine's root is mounted on")
-    return Machine(root=place, sysctls=f"{place}/proc/sys", modules=f"{place}/sys/module")
+    return Machine(root=place, sysctls="", modules="")
 
 
 def host_of(root: str) -> Host:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import heapq
 
 from ec2rl.arguments import Parsed, UsageError
+from ec2rl.commands.changed import agreed
 from ec2rl.commands.conntrack import COULD_NOT_LOOK, INTERRUPTED, document, failed
 from ec2rl.commands.conntrack_list import filter_of
-from ec2rl.commands.fix import agreed
 from ec2rl.conntrack.table.entry import Entry
 from ec2rl.conntrack.table.filters import Filter, alive, idle_time
 from ec2rl.conntrack.table.freeing import Choice, Freed

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from contextlib import suppress
 
 from ec2rl.arguments import Parsed, UsageError, seconds
 from ec2rl.catalogue import load, names
-from ec2rl.commands.changed import described, host_of, machine_of, settle, told, why_not
+from ec2rl.commands.changed import (
+    agreed,
+    described,
+    host_of,
+    machine_of,
+    pruned,
+    settle,
+    told,
+    told_of,
+    why_not,
+)
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
-from ec2rl.fix.transaction import apply
+from ec2rl.fix.transaction import apply, unsettled
 from ec2rl.fix.trial import watch
 from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
@@ -24,6 +33,10 @@ from ec2rl.record import replace
 from ec2rl.report.plan import Done, done, fix_json, plan
 from ec2rl.report.text import header, result
 from ec2rl.terminal import Terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 TRIAL = 120.0
 """Seconds that `--try` gives to confirm."""
@@ -38,27 +51,57 @@ def command(said: Parsed, terminal: Terminal) -> int:
     if module.propose is None:
         raise UsageError(f"{module.name} has no fix; these have: {', '.join(fixable())}")
     wish = wish_of(said)
-    trial = seconds("try", said.last("try") or str(TRIAL), 5, 86400) if said.has("try") else None
+    trial = _trial(said)
     root, as_json = said.last("root"), said.has("json")
     machine = machine_of(root)
-    if not settle(machine, terminal):
+    try:
+        left = unsettled(time.time(), machine=machine)
+    except FixError as error:
+        terminal.say(str(error))
         return 1
-    finding, proposal = look(module, wish, root)
-    if not as_json:
-        terminal.out(f"{header('Diagnostic Results')}\n\n{result(module.name, finding)}\n\n")
-        terminal.out(plan(proposal, trial))
-    made = None
-    status = 1 if proposal.refused or (proposal.fleeting and not proposal.chosen) else 0
-    if proposal.chosen and not said.has("dry-run"):
+    first = told_of(left, machine)
+    finding, proposal = _planned(module, wish, said, terminal, first)
+    made, status = None, _status(proposal)
+    if (proposal.chosen or left) and not said.has("dry-run"):
         status = 1
-        if may_change(module, said, terminal):
+        go = may_change(module, said, terminal) and settle(machine, terminal)
+        if go and left:  # the plan had been made for what there was before
+            was = proposal.chosen
+            finding, proposal = _planned(module, wish, said, terminal)
+            go = proposal.chosen in (was, ()) or may_change(module, said, terminal)
+        if go and proposal.chosen:
             made = carry_out(module, proposal, machine, terminal, trial, root)
             status = 0 if made is not None else 1
+        elif go:
+            status = _status(proposal)
     if as_json:
-        terminal.out(fix_json(module.name, finding, proposal, made))
+        terminal.out(fix_json(module.name, finding, proposal, made, first))
     elif made is not None:
         terminal.out(done(made, proposal))
     return status
+
+
+def _planned(
+    module: Module, wish: Wish, said: Parsed, terminal: Terminal, first: Sequence[str] = ()
+) -> tuple[Finding, Proposal]:
+    """Look, and show what was found and what is proposed, unless JSON is to be the whole answer."""
+    finding, proposal = look(module, wish, said.last("root"))
+    if not said.has("json"):
+        trial = _trial(said)
+        terminal.out(f"{header('Diagnostic Results')}\n\n{result(module.name, finding)}\n\n")
+        terminal.out(plan(proposal, trial, first))
+    return finding, proposal
+
+
+def _trial(said: Parsed) -> float | None:
+    if not said.has("try"):
+        return None
+    return seconds("try", said.last("try") or str(TRIAL), 5, 86400)
+
+
+def _status(proposal: Proposal) -> int:
+    """The exit status of a plan that nothing is done of."""
+    return 1 if proposal.refused or (proposal.fleeting and not proposal.chosen) else 0
 
 
 def fixable() -> tuple[str, ...]:
@@ -131,18 +174,6 @@ def may_change(module: Module, said: Parsed, terminal: Terminal) -> bool:
     return said.has("yes") or agreed(terminal)
 
 
-def agreed(terminal: Terminal) -> bool:
-    """Ask on a terminal; without one, and without --yes, nothing is done."""
-    if not (sys.stdin and sys.stdin.isatty()):
-        terminal.say("nothing was changed: there is no terminal to ask on; --yes does it")
-        return False
-    terminal.ask("Do this? [y/N] ")
-    if sys.stdin.readline().strip().lower() in ("y", "yes"):
-        return True
-    terminal.say("nothing was changed")
-    return False
-
-
 def carry_out(
     module: Module,
     proposal: Proposal,
@@ -167,6 +198,8 @@ def carry_out(
         for line in why_not(error, machine):
             terminal.say(line)
         return None
+    for line in pruned(machine):
+        terminal.say(line)
     items = tuple(described(item) for item in change.items)
     after = None
     try:

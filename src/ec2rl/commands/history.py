@@ -8,7 +8,7 @@ from ec2rl.arguments import Parsed
 from ec2rl.commands.changed import described, machine_of
 from ec2rl.fix.change import State, Transaction
 from ec2rl.fix.errors import FixError
-from ec2rl.fix.transaction import history, trials
+from ec2rl.fix.transaction import history, trials, unsettled
 from ec2rl.report.escape import one_line
 from ec2rl.terminal import Terminal
 
@@ -22,16 +22,17 @@ def command(said: Parsed, terminal: Terminal) -> int:
     machine = machine_of(said.last("root"))
     try:
         changes, ends = history(machine=machine), trials(machine=machine)
+        left = {change.id for change in unsettled(time.time(), machine=machine)}
     except FixError as error:
         terminal.say(str(error))
         return 1
     trying = {
         c.id: ends[c.id]
         for c in changes
-        if c.id in ends and c.state is State.APPLIED and c.boot == machine.boot()
+        if c.id in ends and c.state is State.APPLIED and c.id not in left
     }
     if said.has("json"):
-        terminal.out(_json(changes, trying))
+        terminal.out(_json(changes, trying, left))
         return 0
     lines = [] if changes else ["No change was made here."]
     for change in changes:
@@ -39,6 +40,9 @@ def command(said: Parsed, terminal: Terminal) -> int:
         state = change.state.value
         if change.id in trying:
             state += time.strftime(", on trial until %H:%M:%S", time.localtime(trying[change.id]))
+        if change.id in left:
+            state += ", interrupted" if change.unfinished else ", its trial is over"
+            state += ": the next ec2rl fix, undo or keep settles it"
         lines.append(f"{change.id}  {when}  {state}  {one_line(change.why)}")
         rows = [
             f"{i['target']}: {i['before']} -> {i['after']}" for i in map(described, change.items)
@@ -49,7 +53,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
     return 0
 
 
-def _json(changes: Sequence[Transaction], trying: dict[int, float]) -> str:
+def _json(changes: Sequence[Transaction], trying: dict[int, float], left: set[int]) -> str:
     import json
 
     told = [
@@ -60,6 +64,7 @@ def _json(changes: Sequence[Transaction], trying: dict[int, float]) -> str:
             "time": change.time,
             "boot": change.boot,
             "trial_until": trying.get(change.id),
+            "unsettled": change.id in left,
             "items": [described(item) for item in change.items],
             "notes": list(change.notes),
         }

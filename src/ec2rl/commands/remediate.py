@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from ec2rl.commands.changed import described, settle, standing_told, why_not
+from ec2rl.commands.changed import described, pruned, settle, standing_told, why_not
 from ec2rl.commands.fix import look
 from ec2rl.engine import Plan, Race, Result
 from ec2rl.fix.errors import FixError
@@ -52,6 +52,7 @@ def _mend(module: Module, machine: Machine) -> tuple[str, ...]:
         f"[FIXED] {chosen[0].title}; to take it back: sudo ./ec2rl undo {change.id}",
         *(f"Changed: {item['target']}: {item['before']} -> {item['after']}" for item in items),
         *(f"NOT PERSISTENT: {why}" for why in proposal.fleeting),
+        *pruned(machine),
     )
 
 

@@ -20,6 +20,7 @@ from ec2rl.commands.reporting import (
     save,
     tell_faults,
 )
+from ec2rl.commands.unsettled import tell_unsettled
 from ec2rl.engine import Race
 from ec2rl.host.live import LiveHost
 from ec2rl.terminal import Terminal
@@ -78,6 +79,7 @@ def _judge_this_machine(said: Parsed, terminal: Terminal) -> int:
         terminal.out(document)
     else:
         terminal.out(results(pairs, terminal.colour) + "\n" + statistics(pairs, took))
+    tell_unsettled(terminal)
     if plan.debug:
         tell_faults(found, terminal)
     if interrupted:

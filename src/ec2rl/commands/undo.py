@@ -2,52 +2,147 @@
 
 from __future__ import annotations
 
+import time
+
 from ec2rl.arguments import Parsed, UsageError
-from ec2rl.commands.changed import described, machine_of, settle, told, why_not
-from ec2rl.fix.change import Found, State, Transaction
+from ec2rl.commands.changed import (
+    agreed,
+    claims,
+    described,
+    machine_of,
+    settle,
+    told,
+    told_of,
+    where,
+    why_not,
+)
+from ec2rl.fix.change import STANDING, Found, State, Transaction
 from ec2rl.fix.errors import Conflict, FixError, Outcome, Refused
 from ec2rl.fix.machine import Machine
-from ec2rl.fix.transaction import history, undo
+from ec2rl.fix.transaction import history, later_than, undo, unsettled
 from ec2rl.report.escape import one_line
 from ec2rl.terminal import Terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @told
 def command(said: Parsed, terminal: Terminal) -> int:
-    """0 taken back; 1 not, with the reason; the newest change that stands, unless one is named."""
+    """0 taken back; 1 not, with the reason; the newest change that stands, unless one is named.
+
+    What a volume's journal claims is shown, and agreed to, before any of it is acted on.
+    """
     machine = machine_of(said.last("root"))
-    wanted = _wanted(said)
-    if not settle(machine, terminal):
-        return 1
     try:
-        change = _change(wanted, machine)
-        if change is None:
-            terminal.out("There is nothing to take back.\n")
-            return 0
-        if change.state is State.UNDONE:
-            terminal.out(f"Change {change.id} has been taken back already: nothing to do.\n")
-            return 0
-        dry_run = said.has("dry-run")
-        outcomes = undo(change.id, machine=machine, partial=said.has("partial"), dry_run=dry_run)
-    except Conflict as error:
-        for line in why_not(error, machine):
-            terminal.say(line)
-        for outcome in error.outcomes:
-            terminal.say(f"    {outcome.target}: {outcome.found.value}")
-        if any(outcome.found is Found.AFTER for outcome in error.outcomes):
-            terminal.say("to take back the rest, and leave theirs: sudo ./ec2rl undo --partial")
-        return 1
+        return _undo(said, machine, terminal)
     except FixError as error:
         for line in why_not(error, machine):
             terminal.say(line)
+    return 1
+
+
+def _undo(said: Parsed, machine: Machine, terminal: Terminal) -> int:
+    left = unsettled(time.time(), machine=machine)
+    change = _change(_wanted(said), machine)
+    if said.has("dry-run") or not machine.runs:
+        lines = told_of(left, machine)
+        if change is not None and change not in left:
+            lines += _foreseen(change, said, machine)
+        if not lines:
+            return _nothing(terminal, change)
+        terminal.out("\n".join(lines) + "\n")
+        if said.has("dry-run"):
+            return 0
+        if not (said.has("yes") or agreed(terminal)):
+            return 1
+    if not settle(machine, terminal):
         return 1
-    lines = [f"{'Would take' if dry_run else 'Took'} back change {change.id}:"]
-    lines += _lines(change, outcomes)
-    terminal.out("\n".join(lines) + "\n")
+    change = change and _change(change.id, machine)
+    if change is None or change.state is State.UNDONE:
+        return _nothing(terminal, change)
+    for one in (*_on_top(change, said, machine), change):
+        if not _take_back(one, said, machine, terminal):
+            return 1
     return 0
 
 
-def _lines(change: Transaction, outcomes: tuple[Outcome, ...]) -> list[str]:
+def _take_back(change: Transaction, said: Parsed, machine: Machine, terminal: Terminal) -> bool:
+    try:
+        outcomes = undo(change.id, machine=machine, partial=said.has("partial"))
+    except FixError as error:
+        for line in why_not(error, machine, f"nothing of change {change.id}"):
+            terminal.say(line)
+        for outcome in error.outcomes if isinstance(error, Conflict) else ():
+            terminal.say(f"    {outcome.target}: {outcome.found.value}")
+        if isinstance(error, Conflict) and Found.AFTER in {out.found for out in error.outcomes}:
+            again = f"sudo ./ec2rl undo {change.id} --partial{where(machine)}"
+            terminal.say(f"to take back the rest, and leave theirs: {again}")
+        return False
+    terminal.out("\n".join(_took(change, outcomes)) + "\n")
+    return True
+
+
+def _nothing(terminal: Terminal, change: Transaction | None) -> int:
+    if change is None:
+        terminal.out("There is nothing to take back.\n")
+    else:
+        terminal.out(f"Change {change.id} has been taken back already: nothing to do.\n")
+    return 0
+
+
+def _on_top(change: Transaction, said: Parsed, machine: Machine) -> tuple[Transaction, ...]:
+    """What is taken back before a change; Refused where that was not asked for."""
+    over = later_than(change.id, machine=machine)
+    if over and not said.has("with-later"):
+        here, names = where(machine), ", ".join(str(one.id) for one in over)
+        raise Refused(
+            f"later changes were made on top of change {change.id}: {names}\n"
+            f"to take back the latest alone: sudo ./ec2rl undo {over[0].id}{here}\n"
+            f"to take back all of them: sudo ./ec2rl undo {change.id} --with-later{here}"
+        )
+    return over
+
+
+def _foreseen(change: Transaction, said: Parsed, machine: Machine) -> list[str]:
+    """What would be taken back; on a volume, with all that its records claim."""
+    if change.state is State.UNDONE:
+        return []
+    lines = []
+    over = _on_top(change, said, machine)
+    for one in (*over, change):
+        lines.append(f"Would take back change {one.id}:")
+        if over and one is not over[0]:  # how it stands by then cannot be seen yet
+            lines += [
+                f"    {one_line(item['target'])}: {item['after']} -> {item['before']}"
+                for item in map(described, one.items)
+            ]
+        else:
+            lines += _lines(one, undo(one.id, machine=machine, dry_run=True))
+        if not machine.runs:
+            lines += ["As a record claims that was found on the volume:", *claims(one)]
+    return lines
+
+
+def _took(change: Transaction, outcomes: Sequence[Outcome]) -> list[str]:
+    found = {outcome.found for outcome in outcomes}
+    if Found.AFTER not in found:
+        how = f"Change {change.id} left nothing that could be taken back"
+    elif found & {Found.CHANGED, Found.RUNNING}:
+        how = f"Took back a part of change {change.id}"
+    else:
+        how = f"Took back change {change.id}"
+    lines = [f"{how}:", *_lines(change, outcomes)]
+    if Found.RUNNING in found:
+        again = f"sudo ./ec2rl undo {change.id}"
+        lines.append(
+            f"The volume is of this machine: what runs stays as it is. To change it: {again}"
+        )
+    return lines
+
+
+def _lines(change: Transaction, outcomes: Sequence[Outcome]) -> list[str]:
     """What became of each target, or would."""
     lines = []
     for item, outcome in zip(map(described, change.items), outcomes):
@@ -64,16 +159,16 @@ def _wanted(said: Parsed) -> int | None:
     if not said.operands:
         return None
     text = said.operands[0]
-    if not (text.isascii() and text.isdigit() and len(text) < 9):
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise UsageError(f"undo {text}: not the number of a change; see: ec2rl history")
     return int(text)
 
 
 def _change(number: int | None, machine: Machine) -> Transaction | None:
-    """The change of this number, else the newest that stands; Refused where there is none."""
+    """The change of this number, else the newest to take back; Refused where there is none."""
     past = history(machine=machine)
     if number is None:
-        standing = [change for change in past if change.state in (State.APPLIED, State.PARTLY)]
+        standing = [change for change in past if change.state in STANDING or change.unfinished]
         return standing[-1] if standing else None
     found = next((change for change in past if change.id == number), None)
     if found is None:

@@ -4,6 +4,7 @@
 "change": {...}}
 
 Schema 2 is schema 1 with a setting's `log_end`; a change without one is still written as schema 1.
+Earlier versions wrote the same fields in another order, without `folder`, and with larger files.
 """
 
 from __future__ import annotations
@@ -20,14 +21,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-MAX_BYTES = 512 << 10
+MAX_BYTES = 4 << 20
 """No record is larger."""
+FILE_BYTES = 1 << 20
+"""Of a file in a record; the first versions wrote files of this size, today's write 64 KiB."""
 
 _KEY = r"net(\.[A-Za-z0-9_-]{1,64}){1,8}"
 _NUMBER = r"-?(0|[1-9][0-9]{0,18})"
 _TARGET = r"/etc/(sysctl|modprobe|modules-load)\.d/[A-Za-z0-9][A-Za-z0-9_.@+-]{0,99}\.conf"
 _HEAD = '{{"sha256": "{}",\n'
 _SHOWN, _SHOWN_RAW = 16 << 10, 512
+_ITEMS, _NOTES = 64, 1000
+_END_OF_TIME = 253402300800.0
+"""Seconds since the epoch: the year 10000."""
+_NO_ID = (1 << 32) - 1
+"""(gid_t) -1, with which chown(2) changes nothing."""
 
 
 def setting_fault(key: str, value: str) -> str:
@@ -49,10 +57,15 @@ def path_fault(path: str) -> str:
 
 
 def encode(change: Transaction) -> bytes:
+    body = f'"change": {json.dumps(_fields(change), indent=1, sort_keys=True)}}}\n'.encode()
+    return _HEAD.format(hashlib.sha256(body).hexdigest()).encode() + body
+
+
+def _fields(change: Transaction) -> dict[str, Any]:
     record = {**change.__dict__, "schema": _schema(change), "state": change.state.value}
     record["items"] = [_item(item) for item in change.items]
-    body = f'"change": {json.dumps(record, indent=1, sort_keys=True)}}}\n'.encode()
-    return _HEAD.format(hashlib.sha256(body).hexdigest()).encode() + body
+    record["notes"] = list(change.notes)
+    return record
 
 
 def _schema(change: Transaction) -> int:
@@ -69,30 +82,38 @@ def _item(item: SysctlItem | FileItem) -> dict[str, Any]:
 
 
 def _image(image: Image) -> dict[str, Any]:
-    labels = image.labels and [[name, b64encode(value).decode()] for name, value in image.labels]
+    labels = None
+    if image.labels is not None:
+        labels = [[name, b64encode(value).decode()] for name, value in image.labels]
     return {**image.__dict__, "data": image.data.decode(), "labels": labels}
 
 
 def decode(raw: bytes, number: int) -> Transaction:
-    """Read a record; ValueError, LookupError, TypeError for what `_encode` would not write."""
+    """Read a record; ValueError, LookupError, TypeError for what `encode` would not write."""
     head, _, body = raw.partition(b"\n")
     if head + b"\n" != _HEAD.format(hashlib.sha256(body).hexdigest()).encode():
         raise ValueError("its checksum is wrong")
-    record = json.loads(raw, parse_int=_int)["change"]
+    document = json.loads(raw, parse_int=_int, parse_constant=_constant)
+    record = document["change"]
     if _get(record, "schema", int) not in (1, 2):
         raise ValueError(f"schema {record['schema']} is not known to this version")
     change = Transaction(
         _get(record, "id", int),
         State(_get(record, "state", str)),
-        _get(record, "why", str),
+        _words(record, "why"),
         _get(record, "time", float),
-        _get(record, "boot", str),
-        _get(record, "tool", str),
-        tuple(_read_item(item) for item in _get(record, "items", list)),
+        _words(record, "boot"),
+        _words(record, "tool"),
+        tuple(_read_item(item) for item in _get(record, "items", list)[: _ITEMS + 1]),
         tuple(str(note) for note in _get(record, "notes", list)),
     )
-    if change.id != number or encode(change) != raw:
-        raise ValueError("it is not as this version writes it")
+    if not 0 <= change.time < _END_OF_TIME:
+        raise ValueError("its time is none")
+    targets = {item.key if isinstance(item, SysctlItem) else item.path for item in change.items}
+    if not 0 < len(targets) == len(change.items) <= _ITEMS or len(change.notes) > _NOTES:
+        raise ValueError("it changes nothing, one thing twice, or too much")
+    if change.id != number or len(document) != 2 or _fields(change) != record:
+        raise ValueError("it is not as this program writes it")
     return change
 
 
@@ -102,7 +123,7 @@ def _read_item(record: Any) -> SysctlItem | FileItem:
     path = _get(record, "path", str)
     if path_fault(path):
         raise ValueError(path_fault(path))
-    before = record["before"] and _read_image(record["before"])
+    before = None if record["before"] is None else _read_image(_get(record, "before", dict))
     folder = "folder" in record and _get(record, "folder", bool)
     if folder and before:
         raise ValueError("a file of it was there before its folder")
@@ -120,9 +141,9 @@ def _read_setting(record: Any) -> SysctlItem:
 
 
 def _read_image(record: Any) -> Image:
-    labels = record["labels"]
-    if labels is not None:
-        labels = tuple((_get(pair, 0, str), b64decode(_get(pair, 1, str))) for pair in labels)
+    labels = None
+    if record["labels"] is not None:
+        labels = tuple(_read_label(pair) for pair in _get(record, "labels", list))
     image = Image(
         _get(record, "data", str).encode(),
         _get(record, "mode", int),
@@ -130,9 +151,28 @@ def _read_image(record: Any) -> Image:
         _get(record, "gid", int),
         labels,
     )
-    if image.mode & ~0o1777 or image.uid not in (0, os.geteuid()) or image.gid < 0:
+    ours = image.uid in (0, os.geteuid()) and 0 <= image.gid < _NO_ID
+    if image.mode & ~0o1777 or not ours:
         raise ValueError("a file of it has an impossible mode or owner")
+    if len(image.data) > FILE_BYTES:
+        raise ValueError("a file of it is larger than 1 MiB")
     return image
+
+
+def _read_label(pair: Any) -> tuple[str, bytes]:
+    """Read an extended attribute: its name has at most 255 bytes, its value 64 KiB (xattr(7))."""
+    name, value = _get(pair, 0, str), b64decode(_get(pair, 1, str))
+    if not 0 < len(os.fsencode(name)) <= 255 or "\0" in name or len(value) > 1 << 16:
+        raise ValueError("a file of it has an impossible label")
+    return name, value
+
+
+def _words(record: Any, name: str) -> str:
+    """Read words of ours: one line that can be printed."""
+    words: str = _get(record, name, str)
+    if len(words) > 1000 or not words.isprintable():
+        raise ValueError(f"its field {name!r} is not one line of text")
+    return words
 
 
 def _get(record: Any, name: str | int, kind: type) -> Any:
@@ -145,6 +185,10 @@ def _int(digits: str) -> int:
     if len(digits) > 18:
         raise ValueError("a number of it is too large")
     return int(digits)
+
+
+def _constant(name: str) -> float:
+    raise ValueError(f"{name} is no number of it")
 
 
 def shown(raw: bytes) -> str:

@@ -16,3 +16,8 @@ class Found(Enum):
     AFTER = "as the change left it"
     GONE = "gone with the reboot, or with its kernel module"
     CHANGED = "changed by somebody else since"
+    RUNNING = "of what runs, which --root does not change"
+
+
+STANDING = (State.APPLIED, State.PARTLY)
+"""The states of a change that an undo has something to do for."""

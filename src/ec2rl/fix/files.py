@@ -54,9 +54,9 @@ class File:
 
     def found(self) -> Found:
         now = look(self.folder, self.name) if self._in.there else None
-        if _same(now, self.item.before):
+        if same(now, self.item.before):
             return Found.BEFORE
-        return Found.AFTER if _same(now, self.item.after) else Found.CHANGED
+        return Found.AFTER if same(now, self.item.after) else Found.CHANGED
 
     def check(self) -> None:
         """Refused where the file is of a kind that cannot be exchanged and put back whole."""
@@ -92,9 +92,9 @@ class File:
         if image is not None and self.item.folder and not self._in.there:
             self._in.make()
         staged = look(self.folder, self.temp)
-        if image is None or _same(staged, image):
+        if image is None or same(staged, image):
             return
-        if staged is not None and _same(staged, self._image(_other(to))):
+        if staged is not None and same(staged, self._image(_other(to))):
             os.unlink(self.temp, dir_fd=self.folder)
         with suppress(FileNotFoundError):
             os.unlink(self.draft, dir_fd=self.folder)
@@ -115,7 +115,7 @@ class File:
         """Put the staged image in place; Conflict if what it takes the place of is not ours."""
         old, new = self._image(_other(to)), self._image(to)
         theirs = Conflict(f"{self.target} was changed by somebody else meanwhile; theirs is kept")
-        if not _same(look(self.folder, self.name), old):
+        if not same(look(self.folder, self.name), old):
             raise theirs
         try:
             if old is None:
@@ -182,7 +182,7 @@ class File:
         return self.item.before if which is Found.BEFORE else self.item.after
 
     def _ours(self, image: Image | Unreadable | None) -> bool:
-        return image is None or _same(image, self.item.before) or _same(image, self.item.after)
+        return image is None or same(image, self.item.before) or same(image, self.item.after)
 
     def _swapped_out(self) -> Image | Unreadable | None:
         """Look at what lies under the temporary name, unless it is open to be written.
@@ -222,7 +222,7 @@ class File:
             os.rename(self.temp, self.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
 
 
-def _same(found: Image | Unreadable | None, image: Image | None) -> bool:
+def same(found: Image | Unreadable | None, image: Image | None) -> bool:
     if isinstance(found, Image) and image is not None and image.labels is None:
         found = replace(found, labels=None)
     return found == image

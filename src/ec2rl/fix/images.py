@@ -8,6 +8,7 @@ import stat
 import struct
 import sys
 
+from ec2rl.facts.change_format import FILE_BYTES
 from ec2rl.fix.change import Image
 from ec2rl.fix.machine import Machine, close, folder
 from ec2rl.model import Unreadable, Why
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ctypes import CDLL
 
 MAX_BYTES = 64 << 10
+"""What is written today; the first versions wrote files of up to `FILE_BYTES`."""
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _KERNEL_OWNED = ("security.ima", "security.evm")
 
@@ -36,6 +38,9 @@ def read(machine: Machine, path: str) -> Image | Unreadable | None:
 def look(fd: int, name: str) -> Image | Unreadable | None:
     """Read a file whole, None where there is none; Unreadable says why not to exchange it."""
     try:
+        kind = stat.S_IFMT(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
+        if kind in (stat.S_IFCHR, stat.S_IFBLK):  # to open a device may be to set it off
+            return Unreadable(name, Why.FAILED, "is no regular file")
         fd = os.open(name, READ, dir_fd=fd)
     except FileNotFoundError:
         return None
@@ -49,10 +54,10 @@ def look(fd: int, name: str) -> Image | Unreadable | None:
         if odd:
             return Unreadable(name, Why.FAILED, odd)
         data = b""
-        while len(data) <= MAX_BYTES and (more := os.read(fd, 1 << 16)):
+        while len(data) <= FILE_BYTES and (more := os.read(fd, 1 << 16)):
             data += more
-        if len(data) > MAX_BYTES:
-            return Unreadable(name, Why.FAILED, "is larger than 64 KiB")
+        if len(data) > FILE_BYTES:
+            return Unreadable(name, Why.FAILED, "is larger than 1 MiB")
         mode = stat.S_IMODE(status.st_mode)
         return Image(data, mode, status.st_uid, status.st_gid, _labels(fd))
     finally:

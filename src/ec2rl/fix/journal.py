@@ -11,24 +11,31 @@ import time
 from contextlib import contextmanager, suppress
 
 from ec2rl.facts.change_format import MAX_BYTES, decode, encode, shown
-from ec2rl.fix.change import Transaction
+from ec2rl.fix.change import STANDING, SysctlItem, Transaction
 from ec2rl.fix.errors import Busy, JournalDamaged, Refused
-from ec2rl.fix.machine import UNFINISHED, Machine, close, folder
+from ec2rl.fix.machine import UNFINISHED, Machine, close, folder, missing, open_regular
 from ec2rl.fix.prepare import held, prepare
-from ec2rl.host.own import READ, fault
+from ec2rl.host.own import fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 KEEP = 50
-"""This many records are kept, the oldest go first."""
+"""This many records are kept, and those of changes that are in force; the oldest go first."""
+
+MOST_RECORDS, MOST_BYTES, MOST_NAMES = 1000, 64 << 20, 10_000
+"""What is read of a journal; one that holds more is none that this program has written."""
+
+LAST = 999_999_999
 
 PATIENCE = 5.0
 """Seconds to wait for another process to be done with its change."""
 
 _RECORD = r"([1-9][0-9]{0,8})\.json"
 _TRIAL = r"trial-([1-9][0-9]{0,8})"
+_SECONDS = rb"[0-9]{1,11}(\.[0-9]{1,20})?"
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Journal:
@@ -39,43 +46,77 @@ class Journal:
         self.path = path
 
     def ids(self) -> list[int]:
-        found = (re.fullmatch(_RECORD, name) for name in os.listdir(self.fd))
-        return sorted(int(match[1]) for match in found if match)
+        return sorted(self._numbers(_RECORD))
+
+    def _numbers(self, form: str) -> list[int]:
+        names = []
+        with os.scandir(self.fd) as entries:
+            for entry in entries:
+                names.append(entry.name)
+                if len(names) > MOST_NAMES:
+                    raise JournalDamaged(f"{self.path} holds more than {MOST_NAMES} names")
+        found = [int(match[1]) for match in (re.fullmatch(form, name) for name in names) if match]
+        if len(found) > MOST_RECORDS:
+            raise JournalDamaged(f"{self.path} holds more than {MOST_RECORDS} changes")
+        return found
 
     def load(self, number: int) -> Transaction | None:
         """Read a record, None if there is none; JournalDamaged if it cannot be trusted."""
+        return self._load(number)[0]
+
+    def _load(self, number: int) -> tuple[Transaction | None, int]:
+        """A record, and its bytes."""
+        name = f"{number}.json"
+        raw = self._read(name)
+        if raw is None:
+            return None, 0
+        if len(raw) > MAX_BYTES:
+            raise self._damaged(name, f"is larger than {MAX_BYTES >> 20} MiB", raw)
         try:
-            fd = os.open(f"{number}.json", READ, dir_fd=self.fd)
+            return decode(raw, number), len(raw)
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            raise self._damaged(name, f"is damaged: {error}", raw) from error
+
+    def _read(self, name: str) -> bytes | None:
+        """Read a file of ours, None if there is none; JournalDamaged where it cannot be ours."""
+        try:
+            fd = open_regular(name, os.O_RDONLY, self.fd)
         except FileNotFoundError:
             return None
+        except Refused as error:
+            raise self._damaged(name, str(error).partition(" ")[2], b"") from None
         except OSError as error:
-            raise self._damaged(number, f"cannot be opened ({error.strerror})", b"") from error
+            raise self._damaged(name, f"cannot be opened ({error.strerror})", b"") from error
         try:
             why = fault(os.fstat(fd))
             if why:
-                raise self._damaged(number, why, b"")
+                raise self._damaged(name, why, b"")
             with open(fd, "rb", closefd=False) as file:
-                raw = file.read(MAX_BYTES + 1)
+                return file.read(MAX_BYTES + 1)
         finally:
             close(fd)
-        if len(raw) > MAX_BYTES:
-            raise self._damaged(number, "is larger than 512 KiB", raw)
-        try:
-            return decode(raw, number)
-        except (ValueError, LookupError, TypeError, RecursionError) as error:
-            raise self._damaged(number, f"is damaged: {error}", raw) from error
 
     def all(self) -> list[Transaction]:
         """Read every record, oldest first."""
-        return [change for change in map(self.load, self.ids()) if change]
+        changes, total = [], 0
+        for number in self.ids():
+            change, size = self._load(number)
+            total += size
+            if total > MOST_BYTES:
+                raise JournalDamaged(f"{self.path} holds more than {MOST_BYTES >> 20} MiB")
+            changes += [change] if change else []
+        return changes
 
     def draft(self, change: Transaction) -> None:
         """Have a record on disk under a name that does not count yet."""
         raw = encode(change)
         if len(raw) > MAX_BYTES:
-            raise Refused(f"the record of this change would be larger than {MAX_BYTES >> 10} KiB")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open("draft", flags, 0o600, dir_fd=self.fd)
+            raise Refused(f"the record of this change would be larger than {MAX_BYTES >> 20} MiB")
+        try:
+            decode(raw, change.id)
+        except (ValueError, LookupError, TypeError) as error:
+            raise Refused(f"the record of this change could not be read again: {error}") from error
+        fd = self._new("draft")
         try:
             rest = memoryview(raw)
             while rest:
@@ -87,8 +128,8 @@ class Journal:
     def publish(self, change: Transaction) -> None:
         """Make the draft the record of its change; from its rename on a finished one is done."""
         if change.unfinished:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            close(os.open(UNFINISHED, flags, 0o600, dir_fd=self.fd))
+            with suppress(FileExistsError):
+                close(os.open(UNFINISHED, _NEW, 0o600, dir_fd=self.fd))
         os.rename("draft", f"{change.id}.json", src_dir_fd=self.fd, dst_dir_fd=self.fd)
         if change.unfinished:
             os.fsync(self.fd)
@@ -106,14 +147,19 @@ class Journal:
         self.draft(change)
         self.publish(change)
 
-    def prune(self) -> None:
-        for number in self.ids()[:-KEEP]:
+    def prune(self, boot: str) -> tuple[int, ...]:
+        """Drop the oldest records over `KEEP` whose changes are not in force; their numbers.
+
+        A change of the kernel's settings alone went with its boot, if that is not `boot`.
+        """
+        gone = [change.id for change in self.all()[:-KEEP] if not _in_force(change, boot)]
+        for number in gone:
             os.unlink(f"{number}.json", dir_fd=self.fd)
+        return tuple(gone)
 
     def begin_trial(self, number: int, until: float) -> None:
         """Note, durably, when a change ends that is on trial (seconds since the epoch)."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(f"trial-{number}", flags, 0o600, dir_fd=self.fd)
+        fd = self._new(f"trial-{number}")
         try:
             os.write(fd, repr(until).encode())
             os.fsync(fd)
@@ -131,35 +177,47 @@ class Journal:
         return True
 
     def trials(self) -> dict[int, float]:
-        """When each change ends that is on trial; one whose note is torn, at once."""
-        found = (re.fullmatch(_TRIAL, name) for name in os.listdir(self.fd))
-        return {int(match[1]): self._until(match[0]) for match in found if match}
+        """When each change ends that is on trial; one whose note a crash has torn, at once."""
+        ends = {number: self._until(f"trial-{number}") for number in self._numbers(_TRIAL)}
+        return {number: end for number, end in ends.items() if end is not None}
 
-    def _until(self, name: str) -> float:
-        fd = os.open(name, READ, dir_fd=self.fd)
-        try:
-            return float(os.read(fd, 64))
-        except ValueError:
+    def _until(self, name: str) -> float | None:
+        raw = self._read(name)
+        if raw is None:
+            return None
+        if not raw.strip(b"\0"):
             return 0.0
-        finally:
-            close(fd)
+        if not re.fullmatch(_SECONDS, raw):
+            raise self._damaged(name, "is damaged: it is no time of a trial", b"")
+        return float(raw)
 
-    def _damaged(self, number: int, why: str, raw: bytes) -> JournalDamaged:
-        text = f"{self.path}/{number}.json {why}; nothing was touched. Move it away to go on."
+    def _new(self, name: str) -> int:
+        """Make a file to write, in place of whatever has its name."""
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self.fd)
+        return os.open(name, _NEW, 0o600, dir_fd=self.fd)
+
+    def _damaged(self, name: str, why: str, raw: bytes) -> JournalDamaged:
+        text = f"{self.path}/{name} {why}; nothing was touched. Move it away to go on."
         return JournalDamaged(f"{text}\n{shown(raw)}" if raw else text)
+
+
+def _in_force(change: Transaction, boot: str) -> bool:
+    """Whether an undo may have something to do, for all that the record says."""
+    if change.state not in STANDING:
+        return change.unfinished
+    of_files = any(not isinstance(item, SysctlItem) for item in change.items)
+    return of_files or not boot or change.boot in ("", boot)
 
 
 @contextmanager
 def looked_at(machine: Machine) -> Iterator[Journal | None]:
-    """Open the journal to read; None where no change was ever made."""
-    path = os.path.join(machine.root, machine.state.lstrip("/"))
-    try:
-        os.lstat(path)
-    except FileNotFoundError:
+    """Open the journal to read, and write nothing; None where no change was ever made."""
+    if missing(machine.root, machine.state):
         yield None
         return
     with folder(machine.root, machine.state) as fd:
-        yield Journal(fd, path)
+        yield Journal(fd, os.path.join(machine.root, machine.state.lstrip("/")))
 
 
 @contextmanager
@@ -172,8 +230,9 @@ def locked(machine: Machine, why: str) -> Iterator[Journal]:
     import fcntl
 
     with folder(machine.root, machine.state, create=True) as fd:
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        lock = os.open("lock", flags, 0o600, dir_fd=fd)
+        with suppress(FileExistsError):
+            close(os.open("lock", _NEW, 0o600, dir_fd=fd))
+        lock = open_regular("lock", os.O_RDWR, fd)
         try:
             end = time.monotonic() + PATIENCE
             while True:

@@ -7,7 +7,7 @@ import stat
 from contextlib import contextmanager, suppress
 
 from ec2rl.facts.kmsg import kmsg_span
-from ec2rl.fix.errors import Refused
+from ec2rl.fix.errors import FixError, Refused
 from ec2rl.host.live import LiveHost
 from ec2rl.model import Evidence
 from ec2rl.record import record
@@ -19,27 +19,42 @@ if TYPE_CHECKING:
 UNFINISHED = "unfinished"
 """The name, in the journal's folder, of an empty file that is there while a change is under way."""
 
+_PARTS = ("/etc", "/etc/sysctl.d", "/etc/modprobe.d", "/etc/modules-load.d")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @record(frozen=True)
 class Machine:
-    """A machine to change: `root` is where its files are, `state` (below `root`) our journal."""
+    """A machine to change: `root` is where its files are, `state` (below `root`) our journal.
+
+    `sysctls` and `modules` are where its kernel shows itself; both "" for a volume, which has none:
+    whatever lies below its /proc and /sys is never opened.
+    """
 
     root: str = "/"
     sysctls: str = "/proc/sys"
     modules: str = "/sys/module"
     state: str = "/var/lib/ec2rl/changes"
 
+    @property
+    def runs(self) -> bool:
+        return bool(self.sysctls)
+
     def interrupted(self) -> bool:
-        """Tell whether `recover` has something to look at; costs one system call.
+        """Tell whether `recover` has something to look at.
 
         False as well where we may not look, as then we may not recover either.
         """
-        return os.path.lexists(f"{self.root}/{self.state}/{UNFINISHED}")
+        try:
+            with folder(self.root, self.state) as fd:
+                return there(fd, UNFINISHED)
+        except (FixError, OSError):
+            return False
 
     def boot(self) -> str:
-        """Name this boot: proc_sys_kernel_random(5), "" where that cannot be read."""
+        """Name this boot: proc_sys_kernel_random(5), "" where that cannot be read, or none is."""
+        if not self.runs:
+            return ""
         try:
             with open(f"{self.sysctls}/kernel/random/boot_id", encoding="utf-8") as file:
                 return file.read(64).strip()
@@ -60,11 +75,41 @@ class Machine:
         return None if newest is None else newest[1]
 
 
+def is_this_one(machine: Machine, boot: str) -> bool:
+    """Whether a volume is of the machine that runs: by its boot, or by any part of its files."""
+    if boot and boot == Machine().boot():
+        return True
+    for path in ("/", *_PARTS, machine.state):
+        with suppress(FixError, OSError), folder(machine.root, path) as fd:
+            if os.path.samestat(os.fstat(fd), os.stat(path)):
+                return True
+    return False
+
+
 def absent(root: str, path: str) -> bool:
     """Whether there is nothing at a path, not even a link; Refused as `folder` does."""
     head, name = os.path.split(path)
     with folder(root, head) as fd:
         return not there(fd, name)
+
+
+def missing(root: str, path: str) -> bool:
+    """Whether a folder, or one on the way to it, is not there; no link is followed."""
+    here = os.open(root, _FOLDER)
+    try:
+        for part in filter(None, path.split("/")):
+            below = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+            close(here)
+            here = below
+    except FileNotFoundError:
+        return True
+    except NotADirectoryError:  # something else is there
+        return False
+    except PermissionError as error:
+        raise PermissionError(error.errno, error.strerror, os.path.join(root, path)) from None
+    finally:
+        close(here)
+    return False
 
 
 def there(fd: int, name: str) -> bool:
@@ -74,6 +119,17 @@ def there(fd: int, name: str) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def open_regular(name: str, flags: int, folder: int) -> int:
+    """Open a regular file in a folder; Refused for anything else, which is not opened at all.
+
+    To open a device may be to set it off (a watchdog, a tape).
+    """
+    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        raise Refused(f"{name} is not a regular file with one name")
+    return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
 
 
 def close(fd: int) -> None:
@@ -92,7 +148,7 @@ def folder(root: str, path: str, *, create: bool = False) -> Iterator[int]:
     here, walked = os.open(root, _FOLDER), root
     try:
         _only_ours(here, walked)
-        for part in path.strip("/").split("/"):
+        for part in filter(None, path.split("/")):
             walked = os.path.join(walked, part)
             below = _enter(here, part, walked, create)
             close(here)

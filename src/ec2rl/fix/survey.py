@@ -41,6 +41,8 @@ def survey(
 
 
 def _plan_setting(change: SetSysctl, machine: Machine) -> SysctlItem:
+    if not machine.runs:
+        raise Refused(f"{change.key}: a volume has files only, nothing that runs")
     value = " ".join(change.value.split())
     bad = setting_fault(change.key, value)
     if bad:
@@ -68,6 +70,8 @@ def _plan_file(change: WriteFile, machine: Machine) -> FileItem:
     now = None if folder else images.read(machine, change.path)
     if isinstance(now, Unreadable):
         raise Refused(f"{change.path} {now.detail}")
+    if now and len(now.data) > images.MAX_BYTES:
+        raise Refused(f"{change.path} is larger than 64 KiB")
     if (now and now.data) != seen:
         raise Conflict(f"{change.path} is not as it was when the change was planned")
     after = replace(now, data=data) if now else Image(data, 0o644, os.geteuid(), os.getegid(), None)

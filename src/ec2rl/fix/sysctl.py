@@ -103,6 +103,39 @@ class Setting:
         return ""
 
 
+class Unmoved:
+    """A setting in a record that was found on a volume: never looked at, and never moved.
+
+    It was of what ran there, and is gone, unless that is what runs here (`here`).
+    """
+
+    def __init__(self, item: SysctlItem, change: int, *, here: bool) -> None:
+        self.item = item
+        self.target = item.key
+        self.change = change
+        self.here = here
+
+    def found(self) -> Found:
+        return Found.RUNNING if self.here else Found.GONE
+
+    def check(self) -> None:
+        raise Refused(f"{self.target}: a volume has files only, nothing that runs")
+
+    def stage(self, to: Found) -> None:
+        self.check()
+
+    def move(self, to: Found) -> None:
+        self.check()
+
+    def rescue(self) -> str:
+        return ""
+
+    def discard(self) -> str:
+        if not self.here:
+            return ""
+        return f"{self.target} of what runs stays: sudo ./ec2rl undo {self.change} takes it back"
+
+
 def _path(machine: Machine, key: str) -> str:
     return f"{machine.sysctls}/{key.replace('.', '/')}"
 

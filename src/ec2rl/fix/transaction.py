@@ -6,9 +6,10 @@ import time
 from contextlib import ExitStack, contextmanager, suppress
 
 from ec2rl import __version__
-from ec2rl.fix.change import Found, State, Transaction
+from ec2rl.fix.change import STANDING, Found, State, Transaction
 from ec2rl.fix.errors import Conflict, Failed, Outcome, Refused
-from ec2rl.fix.journal import Journal, locked, looked_at
+from ec2rl.fix.journal import LAST, MOST_RECORDS, Journal, locked, looked_at
+from ec2rl.fix.later import later
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.survey import survey, target
 from ec2rl.fix.transit import put_back, things_of, transit, words
@@ -39,8 +40,11 @@ def apply(
         trying = [c.id for c in past if c.state is State.APPLIED and c.id in journal.trials()]
         if trying:
             raise Refused(f"change {trying[0]} is on trial: first ec2rl keep it, or ec2rl undo it")
+        number = max((old.id for old in past), default=0) + 1
+        if number > LAST or len(past) >= MOST_RECORDS:
+            raise Refused(f"the journal is full: {len(past)} changes, the last is {number - 1}")
         change = Transaction(
-            id=max((old.id for old in past), default=0) + 1,
+            id=number,
             state=State.APPLYING,
             why=why,
             time=time.time(),
@@ -51,7 +55,6 @@ def apply(
         things = things_of(change, machine, stack)
         for thing in things:
             thing.check()
-        journal.prune()
         _on_trial(journal, change.id, until)
         try:
             return transit(journal, change, things, Found.AFTER, State.APPLIED)
@@ -69,17 +72,41 @@ def undo(
     """Take a change back, and say of each of its targets how it was found.
 
     If somebody has changed one since, Conflict and nothing is touched; with `partial` that one is
-    left and the others are restored.  To undo twice is to do nothing.
+    left and the others are restored.  Refused where later changes were made on top of it
+    (`later_than`).  To undo twice is to do nothing.  With `dry_run` nothing is written anywhere.
     """
+    if dry_run:
+        with _told(), looked_at(machine) as seen:
+            change = _numbered(seen.all() if seen else [], number)
+            with ExitStack() as stack:
+                things = things_of(change, machine, stack)
+                return tuple(Outcome(thing.target, thing.found()) for thing in things)
     with _told(), locked(machine, f"undo {number}") as journal:
-        change = next((old for old in _settled(journal) if old.id == number), None)
-        if change is None:
-            raise Refused(f"there is no change {number}")
-        return _undone(journal, change, machine, partial, dry_run)
+        past = _settled(journal)
+        change = _numbered(past, number)
+        over = later(change, past, machine)
+        if over and change.state is not State.UNDONE:
+            first = ", ".join(str(one.id) for one in over)
+            raise Refused(f"later changes were made on top of change {number}: first undo {first}")
+        return _undone(journal, change, machine, partial)
+
+
+def later_than(number: int, *, machine: Machine) -> tuple[Transaction, ...]:
+    """Tell what was made on top of a change and is in force, in the order to take it back."""
+    with _told(), looked_at(machine) as journal:
+        past = journal.all() if journal else []
+        return later(_numbered(past, number), past, machine)
+
+
+def _numbered(past: Sequence[Transaction], number: int) -> Transaction:
+    for change in past:
+        if change.id == number:
+            return change
+    raise Refused(f"there is no change {number}")
 
 
 def _undone(
-    journal: Journal, change: Transaction, machine: Machine, partial: bool, dry_run: bool
+    journal: Journal, change: Transaction, machine: Machine, partial: bool
 ) -> tuple[Outcome, ...]:
     if change.state is State.UNDONE:
         return tuple(Outcome(target(item), Found.BEFORE) for item in change.items)
@@ -87,15 +114,14 @@ def _undone(
         things = things_of(change, machine, stack)
         outcomes = tuple(Outcome(thing.target, thing.found()) for thing in things)
         changed = [out.target for out in outcomes if out.found is Found.CHANGED]
-        if dry_run:
-            return outcomes
         if changed and not partial:
             names = ", ".join(changed)
             raise Conflict(f"somebody else has changed since: {names}", outcomes)
         moving = [t for t, out in zip(things, outcomes) if out.found is Found.AFTER]
         for thing in moving:
             thing.check()
-        done = State.PARTLY if changed else State.UNDONE
+        stays = changed or any(out.found is Found.RUNNING for out in outcomes)
+        done = State.PARTLY if stays else State.UNDONE
         transit(journal, change, moving, Found.BEFORE, done)
         with suppress(OSError):  # a note that stays is taken away by `end_trials`
             journal.end_trial(change.id)
@@ -128,8 +154,8 @@ def end_trials(now: float, *, machine: Machine) -> tuple[int, ...]:
             change = past.get(number)
             if until > now and change is not None and change.boot == machine.boot():
                 continue
-            if change is not None and change.state in (State.APPLIED, State.PARTLY):
-                _undone(journal, change, machine, partial=True, dry_run=False)
+            if change is not None and change.state in STANDING:
+                _undone(journal, change, machine, partial=True)
                 ended.append(number)
             journal.end_trial(number)
     return tuple(ended)
@@ -158,6 +184,26 @@ def history(*, machine: Machine) -> tuple[Transaction, ...]:
     """Tell the changes that were made, oldest first."""
     with _told(), looked_at(machine) as journal:
         return tuple(journal.all()) if journal else ()
+
+
+def unsettled(now: float, *, machine: Machine) -> tuple[Transaction, ...]:
+    """Tell what `recover` and `end_trials` have to settle, oldest first; nothing is written."""
+    with _told(), looked_at(machine) as journal:
+        if journal is None:
+            return ()
+        ends, boot = journal.trials(), machine.boot()
+
+        def over(change: Transaction) -> bool:
+            tried = change.id in ends and change.state in STANDING
+            return tried and (ends[change.id] <= now or change.boot != boot)
+
+        return tuple(change for change in journal.all() if change.unfinished or over(change))
+
+
+def prune(*, machine: Machine) -> tuple[int, ...]:
+    """Drop the oldest of the records, of changes that are not in force; their numbers."""
+    with _told(), locked(machine, "pruning") as journal:
+        return journal.prune((machine if machine.runs else Machine()).boot())
 
 
 @contextmanager

@@ -15,9 +15,9 @@ from ec2rl.fix.change import Found, State, SysctlItem, Transaction
 from ec2rl.fix.errors import Conflict, Failed, FixError, Refused
 from ec2rl.fix.files import File
 from ec2rl.fix.journal import Journal
-from ec2rl.fix.machine import Machine
+from ec2rl.fix.machine import Machine, is_this_one
 from ec2rl.fix.prepare import room, stop_if_asked
-from ec2rl.fix.sysctl import Setting
+from ec2rl.fix.sysctl import Setting, Unmoved
 from ec2rl.record import replace
 
 TYPE_CHECKING = False
@@ -25,16 +25,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Union
 
-    Thing = Union[Setting, File]
+    Thing = Union[Setting, Unmoved, File]
 
 
 def things_of(change: Transaction, machine: Machine, stack: ExitStack) -> list[Thing]:
     """Hold all that is to be moved; Refused where something is missing that it will take."""
     rebooted = change.boot != machine.boot()
-    things: list[Thing] = [
-        Setting(machine, item, rebooted=rebooted)
-        if isinstance(item, SysctlItem)
-        else File(machine, item, change.id, stack)
+    here = not machine.runs and is_this_one(machine, change.boot)
+
+    def setting(item: SysctlItem) -> Thing:
+        if machine.runs:
+            return Setting(machine, item, rebooted=rebooted)
+        return Unmoved(item, change.id, here=here)
+
+    things = [
+        setting(item) if isinstance(item, SysctlItem) else File(machine, item, change.id, stack)
         for item in change.items
     ]
     room()
@@ -133,7 +138,7 @@ def _back(thing: Thing, to: Found) -> str:
     found = thing.found()
     if found is Found.CHANGED:
         note = note or f"{thing.target} was changed by somebody else; theirs is kept"
-    elif found not in (to, Found.GONE):
+    elif found not in (to, Found.GONE, Found.RUNNING):
         thing.stage(to)
         try:
             thing.move(to)

@@ -34,9 +34,12 @@ class Done:
     root: str
 
 
-def plan(proposal: Proposal, trial: float | None = None) -> str:
-    """What changes now, what changes for the next boot, its costs, and what was left out."""
-    lines = [header("Plan"), ""]
+def plan(proposal: Proposal, trial: float | None = None, first: Sequence[str] = ()) -> str:
+    """What changes now, what changes for the next boot, its costs, and what was left out.
+
+    `first` are lines of what is settled before all that.
+    """
+    lines = [header("Plan"), "", *first, *([""] if first else [])]
     for remedy in proposal.chosen:
         lines += _remedy(remedy)
     if proposal.refused:
@@ -119,7 +122,9 @@ def helped(before: float | None, after: float | None) -> str:
     return f"It did not help yet: {words}; who fills the table: sudo ./ec2rl conntrack top"
 
 
-def fix_json(name: str, finding: Finding, proposal: Proposal, made: Done | None) -> str:
+def fix_json(
+    name: str, finding: Finding, proposal: Proposal, made: Done | None, first: Sequence[str] = ()
+) -> str:
     """The plan, and what was done of it (null: nothing), as one JSON document."""
     import json
 
@@ -128,6 +133,7 @@ def fix_json(name: str, finding: Finding, proposal: Proposal, made: Done | None)
         "module": name,
         "verdict": finding.verdict.name,
         "summary": finding.summary,
+        "unsettled": list(first),
         "plan": [_remedy_facts(one) for one in proposal.chosen],
         "offered": [_remedy_facts(one) for one in proposal.offered],
         "refused": list(proposal.refused),

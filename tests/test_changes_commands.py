@@ -1,0 +1,144 @@
+"""`history`, `undo`, `keep` and `fix` on this machine's journal, in namespaces of their own."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from fix.records import FILE, file_item, sealed, setting_item, transaction
+from test_volume_journal import KEY, PROBES, in_a_namespace
+
+pytestmark = pytest.mark.root
+
+JOURNAL = "/var/lib/ec2rl/changes"
+HIDE = (
+    "for folder in /etc/sysctl.d /etc/modules-load.d /etc/modprobe.d /var/lib; do\n"
+    '    [ ! -d "$folder" ] || mount -t tmpfs -o mode=755 none "$folder" || exit 99\n'
+    "done\n"
+    f"umask 077; mkdir -p {JOURNAL}; umask 022\n"
+)
+
+
+def with_records(records: Sequence[dict[str, object]], script: str) -> str:
+    """Run a script on a machine whose journal holds these records, made in this boot."""
+    text = HIDE
+    for record in records:
+        record["boot"] = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        raw = base64.b64encode(sealed(record)).decode()
+        text += f"echo {raw} | base64 -d > {JOURNAL}/{record['id']}.json\n"
+    return in_a_namespace(f"{text}chmod -R go= {JOURNAL}\n{script}")
+
+
+def test_600_to_599_and_back_taken_back_in_the_wrong_order() -> None:
+    records = [
+        transaction(1, [setting_item(KEY, "9", "8")]),
+        transaction(2, [setting_item(KEY, "8", "9")]),
+    ]
+    said = with_records(
+        records,
+        f"cat {PROBES}\n"
+        f"for n in 1 '1 --dry-run' 2 1; do ec2rl undo $n 2>&1; echo RC $?; cat {PROBES}; done\n",
+    )
+    refused = (
+        "ec2rl: nothing was changed: later changes were made on top of change 1: 2\n"
+        "to take back the latest alone: sudo ./ec2rl undo 2\n"
+        "to take back all of them: sudo ./ec2rl undo 1 --with-later\n"
+        "RC 1\n9\n"
+    )
+    assert said == (
+        f"9\n{refused}{refused}"
+        f"Took back change 2:\n    {KEY}: 9 -> 8\nRC 0\n8\n"
+        f"Took back change 1:\n    {KEY}: 8 -> 9\nRC 0\n9\n"
+    )
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_the_later_ones_are_taken_along_as_asked(number: int) -> None:
+    values = ["9", "8", "7", "6"]
+    records = [transaction(n + 1, [setting_item(KEY, values[n], values[n + 1])]) for n in range(3)]
+    said = with_records(
+        records,
+        f"echo 6 > {PROBES}\n"
+        f"ec2rl undo {number} --with-later --dry-run; cat {PROBES}\n"
+        f"ec2rl undo {number} --with-later; cat {PROBES}; ec2rl history | grep -c undone",
+    )
+    gone = range(3, number - 1, -1)
+    told = [f"change {n}:\n    {KEY}: {values[n]} -> {values[n - 1]}\n" for n in gone]
+    assert said == (
+        "".join(f"Would take back {one}" for one in told)
+        + "6\n"
+        + "".join(f"Took back {one}" for one in told)
+        + f"{values[number - 1]}\n{len(gone)}\n"
+    )
+
+
+def test_what_is_as_it_was_already_is_not_said_to_be_taken_back() -> None:
+    said = with_records([transaction(1, [setting_item(KEY, "9", "8")])], "ec2rl undo")
+    assert said == (
+        "Change 1 left nothing that could be taken back:\n"
+        f"    {KEY}: left alone: as before the change\n"
+    )
+
+
+RUN = "ec2rl run --only-modules=conntrackfull --sample=0"
+OVER = (
+    "ec2rl: Change 1 (fix conntrackfull) is on trial, and its time is over:\n"
+    f"ec2rl:     {FILE}: 9 bytes -> 7 bytes\n"
+)
+SETTLED = "ec2rl: change 1 was on trial and not confirmed; it was taken back\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["undo", "keep", "fix conntrackfull --set=max=524288 --persist-only --yes"],
+)
+def test_a_trial_that_is_over_and_whose_watcher_is_gone_is_told_and_ended(command: str) -> None:
+    said = with_records(
+        [transaction(1, [file_item(FILE, "# theirs\n", "# ours\n")])],
+        f"echo 1790000000.5 > {JOURNAL}/note; tr -d '\\n' < {JOURNAL}/note > {JOURNAL}/trial-1\n"
+        f"chmod 600 {JOURNAL}/trial-1; rm {JOURNAL}/note\n"
+        f"printf '# ours\\n' > {FILE}; chmod 644 {FILE}\n"
+        f"({RUN}; ec2rl history; ec2rl fix conntrackfull --dry-run; ec2rl undo --dry-run) 2>&1\n"
+        f"echo LOOKED; cat {FILE}; ec2rl {command} 2>&1; echo DONE; cat {FILE}; {RUN} 2>&1",
+    )
+    looked, done = said.split("LOOKED\n")
+    assert OVER in looked
+    assert "  applied, its trial is over: the next ec2rl fix, undo or keep settles it  " in looked
+    assert looked.count("Change 1 (fix conntrackfull) is on trial, and its time is over:") == 3
+    assert done.startswith("# ours\n")
+    assert SETTLED in done
+    after = done.split("DONE\n")[1]
+    assert after.startswith("# theirs\n")
+    assert "on trial" not in after
+
+
+def test_what_was_pruned_is_told() -> None:
+    records = [transaction(n, [setting_item(KEY, "9", "8")], state="undone") for n in range(1, 56)]
+    said = with_records(
+        records,
+        "ec2rl fix conntrackfull --set=max=524288 --persist-only --yes 2>&1; ec2rl history",
+    )
+    assert (
+        "ec2rl: the records of these changes, undone or gone with a reboot, were dropped: "
+        "1, 2, 3, 4, 5, 6\n"
+    ) in said
+    assert re.findall(r"^(\d+)  ", said, re.MULTILINE) == [str(n) for n in range(7, 57)]
+
+
+@pytest.mark.slow
+def test_forged_records_through_every_command() -> None:
+    """A few of the campaign in tests/fuzz/records.py."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    program = str(Path(__file__).parent / "fuzz/records.py")
+    done = subprocess.run(
+        [sys.executable, program, "--count", "120"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "120 records, 0 faults\n\n"), done.stderr
