@@ -11,6 +11,7 @@ from ec2rl.host.halves import Halves, middle, scan_halves
 from ec2rl.host.packed import Packed, Stream
 from ec2rl.host.scan import WINDOW, Scan, cost
 from ec2rl.host.unpack import HEAD, SUFFIXES, kind_of, open_archive
+from ec2rl.host.watched import Watched
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import record, replace
 
@@ -76,10 +77,11 @@ def search_files(
     answers: dict[int, _Found | Unreadable] = {}
 
     def search(index: int) -> None:
-        path, fd = files[index]
-        answers[index] = _search_file(path, fd, phrases, budget, deadline, alone)
+        path, _ = files[index]
+        answers[index] = _search_file(path, watched[index], phrases, budget, deadline, alone)
 
-    weights = [_weight(path, fd) for path, fd in files]
+    watched = [Watched(fd) for _, fd in files]
+    weights = [_weight(path, file.first.st_size) for (path, _), file in zip(files, watched)]
     order = sorted(range(len(files)), key=lambda index: -weights[index])
     processors = len(os.sched_getaffinity(0))
     workers = min(sum(weight >= 1 for weight in weights), processors)
@@ -126,8 +128,7 @@ def search_stream(
     return _answer(_search(path, Stream(read), None, phrases, budget, deadline, 0, modified))
 
 
-def _weight(path: str, fd: int) -> float:
-    size = os.fstat(fd).st_size
+def _weight(path: str, size: int) -> float:
     return size / (_HEAVY_PACKED if path.endswith(tuple(SUFFIXES)) else _HEAVY_PLAIN)
 
 
@@ -164,22 +165,21 @@ def _work(
 
 def _search_file(
     path: str,
-    fd: int,
+    watched: Watched,
     phrases: Sequence[Phrase],
     budget: Budget,
     deadline: float,
     alone: bool,
 ) -> _Found | Unreadable:
-    before = os.fstat(fd)
+    fd, size = watched.fd, watched.first.st_size
     file = Packed(fd, flags=_DONTCACHE)
     found = _search(
-        path, file, fd, phrases, budget, deadline, before.st_size, before.st_mtime,
-        alone and before.st_size > _HALVED,
+        path, file, fd, phrases, budget, deadline, size, watched.first.st_mtime,
+        alone and size > _HALVED,
     )  # fmt: skip
-    size = os.fstat(fd).st_size
-    if isinstance(found, _Found) and size < max(before.st_size, file.at):
-        shrunk = f"shrank to {size} bytes while it was read: what was cut off may be unseen"
-        gap = "; ".join(filter(None, (found.search.gap, shrunk)))
+    changed = watched.changed(file.at)
+    if isinstance(found, _Found) and changed:
+        gap = "; ".join(filter(None, (found.search.gap, changed)))
         return replace(found, search=replace(found.search, gap=gap))
     return found
 

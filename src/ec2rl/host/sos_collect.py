@@ -38,11 +38,13 @@ _NETNS = "netns /run/netns/"
 class Collector:
     """Takes members one by one, and gives a recording of them (recording.py).
 
-    `gaps` are words on what was there and could not be read.
+    `gaps` are words on what was there and could not be read; of evidence that is `cut`, what is
+    missing may have been there.
     """
 
     def __init__(self, phrases: Sequence[Phrase], deadline: float) -> None:
         self.gaps: list[str] = []
+        self._cut = ""
         self._deadline = deadline
         self._logs = tuple(phrases)
         self._kernels = (*(replace(phrase, recent=False) for phrase in phrases), BEGINNING)
@@ -57,6 +59,11 @@ class Collector:
         self._journals = Together()
         self._tables = _TABLES
         self._spool = Spool()
+
+    def cut(self, what: str, gap: str) -> None:
+        """Note that this is not all that there was, and where it ends."""
+        self._cut = self._cut or what
+        self.gaps.append(gap)
 
     def add(self, member: Member) -> None:
         path = self._inside(member.name)
@@ -199,6 +206,8 @@ class Collector:
         self.gaps += [f"{what}: {count}" for what, count in self._counts.items() if count]
         self._recorded = self._recorded or self._newest
         memory: dict[str, Look] = {"clock": Clock(self._recorded, self._uptime())}
+        if self._cut:
+            memory["cut"] = Evidence("cut", f"{self._cut}\n")
         if self.gaps:
             memory["gaps"] = Evidence("gaps", "\n".join(self.gaps[:100]) + "\n")
         if self._journals.count:
