@@ -124,9 +124,13 @@ class Text:
         return self._text.read(size)
 
     @property
+    def is_packed(self) -> bool:
+        return self._source is not self._file
+
+    @property
     def is_plain(self) -> bool:
         """Whether the file's own bytes are the text, to be read in any order."""
-        return self._at is not None and self._source is self._file
+        return self._at is not None and not self.is_packed
 
     def readinto(self, view: memoryview) -> int:
         return self._text.readinto(view)

@@ -155,11 +155,12 @@ class _Reader:
             is_kernels = what == "dmesg" and "search dmesg" not in self._memory
             phrases = self._kernels if is_kernels else self._logs
             budget = Budget(kept=self._room)
-            answer = search_stream(log.name, read, phrases, budget, modified)
+            name = "" if source.is_packed else log.name  # of the text no name says a format
+            answer = search_stream(name, read, phrases, budget, modified)
             key = "dmesg" if is_kernels else f"/var/log/messages-{len(self._memory)}"
-            gap = source.gap
-            if isinstance(answer, Search) and gap:
-                answer = replace(answer, gap="; ".join(filter(None, (answer.gap, gap))))
+            if isinstance(answer, Search):
+                gap = "; ".join(filter(None, (answer.gap, source.gap)))
+                answer = replace(answer, path=log.name, gap=gap)
             self._is_cut = self._is_cut or isinstance(answer, Unreadable) or bool(answer.gap)
             if not head:
                 self._gaps.append(f"{log.name}: it is empty")
