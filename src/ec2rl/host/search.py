@@ -73,15 +73,20 @@ def search_files(
     The descriptors stay the caller's.  Where the lines of all files take too much memory, those
     with the most keep only their first and last ones.
     """
+    return _search_all([(path, Watched(fd)) for path, fd in files], phrases, budget)
+
+
+def _search_all(
+    files: Sequence[tuple[str, Watched]], phrases: Sequence[Phrase], budget: Budget
+) -> tuple[Search | Unreadable, ...]:
     deadline = time.monotonic() + budget.seconds
     answers: dict[int, _Found | Unreadable] = {}
 
     def search(index: int) -> None:
-        path, _ = files[index]
-        answers[index] = _search_file(path, watched[index], phrases, budget, deadline, alone)
+        path, file = files[index]
+        answers[index] = _search_file(path, file, phrases, budget, deadline, alone)
 
-    watched = [Watched(fd) for _, fd in files]
-    weights = [_weight(path, file.first.st_size) for (path, _), file in zip(files, watched)]
+    weights = [_weight(path, file.first.st_size) for path, file in files]
     order = sorted(range(len(files)), key=lambda index: -weights[index])
     processors = len(os.sched_getaffinity(0))
     workers = min(sum(weight >= 1 for weight in weights), processors)
@@ -96,7 +101,7 @@ def search_paths(
     phrases: Sequence[Phrase],
 ) -> tuple[Search | Unreadable, ...]:
     """Look for phrases in the regular files that `open_path` gives descriptors of."""
-    opened: dict[str, int] = {}
+    opened: dict[str, Watched] = {}
     answers: dict[str, Search | Unreadable] = {}
     try:
         for path in paths:
@@ -104,11 +109,12 @@ def search_paths(
             if isinstance(fd, Unreadable):
                 answers[path] = fd
             else:
-                opened[path] = fd
-        answers.update(zip(opened, search_files(tuple(opened.items()), phrases)))
+                opened[path] = Watched(fd)
+        found = _search_all(tuple(opened.items()), phrases, Budget())
+        answers.update(zip(opened, found))
     finally:
-        for fd in opened.values():
-            os.close(fd)
+        for file in opened.values():
+            os.close(file.fd)
     return tuple(answers[path] for path in paths)
 
 

@@ -14,6 +14,7 @@ from ec2rl.host.search import Budget, search_stream
 from ec2rl.host.sos_layout import TOPS, Use, settings, use
 from ec2rl.host.spool import Spool
 from ec2rl.host.tar import Kind, Member
+from ec2rl.host.unpack import SUFFIXES
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
 
@@ -161,6 +162,8 @@ class Collector:
             self._lines -= sum(cost(line.text) for line in found.lines)
             gap = "; ".join(filter(None, (found.gap, body.gap)))
             found = replace(found, gap=gap)
+            if gap and path.endswith(tuple(SUFFIXES)):
+                self.cut("a packed log in it is cut or damaged", f"{path}: {gap}")
         self._put(f"search {key}", found)
 
     def _count(self, key: str, path: str, member: Member) -> None:
