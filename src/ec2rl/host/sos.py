@@ -146,7 +146,8 @@ class FolderMembers:
             status = watched.first
             yield Member(path, Kind.FILE, status.st_size, status.st_mtime, "", Packed(fd))
             changed = watched.changed()
-            if status.st_ctime_ns > self._started:
+            # Later than now it was when the clock was another.
+            if self._started < status.st_ctime_ns <= time.time_ns():
                 changed = "changed before its turn to be read came"
             if changed:
                 self.changes.append(f"{path}: it {changed}")
