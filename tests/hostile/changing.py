@@ -55,7 +55,10 @@ def packed(words: bytes) -> bytes:
 
 
 def journal(words: bytes) -> bytes:
-    """Kernel records with the texts of a program between them, which make it large."""
+    """Kernel records with the texts of a program between them, which make it large.
+
+    There are so many of the kernel's that the whole file is looked through, and not they alone.
+    """
     made = JournalWriter()
     boot, now = bytes([0x22]) * 16, 1_790_000_000_000_000
 
@@ -64,8 +67,8 @@ def journal(words: bytes) -> bytes:
         made.entry(kernel(message, stamp=stamp), now + stamp, stamp, boot)
 
     add(b"Linux version 6.1.0 (gcc)", 0)
-    for second in range(SIZE >> 16):
-        text = b"MESSAGE=%d " % second + bytes(65_000)
+    for second in range(SIZE // 20_000):
+        text = b"MESSAGE=%d " % second + bytes(20_000)
         made.entry([b"_TRANSPORT=stdout", text], now + second, second, boot)
         add(b"calm %d" % second, second)
     add(words, SIZE)
@@ -119,7 +122,7 @@ VOLUME = "volume/var/log/journal/0123456789abcdef0123456789abcdef/system.journal
 FOLDER = "report/sos_commands/kernel/dmesg"
 KINDS: dict[str, Kind] = {
     "plain": (dmesg, "dmesg", lambda path: [f"--log={path}"]),
-    "gz": (packed, "dmesg.gz", lambda path: [f"--log={path}"]),
+    "gz": (packed, "packed", lambda path: [f"--log={path}"]),
     "journal": (journal, "a.journal", lambda path: [f"--log={path}"]),
     "tar": (archive, "report.tar", lambda path: [f"--sos={path}"]),
     "folder": (dmesg, FOLDER, lambda path: [f"--sos={path.parents[2]}"]),
@@ -226,7 +229,10 @@ def meanwhile(
         stopped = next((pid for pid in readers(process.pid, str(path)) if has_read(pid) > place), 0)
     if not stopped:
         return False
-    os.kill(stopped, signal.SIGSTOP)
+    try:
+        os.kill(stopped, signal.SIGSTOP)
+    except ProcessLookupError:
+        return False
     try:
         in_time = 0 < has_read(stopped) < size - size // 20
         if in_time:
