@@ -286,7 +286,7 @@ def test_a_small_file_that_is_read_whole(tmp_path: Path, what: str) -> None:
     path = tmp_path / "sysctl.conf"
     code = "import sys; from ec2rl.host.live import LiveHost; print(LiveHost().read(sys.argv[1]))"
     change, told = CHANGES[what]
-    for place in [100 << 10] * 50:
+    for place in [5 << 20] * 50:  # beyond what Python itself reads to start
         path.write_bytes(LINES * 400)
         size = path.stat().st_size
         command = [sys.executable, "-c", code, str(path)]
