@@ -98,9 +98,9 @@ def table(words: bytes) -> bytes:
         "tcp      6 431000 ESTABLISHED src=10.0.9.31 dst=10.0.4.17 sport={0} dport=443 "
         "src=10.0.4.17 dst=10.0.9.31 sport=443 dport={0} [ASSURED] mark=0 use=1\n"
     )
-    return "".join(line.format(n % 65536) for n in range(ENTRIES)).encode() + (
-        line.format(1).encode() * 10 if words == FULL else b"#" * 10 * len(line.format(1))
-    )
+    lines = [line.format(n % 65536).encode() for n in range(ENTRIES)]
+    text = b"".join(lines)
+    return text if words == FULL else b"".join(lines[: ENTRIES * 3 // 4]).ljust(len(text), b"\n")
 
 
 def recording(words: bytes) -> bytes:
