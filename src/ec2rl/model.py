@@ -53,7 +53,10 @@ class Why(Choice):
     DENIED = "denied"
     """It is there, and we lack a right that `Unreadable.detail` names."""
     NOT_COLLECTED = "not collected"
-    """Nobody recorded it: an archive, a volume, a saved log cannot tell."""
+    """Nobody recorded it: an archive, a volume, a saved log cannot tell.
+
+    With a detail it is not known whether anybody did: what was recorded is cut.
+    """
     NOT_RUNNING = "not running"
     PARTIAL = "partial"
     """Some of it was read; what was not may hold anything."""
@@ -69,6 +72,8 @@ class Unreadable:
     detail: str = ""
 
     def __str__(self) -> str:
+        if self.why is Why.NOT_COLLECTED and self.detail:
+            return f"{self.source}: unknown, {self.detail}"
         return f"{self.source}: {self.why.value}" + (f" ({self.detail})" if self.detail else "")
 
 

@@ -20,17 +20,20 @@ if TYPE_CHECKING:
 _RECORDING = 64 << 20
 """Bytes."""
 
+_TABLE_CUT = "not all of the saved table could be read"
+
 
 @record(frozen=True)
 class Past:
     """What is left of one machine.
 
-    `gaps` say what of it could not be read; a recording bears `sample`, `since`, `zone` and the
-    verdicts that are `expected`.
+    `gaps` say what of it could not be read, `cut` why what is missing may have been there; a
+    recording bears `sample`, `since`, `zone` and the verdicts that are `expected`.
     """
 
     host: Host | Unreadable
     gaps: tuple[str, ...] = ()
+    cut: str = ""
     sample: float = 0.0
     since: float | None = None
     zone: str = ""
@@ -104,8 +107,13 @@ def _read(option: str, path: str, host: FakeHost | Unreadable) -> Past:
     if isinstance(host, Unreadable):
         _refuse_absent(option, path, host)
         return Past(host)
-    said = host.read("gaps")
-    return Past(host, tuple(said.text.splitlines()) if isinstance(said, Evidence) else ())
+    return Past(host, _said(host, "gaps"), " ".join(_said(host, "cut")))
+
+
+def _said(host: FakeHost, key: str) -> tuple[str, ...]:
+    """The lines of a section that is about the evidence itself."""
+    said = host.read(key)
+    return tuple(said.text.splitlines()) if isinstance(said, Evidence) else ()
 
 
 def _refuse_absent(option: str, path: str, answer: Unreadable) -> None:
@@ -124,9 +132,10 @@ def _with_table(past: Past, paths: Sequence[str]) -> Past:
     if isinstance(table, Unreadable):
         _refuse_absent("conntrack", paths[0], table)
         gaps = (*gaps, str(table))
+    cut = past.cut or _TABLE_CUT * (isinstance(table, Unreadable) or bool(table.gap))
     host = Remember(past.host, {"conntrack -L": table})
     host.name = f"{past.host.name} with the saved table {table.source}"
-    return replace(past, host=host, gaps=gaps)
+    return replace(past, host=host, gaps=gaps, cut=cut)
 
 
 def _table_alone(paths: Sequence[str]) -> Past:
@@ -144,23 +153,24 @@ def _table_alone(paths: Sequence[str]) -> Past:
     }
     text = case(looks, [])
     name = f"the saved table {table.source}"
-    return Past(FakeHost(sections(text)[1], name, missing=Why.NOT_COLLECTED))
+    host = FakeHost(sections(text)[1], name, missing=Why.NOT_COLLECTED)
+    return Past(host, cut=_TABLE_CUT * bool(table.gap))
 
 
 def _replay(path: str) -> Past:
     try:
-        with open(path, encoding="utf-8", errors="backslashreplace", newline="") as file:
-            text = file.read(_RECORDING + 1)
-        if len(text) > _RECORDING:
-            raise UsageError(f"--replay={path}: larger than {_RECORDING >> 20} MiB")
+        text, changed = _recording(path)
         _, looks = sections(text)
+        if "expect" not in looks or not text.endswith("\n"):
+            changed = changed or "the recording is cut"
+            _leave_out_the_torn(looks)
         how = dict(word.partition("=")[::2] for word in looks.pop("options", "").split())
-        host = FakeHost(looks, f"the recording {path}", missing=Why.NOT_COLLECTED)
+        host = FakeHost(looks, f"the recording {path}", "", Why.NOT_COLLECTED, changed)
         host.clock()
-        said = host.read("gaps")
         return Past(
             host,
-            tuple(said.text.splitlines()) if isinstance(said, Evidence) else (),
+            _said(host, "gaps"),
+            changed or " ".join(_said(host, "cut")),
             float(how.get("sample", 0)),
             float(how["since"]) if "since" in how else None,
             how.get("zone", ""),
@@ -170,3 +180,24 @@ def _replay(path: str) -> Past:
         raise UsageError(f"--replay={path}: {os.strerror(error.errno or 0)}") from None
     except (CaseError, KeyError, ValueError) as error:
         raise UsageError(f"--replay={path}: not a recording: {error}") from None
+
+
+def _recording(path: str) -> tuple[str, str]:
+    """The text of a recording, and whether it changed while it was read."""
+    from ec2rl.host.saved import Saved
+
+    with open(path, encoding="utf-8", errors="backslashreplace", newline="") as file:
+        saved = Saved(path, file.fileno())
+        text = file.read(_RECORDING + 1)
+        changed = saved.watched is not None and saved.watched.changed()
+    if len(text) > _RECORDING:
+        raise UsageError(f"--replay={path}: larger than {_RECORDING >> 20} MiB")
+    return text, "the recording changed while it was read" if changed else ""
+
+
+def _leave_out_the_torn(looks: dict[str, str]) -> None:
+    """Leave out the last line of a recording that is cut: what is left of it may say anything."""
+    if looks:
+        key, body = looks.popitem()
+        whole, newline, _ = body.rpartition("\n")
+        looks[key] = whole + newline or "!partial the recording is cut"

@@ -17,7 +17,7 @@ from ec2rl.model import Evidence, Finding, Unreadable, Verdict
 from ec2rl.module import Module, Options
 from ec2rl.record import record, replace
 from ec2rl.report.escape import one_line
-from ec2rl.report.past import of_the_past, recorded_on
+from ec2rl.report.past import of_the_past, of_what_is_cut, recorded_on
 from ec2rl.report.text import header, results, statistics
 from ec2rl.terminal import Terminal
 
@@ -64,7 +64,7 @@ def judge_the_past(said: Parsed, terminal: Terminal) -> int:
             options = Options(past.sample, one.since)
             masked = said.has("mask")
             unsaved = reporting.record_looks(
-                recording, one.found, options, masked, one.zone, one.gaps
+                recording, one.found, options, masked, one.zone, one.gaps, past.cut
             )
         if interrupted:
             break
@@ -115,7 +115,7 @@ def _judge(
         race.start()
         results_, interrupted = race.finish(lambda *waiting: reporting.progress(terminal, *waiting))
     where = f"{host.name}, as recorded {when}"
-    found = tuple(_of_the_past(result, where) for result in results_)
+    found = tuple(_of_the_past(result, past.cut, where) for result in results_)
     release = host.read("/proc/sys/kernel/osrelease")
     about: dict[str, Json] = {
         "name": host.name,
@@ -134,9 +134,10 @@ def _unjudged(name: str, past: Past, modules: Sequence[Module], why: str) -> Jud
     return Judgement(name, "", past.gaps, found, 0.0, {"name": name, "gaps": list(past.gaps)})
 
 
-def _of_the_past(result: Result, where: str) -> Result:
+def _of_the_past(result: Result, cut: str, where: str) -> Result:
     """A result that says whose it is and of when; the commands by hand are for what runs."""
-    return replace(result, finding=of_the_past(result.finding, where), by_hand=())
+    finding = of_what_is_cut(result.finding, cut) if cut else result.finding
+    return replace(result, finding=of_the_past(finding, where), by_hand=())
 
 
 class _Zone:

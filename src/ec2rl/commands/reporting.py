@@ -162,6 +162,7 @@ def record_looks(
     masked: bool,
     zone: str = "",
     gaps: Sequence[str] = (),
+    cut: str = "",
 ) -> str:
     """Write a recording of all looks; why it could not be done, "" when all is there."""
     from ec2rl.facts.zone import our_zone
@@ -170,6 +171,8 @@ def record_looks(
     from ec2rl.report.escape import one_line
 
     memory = {key: look for result in found for key, look in (result.memory or {}).items()}
+    if cut:
+        memory["cut"] = Evidence("cut", f"{cut}\n")
     if gaps:
         memory["gaps"] = Evidence("gaps", "".join(f"{one_line(gap)}\n" for gap in gaps))
     verdicts: list[str] = []

@@ -135,7 +135,7 @@ class Seen:
         ring = self.log.sources[0]
         reasons = []
         if ring.unreadable is not None:
-            collected = ring.unreadable.why is not Why.NOT_COLLECTED
+            collected = ring.unreadable.why is not Why.NOT_COLLECTED or ring.unreadable.detail
             reasons = [str(ring.unreadable) if collected else "the kernel's own log: not collected"]
         if ring.unreadable is None and not self.covered:
             reasons.append(f"dmesg: {ring.gap}" if ring.gap else "the kernel's log is incomplete")

@@ -78,6 +78,11 @@ def read_remains(host: Host, phrases: Sequence[Phrase], since: float | None) -> 
         *(host.search(read[whole:], (_ANY,)) if read[whole:] else ()),
     ]
     unread += [one for one in found if isinstance(one, Unreadable)]
+    unread += [
+        Unreadable(one.path, Why.PARTIAL, one.gap)
+        for one in found
+        if isinstance(one, Search) and one.gap
+    ]
     deaths: dict[str, list[Search]] = {}
     for path, one in zip(read, found):
         if isinstance(one, Search) and (since is None or one.modified >= since):

@@ -87,7 +87,7 @@ def journal_record(fields: Mapping[str, str]) -> JournalRecord:
 
 
 class FakeHost:
-    """A host that knows what a case says; of everything else it says `missing`."""
+    """A host that knows what a case says; of everything else it says `missing`, and `detail`."""
 
     def __init__(
         self,
@@ -95,9 +95,11 @@ class FakeHost:
         name: str = "a case",
         prefix: str = "",
         missing: Why = Why.ABSENT,
+        detail: str = "",
     ) -> None:
         self.name = name
         self._missing = missing
+        self._detail = detail
         self._looks: dict[str, str] = {}
         self._notes: dict[str, dict[str, str]] = {}
         for key, body in looks.items():
@@ -115,7 +117,7 @@ class FakeHost:
             if body is not None:
                 break
             if not prefix.startswith(LATER):
-                return key, Unreadable(self._source(what), self._missing)
+                return key, Unreadable(self._source(what), self._missing, self._detail)
             prefix = prefix[len(LATER) :]
         if not body.startswith("!"):
             return key, body.removeprefix("\\")
@@ -261,6 +263,6 @@ class FakeHost:
         return self._seen_as(LATER + self._prefix)
 
     def _seen_as(self, prefix: str) -> FakeHost:
-        other = FakeHost({}, self.name, prefix, self._missing)
+        other = FakeHost({}, self.name, prefix, self._missing, self._detail)
         other._looks, other._notes = self._looks, self._notes
         return other

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 READ_LIMIT = 16 << 20
 """Bytes; the largest file that is read whole (mountinfo of a node with 50,000 mounts is 10 MiB)."""
 
+_KERNELS = ("/proc/", "/sys/")
+"""Where a file is what the kernel says when it is read: it is not written, and has no size."""
+
 _KMSG = os.makedev(1, 11)
 
 JOURNALS = ("/var/log/journal", "/run/log/journal")
@@ -70,6 +73,8 @@ class LiveHost:
                     return Unreadable(path, Why.FAILED, "not the kernel's log")
                 data = _read_kmsg(fd)
             elif stat.S_ISREG(os.fstat(fd).st_mode):
+                if not path.startswith(_KERNELS):
+                    return read_watched(path, fd)
                 data = read_whole(fd)
             else:
                 return Unreadable(path, Why.FAILED, "not a regular file")
@@ -77,14 +82,14 @@ class LiveHost:
             return unreadable(path, error)
         finally:
             os.close(fd)
-        return _whole(path, data)
+        return _evidence(path, data)
 
     def read_own(self, path: str) -> Evidence | Unreadable:
         from ec2rl.host.own import NotOwnError, open_own
 
         try:
             with open(open_own(path), "rb", 0) as file:
-                return _whole(path, read_whole(file.fileno()))
+                return _evidence(path, read_whole(file.fileno()))
         except NotOwnError as error:
             return Unreadable(path, Why.FAILED, str(error))
         except OSError as error:
@@ -169,12 +174,6 @@ class LiveHost:
         return self
 
 
-def _whole(path: str, data: bytes) -> Evidence | Unreadable:
-    if len(data) > READ_LIMIT:
-        return Unreadable(path, Why.PARTIAL, f"larger than {READ_LIMIT >> 20} MiB")
-    return Evidence(path, data.decode("utf-8", "backslashreplace"))
-
-
 def open_regular(path: str) -> int | Unreadable:
     """Open a regular file for reading, or say why not; never blocks on a FIFO or a device."""
     try:
@@ -195,6 +194,22 @@ def read_whole(fd: int) -> bytes:
         chunks.append(chunk)
         size += len(chunk)
     return b"".join(chunks)
+
+
+def read_watched(path: str, fd: int) -> Evidence | Unreadable:
+    """The text of a regular file that may change while it is read; raises OSError."""
+    from ec2rl.host.watched import Watched
+
+    watched = Watched(fd)
+    data = read_whole(fd)
+    changed = watched.changed()
+    return Unreadable(path, Why.PARTIAL, changed) if changed else _evidence(path, data)
+
+
+def _evidence(path: str, data: bytes) -> Evidence | Unreadable:
+    if len(data) > READ_LIMIT:
+        return Unreadable(path, Why.PARTIAL, f"larger than {READ_LIMIT >> 20} MiB")
+    return Evidence(path, data.decode("utf-8", "backslashreplace"))
 
 
 def _read_kmsg(fd: int) -> bytes:

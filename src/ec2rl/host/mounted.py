@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ec2rl.host import BOOT_ID, Clock, Entries, Host, Journal, Phrase, Search
 from ec2rl.host.beneath import NotRegularError, OutsideError, Root
 from ec2rl.host.boot_entries import COMMAND_LINE, command_line
-from ec2rl.host.live import READ_LIMIT, read_whole, unreadable
+from ec2rl.host.live import read_watched, unreadable
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
 
@@ -142,12 +142,9 @@ class MountedHost:
     def _read(self, path: str) -> Evidence | Unreadable:
         fd = self._root.open(path)
         try:
-            data = read_whole(fd)
+            return read_watched(path, fd)
         finally:
             os.close(fd)
-        if len(data) > READ_LIMIT:
-            return Unreadable(path, Why.PARTIAL, f"larger than {READ_LIMIT >> 20} MiB")
-        return Evidence(path, data.decode("utf-8", "backslashreplace"))
 
     def _stat(self, path: str) -> os.stat_result:
         fd = self._root.find(path)

@@ -8,8 +8,8 @@ import stat
 from collections.abc import Sequence
 
 from ec2rl.host.packed import Packed, Stream
+from ec2rl.host.watched import Watched
 from ec2rl.model import Unreadable, Why
-from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,12 +20,16 @@ _PIECE = 256 << 10
 _PATIENCE = 30  # seconds for the first byte of a pipe
 
 
-@record(frozen=True)
 class Saved:
-    """A file to read, or standard input: its name for people, and its descriptor."""
+    """A file to read, or standard input: its name for people, and its descriptor.
 
-    name: str
-    fd: int
+    A regular file is `watched` from now on.
+    """
+
+    def __init__(self, name: str, fd: int) -> None:
+        self.name = name
+        self.fd = fd
+        self.watched = Watched(fd) if stat.S_ISREG(os.fstat(fd).st_mode) else None
 
 
 def open_saved(paths: Sequence[str]) -> list[Saved] | Unreadable:
@@ -93,7 +97,8 @@ class Text:
 
         self.refused = ""
         self._text = Stream(self._next)
-        self._at = log.fd if stat.S_ISREG(os.fstat(log.fd).st_mode) else None
+        self._watched = log.watched
+        self._at = None if log.watched is None else log.fd
         self._file: Packed | Stream = (
             Packed(log.fd) if self._at is not None else Stream(lambda size: os.read(log.fd, size))
         )
@@ -108,7 +113,9 @@ class Text:
 
     @property
     def gap(self) -> str:
-        return self._source.gap
+        """Why this is not all that stood in the file; to be asked when it was read."""
+        changed = "" if self._watched is None else self._watched.changed()
+        return "; ".join(filter(None, (self._source.gap, changed)))
 
     def peek(self, size: int) -> bytes:
         return self._text.head(size)
@@ -117,9 +124,13 @@ class Text:
         return self._text.read(size)
 
     @property
+    def is_packed(self) -> bool:
+        return self._source is not self._file
+
+    @property
     def is_plain(self) -> bool:
         """Whether the file's own bytes are the text, to be read in any order."""
-        return self._at is not None and self._source is self._file
+        return self._at is not None and not self.is_packed
 
     def readinto(self, view: memoryview) -> int:
         return self._text.readinto(view)

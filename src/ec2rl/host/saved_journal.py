@@ -203,8 +203,9 @@ def _exported(lines: _Lines) -> Iterator[dict[str, str]]:
         key = name.decode("ascii", "replace")
         if key in _WANTED:
             fields.setdefault(key, value.decode("utf-8", "backslashreplace"))
-    if fields:
+    if fields:  # a blank line ends each record
         yield fields
+        raise DamagedError("its last record is cut off")
 
 
 def _objects(lines: _Lines) -> Iterator[dict[str, str]]:

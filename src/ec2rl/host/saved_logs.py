@@ -109,20 +109,25 @@ class _Reader:
         self._memory: dict[str, Look] = {}
         self._journals = Together()
         self._gaps = list(gaps)
+        self._is_cut = bool(gaps)
         self._recorded = 0.0
 
     def add(self, log: Saved) -> None:
         try:
             self._add(log)
         except OSError as error:
-            self._gaps.append(f"{log.name}: {error.strerror}")
+            self._lose(log, error.strerror or str(error))
+
+    def _lose(self, log: Saved, why: str) -> None:
+        self._gaps.append(f"{log.name}: {why}")
+        self._is_cut = True
 
     def _add(self, log: Saved) -> None:
         from ec2rl.host.search import Budget, search_stream
 
         source = Text(log, self._deadline)
         if source.refused:
-            self._gaps.append(f"{log.name}: {source.refused}")
+            self._lose(log, source.refused)
             return
         modified = os.fstat(log.fd).st_mtime
         head = source.peek(_HEAD)
@@ -131,25 +136,32 @@ class _Reader:
             try:
                 text, when = console_text(_whole(source.read))
             except ValueError as error:
-                self._gaps.append(f"{log.name}: {error}")
+                self._lose(log, str(error))
                 return
             modified, head, read = when or modified, text[:_HEAD], BytesIO(text).read
         self._recorded = max(self._recorded, modified)
         what = kind_of_log(head)
-        if what == "journal file":
-            self._journals.add(self._journal(log, source))
-        elif what in ("export", "json"):
-            found = read_journal(log.name, read, what, self._kernels)
-            gaps = (*found.gaps, *([f"{log.name}: {source.gap}"] if source.gap else []))
-            self._journals.add(replace(found, gaps=gaps))
+        if what in ("journal file", "export", "json"):
+            if what == "journal file":
+                found = self._journal(log, source)
+            else:
+                found = read_journal(log.name, read, what, self._kernels)
+            gap = source.gap
+            if gap and not any(gap in one for one in found.gaps):
+                found = replace(found, gaps=(*found.gaps, f"{log.name}: {gap}"))
+            self._journals.add(found)
+            self._is_cut = self._is_cut or bool(found.gaps)
         else:
             is_kernels = what == "dmesg" and "search dmesg" not in self._memory
             phrases = self._kernels if is_kernels else self._logs
             budget = Budget(kept=self._room)
-            answer = search_stream(log.name, read, phrases, budget, modified)
+            name = "" if source.is_packed else log.name  # of the text no name says a format
+            answer = search_stream(name, read, phrases, budget, modified)
             key = "dmesg" if is_kernels else f"/var/log/messages-{len(self._memory)}"
-            if isinstance(answer, Search) and source.gap:
-                answer = replace(answer, gap="; ".join(filter(None, (answer.gap, source.gap))))
+            if isinstance(answer, Search):
+                gap = "; ".join(filter(None, (answer.gap, source.gap)))
+                answer = replace(answer, path=log.name, gap=gap)
+            self._is_cut = self._is_cut or isinstance(answer, Unreadable) or bool(answer.gap)
             if not head:
                 self._gaps.append(f"{log.name}: it is empty")
             elif what == "unknown":
@@ -182,6 +194,8 @@ class _Reader:
             if boot is not None:
                 memory[BOOT_ID] = boot
         memory["ls /proc"] = Unreadable("/proc", Why.NOT_COLLECTED)
+        if self._is_cut:
+            memory["cut"] = Evidence("cut", "not all of the logs could be read\n")
         if self._gaps:
             memory["gaps"] = Evidence("gaps", "\n".join(self._gaps) + "\n")
         return memory

@@ -11,6 +11,7 @@ from ec2rl.host.halves import Halves, middle, scan_halves
 from ec2rl.host.packed import Packed, Stream
 from ec2rl.host.scan import WINDOW, Scan, cost
 from ec2rl.host.unpack import HEAD, SUFFIXES, kind_of, open_archive
+from ec2rl.host.watched import Watched
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import record, replace
 
@@ -72,14 +73,20 @@ def search_files(
     The descriptors stay the caller's.  Where the lines of all files take too much memory, those
     with the most keep only their first and last ones.
     """
+    return _search_all([(path, Watched(fd)) for path, fd in files], phrases, budget)
+
+
+def _search_all(
+    files: Sequence[tuple[str, Watched]], phrases: Sequence[Phrase], budget: Budget
+) -> tuple[Search | Unreadable, ...]:
     deadline = time.monotonic() + budget.seconds
     answers: dict[int, _Found | Unreadable] = {}
 
     def search(index: int) -> None:
-        path, fd = files[index]
-        answers[index] = _search_file(path, fd, phrases, budget, deadline, alone)
+        path, file = files[index]
+        answers[index] = _search_file(path, file, phrases, budget, deadline, alone)
 
-    weights = [_weight(path, fd) for path, fd in files]
+    weights = [_weight(path, file.first.st_size) for path, file in files]
     order = sorted(range(len(files)), key=lambda index: -weights[index])
     processors = len(os.sched_getaffinity(0))
     workers = min(sum(weight >= 1 for weight in weights), processors)
@@ -94,7 +101,7 @@ def search_paths(
     phrases: Sequence[Phrase],
 ) -> tuple[Search | Unreadable, ...]:
     """Look for phrases in the regular files that `open_path` gives descriptors of."""
-    opened: dict[str, int] = {}
+    opened: dict[str, Watched] = {}
     answers: dict[str, Search | Unreadable] = {}
     try:
         for path in paths:
@@ -102,11 +109,12 @@ def search_paths(
             if isinstance(fd, Unreadable):
                 answers[path] = fd
             else:
-                opened[path] = fd
-        answers.update(zip(opened, search_files(tuple(opened.items()), phrases)))
+                opened[path] = Watched(fd)
+        found = _search_all(tuple(opened.items()), phrases, Budget())
+        answers.update(zip(opened, found))
     finally:
-        for fd in opened.values():
-            os.close(fd)
+        for file in opened.values():
+            os.close(file.fd)
     return tuple(answers[path] for path in paths)
 
 
@@ -126,8 +134,7 @@ def search_stream(
     return _answer(_search(path, Stream(read), None, phrases, budget, deadline, 0, modified))
 
 
-def _weight(path: str, fd: int) -> float:
-    size = os.fstat(fd).st_size
+def _weight(path: str, size: int) -> float:
     return size / (_HEAVY_PACKED if path.endswith(tuple(SUFFIXES)) else _HEAVY_PLAIN)
 
 
@@ -164,22 +171,21 @@ def _work(
 
 def _search_file(
     path: str,
-    fd: int,
+    watched: Watched,
     phrases: Sequence[Phrase],
     budget: Budget,
     deadline: float,
     alone: bool,
 ) -> _Found | Unreadable:
-    before = os.fstat(fd)
+    fd, size = watched.fd, watched.first.st_size
     file = Packed(fd, flags=_DONTCACHE)
     found = _search(
-        path, file, fd, phrases, budget, deadline, before.st_size, before.st_mtime,
-        alone and before.st_size > _HALVED,
+        path, file, fd, phrases, budget, deadline, size, watched.first.st_mtime,
+        alone and size > _HALVED,
     )  # fmt: skip
-    size = os.fstat(fd).st_size
-    if isinstance(found, _Found) and size < max(before.st_size, file.at):
-        shrunk = f"shrank to {size} bytes while it was read: what was cut off may be unseen"
-        gap = "; ".join(filter(None, (found.search.gap, shrunk)))
+    changed = watched.changed(file.at)
+    if isinstance(found, _Found) and changed:
+        gap = "; ".join(filter(None, (found.search.gap, changed)))
         return replace(found, search=replace(found.search, gap=gap))
     return found
 

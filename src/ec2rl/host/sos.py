@@ -18,6 +18,7 @@ from ec2rl.host.sos_collect import Collector
 from ec2rl.host.sos_layout import TOPS, use
 from ec2rl.host.spool import MOST
 from ec2rl.host.tar import NOTHING, Kind, Member, Tar
+from ec2rl.host.watched import Watched
 from ec2rl.model import Unreadable, Why
 
 SECONDS = 900.0
@@ -36,7 +37,8 @@ def open_sos(path: str, phrases: Sequence[Phrase]) -> FakeHost | Unreadable:
         if isinstance(fd, Unreadable):
             return fd
         try:
-            text = apart(path, lambda: read_archive(fd, phrases), SECONDS, MOST)
+            watched = Watched(fd)
+            text = apart(path, lambda: read_archive(fd, phrases, watched), SECONDS, MOST)
         finally:
             os.close(fd)
     if isinstance(text, Unreadable):
@@ -44,10 +46,11 @@ def open_sos(path: str, phrases: Sequence[Phrase]) -> FakeHost | Unreadable:
     _, looks = sections(text)
     if len(looks) < 4:  # the clock, the folder of processes, and what is expected
         return Unreadable(path, Why.FAILED, looks.get("gaps", "it holds nothing of a sosreport"))
-    return FakeHost(looks, f"the sosreport {path}", missing=Why.NOT_COLLECTED)
+    cut = looks.get("cut", "").strip()
+    return FakeHost(looks, f"the sosreport {path}", missing=Why.NOT_COLLECTED, detail=cut)
 
 
-def read_archive(fd: int, phrases: Sequence[Phrase]) -> str:
+def read_archive(fd: int, phrases: Sequence[Phrase], watched: Watched | None = None) -> str:
     """The recording of an archive: tar, alone or in gzip, xz, bzip2 or zstd."""
     from ec2rl.host.unpack import HEAD, kind_of, open_archive
 
@@ -58,7 +61,7 @@ def read_archive(fd: int, phrases: Sequence[Phrase]) -> str:
     source = open_archive(kind, head, packed, fd, deadline) if kind else packed
     found = Collector(phrases, deadline)
     if isinstance(source, str):
-        found.gaps.append(source)
+        found.cut("the archive could not be unpacked", source)
         return found.text()
     tar = Tar(source, deadline)
     try:
@@ -67,7 +70,9 @@ def read_archive(fd: int, phrases: Sequence[Phrase]) -> str:
     finally:
         source.close()
     if tar.gap:
-        found.gaps.append(tar.gap)
+        found.cut("the archive is cut or damaged", tar.gap)
+    if watched is not None and (changed := watched.changed()):
+        found.cut("the archive changed while it was read", f"the archive {changed}")
     return found.text()
 
 
@@ -79,19 +84,27 @@ def _read_folder(path: str, phrases: Sequence[Phrase]) -> str | Unreadable:
         root = Root(path, ours=())
     except OSError as error:
         return unreadable(path, error)
-    for member in FolderMembers(root, found.gaps):
+    members = FolderMembers(root, found.gaps)
+    for member in members:
         found.add(member)
     root.close()
+    for change in members.changes:
+        found.cut("the folder changed while it was read", change)
     return found.text()
 
 
 class FolderMembers:
-    """The members of an archive that somebody has unpacked."""
+    """The members of an archive that somebody has unpacked.
+
+    `changes` tell of files that changed since the first was looked for, also before their turn.
+    """
 
     def __init__(self, root: Root, gaps: list[str]) -> None:
+        self.changes: list[str] = []
         self._root = root
         self._gaps = gaps
         self._left = 200_000
+        self._started = time.time_ns()
 
     def __iter__(self) -> Iterator[Member]:
         for top in TOPS:
@@ -110,9 +123,12 @@ class FolderMembers:
         except NotADirectoryError:
             yield from self._file(path)
             return
+        except FileNotFoundError:
+            if path not in TOPS:
+                self.changes.append(f"{path}: it vanished")
+            return
         except OSError as error:
-            if not isinstance(error, FileNotFoundError):
-                self._gaps.append(f"{path}: {error.strerror}")
+            self._gaps.append(f"{path}: {error.strerror}")
             return
         for name in sorted(names or ()):
             yield from self._below(f"{path}/{name}", depth - 1)
@@ -126,8 +142,15 @@ class FolderMembers:
             self._gaps.append(f"{path}: {error.strerror or 'not a regular file'}")
             return
         try:
-            status = os.fstat(fd)
+            watched = Watched(fd)
+            status = watched.first
             yield Member(path, Kind.FILE, status.st_size, status.st_mtime, "", Packed(fd))
+            changed = watched.changed()
+            # Later than now it was when the clock was another.
+            if self._started < status.st_ctime_ns <= time.time_ns():
+                changed = "changed before its turn to be read came"
+            if changed:
+                self.changes.append(f"{path}: it {changed}")
         finally:
             os.close(fd)
 

@@ -14,6 +14,7 @@ from ec2rl.host.search import Budget, search_stream
 from ec2rl.host.sos_layout import TOPS, Use, settings, use
 from ec2rl.host.spool import Spool
 from ec2rl.host.tar import Kind, Member
+from ec2rl.host.unpack import SUFFIXES
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
 
@@ -38,11 +39,13 @@ _NETNS = "netns /run/netns/"
 class Collector:
     """Takes members one by one, and gives a recording of them (recording.py).
 
-    `gaps` are words on what was there and could not be read.
+    `gaps` are words on what was there and could not be read; of evidence that is `cut`, what is
+    missing may have been there.
     """
 
     def __init__(self, phrases: Sequence[Phrase], deadline: float) -> None:
         self.gaps: list[str] = []
+        self._cut = ""
         self._deadline = deadline
         self._logs = tuple(phrases)
         self._kernels = (*(replace(phrase, recent=False) for phrase in phrases), BEGINNING)
@@ -57,6 +60,11 @@ class Collector:
         self._journals = Together()
         self._tables = _TABLES
         self._spool = Spool()
+
+    def cut(self, what: str, gap: str) -> None:
+        """Note that this is not all that there was, and where it ends."""
+        self._cut = self._cut or what
+        self.gaps.append(gap)
 
     def add(self, member: Member) -> None:
         path = self._inside(member.name)
@@ -154,6 +162,8 @@ class Collector:
             self._lines -= sum(cost(line.text) for line in found.lines)
             gap = "; ".join(filter(None, (found.gap, body.gap)))
             found = replace(found, gap=gap)
+            if gap and path.endswith(tuple(SUFFIXES)):
+                self.cut("a packed log in it is cut or damaged", f"{path}: {gap}")
         self._put(f"search {key}", found)
 
     def _count(self, key: str, path: str, member: Member) -> None:
@@ -199,6 +209,8 @@ class Collector:
         self.gaps += [f"{what}: {count}" for what, count in self._counts.items() if count]
         self._recorded = self._recorded or self._newest
         memory: dict[str, Look] = {"clock": Clock(self._recorded, self._uptime())}
+        if self._cut:
+            memory["cut"] = Evidence("cut", f"{self._cut}\n")
         if self.gaps:
             memory["gaps"] = Evidence("gaps", "\n".join(self.gaps[:100]) + "\n")
         if self._journals.count:

@@ -24,6 +24,7 @@ MEMBERS = 400_000
 
 _WORDS = 64 << 10  # bytes of one extended header; a path has at most 4 KiB (PATH_MAX)
 _IN_A_ROW = 8
+_PADDING = 4 << 20  # bytes behind its end; the largest block of a tape has 2 MiB
 _BUFFER = 256 << 10
 _LARGEST = 1 << 62
 
@@ -117,8 +118,7 @@ class Tar:
         for _ in range(_IN_A_ROW):
             header = self._tape.take(BLOCK)
             if not header.strip(b"\0"):
-                if not header and self._tape.offset:
-                    raise DamagedError("it has no end")
+                self._end(header)
                 return None
             if len(header) < BLOCK:
                 raise DamagedError("it is cut short")
@@ -132,6 +132,26 @@ class Tar:
             elif kind in b"xX":
                 known.update(_pax(words))
         raise DamagedError("it has more headers in a row than any archive needs")
+
+    def _end(self, block: bytes) -> None:
+        """See that the archive ends here: with two blank blocks, and with blanks up to its size.
+
+        How much is blank is left to who wrote it: GNU tar fills up to 10 KiB, or a tape's block.
+        """
+        if not block and not self._tape.offset:
+            return  # an empty file
+        if not block:
+            raise DamagedError("it has no end")
+        most = self._tape.offset + _PADDING
+        blank = len(block)
+        while rest := self._tape.take(_BUFFER):
+            blank += len(rest)
+            if rest.strip(b"\0"):
+                raise DamagedError("something follows its end")
+            if self._tape.offset > most:
+                raise DamagedError("it ends in blanks, as a file that was never filled")
+        if blank < 2 * BLOCK:
+            raise DamagedError("its end is cut off")
 
     def _words(self, size: int) -> bytes:
         """What an extended header holds; b"" for more than any path needs."""

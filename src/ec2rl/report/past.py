@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 
-from ec2rl.model import Finding
+from ec2rl.model import Finding, Verdict
 from ec2rl.record import replace
 
 _WORDS = (
@@ -34,6 +34,18 @@ def of_the_past(finding: Finding, where: str) -> Finding:
         summary=f"{_then(finding.summary)} (in {where})",
         details=tuple(_then(one) for one in finding.details if not one.startswith(_HERE)),
     )
+
+
+def of_what_is_cut(finding: Finding, cut: str) -> Finding:
+    """A finding about evidence that is not whole: what was found counts, and silence does not."""
+    verdict, summary = finding.verdict, finding.summary
+    if verdict in (Verdict.OK, Verdict.WARNING, Verdict.NOT_APPLICABLE):
+        verdict = Verdict.UNKNOWN
+        summary = f"Cannot tell: {cut}. In what was read: {summary}"
+    elif verdict is Verdict.UNKNOWN and cut not in summary:
+        summary += f"; {cut}"
+    details = (*finding.details, f"Not whole: {cut}; what is missing may have stood there")
+    return replace(finding, verdict=verdict, summary=summary, details=details)
 
 
 def _then(words: str) -> str:

@@ -30,6 +30,16 @@ class JournalFiles:
 
         With `itself`, what is in that very folder too: it may be one of a machine's.
         """
+        found = sorted(self._found(folder, shown, itself), reverse=True)
+        for _, path in found[:_FILES]:
+            self._open(folder, path, f"{shown}/{path.removeprefix('./')}")
+        if len(found) > _FILES:
+            self.gaps.append(f"{shown}: {len(found) - _FILES} files older than the newest {_FILES}")
+        # journald moves a full file away: what was opened under its name may be a new one.
+        elif not self.gaps and {*_paths(self._found(folder, shown, itself))} - {*_paths(found)}:
+            self.gaps.append(f"{shown}: a file came while the others were opened")
+
+    def _found(self, folder: int, shown: str, itself: bool) -> list[tuple[float, str]]:
         found = self._names(folder, ".", shown) if itself else []
         try:
             for name in sorted(os.listdir(folder)):
@@ -37,11 +47,7 @@ class JournalFiles:
                     found += self._names(folder, name, f"{shown}/{name}")
         except OSError as error:
             self.missing(shown, error)
-        found.sort(reverse=True)
-        for _, path in found[:_FILES]:
-            self._open(folder, path, f"{shown}/{path.removeprefix('./')}")
-        if len(found) > _FILES:
-            self.gaps.append(f"{shown}: {len(found) - _FILES} files older than the newest {_FILES}")
+        return found
 
     def missing(self, path: str, error: OSError) -> None:
         """Tell of what could not be opened."""
@@ -82,6 +88,10 @@ class JournalFiles:
         else:
             os.close(fd)
             self.gaps.append(f"{_shown(shown)}: not a regular file")
+
+
+def _paths(found: list[tuple[float, str]]) -> list[str]:
+    return [path for _, path in found]
 
 
 def _modified(folder: int, name: str) -> float:

@@ -18,6 +18,8 @@ from ec2rl.host.journal.match import MISSED, Match
 from ec2rl.host.journal.payload import DamagedError, UnknownFormatError
 from ec2rl.host.journal.rows import Rows
 from ec2rl.host.journal.scan import OVERLAP, AlignedPiece, Piece
+from ec2rl.host.journal.watched import WatchedJournal
+from ec2rl.host.watched import Watched
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import replace
 
@@ -36,19 +38,25 @@ _LARGE = 32 << 20  # bytes of all files: from here on memmem and a second thread
 
 
 def search_journal(
-    files: Sequence[tuple[str, int]], phrases: Sequence[Phrase], seconds: float = 60.0
+    files: Sequence[tuple[str, int]],
+    phrases: Sequence[Phrase],
+    seconds: float = 60.0,
+    is_ours: bool = False,
 ) -> Journal:
     """The kernel-transport records of all boots that hold a phrase, ordered by realtime.
 
     `files` are names to show and descriptors of regular files.  Of the records the first and the
     last 20,000 are kept; `hits` counts all that hold a phrase.  Records by which journald tells of
     lost kernel messages (transport "driver") come along, uncounted.  What is not read within
-    `seconds`, or is not sound, is told by a gap.  ValueError for a phrase that is empty.
+    `seconds`, is not sound, or changed meanwhile, is told by a gap; `is_ours` are the journals of
+    this machine, which grow while they are read.  ValueError for a phrase that is empty.
     """
     if any(not 0 < len(phrase.text) < OVERLAP for phrase in phrases):
         raise ValueError("a phrase is empty or too long")
+    watch = WatchedJournal if is_ours else Watched
+    watched = [watch(fd) for _, fd in files]
     search = _Search(files, phrases, time.monotonic() + seconds)
-    if sum(os.fstat(fd).st_size for _, fd in files) < _LARGE:
+    if sum(file.first.st_size for file in watched) < _LARGE:
         search.work(Piece())
     else:
         import threading
@@ -58,7 +66,10 @@ def search_journal(
             thread.start()
         for thread in threads:
             thread.join()
-    return search.journal()
+    found = search.journal()
+    changes = ((name, file.changed()) for (name, _), file in zip(files, watched))
+    gaps = tuple(f"{name}: it {changed}" for name, changed in changes if changed)
+    return replace(found, gaps=found.gaps + gaps) if gaps else found
 
 
 def search_journal_folders(
@@ -86,7 +97,7 @@ def search_journal_folders(
         if not journal.files:
             why = Why.DENIED if journal.denied else Why.FAILED if journal.gaps else Why.ABSENT
             return Unreadable("journal", why, "; ".join(journal.gaps[:3]))
-        found = search_journal(journal.files, phrases)
+        found = search_journal(journal.files, phrases, is_ours=True)
     finally:
         journal.close()
     return replace(found, gaps=(*journal.gaps, *found.gaps))

@@ -1,0 +1,25 @@
+"""What dead kernels left, where it was read in part."""
+
+from __future__ import annotations
+
+import pytest
+
+from ec2rl.facts.crash_remains import read_remains
+from ec2rl.host import Phrase
+from ec2rl.host.fake import FakeHost
+from ec2rl.model import Unreadable, Why
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/sys/fs/pstore/dmesg-ramoops-0",
+        "/var/lib/systemd/pstore/1/dmesg-efi-174000000001001",
+        "/var/crash/127.0.0.1/vmcore-dmesg.txt",
+    ],
+)
+def test_a_record_that_changed_while_it_was_read_is_not_read(path: str) -> None:
+    gap = "was rewritten while it was read: what stood there before may be unseen"
+    host = FakeHost({f"{path}; gap={gap}": "[    1.000000] x\n"})
+    remains = read_remains(host, (Phrase(b"Kernel panic"),), None)
+    assert remains.unread == (Unreadable(path, Why.PARTIAL, gap),)
