@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ec2rl.facts.log import KernelLog, LogLine
+    from ec2rl.facts.log import KernelLog
     from ec2rl.model import Json
 
 
@@ -39,12 +39,6 @@ def complete_from(log: KernelLog) -> float | None:
     if oldest is None or log.booted is None:
         return oldest
     return oldest + DRIFT * max(0.0, oldest - log.booted)
-
-
-def refuted(line: LogLine, log: KernelLog) -> bool:
-    """Whether a line that the kernel would have told elsewhere is known not to be its own."""
-    told = "dmesg" in line.sources or "journal" in line.sources
-    return told or (log.whole_boot and line.this_boot is True)
 
 
 def reading(log: KernelLog, read: Sequence[str] = (), unread: Sequence[str] = ()) -> list[str]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ec2rl.facts.log import LogLine
+from ec2rl.facts.trust import Grade
 from ec2rl.host import Host, Phrase, Search
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import record, replace
@@ -69,7 +70,7 @@ def read_remains(host: Host, phrases: Sequence[Phrase], since: float | None) -> 
             folders += [(path, depth + 1) for path, kind in kinds if not kind]
     if len(files) > _MOST or folders:
         unread.append(Unreadable("crash records", Why.PARTIAL, f"more than {_MOST} of them"))
-    wanted = [replace(phrase, recent=False) for phrase in phrases]
+    wanted = [replace(phrase, recent=False, before=True) for phrase in phrases]
     read = sorted(files[:_MOST], key=_is_piece)
     whole = sum(not _is_piece(path) for path in read)
     # A trace goes on in the next piece, which need not hold a phrase.
@@ -116,6 +117,6 @@ def _lines(found: Search) -> list[LogLine]:
     from ec2rl.facts.syslog import parse_lines
 
     return [
-        replace(line, time=found.modified, this_boot=False, trusted=True)
-        for line in parse_lines(found.path, found.lines, found.modified, None)
+        replace(line, time=found.modified, this_boot=False)
+        for line in parse_lines(found.path, found.lines, found.modified, None, Grade.KERNEL)
     ]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 from ec2rl.facts.log import LogLine
+from ec2rl.facts.trust import Grade, grades
 from ec2rl.host import Line
 
 _STAMP = r"\[ *(?P<up>\d{1,9}\.\d{6})\] ?"
@@ -56,10 +57,18 @@ def parse_line(text: str) -> tuple[str, str | None, int | None, int] | None:
 
 
 def parse_lines(
-    path: str, lines: Sequence[Line], modified: float, booted: float | None
+    path: str,
+    lines: Sequence[Line],
+    modified: float,
+    booted: float | None,
+    grade: Grade = Grade.HEARSAY,
 ) -> list[LogLine]:
-    """The kernel's lines of one text log whose mtime is `modified` (seconds since the epoch)."""
+    """The kernel's lines of one text log whose mtime is `modified` (seconds since the epoch).
+
+    `grade` is what its lines are but for those that show that they are less.
+    """
     found: list[LogLine] = []
+    graded = grades(lines, grade)
     # A stamp without a year is the latest that is no later than what stands below it in the file.
     latest = modified + _DAY
     for position in range(len(lines) - 1, -1, -1):
@@ -79,8 +88,20 @@ def parse_lines(
                 context.append(behind[0])
             below += 1
         this_boot = None if when is None or booted is None else when >= booted - 2
+        told, doubt = graded[position]
         found.append(
-            LogLine(message, (path,), when, uptime, None, this_boot, False, count, tuple(context))
+            LogLine(
+                message,
+                (path,),
+                when,
+                uptime,
+                None,
+                this_boot,
+                told,
+                count,
+                tuple(context),
+                doubt,
+            )
         )
     return found[::-1]
 

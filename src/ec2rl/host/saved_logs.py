@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from io import BytesIO
 
-from ec2rl.host import BEGINNING, BOOT_ID, Clock, Journal, Phrase, Search
+from ec2rl.host import BEGINNING, BOOT_ID, DMESGS, JOURNALCTLS, Clock, Journal, Phrase, Search
 from ec2rl.host.console import MOST as CONSOLE
 from ec2rl.host.console import console_text, is_console
 from ec2rl.host.fake import FakeHost, sections
@@ -103,7 +103,8 @@ def read_logs(logs: Sequence[Saved], phrases: Sequence[Phrase], gaps: Sequence[s
 class _Reader:
     def __init__(self, phrases: Sequence[Phrase], count: int, gaps: Sequence[str]) -> None:
         self._logs = tuple(phrases)
-        self._kernels = (*(replace(phrase, recent=False) for phrase in phrases), BEGINNING)
+        wanted = (replace(phrase, recent=False, before=True) for phrase in phrases)
+        self._kernels = (*wanted, BEGINNING)
         self._room = _LINES // count
         self._deadline = time.monotonic() + SECONDS
         self._memory: dict[str, Look] = {}
@@ -143,11 +144,14 @@ class _Reader:
             gaps = (*found.gaps, *([f"{log.name}: {source.gap}"] if source.gap else []))
             self._journals.add(replace(found, gaps=gaps))
         else:
-            is_kernels = what == "dmesg" and "search dmesg" not in self._memory
-            phrases = self._kernels if is_kernels else self._logs
+            names = DMESGS if what == "dmesg" else ()
+            if what == "syslog" and is_journalctl(log.name, head):
+                names = JOURNALCTLS
+            free = [name for name in names if f"search {name}" not in self._memory]
+            phrases = self._kernels if free else self._logs
             budget = Budget(kept=self._room)
             answer = search_stream(log.name, read, phrases, budget, modified)
-            key = "dmesg" if is_kernels else f"/var/log/messages-{len(self._memory)}"
+            key = free[0] if free else f"/var/log/messages-{len(self._memory)}"
             if isinstance(answer, Search) and source.gap:
                 answer = replace(answer, gap="; ".join(filter(None, (answer.gap, source.gap))))
             if not head:
@@ -195,6 +199,16 @@ def _whole(read: Callable[[int], bytes]) -> bytes:
         if len(data) > CONSOLE:
             raise ValueError("it is too large for a console output")
     return data
+
+
+def is_journalctl(name: str, head: bytes) -> bool:
+    """Whether a text says that journalctl printed it, or has the name that sosreports give it.
+
+    journalctl shows who said a line as journald knows it; other texts of that form, a syslog
+    daemon's, show what a program called itself (journalctl(1), the lines that begin with `--`).
+    """
+    header = rb"-- (?:Logs begin at |Journal begins at |Boot [0-9a-f]{32} --)"
+    return re.match(header, head) is not None or name.rpartition("/")[2].startswith("journalctl_")
 
 
 def kind_of_log(head: bytes) -> str:

@@ -45,7 +45,8 @@ class Collector:
         self.gaps: list[str] = []
         self._deadline = deadline
         self._logs = tuple(phrases)
-        self._kernels = (*(replace(phrase, recent=False) for phrase in phrases), BEGINNING)
+        wanted = (replace(phrase, recent=False, before=True) for phrase in phrases)
+        self._kernels = (*wanted, BEGINNING)
         self._memory: dict[str, Look] = {}
         self._links: dict[str, str] = {}
         self._top = ""
