@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ec2rl.conntrack.messages import Kind, Message, understand
 from ec2rl.facts.log import KernelLog, LogLine
-from ec2rl.facts.trust import Grade
+from ec2rl.facts.trust import Grade, told
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -53,7 +53,11 @@ class Timeline:
     forged: int
     others: Mapping[Kind, int]
     quotes: tuple[LogLine, ...]
-    """The first and the last proven line, of this boot if there is one."""
+    """The first and the last line that counts, of this boot if there is one."""
+    grades: tuple[str, ...] = ()
+    """How far these lines can be believed (`trust.told`)."""
+    doubted: bool = False
+    """Whether lines in the kernel's form are among the hearsay."""
 
 
 def timeline(log: KernelLog, changed: float | None = None) -> Timeline:
@@ -89,6 +93,8 @@ def timeline(log: KernelLog, changed: float | None = None) -> Timeline:
         sum(line.count for line, _ in full if line.grade is Grade.FORGED),
         others,
         tuple(line for line, _ in ends),
+        told(line for line, _ in full),
+        any(line.doubt for line, _ in hearsay),
     )
 
 

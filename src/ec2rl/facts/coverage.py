@@ -29,6 +29,19 @@ def covers(log: KernelLog, since: float | None) -> bool:
     return since is not None and complete is not None and complete <= since
 
 
+def whole_log(log: KernelLog, since: float | None) -> str:
+    """Which log has all that is asked about, and from when on; for one that `covers` it."""
+    ring = log.sources[0]
+    if ring.unreadable is not None:
+        name = "the journal"
+    elif ring.lost and log.whole_boot:
+        name = "dmesg and the journal behind it"
+    else:
+        name = ring.name
+    begin = "boot" if log.whole_boot else stamp(since)
+    return f"{name}, whole since {begin}"
+
+
 def complete_from(log: KernelLog) -> float | None:
     """From when on the ring buffer surely has all there was; seconds since the epoch.
 

@@ -86,6 +86,14 @@ def _is_covered(line: LogLine, known: Known) -> bool:
     return line.time is not None and line.time <= now
 
 
+def told(lines: Iterable[LogLine]) -> tuple[str, ...]:
+    """How far lines can be believed: the grade of what decides, and what keeps others out."""
+    found = list(lines)
+    graded = (f"Grade: {TEXT_IS}",) if any(one.grade is Grade.TEXT for one in found) else ()
+    doubts = dict.fromkeys(one.doubt for one in found if one.doubt)
+    return (*graded, *(f"Not verified: {doubt}" for doubt in doubts))
+
+
 # What a message begins with that goes on with a string of a user's, in whole or up to a line end.
 _USERS = (
     r"overlayfs: .*['\"].*"
