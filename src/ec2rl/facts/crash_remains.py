@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.trust import Grade
-from ec2rl.host import Host, Phrase, Search
+from ec2rl.host import USERS, Host, Phrase, Search
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import record, replace
 
@@ -75,7 +75,7 @@ def read_remains(host: Host, phrases: Sequence[Phrase], since: float | None) -> 
     whole = sum(not _is_piece(path) for path in read)
     # A trace goes on in the next piece, which need not hold a phrase.
     found = [
-        *(host.search(read[:whole], wanted) if whole else ()),
+        *(host.search(read[:whole], (*wanted, *USERS)) if whole else ()),
         *(host.search(read[whole:], (_ANY,)) if read[whole:] else ()),
     ]
     unread += [one for one in found if isinstance(one, Unreadable)]
@@ -102,13 +102,10 @@ def _kind(name: str) -> str:
 
 def _joined(pieces: Sequence[Search], phrases: Sequence[Phrase]) -> Search:
     """The pieces of a death as one text, less the line `Panic#1 Part2` that each begins with."""
-    words = [phrase.text.decode() for phrase in phrases]
-    lines = [
-        replace(line, hit=any(word in line.text for word in words))
-        for piece in pieces
-        for line in piece.lines
-    ]
-    return replace(pieces[-1], lines=tuple(lines))
+    from ec2rl.facts.syslog import hits_of
+
+    lines = [line for piece in pieces for line in piece.lines]
+    return replace(pieces[-1], lines=hits_of(lines, phrases))
 
 
 def _lines(found: Search) -> list[LogLine]:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from ec2rl.facts.journal_log import journal_records
 from ec2rl.facts.log import LogLine, LogSource, search_gap
-from ec2rl.facts.syslog import parse_lines
+from ec2rl.facts.syslog import hits_of, parse_lines
 from ec2rl.facts.trust import Grade
 from ec2rl.facts.whole_journal import has_whole_boot, is_beginning
-from ec2rl.host import BEGINNING, DMESGS, JOURNALCTLS, Host, Phrase, Search
+from ec2rl.host import BEGINNING, DMESGS, JOURNALCTLS, USERS, Host, Phrase, Search
 from ec2rl.model import Why
 from ec2rl.record import record, replace
 
@@ -78,12 +78,12 @@ def _dmesgs(
     host: Host, phrases: Sequence[Phrase], boot_id: str | None, booted: float | None
 ) -> list[Told]:
     """What dmesg printed, or consoles over several boots."""
-    wanted = (*(replace(phrase, before=True) for phrase in phrases), BEGINNING)
+    asked = (*(replace(phrase, before=True) for phrase in phrases), BEGINNING)
     told: list[Told] = []
     for name in DMESGS:
-        (found,) = host.search([name], wanted)
+        (found,) = host.search([name], (*asked, *USERS))
         if isinstance(found, Search):
-            told.append(_dmesg(found, boot_id, booted))
+            told.append(_dmesg(found, asked, boot_id, booted))
         elif found.why in (Why.NOT_COLLECTED, Why.ABSENT):
             break
         else:
@@ -91,8 +91,11 @@ def _dmesgs(
     return told
 
 
-def _dmesg(found: Search, boot_id: str | None, booted: float | None) -> Told:
-    lines = parse_lines(found.path, found.lines, found.modified, booted, Grade.TEXT)
+def _dmesg(
+    found: Search, asked: Sequence[Phrase], boot_id: str | None, booted: float | None
+) -> Told:
+    kept = hits_of(found.lines, asked)
+    lines = parse_lines(found.path, kept, found.modified, booted, Grade.TEXT)
     starts = [place for place, line in enumerate(lines) if is_beginning(line)]
     told = []
     for place, line in enumerate(lines):

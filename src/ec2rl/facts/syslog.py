@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.trust import Grade, grades
-from ec2rl.host import Line
+from ec2rl.host import Line, Phrase
+from ec2rl.record import replace
 
 _STAMP = r"\[ *(?P<up>\d{1,9}\.\d{6})\] ?"
 _CALLER = r"(?:\[ *[TC]\d{1,10}\] ?)?"
@@ -54,6 +55,12 @@ def parse_line(text: str) -> tuple[str, str | None, int | None, int] | None:
     if repeated is not None:
         return repeated["msg"], stamp, None, int(repeated["n"])
     return message, stamp, uptime, 1
+
+
+def hits_of(lines: Sequence[Line], phrases: Sequence[Phrase]) -> tuple[Line, ...]:
+    """The same lines, those that hold one of these phrases as hits and no others."""
+    words = [phrase.text.decode() for phrase in phrases]
+    return tuple(replace(line, hit=any(word in line.text for word in words)) for line in lines)
 
 
 def parse_lines(

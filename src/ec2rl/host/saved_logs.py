@@ -12,7 +12,17 @@ import time
 from collections.abc import Sequence
 from io import BytesIO
 
-from ec2rl.host import BEGINNING, BOOT_ID, DMESGS, JOURNALCTLS, Clock, Journal, Phrase, Search
+from ec2rl.host import (
+    BEGINNING,
+    BOOT_ID,
+    DMESGS,
+    JOURNALCTLS,
+    USERS,
+    Clock,
+    Journal,
+    Phrase,
+    Search,
+)
 from ec2rl.host.console import MOST as CONSOLE
 from ec2rl.host.console import console_text, is_console
 from ec2rl.host.fake import FakeHost, sections
@@ -119,8 +129,6 @@ class _Reader:
             self._gaps.append(f"{log.name}: {error.strerror}")
 
     def _add(self, log: Saved) -> None:
-        from ec2rl.host.search import Budget, search_stream
-
         source = Text(log, self._deadline)
         if source.refused:
             self._gaps.append(f"{log.name}: {source.refused}")
@@ -144,22 +152,38 @@ class _Reader:
             gaps = (*found.gaps, *([f"{log.name}: {source.gap}"] if source.gap else []))
             self._journals.add(replace(found, gaps=gaps))
         else:
-            names = DMESGS if what == "dmesg" else ()
-            if what == "syslog" and is_journalctl(log.name, head):
-                names = JOURNALCTLS
-            free = [name for name in names if f"search {name}" not in self._memory]
-            phrases = self._kernels if free else self._logs
-            budget = Budget(kept=self._room)
-            answer = search_stream(log.name, read, phrases, budget, modified)
-            key = free[0] if free else f"/var/log/messages-{len(self._memory)}"
-            if isinstance(answer, Search) and source.gap:
-                answer = replace(answer, gap="; ".join(filter(None, (answer.gap, source.gap))))
-            if not head:
-                self._gaps.append(f"{log.name}: it is empty")
-            elif what == "unknown":
-                self._gaps.append(f"{log.name}: no line of its beginning is a log's")
-            self._memory[f"search {key}"] = answer
+            self._search(log, source, read, what, modified, head)
         source.close()
+
+    def _search(
+        self,
+        log: Saved,
+        source: Text,
+        read: Callable[[int], bytes],
+        what: str,
+        modified: float,
+        head: bytes,
+    ) -> None:
+        """Look for phrases in a text, under the name of what printed it."""
+        from ec2rl.host.search import Budget, search_stream
+
+        names = DMESGS if what == "dmesg" else ()
+        if what == "syslog" and is_journalctl(log.name, head):
+            names = JOURNALCTLS
+        free = [name for name in names if f"search {name}" not in self._memory]
+        phrases = self._kernels if free else self._logs
+        if what == "dmesg":
+            phrases = (*phrases, *USERS)
+        budget = Budget(kept=self._room)
+        answer = search_stream(log.name, read, phrases, budget, modified)
+        key = free[0] if free else f"/var/log/messages-{len(self._memory)}"
+        if isinstance(answer, Search) and source.gap:
+            answer = replace(answer, gap="; ".join(filter(None, (answer.gap, source.gap))))
+        if not head:
+            self._gaps.append(f"{log.name}: it is empty")
+        elif what == "unknown":
+            self._gaps.append(f"{log.name}: no line of its beginning is a log's")
+        self._memory[f"search {key}"] = answer
 
     def _journal(self, log: Saved, source: Text) -> Journal:
         """What a journal file holds, also one that was packed, or that comes through a pipe."""
