@@ -327,3 +327,10 @@ def test_phrases_are_wanted_with_the_line_above_in_kernel_texts(tmp_path: Path) 
     (found,) = host.search(["dmesg"], [Phrase(b"table full", before=True)])
     assert not isinstance(found, Unreadable)
     assert [line.text for line in found.lines][-2] == "[   99.500000] above"
+
+
+def test_a_doubt_without_a_date_is_not_forgotten_by_since(tmp_path: Path) -> None:
+    host = by_log(tmp_path, "\n".join([*BOOT, f"[   99.500000] {FULL}"]) + "\n")
+    assert isinstance(host, FakeHost)
+    log = read_kernel_log(host, WANTED, 1790000200.0, strict=True)
+    assert graded(log) == [(FULL, Grade.HEARSAY)]
