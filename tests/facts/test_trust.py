@@ -91,6 +91,7 @@ HEADS = (
     'overlayfs: unrecognized mount option "x',
     "tmpfs: Unknown parameter 'q",
     "proc: Bad value for 'q",
+    "cgroup: Unknown subsys name 'q",
     "process '/tmp/x",
     "usb 1-1: Product: x",
     "usb 2-1.4: SerialNumber: 1",
@@ -154,6 +155,7 @@ def test_what_may_be_the_tail_of_any_other_string_is_not_verified(
         (["[   99.500000] ------------[ cut here ]------------", f"[   99.500000] {BUG}"], 1),
         (["[   99.500000] overlayfs: failed to resolve 'x': -2", f"[   99.500001] {FULL}"], 1),
         ([f"[    0.000000] {BUG}"], 1),
+        (["user  :info  : [   99.500000] x", f"kern  :warn  : [   99.500000] {FULL}"], 1),
     ],
 )
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)

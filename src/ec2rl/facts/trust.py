@@ -96,8 +96,7 @@ def told(lines: Iterable[LogLine]) -> tuple[str, ...]:
 
 # What a message begins with that goes on with a string of a user's, in whole or up to a line end.
 _USERS = (
-    r"overlayfs: .*['\"].*"
-    r"|[\w.-]+: (?:Unknown parameter|Bad value for|Unexpected value for) '.*"
+    r"[\w.-]+: [A-Za-z ]{3,60} ['\"].*"
     r"|[\w.-]+(?: \([\w.:/-]+\))?: [Uu]n(?:known|recogni[sz]ed) (?:mount )?(?:option|parameter) .*"
     r"|process '.*"
     r"|input: .*"
@@ -121,28 +120,28 @@ _BEFORE_USERS = "[    0.000000]"
 def grades(lines: Sequence[Line], grade: Grade) -> list[tuple[Grade, str]]:
     """The grade of each line of a text whose lines have this one, and why it is in doubt.
 
-    A line with another facility than the kernel's is nobody else's; nor is one in which a user's
-    string goes on that the line above begins.  One that bears the stamp of any other line above,
-    to the microsecond, may be part of it; of whole seconds, as `dmesg -T` has them, a stamp says
-    so only where the line above is a user's, or leaves a quotation open.
+    What bears another facility than the kernel's is not its own; nor is a line in which a user's
+    string goes on that the line above begins.  One that bears the stamp of any other line above, to
+    the microsecond, may be part of it; of whole seconds, as `dmesg -T` has them, a stamp says so
+    only where the line above is a user's, or leaves a quotation open.
     """
     import re
 
-    told: list[tuple[Grade, str]] = []
+    graded: list[tuple[Grade, str]] = []
     above, stamp, was = "", None, (grade, "")
     for line in lines:
         head = re.match(_HEAD, line.text, re.DOTALL)
         assert head is not None, "it matches any text"
         here, now = head["stamp"], (grade, "")
         if int(head["pri"] or 0) >> 3 or head["facility"] not in (None, "kern"):
-            now = (Grade.FORGED, "")
+            here, now = None, (Grade.FORGED, "")  # a message of its own
         elif here and here == stamp and here != _BEFORE_USERS:
             now = was if was[0] is not grade else _behind(above, "." in here, grade)
-        told.append(now)
+        graded.append(now)
         # One of ours is a message of its own, and no user's.
         above = "" if line.hit and now[0] is grade else head["said"]
         stamp, was = here, now
-    return told
+    return graded
 
 
 def _behind(above: str, is_exact: bool, grade: Grade) -> tuple[Grade, str]:

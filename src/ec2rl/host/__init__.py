@@ -43,7 +43,7 @@ JOURNALCTLS = ("journalctl", *(f"journalctl {number}" for number in range(2, 9))
 BEGINNING = Phrase(b"Linux version ")
 """The first thing that a kernel prints (on some architectures the second, at the same time)."""
 
-_USERS = b"overlayfs: |mount option | parameter '| value for '|process '|input: "
+_USERS = b"overlayfs: |mount option | parameter '| name '| value for '|process '|input: "
 _NAMES = b"Product: |Manufacturer: |SerialNumber: "
 USERS = tuple(map(Phrase, (*_USERS.split(b"|"), *_NAMES.split(b"|"))))
 """Stand before strings of users that the kernel prints as they are, line ends and all."""
