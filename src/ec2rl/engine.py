@@ -204,17 +204,18 @@ class Race:
 
     def _read_log(self) -> tuple[bytes, None]:
         host = Remember(self.host)
-        log = read_kernel_log(host, self.phrases, self.plan.options.since)
+        options = self.plan.options
+        log = read_kernel_log(host, self.phrases, options.since, options.strict)
         return dump_records((log, host.memory if self.plan.recording else {})), None
 
     def _diagnose(self, module: Module) -> tuple[bytes, object]:
-        host = Remember(self.host)
+        host, options = Remember(self.host), self.plan.options
         log = self.log
         if not module.phrases:  # a log that hangs is not to hang who does not ask for it
             log = KernelLog((), (), None, whole_boot=False)
         elif log is None:
-            log = read_kernel_log(host, module.phrases, self.plan.options.since)
-        seen = module.read(host, log, self.plan.options)
+            log = read_kernel_log(host, module.phrases, options.since, options.strict)
+        seen = module.read(host, log, options)
         said = pack(bounded(module.judge(seen), module.by_hand(seen)))
         return dump_records(host.memory) if self.plan.recording else b"", said
 

@@ -21,11 +21,12 @@ class Options:
     """What the user asked of the diagnostics.
 
     `sample` is the pause before a second look, in seconds, 0 for never; `since` limits the logs, in
-    seconds since the epoch.
+    seconds since the epoch; with `strict` only what is proven makes a failure.
     """
 
     sample: float = 1.0
     since: float | None = None
+    strict: bool = False
 
 
 @record(frozen=True)

@@ -13,6 +13,7 @@ from ec2rl.facts.coverage import covers
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.kmsg import kmsg_span, parse_kmsg, unescape
 from ec2rl.facts.log import KernelLog, LogLine, LogSource
+from ec2rl.facts.trust import Grade
 from ec2rl.host import Phrase
 from ec2rl.host.fake import FakeHost
 from ec2rl.model import Unreadable, Why
@@ -82,8 +83,9 @@ def test_the_span_skips_lines_that_belong_to_the_record_above() -> None:
     ],
 )
 def test_only_facility_0_is_the_kernels(head: str, trusted: bool) -> None:
+    grade = Grade.KERNEL if trusted else Grade.FORGED
     found = ring(f"6,0,0,-;boot\n{head};{FULL}\n")
-    assert found.lines == (LogLine(FULL, ("dmesg",), BOOTED + 5e-4, 500, BOOT, True, trusted),)
+    assert found.lines == (LogLine(FULL, ("dmesg",), BOOTED + 5e-4, 500, BOOT, True, grade),)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +232,7 @@ def test_the_same_event_in_four_places() -> None:
         **{"__var__log__kern.log": f"Nov 24 01:43:20 host kernel: {FULL}"},
     )
     sources = ("dmesg", "journal", "/var/log/kern.log", "/var/log/messages")
-    assert found.lines == (LogLine(FULL, sources, BOOTED + 5e-4, 500, BOOT, True, True),)
+    assert found.lines == (LogLine(FULL, sources, BOOTED + 5e-4, 500, BOOT, True, Grade.KERNEL),)
     assert [source.gap for source in found.sources] == ["", "", "", ""]
 
 

@@ -7,20 +7,21 @@ from hypothesis import strategies as st
 
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.merge import merge
+from ec2rl.facts.trust import Grade
 from ec2rl.record import replace
 
 FULL = "nf_conntrack: nf_conntrack: table full, dropping packet"
 BOOTED = 1_790_000_000.0
 
 
-def ring(microseconds: int, message: str = FULL, trusted: bool = True) -> LogLine:
+def ring(microseconds: int, message: str = FULL, grade: Grade = Grade.KERNEL) -> LogLine:
     when = BOOTED + microseconds / 1e6
-    return LogLine(message, ("dmesg",), when, microseconds, "b1", True, trusted)
+    return LogLine(message, ("dmesg",), when, microseconds, "b1", True, grade)
 
 
 def journal(microseconds: int, message: str = FULL, boot: str = "b1") -> LogLine:
     when = BOOTED + microseconds / 1e6 + 0.3
-    return LogLine(message, ("journal",), when, microseconds, boot, boot == "b1", True)
+    return LogLine(message, ("journal",), when, microseconds, boot, boot == "b1", Grade.KERNEL)
 
 
 def text(
@@ -28,7 +29,7 @@ def text(
 ) -> LogLine:
     when = float(int(BOOTED + microseconds / 1e6))
     stamp = microseconds if stamped else None
-    return LogLine(message, (path,), when, stamp, None, True, False, count)
+    return LogLine(message, (path,), when, stamp, None, True, Grade.HEARSAY, count)
 
 
 def total(lines: list[LogLine]) -> int:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.syslog import epoch, parse_line, parse_lines
+from ec2rl.facts.trust import Grade
 from ec2rl.host import Line
 
 FULL = "nf_conntrack: nf_conntrack: table full, dropping packet"
@@ -168,11 +169,11 @@ def test_the_lines_behind_a_hit_are_its_context() -> None:
             None,
             None,
             None,
-            False,
+            Grade.HEARSAY,
             1,
             ("behind one", "behind it too"),
         ),
-        LogLine("nf_conntrack: two", path, second, None, None, None, False, 1, ()),
+        LogLine("nf_conntrack: two", path, second, None, None, None, Grade.HEARSAY, 1, ()),
     ]
 
 

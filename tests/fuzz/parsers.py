@@ -29,6 +29,7 @@ from ec2rl.facts.log import KernelLog, LogLine, LogSource  # noqa: E402
 from ec2rl.facts.oom import kills  # noqa: E402
 from ec2rl.facts.syslog import epoch, parse_line, parse_lines  # noqa: E402
 from ec2rl.facts.trace import parse_trace  # noqa: E402
+from ec2rl.facts.trust import Grade  # noqa: E402
 from ec2rl.host import Line  # noqa: E402
 from ec2rl.host.fake import CaseError, FakeHost, sections  # noqa: E402
 from ec2rl.kernel_events.events import find_events, group  # noqa: E402
@@ -210,7 +211,7 @@ def take_trace(text: str) -> None:
 
 def told(text: str) -> LogLine:
     message, *context = text.split("\n")
-    return LogLine(message, ("dmesg",), NOW, 5, "b", True, True, 1, tuple(context))
+    return LogLine(message, ("dmesg",), NOW, 5, "b", True, Grade.KERNEL, 1, tuple(context))
 
 
 def take_oom(text: str) -> None:

@@ -19,6 +19,7 @@ from ec2rl.host import Line, Phrase, Search
 from ec2rl.host.scan import LINE, Scan, cost
 from ec2rl.host.search import Budget, search_files, search_stream
 from ec2rl.model import Unreadable, Why
+from ec2rl.record import replace
 
 BUDGET = Budget()
 FULL = Phrase(b"table full")
@@ -119,6 +120,29 @@ def test_every_edge(
 
     assert scan.run(Pieces(data, sizes), 1 << 30, float("inf")) == ""
     assert (scan.lines()[0], scan.hits, scan.unpacked) == (*naive(data, phrases, 8), len(data))
+
+
+@settings(max_examples=1500, deadline=None)
+@given(
+    st.lists(st.sampled_from([b"abc\n", b"a\n", b"b\n", b"bb c\r\n", b"\n", b"xyz"]), max_size=30),
+    some_phrases,
+    st.lists(st.integers(1, 20), max_size=20),
+    st.integers(1, 24),
+)
+def test_the_line_above_a_hit_is_kept_across_every_edge(
+    rows: list[bytes], phrases: list[Phrase], sizes: list[int], window: int
+) -> None:
+    data = b"".join(rows)
+    scan = Scan([replace(phrase, before=True) for phrase in phrases], 1 << 30, window, 64, 64)
+    scan.run(Pieces(data, sizes), 1 << 30, float("inf"))
+    every = naive(data, [Phrase(b"", 0)], 64)[0]
+    kept = {line.offset: line for line in naive(data, phrases, 64)[0]}
+    above = {
+        line.offset: replace(line, hit=False)
+        for line, below in zip(every, every[1:])
+        if below.offset in kept and kept[below.offset].hit
+    }
+    assert scan.lines()[0] == [line for _, line in sorted({**above, **kept}.items())]
 
 
 @settings(max_examples=500, deadline=None)

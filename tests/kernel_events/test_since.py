@@ -16,6 +16,8 @@ LOOKS = {
     "clock": "now=2026-11-24T02:00:00Z uptime=172800",
     "/proc/vmstat": "oom_kill 2",
     "/proc/sys/kernel/hung_task_detect_count": "2",
+    "/proc/sys/kernel/hung_task_timeout_secs": "120",
+    "/proc/sys/kernel/hung_task_warnings": "10",
     "/proc/sys/kernel/tainted": "16384",
     "/proc/sys/kernel/osrelease": "6.18.44",
     "/proc/sys/kernel/soft_watchdog": "1",

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ec2rl.facts.log import KernelLog, LogLine
 from ec2rl.facts.oom import Kill, kills
 from ec2rl.facts.trace import Trace, parse_trace
+from ec2rl.facts.trust import Grade
 from ec2rl.kernel_events.events import Event, Events, find_events, group, sort_events
 from ec2rl.kernel_events.waits import waits_for
 from ec2rl.modules import (
@@ -113,7 +114,7 @@ QUOTES = (
 
 
 def line(message: str, time: float = 100.0, **named: object) -> LogLine:
-    told = LogLine(message, ("dmesg",), time, 5, "a", this_boot=True, trusted=True)
+    told = LogLine(message, ("dmesg",), time, 5, "a", this_boot=True, grade=Grade.KERNEL)
     return LogLine(**{**told.__dict__, **named})
 
 
@@ -234,9 +235,9 @@ def test_events_are_told_apart_by_who_vouches_for_them() -> None:
     message = "kernel BUG at mm/slub.c:1!"
     mine = line(message)
     earlier = line(message, this_boot=False, boot="b")
-    forged = line(message, trusted=False)
-    heard = line(message, trusted=False, this_boot=None, sources=("/var/log/messages",))
-    refuted = line(message, trusted=False, sources=("/var/log/messages",))
+    forged = line(message, grade=Grade.FORGED)
+    heard = line(message, grade=Grade.HEARSAY, this_boot=None, sources=("/var/log/messages",))
+    refuted = line(message, grade=Grade.FORGED, sources=("/var/log/messages",))
     log = KernelLog((mine, earlier, forged, heard, refuted), (), 0.0, whole_boot=True)
     what = "kernel BUG at mm/slub.c:1"
     assert find_events(log, kernelbug.PHRASES, kernelbug.describe) == Events(
@@ -251,6 +252,5 @@ def test_the_same_event_again_is_counted_and_not_told_again() -> None:
     one = Event("CPU 1 stuck for 22 s", line("x", 1.0), Trace(frames=("f", "g")))
     two = Event("CPU 2 stuck for 23 s", line("x", 2.0, count=3), Trace(frames=("f", "g")))
     other = Event("CPU 2 stuck for 23 s", line("x", 3.0), Trace(frames=("h",)))
-    log = KernelLog((), (), None, whole_boot=False)
-    groups = group(sort_events(log, [one, two, other]).now)
+    groups = group(sort_events([one, two, other]).now)
     assert [(g.first, g.last, g.count) for g in groups] == [(other, other, 1), (one, two, 4)]

@@ -58,6 +58,7 @@ COMMANDS = {
             "record": Option("FILE", "write all that was looked at into FILE, as a case"),
             "mask": Option("", "take names, addresses and secrets out of the recording"),
             "remediate": Option("", "apply what is safe where a module failed, and judge again"),
+            "strict": Option("", "a failure only where it is proven: of mere text, a warning"),
             "fail-on": Option("warn|failure", "what makes the exit status 1 (failure)"),
             "exit-zero": Option("", "exit with 0 whatever was found"),
             "not-an-instance": Option("", "accepted; no module asks the metadata service"),

@@ -111,7 +111,8 @@ def _judge(
         except UsageError:
             words = f"Cannot tell: it was recorded {when}, before the time that is asked about"
             return _unjudged(host.name, past, modules, words), False
-        race = Race(modules, host, replace(plan, options=Options(past.sample, since)))
+        options = Options(past.sample, since, plan.options.strict)
+        race = Race(modules, host, replace(plan, options=options))
         race.start()
         results_, interrupted = race.finish(lambda *waiting: reporting.progress(terminal, *waiting))
     where = f"{host.name}, as recorded {when}"

@@ -47,7 +47,7 @@ def plan_of(said: Parsed, now: float) -> Plan:
     if said.has("sample") and sample > deadline / 2:
         raise UsageError(f"--sample={sample:g} leaves no time to look in --deadline={deadline:g}")
     return Plan(
-        Options(min(sample, deadline / 2), since),
+        Options(min(sample, deadline / 2), since, said.has("strict")),
         deadline,
         int(concurrency),
         said.has("record"),

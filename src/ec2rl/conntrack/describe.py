@@ -6,7 +6,7 @@ from ec2rl.conntrack.messages import Kind
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.tables import Table
 from ec2rl.conntrack.timeline import Spell, Timeline
-from ec2rl.facts.coverage import complete_from, reading, stamp
+from ec2rl.facts.coverage import complete_from, reading, stamp, whole_log
 from ec2rl.model import Evidence, Unreadable, Verdict, Why
 
 TYPE_CHECKING = False
@@ -61,7 +61,7 @@ def details(seen: Seen, verdict: Verdict) -> tuple[str, ...]:
             lines += _untold(seen)
     lines += _log_lines(seen)
     lines += _allowance_lines(seen)
-    lines += _rests_on(seen)
+    lines += _rests_on(seen, verdict)
     if verdict in (Verdict.PROBLEM, Verdict.WARNING):
         knobs = _knobs(seen)
         lines += [*knobs, "Next: sudo ./ec2rl explain conntrackfull"]
@@ -102,10 +102,10 @@ def _told(table: Table) -> bool:
 
 
 def _table_line(seen: Seen, table: Table) -> str:
-    if isinstance(table.counters, Unreadable):
-        return f"{table.namespace.label}: {table.counters}"
     limit, fill = seen.limits.maximum, seen.fill(table)
     words = f"{table.namespace.label}: "
+    if isinstance(table.counters, Unreadable) and table.count is None:
+        return f"{words}{table.counters}"
     if fill is not None:
         words += f"{table.count} of {limit} entries ({percent(fill)})"
     elif table.count is None:
@@ -114,6 +114,8 @@ def _table_line(seen: Seen, table: Table) -> str:
         words += f"{table.count} entries, " + (
             "the limit is unknown" if limit is None else "no limit"
         )
+    if isinstance(table.counters, Unreadable):
+        return f"{words}; {table.counters}"
     lost = seen.last(table, "drop")
     if lost:
         since = "conntrack was loaded" if table.namespace.initial else "it was made"
@@ -170,6 +172,7 @@ def _log_lines(seen: Seen) -> list[str]:
             f"Not verified: {_span(times.hearsay)}, in {', '.join(times.hearsay.places)}, "
             "where any user can write"
         )
+    lines += times.grades
     if times.forged:
         lines.append(
             f"Not the kernel's: {plural(times.forged, 'line')} that someone wrote in its name"
@@ -240,9 +243,25 @@ def _allowance_lines(seen: Seen) -> list[str]:
     return lines
 
 
-def _rests_on(seen: Seen) -> list[str]:
+def _proof(seen: Seen) -> str:
+    """What a SUCCESS rests on: a log that says that nothing was lost, and tables with room."""
+    since = " since that change" if seen.times.settled.lines else ""
+    words = f"Rests on: {whole_log(seen.log, seen.since)}, without a table-full line{since}"
+    if seen.limits.loaded is False:
+        return f"{words}; connection tracking is not loaded"
+    fullest = seen.fullest
+    if fullest is None or fullest.count is None:
+        return f"{words}; how full the table is was not collected"
+    tables = plural(sum(table.count is not None for table in seen.tables), "table")
+    limit = seen.limits.maximum
+    of = f" of {limit}" if limit else ""
+    lacks = "" if of else ", no limit" if limit == 0 else ", the limit was not collected"
+    return f"{words}; {tables} seen, the fullest with {fullest.count}{of} entries{lacks}"
+
+
+def _rests_on(seen: Seen, verdict: Verdict) -> list[str]:
     """Which sources the verdict rests on, and which it had to do without."""
-    lines = reading(seen.log)
+    lines = [*([_proof(seen)] if verdict is Verdict.OK else []), *reading(seen.log)]
     if seen.all_counted and seen.tables and not seen.covered and seen.limits.loaded is not False:
         whole = f"Every network namespace that was found was asked ({len(seen.tables)})"
         none = all(seen.last(table, "drop") == 0 for table in seen.tables)

@@ -44,6 +44,7 @@ def facts(seen: Seen) -> dict[str, Json]:
             "before_last_change": _spell_facts(times.settled, own),
             "earlier_boots": [_spell_facts(spell) for spell in times.boots],
             "unverified": _spell_facts(times.hearsay, bool(read)),
+            "grades": list(times.grades),
             "forged_lines": times.forged if read else None,
             "other_limits": {kind.name.lower(): n for kind, n in times.others.items()},
             "whole_boot": seen.log.whole_boot,

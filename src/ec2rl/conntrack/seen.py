@@ -100,8 +100,20 @@ class Seen:
         return self.limits.maximum is None and any(table.count for table in live)
 
     @property
-    def proven(self) -> bool:
-        """Whether "no line found" means that no packet was dropped: by counters, or by the log.
+    def uncounted(self) -> tuple[Unreadable, ...]:
+        """Tables that may be full now: they are there, and how full they are could not be read."""
+        if self.limits.loaded is False or self.limits.maximum == 0:
+            return ()
+        return tuple(
+            table.counters
+            for table in self.tables
+            if table.count is None and isinstance(table.counters, Unreadable)
+            if table.counters.why is not Why.NOT_COLLECTED
+        )
+
+    @property
+    def answered(self) -> bool:
+        """Whether enough was read for a warning to be all that there is to say.
 
         A log that cannot be read at all, or is empty, is never made up for by counters: a namespace
         that is gone took its own along, and only the log remembers it.
@@ -130,6 +142,14 @@ class Seen:
         return (oldest - booted) * 1e6 <= self.settling.log_end
 
     @property
+    def proven(self) -> bool:
+        """Whether "no line found" means that no packet was dropped, and that no table is full.
+
+        Counters at zero do not make up for a log that has lost its oldest records either.
+        """
+        return self.answered and self.covered and not self.uncounted
+
+    @property
     def unseen(self) -> tuple[str, ...]:
         """What was missing for a verdict, and which right would give it."""
         ring = self.log.sources[0]
@@ -139,6 +159,10 @@ class Seen:
             reasons = [str(ring.unreadable) if collected else "the kernel's own log: not collected"]
         if ring.unreadable is None and not self.covered:
             reasons.append(f"dmesg: {ring.gap}" if ring.gap else "the kernel's log is incomplete")
+        if self.covered and self.times.others.get(Kind.SUPPRESSED) and not self.all_counted:
+            reasons.append("the kernel left lines out of its log, and not all counters were read")
+        elif self.all_counted and not self.covered and ring.lost:
+            reasons.append("namespaces that are gone took their counters along")
         if self.hidden:
             reasons.append(self.hidden)
         unread = self.unread

@@ -15,18 +15,22 @@ _GARBLED = "not the text that it should be"
 
 @record(frozen=True)
 class Table:
-    """One namespace's table: what its counters were, and after a pause of `seconds` (if any)."""
+    """One namespace's table: what its counters were, and after a pause of `seconds` (if any).
+
+    `entries` is how many it holds where its counters cannot tell.
+    """
 
     namespace: Namespace
     counters: Counters | Unreadable
     after: Counters | None = None
     seconds: float | None = None
+    entries: int | None = None
 
     @property
     def count(self) -> int | None:
         """Entries, at the last look; None when it could not be had."""
         last = self.after or self.counters
-        return None if isinstance(last, Unreadable) else last.entries
+        return self.entries if isinstance(last, Unreadable) else last.entries
 
     @property
     def refused(self) -> int | None:
@@ -97,7 +101,27 @@ def read_tables(host: Host, namespaces: Namespaces) -> tuple[Table, ...]:
     A namespace that has vanished meanwhile is left out.
     """
     tables = (Table(one, _counters(host, one)) for one in namespaces.all)
-    return tuple(table for table in tables if not _gone(host, table))
+    return tuple(
+        replace(table, entries=_entries(host, table.namespace))
+        if isinstance(table.counters, Unreadable)
+        else table
+        for table in tables
+        if not _gone(host, table)
+    )
+
+
+def _entries(host: Host, namespace: Namespace) -> int | None:
+    """How many entries a namespace's table holds, which anyone inside may ask."""
+    ours = host.link("/proc/self/ns/net")
+    is_ours = isinstance(ours, str) and namespace.inode in (inode_number(ours),)
+    if is_ours or namespace.net == RECORDED:
+        return number(host.read(SYSCTL + "count"))
+    for door in namespace.doors:
+        inside = host.within(door)
+        entries = number(inside.read(SYSCTL + "count"))
+        if entries is not None and _leads_to(inside, namespace):
+            return entries
+    return None
 
 
 def _gone(host: Host, table: Table) -> bool:
@@ -170,7 +194,9 @@ def _recorded(host: Host) -> Counters | None:
         entries = table.total
     stats = host.conntrack_stats()
     if isinstance(stats, Evidence):
-        return parse_conntrack_stats(stats.text, entries)
+        known = parse_conntrack_stats(stats.text, entries)
+        if known is not None:
+            return known
     return None if entries is None else Counters(entries, None, None, None, None)
 
 

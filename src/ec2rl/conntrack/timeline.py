@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.messages import Kind, Message, understand
-from ec2rl.facts.coverage import refuted
 from ec2rl.facts.log import KernelLog, LogLine
+from ec2rl.facts.trust import Grade, told
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -57,7 +57,11 @@ class Timeline:
     forged: int
     others: Mapping[Kind, int]
     quotes: tuple[LogLine, ...]
-    """The first and the last proven line, of this boot if there is one."""
+    """The first and the last line that counts, of this boot if there is one."""
+    grades: tuple[str, ...] = ()
+    """How far these lines can be believed (`trust.told`)."""
+    doubted: bool = False
+    """Whether lines in the kernel's form are among the hearsay."""
 
 
 def timeline(log: KernelLog, settling: Settling | None = None) -> Timeline:
@@ -65,8 +69,7 @@ def timeline(log: KernelLog, settling: Settling | None = None) -> Timeline:
     understood = [(line, message) for line in log.lines if (message := understand(line.message))]
     full = [(line, message) for line, message in understood if message.kind is Kind.TABLE_FULL]
     proven = [pair for pair in full if pair[0].trusted]
-    claimed = [pair for pair in full if not pair[0].trusted]
-    hearsay = [pair for pair in claimed if not refuted(pair[0], log)]
+    hearsay = [pair for pair in full if pair[0].grade is Grade.HEARSAY]
     # What is trusted carries its boot; without a boot's number to compare, it counts as this one.
     here = [pair for pair in proven if pair[0].this_boot is not False]
     settled: list[tuple[LogLine, Message]] = []
@@ -94,9 +97,11 @@ def timeline(log: KernelLog, settling: Settling | None = None) -> Timeline:
         _spell(earlier, [pair for pair in suppressed if pair[0].this_boot is False]),
         tuple(_spell(pairs, ()) for pairs in boots.values()),
         replace(_spell(hearsay, ()), suppressed=_suppressed_behind(hearsay)),
-        sum(line.count for line, _ in claimed if refuted(line, log)),
+        sum(line.count for line, _ in full if line.grade is Grade.FORGED),
         others,
         tuple(line for line, _ in ends),
+        told(line for line, _ in full),
+        any(line.doubt for line, _ in hearsay),
     )
 
 

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ec2rl.facts.log import KernelLog, LogLine
+    from ec2rl.facts.log import KernelLog
     from ec2rl.model import Json
 
 
@@ -29,6 +29,19 @@ def covers(log: KernelLog, since: float | None) -> bool:
     return since is not None and complete is not None and complete <= since
 
 
+def whole_log(log: KernelLog, since: float | None) -> str:
+    """Which log has all that is asked about, and from when on; for one that `covers` it."""
+    ring = log.sources[0]
+    if ring.unreadable is not None:
+        name = "the journal"
+    elif ring.lost and log.whole_boot:
+        name = "dmesg and the journal behind it"
+    else:
+        name = ring.name
+    begin = "boot" if log.whole_boot else stamp(since)
+    return f"{name}, whole since {begin}"
+
+
 def complete_from(log: KernelLog) -> float | None:
     """From when on the ring buffer surely has all there was; seconds since the epoch.
 
@@ -39,12 +52,6 @@ def complete_from(log: KernelLog) -> float | None:
     if oldest is None or log.booted is None:
         return oldest
     return oldest + DRIFT * max(0.0, oldest - log.booted)
-
-
-def refuted(line: LogLine, log: KernelLog) -> bool:
-    """Whether a line that the kernel would have told elsewhere is known not to be its own."""
-    told = "dmesg" in line.sources or "journal" in line.sources
-    return told or (log.whole_boot and line.this_boot is True)
 
 
 def reading(log: KernelLog, read: Sequence[str] = (), unread: Sequence[str] = ()) -> list[str]:

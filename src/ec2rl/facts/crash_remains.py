@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ec2rl.facts.log import LogLine
-from ec2rl.host import Host, Phrase, Search
+from ec2rl.facts.trust import Grade
+from ec2rl.host import USERS, Host, Phrase, Search
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import record, replace
 
@@ -69,12 +70,12 @@ def read_remains(host: Host, phrases: Sequence[Phrase], since: float | None) -> 
             folders += [(path, depth + 1) for path, kind in kinds if not kind]
     if len(files) > _MOST or folders:
         unread.append(Unreadable("crash records", Why.PARTIAL, f"more than {_MOST} of them"))
-    wanted = [replace(phrase, recent=False) for phrase in phrases]
+    wanted = [replace(phrase, recent=False, before=True) for phrase in phrases]
     read = sorted(files[:_MOST], key=_is_piece)
     whole = sum(not _is_piece(path) for path in read)
     # A trace goes on in the next piece, which need not hold a phrase.
     found = [
-        *(host.search(read[:whole], wanted) if whole else ()),
+        *(host.search(read[:whole], (*wanted, *USERS)) if whole else ()),
         *(host.search(read[whole:], (_ANY,)) if read[whole:] else ()),
     ]
     unread += [one for one in found if isinstance(one, Unreadable)]
@@ -106,13 +107,10 @@ def _kind(name: str) -> str:
 
 def _joined(pieces: Sequence[Search], phrases: Sequence[Phrase]) -> Search:
     """The pieces of a death as one text, less the line `Panic#1 Part2` that each begins with."""
-    words = [phrase.text.decode() for phrase in phrases]
-    lines = [
-        replace(line, hit=any(word in line.text for word in words))
-        for piece in pieces
-        for line in piece.lines
-    ]
-    return replace(pieces[-1], lines=tuple(lines))
+    from ec2rl.facts.syslog import hits_of
+
+    lines = [line for piece in pieces for line in piece.lines]
+    return replace(pieces[-1], lines=hits_of(lines, phrases))
 
 
 def _lines(found: Search) -> list[LogLine]:
@@ -121,6 +119,6 @@ def _lines(found: Search) -> list[LogLine]:
     from ec2rl.facts.syslog import parse_lines
 
     return [
-        replace(line, time=found.modified, this_boot=False, trusted=True)
-        for line in parse_lines(found.path, found.lines, found.modified, None)
+        replace(line, time=found.modified, this_boot=False)
+        for line in parse_lines(found.path, found.lines, found.modified, None, Grade.KERNEL)
     ]

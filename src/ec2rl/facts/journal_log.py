@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.facts.log import DIGITS, LogLine, LogSource
+from ec2rl.facts.trust import Grade
 from ec2rl.host import Host, Journal, Phrase
 from ec2rl.model import Unreadable
 
@@ -19,10 +20,12 @@ def journal_records(
     if isinstance(answer, Unreadable):
         return LogSource("journal", answer), []
     oldest = None if answer.oldest is None else answer.oldest / 1e6
+    newest = None if answer.newest is None else answer.newest / 1e6
     gaps = list(answer.gaps)
     if answer.hits > sum(record.hit for record in answer.records):
         gaps.append(f"{answer.hits} records hold the words, not all were looked at")
-    return LogSource("journal", None, oldest, "; ".join(gaps)), list(_records(answer, boot_id))
+    source = LogSource("journal", None, oldest, "; ".join(gaps), newest=newest)
+    return source, list(_records(answer, boot_id))
 
 
 def _records(journal: Journal, boot_id: str | None) -> Iterable[LogLine]:
@@ -36,6 +39,7 @@ def _records(journal: Journal, boot_id: str | None) -> Iterable[LogLine]:
             contexts[last[entry.boot]].append(entry.message)
     for number, context in contexts.items():
         entry = journal.records[number]
+        kernels = entry.transport == "kernel" and entry.facility in (0, None)
         yield LogLine(
             entry.message,
             ("journal",),
@@ -43,6 +47,6 @@ def _records(journal: Journal, boot_id: str | None) -> Iterable[LogLine]:
             entry.monotonic,
             entry.boot,
             this_boot=None if boot_id is None else entry.boot == boot_id,
-            trusted=entry.transport == "kernel" and entry.facility in (0, None),
+            grade=Grade.KERNEL if kernels else Grade.FORGED,
             context=tuple(context),
         )

@@ -1,9 +1,7 @@
 """The kernel's log as one list: ring buffer, journal and text logs, each event once.
 
-What the kernel itself says can be known from two places only: a record of facility 0 in the ring
-buffer, and one in the journal with transport `kernel` and facility 0 (or none: journald before
-v209 stored none).  Everything else, a text log above all, can be written by any user; such a line
-is kept, and is not `trusted`.
+Every line that is met is kept, with its grade: what of it counts as the kernel's words stands in
+`trust`, and nowhere else.
 """
 
 from __future__ import annotations
@@ -11,6 +9,7 @@ from __future__ import annotations
 from ec2rl.facts.journal_log import journal_records
 from ec2rl.facts.kmsg import read_ring
 from ec2rl.facts.log import DRIFT, LOG_FOLDER, KernelLog, LogLine, LogSource, search_gap
+from ec2rl.facts.trust import Known, weigh
 from ec2rl.host import BOOT_ID, Host, Phrase
 from ec2rl.model import Evidence, Unreadable, Why
 
@@ -21,8 +20,13 @@ if TYPE_CHECKING:
 _TEXT_LOGS = ("messages", "syslog", "kern.log")
 
 
-def read_kernel_log(host: Host, phrases: Sequence[Phrase], since: float | None) -> KernelLog:
-    """Look for phrases in all that is left of the kernel's log; `since` is in epoch seconds."""
+def read_kernel_log(
+    host: Host, phrases: Sequence[Phrase], since: float | None, strict: bool = False
+) -> KernelLog:
+    """Look for phrases in all that is left of the kernel's log; `since` is in epoch seconds.
+
+    With `strict` only what the kernel provably said counts as its words.
+    """
     clock = host.clock()
     booted = None if clock.uptime is None else clock.now - clock.uptime
     boot = host.read(BOOT_ID)
@@ -30,12 +34,13 @@ def read_kernel_log(host: Host, phrases: Sequence[Phrase], since: float | None) 
     kept: list[tuple[LogSource, list[LogLine]]] = []
     ring, ring_lines = read_ring(host, phrases, boot_id, booted)
     whole = ring.unreadable is None and ring.lost == 0 and not ring.gap
+    until, is_live = None, True
     if ring.unreadable is not None and ring.unreadable.why is Why.NOT_COLLECTED:
         from ec2rl.facts.recorded_log import recorded
 
-        (ring, ring_lines), (journal, journal_lines), kept, whole = recorded(
-            host, phrases, boot_id, booted, ring
-        )
+        left = recorded(host, phrases, boot_id, booted, ring)
+        (ring, ring_lines), (journal, journal_lines), kept = left.ring, left.journal, left.texts
+        whole, until, is_live = left.whole, left.until, False
     elif ring.lost:
         from ec2rl.facts.whole_journal import journal_behind_ring
 
@@ -49,7 +54,8 @@ def read_kernel_log(host: Host, phrases: Sequence[Phrase], since: float | None) 
     if ring_lines or journal_lines or text_lines:
         from ec2rl.facts.merge import merge
 
-        lines = merge(ring_lines, journal_lines, text_lines)
+        known = Known(whole and is_live, until, strict)
+        lines = weigh(merge(ring_lines, journal_lines, text_lines), known)
     if since is not None:
         lines = [line for line in lines if _counts(line, since, clock.uptime or 0)]
     return KernelLog(tuple(lines), (ring, journal, *text), booted, whole)
@@ -61,7 +67,7 @@ def _counts(line: LogLine, since: float, uptime: float) -> bool:
     The kernel's stamps drift from the clock as long as it is up (ABI/testing/dev-kmsg).
     """
     if line.time is None:
-        return line.trusted
+        return line.trusted or bool(line.doubt)
     drift = DRIFT * uptime if line.trusted and line.this_boot else 0
     return line.time >= since - drift
 

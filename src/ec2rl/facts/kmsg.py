@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.facts.log import DIGITS, KMSG, LogLine, LogSource
+from ec2rl.facts.trust import Grade
 from ec2rl.host import Host, Phrase
 from ec2rl.model import Unreadable
 
@@ -88,7 +89,7 @@ def parse_kmsg(
                 microseconds,
                 boot_id,
                 this_boot=True,
-                trusted=priority >> 3 == 0,
+                grade=Grade.FORGED if priority >> 3 else Grade.KERNEL,
                 context=tuple(_behind(text, end, after[start], ends)) if end >= 0 else (),
             )
         )

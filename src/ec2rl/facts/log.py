@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ec2rl.facts.trust import Grade
 from ec2rl.host import Search
 from ec2rl.model import Unreadable
 from ec2rl.record import record
@@ -21,7 +22,8 @@ class LogLine:
 
     `sources` are the places where it was met; `time` is in seconds since the epoch, `monotonic` in
     microseconds since boot; `this_boot` is None where it cannot be told; `count` is how many
-    times it stands for; `context` are the kernel's lines behind it.
+    times it stands for; `context` are the kernel's lines behind it; `doubt` says why a line in the
+    kernel's form is hearsay all the same, "" where its place says it.
     """
 
     message: str
@@ -30,17 +32,24 @@ class LogLine:
     monotonic: int | None
     boot: str | None
     this_boot: bool | None
-    trusted: bool
+    grade: Grade
     count: int = 1
     context: tuple[str, ...] = ()
+    doubt: str = ""
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it counts as the kernel's words."""
+        return self.grade in (Grade.KERNEL, Grade.TEXT)
 
 
 @record(frozen=True)
 class LogSource:
     """One place that was asked, and how far it can be believed to be complete.
 
-    `oldest` is the time of its oldest record, in seconds since the epoch; `gap` says what is
-    missing from it, "" for nothing; `lost` counts the ring buffer's overwritten records.
+    `oldest` and `newest` are the times of its records at the ends, in seconds since the epoch;
+    `gap` says what is missing from it, "" for nothing; `lost` counts the ring buffer's overwritten
+    records.
     """
 
     name: str
@@ -48,6 +57,7 @@ class LogSource:
     oldest: float | None = None
     gap: str = ""
     lost: int = 0
+    newest: float | None = None
 
 
 @record(frozen=True)

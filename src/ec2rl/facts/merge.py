@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from ec2rl.facts.log import LogLine
+from ec2rl.facts.trust import WEIGHT
 from ec2rl.record import replace
 
 _SECONDS_APART = 2.0
@@ -116,7 +117,7 @@ class _Events:
             event,
             sources=event.sources + tuple(s for s in line.sources if s not in event.sources),
             time=line.time if event.time is None else event.time,
-            trusted=event.trusted or line.trusted,
+            grade=min(event.grade, line.grade, key=WEIGHT.index),
             boot=event.boot or line.boot,
             this_boot=line.this_boot if event.this_boot is None else event.this_boot,
             context=max(event.context, line.context, key=len),

@@ -1,7 +1,7 @@
 """The kernel's log where no kernel can be asked: what dmesg, journald and journalctl left of it.
 
 Nobody but the kernel, or root, makes dmesg print a line, nor journalctl one of `kernel:` without a
-process id; the text itself is as trustworthy as whoever kept it.
+process id, but for what `trust` tells; the text itself is as trustworthy as whoever kept it.
 """
 
 from __future__ import annotations
@@ -10,18 +10,34 @@ from collections.abc import Sequence
 
 from ec2rl.facts.journal_log import journal_records
 from ec2rl.facts.log import LogLine, LogSource, search_gap
-from ec2rl.facts.syslog import parse_lines
+from ec2rl.facts.syslog import hits_of, parse_lines
+from ec2rl.facts.trust import Grade
 from ec2rl.facts.whole_journal import has_whole_boot, is_beginning
-from ec2rl.host import BEGINNING, Host, Phrase, Search
-from ec2rl.model import Unreadable, Why
-from ec2rl.record import replace
+from ec2rl.host import BEGINNING, DMESGS, JOURNALCTLS, USERS, Host, Phrase, Search
+from ec2rl.model import Why
+from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     Told = tuple[LogSource, list[LogLine]]
 
-_JOURNALS = {"journalctl": None, "journalctl --boot": True, "journalctl --boot -1": False}
+_JOURNALS = {"journalctl --boot": True, "journalctl --boot -1": False, **dict.fromkeys(JOURNALCTLS)}
 """Texts of the journal, and whether they are of the boot in which they were printed."""
+
+
+@record(frozen=True)
+class Recorded:
+    """What stands for the ring buffer, the journal, and other texts in the kernel's name.
+
+    `whole` is whether all of the last boot is there; `until` how far a journal that is whole since
+    then reaches (`trust.Known`).
+    """
+
+    ring: Told
+    journal: Told
+    texts: list[Told]
+    whole: bool
+    until: tuple[float, float] | None
 
 
 def recorded(
@@ -30,28 +46,56 @@ def recorded(
     boot_id: str | None,
     booted: float | None,
     ring: LogSource,
-) -> tuple[Told, Told, list[Told], bool]:
-    """What stands for the ring buffer, the journal, the journal's texts, and whether it is whole.
-
-    The last boot of which there is anything counts as "this boot".
-    """
-    dmesg = _dmesg(host, phrases, boot_id, booted) or (ring, [])
+) -> Recorded:
+    """All that was kept; the last boot of which there is anything counts as "this boot"."""
+    kept = _dmesgs(host, phrases, boot_id, booted)
+    dmesg, *others = kept or [(ring, [])]
     source, lines = journal_records(host, (*phrases, BEGINNING), boot_id)
-    whole = dmesg[0].unreadable is None and not dmesg[0].gap
-    whole = whole or (not source.gap and has_whole_boot(lines, boot_id))
+    is_journal_whole = not source.gap and has_whole_boot(lines, boot_id)
+    whole = all(told.unreadable is None and not told.gap for told, _ in kept) and bool(kept)
     journal = source, [line for line in lines if not is_beginning(line)]
-    return dmesg, journal, _journal_texts(host, phrases, booted), whole
+    return Recorded(
+        dmesg,
+        journal,
+        [*others, *_journal_texts(host, phrases, booted)],
+        whole or is_journal_whole,
+        _until(source, lines, boot_id) if is_journal_whole else None,
+    )
+
+
+def _until(
+    source: LogSource, lines: Sequence[LogLine], boot_id: str | None
+) -> tuple[float, float] | None:
+    """How far the journal reaches, in seconds since the boot (at least) and since the epoch."""
+    begun = [one.time for one in lines if is_beginning(one) and one.boot == boot_id and one.time]
+    if source.newest is None or not begun:
+        return None
+    # journald writes down the kernel's first record when it starts: a little after the boot.
+    return source.newest - begun[0], source.newest
+
+
+def _dmesgs(
+    host: Host, phrases: Sequence[Phrase], boot_id: str | None, booted: float | None
+) -> list[Told]:
+    """What dmesg printed, or consoles over several boots."""
+    asked = (*(replace(phrase, before=True) for phrase in phrases), BEGINNING)
+    told: list[Told] = []
+    for name in DMESGS:
+        (found,) = host.search([name], (*asked, *USERS))
+        if isinstance(found, Search):
+            told.append(_dmesg(found, asked, boot_id, booted))
+        elif found.why in (Why.NOT_COLLECTED, Why.ABSENT):
+            break
+        else:
+            told.append((LogSource("dmesg", found), []))
+    return told
 
 
 def _dmesg(
-    host: Host, phrases: Sequence[Phrase], boot_id: str | None, booted: float | None
-) -> Told | None:
-    """What dmesg printed, or a console over several boots; None where nobody kept it."""
-    (found,) = host.search(["dmesg"], (*phrases, BEGINNING))
-    if isinstance(found, Unreadable):
-        absent = found.why in (Why.NOT_COLLECTED, Why.ABSENT)
-        return None if absent else (LogSource("dmesg", found), [])
-    lines = parse_lines(found.path, found.lines, found.modified, booted)
+    found: Search, asked: Sequence[Phrase], boot_id: str | None, booted: float | None
+) -> Told:
+    kept = hits_of(found.lines, asked)
+    lines = parse_lines(found.path, kept, found.modified, booted, Grade.TEXT)
     starts = [place for place, line in enumerate(lines) if is_beginning(line)]
     told = []
     for place, line in enumerate(lines):
@@ -60,34 +104,28 @@ def _dmesg(
         if when is None and not later and booted is not None and line.monotonic is not None:
             when = booted + line.monotonic / 1e6
         boot = f"{later} boots before the last" if later else boot_id
-        told.append(
-            replace(
-                line, sources=("dmesg",), time=when, boot=boot, this_boot=not later, trusted=True
-            )
-        )
+        told.append(replace(line, sources=("dmesg",), time=when, boot=boot, this_boot=not later))
     gap = search_gap(found) or ("" if starts else "it does not go back to the boot")
     source = LogSource(found.path, None, booted if starts else None, gap)
     return source, [line for line in told if not is_beginning(line)]
 
 
 def _journal_texts(host: Host, phrases: Sequence[Phrase], booted: float | None) -> list[Told]:
-    told = []
-    for kind, found in zip(_JOURNALS, host.search(list(_JOURNALS), phrases)):
+    told: list[Told] = []
+    for kind, is_of_boot in _JOURNALS.items():
+        (found,) = host.search([kind], phrases)
         if not isinstance(found, Search):
+            if kind in JOURNALCTLS:
+                break
             continue
-        lines = parse_lines(found.path, found.lines, found.modified, booted)
-        this_boot = _JOURNALS[kind]
+        lines = parse_lines(found.path, found.lines, found.modified, booted, Grade.TEXT)
+        this_boot = [line.this_boot if is_of_boot is None else is_of_boot for line in lines]
         told.append(
             (
                 LogSource(found.path, None, None, search_gap(found)),
                 [
-                    replace(
-                        line,
-                        sources=("journal",),
-                        this_boot=line.this_boot if this_boot is None else this_boot,
-                        trusted=True,
-                    )
-                    for line in lines
+                    replace(line, sources=("journal",), this_boot=here)
+                    for line, here in zip(lines, this_boot)
                 ],
             )
         )

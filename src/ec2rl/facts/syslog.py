@@ -7,7 +7,9 @@ import time
 from collections.abc import Sequence
 
 from ec2rl.facts.log import LogLine
-from ec2rl.host import Line
+from ec2rl.facts.trust import Grade, grades
+from ec2rl.host import Line, Phrase
+from ec2rl.record import replace
 
 _STAMP = r"\[ *(?P<up>\d{1,9}\.\d{6})\] ?"
 _CALLER = r"(?:\[ *[TC]\d{1,10}\] ?)?"
@@ -55,11 +57,27 @@ def parse_line(text: str) -> tuple[str, str | None, int | None, int] | None:
     return message, stamp, uptime, 1
 
 
+def hits_of(lines: Sequence[Line], phrases: Sequence[Phrase]) -> tuple[Line, ...]:
+    """The same lines, those that hold one of these phrases as hits and no others."""
+    words = [phrase.text.decode() for phrase in phrases]
+    return tuple(replace(line, hit=any(word in line.text for word in words)) for line in lines)
+
+
 def parse_lines(
-    path: str, lines: Sequence[Line], modified: float, booted: float | None
+    path: str,
+    lines: Sequence[Line],
+    modified: float,
+    booted: float | None,
+    grade: Grade = Grade.HEARSAY,
 ) -> list[LogLine]:
-    """The kernel's lines of one text log whose mtime is `modified` (seconds since the epoch)."""
+    """The kernel's lines of one text log whose mtime is `modified` (seconds since the epoch).
+
+    `grade` is what its lines are but for those that show that they are less.
+    """
     found: list[LogLine] = []
+    # A text log holds millions of lines, and only a priority could make less of hearsay.
+    is_plain = grade is Grade.HEARSAY and not any(line.text[:1] == "<" for line in lines)
+    graded = [(grade, "")] * len(lines) if is_plain else grades(lines, grade)
     # A stamp without a year is the latest that is no later than what stands below it in the file.
     latest = modified + _DAY
     for position in range(len(lines) - 1, -1, -1):
@@ -79,8 +97,20 @@ def parse_lines(
                 context.append(behind[0])
             below += 1
         this_boot = None if when is None or booted is None else when >= booted - 2
+        told, doubt = graded[position]
         found.append(
-            LogLine(message, (path,), when, uptime, None, this_boot, False, count, tuple(context))
+            LogLine(
+                message,
+                (path,),
+                when,
+                uptime,
+                None,
+                this_boot,
+                told,
+                count,
+                tuple(context),
+                doubt,
+            )
         )
     return found[::-1]
 

@@ -25,6 +25,7 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 class Phrase:
     """Words to look for in logs, as bytes; `after` lines behind each hit are wanted as well.
 
+    With `before` the line above each hit is wanted too: both may be parts of one message.
     With `recent` it is looked for only in the kernel's ring buffer and the journal: text logs
     can be many GiB, and each phrase costs one more pass over them.
     """
@@ -32,15 +33,25 @@ class Phrase:
     text: bytes
     after: int = 0
     recent: bool = False
+    before: bool = False
 
+
+DMESGS = ("dmesg", *(f"dmesg {number}" for number in range(2, 9)))
+JOURNALCTLS = ("journalctl", *(f"journalctl {number}" for number in range(2, 9)))
+"""Under what names texts are searched that dmesg and journalctl printed, each of its own."""
 
 BEGINNING = Phrase(b"Linux version ")
 """The first thing that a kernel prints (on some architectures the second, at the same time)."""
 
+_USERS = b"overlayfs: |mount option | parameter '| name '| value for '|process '|input: "
+_NAMES = b"Product: |Manufacturer: |SerialNumber: "
+USERS = tuple(map(Phrase, (*_USERS.split(b"|"), *_NAMES.split(b"|"))))
+"""Stand before strings of users that the kernel prints as they are, line ends and all."""
+
 
 @record(frozen=True)
 class Line:
-    """A line of a text log that holds a phrase (`hit`), or that follows one that does.
+    """A line of a text log that holds a phrase (`hit`), or that stands beside one that does.
 
     `offset` is its place in the (unpacked) text, in bytes; `text` is cut at 4 KiB.
     """
@@ -89,7 +100,8 @@ class Journal:
     """The kernel-transport records of every boot in the journal that hold a phrase.
 
     `files` were read, `gaps` say which files (or parts) were not, and why; `oldest` is the
-    realtime (µs) of the oldest entry of any kind, None for an empty journal.
+    realtime (µs) of the oldest entry of any kind, `newest` that of the newest, None for an empty
+    journal.
     """
 
     records: tuple[JournalRecord, ...]
@@ -97,6 +109,7 @@ class Journal:
     files: tuple[str, ...]
     gaps: tuple[str, ...]
     oldest: int | None
+    newest: int | None = None
 
 
 @record(frozen=True)

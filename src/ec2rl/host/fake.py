@@ -17,9 +17,10 @@ it), or `!` and a reason of `Why` in one word, then words.  Other keys: `link PA
 /proc/net/nf_conntrack); `netns FILE: KEY` from a network namespace; `later: KEY` after a pause;
 `dmesg`, the text that dmesg(1) printed.  A log file may say
 `; modified=TIME`, `; gap=WORDS`, `; hits=N`, `; unpacked=N` and `; path=NAME`, the journal
-`; gap=WORDS`, `; hits=N` and `; oldest=MICROSECONDS`, a saved table `; entries=N` (how many it
-holds), `; modified=TIME`, `; gap=WORDS` and `; path=NAME`, any text `; exact` (no newline is added
-to it).  `\\xNN` in a key, a note or a name stands for a byte that would be taken for another.
+`; gap=WORDS`, `; hits=N`, `; oldest=MICROSECONDS` and `; newest=MICROSECONDS`, a saved table
+`; entries=N` (how many it holds), `; modified=TIME`, `; gap=WORDS` and `; path=NAME`, any text
+`; exact` (no newline is added to it).  `\\xNN` in a key, a note or a name stands for a byte that
+would be taken for another.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ import time
 from calendar import timegm
 from collections.abc import Mapping, Sequence
 
-from ec2rl.host import Clock, Entries, Host, Journal, JournalRecord, Line, Phrase, Search
+from ec2rl.host import DMESGS, Clock, Entries, Host, Journal, JournalRecord, Line, Phrase, Search
 from ec2rl.host.remember import LATER
 from ec2rl.model import Evidence, Unreadable, Why
 
@@ -187,7 +188,7 @@ class FakeHost:
         self, paths: Sequence[str], phrases: Sequence[Phrase]
     ) -> tuple[Search | Unreadable, ...]:
         texts = [phrase for phrase in phrases if not phrase.recent]
-        return tuple(self._search(path, phrases if path == "dmesg" else texts) for path in paths)
+        return tuple(self._search(path, phrases if path in DMESGS else texts) for path in paths)
 
     def _search(self, path: str, phrases: Sequence[Phrase]) -> Search | Unreadable:
         # The same file may have been read whole as well: then its lines stand by themselves.
@@ -197,13 +198,19 @@ class FakeHost:
         if isinstance(body, Unreadable):
             return body
         lines: list[Line] = []
+        above: Line | None = None
+        before = any(phrase.before for phrase in phrases)
         offset = more = 0
         for text in body.split("\n"):
             raw = text.encode()
             found = [phrase.after for phrase in phrases if phrase.text in raw]
             more = max([more - 1, *found])
+            if found and before and above is not None:
+                lines.append(above)
+            above = Line(offset, text, bool(found))
             if found or more >= 0:
-                lines.append(Line(offset, text, bool(found)))
+                lines.append(above)
+                above = None
             offset += len(raw) + 1
         notes = self._notes[key]
         modified = _when(notes["modified"]) if "modified" in notes else self.clock().now
@@ -221,11 +228,11 @@ class FakeHost:
         if isinstance(body, Unreadable):
             return body
         records: list[JournalRecord] = []
-        oldest = None
+        times: list[int] = []
         for line in filter(None, body.split("\n")):
             fields = json.loads(line)
             record = journal_record(fields)
-            oldest = min(oldest or record.realtime, record.realtime)
+            times.append(record.realtime)
             missed = record.transport == "driver" and record.message.startswith("Missed ")
             raw = record.message.encode()
             if missed or not record.hit or any(phrase.text in raw for phrase in phrases):
@@ -233,9 +240,11 @@ class FakeHost:
         notes = self._notes[key]
         gaps = (notes["gap"],) if "gap" in notes else ()
         hits = int(notes.get("hits", sum(record.hit for record in records)))
-        if "oldest" in notes:
-            oldest = int(notes["oldest"]) if notes["oldest"] else None
-        return Journal(tuple(records), hits, ("journal",), gaps, oldest)
+        oldest, newest = (
+            int(notes[name] or 0) or None if name in notes else end(times, default=None)
+            for name, end in (("oldest", min), ("newest", max))
+        )
+        return Journal(tuple(records), hits, ("journal",), gaps, oldest, newest)
 
     def ethtool(self, interface: str) -> Evidence | Unreadable:
         return self.read(f"ethtool -S {interface}")

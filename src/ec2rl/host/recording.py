@@ -58,7 +58,9 @@ def _notes(look: Look) -> list[str]:
         return [*notes, f"hits={look.hits}"] if look.hits != known else notes
     if isinstance(look, Journal):
         notes = [f"gap={escaped('; '.join(look.gaps))}"] if look.gaps else []
-        return [*notes, f"hits={look.hits}", f"oldest={'' if look.oldest is None else look.oldest}"]
+        ends = {"oldest": look.oldest, "newest": look.newest}
+        notes += [f"{name}={'' if when is None else when}" for name, when in ends.items()]
+        return [*notes, f"hits={look.hits}"]
     if isinstance(look, Entries) and look.total is not None:
         notes = [f"entries={look.total}", f"modified={_stamp(look.modified)}"]
         notes.append(f"path={escaped(look.source)}")

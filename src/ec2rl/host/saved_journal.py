@@ -51,7 +51,8 @@ def read_journal(name: str, read: Read, form: str, phrases: Sequence[Phrase]) ->
     gaps = [gap] if gap else []
     if found.odd:
         gaps.append(f"{name}: {found.odd} records could not be understood")
-    return Journal(tuple(found.records), found.hits, (name,), tuple(gaps), found.oldest)
+    kept = tuple(found.records)
+    return Journal(kept, found.hits, (name,), tuple(gaps), found.oldest, found.newest)
 
 
 class Together:
@@ -106,6 +107,7 @@ def together(journals: Sequence[Journal]) -> Journal:
         tuple(name for journal in journals for name in journal.files),
         tuple(gap for journal in journals for gap in journal.gaps),
         min(oldest, default=None),
+        max((one.newest for one in journals if one.newest is not None), default=None),
     )
 
 
@@ -116,6 +118,7 @@ class _Found:
         self.records: list[JournalRecord] = []
         self.hits = self.odd = 0
         self.oldest: int | None = None
+        self.newest: int | None = None
         self._phrases = [(phrase.text.decode(), phrase.after) for phrase in phrases]
         self._behind: dict[str, int] = {}
         self._room = _TEXT
@@ -125,6 +128,7 @@ class _Found:
         try:
             when = int(fields["__REALTIME_TIMESTAMP"][:20])
             self.oldest = when if self.oldest is None else min(self.oldest, when)
+            self.newest = when if self.newest is None else max(self.newest, when)
             missed = transport == "driver" and fields.get("MESSAGE_ID") == _MISSED
             if transport != "kernel" and not missed:
                 return

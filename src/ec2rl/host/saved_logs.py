@@ -12,7 +12,17 @@ import time
 from collections.abc import Sequence
 from io import BytesIO
 
-from ec2rl.host import BEGINNING, BOOT_ID, Clock, Journal, Phrase, Search
+from ec2rl.host import (
+    BEGINNING,
+    BOOT_ID,
+    DMESGS,
+    JOURNALCTLS,
+    USERS,
+    Clock,
+    Journal,
+    Phrase,
+    Search,
+)
 from ec2rl.host.console import MOST as CONSOLE
 from ec2rl.host.console import console_text, is_console
 from ec2rl.host.fake import FakeHost, sections
@@ -103,7 +113,8 @@ def read_logs(logs: Sequence[Saved], phrases: Sequence[Phrase], gaps: Sequence[s
 class _Reader:
     def __init__(self, phrases: Sequence[Phrase], count: int, gaps: Sequence[str]) -> None:
         self._logs = tuple(phrases)
-        self._kernels = (*(replace(phrase, recent=False) for phrase in phrases), BEGINNING)
+        wanted = (replace(phrase, recent=False, before=True) for phrase in phrases)
+        self._kernels = (*wanted, BEGINNING)
         self._room = _LINES // count
         self._deadline = time.monotonic() + SECONDS
         self._memory: dict[str, Look] = {}
@@ -123,8 +134,6 @@ class _Reader:
         self._is_cut = True
 
     def _add(self, log: Saved) -> None:
-        from ec2rl.host.search import Budget, search_stream
-
         source = Text(log, self._deadline)
         if source.refused:
             self._lose(log, source.refused)
@@ -152,22 +161,41 @@ class _Reader:
             self._journals.add(found)
             self._is_cut = self._is_cut or bool(found.gaps)
         else:
-            is_kernels = what == "dmesg" and "search dmesg" not in self._memory
-            phrases = self._kernels if is_kernels else self._logs
-            budget = Budget(kept=self._room)
-            name = "" if source.is_packed else log.name  # of the text no name says a format
-            answer = search_stream(name, read, phrases, budget, modified)
-            key = "dmesg" if is_kernels else f"/var/log/messages-{len(self._memory)}"
-            if isinstance(answer, Search):
-                gap = "; ".join(filter(None, (answer.gap, source.gap)))
-                answer = replace(answer, path=log.name, gap=gap)
-            self._is_cut = self._is_cut or isinstance(answer, Unreadable) or bool(answer.gap)
-            if not head:
-                self._gaps.append(f"{log.name}: it is empty")
-            elif what == "unknown":
-                self._gaps.append(f"{log.name}: no line of its beginning is a log's")
-            self._memory[f"search {key}"] = answer
+            self._search(log, source, read, what, modified, head)
         source.close()
+
+    def _search(
+        self,
+        log: Saved,
+        source: Text,
+        read: Callable[[int], bytes],
+        what: str,
+        modified: float,
+        head: bytes,
+    ) -> None:
+        """Look for phrases in a text, under the name of what printed it."""
+        from ec2rl.host.search import Budget, search_stream
+
+        names = DMESGS if what == "dmesg" else ()
+        if what == "syslog" and is_journalctl(log.name, head):
+            names = JOURNALCTLS
+        free = [name for name in names if f"search {name}" not in self._memory]
+        phrases = self._kernels if free else self._logs
+        if what == "dmesg":
+            phrases = (*phrases, *USERS)
+        budget = Budget(kept=self._room)
+        name = "" if source.is_packed else log.name  # of the text no name says a format
+        answer = search_stream(name, read, phrases, budget, modified)
+        key = free[0] if free else f"/var/log/messages-{len(self._memory)}"
+        if isinstance(answer, Search):
+            gap = "; ".join(filter(None, (answer.gap, source.gap)))
+            answer = replace(answer, path=log.name, gap=gap)
+        self._is_cut = self._is_cut or isinstance(answer, Unreadable) or bool(answer.gap)
+        if not head:
+            self._gaps.append(f"{log.name}: it is empty")
+        elif what == "unknown":
+            self._gaps.append(f"{log.name}: no line of its beginning is a log's")
+        self._memory[f"search {key}"] = answer
 
     def _journal(self, log: Saved, source: Text) -> Journal:
         """What a journal file holds, also one that was packed, or that comes through a pipe."""
@@ -209,6 +237,16 @@ def _whole(read: Callable[[int], bytes]) -> bytes:
         if len(data) > CONSOLE:
             raise ValueError("it is too large for a console output")
     return data
+
+
+def is_journalctl(name: str, head: bytes) -> bool:
+    """Whether a text says that journalctl printed it, or has the name that sosreports give it.
+
+    journalctl shows who said a line as journald knows it; other texts of that form, a syslog
+    daemon's, show what a program called itself (journalctl(1), the lines that begin with `--`).
+    """
+    header = rb"-- (?:Logs begin at |Journal begins at |Boot [0-9a-f]{32} --)"
+    return re.match(header, head) is not None or name.rpartition("/")[2].startswith("journalctl_")
 
 
 def kind_of_log(head: bytes) -> str:

@@ -77,6 +77,8 @@ class Scan:
         self._offset = offset
         self._base = offset - carry  # offset in the text of the first byte of the buffer
         self._pending = 0
+        self._above: tuple[int, bytes, bool] | None = None  # the line above, if none kept it
+        self._is_above_wanted = any(phrase.before for phrase in phrases)
         self._long: tuple[int, bytes, int] | None = None
         self._is_dense = False
         self._kept = _Kept(phrases, max(keep // 2, 1), cut)
@@ -168,6 +170,7 @@ class Scan:
                 self._kept.put_block(_Block(self._base + start, block, self._pending), hits)
                 self.hits += hits
                 self._pending = pending
+                self._above = None
                 return
         found, self._pending = _pick(
             self._buffer,
@@ -182,8 +185,20 @@ class Scan:
         hits = sum(hit for _, _, hit in found)
         self._is_dense = hits * _DENSE >= end - start
         self.hits += hits
+        if self._is_above_wanted:
+            found = self._with_above(found, start, end)
         if found:
             self._kept.put(found)
+
+    def _with_above(self, found: Found, start: int, end: int) -> Found:
+        """Put the last line of the part before this one above a hit that this one begins with."""
+        if self._above and found and found[0][0] == self._base + start and found[0][2]:
+            found = [self._above, *found]
+        last = self._buffer.rfind(b"\n", start, end - 1) + 1 or start
+        text = bytes(memoryview(self._buffer)[last : min(end, last + self._cut)])
+        above = self._base + last, text.rstrip(b"\r\n"), False
+        self._above = None if found and found[-1][0] == above[0] else above
+        return found
 
 
 @record(frozen=True)
@@ -258,6 +273,7 @@ def _pick(
     """Find the lines to keep between two line starts, and how many are wanted behind them."""
     found: Found = []
     places = [_place(find, phrase, start, end) for phrase in phrases]
+    is_above_wanted = any(phrase.before for phrase in phrases)
 
     def keep(line: int, stop: int, hit: bool) -> None:
         if stop > line and text[stop - 1] == 13:
@@ -276,6 +292,8 @@ def _pick(
         if place >= end:
             return found, pending
         line = text.rfind(b"\n", start, place) + 1 or start
+        if is_above_wanted and line > start:
+            keep(text.rfind(b"\n", start, line - 1) + 1 or start, line - 1, False)
         stop = _line_end(text, place, end)
         keep(line, stop, True)
         start = min(stop + 1, end)

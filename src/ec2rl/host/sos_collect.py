@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from posixpath import dirname, join, normpath
 
-from ec2rl.host import BEGINNING, BOOT_ID, Clock, Entries, Journal, Phrase, Search
+from ec2rl.host import BEGINNING, BOOT_ID, USERS, Clock, Entries, Journal, Phrase, Search
 from ec2rl.host.packed import Packed
 from ec2rl.host.saved_journal import Together
 from ec2rl.host.scan import cost
@@ -48,7 +48,8 @@ class Collector:
         self._cut = ""
         self._deadline = deadline
         self._logs = tuple(phrases)
-        self._kernels = (*(replace(phrase, recent=False) for phrase in phrases), BEGINNING)
+        wanted = (replace(phrase, recent=False, before=True) for phrase in phrases)
+        self._kernels = (*wanted, BEGINNING)
         self._memory: dict[str, Look] = {}
         self._links: dict[str, str] = {}
         self._top = ""
@@ -155,6 +156,8 @@ class Collector:
             if boot in ("", "_") and "--boot" in path:
                 key = "journalctl --boot"
         phrases = self._logs if what is Use.LOG else self._kernels
+        if what is Use.DMESG:
+            phrases = (*phrases, *USERS)
         budget = Budget(kept=max(self._lines // 2, 64 << 10))
         body = member.body
         found = search_stream(path, lambda n: _take(body, n), phrases, budget, member.modified)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
-from ec2rl.facts.coverage import refuted
 from ec2rl.facts.log import KernelLog, LogLine
 from ec2rl.facts.trace import Trace, parse_trace
+from ec2rl.facts.trust import Grade
 from ec2rl.host import Phrase
 from ec2rl.record import record, replace
 
@@ -66,7 +66,7 @@ def find_events(
     `phrases` are the words that each event has one of.
     """
     words = [phrase.text.decode() for phrase in phrases]
-    return sort_events(log, _described(_together(log.lines, remains), words, describe))
+    return sort_events(_described(_together(log.lines, remains), words, describe))
 
 
 def _together(lines: Sequence[LogLine], remains: Sequence[LogLine]) -> list[LogLine]:
@@ -117,7 +117,7 @@ def _of_its_cpu(message: str, trace: Trace) -> Trace:
     return trace if named is None or int(named[1]) == trace.cpu else Trace(lines=trace.lines)
 
 
-def sort_events(log: KernelLog, events: Iterable[Event]) -> Events:
+def sort_events(events: Iterable[Event]) -> Events:
     """Tell this boot's events from earlier ones', and from what others wrote in its name."""
     now: list[Event] = []
     earlier: list[Event] = []
@@ -128,7 +128,7 @@ def sort_events(log: KernelLog, events: Iterable[Event]) -> Events:
         if line.trusted:
             # Without a boot's number to compare, what is trusted counts as of this boot.
             (earlier if line.this_boot is False else now).append(event)
-        elif refuted(line, log):
+        elif line.grade is Grade.FORGED:
             forged += line.count
         else:
             hearsay.append(event)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ec2rl.facts.coverage import reading, source_facts, stamp
+from ec2rl.facts.coverage import reading, source_facts, stamp, whole_log
+from ec2rl.facts.trust import told
 from ec2rl.kernel_events.events import Event, Group, count, group, places
 from ec2rl.kernel_events.seen import Seen
 from ec2rl.model import Evidence, Finding, Verdict
@@ -40,7 +41,7 @@ def times(number: int) -> str:
 def judge_events(seen: Seen, words: Words) -> Finding:
     """This boot's events are a failure, others a warning; silence is OK only where it means it."""
     verdict, summary = _verdict(seen, words)
-    details = [*_happened(seen), *seen.notes, *_rests_on(seen)]
+    details = [*_happened(seen), *seen.notes, *_rests_on(seen, verdict)]
     if verdict in (Verdict.PROBLEM, Verdict.WARNING):
         details += [*words.advice, f"Next: sudo ./ec2rl explain {words.name}"]
     elif verdict is Verdict.UNKNOWN:
@@ -116,6 +117,9 @@ def _happened(seen: Seen) -> list[str]:
             lines += _told(one, name)
         if len(groups) > _TOLD:
             lines.append(f"{name}{len(groups) - _TOLD} more that differ: see the JSON report")
+    lines += told(
+        event.line for event in (*seen.events.now, *seen.events.earlier, *seen.events.hearsay)
+    )
     if seen.events.forged:
         lines.append(
             f"Not the kernel's: {seen.events.forged} line{'s' * (seen.events.forged > 1)} that "
@@ -139,9 +143,12 @@ def _told(one: Group, name: str) -> list[str]:
     return [words] + ([f"    in {trace.top}"] if trace.top else [])
 
 
-def _rests_on(seen: Seen) -> list[str]:
+def _rests_on(seen: Seen, verdict: Verdict) -> list[str]:
     """Which sources the verdict rests on, and which it had to do without."""
     lines = [f"Known: {seen.proof}"] if seen.proof and not seen.covered else []
+    if verdict is Verdict.OK:
+        proofs = [whole_log(seen.log, seen.since)] if seen.covered else []
+        lines = [f"Rests on: {'; '.join(filter(None, (*proofs, seen.proof)))}"]
     unread = [str(one) for one in seen.remains.unread]
     return lines + reading(seen.log, seen.remains.files, unread)
 
@@ -183,6 +190,7 @@ def _event_facts(events: Sequence[Event]) -> dict[str, Json]:
             {
                 "what": one.last.what,
                 "count": one.count,
+                "grade": one.last.line.grade.value,
                 "first": one.first.line.time,
                 "last": one.last.line.time,
                 "sources": list(one.last.line.sources),

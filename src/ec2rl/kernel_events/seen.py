@@ -7,7 +7,7 @@ from ec2rl.facts.crash_remains import Remains, read_remains
 from ec2rl.facts.log import KernelLog
 from ec2rl.host import Host, Phrase
 from ec2rl.kernel_events.events import Events, find_events
-from ec2rl.model import Evidence
+from ec2rl.model import Evidence, Why
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -82,6 +82,26 @@ def number(host: Host, path: str) -> int | None:
     found = host.read(path)
     text = found.text.strip() if isinstance(found, Evidence) else ""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+def watch(host: Host, names: Sequence[str]) -> tuple[int | None, str]:
+    """The first of these settings of the kernel that there is, and why a silent log proves nothing.
+
+    A kernel that lacks all of them does not look; where they cannot be read, nobody knows.  What
+    nobody collected is not held against a log.
+    """
+    for name in names:
+        found = host.read(f"/proc/sys/kernel/{name}")
+        text = found.text.strip() if isinstance(found, Evidence) else ""
+        digits = text.removeprefix("-")
+        if digits.isascii() and digits.isdigit() and len(digits) < 20:
+            return int(text), ""
+        if isinstance(found, Evidence):
+            return None, f"kernel.{name} is not the number that it should be"
+        if found.why is not Why.ABSENT:
+            collected = found.why is not Why.NOT_COLLECTED
+            return None, f"kernel.{name}: {found.why.value}" if collected else ""
+    return None, f"this kernel does not look for it (it has no kernel.{names[0]})"
 
 
 def counter(host: Host, name: str) -> int | None:

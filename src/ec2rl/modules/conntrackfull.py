@@ -125,6 +125,8 @@ def _verdict(seen: Seen) -> tuple[Verdict, str]:
             + more
         )
     warning = _warning(seen)
+    if warning and (seen.answered or seen.times.doubted):
+        return Verdict.WARNING, warning
     if not seen.proven:
         missing = "; ".join(seen.unseen)
         return Verdict.UNKNOWN, (
@@ -132,8 +134,6 @@ def _verdict(seen: Seen) -> tuple[Verdict, str]:
             if warning
             else f"Cannot tell whether the conntrack table has been full: {missing}"
         )
-    if warning:
-        return Verdict.WARNING, warning
     return Verdict.OK, "No conntrack table full errors found."
 
 

@@ -10,7 +10,7 @@ from ec2rl.facts.trace import Trace
 from ec2rl.host import Host, Phrase
 from ec2rl.kernel_events.events import Event, count, find_events
 from ec2rl.kernel_events.finding import Words, judge_events
-from ec2rl.kernel_events.seen import Seen, number
+from ec2rl.kernel_events.seen import Seen, number, watch
 from ec2rl.kernel_events.waits import DISK, WAITS, waits_for
 from ec2rl.model import Evidence, Finding
 from ec2rl.module import Module, Options
@@ -40,7 +40,6 @@ _WORDS = Words(
     none="No hung task messages found.",
     question="a task has hung",
 )
-_SETTING = "/proc/sys/kernel/hung_task_"
 _SERVERS = 5
 """Mounts that are told."""
 
@@ -67,10 +66,10 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     """Look at the log, at what dead kernels left, at the kernel's own count, and who watches."""
     remains = read_remains(host, PHRASES, options.since)
     events = find_events(log, PHRASES, describe, remains.lines)
-    timeout, left, counted = (
-        number(host, _SETTING + name) for name in ("timeout_secs", "warnings", "detect_count")
-    )
-    doubt = ""
+    timeout, doubt = watch(host, ["hung_task_timeout_secs"])
+    left, unknown = watch(host, ["hung_task_warnings"])
+    counted = number(host, "/proc/sys/kernel/hung_task_detect_count")
+    doubt = doubt or unknown
     if timeout == 0:
         doubt = "the kernel does not look for hung tasks (kernel.hung_task_timeout_secs is 0)"
     elif left == 0:

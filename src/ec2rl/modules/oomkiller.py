@@ -34,7 +34,7 @@ _HOUR = 3600.0
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
     """Look at the log, and at the kernel's own count of its kills (since 4.13)."""
-    seen = Seen(log, sort_events(log, _events(log.lines)), options.since)
+    seen = Seen(log, sort_events(_events(log.lines)), options.since)
     counted = counter(host, "oom_kill")
     if counted == 0:
         return replace(seen, proof="oom_kill in /proc/vmstat is 0: nothing was killed since boot")

@@ -8,7 +8,7 @@ from ec2rl.facts.trace import Trace
 from ec2rl.host import Host, Phrase
 from ec2rl.kernel_events.events import find_events
 from ec2rl.kernel_events.finding import Words, judge_events
-from ec2rl.kernel_events.seen import TAINT_SOFT_LOCKUP, Seen, number, release, taint
+from ec2rl.kernel_events.seen import TAINT_SOFT_LOCKUP, Seen, release, taint, watch
 from ec2rl.model import Finding
 from ec2rl.module import Module, Options
 
@@ -60,9 +60,9 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     """Look at the log, at what dead kernels left, at the mark of a lockup, and who watches."""
     remains = read_remains(host, PHRASES, options.since)
     version = release(host)
-    watches = number(host, "/proc/sys/kernel/soft_watchdog")
-    if watches is None:
-        watches = number(host, "/proc/sys/kernel/watchdog")
+    watches, doubt = watch(host, ["soft_watchdog", "watchdog"])
+    if watches == 0:
+        doubt = "the kernel's soft-lockup watchdog is off (kernel.watchdog)"
     marks = version is not None and version >= _TAINT_SINCE
     proof, notes = taint(host, TAINT_SOFT_LOCKUP, "soft lockup") if marks else ("", ())
     return Seen(
@@ -71,7 +71,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         options.since,
         remains,
         proof=proof if watches else "",
-        doubt="the kernel's soft-lockup watchdog is off (kernel.watchdog)" if watches == 0 else "",
+        doubt=doubt,
         counted=f"{_WORDS.found}. No line is left that names them" if notes else "",
         notes=notes,
     )

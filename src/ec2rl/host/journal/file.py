@@ -26,7 +26,7 @@ DATA, FIELD, ENTRY, ENTRY_ARRAY = 1, 2, 3, 6
 XZ, LZ4, KEYED_HASH, ZSTD, COMPACT = 1, 2, 4, 8, 16
 """What a file says of itself; hashes are never computed here, so that a key changes nothing."""
 
-_HEADER = struct.Struct("<8sIIB71x12QQ")
+_HEADER = struct.Struct("<8sIIB71x12QQQ")
 _OBJECT = struct.Struct("<BB6xQ")
 _DATA = struct.Struct("<BB6xQQQQQQQ")
 _FIELD = struct.Struct("<BB6xQQQQ")
@@ -67,7 +67,7 @@ class JournalFile:
     """A journal file behind a descriptor; DamagedError or UnknownFormatError when it is none.
 
     `cut` says what the header promises and the file does not hold ("" when all is there);
-    `oldest` is the first entry's realtime in µs, None without entries.
+    `oldest` and `newest` are the first and the last entry's realtime in µs, None without entries.
     """
 
     def __init__(self, fd: int) -> None:
@@ -93,8 +93,10 @@ class JournalFile:
             _,
             _,
             oldest,
+            newest,
         ) = _HEADER.unpack(head)
         self.oldest: int | None = oldest if entries else None
+        self.newest: int | None = (newest or None) if entries else None
         if unknown := self.flags & ~(XZ | LZ4 | KEYED_HASH | ZSTD | COMPACT):
             raise UnknownFormatError(f"its format has unknown flags {unknown:#x}")
         self.size = os.fstat(fd).st_size

@@ -32,6 +32,7 @@ class Exported:
     def __init__(self, fd: int) -> None:
         # Where every header has it, whatever else is unknown.
         self.oldest = int.from_bytes(os.pread(fd, 8, 184), "little") or None
+        self.newest = int.from_bytes(os.pread(fd, 8, 192), "little") or None
         self.rows: list[tuple[bytes, int]] = []
         self._records: list[JournalRecord] = []
         self.gap = ""

@@ -181,14 +181,15 @@ class _Search:
         for number, match in self.matches.items():
             self.gaps[number] = match.gap
         names = [path for path, _ in self.files]
-        oldest = [m.file.oldest for m in self.matches.values() if m.file.oldest is not None]
-        oldest += [answer.oldest for answer in self.answers.values() if answer.oldest is not None]
+        ends = [(match.file.oldest, match.file.newest) for match in self.matches.values()]
+        ends += [(answer.oldest, answer.newest) for answer in self.answers.values()]
         return Journal(
             records=records,
             hits=rows.hits,
             files=tuple(names[n] for n in sorted({*self.matches, *self.answers})),
             gaps=(*(f"{names[n]}: {gap}" for n, gap in self.gaps.items() if gap), *self.surplus),
-            oldest=min(oldest, default=None),
+            oldest=min((first for first, _ in ends if first is not None), default=None),
+            newest=max((last for _, last in ends if last is not None), default=None),
         )
 
     def _records(self, rows: Rows, until: float) -> list[JournalRecord]:
