@@ -160,17 +160,14 @@ def test_a_full_standard_output_is_told(tmp_path: Path) -> None:
 
 def test_a_recording_is_replayed_to_the_same_verdict(tmp_path: Path) -> None:
     from ec2rl.catalogue import load
-    from ec2rl.facts.kernel_log import read_kernel_log
     from ec2rl.host.fake import FakeHost, sections
-    from ec2rl.module import Options
+    from ec2rl.module import Options, diagnose
 
     case = tmp_path / "case.txt"
     done = run(tmp_path, "--json", f"--record={case}")
     (result,) = json.loads(done.stdout)["results"]
     host = FakeHost(sections(case.read_bytes().decode())[1])
-    module = load("conntrackfull")
-    seen = module.read(host, read_kernel_log(host, module.phrases, None), Options(sample=0))
-    finding = module.judge(seen)
+    finding = diagnose(load("conntrackfull"), host, Options(sample=0)).finding
     assert (finding.verdict.name, finding.summary) == (result["verdict"], result["summary"])
 
 
