@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.arguments import UsageError, moment, parse, seconds
 from ec2rl.catalogue import names
 from ec2rl.commands import COMMANDS
+from support.examples import examples
 
 ROOT = Path(__file__).resolve().parents[1]
 NOW = 1795485600.0  # 2026-11-24 02:00 UTC
@@ -195,7 +196,7 @@ def test_since_refuses_what_is_no_time_of_the_past(text: str) -> None:
         moment("since", text, NOW)
 
 
-@settings(max_examples=2000, deadline=None)
+@examples(2000)
 @given(st.lists(st.text(max_size=12) | st.sampled_from(["run", "--json", "--", "--no", "="])))
 def test_any_words_are_understood_or_refused(words: list[str]) -> None:
     for ask in (
