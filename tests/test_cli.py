@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.arguments import UsageError, moment, parse, seconds
 from ec2rl.catalogue import names
 from ec2rl.commands import COMMANDS
+from support.examples import examples
 
 ROOT = Path(__file__).resolve().parents[1]
 NOW = 1795485600.0  # 2026-11-24 02:00 UTC
@@ -160,17 +161,14 @@ def test_a_full_standard_output_is_told(tmp_path: Path) -> None:
 
 def test_a_recording_is_replayed_to_the_same_verdict(tmp_path: Path) -> None:
     from ec2rl.catalogue import load
-    from ec2rl.facts.kernel_log import read_kernel_log
     from ec2rl.host.fake import FakeHost, sections
-    from ec2rl.module import Options
+    from ec2rl.module import Options, diagnose
 
     case = tmp_path / "case.txt"
     done = run(tmp_path, "--json", f"--record={case}")
     (result,) = json.loads(done.stdout)["results"]
     host = FakeHost(sections(case.read_bytes().decode())[1])
-    module = load("conntrackfull")
-    seen = module.read(host, read_kernel_log(host, module.phrases, None), Options(sample=0))
-    finding = module.judge(seen)
+    finding = diagnose(load("conntrackfull"), host, Options(sample=0)).finding
     assert (finding.verdict.name, finding.summary) == (result["verdict"], result["summary"])
 
 
@@ -198,7 +196,7 @@ def test_since_refuses_what_is_no_time_of_the_past(text: str) -> None:
         moment("since", text, NOW)
 
 
-@settings(max_examples=2000, deadline=None)
+@examples(2000)
 @given(st.lists(st.text(max_size=12) | st.sampled_from(["run", "--json", "--", "--no", "="])))
 def test_any_words_are_understood_or_refused(words: list[str]) -> None:
     for ask in (

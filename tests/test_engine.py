@@ -234,6 +234,7 @@ def test_the_log_is_read_for_one_or_for_many(count: int) -> None:
     assert [r.finding for r in results] == [expected] * count
 
 
+@pytest.mark.slow
 def test_a_log_that_hangs_is_unknown_to_all_who_need_it_and_to_nobody_else() -> None:
     good = named("good", lambda: None, lambda: GOOD)
     race = Race([reader("a"), reader("b"), good], HangingHost(KMSG), Plan(Options(), 8.0))

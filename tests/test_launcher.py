@@ -153,6 +153,7 @@ def version() -> str:
 SHELLS = [(), ("dash",), ("bash", "--posix"), ("busybox", "sh")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("user", [(), NOBODY], ids=["we", "nobody"])
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: "-".join(shell) or "sh")
 def test_forty_ways_to_have_something_else_run(

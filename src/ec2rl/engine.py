@@ -15,7 +15,7 @@ from ec2rl.facts.log import KernelLog, LogSource
 from ec2rl.host import Host
 from ec2rl.host.remember import Remember
 from ec2rl.model import Finding, Unreadable, Verdict, Why, pack, unpack
-from ec2rl.module import WORDS, Module, Options, bounded
+from ec2rl.module import WORDS, Module, Options, bounded, diagnose
 from ec2rl.record import record, replace
 from ec2rl.worker import (
     ENDINGS,
@@ -209,14 +209,9 @@ class Race:
         return dump_records((log, host.memory if self.plan.recording else {})), None
 
     def _diagnose(self, module: Module) -> tuple[bytes, object]:
-        host, options = Remember(self.host), self.plan.options
-        log = self.log
-        if not module.phrases:  # a log that hangs is not to hang who does not ask for it
-            log = KernelLog((), (), None, whole_boot=False)
-        elif log is None:
-            log = read_kernel_log(host, module.phrases, options.since, options.strict)
-        seen = module.read(host, log, options)
-        said = pack(bounded(module.judge(seen), module.by_hand(seen)))
+        host = Remember(self.host)
+        found = diagnose(module, host, self.plan.options, self.log)
+        said = pack(bounded(found.finding, found.by_hand))
         return dump_records(host.memory) if self.plan.recording else b"", said
 
     def _wait(self, progress: Callable[[Sequence[str], float], None] | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ec2rl.facts.kernel_log import read_kernel_log
+from ec2rl.facts.log import KernelLog
 from ec2rl.host import Host, Phrase
 from ec2rl.model import Finding, Proposal, Verdict, Wish
 from ec2rl.record import record, replace
@@ -9,8 +11,6 @@ from ec2rl.record import record, replace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
-
-    from ec2rl.facts.log import KernelLog
 
 DETAILS, WORDS = 200, 2000
 """How many lines, and how many characters in each, a finding may show."""
@@ -51,6 +51,32 @@ class Module:
     losses: Callable[[Host], float | None] | None = None
     class_: str = "diagnose"
     seconds: float = 60.0
+
+
+@record(frozen=True)
+class Diagnosis:
+    """What a module saw of a machine, and what it says of that."""
+
+    seen: Any
+    finding: Finding
+    by_hand: tuple[str, ...]
+
+
+_NO_LOG = KernelLog((), (), None, whole_boot=False)
+"""For a module that does not ask for the log: one that hangs is not to hang it."""
+
+
+def diagnose(
+    module: Module, host: Host, options: Options | None = None, log: KernelLog | None = None
+) -> Diagnosis:
+    """Look at a machine as a module does, and judge it; `log` where it has been read already."""
+    options = options or Options()
+    if not module.phrases:
+        log = _NO_LOG
+    elif log is None:
+        log = read_kernel_log(host, module.phrases, options.since, options.strict)
+    seen = module.read(host, log, options)
+    return Diagnosis(seen, module.judge(seen), module.by_hand(seen))
 
 
 def bounded(finding: Finding, by_hand: tuple[str, ...]) -> tuple[Finding, tuple[str, ...]]:

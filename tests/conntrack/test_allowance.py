@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.conntrack.allowance import Allowance, parse_allowance, read_allowances, risen
 from ec2rl.conntrack.namespaces import Namespace, Namespaces
 from ec2rl.host.fake import FakeHost
+from support.examples import examples
 
 ENA = """NIC statistics:
      tx_timeout: 0
@@ -146,7 +147,7 @@ def test_no_interface_is_no_limit() -> None:
     assert read_allowances(FakeHost({}), Namespaces((HOST,), "")) == ()
 
 
-@settings(max_examples=2000, deadline=None)
+@examples(2000)
 @given(st.text(max_size=30) | st.from_regex(r"conntrack_allowance_(exceeded|available): .{0,25}"))
 def test_any_text_is_an_allowance_or_is_not(text: str) -> None:
     found = parse_allowance("eth0", text)

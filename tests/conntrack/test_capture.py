@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.conntrack.table.capture import Capture, parse_line
 from ec2rl.conntrack.table.entry import Entry, Flow
+from support.examples import examples
 
 PROC = (
     b"ipv4     2 tcp      6 431999 ESTABLISHED src=198.18.0.59 dst=198.51.100.10 sport=24843 "
@@ -149,7 +150,7 @@ def test_a_line_without_end_takes_no_memory() -> None:
     assert capture.cut
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 @given(st.binary(max_size=60), st.integers(0, len(PROC)), st.integers(0, len(PROC)))
 def test_damaged_lines_never_raise_anything_else(noise: bytes, begin: int, end: int) -> None:
     with suppress(ValueError):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.conntrack.counters import Counters, parse_conntrack_stats, parse_stat, rise
+from support.examples import examples
 
 HEADERS = {
     "2.6.24 to 4.9": (
@@ -135,7 +136,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=2000, deadline=None)
+@examples(2000)
 @given(st.lists(PIECES, max_size=20).map("".join) | st.text(max_size=60))
 def test_any_text_is_counters_or_is_not(text: str) -> None:
     for found in (parse_stat(text), parse_conntrack_stats(text, 3)):

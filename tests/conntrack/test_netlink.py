@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.conntrack.table.entry import Entry, Flow, address
 from ec2rl.conntrack.table.netlink import MalformedError, attributes, decode
+from support.examples import examples
 from support.fill import BOTH_WAYS, CLOSE_WAIT, Row
 from support.tables import body
 
@@ -118,7 +119,7 @@ def test_a_state_of_another_protocol_is_none() -> None:
     assert decode(udp).state == ""
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 @given(st.binary(max_size=80), st.integers(0, len(TIME_WAIT)), st.integers(0, len(TIME_WAIT)))
 def test_damaged_entries_never_raise_anything_else(noise: bytes, begin: int, end: int) -> None:
     with suppress(MalformedError):

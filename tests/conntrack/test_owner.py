@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.conntrack.owner import owner
+from support.examples import examples
 
 ID = "4f5b6c7d8e9f0a1b2c3d4e5f60718293a4b5c6d7e8f901234567890abcdef012"
 UID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
@@ -49,7 +50,7 @@ def test_an_owner_is_named(cgroup: str, command: str, whose: str) -> None:
     assert owner(cgroup, command) == whose
 
 
-@settings(max_examples=2000, deadline=None)
+@examples(2000)
 @given(
     st.lists(st.sampled_from(["0::/", "docker/", ID, "pod", UID, POD, ".scope", "/", "\n", "a", ":",
                               ".service"]), max_size=15).map("".join) | st.text(max_size=60),

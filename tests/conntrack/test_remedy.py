@@ -8,10 +8,9 @@ import pytest
 
 from ec2rl.catalogue import load
 from ec2rl.conntrack.boot.files import MARK
-from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.host.fake import FakeHost, sections
 from ec2rl.model import Proposal, Remedy, Risk, SetSysctl, Wish, WriteFile
-from ec2rl.module import Options
+from ec2rl.module import diagnose
 
 CASES = Path(__file__).parent.parent / "modules" / "conntrackfull"
 DROP_IN = "/etc/sysctl.d/99-zz-ec2rl-conntrack.conf"
@@ -31,9 +30,8 @@ def proposed(case: str, wish: Wish, **more: str) -> Proposal:
     looks.pop("expect")
     module = load("conntrackfull")
     host = FakeHost({**looks, **BOOT, **more})
-    seen = module.read(host, read_kernel_log(host, module.phrases, None), Options())
     assert module.propose is not None
-    return module.propose(host, seen, wish)
+    return module.propose(host, diagnose(module, host).seen, wish)
 
 
 def test_a_full_table_gets_twice_the_room_now_and_at_the_next_boot() -> None:

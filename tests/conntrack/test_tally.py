@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.conntrack.table.census import Census, census
@@ -15,6 +15,7 @@ from ec2rl.conntrack.table.netlink import MalformedError, decode
 from ec2rl.conntrack.table.stream import TRAIL
 from ec2rl.conntrack.table.tally import Tally
 from ec2rl.conntrack.table.timeouts import DEFAULTS
+from support.examples import examples
 from support.fill import ASSURED, BOTH_WAYS, DNAT, ESTABLISHED, SNAT, Row, mixture
 from support.tables import body
 
@@ -60,14 +61,14 @@ def slow(bodies: list[bytes]) -> Census:
     return census(tally, DEFAULTS, "")
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(ROWS)
 def test_any_mix_of_entries_is_counted_the_same_way(rows: list[Row]) -> None:
     bodies = [body(row) for row in rows]
     assert fast(bodies) == slow(bodies)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(ROWS, st.randoms(use_true_random=False))
 def test_damaged_entries_are_counted_the_same_way(rows: list[Row], chance: random.Random) -> None:
     bodies = [bytearray(body(row)) for row in rows]

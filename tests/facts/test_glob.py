@@ -5,10 +5,11 @@ from __future__ import annotations
 from ctypes import CDLL, c_char_p, c_int
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.facts.glob import matches
+from support.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_patterns(pattern: str, expected: bool) -> None:
     st.text(alphabet="abc*?[]!^-", max_size=12),
     st.text(alphabet="abc-]", min_size=1, max_size=8),
 )
-@settings(max_examples=500, deadline=None)
+@examples(500)
 def test_the_c_library_agrees(pattern: str, name: str) -> None:
     # Without slashes: fnmatch(3) looks for them inside of brackets too, glob(3) splits there.
     libc = CDLL(None)

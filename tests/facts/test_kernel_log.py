@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.facts.coverage import covers
@@ -17,6 +17,7 @@ from ec2rl.facts.trust import Grade
 from ec2rl.host import Phrase
 from ec2rl.host.fake import FakeHost
 from ec2rl.model import Unreadable, Why
+from support.examples import examples
 
 FULL = "nf_conntrack: nf_conntrack: table full, dropping packet"
 PHRASES = (Phrase(b"conntrack: "),)
@@ -256,7 +257,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=2000, deadline=None)
+@examples(2000)
 @given(st.lists(PIECES, max_size=25).map("".join) | st.text(max_size=60))
 def test_any_text_is_a_ring_buffer_or_is_not(text: str) -> None:
     first, last, count = kmsg_span(text)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.merge import merge
 from ec2rl.facts.trust import Grade
 from ec2rl.record import replace
+from support.examples import examples
 
 FULL = "nf_conntrack: nf_conntrack: table full, dropping packet"
 BOOTED = 1_790_000_000.0
@@ -39,7 +40,7 @@ def total(lines: list[LogLine]) -> int:
 MOMENTS = st.lists(st.integers(0, 10**12), min_size=1, max_size=40, unique=True)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(MOMENTS, st.lists(st.booleans(), min_size=1, max_size=4), st.booleans(), st.booleans())
 def test_one_event_in_many_places_counts_once(
     moments: list[int], texts: list[bool], in_ring: bool, in_journal: bool
@@ -56,7 +57,7 @@ def test_one_event_in_many_places_counts_once(
     assert [sorted(line.sources) for line in found] == [sorted(places)] * len(moments)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(MOMENTS)
 def test_distinct_events_stay_distinct(moments: list[int]) -> None:
     """Each place tells of other events, at least 10 s + the drift apart."""
@@ -71,7 +72,7 @@ def test_distinct_events_stay_distinct(moments: list[int]) -> None:
     assert [len(line.sources) for line in found] == [1] * len(moments)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.integers(1, 30), st.integers(0, 30), st.booleans())
 def test_lines_of_one_second_meet_as_many(here: int, there: int, stamped: bool) -> None:
     """Ten lines in one second meet ten; what one place has more of is kept."""

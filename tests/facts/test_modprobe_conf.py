@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.facts.modprobe_conf import (
@@ -16,6 +16,7 @@ from ec2rl.facts.modprobe_conf import (
     parameters,
 )
 from ec2rl.model import Evidence
+from support.examples import examples
 
 
 def test_commands_keep_the_number_of_their_first_line() -> None:
@@ -65,7 +66,7 @@ def test_a_parameter_is_a_whole_number_in_c() -> None:
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=500, deadline=None)
+@examples(500)
 def test_any_text_is_commands(text: str) -> None:
     for command in commands("f", text):
         assert command.words

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.facts.sysctl_conf import (
@@ -16,6 +16,7 @@ from ec2rl.facts.sysctl_conf import (
     parse,
     writes,
 )
+from support.examples import examples
 
 TEXT = """\
 # the page's two lines
@@ -75,7 +76,7 @@ def test_a_pattern_of_many_stars_is_no_trap() -> None:
 
 
 @given(st.text(max_size=200), st.sampled_from(Reader))
-@settings(max_examples=500, deadline=None)
+@examples(500)
 def test_any_text_gives_lines_that_exist(text: str, reader: Reader) -> None:
     lines = text.split("\n")
     found = list(parse("f", text, reader))
@@ -85,7 +86,7 @@ def test_any_text_gives_lines_that_exist(text: str, reader: Reader) -> None:
 
 
 @given(st.text(alphabet=" \t-+0123456789xXaAfgn#", max_size=30))
-@settings(max_examples=500, deadline=None)
+@examples(500)
 def test_a_number_fits_what_the_kernel_holds(text: str) -> None:
     value = kernel_int(text)
     assert value is None or -(1 << 64) < value < 1 << 64

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.syslog import epoch, parse_line, parse_lines
 from ec2rl.facts.trust import Grade
 from ec2rl.host import Line
+from support.examples import examples
 
 FULL = "nf_conntrack: nf_conntrack: table full, dropping packet"
 
@@ -214,7 +215,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=2000, deadline=None)
+@examples(2000)
 @given(st.lists(PIECES, max_size=8).map("".join) | st.text(max_size=80))
 def test_any_line_is_parsed_or_refused(text: str) -> None:
     parsed = parse_line(text)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl import __version__
@@ -22,6 +22,7 @@ from ec2rl.model import SetSysctl, WriteFile
 from ec2rl.record import replace
 from fix import small
 from fix.small import CHANGES, FILE, MAX, NEW, NEW_TEXT, OLD_TEXT, picture, put, setting
+from support.examples import examples
 
 REGULAR = stat.S_IFREG
 NAME = os.path.basename(setting("", MAX))
@@ -225,7 +226,7 @@ def test_what_was_left_can_be_undone_later(machine: Machine) -> None:
     assert picture(machine) == BEFORE
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(
     before=st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
     after=st.text(st.characters(exclude_categories=["Cs"]), max_size=40),

@@ -8,12 +8,13 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.host import Phrase, Search
 from ec2rl.host.ahead import Ahead
 from ec2rl.host.search import search_files
+from support.examples import examples
 
 
 class Pieces:
@@ -35,7 +36,7 @@ class Pieces:
         self.closed = True
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.lists(st.binary(min_size=1, max_size=16), max_size=20), st.integers(1, 40))
 def test_the_same_text_comes_through(pieces: list[bytes], size: int) -> None:
     source = Pieces(list(pieces), "ended early")

@@ -12,13 +12,12 @@ from ec2rl.catalogue import load
 from ec2rl.conntrack.table.causes import causes
 from ec2rl.conntrack.table.glimpse import sampled
 from ec2rl.conntrack.table.timeouts import DEFAULTS
-from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.host import Clock, Entries, Journal, JournalRecord, Line, Search
 from ec2rl.host.fake import FakeHost, sections
 from ec2rl.host.mask import mask
 from ec2rl.host.recording import case
 from ec2rl.model import Evidence, Unreadable, Verdict, Why
-from ec2rl.module import Options
+from ec2rl.module import Options, diagnose
 from support import fill
 
 if TYPE_CHECKING:
@@ -251,7 +250,6 @@ def test_the_verdict_stays() -> None:
     findings = []
     for text in (case(memory, []), mask(case(memory, []), ["me"])):
         host = FakeHost(sections(text)[1])
-        log = read_kernel_log(host, module.phrases, None)
-        findings.append(module.judge(module.read(host, log, Options(0))))
+        findings.append(diagnose(module, host, Options(0)).finding)
     assert findings[0].verdict is Verdict.PROBLEM
     assert findings[0] == findings[1]

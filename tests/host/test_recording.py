@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.host import Clock, Entries, Journal, JournalRecord, Line, Phrase, Search
@@ -13,6 +13,7 @@ from ec2rl.host.recording import case
 from ec2rl.host.remember import Remember
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
+from support.examples import examples
 
 if TYPE_CHECKING:
     from ec2rl.host.remember import Look
@@ -133,7 +134,7 @@ def read_again(memory: dict[str, Look], host: FakeHost) -> dict[str, Look]:
     return again.memory
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(looks())
 def test_every_look_comes_back(memory: dict[str, Look]) -> None:
     _, found = sections(case(memory, ["OK x: y"]))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.host import Line, Phrase, Search
@@ -20,6 +20,7 @@ from ec2rl.host.scan import LINE, Scan, cost
 from ec2rl.host.search import Budget, search_files, search_stream
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import replace
+from support.examples import examples
 
 BUDGET = Budget()
 FULL = Phrase(b"table full")
@@ -105,7 +106,7 @@ some_phrases = st.lists(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 @given(
     texts,
     some_phrases,
@@ -122,7 +123,7 @@ def test_every_edge(
     assert (scan.lines()[0], scan.hits, scan.unpacked) == (*naive(data, phrases, 8), len(data))
 
 
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 @given(
     st.lists(st.sampled_from([b"abc\n", b"a\n", b"b\n", b"bb c\r\n", b"\n", b"xyz"]), max_size=30),
     some_phrases,
@@ -145,7 +146,7 @@ def test_the_line_above_a_hit_is_kept_across_every_edge(
     assert scan.lines()[0] == [line for _, line in sorted({**above, **kept}.items())]
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(
     st.lists(st.sampled_from([b"abc\n", b"abcabc b\n", b"c" * 30 + b"\n", b"x\n", b"abc\r\n"])),
     st.integers(1, 60),

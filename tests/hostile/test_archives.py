@@ -12,6 +12,8 @@ from ec2rl.host.sos import open_sos, read_archive
 from ec2rl.model import Evidence, Unreadable
 from hostile.archives import DMESG, FULL, SENTINEL, archives, is_sound
 
+pytestmark = pytest.mark.slow
+
 PHRASES = (Phrase(b"conntrack: "),)
 
 

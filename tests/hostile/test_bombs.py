@@ -14,6 +14,8 @@ from ec2rl.host.sos import read_archive
 from hostile.archives import FULL
 from hostile.bombs import bombs
 
+pytestmark = pytest.mark.slow
+
 PHRASES = (Phrase(b"conntrack: "),)
 MIB = 24
 

@@ -16,6 +16,8 @@ from ec2rl.host.beneath import Root, openat2, walk
 from ec2rl.host.mounted import MountedHost
 from hostile.volumes import FULL, SENTINEL, build
 
+pytestmark = pytest.mark.slow
+
 PHRASES = (Phrase(b"conntrack: "),)
 MESSAGE = "nf_conntrack: nf_conntrack: table full, dropping packet"
 # In these the folder of the sound log is itself what leads elsewhere.

@@ -12,12 +12,10 @@ from pathlib import Path
 import pytest
 
 from ec2rl.catalogue import load
-from ec2rl.facts.kernel_log import read_kernel_log
-from ec2rl.facts.log import KernelLog
 from ec2rl.host.live import LiveHost
 from ec2rl.kernel_events.seen import Seen
 from ec2rl.model import Unreadable, Verdict
-from ec2rl.module import Options
+from ec2rl.module import diagnose
 
 pytestmark = [pytest.mark.kernel, pytest.mark.slow]
 
@@ -81,12 +79,12 @@ def test_a_real_hung_task_is_told_with_what_it_waits_for(hung: int) -> None:
     module = load("hungtasks")
     seen, finding = None, None
     for _ in range(60):
-        log: KernelLog = read_kernel_log(LiveHost(), module.phrases, None)
-        seen = module.read(LiveHost(), log, Options())
+        found = diagnose(module, LiveHost())
+        seen = found.seen
         assert isinstance(seen, Seen)
         ours = [event for event in seen.events.now if f"touch ({hung})" in event.what]
         if ours:
-            finding = module.judge(seen)
+            finding = found.finding
             break
         time.sleep(0.5)
     assert finding is not None, "the kernel has told of it within 30 s"

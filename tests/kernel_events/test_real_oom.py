@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 
 from ec2rl.catalogue import load
-from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.host.live import LiveHost
 from ec2rl.kernel_events.seen import Seen
 from ec2rl.model import Unreadable, Verdict
-from ec2rl.module import Options
+from ec2rl.module import diagnose
 
 pytestmark = pytest.mark.kernel
 
@@ -69,10 +68,8 @@ def test_a_real_kill_is_told_with_its_cgroup(cgroup: Path) -> None:
     victim = subprocess.Popen([sys.executable, "-IS", "-c", VICTIM, str(cgroup / "cgroup.procs")])
     assert victim.wait(60) == -9
 
-    host = LiveHost()
-    log = read_kernel_log(host, module.phrases, None)
-    seen = module.read(host, log, Options())
-    finding = module.judge(seen)
+    found = diagnose(module, LiveHost())
+    seen, finding = found.seen, found.finding
 
     assert isinstance(seen, Seen)
     ours = [event for event in seen.events.now if f"({victim.pid})" in event.what]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ec2rl.catalogue import load
-from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.host.fake import FakeHost
 from ec2rl.model import Verdict
-from ec2rl.module import Options
+from ec2rl.module import Options, diagnose
 
 NOW = 1795485600.0  # 2026-11-24 02:00:00
 DAY = 86400.0
@@ -27,9 +26,7 @@ DEATH = "/var/crash/127.0.0.1-2026-11-20-10:00:00/vmcore-dmesg.txt; modified=202
 
 
 def verdict(name: str, looks: dict[str, str], since: float | None) -> Verdict:
-    host, module = FakeHost(looks), load(name)
-    log = read_kernel_log(host, module.phrases, since)
-    return module.judge(module.read(host, log, Options(since=since))).verdict
+    return diagnose(load(name), FakeHost(looks), Options(since=since)).finding.verdict
 
 
 @pytest.mark.parametrize("name", ["oomkiller", "hungtasks", "softlockup"])

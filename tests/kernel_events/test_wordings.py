@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.facts.log import KernelLog, LogLine
@@ -21,6 +21,7 @@ from ec2rl.modules import (
     softlockup,
     xennetrocket,
 )
+from support.examples import examples
 
 MODULES = {
     "consoleoverload": consoleoverload,
@@ -205,7 +206,7 @@ def test_brackets_without_a_name_are_no_module() -> None:
     assert parse_trace(lines) == Trace(place="f+0x1/0x2", frames=("g",), lines=lines)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     st.lists(
         st.one_of(
@@ -223,7 +224,7 @@ def test_any_lines_are_a_trace(lines: list[str]) -> None:
     assert trace.lines == tuple(lines[: len(trace.lines)])
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.lists(st.one_of(st.text(max_size=60), st.sampled_from(OOM)), max_size=12))
 def test_no_line_is_two_kills(messages: list[str]) -> None:
     lines = [line(message, float(number)) for number, message in enumerate(messages)]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.model import Evidence, Finding, Verdict
 from ec2rl.report.escape import one_line, printable
 from ec2rl.report.json_report import Judged, report
 from ec2rl.report.text import evidence, result, results
+from support.examples import examples
 
 HOSTILE = [
     *map(chr, (*range(32), *range(0x7F, 0xA0))),
@@ -90,7 +91,7 @@ def test_ten_thousand_hostile_strings_come_out_of_json_as_they_went_in() -> None
     assert one["evidence"] == [{"source": text, "text": text} for text in texts]
 
 
-@settings(max_examples=2000, deadline=None)
+@examples(2000)
 @given(st.text(max_size=40))
 def test_any_text_is_made_safe_and_plain_text_stays(text: str) -> None:
     assert safe(printable(text))

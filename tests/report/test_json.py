@@ -10,10 +10,9 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from ec2rl.catalogue import load
-from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.host.fake import FakeHost, sections
 from ec2rl.model import Finding, Verdict
-from ec2rl.module import Options
+from ec2rl.module import diagnose
 from ec2rl.report import json_report
 from ec2rl.report.json_report import Judged, report
 
@@ -44,10 +43,8 @@ def test_the_schema_is_one() -> None:
 def test_every_case_gives_a_report_of_the_schema(path: Path) -> None:
     module = load(path.parent.name)
     host = FakeHost(sections(path.read_text(encoding="utf-8"))[1])
-    seen = module.read(host, read_kernel_log(host, module.phrases, None), Options())
-    judged = Judged(
-        module.name, module.domain, module.class_, module.judge(seen), 0.1, module.by_hand(seen)
-    )
+    found = diagnose(module, host)
+    judged = Judged(module.name, module.domain, module.class_, found.finding, 0.1, found.by_hand)
     VALIDATOR.validate(document(judged))
 
 
@@ -64,8 +61,8 @@ def test_what_is_not_known_is_null_and_never_nought() -> None:
         "ls /sys/bus/pci/drivers/ena": "!denied",
     }
     host = FakeHost(looks)
-    seen = module.read(host, read_kernel_log(host, module.phrases, None), Options())
-    judged = Judged(module.name, module.domain, module.class_, module.judge(seen), 0.1)
+    finding = diagnose(module, host).finding
+    judged = Judged(module.name, module.domain, module.class_, finding, 0.1)
     made: Any = document(judged)
     VALIDATOR.validate(made)
     (found,) = made["results"]

@@ -20,7 +20,6 @@ from ec2rl.commands.changed import (
     told_of,
     why_not,
 )
-from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, unsettled
@@ -28,7 +27,7 @@ from ec2rl.fix.trial import watch
 from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
 from ec2rl.model import Finding, Proposal, SetSysctl, Wish
-from ec2rl.module import Module, Options
+from ec2rl.module import Module, diagnose
 from ec2rl.record import replace
 from ec2rl.report.plan import Done, done, fix_json, plan
 from ec2rl.report.text import header, result
@@ -151,9 +150,9 @@ def _setting(name: str) -> str:
 def look(module: Module, wish: Wish, root: str = "") -> tuple[Finding, Proposal]:
     """Diagnose and propose; here, not in a process of its own: a person is waiting to decide."""
     host = Remember(host_of(root))
-    seen = module.read(host, read_kernel_log(host, module.phrases, None), Options())
+    found = diagnose(module, host)
     assert module.propose is not None
-    finding, proposal = module.judge(seen), module.propose(host, seen, wish)
+    finding, proposal = found.finding, module.propose(host, found.seen, wish)
     if not root:
         return finding, proposal
     from ec2rl.report.past import of_the_past, recorded_on

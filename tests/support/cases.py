@@ -1,0 +1,93 @@
+"""A case's answers: what a module says of the machine, the plan of its fix, and the state after it.
+
+A case ends with its answers, in this order; the first one is always there:
+
+    -- expect --
+    what the module says of the machine
+    -- plan --
+    the plan of its fix; `-- plan: --set max=524288 --risky --` is asked for with these options
+    -- after --
+    what the module says once the plan has been carried out
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ec2rl.arguments import parse
+from ec2rl.catalogue import load
+from ec2rl.commands import COMMANDS
+from ec2rl.commands.fix import wish_of
+from ec2rl.host.fake import CaseError, FakeHost, sections
+from ec2rl.model import Finding, Proposal, SetSysctl
+from ec2rl.module import diagnose
+from ec2rl.report.plan import plan
+
+CASES = sorted((Path(__file__).parent.parent / "modules").glob("*/*.case"))
+
+
+def told(name: str, finding: Finding) -> str:
+    lines = [f"{finding.verdict.name} {name}: {finding.summary}"]
+    return "\n".join(lines + [f"-- {detail}" for detail in finding.details])
+
+
+def answered(text: str, name: str) -> str:
+    """The whole text of a case of the module `name`, with the answers that it gives today."""
+    head, wanted = _split(text)
+    looks = sections(head.removesuffix("\n"))[1]
+    module, host = load(name), FakeHost(looks)
+    found = diagnose(module, host)
+    answers = {"expect": told(name, found.finding)}
+    for key in wanted:
+        kind, _, options = key.partition(":")
+        if kind == "plan":
+            if module.propose is None:
+                raise CaseError(f"-- {key} --: {name} has no fix")
+            wish = wish_of(parse(["fix", name, *options.split()], COMMANDS))
+            proposal = module.propose(host, found.seen, wish)
+            answers[key] = plan(proposal).partition("\n\n")[2].strip("\n")
+        elif kind == "after":
+            carried_out = FakeHost(_after(looks, proposal))
+            answers[key] = told(name, diagnose(module, carried_out).finding)
+    return head + "".join(f"-- {key} --\n{_guarded(body)}\n" for key, body in answers.items())
+
+
+def _split(text: str) -> tuple[str, list[str]]:
+    """What a case says of its machine, and the keys of the answers that it has."""
+    lines = text.split("\n")
+    keys = [(n, line[3:-3]) for n, line in enumerate(lines) if _is_section(line)]
+    if "expect" not in [key for _, key in keys]:
+        raise CaseError("a case has an -- expect -- section, behind what was looked at")
+    first = next(at for at, (_, key) in enumerate(keys) if key == "expect")
+    wanted = [key for _, key in keys[first:]]
+    kinds = [key.partition(":")[0] for key in wanted]
+    if kinds not in (["expect"], ["expect", "plan"], ["expect", "plan", "after"]):
+        raise CaseError(f"a case ends with expect, plan, after; this one with {', '.join(wanted)}")
+    return "\n".join(lines[: keys[first][0]]) + "\n", wanted
+
+
+def _after(looks: dict[str, str], proposal: Proposal) -> dict[str, str]:
+    """The machine with every change of a plan made."""
+    looks = dict(looks)
+    for change in (change for remedy in proposal.chosen for change in remedy.changes):
+        if isinstance(change, SetSysctl):
+            name = change.key.rpartition(".")[2]
+            looks[f"/proc/sys/{change.key.replace('.', '/')}"] = change.value
+            for path, value in looks.items():  # a setting may have a second name
+                if path.startswith("/proc/sys/") and path.endswith(f"/{name}"):
+                    looks[path] = change.value if value.strip() == change.before else value
+        else:
+            looks[change.path] = change.text.removesuffix("\n")
+    return looks
+
+
+def _is_section(line: str) -> bool:
+    return line.startswith("-- ") and line.endswith(" --")
+
+
+def _guarded(body: str) -> str:
+    """Mark the lines that would be read as something else."""
+    return "\n".join(
+        "\\" + line if _is_section(line) or line.startswith("\\") else line
+        for line in body.split("\n")
+    )
