@@ -105,8 +105,10 @@ def test_a_size_its_cost_and_the_time_that_is_left() -> None:
         size_text(HERE, LIMITS, sizing)
         == """\
 netns 7 (web): 240000 of 262144 entries (92%)
+    Seen: 2000 of 240000 entries (below 1%), in random order; all numbers are of
+    these.
 
-Needed:       240000 entries at the present load
+Needed:       at least 240000 entries at the present load
               (1200 of them still to come, by tcp_timeout_syn_sent)
 Recommended:  net.netfilter.nf_conntrack_max=491520 (now 262144)
               net.netfilter.nf_conntrack_buckets=491520 (now 262144)

@@ -53,6 +53,9 @@ _TITLES = {
 }
 
 
+_OF_THESE = "all numbers are of these"
+
+
 def heading(place: Place, limits: Limits, seen: Census) -> str:
     """Which table, and how full it is by the kernel's own count."""
     count = place.count if seen.counted is None else seen.counted
@@ -121,7 +124,7 @@ def _headline(seen: Census, found: Iterable[Cause]) -> list[str]:
     if not seen.total:
         return ["    The table is empty."]
     lines = [line for cause in list(found)[:1] for line in wrapped("    ", f"{cause.headline}.")]
-    lines = [*part(seen), *lines]
+    lines += part(seen, "bounds hold in 95 of 100 cases" if is_sample(seen) else _OF_THESE)
     at_once, later = (seen.entries(kind) / seen.total for kind in (evictable, evictable_later))
     stay = 1 - at_once - later
     return lines + wrapped(
@@ -131,17 +134,17 @@ def _headline(seen: Census, found: Iterable[Cause]) -> list[str]:
     )
 
 
-def part(seen: Census) -> list[str]:
-    """What is to be said above numbers that are those of a part of the table."""
+def part(seen: Census, bounds: str = _OF_THESE) -> list[str]:
+    """What is to be said where numbers are those of a part of the table; `bounds` of a sample."""
     if is_whole(seen):
         return []
-    share = "" if not seen.counted else f" of {seen.counted} ({percent(seen.total / seen.counted)})"
-    how = "in random order; bounds hold in 95 of 100 cases"
+    known = f"{seen.total} entries"
+    if seen.counted:
+        known = f"{seen.total} of {seen.counted} entries ({percent(seen.total / seen.counted)})"
+    how = f"in random order; {bounds}"
     if not seen.random:
         how = "in no random order: all numbers are of these, and tell nothing of the others"
-    elif not is_sample(seen):
-        how = "in random order; all numbers are of these"
-    return wrapped("    ", f"Seen: {seen.total}{share} entries, {how}.")
+    return wrapped("    ", f"Seen: {known}, {how}.")
 
 
 def _causes(found: Sequence[Cause], seen: Census) -> list[str]:
