@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-from faults import edits, power, scene
+from faults import edits, power, scene, told
 from faults.place import Case, Place, judge, judge_now
 from faults.tracer import LOOKING, Call, Code
 
@@ -113,4 +113,6 @@ KINDS: dict[str, Callable[[Place, int], Iterator[Case]]] = {
     "recoveries": recoveries,
     "edits": edits.edits,
     "power": power.power,
+    "free": told.free,
+    "remediate": told.remediate,
 }

@@ -22,11 +22,14 @@ SAMPLES = {
     "recoveries": 80,
     "edits": 100,
     "power": 50,
+    "free": 50,
+    "remediate": 75,
 }
 
 
 @pytest.mark.slow
 @pytest.mark.root
+@pytest.mark.kernel
 @pytest.mark.parametrize("kind", kinds.KINDS)
 def test_whatever_strikes_the_machine_is_all_before_or_all_after(kind: str, tmp_path: Path) -> None:
     lack = tracer.missing()
