@@ -254,6 +254,7 @@ def _judge_run(
         if now == after and not (fixed or "to take it back: sudo ./ec2rl undo 1" in said.err):
             return f"changed, and not told: {said}"
         quiet = "nothing was changed" in said.err or "[FAILURE]" in said.out
+        quiet = quiet or not (said.out or said.err)  # nothing had begun
         if now == before and not (quiet or "all is as before change 1" in said.err):
             return f"not changed, and not told: {said}"
     try:

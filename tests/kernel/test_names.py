@@ -50,6 +50,7 @@ while True:
 """Moves between the namespaces as fast as it can; it has the lowest number in both."""
 STAYING = "time.sleep(3600)"
 BINDING = """
+setns(two)
 libc = ctypes.CDLL(None)
 def bind(source):
     libc.mount(source, sys.argv[2].encode(), None, 4096, None)
@@ -106,10 +107,10 @@ TIMES = 34
 """Of each command; three of them are a hundred looks."""
 
 
-def told(words: tuple[str, ...], numbers: dict[int, str], times: int = TIMES) -> list[str]:
+def told(words: tuple[str, ...], numbers: dict[int, str]) -> list[str]:
     """What is wrong in what each look at either table says of it; a reason is not wrong."""
     wrong, seen = [], 0
-    for attempt in range(times):
+    for attempt in range(TIMES):
         number = list(numbers)[attempt % 2]
         done = ec2rl("conntrack", *words, f"--netns={number}", "--json")
         found = json.loads(done.stdout) if done.stdout else {}
@@ -118,7 +119,7 @@ def told(words: tuple[str, ...], numbers: dict[int, str], times: int = TIMES) ->
         if done.returncode not in (0, 3) or other in text:
             wrong.append(f"{number}: {done.returncode} {text} {done.stderr}")
         seen += SERVERS[numbers[number]] in text
-    assert seen > times // 2, "hardly anything could be seen"
+    assert seen > TIMES // 3, "hardly anything could be seen"
     return wrong
 
 
@@ -168,12 +169,12 @@ def test_a_name_that_is_bound_anew_all_the_time(
     numbers: dict[int, str], words: tuple[str, ...]
 ) -> None:
     """By its number, while its name stands for the other, for a device, and for it."""
-    with process(STAYING), process(BINDING):
+    with process(BINDING):
         assert told(words, numbers) == []
 
 
 def test_what_is_told_of_a_name_is_of_the_namespace_that_is_told(numbers: dict[int, str]) -> None:
-    with process(STAYING), process(BINDING):
+    with process(BINDING):
         for _ in range(TIMES):
             done = ec2rl("conntrack", "top", f"--netns={ONE}", "--json")
             for table in json.loads(done.stdout)["tables"] if done.stdout else []:
