@@ -23,7 +23,7 @@ SAMPLES = {
     "edits": 100,
     "power": 50,
     "free": 50,
-    "remediate": 75,
+    "remediate": 100,
 }
 
 
