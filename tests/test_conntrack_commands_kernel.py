@@ -17,6 +17,7 @@ import pytest
 
 from ec2rl.conntrack.table.entry import Entry
 from ec2rl.conntrack.table.look import Listing, open_listing
+from ec2rl.host import Door
 from support import fill
 from test_conntrack_commands import SOURCE, START, ec2rl
 
@@ -51,7 +52,7 @@ def tables(both: None) -> None:
 
 def entries(name: str) -> Counter[tuple[object, ...]]:
     """Everything of each entry but the time it has left."""
-    listing = open_listing(f"/run/netns/{name}")
+    listing = open_listing(Door(f"/run/netns/{name}"))
     assert isinstance(listing, Listing), listing
     found = Counter(map(identity, listing))
     assert listing.gaps() == ()

@@ -21,8 +21,8 @@ ENA = """NIC statistics:
      conntrack_allowance_available: 136812
      queue_0_tx_cnt: 1
 """
-HOST = Namespace(4026531840, True, "/proc/1/net", "/proc/1/ns/net", (), "")
-BOX = Namespace(4026532400, False, "/proc/77/net", "/proc/77/ns/net", (), "container abc")
+HOST = Namespace(4026531840, True, "/proc/1/net", (), "")
+BOX = Namespace(4026532400, False, "/proc/77/net", (), "container abc")
 
 
 @pytest.mark.parametrize(

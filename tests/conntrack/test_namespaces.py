@@ -210,7 +210,7 @@ def test_any_link_has_a_number_or_none(link: str) -> None:
 
 
 def test_the_second_look_keeps_the_first_where_the_namespace_went() -> None:
-    one = Namespace(4026532002, False, None, "/run/netns/x", ("/run/netns/x",), "")
+    one = Namespace(4026532002, False, None, ("/run/netns/x",), "")
     first = Table(one, Counters(5, 0, 0, 0, 0))
     host = FakeHost({"netns /run/netns/x: /proc/net/stat/nf_conntrack": "!absent"})
     assert read_again(host, (first,), 1.0) == (first,)

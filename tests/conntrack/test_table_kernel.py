@@ -28,6 +28,7 @@ from ec2rl.conntrack.table.look import (
 )
 from ec2rl.conntrack.table.sample import estimate
 from ec2rl.conntrack.table.whatif import what_if
+from ec2rl.host import Door
 from ec2rl.model import Unreadable, Why
 from support import fill
 from support.troubled import TABLES
@@ -61,7 +62,7 @@ def put(rows: list[fill.Row]) -> None:
 
 
 def listed(path: str, family: int = 0) -> list[Entry]:
-    listing = open_listing(path, family=family)
+    listing = open_listing(Door(path), family=family)
     assert isinstance(listing, Listing), listing
     found = list(listing)
     assert listing.gaps() == ()
@@ -69,7 +70,7 @@ def listed(path: str, family: int = 0) -> list[Entry]:
 
 
 def taken(path: str, first: int | None = None) -> Census:
-    seen = take_census(path, first=first)
+    seen = take_census(Door(path), first=first)
     assert isinstance(seen, Census), seen
     return seen
 
@@ -266,7 +267,7 @@ def test_a_known_table_of_200_000_to_the_entry(netns: str) -> None:
 def test_causes_on_real_tables(netns: str, name: str) -> None:
     rows, settings = TABLES[name]
     put(rows)
-    seen = take_census(netns, settings)
+    seen = take_census(Door(netns), settings)
     assert isinstance(seen, Census)
     assert [cause.name for cause in causes(seen)] == ([name] if name else [])
 
@@ -321,7 +322,7 @@ def test_a_table_that_changes_while_it_is_read(netns: str) -> None:
 
 
 def test_a_namespace_that_is_none(tmp_path: Path) -> None:
-    gone = take_census(str(tmp_path / "gone"))
+    gone = take_census(Door(str(tmp_path / "gone")))
     assert isinstance(gone, Unreadable)
     assert gone.why is Why.ABSENT
 

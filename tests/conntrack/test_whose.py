@@ -60,7 +60,7 @@ LOOKS = {
     "ls /proc/2000/task": "2000",
 }
 A, B, C = bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2)), bytes((10, 0, 0, 3))
-HERE = Place("here", None, None, 4026531840)
+HERE = Place("here", (), None, 4026531840)
 
 
 def test_sockets_as_the_kernel_prints_them() -> None:
@@ -88,7 +88,7 @@ def test_a_client_a_server_a_container_and_nobody() -> None:
         "link /proc/2000/ns/net": "net:[4026532500]",
         "/proc/2000/cgroup": f"0::/docker/{ID}",
         "/proc/2000/comm": "java",
-        "/proc/2000/net/fib_trie": POD,
+        "netns /proc/2000/ns/net: /proc/net/fib_trie": POD,
     }
     host = FakeHost(looks)
     client = Endpoint("10.0.0.1", "10.0.4.17", 443, "tcp")

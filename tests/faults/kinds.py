@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-from faults import edits, inside, power, scene
+from faults import edits, inside, power, scene, told
 from faults.place import Case, Place, judge, judge_now
 from faults.tracer import LOOKING, Call, Code
 
@@ -118,4 +118,6 @@ KINDS: dict[str, Callable[[Place, int], Iterator[Case]]] = {
     "signals": inside.signals,
     "imports": inside.imports,
     "descriptors": inside.descriptors,
+    "free": told.free,
+    "remediate": told.remediate,
 }

@@ -3,6 +3,7 @@
     python tests/faults/run.py --all            every case
     python tests/faults/run.py kills errors     some kinds of them
     python tests/faults/run.py --all --every 20 each 20th case
+    python tests/faults/run.py free remediate   the command lines, at 200 moments with three signals
 
 Needs root, strace and, for `power`, ext4 and loop devices.  Works in a temporary folder, or (what
 strikes inside of a command, from `raises` on) in mounts of its own.

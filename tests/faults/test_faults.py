@@ -27,11 +27,14 @@ SAMPLES = {
     "signals": 400,
     "imports": 60,
     "descriptors": 10,
+    "free": 50,
+    "remediate": 100,
 }
 
 
 @pytest.mark.slow
 @pytest.mark.root
+@pytest.mark.kernel
 @pytest.mark.parametrize("kind", kinds.KINDS)
 def test_whatever_strikes_the_machine_is_all_before_or_all_after(kind: str, tmp_path: Path) -> None:
     lack = tracer.missing()

@@ -9,7 +9,7 @@ from typing import Callable
 
 import pytest
 
-from ec2rl.host import Phrase, Search
+from ec2rl.host import Door, Phrase, Search
 from ec2rl.host.beneath import NotRegularError, OutsideError, Root, openat2, walk
 from ec2rl.host.mounted import MountedHost
 from ec2rl.model import Evidence, Unreadable, Why
@@ -152,7 +152,7 @@ def test_a_host_of_files(volume: Path) -> None:
 
 def test_what_only_a_running_machine_can_tell_is_not_collected(volume: Path) -> None:
     host = MountedHost(str(volume))
-    inside = host.within("/run/netns/a").later(1)
+    inside = host.within(Door("/run/netns/a")).later(1)
     answers = {
         host.read("/dev/kmsg"),
         host.read("/proc/sys/net/netfilter/nf_conntrack_count"),

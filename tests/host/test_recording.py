@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2rl.host import Clock, Entries, Journal, JournalRecord, Line, Phrase, Search
+from ec2rl.host import Clock, Door, Entries, Journal, JournalRecord, Line, Phrase, Search
 from ec2rl.host.fake import FakeHost, sections
 from ec2rl.host.recording import case
 from ec2rl.host.remember import Remember
@@ -150,9 +150,9 @@ def test_looks_from_a_namespace_and_after_a_pause_come_back() -> None:
     }
     host = Remember(FakeHost(sections(case(memory, []))[1]))
     host.read("/proc/x")
-    host.within("/run/netns/a").read("/proc/x")
+    host.within(Door("/run/netns/a")).read("/proc/x")
     host.later(1).read("/proc/x")
-    host.later(1).within("/run/netns/a").read("/proc/x")
+    host.later(1).within(Door("/run/netns/a")).read("/proc/x")
     assert host.memory == memory
 
 
@@ -180,7 +180,7 @@ def test_lines_behind_a_hit_stay_with_it() -> None:
 def test_what_nobody_recorded_is_not_said_to_be_absent() -> None:
     host = FakeHost({"/a": "1"}, missing=Why.NOT_COLLECTED)
     assert host.read("/b") == Unreadable("/b", Why.NOT_COLLECTED)
-    assert host.within("/n").read("/b") == Unreadable("netns /n: /b", Why.NOT_COLLECTED)
+    assert host.within(Door("/n")).read("/b") == Unreadable("netns /n: /b", Why.NOT_COLLECTED)
 
 
 def test_a_recording_is_plain_to_read() -> None:

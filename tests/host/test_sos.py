@@ -11,7 +11,7 @@ import pytest
 
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import KernelLog
-from ec2rl.host import Entries, Journal, Phrase
+from ec2rl.host import Door, Entries, Journal, Phrase
 from ec2rl.host.fake import FakeHost
 from ec2rl.host.sos import open_sos
 from ec2rl.model import Evidence, Unreadable
@@ -121,7 +121,7 @@ def test_what_each_file_answers(report, layout: str) -> None:  # type: ignore[no
     assert (table.total, table.text, table.modified) == (2, ENTRY * 2, NOW + 3600)
     assert table.source.endswith("/conntrack_-L_-o_extended")
     assert host.names("/run/netns") == ("my_shop",)
-    inside = host.within("/run/netns/my_shop")
+    inside = host.within(Door("/run/netns/my_shop"))
     assert isinstance(inside.conntrack_stats(), Evidence)
     table = inside.conntrack_entries(0)
     assert isinstance(table, Entries)

@@ -18,6 +18,7 @@ from ec2rl.conntrack.table.recommend import ObjectSize, recommend
 from ec2rl.conntrack.table.sizing import need
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.conntrack.table.whatif import what_if
+from ec2rl.host import Door
 from support.fill import inside, namespace, room_for
 
 LIMIT = Path("/proc/sys/net/netfilter/nf_conntrack_max")
@@ -74,7 +75,7 @@ def setting(name: str, value: int | None = None) -> int:
 
 
 def look(timeout: int) -> Census:
-    found = take_census(f"/run/netns/{NETNS}", {**DEFAULTS, "udp_timeout": timeout})
+    found = take_census(Door(f"/run/netns/{NETNS}"), {**DEFAULTS, "udp_timeout": timeout})
     assert isinstance(found, Census), found
     return found
 

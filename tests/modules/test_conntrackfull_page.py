@@ -22,7 +22,8 @@ SAID = {
     r"/proc/self/mountinfo|inode /proc/thread-self/ns/net": "a mount",
     r"ls /run/netns|inode /run/netns/\w+": "`/run/netns`",
     r"ls /run/docker/netns": "`/run/docker/netns`",
-    r"/proc/(\d+/(task/\d+/)?)?net/stat/nf_conntrack": "`/proc/net/stat/nf_conntrack`",
+    r"/proc/((\d+|thread-self)/(task/\d+/)?)?net/stat/nf_conntrack":
+        "`/proc/net/stat/nf_conntrack`",
     r"conntrack -S|/proc/sys/net/netfilter/nf_conntrack_count": "the same numbers by netlink",
     r"/proc/\d+/(task/\d+/)?(cgroup|comm)": "the cgroup and the name of a process in it",
     r"/proc/sys/net/(netfilter/)?nf_conntrack_max": "`net.netfilter.nf_conntrack_max`",

@@ -12,6 +12,7 @@ from ec2rl.conntrack.table.tally import Tally
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.conntrack.table.whatif import Point
 from ec2rl.conntrack.tables import Limits
+from ec2rl.host import Door
 from ec2rl.host.fake import FakeHost
 from ec2rl.record import replace
 from ec2rl.report.boot_text import boot_facts, boot_text
@@ -19,7 +20,7 @@ from ec2rl.report.curve import curve
 from ec2rl.report.size_text import Sizing, size_text
 from ec2rl.report.table_text import all_tables, span, top
 
-HERE = Place("netns 7 (web)", "/run/netns/web", 240_000, 7)
+HERE = Place("netns 7 (web)", (Door("/run/netns/web", 7),), 240_000, 7)
 LIMITS = Limits(262_144, 262_144, 8 << 30, True)
 LINE = (
     b"ipv4 2 tcp 6 100 SYN_SENT src=198.18.0.%d dst=192.0.2.1 sport=5000 dport=80 "
@@ -104,8 +105,10 @@ def test_a_size_its_cost_and_the_time_that_is_left() -> None:
         size_text(HERE, LIMITS, sizing)
         == """\
 netns 7 (web): 240000 of 262144 entries (92%)
+    Seen: 2000 of 240000 entries (below 1%), in random order; all numbers are of
+    these.
 
-Needed:       240000 entries at the present load
+Needed:       at least 240000 entries at the present load
               (1200 of them still to come, by tcp_timeout_syn_sent)
 Recommended:  net.netfilter.nf_conntrack_max=491520 (now 262144)
               net.netfilter.nf_conntrack_buckets=491520 (now 262144)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, suppress
 
 from ec2rl import __version__
 from ec2rl.arguments import Parsed, UsageError
@@ -13,6 +14,7 @@ from ec2rl.conntrack.table.places import ALL, Place, Places, find_places, inside
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.conntrack.tables import Limits
 from ec2rl.host import Host
+from ec2rl.host.netns import held
 from ec2rl.model import Unreadable
 from ec2rl.record import replace
 from ec2rl.report.escape import one_line
@@ -34,9 +36,22 @@ def places_of(said: Parsed, host: Host) -> Places | Unreadable:
     if said.has("file"):
         if said.has("netns"):
             raise UsageError("--file and --netns exclude each other")
-        place = Place(said.last("file"), None, None)
+        place = Place(said.last("file"), (), None)
         return Places((place,), (), Limits(None, None, None, None), "")
     return find_places(host, said.last("netns"))
+
+
+def chosen(places: Places) -> Iterator[Place]:
+    """The tables in turn, each namespace held open meanwhile: all that is told of it is its own.
+
+    One that no door leads to comes as it is: whoever looks at it is told the reason.
+    """
+    for place in places.chosen:
+        with ExitStack() as stack:
+            with suppress(OSError):
+                door = stack.enter_context(held(place.doors))
+                place = place if door is None else replace(place, doors=(door,))
+            yield place
 
 
 def look(
@@ -64,7 +79,7 @@ def look(
         )
 
     census = take_census(
-        place.netns,
+        place.door,
         DEFAULTS if isinstance(settings, Unreadable) else settings,
         first,
         None if first else progress,
@@ -84,7 +99,7 @@ def looks(
     said: Parsed, terminal: Terminal, host: Host, places: Places
 ) -> Iterator[tuple[Place, Census | Unreadable]]:
     """Count the chosen tables in turn; an interrupted one is the last."""
-    for place in places.chosen:
+    for place in chosen(places):
         census = look(said, terminal, host, place)
         yield place, census
         if was_interrupted(census):

@@ -15,10 +15,14 @@ from ec2rl.conntrack.table.look import Listing, open_listing
 from ec2rl.conntrack.table.places import ALL, Place, find_places, inside, read_settings
 from ec2rl.conntrack.table.sockets import lifelines
 from ec2rl.fix.free import Doomed, free
+from ec2rl.fix.prepare import held as signals_held
+from ec2rl.fix.prepare import stop_if_asked
 from ec2rl.host.ctnetlink import Dump, open_dump
-from ec2rl.host.live import LiveHost
+from ec2rl.host.live import LiveHost, unreadable
+from ec2rl.host.netns import WrongDoorError, held
 from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable
+from ec2rl.record import record, replace
 from ec2rl.report.entry_text import entry_short
 from ec2rl.report.escape import one_line
 from ec2rl.report.free_text import done, plan
@@ -39,22 +43,33 @@ _OFTEN = 5000
 def command(said: Parsed, terminal: Terminal) -> int:
     """0 deleted, or none is meant; 1 refused by you or the kernel; 3 could not look."""
     wanted = _wanted(said)
-    host = Remember(LiveHost())
-    places = find_places(host, said.last("netns"))
-    if isinstance(places, Unreadable):
-        return failed(terminal, places)
-    (place,) = places.chosen
-    settings = read_settings(inside(host, place))
-    if isinstance(settings, Unreadable):
-        return failed(terminal, settings)
-    listing = open_listing(place.netns, family=wanted.family)
-    if isinstance(listing, Unreadable):
-        return failed(terminal, listing)
     try:
-        choice, doomed = _choose(terminal, host, place, listing, wanted, settings)
+        host = Remember(LiveHost())
+        places = find_places(host, said.last("netns"))
+        if isinstance(places, Unreadable):
+            return failed(terminal, places)
+        (place,) = places.chosen
+        # What is counted and what is deleted is one namespace, whatever its doors lead to by now.
+        with held(place.doors) as door:
+            place = replace(place, doors=() if door is None else (door,))
+            return _free(said, terminal, host, place, wanted)
+    except WrongDoorError as error:
+        return failed(terminal, unreadable(f"netns {said.last('netns')}", error))
     except KeyboardInterrupt:
         terminal.say("interrupted: nothing was deleted")
         return INTERRUPTED
+
+
+def _free(said: Parsed, terminal: Terminal, host: Host, place: Place, wanted: Filter) -> int:
+    """KeyboardInterrupt where nothing was deleted."""
+    settings = read_settings(inside(host, place))
+    if isinstance(settings, Unreadable):
+        return failed(terminal, settings)
+    meant = _Meant(place, wanted, settings)
+    listing = meant.listing()
+    if isinstance(listing, Unreadable):
+        return failed(terminal, listing)
+    choice, doomed = _choose(terminal, host, meant, listing)
     if choice.unnamed:
         terminal.say("the entries could only be read as text: deleting needs CAP_NET_ADMIN")
         return COULD_NOT_LOOK
@@ -65,7 +80,15 @@ def command(said: Parsed, terminal: Terminal) -> int:
         return 0
     if not said.has("yes") and not agreed(terminal):
         return 1
-    return _delete(said, terminal, place, wanted, settings, choice, doomed)
+    status = None
+    try:
+        with signals_held():  # what is deleted is told as well
+            status = _delete(said, terminal, meant, choice, doomed)
+    except KeyboardInterrupt:
+        if status is None:
+            raise
+        return INTERRUPTED
+    return status
 
 
 def _wanted(said: Parsed) -> Filter:
@@ -77,22 +100,47 @@ def _wanted(said: Parsed) -> Filter:
     return wanted
 
 
+@record(frozen=True)
+class _Meant:
+    """The entries of a place that the filters mean, with the timeouts that are in force there."""
+
+    place: Place
+    wanted: Filter
+    settings: Mapping[str, int]
+
+    def listing(self) -> Listing | Unreadable:
+        return open_listing(self.place.door, family=self.wanted.family)
+
+    def has(self, entry: Entry) -> bool:
+        return self.wanted.admits(entry, self.settings)
+
+    def left(self) -> int | None:
+        """How many there are now; None where that cannot be told, or a signal waits."""
+        listing, found = self.listing(), 0
+        if isinstance(listing, Unreadable):
+            return None
+        try:
+            for number, entry in enumerate(listing):
+                if number % _OFTEN == 0:
+                    stop_if_asked()
+                found += self.has(entry)
+        except (OSError, KeyboardInterrupt):
+            return None
+        return found
+
+
 def _choose(
-    terminal: Terminal,
-    host: Host,
-    place: Place,
-    listing: Listing,
-    wanted: Filter,
-    settings: Mapping[str, int],
+    terminal: Terminal, host: Host, meant: _Meant, listing: Listing
 ) -> tuple[Choice, Doomed]:
     """Take up the entries that are meant, but for those that a session may hang on."""
+    place = meant.place
     lines, doomed = lifelines(host), Doomed()
     matched = kept = live = unnamed = 0
     freshest: list[tuple[int, int, str]] = []
     for number, entry in enumerate(listing):
         if number % _OFTEN == 0:
             terminal.progress(f"{one_line(place.label)}: {number} entries seen, {matched} meant")
-        if not wanted.admits(entry, settings):
+        if not meant.has(entry):
             continue
         matched += 1
         if lines & _connections(entry):
@@ -101,7 +149,7 @@ def _choose(
             unnamed += 1
         elif doomed.add(entry) and alive(entry):
             live += 1
-            idle = idle_time(entry, settings)
+            idle = idle_time(entry, meant.settings)
             row = (-(1 << 31) if idle is None else -idle, -number, entry_short(entry, idle))
             (heapq.heappushpop if len(freshest) == _SHOWN else heapq.heappush)(freshest, row)
     shown = tuple(line for _, _, line in sorted(freshest, reverse=True))
@@ -116,7 +164,7 @@ def _choose(
 
 def number_of(place: Place) -> int | None:
     """The kernel's count of a place's entries now."""
-    dump = open_dump(place.netns)
+    dump = open_dump(place.door)
     if not isinstance(dump, Dump):
         return None
     with dump:
@@ -136,20 +184,20 @@ def _connections(entry: Entry) -> set[frozenset[tuple[bytes, int]]]:
 def _delete(
     said: Parsed,
     terminal: Terminal,
-    place: Place,
-    wanted: Filter,
-    settings: Mapping[str, int],
+    meant: _Meant,
     choice: Choice,
     doomed: Doomed,
 ) -> int:
+    place = meant.place
+
     def progress(answered: int) -> None:
         if answered % 64_00 == 0:
             terminal.progress(f"{one_line(place.label)}: {answered} of {doomed.count}")
 
-    freed = free(doomed, place.netns, progress)
+    freed = free(doomed, place.door, progress)
     if isinstance(freed, Unreadable):
         return failed(terminal, freed)
-    after, left = number_of(place), _still(place, wanted, settings)
+    after, left = number_of(place), None if freed.interrupted else meant.left()
     if said.has("json"):
         terminal.out(document(**_facts(choice, freed), count_after=after, match_after=left))
     else:
@@ -157,14 +205,6 @@ def _delete(
     if freed.interrupted:
         return INTERRUPTED
     return 1 if freed.refused else 0
-
-
-def _still(place: Place, wanted: Filter, settings: Mapping[str, int]) -> int | None:
-    """How many entries are meant by the filters now; None where that cannot be told."""
-    listing = open_listing(place.netns, family=wanted.family)
-    if isinstance(listing, Unreadable):
-        return None
-    return sum(wanted.admits(entry, settings) for entry in listing)
 
 
 def _facts(choice: Choice, freed: Freed | None) -> dict[str, Json]:
@@ -175,10 +215,12 @@ def _facts(choice: Choice, freed: Freed | None) -> dict[str, Json]:
         "matched": choice.matched,
         "kept_for_sessions": choice.kept,
         "chosen": choice.chosen,
+        "left_for_another_run": choice.left,
         "live": choice.live,
         "live_shown": list(choice.shown),
         "gaps": list(choice.gaps),
         "deleted": None if freed is None else freed.deleted,
         "gone_by_themselves": None if freed is None else freed.gone,
         "refused": None if freed is None else [[code, n] for code, n in freed.refused],
+        "interrupted": None if freed is None else freed.interrupted,
     }

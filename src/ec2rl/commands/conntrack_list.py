@@ -8,6 +8,7 @@ from ec2rl.arguments import Parsed, UsageError, seconds
 from ec2rl.commands.conntrack import (
     COULD_NOT_LOOK,
     INTERRUPTED,
+    chosen,
     failed,
     places_of,
     whole_number,
@@ -50,25 +51,28 @@ def command(said: Parsed, terminal: Terminal) -> int:
     if isinstance(places, Unreadable):
         return failed(terminal, places)
     printer = _Printer(terminal, said.has("json"))
-    status = 0
+    status, missing = 0, []
     try:
-        for place in places.chosen:
+        for place in chosen(places):
             settings = read_settings(inside(host, place))
             times = DEFAULTS if isinstance(settings, Unreadable) or said.has("file") else settings
             listing = open_listing(
-                place.netns, place.label if said.has("file") else None, wanted.family
+                place.door, place.label if said.has("file") else None, wanted.family
             )
             if isinstance(listing, Unreadable):
-                terminal.say(str(listing))
+                missing.append(str(listing))
                 status = COULD_NOT_LOOK
-                continue
-            ended = printer.print(admitted(listing, wanted, times), place.label, times, limit)
-            for gap in () if ended else listing.gaps():
-                terminal.say(f"{place.label}: {gap}")
+            elif printer.print(admitted(listing, wanted, times), place.label, times, limit):
+                missing.append(f"more than the {limit} entries of --limit are meant")
+                break
+            else:
+                missing += [f"{place.label}: {gap}" for gap in listing.gaps()]
     except KeyboardInterrupt:
-        terminal.say(f"interrupted after {printer.printed} entries that were meant")
+        missing.append(f"interrupted after {printer.printed} entries that were meant")
         status = INTERRUPTED
-    printer.end()
+    printer.end(missing)
+    for words in () if terminal.closed else missing:
+        terminal.say(words)
     return status
 
 
@@ -141,8 +145,11 @@ class _Printer:
         self._terminal.out("".join(self._waiting))
         self._waiting.clear()
 
-    def end(self) -> None:
-        """Print what is left over."""
+    def end(self, missing: list[str]) -> None:
+        """Print what is left over, and as JSON what is not there."""
+        import json
+
         self._flush()
         if self._json:
-            self._terminal.out("\n]}\n")
+            whole = json.dumps(not missing)
+            self._terminal.out(f'\n], "whole": {whole}, "missing": {json.dumps(missing)}}}\n')

@@ -8,6 +8,7 @@ from ec2rl.arguments import Parsed, seconds
 from ec2rl.commands.conntrack import (
     COULD_NOT_LOOK,
     INTERRUPTED,
+    chosen,
     document,
     failed,
     look,
@@ -26,7 +27,7 @@ from ec2rl.model import Unreadable
 from ec2rl.record import replace
 from ec2rl.report.escape import one_line
 from ec2rl.report.size_text import Sizing, size_text
-from ec2rl.report.table_json import place_facts, size_facts
+from ec2rl.report.table_json import place_facts, seen_facts, size_facts
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -46,7 +47,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
     terminal.out("" if said.has("json") else nothing_to_show(said, places))
     tables: list[Json] = []
     status = 0
-    for place in places.chosen:
+    for place in chosen(places):
         first, second, between, status = _twice(said, terminal, host, place, pause)
         facts = place_facts(place, limits)
         if isinstance(first, Unreadable):
@@ -58,6 +59,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
         tables.append(
             {
                 **facts,
+                **seen_facts(sizing.seen),
                 **size_facts(sizing.size, sizing.needed, sizing.rates, sizing.grown, sizing.full),
             }
         )

@@ -6,6 +6,7 @@ from ec2rl.arguments import Parsed, UsageError
 from ec2rl.commands.conntrack import (
     COULD_NOT_LOOK,
     INTERRUPTED,
+    chosen,
     document,
     failed,
     look,
@@ -21,7 +22,7 @@ from ec2rl.host import Host
 from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable
-from ec2rl.report.table_json import census_facts, machine_facts, place_facts
+from ec2rl.report.table_json import census_facts, is_sample, machine_facts, place_facts
 from ec2rl.report.table_text import KEYS, all_tables, first_answer, top
 from ec2rl.terminal import Terminal
 
@@ -49,10 +50,10 @@ def command(said: Parsed, terminal: Terminal) -> int:
         terminal.out(nothing_to_show(said, places) + all_tables(places))
     tables: list[Json] = []
     status = 0
-    for place in places.chosen:
+    for place in chosen(places):
         if not (said.has("json") or sample) and (place.count or 0) >= _LARGE:
             early = look(said, terminal, host, place, SAMPLE)
-            if isinstance(early, Census):
+            if isinstance(early, Census) and is_sample(early):
                 terminal.out(first_answer(place, places.limits, early, by))
         census = look(said, terminal, host, place, sample, _ASKED if by == "owner" else 100)
         facts = place_facts(place, places.limits)

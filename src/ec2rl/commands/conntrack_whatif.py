@@ -19,7 +19,7 @@ from ec2rl.conntrack.table.whatif import SettingError, parse_settings, what_if
 from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable
-from ec2rl.report.table_json import place_facts, what_if_facts
+from ec2rl.report.table_json import place_facts, seen_facts, what_if_facts
 from ec2rl.report.what_if_text import what_if_text
 from ec2rl.terminal import Terminal
 
@@ -49,7 +49,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
             status = COULD_NOT_LOOK
             continue
         answer = what_if(census, wishes or halved(census))
-        tables.append({**facts, **what_if_facts(answer), "gaps": list(census.gaps)})
+        tables.append({**facts, **what_if_facts(answer), **seen_facts(census)})
         if not said.has("json"):
             terminal.out(what_if_text(place, places.limits, census, answer, not wishes))
         if was_interrupted(census):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from ec2rl.commands.changed import described, pruned, settle, standing_told, why_not
 from ec2rl.commands.fix import look
@@ -18,18 +19,27 @@ from ec2rl.record import replace
 from ec2rl.terminal import Terminal
 
 
-def remediate(found: Sequence[Result], plan: Plan, terminal: Terminal) -> list[Result]:
-    """The results after remediation: a module that was tried says `[FIXED]` or `[UNFIXED]`."""
+def remediate(found: Sequence[Result], plan: Plan, terminal: Terminal) -> tuple[list[Result], bool]:
+    """The results after remediation, and whether a signal cut it short.
+
+    A module that was tried says `[FIXED]` or `[UNFIXED]`.  Call it below `changes_told`.
+    """
     machine = Machine()
     failed = [r for r in found if r.finding.verdict is Verdict.PROBLEM and r.module.propose]
     if not failed or not settle(machine, terminal):
-        return list(found)
-    with standing_told(machine, terminal):
-        words = {result.module.name: _mend(result.module, machine) for result in failed}
+        return list(found), False
+    words = {result.module.name: _mend(result.module, machine) for result in failed}
     race = Race([result.module for result in failed], LiveHost(), plan)
     race.start()
-    again = {result.module.name: result for result in race.finish()[0]}
-    return [_told(again.get(r.module.name, r), words.get(r.module.name, ())) for r in found]
+    results, interrupted = race.finish()
+    again = {result.module.name: result for result in results}
+    told = [_told(again.get(r.module.name, r), words.get(r.module.name, ())) for r in found]
+    return told, interrupted
+
+
+def changes_told(terminal: Terminal) -> AbstractContextManager[None]:
+    """Where something is raised before the results are shown, say how the changes stand."""
+    return standing_told(Machine(), terminal)
 
 
 def _mend(module: Module, machine: Machine) -> tuple[str, ...]:

@@ -39,7 +39,12 @@ def command(said: Parsed, terminal: Terminal) -> int:
         raise UsageError(f"run takes no {said.operands[0]!r}; see: ec2rl help run")
     if said.has("mask") and not said.has("record"):
         raise UsageError("--mask is about what --record writes")
-    return _judge_this_machine(said, terminal)
+    if not said.has("remediate"):
+        return _judge_this_machine(said, terminal)
+    from ec2rl.commands.remediate import changes_told
+
+    with changes_told(terminal):
+        return _judge_this_machine(said, terminal)
 
 
 def _judge_this_machine(said: Parsed, terminal: Terminal) -> int:
@@ -66,7 +71,7 @@ def _judge_this_machine(said: Parsed, terminal: Terminal) -> int:
     if said.has("remediate") and not interrupted:
         from ec2rl.commands.remediate import remediate
 
-        found = remediate(found, plan, terminal)
+        found, interrupted = remediate(found, plan, terminal)
     pairs = [(result.module.name, result.finding) for result in found]
     took = time.monotonic() - clock
     text = results(pairs) + "\n" + statistics(pairs, took)

@@ -78,13 +78,12 @@ def _interfaces(host: Host, devices: Sequence[str]) -> dict[str, tuple[str, ...]
 def _elsewhere(host: Host, namespaces: Namespaces, moved: Sequence[str]) -> list[Allowance]:
     found: list[Allowance] = []
     for namespace in namespaces.all:
-        if namespace.initial or namespace.door is None:
-            continue
-        inside = host.within(namespace.door)
-        table = inside.read("/proc/net/dev")
-        if isinstance(table, Evidence):
-            there = [line.partition(":")[0].strip() for line in table.text.splitlines()[2:]]
-            found += _ask(inside, there, f" in {namespace.label}", ())
+        for inside in () if namespace.initial else map(host.within, namespace.doors):
+            table = inside.read("/proc/net/dev")
+            if isinstance(table, Evidence):
+                there = [line.partition(":")[0].strip() for line in table.text.splitlines()[2:]]
+                found += _ask(inside, there, f" in {namespace.label}", ())
+                break
     why = "its interface was not found in any namespace that can be seen"
     lost = moved[len(found) :]
     return found + [Allowance(f"ENA device {d}", None, None, unreadable=why) for d in lost]

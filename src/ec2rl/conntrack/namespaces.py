@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.owner import owner
-from ec2rl.host import Entries, Host
+from ec2rl.host import Door, Entries, Host
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
 
 _NAMED = ("/run/netns", "/run/docker/netns")
+_FOLDERS = tuple(f"{folder}/" for folder in _NAMED)
+_NONE = 0
+"""The number that no namespace has."""
 _FIRST_INODE = 0xF0000000
 """Namespaces are numbered from PROC_DYNAMIC_FIRST on (fs/proc/generic.c); a plain file is not."""
 _INITIAL_PID = "pid:[4026531836]"
@@ -19,24 +22,38 @@ class Namespace:
     """One network namespace.
 
     `inode` is its number in messages of the kernel (None when we may not ask); `net` is a folder
-    that shows its /proc/net to anyone, `door` a file to enter it by, as far as there are such;
-    `names` are the files it is bound to; `owner` says whose it is; `others` are folders of a few
-    more processes in it, for when the first has ended.
+    that shows its /proc/net to anyone, where there is one; `names` are the files it is bound to;
+    `owner` says whose it is; `others` are folders of a few more processes in it, for when the
+    first has ended; `own` is whether it is ours.
     """
 
     inode: int | None
     initial: bool
     net: str | None
-    door: str | None
     names: tuple[str, ...]
     owner: str
     others: tuple[str, ...] = ()
+    own: bool = False
 
     @property
-    def doors(self) -> tuple[str, ...]:
-        """Every file to enter it by, the best first; by now some may lead elsewhere."""
-        known = (self.door, *self.names, *(f"{folder}/ns/net" for folder in self.others))
-        return tuple(dict.fromkeys(door for door in known if door is not None))
+    def folders(self) -> tuple[str, ...]:
+        """Those of the processes in it that are known."""
+        net = self.net if self.net != RECORDED else None
+        first = () if net is None else (net[: -len("/net")],)
+        return (*first, *self.others)
+
+    @property
+    def doors(self) -> tuple[Door, ...]:
+        """Every file to enter it by, the best first; by now some may lead elsewhere.
+
+        A name stays where it is, a process moves and ends; other places that something is bound
+        to may be anything by now, and come last.
+        """
+        named = [name for name in self.names if name.startswith(_FOLDERS)]
+        paths = (*named, *(f"{folder}/ns/net" for folder in self.folders), *self.names)
+        # Where we may not ask for the number of what a process is in, none is known to be right.
+        number = _NONE if self.inode is None and self.net is not None else self.inode
+        return tuple(Door(path, number) for path in dict.fromkeys(paths))
 
     @property
     def label(self) -> str:
@@ -91,7 +108,8 @@ def find_namespaces(host: Host) -> Namespaces:
         here.names.append(path)
     ours = host.link("/proc/self/ns/net")
     initial = _initial(host, ours)
-    every = [_namespace(host, one, initial) for one in found.values()]
+    own = None if isinstance(ours, Unreadable) else inode_number(ours)
+    every = [_namespace(host, one, initial, own) for one in found.values()]
     every.sort(key=lambda one: (not one.initial, one.inode or 0))
     return Namespaces(tuple(every), _hidden(host, names))
 
@@ -170,9 +188,8 @@ def _initial(host: Host, ours: str | Unreadable) -> int | None:
     return None
 
 
-def _namespace(host: Host, one: _Found, initial: int | None) -> Namespace:
+def _namespace(host: Host, one: _Found, initial: int | None, own: int | None) -> Namespace:
     is_initial = one.inode is not None and one.inode == initial
-    door = f"{one.pids[0]}/ns/net" if one.pids else one.names[0] if one.names else None
     whose = ""
     if one.pids and not is_initial:
         cgroup = host.read(f"{one.pids[0]}/cgroup")
@@ -183,7 +200,8 @@ def _namespace(host: Host, one: _Found, initial: int | None) -> Namespace:
         )
     net = f"{one.pids[0]}/net" if one.pids else None
     names, others = tuple(one.names), tuple(one.pids[1:4])
-    return Namespace(one.inode, is_initial, net, door, names, whose, others)
+    is_own = one.inode is not None and one.inode == own
+    return Namespace(one.inode, is_initial, net, names, whose, others, is_own)
 
 
 RECORDED = "/proc/net"
@@ -199,12 +217,12 @@ def _recorded(host: Host) -> tuple[Namespace, ...]:
     if known or isinstance(table, Entries):
         initial = isinstance(host.read("/proc/sys/net/nf_conntrack_max"), Evidence)
         whose = f"as saved in {table.source}" if isinstance(table, Entries) and not known else ""
-        found.append(Namespace(None, initial, RECORDED, None, (), whose))
+        found.append(Namespace(None, initial, RECORDED, (), whose))
     for folder in _NAMED:
         names = host.names(folder)
         for name in () if isinstance(names, Unreadable) else names:
             path = f"{folder}/{name}"
-            found.append(Namespace(None, False, None, path, (path,), ""))
+            found.append(Namespace(None, False, None, (path,), ""))
     return tuple(found)
 
 

@@ -96,7 +96,7 @@ def number(answer: Evidence | Unreadable | str) -> int | None:
 
 
 def read_tables(host: Host, namespaces: Namespaces) -> tuple[Table, ...]:
-    """Read each namespace's counters, entering only those that no process shows.
+    """Read each namespace's counters: from inside where we may enter, else as a process shows them.
 
     A namespace that has vanished meanwhile is left out.
     """
@@ -117,9 +117,8 @@ def _entries(host: Host, namespace: Namespace) -> int | None:
     if is_ours or namespace.net == RECORDED:
         return number(host.read(SYSCTL + "count"))
     for door in namespace.doors:
-        inside = host.within(door)
-        entries = number(inside.read(SYSCTL + "count"))
-        if entries is not None and _leads_to(inside, namespace):
+        entries = number(host.within(door).read(SYSCTL + "count"))
+        if entries is not None:
             return entries
     return None
 
@@ -128,7 +127,7 @@ def _gone(host: Host, table: Table) -> bool:
     if isinstance(table.counters, Counters) or table.counters.why not in (Why.ABSENT, Why.FAILED):
         return False
     doors = table.namespace.doors
-    if any(_leads_to(host.within(door), table.namespace) for door in doors):
+    if any(_leads_somewhere(host.within(door)) for door in doors):
         return False
     return not (_bound(host, table.namespace) or _peopled(host, table.namespace))
 
@@ -152,12 +151,10 @@ def _peopled(host: Host, namespace: Namespace) -> bool:
     )
 
 
-def _leads_to(inside: Host, namespace: Namespace) -> bool:
-    """Whether a door still leads to a namespace, and not to one that was made in its place."""
+def _leads_somewhere(inside: Host) -> bool:
+    """Whether a door still leads where it should, or nobody may tell."""
     inode = inside.inode("/proc/thread-self/ns/net")
-    if isinstance(inode, Unreadable):
-        return inode.why not in (Why.ABSENT, Why.FAILED)
-    return namespace.inode in (None, inode)
+    return isinstance(inode, int) or inode.why not in (Why.ABSENT, Why.FAILED)
 
 
 def read_again(host: Host, tables: tuple[Table, ...], seconds: float) -> tuple[Table, ...]:
@@ -173,13 +170,17 @@ def read_again(host: Host, tables: tuple[Table, ...], seconds: float) -> tuple[T
 
 
 def _counters(host: Host, namespace: Namespace) -> Counters | Unreadable:
+    # What a process shows is of wherever it is just then, and it may move and come back between
+    # two looks at where it is: what we enter is one namespace. Our own needs no entering.
+    inside = None if namespace.own else _entered(host, namespace)
+    if isinstance(inside, Counters):
+        return inside
     answer = _shown(host, namespace)
     if isinstance(answer, Unreadable) and answer.why is Why.ABSENT:
-        for door in namespace.doors:
-            found = _entered(host.within(door), namespace)
-            if isinstance(found, Counters) or found.why is not Why.ABSENT:
-                return found
-            answer = found
+        found = _entered(host, namespace) if inside is None else inside
+        if isinstance(found, Counters):
+            return found
+        answer = found or answer
     if isinstance(answer, Unreadable):
         known = _recorded(host) if answer.why is Why.NOT_COLLECTED else None
         return known or answer
@@ -205,8 +206,11 @@ def _shown(host: Host, namespace: Namespace) -> Evidence | Unreadable:
     answer: Evidence | Unreadable = Unreadable(namespace.label, Why.ABSENT)
     if namespace.net == RECORDED:
         return host.read(f"{namespace.net}/{STAT}")
-    first = () if namespace.net is None else (namespace.net[: -len("/net")],)
-    for folder in (*first, *namespace.others):
+    if namespace.own:
+        answer = host.read(f"/proc/thread-self/net/{STAT}")
+        if isinstance(answer, Evidence):
+            return answer
+    for folder in namespace.folders:
         answer = host.read(f"{folder}/net/{STAT}")
         if _moved(host, folder, namespace):
             answer = Unreadable(f"{folder}/net/{STAT}", Why.ABSENT, "its process has ended")
@@ -215,27 +219,31 @@ def _shown(host: Host, namespace: Namespace) -> Evidence | Unreadable:
     return answer
 
 
-def _entered(inside: Host, namespace: Namespace) -> Counters | Unreadable:
-    """The counters from inside; absent where the door leads elsewhere by now."""
-    found: Counters | Unreadable | None
+def _entered(host: Host, namespace: Namespace) -> Counters | Unreadable | None:
+    """The counters from inside, by whichever door leads there; None where there is no door."""
+    answer: Unreadable | None = None
+    for door in namespace.doors:
+        found = _from_inside(host.within(door))
+        if isinstance(found, Counters):
+            return found
+        if answer is None or answer.why is Why.ABSENT:
+            answer = found
+    return answer
+
+
+def _from_inside(inside: Host) -> Counters | Unreadable:
     answer = inside.read(f"/proc/net/{STAT}")
     if isinstance(answer, Evidence):
-        found = parse_stat(answer.text)
-    else:
-        found = answer
-        if answer.why is Why.ABSENT:
-            # Kernels without CONFIG_NF_CONNTRACK_PROCFS (Ubuntu's) tell by ctnetlink alone.
-            stats = inside.conntrack_stats()
-            entries = number(inside.read(SYSCTL + "count"))
-            if isinstance(stats, Evidence) and entries is not None:
-                found = parse_conntrack_stats(stats.text, entries)
-            elif isinstance(stats, Unreadable):
-                found = stats
-        elif answer.why is Why.NOT_COLLECTED:
-            found = _recorded(inside) or answer
-    if not _leads_to(inside, namespace):
-        return Unreadable(answer.source, Why.ABSENT, "another namespace stands there")
-    return found or Unreadable(answer.source, Why.FAILED, _GARBLED)
+        return parse_stat(answer.text) or Unreadable(answer.source, Why.FAILED, _GARBLED)
+    if answer.why is Why.ABSENT:
+        # Kernels without CONFIG_NF_CONNTRACK_PROCFS (Ubuntu's) tell by ctnetlink alone.
+        stats = inside.conntrack_stats()
+        if isinstance(stats, Unreadable):
+            return stats if stats.why is not Why.ABSENT else answer
+        entries = number(inside.read(SYSCTL + "count"))
+        found = None if entries is None else parse_conntrack_stats(stats.text, entries)
+        return found or Unreadable(answer.source, Why.FAILED, _GARBLED)
+    return _recorded(inside) or answer if answer.why is Why.NOT_COLLECTED else answer
 
 
 def _moved(host: Host, folder: str, namespace: Namespace) -> bool:

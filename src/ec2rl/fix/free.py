@@ -14,6 +14,7 @@ from struct import pack, unpack_from
 
 from ec2rl.conntrack.table.entry import ICMPV6, Entry, Flow
 from ec2rl.conntrack.table.freeing import Freed
+from ec2rl.fix.prepare import stop_if_asked
 from ec2rl.host.ctnetlink import open_netlink
 from ec2rl.model import Unreadable
 
@@ -21,6 +22,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
     from collections.abc import Callable, Iterator
+
+    from ec2rl.host import Door
 
 _CT_DELETE, _REQUEST_ACK = 0x102, 0x5
 _NLMSG_ERROR = 2
@@ -98,30 +101,37 @@ def _attribute(kind: int, payload: bytes) -> bytes:
 
 
 def free(
-    doomed: Doomed, netns: str | None, progress: Callable[[int], None] | None = None
+    doomed: Doomed, door: Door | None, progress: Callable[[int], None] | None = None
 ) -> Freed | Unreadable:
-    """Delete them in a namespace; Ctrl-C ends it between two of them.
+    """Delete them in the namespace that they were read from: ours, or the one held open.
 
+    Call it with the signals held that end a command: one that waits ends it between two batches.
     Unreadable where the namespace cannot be entered, or the right (CAP_NET_ADMIN) is missing.
     """
-    netlink = open_netlink(netns)
+    netlink = open_netlink(door)
     if isinstance(netlink, Unreadable):
         return netlink
     answers: Counter[int] = Counter()
     interrupted = False
     netlink.setsockopt(_SOL_NETLINK, _CAP_ACK, 1)
+    sent = 0
     try:
         for batch in doomed.batches():
+            stop_if_asked()
             netlink.send(batch)
+            sent += min(_TOGETHER, doomed.count - sent)
             answers.update(_answers(netlink))
             if progress is not None:
                 progress(sum(answers.values()))
     except KeyboardInterrupt:
         interrupted = True
-        answers.update(_answers(netlink))
+    except OSError as error:
+        # No memory for a message, say: what was not sent is refused for that reason.
+        answers[error.errno or errno.EIO] += doomed.count - sent
+        sent = doomed.count
     finally:
         netlink.close()
-    unanswered = 0 if interrupted else doomed.count - sum(answers.values())
+    unanswered = sent - sum(answers.values())
     if unanswered:
         answers[errno.ENOBUFS] += unanswered
     deleted, gone = answers.pop(0, 0), answers.pop(errno.ENOENT, 0)

@@ -129,6 +129,19 @@ class Entries:
 
 
 @record(frozen=True)
+class Door:
+    """A file that a network namespace can be entered by.
+
+    `inode` is the number of the namespace that must stand there (None: whatever does): processes
+    move and end, names are bound anew.  `fd` is that namespace's where somebody holds it open.
+    """
+
+    path: str
+    inode: int | None = None
+    fd: int | None = None
+
+
+@record(frozen=True)
 class Clock:
     """What the machine's clocks said: seconds since the epoch, and since boot (None if unknown)."""
 
@@ -176,8 +189,11 @@ class Host(Protocol):
     def conntrack_entries(self, first: int) -> Entries | Unreadable:
         """About so many entries of the table; of a saved one all that were kept."""
 
-    def within(self, netns: str) -> Host:
-        """The same machine seen from the network namespace that the file `netns` stands for."""
+    def within(self, door: Door) -> Host:
+        """The same machine seen from the network namespace behind a door.
+
+        Each look makes sure that it is the one that was meant; else it is ABSENT.
+        """
 
     def later(self, seconds: float) -> Host:
         """The same machine, `seconds` later: what was remembered is looked at anew."""

@@ -11,9 +11,11 @@ import os
 import sys
 from struct import pack, unpack_from
 
-from ec2rl.host import Entries
-from ec2rl.host.live import LiveHost, open_regular, setns, unreadable
+from ec2rl.host import Door, Entries
+from ec2rl.host.live import LiveHost, open_regular, unreadable
+from ec2rl.host.netns import entered
 from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,14 +25,17 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-_AF_NETLINK, _NETLINK_NETFILTER, _CLONE_NEWNET = 16, 12, 0x40000000
+_AF_NETLINK, _NETLINK_NETFILTER = 16, 12
 _CT_GET, _CT_GET_STATS = 0x101, 0x105  # NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_...
 _REQUEST, _DUMP = 0x1, 0x301  # NLM_F_...
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _STATS_GLOBAL_ENTRIES = 1  # CTA_STATS_GLOBAL_ENTRIES
 _SO_SNDBUFFORCE = 32
+TEXT = "/proc/net/nf_conntrack"
 _ROOM = 1 << 16
 """Bytes for a datagram: the kernel makes none above 32 KiB (netlink_dump, af_netlink.c)."""
+_DRAWING = 10.0
+"""Seconds to draw a sample from the text in: some four million entries."""
 _SILENCE = 10
 """Seconds without a datagram after which a dump has failed."""
 _WORTH_A_CHILD = 30_000
@@ -158,17 +163,17 @@ class Dump:
         self.close()
 
 
-def open_dump(netns: str | None = None, family: int = 0) -> Dump | Unreadable:
-    """Prepare a dump of one namespace's table: the caller's, or the one that a file stands for.
+def open_dump(door: Door | None = None, family: int = 0) -> Dump | Unreadable:
+    """Prepare a dump of one namespace's table: the caller's, or the one behind a door.
 
     `family` is AF_INET, AF_INET6, or 0 for both.  Needs CAP_NET_ADMIN, and CAP_SYS_ADMIN to enter
     another namespace.  Loads no kernel module: nf_conntrack_netlink must be there.
     """
-    source = "conntrack -L" if netns is None else f"netns {netns}: conntrack -L"
+    source = source_of(door, "conntrack -L")
     if not _loaded():
         return Unreadable(source, Why.NOT_RUNNING, "nf_conntrack_netlink is not loaded")
     try:
-        netlink, statistics = _inside(netns, lambda: (_open(), _open()))
+        netlink, statistics = _inside(door, lambda: (_open(), _open()))
     except OSError as error:
         return unreadable(source, error)
     dump = Dump(netlink, statistics, family)
@@ -182,30 +187,49 @@ def open_dump(netns: str | None = None, family: int = 0) -> Dump | Unreadable:
 
 
 def first_entries(first: int) -> Entries | Unreadable:
-    """The first entries of the caller's own table: in the order of a keyed hash, so a sample.
+    """The first entries of a dump of the caller's own table: in the order of a keyed hash, so a
+    sample; where only text can be read, a sample that is drawn from all of it.
 
-    One a line: the hexadecimal of what follows a message's header, or text where only that can be
-    read; at most 32 KiB of datagrams more than asked for are taken from the kernel.
+    One a line: the hexadecimal of what follows a message's header, or text; at most 32 KiB of
+    datagrams more than asked for are taken from the kernel.
     """
     dump = open_dump()
     lines: list[str] = []
     if isinstance(dump, Unreadable):
-        text = open_text()
-        if isinstance(text, Unreadable):
-            return dump
-        whole = b""
-        for piece in text:
-            whole += piece
-            if whole.count(b"\n") >= first:
+        drawn = draw_entries(first)
+        if isinstance(drawn, Unreadable):
+            return drawn if drawn.why is Why.PARTIAL else dump
+        return replace(drawn, total=None)
+    with dump:
+        for datagram in dump.datagrams(ahead=False):
+            lines += [body.hex() for body in _entries(datagram)]
+            if len(lines) >= first:
                 break
-        lines = whole.decode("ascii", "backslashreplace").split("\n")[:-1]
-    else:
-        with dump:
-            for datagram in dump.datagrams(ahead=False):
-                lines += [body.hex() for body in _entries(datagram)]
-                if len(lines) >= first:
-                    break
     return Entries("conntrack -L", "".join(f"{line}\n" for line in lines[:first]))
+
+
+def draw_entries(first: int, door: Door | None = None) -> Entries | Unreadable:
+    """So many entries of the table as text, drawn from all of it; `total` is how many there are.
+
+    Nothing promises that the text has any order, so its first lines are no sample.  PARTIAL where
+    its end was not reached in time.
+    """
+    from ec2rl.host.saved_table import read_table
+
+    source = source_of(door, TEXT)
+    handle = _open_text(door, source)
+    if isinstance(handle, Unreadable):
+        return handle
+    try:
+        found = read_table(source, [lambda size: os.read(handle, size)], 0.0, _DRAWING, first)
+    finally:
+        os.close(handle)
+    if isinstance(found, Unreadable):
+        return Entries(source, "", 0)  # not a line: the table is empty
+    if "no time" in found.gap:
+        words = f"{found.total} entries were read in {_DRAWING:.0f} s, and not the others"
+        return Unreadable(source, Why.PARTIAL, words)
+    return found
 
 
 def _entries(datagram: bytes) -> Iterator[bytes]:
@@ -218,30 +242,34 @@ def _entries(datagram: bytes) -> Iterator[bytes]:
         at += length + 3 & ~3
 
 
-def open_netlink(netns: str | None = None) -> socket | Unreadable:
+def open_netlink(door: Door | None = None) -> socket | Unreadable:
     """A socket that speaks with netfilter of a namespace; what it may ask, the kernel decides."""
-    source = "ctnetlink" if netns is None else f"netns {netns}: ctnetlink"
+    source = source_of(door, "ctnetlink")
     if not _loaded():
         return Unreadable(source, Why.NOT_RUNNING, "nf_conntrack_netlink is not loaded")
     try:
-        return _inside(netns, _open)
+        return _inside(door, _open)
     except OSError as error:
         return unreadable(source, error)
 
 
-def open_text(netns: str | None = None) -> Iterator[bytes] | Unreadable:
+def open_text(door: Door | None = None) -> Iterator[bytes] | Unreadable:
     """The table as the kernel prints it, in pieces: for who may read files, and not more.
 
     CONFIG_NF_CONNTRACK_PROCFS; the file is root's (0440).
     """
-    path = "/proc/thread-self/net/nf_conntrack"
+    handle = _open_text(door, source_of(door, TEXT))
+    return handle if isinstance(handle, Unreadable) else pieces(handle)
+
+
+def _open_text(door: Door | None, source: str) -> int | Unreadable:
     try:
-        handle = _inside(netns, lambda: open_regular(path))
+        handle = _inside(door, lambda: open_regular("/proc/thread-self/net/nf_conntrack"))
     except OSError as error:
-        return unreadable(f"netns {netns}", error)
+        return unreadable(source, error)
     if isinstance(handle, Unreadable):
-        return Unreadable("/proc/net/nf_conntrack", handle.why, handle.detail)
-    return pieces(handle)
+        return Unreadable(source, handle.why, handle.detail)
+    return handle
 
 
 def open_capture(path: str) -> Iterator[bytes] | Unreadable:
@@ -276,23 +304,17 @@ def _loaded() -> bool:
     return isinstance(builtin, Evidence) and "nf_conntrack_netlink" in builtin.text
 
 
-def _inside(netns: str | None, action: Callable[[], T]) -> T:
+def _inside(door: Door | None, action: Callable[[], T]) -> T:
     """Open something in a namespace: what is open stays there, this thread comes back."""
-    if netns is None:
+    if door is None:
         return action()
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        there = os.open(netns, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-        try:
-            setns(there, _CLONE_NEWNET)
-        finally:
-            os.close(there)
-        try:
-            return action()
-        finally:
-            setns(home, _CLONE_NEWNET)
-    finally:
-        os.close(home)
+    with entered(door):
+        return action()
+
+
+def source_of(door: Door | None, look: str) -> str:
+    """What a look into a namespace is called, as `Host.within` calls it."""
+    return look if door is None else f"netns {door.path}: {look}"
 
 
 def _open() -> socket:

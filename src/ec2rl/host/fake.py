@@ -31,7 +31,18 @@ import time
 from calendar import timegm
 from collections.abc import Mapping, Sequence
 
-from ec2rl.host import DMESGS, Clock, Entries, Host, Journal, JournalRecord, Line, Phrase, Search
+from ec2rl.host import (
+    DMESGS,
+    Clock,
+    Door,
+    Entries,
+    Host,
+    Journal,
+    JournalRecord,
+    Line,
+    Phrase,
+    Search,
+)
 from ec2rl.host.remember import LATER
 from ec2rl.model import Evidence, Unreadable, Why
 
@@ -60,6 +71,12 @@ def sections(text: str) -> tuple[str, dict[str, str]]:
 def _when(text: str) -> float:
     second, _, fraction = text.removesuffix("Z").partition(".")
     return float(timegm(time.strptime(second, "%Y-%m-%dT%H:%M:%S"))) + float(f"0.{fraction or 0}")
+
+
+def _number(link: str) -> int | None:
+    """The number in `net:[N]`."""
+    digits = link[5:-1]
+    return int(digits) if digits.isdecimal() and len(digits) <= 10 else None
 
 
 def escaped(text: str) -> str:
@@ -99,6 +116,8 @@ class FakeHost:
         detail: str = "",
     ) -> None:
         self.name = name
+        self._stands: int | None = None
+        self._moved = False
         self._missing = missing
         self._detail = detail
         self._looks: dict[str, str] = {}
@@ -111,6 +130,9 @@ class FakeHost:
 
     def _find(self, what: str) -> tuple[str, str | Unreadable]:
         """The section for a look, and its body; the newest that a pause has not replaced."""
+        if self._moved:
+            words = "another namespace stands there"
+            return what, Unreadable(self._source(what), Why.ABSENT, words)
         prefix = self._prefix
         while True:
             key = prefix + what
@@ -175,13 +197,8 @@ class FakeHost:
 
     def inode(self, path: str) -> int | Unreadable:
         _, body = self._find(f"inode {path}")
-        _, inside, netns = self._prefix.rpartition("netns ")
-        if isinstance(body, Unreadable) and inside and path == "/proc/thread-self/ns/net":
-            # A case need not say twice where a door leads.
-            door = netns.removesuffix(": ")
-            outside = self._seen_as("")
-            link = outside.link(door)
-            return outside.inode(door) if isinstance(link, Unreadable) else int(link[5:-1])
+        if isinstance(body, Unreadable) and path == "/proc/thread-self/ns/net":
+            return body if self._moved or self._stands is None else self._stands
         return body if isinstance(body, Unreadable) else int(body)
 
     def search(
@@ -265,8 +282,15 @@ class FakeHost:
             notes.get("gap", ""),
         )
 
-    def within(self, netns: str) -> Host:
-        return self._seen_as(f"{self._prefix}netns {netns}: ")
+    def within(self, door: Door) -> Host:
+        inside = self._seen_as(f"{self._prefix}netns {door.path}: ")
+        # A case need not say twice where a door leads.
+        link = self.link(door.path)
+        known = (inside.inode("/proc/thread-self/ns/net"), self.inode(door.path))
+        numbers = (known[0], None if isinstance(link, Unreadable) else _number(link), known[1])
+        inside._stands = next((one for one in numbers if isinstance(one, int)), None)
+        inside._moved = inside._stands is not None and door.inode not in (None, inside._stands)
+        return inside
 
     def later(self, seconds: float) -> Host:
         return self._seen_as(LATER + self._prefix)

@@ -7,14 +7,14 @@ import os
 import stat
 import time
 
-from ec2rl.host import Clock, Entries, Host, Journal, Phrase, Search
+from ec2rl.host import Clock, Door, Entries, Host, Journal, Phrase, Search
+from ec2rl.host.netns import WrongDoorError, entered
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from ctypes import CDLL
     from typing import Callable, TypeVar
 
     T = TypeVar("T")
@@ -36,6 +36,8 @@ _DENIED = (errno.EACCES, errno.EPERM)
 
 def unreadable(source: str, error: OSError) -> Unreadable:
     """Say of a failed system call why the look failed, and which right is missing."""
+    if isinstance(error, WrongDoorError):
+        return Unreadable(source, error.why, error.words)
     if error.errno in _ABSENT:
         return Unreadable(source, Why.ABSENT)
     if error.errno in _DENIED:
@@ -166,8 +168,8 @@ class LiveHost:
 
         return first_entries(first)
 
-    def within(self, netns: str) -> Host:
-        return NetnsHost(netns, self)
+    def within(self, door: Door) -> Host:
+        return NetnsHost(door, self)
 
     def later(self, seconds: float) -> Host:
         time.sleep(seconds)
@@ -238,22 +240,19 @@ class NetnsHost:
     (network_namespaces(7)); everything else is the machine's own, as before.
     """
 
-    netns: str
+    door: Door
     outside: LiveHost
 
     @property
     def name(self) -> str:
-        return self.netns
+        return self.door.path
 
     def _inside(self, source: str, look: Callable[[], T | Unreadable]) -> T | Unreadable:
-        source = f"netns {self.netns}: {source}"
+        source = f"netns {self.door.path}: {source}"
         try:
-            with _entered(self.netns):
+            with entered(self.door):
                 answer = look()
         except OSError as error:
-            # A plain file that stands among the namespaces' names is none.
-            if error.errno == errno.EINVAL:
-                return Unreadable(source, Why.FAILED, "not a network namespace")
             return unreadable(source, error)
         if isinstance(answer, Unreadable):
             return Unreadable(source, answer.why, answer.detail)
@@ -267,7 +266,7 @@ class NetnsHost:
         real = path.replace("/proc/net/", "/proc/thread-self/net/", 1)
         answer = self._inside(path, lambda: self.outside.read(real))
         if isinstance(answer, Evidence):
-            return Evidence(f"netns {self.netns}: {path}", answer.text)
+            return Evidence(f"netns {self.door.path}: {path}", answer.text)
         return answer
 
     def read_own(self, path: str) -> Evidence | Unreadable:
@@ -299,55 +298,9 @@ class NetnsHost:
     def conntrack_entries(self, first: int) -> Entries | Unreadable:
         return self._inside("conntrack -L", lambda: self.outside.conntrack_entries(first))
 
-    def within(self, netns: str) -> Host:
-        return NetnsHost(netns, self.outside)
+    def within(self, door: Door) -> Host:
+        return NetnsHost(door, self.outside)
 
     def later(self, seconds: float) -> Host:
         self.outside.later(seconds)
         return self
-
-
-_CLONE_NEWNET = 0x40000000
-
-
-class _entered:  # noqa: N801 - a context manager, used like a function
-    """The calling thread inside a network namespace; OSError when it cannot enter."""
-
-    def __init__(self, netns: str) -> None:
-        self.netns = netns
-
-    def __enter__(self) -> None:
-        self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            there = os.open(self.netns, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-            try:
-                setns(there, _CLONE_NEWNET)
-            finally:
-                os.close(there)
-        except OSError:
-            os.close(self.home)
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        try:
-            setns(self.home, _CLONE_NEWNET)
-        finally:
-            os.close(self.home)
-
-
-def setns(fd: int, kind: int) -> None:
-    """Move the calling thread into a namespace (setns(2)); OSError when the kernel refuses."""
-    if hasattr(os, "setns"):  # Python 3.12
-        os.setns(fd, kind)
-        return
-    import ctypes
-
-    # Looking up a function of the C library makes a class each time: once is enough.
-    libc = _LIBC or [ctypes.CDLL(None, use_errno=True)]
-    _LIBC[:] = libc
-    if libc[0].setns(fd, kind):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
-
-_LIBC: list[CDLL] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from ec2rl.host import BOOT_ID, Clock, Entries, Host, Journal, Phrase, Search
+from ec2rl.host import BOOT_ID, Clock, Door, Entries, Host, Journal, Phrase, Search
 from ec2rl.host.beneath import NotRegularError, OutsideError, Root
 from ec2rl.host.boot_entries import COMMAND_LINE, command_line
 from ec2rl.host.live import read_watched, unreadable
@@ -123,7 +123,7 @@ class MountedHost:
     def conntrack_entries(self, first: int) -> Entries | Unreadable:
         return Unreadable("conntrack -L", Why.NOT_COLLECTED)
 
-    def within(self, netns: str) -> Host:
+    def within(self, door: Door) -> Host:
         return self
 
     def later(self, seconds: float) -> Host:

@@ -6,7 +6,7 @@ from a network namespace has `netns FILE: ` before it, a look after a pause `lat
 
 from __future__ import annotations
 
-from ec2rl.host import Clock, Entries, Host, Journal, Phrase, Search
+from ec2rl.host import Clock, Door, Entries, Host, Journal, Phrase, Search
 from ec2rl.model import Evidence, Unreadable
 
 TYPE_CHECKING = False
@@ -75,8 +75,8 @@ class Remember:
     def conntrack_entries(self, first: int) -> Entries | Unreadable:
         return self._once("conntrack -L", lambda: self.host.conntrack_entries(first))
 
-    def within(self, netns: str) -> Remember:
-        return Remember(self.host.within(netns), self.memory, f"{self._prefix}netns {netns}: ")
+    def within(self, door: Door) -> Remember:
+        return Remember(self.host.within(door), self.memory, f"{self._prefix}netns {door.path}: ")
 
     def later(self, seconds: float) -> Remember:
         return Remember(self.host.later(seconds), self.memory, LATER + self._prefix)

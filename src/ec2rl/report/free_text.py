@@ -17,9 +17,8 @@ def plan(choice: Choice) -> str:
             "    ",
             f"Kept: {entries(choice.kept)} of SSH sessions, and of what started this command.",
         )
-    left = choice.matched - choice.kept - choice.chosen
-    if left > 0 and not choice.unnamed:
-        lines.append(f"    {left} more are left for another run.")
+    if choice.left:
+        lines.append(f"    {choice.left} more are left for another run.")
     if not choice.chosen:
         return "\n".join([*lines, "Nothing to delete.", ""])
     lines.append(f"    {entries(choice.chosen)} would be deleted (risky: cannot be taken back).")

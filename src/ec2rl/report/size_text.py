@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ec2rl.conntrack.describe import percent
 from ec2rl.record import record
-from ec2rl.report.table_text import entries, heading, span, wrapped
+from ec2rl.report.table_json import is_whole
+from ec2rl.report.table_text import entries, heading, part, span, wrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,8 +35,10 @@ def size_text(place: Place, limits: Limits, sizing: Sizing) -> str:
     """The recommendation first, then its cost, the time that is left, and what it rests on."""
     size = sizing.size
     lines = [heading(place, limits, sizing.seen)]
+    lines += part(sizing.seen)
     lines += [line for gap in sizing.seen.gaps for line in wrapped("    ", f"Note: {gap}.")]
-    lines += ["", f"Needed:       {entries(sizing.needed.entries)} at the present load"]
+    least = "" if is_whole(sizing.seen) else "at least "
+    lines += ["", f"Needed:       {least}{entries(sizing.needed.entries)} at the present load"]
     for setting, more in sizing.needed.growing[:5]:
         lines.append(f"              ({more} of them still to come, by {setting})")
     lines += _recommended(limits, size)

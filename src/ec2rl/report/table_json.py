@@ -67,11 +67,7 @@ def census_facts(seen: Census, owned: Sequence[Owned] = (), limit: int = 100) ->
         }
 
     return {
-        "source": seen.source,
-        "seen": seen.total,
-        "counted": seen.counted,
-        "sample": is_sample(seen),
-        "gaps": list(seen.gaps),
+        **seen_facts(seen),
         "evictable": seen.entries(evictable),
         "evictable_later": seen.entries(evictable_later),
         "causes": [{**_cause(c), "nft": ruleset(c, seen) or None} for c in causes(seen)],
@@ -95,12 +91,34 @@ def census_facts(seen: Census, owned: Sequence[Owned] = (), limit: int = 100) ->
         "marks": ranked(seen.marks),
         "zones": ranked(seen.zones),
         "owners": [{"owner": one.owner, **counted(seen, one.entries, len(owned))} for one in owned],
+        "owners_asked": {
+            "pairs": len(seen.pairs.rows) if owned else 0,
+            "entries": sum(one.entries for one in owned),
+        },
     }
 
 
+def seen_facts(seen: Census) -> dict[str, Json]:
+    """What was looked at: the `whole` table, a random `sample` of it, or neither."""
+    return {
+        "source": seen.source,
+        "seen": seen.total,
+        "counted": seen.counted,
+        "whole": is_whole(seen),
+        "sample": is_sample(seen),
+        "gaps": list(seen.gaps),
+    }
+
+
+def is_whole(seen: Census) -> bool:
+    """Whether the numbers are those of the table, and not of a part of it."""
+    return seen.whole and not is_sample(seen)
+
+
 def is_sample(seen: Census) -> bool:
-    """Whether much of the table was not seen: then shares have bounds."""
-    return seen.counted is not None and seen.total < 0.9 * seen.counted and not _leaks(seen)
+    """Whether much of the table was not seen, and the rest at random: then shares have bounds."""
+    missed = seen.counted is not None and seen.total < 0.9 * seen.counted
+    return missed and seen.random and not _leaks(seen)
 
 
 def _leaks(seen: Census) -> bool:

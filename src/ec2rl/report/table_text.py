@@ -20,7 +20,7 @@ from ec2rl.conntrack.table.ruleset import ruleset, unknown_need
 from ec2rl.conntrack.table.sample import estimate
 from ec2rl.conntrack.table.whose import NOBODY
 from ec2rl.report.escape import one_line
-from ec2rl.report.table_json import by_namespace, is_sample
+from ec2rl.report.table_json import by_namespace, is_sample, is_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ _TITLES = {
 }
 
 
+_OF_THESE = "all numbers are of these"
+
+
 def heading(place: Place, limits: Limits, seen: Census) -> str:
     """Which table, and how full it is by the kernel's own count."""
     count = place.count if seen.counted is None else seen.counted
@@ -79,6 +82,8 @@ def top(
     lines = [heading(place, places.limits, seen), *_headline(seen, found)]
     for other in places.others[:3]:
         lines += wrapped("    ", f"Fuller: {other.label}, {other.count} entries; see --netns=all")
+    if len(places.others) > 3:
+        lines.append(f"    And {len(places.others) - 3} more are fuller.")
     lines += [line for gap in seen.gaps for line in wrapped("    ", f"Note: {gap}.")]
     if not seen.total:
         return "\n".join(lines) + "\n"
@@ -119,13 +124,7 @@ def _headline(seen: Census, found: Iterable[Cause]) -> list[str]:
     if not seen.total:
         return ["    The table is empty."]
     lines = [line for cause in list(found)[:1] for line in wrapped("    ", f"{cause.headline}.")]
-    if is_sample(seen) and seen.counted:
-        share = percent(seen.total / seen.counted)
-        lines += wrapped(
-            "    ",
-            f"Seen: {seen.total} of {seen.counted} entries ({share}), in random order; bounds hold "
-            "in 95 of 100 cases.",
-        )
+    lines += part(seen, "bounds hold in 95 of 100 cases" if is_sample(seen) else _OF_THESE)
     at_once, later = (seen.entries(kind) / seen.total for kind in (evictable, evictable_later))
     stay = 1 - at_once - later
     return lines + wrapped(
@@ -133,6 +132,19 @@ def _headline(seen: Census, found: Iterable[Cause]) -> list[str]:
         f"When it is full, {percent(at_once)} can be evicted for a new connection, "
         f"{percent(later)} slowly (closing); {percent(max(0.0, stay))} stay.",
     )
+
+
+def part(seen: Census, bounds: str = _OF_THESE) -> list[str]:
+    """What is to be said where numbers are those of a part of the table; `bounds` of a sample."""
+    if is_whole(seen):
+        return []
+    known = f"{seen.total} entries"
+    if seen.counted:
+        known = f"{seen.total} of {seen.counted} entries ({percent(seen.total / seen.counted)})"
+    how = f"in random order; {bounds}"
+    if not seen.random:
+        how = "in no random order: all numbers are of these, and tell nothing of the others"
+    return wrapped("    ", f"Seen: {known}, {how}.")
 
 
 def _causes(found: Sequence[Cause], seen: Census) -> list[str]:
@@ -165,7 +177,8 @@ def _ranking(by: str, seen: Census, limit: int, owned: Sequence[Owned]) -> list[
     room = max(least, min(most, max(len(name) for name, _, _ in shown)))
     sampled = is_sample(seen)
     behind = "  between" if sampled else "  idle (half, 9 in 10)" if by == "state" else ""
-    lines = [f"{_TITLES[by]:{room}} {'entries':>9} share{behind}"]
+    what = "entries" if sampled or is_whole(seen) else "seen"
+    lines = [f"{_TITLES[by]:{room}} {what:>9} share{behind}"]
     for name, count, note in shown:
         share = percent(count / seen.total).replace("below ", "<")
         words = str(count)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ec2rl.conntrack.describe import percent
 from ec2rl.report.curve import curve
-from ec2rl.report.table_text import entries, heading, span, wrapped
+from ec2rl.report.table_text import entries, heading, part, span, wrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def what_if_text(place: Place, limits: Limits, seen: Census, answer: WhatIf, hal
     `halved` is whether nobody asked for certain values: then half of today's are shown.
     """
     lines = [heading(place, limits, seen)]
+    lines += part(seen)
     lines += [line for gap in seen.gaps for line in wrapped("    ", f"Note: {gap}.")]
     if not answer.effects:
         return "\n".join([*lines, "    No entry has its time from a timeout.", ""])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ec2rl.facts.conf_files import final
-from ec2rl.host import Clock, Entries, Host, Journal, Phrase, Search
+from ec2rl.host import Clock, Door, Entries, Host, Journal, Phrase, Search
 from ec2rl.model import Evidence, Unreadable, Why
 
 
@@ -70,8 +70,8 @@ class Overlay:
     def conntrack_entries(self, first: int) -> Entries | Unreadable:
         return self._host.conntrack_entries(first)
 
-    def within(self, netns: str) -> Host:
-        return Overlay(self._host.within(netns), self._files)
+    def within(self, door: Door) -> Host:
+        return Overlay(self._host.within(door), self._files)
 
     def later(self, seconds: float) -> Host:
         return Overlay(self._host.later(seconds), self._files)

@@ -49,7 +49,9 @@ class Census:
     """A whole table, or the part of it that was seen, counted.
 
     `counted` is the kernel's own count (None where it gave none), `gaps` say in words why the
-    two may differ.  `settings` are the timeouts that idle times were measured against.
+    two may differ.  `settings` are the timeouts that idle times were measured against.  `whole` is
+    False where the look ended before the table did; `random` is whether such a part is a uniform
+    sample, which alone tells of the rest.
     """
 
     source: str
@@ -64,6 +66,8 @@ class Census:
     zones: Ranking
     settings: Mapping[str, int]
     gaps: tuple[str, ...] = ()
+    whole: bool = True
+    random: bool = True
 
     def entries(self, wanted: Callable[[Kind], bool]) -> int:
         """How many entries are of the kinds that are wanted."""

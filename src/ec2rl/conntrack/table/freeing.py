@@ -26,6 +26,11 @@ class Choice:
     unnamed: int
     gaps: tuple[str, ...]
 
+    @property
+    def left(self) -> int:
+        """Entries that are meant, and more than one run takes."""
+        return self.matched - self.kept - self.unnamed - self.chosen
+
 
 @record(frozen=True)
 class Freed:
@@ -40,5 +45,8 @@ class Freed:
 
 def reason(code: int) -> str:
     """An errno in words, with what it means of an entry."""
-    words = os.strerror(code)
-    return f"{words} (offloaded: it leaves when its flow ends)" if code == errno.EBUSY else words
+    meaning = {
+        errno.EBUSY: " (offloaded: it leaves when its flow ends)",
+        errno.ENOBUFS: " (no answer came: some of these may be gone)",
+    }
+    return os.strerror(code) + meaning.get(code, "")

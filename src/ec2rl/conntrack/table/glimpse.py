@@ -12,7 +12,7 @@ from ec2rl.conntrack.table.tally import Tally
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.facts.coverage import stamp
 from ec2rl.host import Entries, Host
-from ec2rl.model import Unreadable
+from ec2rl.model import Unreadable, Why
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -73,6 +73,8 @@ def glimpse(host: Host, tables: Sequence[Table]) -> Glimpse | None:
         for inside in (*here, *map(host.within, namespace.doors)):
             answer = inside.conntrack_entries(FIRST)
             if isinstance(answer, Unreadable):
+                if answer.why is Why.PARTIAL:  # too large to be read in time by any door
+                    break
                 continue
             settings = read_settings(inside)
             assumed = isinstance(settings, Unreadable)

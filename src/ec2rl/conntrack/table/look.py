@@ -5,14 +5,24 @@ from __future__ import annotations
 import errno
 import gc
 import os
-from itertools import islice
+import time
 
 from ec2rl.conntrack.table.capture import Capture
 from ec2rl.conntrack.table.census import Census, census
 from ec2rl.conntrack.table.stream import Stream
 from ec2rl.conntrack.table.tally import Tally
 from ec2rl.conntrack.table.timeouts import DEFAULTS
-from ec2rl.host.ctnetlink import Dump, open_capture, open_dump, open_text
+from ec2rl.conntrack.tables import SYSCTL, number
+from ec2rl.host.ctnetlink import (
+    TEXT,
+    Dump,
+    draw_entries,
+    open_capture,
+    open_dump,
+    open_text,
+    source_of,
+)
+from ec2rl.host.live import LiveHost
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import replace
 
@@ -21,36 +31,41 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
 
     from ec2rl.conntrack.table.entry import Entry
+    from ec2rl.host import Door
 
     Progress = Callable[[int], None]
 
 _WORTH_A_CHILD = 10_000
 """Entries of a sample from which counting them takes longer than to start a child."""
+_READING = 120.0
+"""Seconds to read a table as text in: some two million entries."""
+_MANY = 1000
+"""Entries of a text between two looks at the clock."""
 _OFTEN = 32
 """Datagrams between two words on progress: some thousand entries."""
 
 
 def take_census(
-    netns: str | None = None,
+    door: Door | None = None,
     settings: Mapping[str, int] = DEFAULTS,
     first: int | None = None,
     progress: Progress | None = None,
     keep: int = 100,
 ) -> Census | Unreadable:
-    """Count a namespace's table: the caller's, or the one that the file `netns` stands for.
+    """Count a namespace's table: the caller's, or the one behind a door.
 
     With `first` the look ends after about so many entries: the kernel walks a keyed hash, so these
-    are a uniform sample (sample.py); `progress` is called with the entries seen so far.
-    Ctrl-C ends the look too, and `gaps` say so.
+    are a uniform sample (sample.py); from a text it is drawn.  `progress` is called with the
+    entries seen so far.  Ctrl-C ends the look too, and `gaps` say so.
     """
-    dump = open_dump(netns)
+    dump = open_dump(door)
     if isinstance(dump, Unreadable):
-        return _census_of_text(dump, netns, settings, first, keep)
+        return _census_of_text(dump, door, settings, first, progress, keep)
     collecting = gc.isenabled()
     gc.disable()  # a million small objects, and no cycles: looking for some takes a fifth
     try:
         with dump:
-            return _census_of_dump(dump, netns, settings, first, progress, keep)
+            return _census_of_dump(dump, door, settings, first, progress, keep)
     finally:
         if collecting:
             gc.enable()
@@ -58,7 +73,7 @@ def take_census(
 
 def _census_of_dump(
     dump: Dump,
-    netns: str | None,
+    door: Door | None,
     settings: Mapping[str, int],
     first: int | None,
     progress: Progress | None,
@@ -84,10 +99,11 @@ def _census_of_dump(
         dump.faults.append(error.errno or errno.EIO)
     finally:
         datagrams.close()
-    source = _source(netns, "conntrack -L")
+    source = source_of(door, "conntrack -L")
     after = dump.count()
     whole = census(tally, settings, source, before if after is None else after, keep=keep)
-    return replace(whole, gaps=whole.gaps + _gaps(whole, stream, dump.faults, stopped, before))
+    gaps = whole.gaps + _gaps(whole, stream, dump.faults, stopped, before)
+    return replace(whole, gaps=gaps, whole=not stopped)
 
 
 def _asked(dump: Dump, ahead: bool) -> Generator[bytes, None, None]:
@@ -130,13 +146,38 @@ def difference(listed: int, before: int, after: int) -> tuple[str, ...]:
 
 
 def _census_of_text(
-    denied: Unreadable, netns: str | None, settings: Mapping[str, int], first: int | None, keep: int
+    denied: Unreadable,
+    door: Door | None,
+    settings: Mapping[str, int],
+    first: int | None,
+    progress: Progress | None,
+    keep: int,
 ) -> Census | Unreadable:
-    text = open_text(netns)
+    if first is not None:
+        drawn = draw_entries(first, door)
+        if isinstance(drawn, Unreadable):
+            return drawn if drawn.why is Why.PARTIAL else denied
+        part = _count_text(iter([drawn.text.encode()]), drawn.source, settings, keep)
+        if isinstance(part, Unreadable):
+            return part
+        return replace(part, counted=drawn.total, whole=part.total == drawn.total)
+    text = open_text(door)
     if isinstance(text, Unreadable):
         return denied
-    source = _source(netns, "/proc/net/nf_conntrack")
-    return _count_text(text, source, settings, first, keep)
+    before = _kernels_count(door)
+    seen = _count_text(text, source_of(door, TEXT), settings, keep, progress, _READING)
+    after = _kernels_count(door)
+    if isinstance(seen, Unreadable):
+        return seen
+    seen = replace(seen, counted=before if after is None else after)
+    if not seen.whole or before is None or seen.counted is None:
+        return seen
+    return replace(seen, gaps=seen.gaps + difference(seen.total, before, seen.counted))
+
+
+def _kernels_count(door: Door | None) -> int | None:
+    host = LiveHost()
+    return number((host if door is None else host.within(door)).read(SYSCTL + "count"))
 
 
 def census_of_capture(
@@ -149,22 +190,39 @@ def census_of_capture(
     text = open_capture(path)
     if isinstance(text, Unreadable):
         return text
-    counted = _count_text(text, path, settings, None, keep)
-    if isinstance(counted, Census) and not counted.total:
+    counted = _count_text(text, path, settings, keep)
+    if isinstance(counted, Census) and counted.whole and not counted.total:
         return Unreadable(path, Why.FAILED, "no line of it is an entry of a conntrack table")
     return counted
 
 
 def _count_text(
-    text: Iterator[bytes], source: str, settings: Mapping[str, int], first: int | None, keep: int
+    text: Iterator[bytes],
+    source: str,
+    settings: Mapping[str, int],
+    keep: int,
+    progress: Progress | None = None,
+    seconds: float = float("inf"),
 ) -> Census | Unreadable:
-    tally, capture = Tally(settings), Capture()
+    """Count the entries to the end of a text; a part of it is no sample of the rest."""
+    tally, capture, ended = Tally(settings), Capture(), ""
+    until = time.monotonic() + seconds
     try:
-        for entry in islice(capture.entries(text), first):
+        for seen, entry in enumerate(capture.entries(text)):
             tally.add(entry)
+            if seen % _MANY == 0:
+                if progress is not None:
+                    progress(seen)
+                if time.monotonic() > until:
+                    ended = f"stopped after {seconds:.0f} s"
+                    break
+    except KeyboardInterrupt:
+        ended = "interrupted"
     except OSError as error:
         return Unreadable(source, Why.PARTIAL, os.strerror(error.errno or 0))
-    return census(tally, settings, source, gaps=capture.gaps(), keep=keep)
+    gaps = (f"{ended}: what was seen are the first entries of a list",) if ended else capture.gaps()
+    found = census(tally, settings, source, gaps=gaps, keep=keep)
+    return replace(found, whole=not ended, random=not ended)
 
 
 class Listing:
@@ -193,7 +251,7 @@ class Listing:
 
 
 def open_listing(
-    netns: str | None = None, capture: str | None = None, family: int = 0
+    door: Door | None = None, capture: str | None = None, family: int = 0
 ) -> Listing | Unreadable:
     """The entries of a namespace's table, or of a saved one; `family` is the kernel's to choose.
 
@@ -203,14 +261,10 @@ def open_listing(
     if capture is not None:
         text = open_capture(capture)
         return text if isinstance(text, Unreadable) else Listing(text, capture)
-    dump = open_dump(netns, family)
+    dump = open_dump(door, family)
     if isinstance(dump, Dump):
-        return Listing(dump, _source(netns, "conntrack -L"))
-    text = open_text(netns)
+        return Listing(dump, source_of(door, "conntrack -L"))
+    text = open_text(door)
     if isinstance(text, Unreadable):
         return dump
-    return Listing(text, _source(netns, "/proc/net/nf_conntrack"))
-
-
-def _source(netns: str | None, look: str) -> str:
-    return look if netns is None else f"netns {netns}: {look}"
+    return Listing(text, source_of(door, TEXT))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl.conntrack.namespaces import Namespace, find_namespaces, inode_number
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.conntrack.tables import SYSCTL, Limits, Table, number, read_limits, read_tables
-from ec2rl.host import Host
+from ec2rl.host import Door, Host
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import record
 
@@ -15,15 +15,20 @@ _FIRST_INODE = 0xF0000000
 
 @record(frozen=True)
 class Place:
-    """A table to look at: `netns` is a file to enter its namespace by, None for the caller's own.
+    """A table to look at: `doors` are what its namespace is entered by, none for the caller's own.
 
     `count` is the kernel's, None where it could not be had.
     """
 
     label: str
-    netns: str | None
+    doors: tuple[Door, ...]
     count: int | None
     inode: int | None = None
+
+    @property
+    def door(self) -> Door | None:
+        """The best of them."""
+        return self.doors[0] if self.doors else None
 
 
 @record(frozen=True)
@@ -45,33 +50,33 @@ def find_places(host: Host, said: str = "") -> Places | Unreadable:
     Only counts are read here.  Unreadable for a namespace that there is not, or not any more.
     """
     limits, namespaces = read_limits(host), find_namespaces(host)
-    link = host.link("/proc/self/ns/net")
-    ours = None if isinstance(link, Unreadable) else inode_number(link)
-    tables = read_tables(host, namespaces)
-    every = sorted((_place(table, ours) for table in tables), key=_weight)
+    every = sorted(map(_place, read_tables(host, namespaces)), key=_weight)
     if said == ALL:
         chosen = [place for place in every if place.count != 0]
         return Places(tuple(chosen), (), limits, namespaces.hidden)
-    inode = ours if not said else _inode(host, said, namespaces.all)
+    inode = _inode(host, said, namespaces.all) if said else _own(namespaces.all)
     if isinstance(inode, Unreadable):
         return inode
-    found = next((place for place in every if place.inode == inode), None)
+    found = next((place for place in every if inode is not None and place.inode == inode), None)
     if found is None:
         if said:
             return Unreadable(f"netns {said}", Why.ABSENT, "that namespace has just gone")
-        found = Place("this network namespace", None, number(host.read(SYSCTL + "count")))
+        found = Place("this network namespace", (), number(host.read(SYSCTL + "count")))
     others = tuple(place for place in every if (place.count or 0) > (found.count or 0))
     return Places((found,), others, limits, namespaces.hidden)
 
 
-def _place(table: Table, ours: int | None) -> Place:
-    namespace = table.namespace
-    own = namespace.inode is not None and namespace.inode == ours
-    return Place(namespace.label, None if own else namespace.door, table.count, namespace.inode)
+def _place(table: Table) -> Place:
+    one = table.namespace
+    return Place(one.label, () if one.own else one.doors, table.count, one.inode)
 
 
 def _weight(place: Place) -> tuple[int, int]:
     return -(place.count or 0), place.inode or 0
+
+
+def _own(known: tuple[Namespace, ...]) -> int | None:
+    return next((one.inode for one in known if one.own), None)
 
 
 def _inode(host: Host, said: str, known: tuple[Namespace, ...]) -> int | None | Unreadable:
@@ -83,19 +88,21 @@ def _inode(host: Host, said: str, known: tuple[Namespace, ...]) -> int | None | 
         link = host.link(f"/proc/{said}/ns/net")
         return link if isinstance(link, Unreadable) else inode_number(link)
     if "/" in said:
-        return host.inode(said)
+        # A plain file may have the number of a namespace: what can be entered is one.
+        return host.within(Door(said)).inode("/proc/thread-self/ns/net")
     for one in known:
         bound = any(name.rpartition("/")[2] == said for name in one.names)
         if bound or (len(said) >= 12 and f"container {said[:12]}" in one.owner):
             return one.inode
     names = sorted(name.rpartition("/")[2] for one in known for name in one.names)
-    words = f"there are {', '.join(names[:20])}" if names else "none has a name here"
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    words = f"there are {', '.join(names[:20])}{more}" if names else "none has a name here"
     return Unreadable(f"netns {said}", Why.ABSENT, f"no namespace of this name: {words}")
 
 
 def inside(host: Host, place: Place) -> Host:
     """The host as it is seen from a place."""
-    return host if place.netns is None else host.within(place.netns)
+    return host if place.door is None else host.within(place.door)
 
 
 def read_settings(host: Host) -> dict[str, int] | Unreadable:

@@ -34,7 +34,7 @@ class Owners:
 
     def __init__(self, host: Host, inside: Host, place: Place) -> None:
         self._elsewhere = _addresses(host, find_namespaces(host).all, place.inode)
-        self._local = {*_ipv4(inside, "/proc/net"), *_ipv6(inside, "/proc/net"), "::1"}
+        self._local = {*_ipv4(inside), *_ipv6(inside), "::1"}
         self._clients: dict[tuple[bytes, bytes, int], int] = {}
         self._servers: dict[tuple[str, int | None], int] = {}
         for socket in read_sockets(inside):
@@ -95,16 +95,19 @@ def _addresses(host: Host, namespaces: Iterable[Namespace], ours: int | None) ->
     """Addresses of other namespaces, with whose these are; loopback is everybody's."""
     found: dict[str, str] = {}
     for one in namespaces:
-        if one.inode == ours or one.initial or one.net is None:
+        if one.inode == ours or one.initial:
             continue
-        for address in (*_ipv4(host, one.net), *_ipv6(host, one.net)):
-            found.setdefault(address, one.label)
+        for inside in map(host.within, one.doors):
+            addresses = (*_ipv4(inside), *_ipv6(inside))
+            found.update((address, one.label) for address in addresses if address not in found)
+            if addresses:
+                break
     return found
 
 
-def _ipv4(host: Host, net: str) -> list[str]:
+def _ipv4(host: Host) -> list[str]:
     """The addresses of a fib_trie: each stands above a line `/32 host LOCAL`."""
-    text, found, last = host.read(f"{net}/fib_trie"), [], ""
+    text, found, last = host.read("/proc/net/fib_trie"), [], ""
     for line in text.text.splitlines() if isinstance(text, Evidence) else ():
         if "/32 host LOCAL" in line and not last.startswith("127."):
             found.append(last)
@@ -112,10 +115,10 @@ def _ipv4(host: Host, net: str) -> list[str]:
     return found
 
 
-def _ipv6(host: Host, net: str) -> list[str]:
+def _ipv6(host: Host) -> list[str]:
     from ec2rl.conntrack.table.entry import address
 
-    text, found = host.read(f"{net}/if_inet6"), []
+    text, found = host.read("/proc/net/if_inet6"), []
     for line in text.text.splitlines() if isinstance(text, Evidence) else ():
         word = line.partition(" ")[0]
         if len(word) == 32 and word.strip("0") != "1":
