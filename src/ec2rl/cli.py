@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 else:
     import _signal as signal  # `signal` takes 3 ms to make enumerations of these
 
-_KEPT = ("TERM", "NO_COLOR", "COLUMNS", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "XDG_STATE_HOME")
+_KEPT = (
+    *("TERM", "NO_COLOR", "COLUMNS", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "XDG_STATE_HOME"),
+    # Who asked (caller.py); sudo(8), run0(1), pkexec(1) and doas(1) leave word of it.
+    *("SUDO_UID", "SUDO_GID", "SUDO_USER", "PKEXEC_UID", "DOAS_USER"),
+)
 """What the caller's environment may tell us; nothing of it reaches a program that we start."""
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ec2rl.arguments import Parsed, UsageError, seconds
+from ec2rl.caller import Rights
 from ec2rl.commands.conntrack import (
     COULD_NOT_LOOK,
     INTERRUPTED,
     failed,
+    of_the_caller,
     places_of,
     whole_number,
 )
@@ -55,9 +57,12 @@ def command(said: Parsed, terminal: Terminal) -> int:
         for place in places.chosen:
             settings = read_settings(inside(host, place))
             times = DEFAULTS if isinstance(settings, Unreadable) or said.has("file") else settings
-            listing = open_listing(
-                place.netns, place.label if said.has("file") else None, wanted.family
-            )
+            if said.has("file"):
+                rights = Rights(terminal.environment)
+                with rights:
+                    listing = of_the_caller(open_listing(capture=place.label), rights)
+            else:
+                listing = open_listing(place.netns, family=wanted.family)
             if isinstance(listing, Unreadable):
                 terminal.say(str(listing))
                 status = COULD_NOT_LOOK
