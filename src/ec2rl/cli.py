@@ -49,7 +49,9 @@ def main(words: list[str] | None = None) -> int:
     except Exception as error:
         # Our own fault, outside of any module: told in a line, whole with --debug.
         if "--debug" in sys.argv:
-            raise
+            import traceback
+
+            terminal.say(traceback.format_exc())
         terminal.say(
             f"fault of ec2rl itself: {type(error).__name__}: {error}; see: ec2rl bug-report"
         )
