@@ -33,13 +33,18 @@ def a_folder(path: Path) -> None:
     path.mkdir()
 
 
+def a_link_to_itself(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path)
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "missing": Path.unlink,
     "empty": lambda path: path.write_text(""),
     "zeros": lambda path: path.write_bytes(bytes(4096)),
-    "cut": lambda path: path.write_bytes(path.read_bytes()[:300]),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:100]),
     "a folder": a_folder,
-    "a link to itself": lambda path: (path.unlink(), path.symlink_to(path)),
+    "a link to itself": a_link_to_itself,
     "ends": lambda path: path.write_text("raise SystemExit(1)\n"),
 }
 
@@ -60,6 +65,14 @@ def test_a_damaged_copy(name: str, damage: str, copy: Path) -> None:
     assert (done.returncode, done.stdout) == (70, "")
     assert done.stderr.startswith("ec2rl: ")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [("version",), ("run", "--no-save"), ("fix", "--dry-run", "x")])
+def test_nothing_is_left_beside_the_program(words: tuple[str, ...], copy: Path) -> None:
+    """No bytecode: of a file that the disk had no room for, Python could not start again."""
+    before = sorted(copy.rglob("*"))
+    start(copy, *words)
+    assert sorted(copy.rglob("*")) == before
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])

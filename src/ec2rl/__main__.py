@@ -9,6 +9,7 @@ if sys.version_info < (3, 9):  # noqa: UP036
 
 
 def start():
+    # type: () -> int
     """Give the exit status: Python's own for a fault is 1, and 1 says that something was found."""
     try:
         import gc
@@ -16,6 +17,9 @@ def start():
         # This program lives for a moment and makes few cycles: looking for them costs 5 % of a
         # start.
         gc.disable()
+        # Looking writes nothing; and on a full disk Python 3.9 to 3.13 leave half a file there, and
+        # cannot start from it any more.
+        sys.dont_write_bytecode = True
         if not __package__:
             # Run as a file, in isolation: nothing but the standard library and our own folder is
             # searched.
@@ -25,15 +29,16 @@ def start():
         return main()
     except KeyboardInterrupt:
         return 130
-    except BaseException:
-        say(sys.exc_info()[:2])
+    except BaseException as fault:
+        say(fault)
         return 70
 
 
 def say(fault):
+    # type: (BaseException) -> None
     """Tell a fault in one line, with little memory and no file to be opened."""
     try:
-        words = "ec2rl: cannot work: %s: %s\n" % (fault[0].__name__, fault[1])  # noqa: UP031
+        words = "ec2rl: cannot work: %s: %s\n" % (type(fault).__name__, fault)  # noqa: UP031
         os.write(2, words.encode("ascii", "backslashreplace"))
     except BaseException:  # noqa: S110
         pass  # nobody listens, or there is not even memory for that

@@ -176,7 +176,7 @@ def test_no_line_of_a_recording_does_anything(place: str, tmp_path: Path) -> Non
     memory: dict[str, Look] = {"/x": Evidence("/x", evil if place == "look" else "x\n")}
     text = inert((evil if place == "title" else "") + case(memory, [evil] * (place == "expected")))
     file = tmp_path / "x.pth"
-    file.write_text(text, newline="")
+    file.write_bytes(text.encode())
     code = "import site, sys; site.addpackage(sys.argv[1], 'x.pth', set()); print(sys.path)"
     for command in (["sh"], ["sh", "-n"], ["bash"], [sys.executable], [sys.executable, "-c", code]):
         words = [str(tmp_path)] if command[1:] == ["-c", code] else [str(file)]
@@ -191,7 +191,7 @@ def test_no_line_of_a_recording_is_a_setting(reader: list[str], tmp_path: Path) 
     if shutil.which(reader[0]) is None:
         pytest.skip(f"no {reader[0]} here")
     file = tmp_path / "x"
-    file.write_text(inert(case({"/x": Evidence("/x", EVIL)}, [])), newline="")
+    file.write_bytes(inert(case({"/x": Evidence("/x", EVIL)}, [])).encode())
     file.chmod(0o440)
     more = ["-c"] if reader[0] == "modprobe" else []
     done = subprocess.run([*reader, str(file), *more], capture_output=True, text=True, check=False)
