@@ -29,13 +29,13 @@ def start():
         return main()
     except KeyboardInterrupt:
         return 130
-    except BaseException as fault:
-        say(fault)
+    except BaseException:
+        say(sys.exc_info()[1])
         return 70
 
 
 def say(fault):
-    # type: (BaseException) -> None
+    # type: (object) -> None
     """Tell a fault in one line, with little memory and no file to be opened."""
     try:
         words = "ec2rl: cannot work: %s: %s\n" % (type(fault).__name__, fault)  # noqa: UP031

@@ -46,7 +46,7 @@ def prune(folder: RunFolder, runs: int = RUNS, room: int = BYTES) -> int:
                 if place > runs or room < 0:
                     _remove(name, fd)
                     removed += 1
-            except (_NotOursError, FileNotFoundError):
+            except (_NotOursError, NotADirectoryError, FileNotFoundError):
                 continue  # somebody has put something there; another run was quicker
     finally:
         os.close(fd)
