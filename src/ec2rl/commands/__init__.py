@@ -57,7 +57,9 @@ COMMANDS = {
             "conntrack": Option("FILE", "count a saved table, alone or beside these", many=True),
             "replay": Option("FILE", "judge a recording again", many=True),
             "record": Option("FILE", "write all that was looked at into FILE, as a case"),
-            "mask": Option("", "take names, addresses and secrets out of the recording"),
+            "mask": Option(
+                "", "take addresses, secrets and names (not of programs, units) out of it"
+            ),
             "remediate": Option("", "apply what is safe where a module failed, and judge again"),
             "fail-on": Option("warn|failure", "what makes the exit status 1 (failure)"),
             "exit-zero": Option("", "exit with 0 whatever was found"),
