@@ -131,6 +131,22 @@ def test_a_sosreport_that_is_a_folder_is_read_with_their_rights(open_folder: Pat
     assert "Conntrack table full errors found." in found.stdout
 
 
+def test_a_root_of_theirs_is_not_looked_into_with_the_rights_of_root(open_folder: Path) -> None:
+    """A hard link in it leads to a file that they may not read."""
+    volume = open_folder / "volume"
+    (volume / "var/log").mkdir(parents=True)
+    (volume / "var/log/messages").write_text("Nov 24 02:00:00 h kernel: " + LINE[15:])
+    words = ("run", "--no-save", f"--root={volume}")
+    for owner_, mode, status in ((NOBODY, 0o755, 2), (0, 0o777, 2), (0, 0o755, 1)):
+        os.chown(volume, owner_, owner_)
+        volume.chmod(mode)
+        done = ec2rl(ASKED[0], *words, cwd=open_folder)
+        assert (done.returncode == 2) == (status == 2)
+        assert ("table-full" in done.stdout) == (status != 2)
+        assert ("it is not root's alone (with the rights of" in done.stderr) == (status == 2)
+        assert "table-full" in ec2rl({}, *words, cwd=open_folder).stdout
+
+
 @pytest.mark.parametrize("asked", [{}, {"SUDO_UID": "0", "SUDO_GID": "0"}, {"DOAS_USER": "root"}])
 def test_root_that_works_for_itself_has_its_own_rights(
     asked: dict[str, str], open_folder: Path
@@ -138,11 +154,12 @@ def test_root_that_works_for_itself_has_its_own_rights(
     log = open_folder / "log"
     log.write_text(LINE)
     log.chmod(0o600)
-    record = f"--record={open_folder / 'x'}"
+    open_folder.chmod(0o755)
+    saving = (f"--record={open_folder / 'x'}", f"--output-dir={open_folder / 'out'}")
     done = ec2rl(asked, "run", "--no-save", f"--log={log}", cwd=open_folder)
     assert "Conntrack table full errors found." in done.stdout
-    assert ec2rl(asked, "run", "--sample=0", record, cwd=open_folder).stderr == ""
-    assert owner(open_folder / "x") == (0, 0)
+    assert ec2rl(asked, "run", "--sample=0", *saving, cwd=open_folder).stderr == ""
+    assert {owner(path) for path in open_folder.rglob("*")} == {(0, 0)}
 
 
 def test_who_is_not_root_is_believed_nothing(open_folder: Path) -> None:

@@ -81,7 +81,7 @@ def opened(said: Parsed, modules: Sequence[Module], rights: Rights) -> Iterator[
     phrases = tuple({phrase: None for module in modules for phrase in module.phrases})
     tables = said.values.get("conntrack", ())
     for path in said.values.get("root", ()):
-        yield _with_table(Past(_mounted(path)), tables, rights)
+        yield _with_table(Past(_mounted(path, rights)), tables, rights)
     for path in said.values.get("sos", ()):
         from ec2rl.host.sos import open_sos
 
@@ -101,13 +101,17 @@ def opened(said: Parsed, modules: Sequence[Module], rights: Rights) -> Iterator[
         yield _table_alone(tables, rights)
 
 
-def _mounted(path: str) -> Host:
+def _mounted(path: str, rights: Rights) -> Host:
     from ec2rl.host.mounted import MountedHost
 
     try:
-        return MountedHost(path)
+        host = MountedHost(path)
     except OSError as error:
         raise UsageError(f"--root={path}: {os.strerror(error.errno or 0)}") from None
+    if rights.note and not host.is_roots:
+        # Their own hard link to a file of root's would be read to them.
+        raise UsageError(f"--root={path}: it is not root's alone{rights.note}")
+    return host
 
 
 def _read(option: str, path: str, host: FakeHost | Unreadable, rights: Rights) -> Past:
