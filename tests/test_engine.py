@@ -138,6 +138,45 @@ def test_a_second_signal_does_not_lose_the_results() -> None:
     assert orphans() == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT, signal.SIGUSR1, signal.SIGSEGV])
+@pytest.mark.parametrize("moment", [0.0, 0.05, 0.6])
+def test_workers_and_what_they_started_end_with_the_tool(number: int, moment: float) -> None:
+    program = start("orphans", "60")
+    assert program.stderr is not None
+    assert program.stderr.readline() == "started\n"
+    time.sleep(moment)
+    program.send_signal(number)
+    program.communicate(timeout=60)
+    assert program.returncode == -number
+    assert orphans() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT, signal.SIGUSR1])
+def test_the_reader_of_a_saved_log_ends_with_the_tool(number: int, tmp_path: Path) -> None:
+    """It waits for a pipe that somebody holds open."""
+    os.mkfifo(tmp_path / "pipe")
+    root = Path(__file__).resolve().parents[1]
+    words = ["run", "--no-save", f"--log={tmp_path / 'pipe'}"]
+    program = subprocess.Popen(
+        [sys.executable, "-I", "-S", str(root / "src/ec2rl/__main__.py"), *words],
+        stdout=subprocess.DEVNULL,
+    )
+    with (tmp_path / "pipe").open("w") as pipe:
+        pipe.write("[    0.000000] Linux version 6.1.0\n")
+        pipe.flush()
+        children = Path(f"/proc/{program.pid}/task/{program.pid}/children")
+        until = time.monotonic() + 10
+        while not (reader := children.read_text().split()) and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.3)  # it has made ready by now
+        program.send_signal(number)
+        program.wait()
+        (child,) = reader
+        while Path(f"/proc/{child}").exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        assert not Path(f"/proc/{child}").exists()
+
+
 def test_a_module_that_ends_the_tool_is_an_interruption() -> None:
     killer = named("killer", lambda: os.kill(os.getppid(), signal.SIGINT), lambda: GOOD)
     good = named("good", lambda: None, lambda: GOOD)

@@ -216,7 +216,7 @@ def test_with_closed_streams(closed: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     # None of our own files took the number of a stream, and with it the words meant for that.
     assert "Module Run" not in record.read_text()
-    assert record.read_text().startswith("A recording")
+    assert record.read_text().startswith("# A recording")
 
 
 def pythons() -> dict[str, Path]:

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 else:
     import _signal as signal  # `signal` takes 3 ms to make enumerations of these
 
-_KEPT = ("TERM", "NO_COLOR", "COLUMNS", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "XDG_STATE_HOME")
+_KEPT = (
+    *("TERM", "NO_COLOR", "COLUMNS", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "XDG_STATE_HOME"),
+    # Who asked (caller.py); sudo(8), run0(1), pkexec(1) and doas(1) leave word of it.
+    *("SUDO_UID", "SUDO_GID", "SUDO_USER", "PKEXEC_UID", "DOAS_USER"),
+)
 """What the caller's environment may tell us; nothing of it reaches a program that we start."""
 
 
@@ -45,7 +49,9 @@ def main(words: list[str] | None = None) -> int:
     except BaseException as error:
         # Our own fault, outside of any module: told in a line, whole with --debug.
         if "--debug" in sys.argv:
-            raise
+            import traceback
+
+            terminal.say(traceback.format_exc())
         if isinstance(error, ImportError) and not (error.name or "").startswith("ec2rl"):
             terminal.say(f"this Python lacks something: {error}; name another by EC2RL_PYTHON")
             return 69

@@ -6,6 +6,8 @@ import os
 import select
 import time
 
+from ec2rl.host.lifeline import Lifeline
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
@@ -50,15 +52,20 @@ class Worker:
         self.started = time.monotonic()
         self._said = bytearray()
         self.pipe, write = os.pipe()
+        made = [self.pipe, write]
         try:
+            self._line = Lifeline()
+            made += self._line.ends
             self.pid = _fork()
         except OSError:
-            os.close(self.pipe)
-            os.close(write)
+            for fd in made:
+                os.close(fd)
             raise
         if self.pid == 0:
-            _be_child(work, write, [other.pipe for other in others], limit, debug)
+            ours = [fd for other in others for fd in (other.pipe, other._line.held)]
+            _be_child(work, write, ours, limit, debug, self._line)
         os.close(write)
+        self._line.hold()
         try:
             os.setpgid(self.pid, self.pid)
         except OSError:
@@ -96,6 +103,7 @@ class Worker:
         status = _kill(self.pid)
         _kill_strays(self.pipe)
         os.close(self.pipe)
+        self._line.close()
         return status
 
 
@@ -129,7 +137,12 @@ def _fork() -> int:
 
 
 def _be_child(
-    work: Callable[[], bytes], write: int, others: list[int], limit: float, debug: bool
+    work: Callable[[], bytes],
+    write: int,
+    others: list[int],
+    limit: float,
+    debug: bool,
+    line: Lifeline,
 ) -> None:
     """Work, say it, and end: nothing that happens in here comes back to the caller."""
     status = 1
@@ -137,6 +150,7 @@ def _be_child(
         for other in others:
             os.close(other)  # what the others say is not ours to take
         _confine(limit, debug)
+        line.hang()
         answer = work()
         with open(write, "wb", buffering=1 << 20) as pipe:
             pipe.write(len(answer).to_bytes(8, "big") + answer)

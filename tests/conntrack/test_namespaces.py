@@ -18,7 +18,7 @@ from ec2rl.host.fake import FakeHost
 from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable, Why
-from support.fill import Row, fill
+from support.fill import Row, fill, keep_private
 
 STAT = "entries insert_failed drop early_drop chaintoolong\n{:08x} 0 0 0 0"
 INITIAL = {
@@ -220,6 +220,7 @@ def test_the_second_look_keeps_the_first_where_the_namespace_went() -> None:
 def needs_namespaces() -> None:
     if os.geteuid():
         pytest.skip("needs root to make network namespaces")
+    keep_private()
     made = subprocess.run(["ip", "netns", "add", "hadv-probe"], capture_output=True, check=False)
     if made.returncode:
         pytest.skip(f"cannot make network namespaces: {made.stderr.decode(errors='replace')}")

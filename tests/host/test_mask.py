@@ -208,6 +208,55 @@ def test_names_are_gone_wherever_they_stand_once_they_are_known() -> None:
     assert masked.count("host1 sshd[1]: Accepted publickey for user") == 1
 
 
+def test_namespaces_wherever_they_are_named() -> None:
+    text = (
+        "-- ls /run/netns --\nacme-shop\nblue\nt1\n"
+        "-- inode /run/netns/acme-shop --\n4026532177\n"
+        "-- netns /run/netns/blue: /proc/net/stat/nf_conntrack --\nx\n"
+        "-- later: netns /run/netns/t1: conntrack -S --\nx\n"
+        "-- ls /var/run/docker/netns --\n1-9ab3f0\n"
+        "-- search sos_commands/conntrack/ip_netns_exec_acme-shop_conntrack_-S --\nx\n"
+        "-- gaps --\nip_netns_exec_green_conntrack_-L_-o_extended\n"
+        "-- expect --\nPROBLEM conntrackfull: full in netns 4026532177 (acme-shop), (blue), (t1)\n"
+        "-- see --netns=acme-shop and blue\n"
+    )
+    masked = mask(text)
+    for name in ("acme", "green", "t1", "1-9ab3f0", "(blue)", "/blue"):
+        assert name in text
+        assert name not in masked
+    assert masked.count("netns1") == 5
+    keys = sections(masked)[1]
+    assert keys["ls /run/netns"] == "netns1\nnetns2\nnetns3"
+    assert "netns /run/netns/netns2: /proc/net/stat/nf_conntrack" in keys
+    assert "see --netns=netns1 and blue" in masked
+
+
+def test_a_namespace_by_an_everyday_word_spoils_no_recording() -> None:
+    text = (
+        "-- ls /run/netns --\nproc\nnet\ntable\nkmsg\n"
+        "-- netns /run/netns/net: /proc/net/x --\n1\n"
+        f"-- /dev/kmsg --\n4,2,99,-;{FULL}\n"
+    )
+    masked = sections(mask(text))[1]
+    assert masked["/dev/kmsg"] == f"4,2,99,-;{FULL}\n"
+    assert masked["netns /run/netns/netns1: /proc/net/x"] == "1"
+    assert sorted(masked["ls /run/netns"].split("\n")) == ["netns1", "netns2", "netns3", "netns4"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/lxc.payload.acme-db/x", "/lxc/acme-db/x", "/machine.slice/machine-acme-db.scope",
+        "/lxc.monitor.acme-db", "/kubepods/pod01234567-89ab-cdef-0123-456789abcdef/x",
+        "/kubepods-burstable-pod01234567_89ab_cdef_0123_456789abcdef.slice",
+    ],
+)  # fmt: skip
+def test_containers_and_pods_that_have_names(path: str) -> None:
+    masked = mask(f"-- /proc/7/cgroup --\n0::{path}\n-- x --\nacme-db is full\n")
+    assert "acme-db is" not in masked or "pod" in path
+    assert not any(name in masked.split("-- x")[0] for name in ("acme", "89ab"))
+
+
 def test_addresses_within_a_table_of_the_kernel() -> None:
     """Its entries are bytes in hexadecimal; the same stand-in as in a log."""
     rows = [

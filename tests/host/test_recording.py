@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.host import Clock, Door, Entries, Journal, JournalRecord, Line, Phrase, Search
-from ec2rl.host.fake import FakeHost, sections
-from ec2rl.host.recording import case
+from ec2rl.host.fake import CaseError, FakeHost, sections
+from ec2rl.host.recording import case, inert
 from ec2rl.host.remember import Remember
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
@@ -139,6 +145,61 @@ def read_again(memory: dict[str, Look], host: FakeHost) -> dict[str, Look]:
 def test_every_look_comes_back(memory: dict[str, Look]) -> None:
     _, found = sections(case(memory, ["OK x: y"]))
     assert read_again(memory, FakeHost(found)) == memory
+
+
+@examples(100)
+@given(looks())
+def test_a_recording_of_comments_is_the_same_recording(memory: dict[str, Look]) -> None:
+    plain = case(memory, ["OK x: y"])
+    comments = inert(plain)
+    assert sections(comments) == sections(plain)
+    # A line ends at a carriage return for Python and others.
+    assert {line[:2] for line in re.split("[\r\n]", comments)[:-1]} <= {"# ", "#\t"}
+
+
+def test_a_recording_that_an_editor_has_cut_spaces_from_is_read() -> None:
+    assert sections("# t\n# -- /a --\n# x\n#\n# y\n") == ("t", {"/a": "x\n\ny\n"})
+    with pytest.raises(CaseError, match="line 3: it does not begin with '# '"):
+        sections("# t\n# -- /a --\nreboot\n")
+
+
+EVIL = (
+    "\r#\n* * * * * root touch $EVIL\ntouch $EVIL\r\ntouch $EVIL; import os; os.mknod('$EVIL')\r"
+    "import os; os.mknod('$EVIL')\n0 ALL=(ALL) ALL\n-1 ALL=(ALL) ALL\ninclude /etc/x\n$EVIL\n"
+    "kernel.core_pattern=|$EVIL\n\\\ntouch $EVIL\n"
+)
+
+
+@pytest.mark.parametrize("place", ["title", "look", "expected"])
+def test_no_line_of_a_recording_does_anything(place: str, tmp_path: Path) -> None:
+    """Whichever reader takes it for its own: a shell, a .pth file, a module of Python's."""
+    evil = EVIL.replace("$EVIL", str(tmp_path / "done"))
+    memory: dict[str, Look] = {"/x": Evidence("/x", evil if place == "look" else "x\n")}
+    text = inert((evil if place == "title" else "") + case(memory, [evil] * (place == "expected")))
+    file = tmp_path / "x.pth"
+    file.write_bytes(text.encode())
+    code = "import site, sys; site.addpackage(sys.argv[1], 'x.pth', set()); print(sys.path)"
+    for command in (["sh"], ["sh", "-n"], ["bash"], [sys.executable], [sys.executable, "-c", code]):
+        words = [str(tmp_path)] if command[1:] == ["-c", code] else [str(file)]
+        done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "touch" not in done.stdout
+    assert not (tmp_path / "done").exists()
+
+
+@pytest.mark.parametrize("reader", [["sysctl", "-p"], ["visudo", "-c", "-f"], ["modprobe", "-C"]])
+def test_no_line_of_a_recording_is_a_setting(reader: list[str], tmp_path: Path) -> None:
+    if shutil.which(reader[0]) is None:
+        pytest.skip(f"no {reader[0]} here")
+    file = tmp_path / "x"
+    file.write_bytes(inert(case({"/x": Evidence("/x", EVIL)}, [])).encode())
+    file.chmod(0o440)
+    more = ["-c"] if reader[0] == "modprobe" else []
+    done = subprocess.run([*reader, str(file), *more], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert "EVIL" not in done.stdout
+    assert "ALL" not in done.stdout
 
 
 def test_looks_from_a_namespace_and_after_a_pause_come_back() -> None:

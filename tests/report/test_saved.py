@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ec2rl.caller import Rights
 from ec2rl.report.saved import RunFolder, UnsafeFolderError, open_private, open_run_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -339,5 +340,5 @@ def test_each_call_that_fails_is_told(tmp_path: Path) -> None:
     told = []
     for number in range(1, 8):
         folder = FailingFolder(open_run_folder(str(tmp_path), float(number)), [number])
-        told.append(bool(save(folder, [found], "text", "{}")))
+        told.append(bool(save(folder, Rights({}), [found], "text", "{}")))
     assert told == [True] * 5 + [False] * 2

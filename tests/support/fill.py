@@ -125,9 +125,33 @@ def inside(netns: str) -> Iterator[None]:
         os.close(away)
 
 
+_private: list[bool] = []
+
+
+def keep_private() -> None:
+    """Give this process a /run/netns of its own, which ends with it, however it ends.
+
+    What `ip netns` makes are mounts: the kernel drops them, and with them the namespaces, when the
+    last process of this mount namespace is gone.
+    """
+    if _private:
+        return
+    os.makedirs("/run/netns", exist_ok=True)
+    libc = ctypes.CDLL(None, use_errno=True)
+    slave = 0x4000 | 1 << 19  # MS_REC | MS_SLAVE
+    if (
+        libc.unshare(0x20000)  # CLONE_NEWNS
+        or libc.mount(b"none", b"/", None, slave, None)
+        or libc.mount(b"netns", b"/run/netns", b"tmpfs", 0, b"mode=755")
+    ):
+        raise OSError(ctypes.get_errno(), "a mount namespace of our own")
+    _private.append(True)
+
+
 @contextmanager
 def namespace(netns: str) -> Iterator[str]:
     """A network namespace with its loopback up, deleted afterwards; gives its path."""
+    keep_private()
     subprocess.run(["ip", "netns", "add", netns], check=True)
     try:
         subprocess.run(["ip", "-n", netns, "link", "set", "lo", "up"], check=True)

@@ -1,6 +1,6 @@
 """Fifty modules that misbehave, for the engine; run as a program it puts them beside two good ones.
 
-`python -I tests/support/misbehaving.py good|all|few|polite [SECONDS]` prints the results as
+`python -I tests/support/misbehaving.py good|all|few|polite|orphans [SECONDS]` prints the results as
 JSON, with one deadline for all; the exit status is 130, 143 or 129 where a signal ended it.
 """
 
@@ -212,6 +212,8 @@ def modules(which: str) -> list[Module]:
     by_hand.__dict__["by_hand"] = lambda _: None
     if which == "few":
         return [*good, *bad[:2], bad[10]]
+    if which == "orphans":
+        return [*good, *bad[:2], bad[10], bad[list(READS).index("children-and-waits")]]
     if which == "polite":
         return [*good, *bad[:2]]
     return [*bad, by_hand, *good] if which == "all" else good

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from ec2rl.arguments import Parsed, UsageError, moment
+from ec2rl.caller import Rights
 from ec2rl.catalogue import choose
 from ec2rl.commands import reporting
 from ec2rl.commands.evidence import Past, check, opened
@@ -46,15 +47,17 @@ def judge_the_past(said: Parsed, terminal: Terminal) -> int:
     started, clock = time.time(), time.monotonic()
     as_json, fails = reporting.is_json(said, terminal), reporting.failing(said)
     plan, modules = reporting.plan_of(said, started), choose(said)
-    check(said)
-    recording = reporting.open_new(said.last("record")) if said.has("record") else None
+    rights = Rights(terminal.environment)
+    check(said, rights)
+    recording = reporting.open_record(said, terminal)
     folder, unsaved = reporting.open_folder(said, terminal, started)
+    reporting.make_room(said, terminal, folder)
     if not as_json:
         terminal.out(reporting.opening(folder, [module.name for module in modules]))
 
     judged: list[Judgement] = []
     interrupted = False
-    for past in opened(said, modules):
+    for past in opened(said, modules, rights):
         one, interrupted = _judge(past, modules, plan, terminal, said.last("since"))
         judged.append(one)
         if not as_json:
@@ -73,7 +76,9 @@ def judge_the_past(said: Parsed, terminal: Terminal) -> int:
     document = _document(judged, started, took, folder, interrupted)
     if folder is not None:
         text = "".join(_text(one, False) for one in judged)
-        unsaved = reporting.save(folder, [one.found for one in judged], text, document) or unsaved
+        sections = [one.found for one in judged]
+        mine = reporting.rights_to_save(said, terminal)
+        unsaved = reporting.save(folder, mine, sections, text, document) or unsaved
     if as_json:
         terminal.out(document)
     if interrupted:

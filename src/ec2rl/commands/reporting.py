@@ -7,6 +7,7 @@ import time
 
 from ec2rl import __version__
 from ec2rl.arguments import Parsed, UsageError, moment, seconds
+from ec2rl.caller import Rights
 from ec2rl.engine import Plan, Result
 from ec2rl.model import Verdict
 from ec2rl.module import Options
@@ -62,16 +63,39 @@ def one_of(said: Parsed, option: str, choices: Sequence[str]) -> str:
     return value
 
 
-def open_new(path: str) -> int:
+def open_record(said: Parsed, terminal: Terminal) -> int | None:
+    """The new file of --record, if there is to be one, made with the caller's rights."""
+    if said.has("no-save"):
+        for option in ("record", "output-dir", "remediate"):
+            if said.has(option):
+                raise UsageError(f"--no-save writes nothing: not with --{option}")
+    if not said.has("record"):
+        return None
+    path = said.last("record")
+    rights = Rights(terminal.environment)
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        return os.open(path, flags, 0o600)
+        with rights:
+            return os.open(path, flags, 0o600)
     except OSError as error:
-        raise UsageError(f"--record={path}: {os.strerror(error.errno or 0)}") from None
+        why = os.strerror(error.errno or 0)
+        raise UsageError(f"--record={path}: {why}{rights.note}") from None
+
+
+def rights_to_save(said: Parsed, terminal: Terminal) -> Rights:
+    """The caller's rights in a place of their choice, our own in ours."""
+    ours = said.last("output-dir") in default_bases(terminal.environment)
+    return Rights({} if ours or not said.has("output-dir") else terminal.environment)
 
 
 def open_folder(said: Parsed, terminal: Terminal, started: float) -> tuple[RunFolder | None, str]:
-    """The run folder, or why there is none. UsageError for an --output-dir that is not safe."""
+    """The run folder, or why there is none ("": nobody wants one).
+
+    UsageError for an --output-dir that is not safe.
+    """
+    if said.has("no-save"):
+        return None, ""
+    rights = rights_to_save(said, terminal)
     if said.has("output-dir"):
         try:
             bases: Sequence[str] = (os.path.abspath(said.last("output-dir")),)
@@ -84,13 +108,14 @@ def open_folder(said: Parsed, terminal: Terminal, started: float) -> tuple[RunFo
     why = "this user has no home folder"
     for base in bases:
         try:
-            return open_run_folder(base, started), ""
+            with rights:
+                return open_run_folder(base, started), ""
         except UnsafeFolderError as error:
             if said.has("output-dir"):
-                raise UsageError(f"--output-dir: {error}") from None
+                raise UsageError(f"--output-dir: {error}{rights.note}") from None
             why = str(error)
         except OSError as error:
-            why = f"{base}: {os.strerror(error.errno or 0)}"
+            why = f"{base}: {os.strerror(error.errno or 0)}{rights.note}"
     return None, why
 
 
@@ -136,20 +161,44 @@ def document_of(
     )
 
 
-def save(folder: RunFolder, sections: Sequence[Sequence[Result]], text: str, document: str) -> str:
+def make_room(said: Parsed, terminal: Terminal, folder: RunFolder | None) -> None:
+    """Remove the oldest runs, and say so; in a folder of the user's choice none."""
+    if folder is None or said.has("output-dir"):
+        return
+    from ec2rl.report.pruned import BYTES, RUNS, prune
+
+    try:
+        removed = prune(folder)
+    except OSError as error:
+        terminal.say(f"old runs were not removed: {os.strerror(error.errno or 0)}")
+        return
+    if removed:
+        terminal.say(
+            f"{removed} old run{'s' * (removed > 1)} removed: the last {RUNS} are kept, "
+            f"in {BYTES >> 20} MiB (--output-dir keeps all)"
+        )
+
+
+def save(
+    folder: RunFolder,
+    rights: Rights,
+    sections: Sequence[Sequence[Result]],
+    text: str,
+    document: str,
+) -> str:
     """Write the run folder's files; why it could not be done, "" when all is there."""
     from ec2rl.report.text import evidence
 
     try:
-        folder.write("report.txt", text)
-        folder.write("report.json", document)
-        outputs = folder.folder("mod_out")
-        for number, found in enumerate(sections, 1):
-            inside = outputs.folder("run" if number == 1 else f"run-{number}")
-            for one in found:
-                inside.write(
-                    f"{one.module.name}.log", evidence(one.module.name, one.finding, one.by_hand)
-                )
+        with rights:
+            folder.write("report.txt", text)
+            folder.write("report.json", document)
+            outputs = folder.folder("mod_out")
+            for number, found in enumerate(sections, 1):
+                inside = outputs.folder("run" if number == 1 else f"run-{number}")
+                for one in found:
+                    words = evidence(one.module.name, one.finding, one.by_hand)
+                    inside.write(f"{one.module.name}.log", words)
     except OSError as error:
         return f"{folder.path}: {os.strerror(error.errno or 0)}"
     return ""
@@ -166,7 +215,7 @@ def record_looks(
 ) -> str:
     """Write a recording of all looks; why it could not be done, "" when all is there."""
     from ec2rl.facts.zone import our_zone
-    from ec2rl.host.recording import case
+    from ec2rl.host.recording import case, inert
     from ec2rl.model import Evidence
     from ec2rl.report.escape import one_line
 
@@ -187,6 +236,7 @@ def record_looks(
         from ec2rl.host.mask import mask
 
         text = mask(text, [os.uname().nodename])
+    text = inert(text)
     try:
         with open(fd, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             file.write(text)

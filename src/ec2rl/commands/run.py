@@ -11,12 +11,14 @@ from ec2rl.commands.reporting import (
     exit_status,
     failing,
     is_json,
+    make_room,
     open_folder,
-    open_new,
+    open_record,
     opening,
     plan_of,
     progress,
     record_looks,
+    rights_to_save,
     save,
     tell_faults,
 )
@@ -53,12 +55,13 @@ def _judge_this_machine(said: Parsed, terminal: Terminal) -> int:
     fails = failing(said)
     plan = plan_of(said, started)
     modules = choose(said)
-    recording = open_new(said.last("record")) if said.has("record") else None
+    recording = open_record(said, terminal)
     folder, unsaved = open_folder(said, terminal, started)
     if not modules:
         terminal.say("no module is of all these kinds; see: ec2rl list")
     race = Race(modules, LiveHost(), plan)
     race.start()
+    make_room(said, terminal, folder)
 
     # While they look: import what is needed to tell of it.
     from ec2rl.report.text import results, statistics
@@ -77,7 +80,7 @@ def _judge_this_machine(said: Parsed, terminal: Terminal) -> int:
     text = results(pairs) + "\n" + statistics(pairs, took)
     document = document_of(found, started, took, folder, interrupted)
     if folder is not None:
-        unsaved = save(folder, [found], text, document)
+        unsaved = save(folder, rights_to_save(said, terminal), [found], text, document)
     if recording is not None:
         unsaved = record_looks(recording, found, plan.options, said.has("mask")) or unsaved
     if as_json:

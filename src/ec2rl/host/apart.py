@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from importlib import import_module
 
+from ec2rl.host.lifeline import Lifeline
 from ec2rl.model import Unreadable, Why
 
 TYPE_CHECKING = False
@@ -24,7 +25,7 @@ _ANSWER = 48 << 20
 # Whoever has no rights may not be able to read the files of these.
 _NEEDED = (
     *("bz2", "compression.zstd", "ctypes", "json", "lzma", "mmap", "random", "re", "select"),
-    *("base64", "datetime", "signal", "subprocess", "threading", "zlib"),
+    *("base64", "datetime", "fcntl", "signal", "subprocess", "threading", "zlib"),
     *(f"ec2rl.host.{name}" for name in ("ahead", "halves", "journal.search", "journal.program")),
     *(f"ec2rl.host.{name}" for name in ("recording", "saved_journal", "saved_table", "scan")),
     *(f"ec2rl.host.{name}" for name in ("search", "unpack")),
@@ -37,6 +38,7 @@ def apart(source: str, work: Callable[[], str], seconds: float, room: int = 0) -
     The child writes no file larger than `room` bytes (none at all by default), lives for `seconds`
     at most, and nothing that it starts outlives it.
     """
+    line = Lifeline()
     pipe, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -44,12 +46,14 @@ def apart(source: str, work: Callable[[], str], seconds: float, room: int = 0) -
         try:
             os.close(pipe)
             _confine(seconds, room)
+            line.hang()
             with open(write, "wb", buffering=1 << 20) as end:
                 end.write(work().encode("utf-8", "backslashreplace") + b"\n\0")
             status = 0
         finally:
             os._exit(status)
     os.close(write)
+    line.hold()
     said = bytearray()
     why = ""
     until = time.monotonic() + seconds
@@ -72,6 +76,7 @@ def apart(source: str, work: Callable[[], str], seconds: float, room: int = 0) -
         with suppress(OSError):
             os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
+        line.close()
     if not why and not said.endswith(b"\n\0"):
         why = f"its reader ended with status {status}"
     if why:
@@ -106,7 +111,8 @@ def _confine(seconds: float, room: int) -> None:
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     for fd in (1, 2):
         os.dup2(null, fd)
-    if os.geteuid() == 0:
+    if 0 in os.getresuid():
+        os.seteuid(0)  # it may have lent itself the rights of whoever asked
         os.setgroups([])
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)
         os.setresuid(_NOBODY, _NOBODY, _NOBODY)

@@ -10,6 +10,9 @@ The text is a title, then one section per look:
     -- /dev/kmsg --
     !denied needs CAP_SYSLOG
 
+or that with `# ` before each line, which makes a comment of it for whoever else reads the file (a
+tab in place of the space: there was a carriage return).
+
 A body is the text that was read (a line that begins with `!`, `-- ` or `\\` has one `\\` before
 it), or `!` and a reason of `Why` in one word, then words.  Other keys: `link PATH`, `inode PATH`,
 `ls PATH` (without it, a folder holds what the other keys say), `journal` (lines of
@@ -46,6 +49,9 @@ from ec2rl.host import (
 from ec2rl.host.remember import LATER
 from ec2rl.model import Evidence, Unreadable, Why
 
+PLAIN, RETURNED = "# ", "#\t"
+"""How each line of a recording begins, and one that stood behind a carriage return."""
+
 
 class CaseError(ValueError):
     """A case's text cannot be understood; the message names the line."""
@@ -56,6 +62,8 @@ def sections(text: str) -> tuple[str, dict[str, str]]:
     title: list[str] = []
     body = title
     found: dict[str, list[str]] = {}
+    if text.startswith(PLAIN):
+        text = _uncommented(text)
     for number, line in enumerate(text.split("\n"), 1):
         if line.startswith("-- ") and line.endswith(" --"):
             key = line[3:-3].strip(" ")
@@ -66,6 +74,19 @@ def sections(text: str) -> tuple[str, dict[str, str]]:
             # The first line keeps its mark, for whoever wants to know whether a `!` is a reason.
             body.append(line.removeprefix("\\") if body else line)
     return "\n".join(title).strip(), {key: "\n".join(lines) for key, lines in found.items()}
+
+
+def _uncommented(text: str) -> str:
+    """The text of a case that was written with each line a comment. CaseError for other lines."""
+    lines: list[str] = []
+    for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
+        if line.startswith(RETURNED) and lines:
+            lines[-1] += "\r" + line[2:]
+        elif line.startswith(PLAIN) or line == "#":  # editors cut spaces off at the end
+            lines.append(line[2:])
+        else:
+            raise CaseError(f"line {number}: it does not begin with {PLAIN!r}")
+    return "\n".join(lines) + "\n"
 
 
 def _when(text: str) -> float:

@@ -2,7 +2,9 @@
 
 What identifies becomes a stand-in of the same form, the same one wherever it stood, so that the
 recording is judged as before.  What is a secret is cut out.  It is a net with meshes: the form of
-a secret, or the name before it, gives it away; a password without either does not.
+a secret, or the name before it, gives it away; a password without either does not.  Programs,
+systemd's units, folders and the numbers of users keep theirs: a judge quotes them, and none can be
+told from one that everybody has.
 """
 
 from __future__ import annotations
@@ -90,6 +92,19 @@ _USERS = (
     r"\bsession (?:opened|closed) for (?:user )?(?!root\b)([\w][\w.-]*)",
     r"\bAccepted \w+ for (?!root\b)([\w][\w.-]*)",
 )
+# Network namespaces, by the file that holds one, and in the names of a sosreport's files.
+_SPACES = (
+    r"(?<=/netns/)[^/\s:;\"']+",
+    r"(?<=\bip_netns_exec_)[\w.-]+?(?=_(?:conntrack|ip|sysctl|ss|cat|netstat|iptables|nft))",
+)
+_LISTED = r"(?m)^(-- (?:later: )?ls /\S*/netns\n\x01--\n)((?:(?!-- |!).*\n)*)"
+# Containers that have names in /proc/PID/cgroup: LXC's and those of machinectl(1).
+_CONTAINERS = (
+    r"/lxc(?:\.payload|\.monitor)?[./]([\w.-]+)",
+    r"/machine-((?:[\w.-]|\\x[0-9a-f]{2})+)\.scope",
+    r"/(machine-(?:[\w.-]|\\x[0-9a-f]{2})+)\.scope",
+)
+_POD = r"(?<=pod)[0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}"
 _NO_NAMES = frozenset(("localhost", "kernel", "root", "vm", "user", "none", "unknown"))
 # `0::/system.slice` is a line of /proc/PID/cgroup.
 _NO_ADDRESSES = frozenset(("0.0.0.0", "127.0.0.1", "255.255.255.255", "::", "::1", "0::"))  # noqa: S104
@@ -106,6 +121,9 @@ def mask(text: str, hosts: Sequence[str] = ()) -> str:
         text = re.sub(pattern, CUT, text)
     text = re.sub(_HEADERS, rf"\1\2{CUT}", text)
     text = re.sub(_NAMED, lambda match: match[1] + CUT, text)
+    text = _spaces(text)
+    pods = _StandIns(lambda number, _: f"{number:08x}-0000-0000-0000-000000000000")
+    text = re.sub(_POD, lambda match: pods.of(match[0].replace("_", "-")), text)
     text = _names(text, hosts)
     text = re.sub(r"\bsosreport-[\w.-]*\d{4}-?\d\d-?\d\d[\w.-]*", "sosreport", text)
     mails = _StandIns(lambda number, _: f"user{number}@example.org")
@@ -129,6 +147,25 @@ class _StandIns:
         return self._known[word]
 
 
+def _spaces(text: str) -> str:
+    """Replace the names of network namespaces; one that is an everyday word only in its places."""
+    names = _StandIns(lambda number, _: f"netns{number}")
+    known = dict.fromkeys(name for pattern in _SPACES for name in re.findall(pattern, text))
+    for _, listed in re.findall(_LISTED, text):
+        known.update(dict.fromkeys(filter(None, listed.split("\n"))))
+    for pattern in _SPACES:
+        text = re.sub(pattern, lambda match: names.of(match[0]), text)
+
+    def one_by_one(match: re.Match[str]) -> str:
+        return match[1] + re.sub(".+", lambda name: names.of(str(name[0])), match[2])
+
+    text = re.sub(_LISTED, one_by_one, text)
+    for name in known:
+        text = text.replace(f"({name})", f"({names.of(name)})")
+    odd = [name for name in known if len(name) > 2 and re.search(r"[\d_.-]", name)]
+    return _named(text, sorted(odd, key=len, reverse=True), names)
+
+
 def _names(text: str, hosts: Sequence[str]) -> str:
     """Replace what is told to be an account, a host, a machine's id or a user, everywhere."""
     kinds: tuple[tuple[Sequence[str], Sequence[str], Callable[[int, str], str]], ...] = (
@@ -136,6 +173,7 @@ def _names(text: str, hosts: Sequence[str]) -> str:
         ((), _MACHINES, lambda number, _: f"{number:032x}"),
         (hosts, _HOSTS, lambda number, _: f"host{number}"),
         ((), _USERS, lambda number, _: f"user{number}"),
+        ((), _CONTAINERS, lambda number, _: f"container{number}"),
     )
     for known, patterns, make in kinds:
         found = dict.fromkeys(known)

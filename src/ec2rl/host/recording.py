@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from ec2rl.host import Clock, Entries, Journal, Search
-from ec2rl.host.fake import escaped
+from ec2rl.host.fake import PLAIN, RETURNED, escaped
 from ec2rl.host.remember import LATER
 from ec2rl.model import Evidence, Unreadable
 
@@ -32,6 +32,16 @@ def case(memory: Mapping[str, Look], expected: Sequence[str], options: str = "")
         parts.append(f"-- {'; '.join([escaped(key), *_notes(look)])} --\n{_body(look)}\n")
     parts.append("-- expect --\n" + "\n".join(map(_guarded, expected)) + "\n")
     return "".join(parts)
+
+
+def inert(text: str) -> str:
+    """The same with each line a comment, whoever reads it: sh, cron, sudo, ld.so, sysctl, Python.
+
+    A carriage return ends a line for some, so a line begins behind it too.  `fake.sections` reads
+    both.
+    """
+    lines = text.removesuffix("\n").replace("\n", f"\n{PLAIN}").replace("\r", f"\n{RETURNED}")
+    return f"{PLAIN}{lines}\n"
 
 
 def _guarded(line: str) -> str:

@@ -75,7 +75,7 @@ def _verdict(seen: Seen, words: Words) -> tuple[Verdict, str]:
         boots = len({event.line.boot or event.line.sources[0] for event in events.earlier})
         return Verdict.WARNING, (
             f"{words.found} in {boots} earlier boot{'s' * (boots > 1)}: "
-            f"{times(count(events.earlier))}, "
+            f"at least {times(count(events.earlier))}, "
             + ("none in this boot" if seen.known else "this boot cannot be told")
         )
     if seen.suspected:

@@ -159,7 +159,7 @@ def _warning(seen: Seen) -> str:
         return (
             "Conntrack table full errors found in "
             f"{plural(len(seen.times.boots), 'earlier boot')}: "
-            f"{seen.times.earlier.lines} occurrences, none in this boot"
+            f"at least {plural(seen.times.earlier.lines, 'occurrence')}, none in this boot"
         )
     return _other_loss(seen) or _small(seen)
 

@@ -1,0 +1,87 @@
+"""The folder that runs are saved in does not grow without end: old runs make room for new ones.
+
+Only what a run has made is removed: a run folder of our own that holds nothing else, in a folder
+that nobody but us and root can change (saved.py), each name by the descriptor of its folder.  What
+else lies there stays: the journal of changes, and whatever somebody has put there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+
+from ec2rl.report.saved import RunFolder, open_private
+
+RUNS = 50
+BYTES = 256 << 20
+
+_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_RUN = r"\d{4}-\d\d-\d\dT\d\d_\d\d_\d\d\.\d{6}-\d+"
+_INSIDE = (r"report\.(?:txt|json)|mod_out", r"run(?:-\d+)?", r"[a-z0-9_]+\.log")
+"""What a run makes in its folder, in the folder in there, and in those in there."""
+
+
+class _NotOursError(Exception):
+    """A run folder holds what no run has put there."""
+
+
+def prune(folder: RunFolder, runs: int = RUNS, room: int = BYTES) -> int:
+    """Remove the oldest runs beside this one: how many. OSError where that cannot be done.
+
+    With this run there are `runs` at most; the others take `room` bytes at most.
+    """
+    base, _, own = folder.path.rpartition("/")
+    above = open_private(base)
+    try:
+        fd = os.open(".", _LIST, dir_fd=above)
+    finally:
+        os.close(above)
+    removed = 0
+    try:
+        names = sorted(filter(re.compile(_RUN).fullmatch, os.listdir(fd)), reverse=True)
+        for place, name in enumerate((name for name in names if name != own), 2):
+            try:
+                room -= _size(name, fd, os.fstat(fd))
+                if place > runs or room < 0:
+                    _remove(name, fd)
+                    removed += 1
+            except (_NotOursError, NotADirectoryError, FileNotFoundError):
+                continue  # somebody has put something there; another run was quicker
+    finally:
+        os.close(fd)
+    return removed
+
+
+def _size(name: str, above: int, base: os.stat_result, depth: int = 0) -> int:
+    """Bytes that a folder takes. _NotOursError where a run has not made all that is in it."""
+    fd = os.open(name, _LIST, dir_fd=above)
+    try:
+        known = re.compile(_INSIDE[depth])
+        size = 0
+        for inside in os.listdir(fd):
+            found = os.stat(inside, dir_fd=fd, follow_symlinks=False)
+            is_ours = found.st_uid == base.st_uid and found.st_dev == base.st_dev
+            if not (is_ours and known.fullmatch(inside)):
+                raise _NotOursError
+            if stat.S_ISDIR(found.st_mode) and depth + 1 < len(_INSIDE):
+                size += _size(inside, fd, base, depth + 1)
+            elif not stat.S_ISREG(found.st_mode):
+                raise _NotOursError
+            size += found.st_blocks * 512
+        return size
+    finally:
+        os.close(fd)
+
+
+def _remove(name: str, above: int) -> None:
+    fd = os.open(name, _LIST, dir_fd=above)
+    try:
+        for inside in os.listdir(fd):
+            try:
+                os.unlink(inside, dir_fd=fd)
+            except IsADirectoryError:
+                _remove(inside, fd)
+    finally:
+        os.close(fd)
+    os.rmdir(name, dir_fd=above)
