@@ -32,7 +32,7 @@ def main() -> None:
         os.environ["EC2RL_PYTHON"] = sys.argv[1]
     facts = subprocess.run([str(LAUNCHER), "bug-report"], capture_output=True, check=True).stdout
     python = facts.decode().partition("python:")[2].partition("(")[2].partition(")")[0]
-    # As an installed program has it; an unpacked one compiles itself each time, and writes nothing.
+    # As a run that saved its results has left it.
     subprocess.run([python, "-m", "compileall", "-q", str(LAUNCHER.parent / "src")], check=True)
     bare = [python, "-I", "-S", "-c", "pass"]
     with tempfile.TemporaryDirectory() as folder:

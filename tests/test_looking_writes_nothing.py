@@ -177,6 +177,8 @@ def test_the_judge_of_system_calls(line: str, wrong: str) -> None:
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What is left of machines, by the word that stands for it above."""
+    # A run that saves lets Python keep its bytecode (tests/test_start.py); here it has it already.
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(ROOT / "src")], check=True)
     folder = tmp_path_factory.mktemp("evidence")
     folder.chmod(0o700)
     paths = {name: str(folder / name.lower()) for name in ("LOG", "TABLE", "CASE", "FOLDER")}

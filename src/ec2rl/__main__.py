@@ -17,21 +17,42 @@ def start():
         # This program lives for a moment and makes few cycles: looking for them costs 5 % of a
         # start.
         gc.disable()
-        # Looking writes nothing; and on a full disk Python 3.9 to 3.13 leave half a file there, and
-        # cannot start from it any more.
-        sys.dont_write_bytecode = True
+        here = os.path.dirname(os.path.abspath(__file__))
+        sys.dont_write_bytecode = not may_leave_bytecode(sys.argv, here)
         if not __package__:
             # Run as a file, in isolation: nothing but the standard library and our own folder is
             # searched.
-            sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+            sys.path.insert(0, os.path.dirname(here))
         from ec2rl.cli import main
 
         return main()
     except KeyboardInterrupt:
         return 130
     except BaseException:
-        say(sys.exc_info()[1])
-        return 70
+        fault = sys.exc_info()[1]
+        say(fault)
+        lacking = isinstance(fault, ImportError) and not (fault.name or "").startswith("ec2rl")
+        return 69 if lacking else 70
+
+
+def may_leave_bytecode(words, folder):
+    # type: (list[str], str) -> bool
+    """Tell whether Python may keep its bytecode beside our files, for a start in half the time.
+
+    Only a run that saves its results may: nothing else that looks writes anything.  And only where
+    there is room: Python 3.9 to 3.13 keep half a file where the disk is full, and cannot start from
+    it any more.
+    """
+    if words[1:2] != ["run"] or "--no-save" in words:
+        return False
+    try:
+        from resource import RLIM_INFINITY, RLIMIT_FSIZE, getrlimit
+
+        room = os.statvfs(folder)
+        unlimited = getrlimit(RLIMIT_FSIZE)[0] == RLIM_INFINITY
+        return unlimited and room.f_bavail * room.f_frsize > 64 << 20
+    except (ImportError, OSError):
+        return False
 
 
 def say(fault):

@@ -1,7 +1,7 @@
 """Who asked, where root works for somebody else: sudo, pkexec and doas leave word of it.
 
-A file that the command line names is opened with the rights of whoever typed it.  Else a rule that
-lets a user run this program as root would let them make any file, and read any.
+A file that the command line has us make is made with the rights of whoever typed it.  Else a rule
+that lets a user run this program as root would let them make any file.
 """
 
 from __future__ import annotations

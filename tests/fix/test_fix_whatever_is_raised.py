@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -134,7 +135,7 @@ def interrupted() -> Iterator[None]:
     """Have a SIGINT waiting, which comes at the end."""
     with suppress(KeyboardInterrupt):
         with held():
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
             yield
         pytest.fail("no signal came")
 

@@ -8,7 +8,6 @@ from contextlib import ExitStack, suppress
 
 from ec2rl import __version__
 from ec2rl.arguments import Parsed, UsageError
-from ec2rl.caller import Rights
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.look import census_of_capture, take_census
 from ec2rl.conntrack.table.places import ALL, Place, Places, find_places, inside, read_settings
@@ -16,18 +15,14 @@ from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.conntrack.tables import Limits
 from ec2rl.host import Host
 from ec2rl.host.netns import held
-from ec2rl.model import Unreadable, Why
+from ec2rl.model import Unreadable
 from ec2rl.record import replace
 from ec2rl.report.escape import one_line
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeVar
-
     from ec2rl.model import Json
-
-    T = TypeVar("T")
 
 COULD_NOT_LOOK = 3
 """Exit status when a table that was asked for could not be read."""
@@ -72,9 +67,7 @@ def look(
     `first` and `keep` are those of `take_census`.
     """
     if said.has("file"):
-        rights = Rights(terminal.environment)
-        with rights:
-            return of_the_caller(census_of_capture(place.label, keep=keep), rights)
+        return census_of_capture(place.label, keep=keep)
     settings = read_settings(inside(host, place))
     assumed = isinstance(settings, Unreadable)
     whole = place.count or 0
@@ -95,13 +88,6 @@ def look(
     if isinstance(census, Census) and assumed:
         return replace(census, gaps=(*census.gaps, _ASSUMED))
     return census
-
-
-def of_the_caller(answer: T, rights: Rights) -> T | Unreadable:
-    """What was opened, or why not, with whose rights."""
-    if isinstance(answer, Unreadable) and answer.why is Why.DENIED and rights.note:
-        return replace(answer, detail=rights.note.strip(" ()"))
-    return answer
 
 
 def was_interrupted(census: Census | Unreadable) -> bool:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ec2rl.arguments import Parsed, UsageError, seconds
-from ec2rl.caller import Rights
 from ec2rl.commands.conntrack import (
     COULD_NOT_LOOK,
     INTERRUPTED,
     chosen,
     failed,
-    of_the_caller,
     places_of,
     whole_number,
 )
@@ -58,14 +56,9 @@ def command(said: Parsed, terminal: Terminal) -> int:
         for place in chosen(places):
             settings = read_settings(inside(host, place))
             times = DEFAULTS if isinstance(settings, Unreadable) or said.has("file") else settings
-            if said.has("file"):
-                rights = Rights(terminal.environment)
-                with rights:
-                    listing = of_the_caller(
-                        open_listing(place.door, place.label, wanted.family), rights
-                    )
-            else:
-                listing = open_listing(place.door, family=wanted.family)
+            listing = open_listing(
+                place.door, place.label if said.has("file") else None, wanted.family
+            )
             if isinstance(listing, Unreadable):
                 missing.append(str(listing))
                 status = COULD_NOT_LOOK

@@ -6,8 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from ec2rl.arguments import Parsed, UsageError
-from ec2rl.caller import Rights
-from ec2rl.host import Clock, Entries, Host
+from ec2rl.host import Clock, Host
 from ec2rl.host.fake import CaseError, FakeHost, sections
 from ec2rl.host.remember import Remember
 from ec2rl.model import Evidence, Unreadable, Why
@@ -41,7 +40,7 @@ class Past:
     expected: str = ""
 
 
-def check(said: Parsed, rights: Rights) -> None:
+def check(said: Parsed) -> None:
     """Refuse what makes no sense together, before anything is opened."""
     if said.has("remediate"):
         raise UsageError("--remediate changes this machine: it goes with none of the past")
@@ -60,67 +59,53 @@ def check(said: Parsed, rights: Rights) -> None:
         raise UsageError("standard input can be read once only")
     for option in ("root", "sos", "log", "conntrack", "replay"):
         for path in said.values.get(option, ()) + (said.operands if option == "log" else ()):
-            _exists(option, path, Rights({}) if option == "root" else rights)
+            _exists(option, path)
 
 
-def _exists(option: str, path: str, rights: Rights) -> None:
+def _exists(option: str, path: str) -> None:
     """Refuse what is not there, before the first of several machines is judged."""
-    if path == "-" and option in ("log", "conntrack"):
-        return
     try:
-        with rights:
+        if path != "-" or option not in ("log", "conntrack"):
             os.stat(path)
     except (OSError, ValueError) as error:
         why = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
-        raise UsageError(f"--{option}={path}: {why}{rights.note}") from None
+        raise UsageError(f"--{option}={path}: {why}") from None
 
 
-def opened(said: Parsed, modules: Sequence[Module], rights: Rights) -> Iterator[Past]:
-    """The machines, each opened when the one before it has been judged.
-
-    A mounted root keeps its owners, whose files the caller's rights would shut out: there root
-    looks, as on its own root, and follows no link out of it.  All else is opened with `rights`.
-    """
+def opened(said: Parsed, modules: Sequence[Module]) -> Iterator[Past]:
+    """The machines, each opened when the one before it has been judged."""
     phrases = tuple({phrase: None for module in modules for phrase in module.phrases})
     tables = said.values.get("conntrack", ())
     for path in said.values.get("root", ()):
-        yield _with_table(Past(_mounted(path, rights)), tables, rights)
+        yield _with_table(Past(_mounted(path)), tables)
     for path in said.values.get("sos", ()):
         from ec2rl.host.sos import open_sos
 
-        with rights:
-            archive = open_sos(path, phrases)
-        yield _with_table(_read("sos", path, archive, rights), tables, rights)
+        yield _with_table(_read("sos", path, open_sos(path, phrases)), tables)
     logs = (*said.values.get("log", ()), *said.operands)
     if logs:
         from ec2rl.host.saved_logs import open_logs
 
-        with rights:
-            machine = open_logs(logs, phrases)
-        yield _with_table(_read("log", logs[0], machine, rights), tables, rights)
+        yield _with_table(_read("log", logs[0], open_logs(logs, phrases)), tables)
     for path in said.values.get("replay", ()):
-        yield _replay(path, rights)
+        yield _replay(path)
     if tables and not logs and not said.has("root") and not said.has("sos"):
-        yield _table_alone(tables, rights)
+        yield _table_alone(tables)
 
 
-def _mounted(path: str, rights: Rights) -> Host:
+def _mounted(path: str) -> Host:
     from ec2rl.host.mounted import MountedHost
 
     try:
-        host = MountedHost(path)
+        return MountedHost(path)
     except OSError as error:
         raise UsageError(f"--root={path}: {os.strerror(error.errno or 0)}") from None
-    if rights.note and not host.is_roots:
-        # Their own hard link to a file of root's would be read to them.
-        raise UsageError(f"--root={path}: it is not root's alone{rights.note}")
-    return host
 
 
-def _read(option: str, path: str, host: FakeHost | Unreadable, rights: Rights) -> Past:
+def _read(option: str, path: str, host: FakeHost | Unreadable) -> Past:
     """What was read, if there is such a file at all: else the command line is wrong."""
     if isinstance(host, Unreadable):
-        _refuse_absent(option, path, host, rights)
+        _refuse_absent(option, path, host)
         return Past(host)
     return Past(host, _said(host, "gaps"), " ".join(_said(host, "cut")))
 
@@ -131,38 +116,35 @@ def _said(host: FakeHost, key: str) -> tuple[str, ...]:
     return tuple(said.text.splitlines()) if isinstance(said, Evidence) else ()
 
 
-def _refuse_absent(option: str, path: str, answer: Unreadable, rights: Rights) -> None:
+def _refuse_absent(option: str, path: str, answer: Unreadable) -> None:
     if answer.why in (Why.ABSENT, Why.DENIED):
-        raise UsageError(f"--{option}={path}: {answer.why.value}{rights.note}")
+        raise UsageError(f"--{option}={path}: {answer.why.value}")
 
 
-def _table(paths: Sequence[str], rights: Rights) -> Entries | Unreadable:
-    from ec2rl.host.saved_table import open_table
-
-    with rights:
-        table = open_table(paths)
-    if isinstance(table, Unreadable):
-        _refuse_absent("conntrack", paths[0], table, rights)
-    return table
-
-
-def _with_table(past: Past, paths: Sequence[str], rights: Rights) -> Past:
+def _with_table(past: Past, paths: Sequence[str]) -> Past:
     """The same machine with a saved table beside what is left of it."""
     if not paths or isinstance(past.host, Unreadable):
         return past
-    table = _table(paths, rights)
-    gaps = (*past.gaps, str(table)) if isinstance(table, Unreadable) else past.gaps
+    from ec2rl.host.saved_table import open_table
+
+    table = open_table(paths)
+    gaps = past.gaps
+    if isinstance(table, Unreadable):
+        _refuse_absent("conntrack", paths[0], table)
+        gaps = (*gaps, str(table))
     cut = past.cut or _TABLE_CUT * (isinstance(table, Unreadable) or bool(table.gap))
     host = Remember(past.host, {"conntrack -L": table})
     host.name = f"{past.host.name} with the saved table {table.source}"
     return replace(past, host=host, gaps=gaps, cut=cut)
 
 
-def _table_alone(paths: Sequence[str], rights: Rights) -> Past:
+def _table_alone(paths: Sequence[str]) -> Past:
     from ec2rl.host.recording import case
+    from ec2rl.host.saved_table import open_table
 
-    table = _table(paths, rights)
+    table = open_table(paths)
     if isinstance(table, Unreadable):
+        _refuse_absent("conntrack", paths[0], table)
         return Past(table)
     looks: dict[str, Look] = {
         "clock": Clock(table.modified, None),
@@ -175,10 +157,9 @@ def _table_alone(paths: Sequence[str], rights: Rights) -> Past:
     return Past(host, cut=_TABLE_CUT * bool(table.gap))
 
 
-def _replay(path: str, rights: Rights) -> Past:
+def _replay(path: str) -> Past:
     try:
-        with rights:
-            text, changed = _recording(path)
+        text, changed = _recording(path)
         _, looks = sections(text)
         if "expect" not in looks or not text.endswith("\n"):
             changed = changed or "the recording is cut"
@@ -196,8 +177,7 @@ def _replay(path: str, rights: Rights) -> Past:
             looks.get("expect", ""),
         )
     except OSError as error:
-        why = os.strerror(error.errno or 0)
-        raise UsageError(f"--replay={path}: {why}{rights.note}") from None
+        raise UsageError(f"--replay={path}: {os.strerror(error.errno or 0)}") from None
     except (CaseError, KeyError, ValueError) as error:
         raise UsageError(f"--replay={path}: not a recording: {error}") from None
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 
 from ec2rl.arguments import Parsed, UsageError, moment
-from ec2rl.caller import Rights
 from ec2rl.catalogue import choose
 from ec2rl.commands import reporting
 from ec2rl.commands.evidence import Past, check, opened
@@ -47,8 +46,7 @@ def judge_the_past(said: Parsed, terminal: Terminal) -> int:
     started, clock = time.time(), time.monotonic()
     as_json, fails = reporting.is_json(said, terminal), reporting.failing(said)
     plan, modules = reporting.plan_of(said, started), choose(said)
-    rights = Rights(terminal.environment)
-    check(said, rights)
+    check(said)
     recording = reporting.open_record(said, terminal)
     folder, unsaved = reporting.open_folder(said, terminal, started)
     reporting.make_room(said, terminal, folder)
@@ -57,7 +55,7 @@ def judge_the_past(said: Parsed, terminal: Terminal) -> int:
 
     judged: list[Judgement] = []
     interrupted = False
-    for past in opened(said, modules, rights):
+    for past in opened(said, modules):
         one, interrupted = _judge(past, modules, plan, terminal, said.last("since"))
         judged.append(one)
         if not as_json:

@@ -79,6 +79,7 @@ def sections(text: str) -> tuple[str, dict[str, str]]:
 def _uncommented(text: str) -> str:
     """The text of a case that was written with each line a comment. CaseError for other lines."""
     lines: list[str] = []
+    whole = text.endswith("\n")  # else it is cut, and so is its last line
     for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
         if line.startswith(RETURNED) and lines:
             lines[-1] += "\r" + line[2:]
@@ -86,7 +87,7 @@ def _uncommented(text: str) -> str:
             lines.append(line[2:])
         else:
             raise CaseError(f"line {number}: it does not begin with {PLAIN!r}")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" * whole
 
 
 def _when(text: str) -> float:

@@ -39,12 +39,6 @@ class MountedHost:
         self._journals: list[tuple[float, str]] | None = None
 
     @property
-    def is_roots(self) -> bool:
-        """Whether nobody but root can change what the folder holds at its top."""
-        found = os.fstat(self._root.fd)
-        return found.st_uid == 0 and not found.st_mode & 0o022
-
-    @property
     def recorded(self) -> float | None:
         """When the machine last wrote a log, in seconds since the epoch; looked up once."""
         if not self._times:
