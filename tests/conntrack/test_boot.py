@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.boot.decide import Setting
 from ec2rl.conntrack.boot.keys import BUCKETS, MAX, PREFIX
 from ec2rl.conntrack.boot.settings import would_win
 from ec2rl.facts.sysctl_conf import Reader
 from ec2rl.host.fake import FakeHost
 from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.next_boot.setting import Setting
 from support.booted import BUILT_IN, DEFAULT, EARLY, LOADABLE, RELEASE, SET, boot, get, values
 
 
@@ -215,3 +215,12 @@ def test_a_file_written_through_its_link() -> None:
     )
     found = would_win(host, {"/etc/sysctl.conf": f"{MAX}=5\n"})
     assert get(found, MAX).decided == Evidence("/etc/sysctl.d/99-sysctl.conf:1", f"{MAX}=5")
+
+
+def test_a_key_that_only_sysctl_system_sees_is_told() -> None:
+    events = PREFIX + "events"
+    found = boot(BUILT_IN, {"/etc/sysctl.conf": f"{events}=0"})
+    assert (get(found, events).value, found.by_hand) == (None, {events: 0})
+    assert found.warnings == (
+        f"/etc/sysctl.conf:1: '{events}=0' counts for sysctl --system, not at boot",
+    )

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from ec2rl.catalogue import load
-from ec2rl.conntrack.boot.files import MARK
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.host.fake import FakeHost, sections
 from ec2rl.model import Proposal, Remedy, Risk, SetSysctl, Wish, WriteFile
 from ec2rl.module import Options
+from ec2rl.next_boot.files import MARK
 
 CASES = Path(__file__).parent.parent / "modules" / "conntrackfull"
 DROP_IN = "/etc/sysctl.d/99-zz-ec2rl-conntrack.conf"

@@ -7,9 +7,9 @@ from ec2rl.report.table_text import wrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.conntrack.boot.decide import Setting
     from ec2rl.conntrack.boot.settings import BootSettings
     from ec2rl.model import Evidence, Json
+    from ec2rl.next_boot.setting import Setting
 
 _PREFIX = "net.netfilter."
 
