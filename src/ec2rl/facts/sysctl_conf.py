@@ -37,7 +37,7 @@ class Assignment:
     """One line that gives a key a value.
 
     `key` is a path below /proc/sys or a pattern of such paths; `value` is None for `-key` alone,
-    which exempts a key from patterns.
+    which exempts a key from patterns. `line` is 0 for a word of a command line.
     """
 
     path: str
@@ -47,7 +47,8 @@ class Assignment:
     value: str | None
 
     def evidence(self) -> Evidence:
-        return Evidence(f"{self.path}:{self.line}", self.text[:200])
+        place = f"{self.path}:{self.line}" if self.line else self.path
+        return Evidence(place, self.text[:200])
 
     def is_pattern(self) -> bool:
         return any(sign in self.key for sign in "*?[")

@@ -31,7 +31,8 @@ def decide(rules: Rules, lines: Lines, key: str) -> Setting:
     blind = lines.blind(winner.item if winner else None)
     if blind is not None:
         value, because = None, f"{blind} may decide"
-    about = lines.about((*paths, *rules.spreading(key)))
+    about = [item.evidence() for item in rules.arguments(key)]
+    about += lines.about((*paths, *rules.spreading(key)))
     losers = tuple(place for place in about if place != decided)
     spoken_of = bool(about or lines.unread)
     return Setting(key, value, because, decided, spoken_of, None, losers, "", tuple(warnings))

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ec2rl.facts import glob
-from ec2rl.facts.sysctl_conf import alternatives, normalize
+from ec2rl.facts.sysctl_conf import Assignment, alternatives, normalize
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.next_boot.command_line import command_line_keys, ram_disks
 from ec2rl.next_boot.module import Module, When, find_module, kernel_release
 from ec2rl.next_boot.presence import Presence, interface_of, module_of, of_interface, of_module
 from ec2rl.next_boot.setting import Initial, Reading
 from ec2rl.next_boot.values import plain, read_text
+from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Callable
+
     from ec2rl.next_boot.setting import Value
 
 SYS = "/proc/sys"
@@ -39,15 +43,19 @@ class Rules:
     """What is known of the wanted keys.
 
     `asked` are paths below /proc/sys and patterns of them; without any, all that anything names is
-    wanted. `modules` says which module brings a setting, where the caller knows it.
+    wanted, but for what `elsewhere` says of a path that somebody else tells it. `modules` says
+    which module brings a setting, where the caller knows it.
     """
 
-    release: str | None
-
     def __init__(
-        self, host: Host, asked: Sequence[str] = (), modules: Mapping[str, str] | None = None
+        self,
+        host: Host,
+        asked: Sequence[str] = (),
+        modules: Mapping[str, str] | None = None,
+        elsewhere: Callable[[str], bool] | None = None,
     ) -> None:
         self.host = host
+        self._elsewhere = elsewhere
         self.release = kernel_release(host)
         self.asked = tuple(dict.fromkeys(_SAME.get(path, path) for path in asked))
         self._gaps: list[Unreadable] = []
@@ -57,18 +65,22 @@ class Rules:
         self._reaching.update(self._plain)
         self._modules = modules or {}
         self._found: dict[str, Module] = {}
+        self._presences: dict[str, Presence | None] = {}
+        self._arguments = command_line_keys(host, self.release)
 
     # Names.
 
     def setting(self, path: str) -> str | None:
         """The setting that a path below /proc/sys stands for, None for one of somebody else's."""
+        if self._elsewhere is not None and self._elsewhere(path):
+            return None
         return dotted(_SAME.get(path, path))
 
     def name(self, path: str) -> str | None:
         """The same for a wanted setting, None for all others."""
         path = _SAME.get(path, path)
         wanted = not self.asked or path in self._plain or self._meets(path)
-        return dotted(path) if wanted else None
+        return self.setting(path) if wanted else None
 
     def _meets(self, path: str) -> bool:
         return any(glob.matches(one, path) for one in self._patterns)
@@ -94,7 +106,8 @@ class Rules:
     def keys(self, named: Collection[str], met: Collection[str]) -> Sequence[str]:
         """The settings to tell: what was asked for, or all that lines name or patterns meet."""
         plain = [dotted(path) for path in self._plain]
-        return tuple(dict.fromkeys([*plain, *sorted({*named, *met})]))
+        there = {dotted(path) for path in self.existing(()) if self.name(path)}
+        return tuple(dict.fromkeys([*plain, *sorted({*named, *met, *there})]))
 
     def paths(self, key: str) -> tuple[str, ...]:
         """Where a setting is found below /proc/sys, its own name first."""
@@ -112,20 +125,25 @@ class Rules:
     def existing(self, patterns: Sequence[str]) -> Sequence[str]:
         """The paths of wanted settings that these patterns can meet, on the kernel that boots."""
         found = dict.fromkeys(self._plain)
+        open_ended = self._patterns or not self.asked
+        if (patterns or self._patterns) and open_ended:
+            top = self.host.names(SYS)
+            if isinstance(top, Unreadable):
+                self._not_seen(replace(top, detail="which keys a pattern meets is not known"))
         for pattern in (*patterns, *self._patterns):
             for one in {pattern, *(alternatives(pattern) or ())}:
                 for path in _walk(self.host, one):
                     if len(found) == MAX_KEYS:
-                        self._partial("patterns meet more keys than are looked at")
+                        what = "patterns meet more keys than are looked at"
+                        self._not_seen(Unreadable(SYS, Why.PARTIAL, what))
                         return tuple(found)
                     if self.wants(path):
                         found[path] = None
         return tuple(found)
 
-    def _partial(self, what: str) -> None:
-        missing = Unreadable(SYS, Why.PARTIAL, what)
-        if missing not in self._gaps:
-            self._gaps.append(missing)
+    def _not_seen(self, what: Unreadable) -> None:
+        if what not in self._gaps:
+            self._gaps.append(what)
 
     def exists(self, path: str) -> bool:
         """Whether the kernel that boots can have this path at all."""
@@ -152,22 +170,64 @@ class Rules:
 
     def initial(self, key: str) -> Initial:
         """The setting before any sysctl file."""
+        found = self.default(key)
+        for item in self.arguments(key):
+            reading = self.read(key, item.value or "")
+            if not reading.refused:
+                because = reading.note if reading.value is None else "the kernel's command line"
+                found = Initial(reading.value, because, item.evidence())
+        return found
+
+    def default(self, key: str) -> Initial:
+        """The setting where nothing sets it."""
         path = normalize(key)
         interface = interface_of(path)
         if interface:
             shared = dotted(path.replace(f"/{interface}/", "/default/", 1))
-            return Initial(None, f"not set for {interface}: it takes {shared} when it comes")
+            return Initial(None, f"it takes {shared} when {interface} comes")
+        if isinstance(self._arguments, Unreadable):
+            return Initial(None, f"{self._arguments} may decide, else the kernel's default")
         return Initial(None, "the kernel's default, which is not known here")
+
+    def arguments(self, key: str) -> Sequence[Assignment]:
+        """The words of the kernel's command line that give this setting a value."""
+        if isinstance(self._arguments, Unreadable) or not self._arguments:
+            return ()
+        paths = self.paths(key)
+        found = [item for item in self._arguments if item.key in paths]
+        return found if found and self._is_early(key) else ()
+
+    def argument_keys(self) -> Sequence[str]:
+        """The wanted settings that the kernel's command line names."""
+        found = () if isinstance(self._arguments, Unreadable) else self._arguments
+        return [key for item in found if (key := self.name(item.key))]
+
+    def _is_early(self, key: str) -> bool:
+        """Whether the key is there when the kernel reads its command line."""
+        presence = self.presence(key)
+        there = presence is None or presence.when is When.BUILT_IN
+        return there and not interface_of(normalize(key))
 
     # What else is to be told.
 
     def warnings(self) -> Sequence[str]:
         """What to say that is about no line of a sysctl file."""
-        return ()
+        found = () if isinstance(self._arguments, Unreadable) else self._arguments
+        nothing = [one for one in self._patterns if next(_walk(self.host, one), None) is None]
+        return [f"no key here meets {dotted(one)}" for one in nothing] + [
+            f"{item.path}: {item.text!r} does nothing: {key} is not there that early"
+            for item in found
+            if (key := self.name(item.key)) and not self._is_early(key)
+        ]
 
     def unread(self) -> Sequence[Unreadable]:
-        """What could not be read of the values that settings have before any file."""
+        """What could not be read, and may hold anything."""
         return self._gaps
+
+    def unread_before(self) -> Sequence[Unreadable]:
+        """What could not be read, and may decide of what no sysctl file sets."""
+        line = [self._arguments] if isinstance(self._arguments, Unreadable) else []
+        return [*line, *ram_disks(self.host, self.release)]
 
     def unsure(self) -> Sequence[Unreadable]:
         """What could not be read of when the keys are there."""
@@ -183,6 +243,11 @@ class Rules:
 
     def presence(self, key: str) -> Presence | None:
         """When the key comes into being; None for one that is there from the start."""
+        if key not in self._presences:
+            self._presences[key] = self._presence_of(key)
+        return self._presences[key]
+
+    def _presence_of(self, key: str) -> Presence | None:
         path = normalize(key)
         module = self._modules.get(key) or module_of(path)
         if module:

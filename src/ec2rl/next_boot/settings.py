@@ -71,6 +71,8 @@ def next_boot(host: Host, rules: Rules, changers: Changers = everybody) -> NextB
     ]
     unread = [one for one in found if isinstance(one, Unreadable)]
     unread += (*rules.unread(), *lines[chosen].unread, *rules.unsure())
+    if any(setting.decided is None for setting in settings):
+        unread += rules.unread_before()
     return NextBoot(tuple(settings), reader, by_hand, tuple(warnings), tuple(unread))
 
 
@@ -81,6 +83,7 @@ def _keys(
     met = {path for each in lines.values() for path in each.writes}
     named = {key for path in paths if (key := rules.name(path))}
     also = {key for path in met if (key := rules.name(path))}
+    also.update(rules.argument_keys())
     also.update(changer.setting for changer in changers if changer.setting)
     return tuple(rules.keys(named, also))
 

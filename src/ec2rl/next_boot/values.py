@@ -34,9 +34,12 @@ def read_text(key: str, text: str, now: str | None) -> Reading:
     named = key.replace("/", ".").rpartition(".")[2]
     if shape and named not in _TEXTS and all(map(_is_number, shape)):
         return _numbers(text, len(shape))
-    odd = [word for word in text.split() if word != str(kernel_int(word) or word)]
-    notes = [f"where the key is a number, {word} is {kernel_int(word)}" for word in odd[:1]]
-    return Reading(plain(text), note="".join(notes))
+    words = text.split()
+    number = kernel_int(words[0]) if words else None
+    rest = [word for word in words[1:] if kernel_int(word) is None]
+    odd = number is not None and (str(number) != words[0] or rest)
+    note = f"where the key is a number, the kernel reads {number}" if odd else ""
+    return Reading(plain(text), note=note)
 
 
 def _is_number(word: str) -> bool:

@@ -19,7 +19,7 @@ from ec2rl.conntrack.boot.keys import (
 from ec2rl.conntrack.boot.start import Start, start
 from ec2rl.conntrack.defaults import PAGE, PAGE_KEYS, SWITCHES, default_value
 from ec2rl.facts.kernel_release import version
-from ec2rl.facts.sysctl_conf import kernel_int, normalize
+from ec2rl.facts.sysctl_conf import Assignment, kernel_int, normalize
 from ec2rl.host import Host
 from ec2rl.model import Unreadable
 from ec2rl.next_boot.module import find_module
@@ -45,8 +45,8 @@ ALWAYS = {f"nf_conntrack_{name}" for name in ("max", "count", "buckets", "generi
 class ConntrackRules(Rules):
     """All settings of connection tracking, by one name each, with numbers for values."""
 
-    def __init__(self, host: Host) -> None:
-        super().__init__(host)
+    def __init__(self, host: Host, asked: Sequence[str] = ()) -> None:
+        super().__init__(host, asked)
         self.nf_conntrack = find_module(host, self.release, MODULE, PARAMETERS, "conntrack")
         self._start: Start = start(host, self.release, self.nf_conntrack)
         self._existing, self._complete = _existing(host)
@@ -68,8 +68,9 @@ class ConntrackRules(Rules):
         return "conntrack" in text
 
     def keys(self, named: Collection[str], met: Collection[str]) -> Sequence[str]:
-        """The settings of the module's page, and those that a line names."""
-        return (*PAGE_KEYS, *sorted(key for key in named if key not in PAGE_KEYS))
+        """The settings of the module's page, those asked for, and those that a line names."""
+        asked = (key for path in self.asked if (key := setting_of(path)))
+        return tuple(dict.fromkeys((*PAGE_KEYS, *asked, *sorted(named))))
 
     def paths(self, key: str) -> tuple[str, ...]:
         return paths_of(key)
@@ -110,6 +111,9 @@ class ConntrackRules(Rules):
             return Initial(None, "the default of this kernel is not known")
         return Initial(value, "default of this kernel")
 
+    def arguments(self, key: str) -> Sequence[Assignment]:
+        return ()
+
     def presence(self, key: str) -> Presence | None:
         return self._presence
 
@@ -118,6 +122,9 @@ class ConntrackRules(Rules):
 
     def unread(self) -> Sequence[Unreadable]:
         return self.nf_conntrack.unread
+
+    def unread_before(self) -> Sequence[Unreadable]:
+        return ()
 
     def unsure(self) -> Sequence[Unreadable]:
         unsure = self.nf_conntrack.unsure

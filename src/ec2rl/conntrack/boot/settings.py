@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ec2rl.conntrack.boot.changers import changers, loaders
 from ec2rl.conntrack.boot.rules import ConntrackRules
@@ -37,9 +37,12 @@ class BootSettings:
         return next((setting for setting in self.settings if setting.key == key), None)
 
 
-def boot_settings(host: Host) -> BootSettings:
-    """Compute from the files of a host what its next boot makes of each setting."""
-    rules = ConntrackRules(host)
+def boot_settings(host: Host, asked: Sequence[str] = ()) -> BootSettings:
+    """Compute from the files of a host what its next boot makes of each setting.
+
+    Those that stand below /proc/sys at the paths `asked` are told in any case.
+    """
+    rules = ConntrackRules(host, asked)
     found = next_boot(host, rules, changers)
     return BootSettings(**vars(found), module=rules.nf_conntrack, loaders=loaders(host))
 
