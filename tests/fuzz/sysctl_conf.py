@@ -1,7 +1,8 @@
 """Many hostile sysctl.d, modprobe.d and modules-load.d texts through their parsers; and, as root
-with `--real N`, random layouts of files through the real systemd-sysctl and `sysctl --system`.
+with `--real N` and `--any N`, random layouts of files through the real systemd-sysctl and `sysctl
+--system`: about connection tracking's keys, and about any keys.
 
-`python tests/fuzz/sysctl_conf.py --count 1000000 [--seed S] [--real 300]`
+`python tests/fuzz/sysctl_conf.py --count 1000000 [--seed S] [--real 300] [--any 200]`
 """
 
 from __future__ import annotations
@@ -124,14 +125,33 @@ def real(count: int, seed: int) -> int:
     return differ
 
 
+def of_any_keys(count: int, seed: int) -> int:
+    from support.next_boots import differences, random_layout
+
+    rng = random.Random(seed)
+    differ = 0
+    for number in range(count):
+        files = random_layout(rng)
+        with tempfile.TemporaryDirectory(prefix="ec2rl-layouts-") as folder:
+            told = differences(Path(folder), files)
+            if told:
+                differ += 1
+                print(f"layout {number}: {told}\n  {files}")
+    print(f"{count} layouts of any keys by {len(Reader)} readers, {differ} differ")
+    return differ
+
+
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--count", type=int, default=100_000)
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--real", type=int, default=0)
+    arguments.add_argument("--any", type=int, default=0)
     chosen = arguments.parse_args()
     bad = parsers(chosen.count, chosen.seed) if chosen.count else 0
-    return 1 if bad + (real(chosen.real, chosen.seed) if chosen.real else 0) else 0
+    bad += real(chosen.real, chosen.seed) if chosen.real else 0
+    bad += of_any_keys(chosen.any, chosen.seed) if chosen.any else 0
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":
