@@ -1,4 +1,4 @@
-"""The whole answer beside the kernel's: real readers, real keys of a network namespace of its own."""
+"""The whole answer beside the kernel's: real readers, real keys of a namespace of their own."""
 
 from __future__ import annotations
 
@@ -70,4 +70,7 @@ def test_a_line_for_all_that_comes_later_is_not_taken_for_nothing(tmp_path: Path
     assert run(tmp_path, Reader.SYSTEMD, plain=False, keys=(key,)) == {key: "1"}
     host = RootedHost(tmp_path)
     (setting,) = next_boot(host, Rules(host, (key,))).settings
-    assert (setting.value, setting.because) == (None, "this line changes it where it is there by then")
+    assert (setting.value, setting.because) == (
+        None,
+        "this line changes it where it is there by then",
+    )

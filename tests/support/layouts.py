@@ -113,7 +113,7 @@ def run(
     aliases: Mapping[str, str] = ALIASES,
     text: str = "0\n",
 ) -> dict[str, str]:
-    """What a real reader leaves under each key: in plain files (all `text` before), or in the kernel.
+    """What a real reader leaves under each key: in plain files (`text` before), or in the kernel.
 
     Plain files keep every text; the kernel of a new network namespace refuses what it refuses.
     """

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ec2rl.facts import conf_files
-from ec2rl.facts.sysctl_conf import Assignment, Reader, parse
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable
 from ec2rl.next_boot.rules import Rules
-from ec2rl.next_boot.scripts import scripts
+from ec2rl.next_boot.scripts import assigned, scripts
 from ec2rl.next_boot.setting import Changer
 
 
@@ -35,18 +34,6 @@ def shell_values(text: Evidence | Unreadable) -> dict[str, tuple[str, Evidence]]
     return found
 
 
-def _assigned(who: str, rules: Rules, text: Evidence, note: str) -> Iterator[Changer]:
-    """Sysctl lines in a file of another owner; later lines for a setting replace earlier ones."""
-    last: dict[str, Changer] = {}
-    for item in parse(text.source, text.text, Reader.PROCPS):
-        if isinstance(item, Assignment) and item.value is not None:
-            setting = rules.name(item.key)
-            if setting is not None:
-                value = rules.value(item.value)
-                last[setting] = Changer(who, setting, value, item.evidence(), note)
-    yield from last.values()
-
-
 def ufw(host: Host, rules: Rules) -> Iterator[Changer | Unreadable]:
     """The sysctl file of its own that ufw applies when it is enabled."""
     conf = conf_files.text(host, "/etc/ufw/ufw.conf")
@@ -59,7 +46,7 @@ def ufw(host: Host, rules: Rules) -> Iterator[Changer | Unreadable]:
     if isinstance(sysctl, Unreadable):
         yield sysctl
     else:
-        yield from _assigned("ufw", rules, sysctl, "applied when ufw starts")
+        yield from assigned("ufw", rules, sysctl, "applied when ufw starts")
 
 
 TUNED = ("/etc/tuned/profiles", "/etc/tuned", "/usr/lib/tuned/profiles", "/usr/lib/tuned")
@@ -92,7 +79,7 @@ def tuned(host: Host, rules: Rules) -> Iterator[Changer | Unreadable]:
                 break
         if isinstance(profile, Evidence):
             wanted += shell_values(profile).get("include", ("",))[0].replace(",", " ").split()
-            yield from _assigned(f"tuned profile {name}", rules, _sysctl_section(profile), note)
+            yield from assigned(f"tuned profile {name}", rules, _sysctl_section(profile), note)
 
 
 def _sysctl_section(profile: Evidence) -> Evidence:

@@ -37,11 +37,15 @@ class Initial:
     decided: Evidence | None = None
 
 
+AS_BY_HAND = "--system"
+"""In place of a setting: all, as `sysctl --system` makes them."""
+
+
 @record(frozen=True)
 class Changer:
     """Somebody who changes a setting later: `value` is None where it is reset or not computed.
 
-    `setting` is "" for all of them.
+    `setting` is "" for all of them, or `AS_BY_HAND`.
     """
 
     who: str

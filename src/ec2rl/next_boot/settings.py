@@ -19,7 +19,7 @@ from ec2rl.next_boot.lines import Lines, read_lines
 from ec2rl.next_boot.module import When
 from ec2rl.next_boot.presence import Presence
 from ec2rl.next_boot.rules import Rules
-from ec2rl.next_boot.setting import Changer, NextBoot, Setting
+from ec2rl.next_boot.setting import AS_BY_HAND, Changer, NextBoot, Setting
 from ec2rl.next_boot.udev import Reapplied
 from ec2rl.record import replace
 
@@ -55,9 +55,10 @@ def next_boot(host: Host, rules: Rules, changers: Changers = everybody) -> NextB
             setting = _lost(rules, setting, masked)
         elif presence and when is When.UNKNOWN and setting.value != late.value:
             setting = replace(setting, value=None, because=presence.unsure)
-        theirs = tuple(changer for changer in after if changer.setting in (key, ""))
+        by_hand = told[Reader.PROCPS][key]
+        theirs = tuple(each for one in after if (each := _of(one, setting, by_hand)) is not None)
         settings.append(replace(setting, now=rules.now(key), changers=theirs))
-    by_hand = {
+    differ = {
         key: setting.value
         for key, setting in told[Reader.PROCPS].items()
         if setting.value != told[chosen][key].value
@@ -67,13 +68,13 @@ def next_boot(host: Host, rules: Rules, changers: Changers = everybody) -> NextB
         f"{setting.decided.source}: {setting.decided.text!r} counts for {Reader.PROCPS.value}, "
         "not at boot"
         for setting in told[Reader.PROCPS].values()
-        if setting.key in by_hand and setting.decided is not None
+        if setting.key in differ and setting.decided is not None
     ]
     unread = [one for one in found if isinstance(one, Unreadable)]
     unread += (*rules.unread(), *lines[chosen].unread, *rules.unsure())
     if any(setting.decided is None for setting in settings):
         unread += rules.unread_before()
-    return NextBoot(tuple(settings), reader, by_hand, tuple(warnings), tuple(unread))
+    return NextBoot(tuple(settings), reader, differ, tuple(warnings), tuple(unread))
 
 
 def _keys(
@@ -84,8 +85,17 @@ def _keys(
     named = {key for path in paths if (key := rules.name(path))}
     also = {key for path in met if (key := rules.name(path))}
     also.update(rules.argument_keys())
-    also.update(changer.setting for changer in changers if changer.setting)
-    return tuple(rules.keys(named, also))
+    also.update(changer.setting for changer in changers)
+    return tuple(rules.keys(named, also - {"", AS_BY_HAND}))
+
+
+def _of(changer: Changer, setting: Setting, by_hand: Setting) -> Changer | None:
+    """What a changer does to a setting, None for nothing."""
+    if changer.setting in (setting.key, ""):
+        return changer
+    if changer.setting == AS_BY_HAND and by_hand.spoken_of and by_hand.value != setting.value:
+        return replace(changer, setting=setting.key, value=by_hand.value)
+    return None
 
 
 def _reader(host: Host) -> tuple[Reader | None, str]:
