@@ -224,3 +224,25 @@ def test_a_key_that_only_sysctl_system_sees_is_told() -> None:
     assert found.warnings == (
         f"/etc/sysctl.conf:1: '{events}=0' counts for sysctl --system, not at boot",
     )
+
+
+def test_the_kernels_command_line_sets_a_key_that_is_built_in() -> None:
+    line = {"/proc/cmdline": f"ro sysctl.{MAX}=9 sysctl.net/nf_conntrack_max=8 sysctl.vm.x=1"}
+    setting = get(boot(BUILT_IN, line), MAX)
+    assert (setting.value, setting.because) == (8, "the kernel's command line")
+    assert setting.decided == Evidence("/proc/cmdline", "sysctl.net/nf_conntrack_max=8")
+    assert setting.losers == (Evidence("/proc/cmdline", f"sysctl.{MAX}=9"),)
+    assert get(boot(BUILT_IN, line, SET), MAX).value == 500000
+    old = {
+        "/proc/sys/kernel/osrelease": "5.4.0",
+        "/lib/modules/5.4.0/modules.builtin": "kernel/net/netfilter/nf_conntrack.ko",
+    }
+    assert get(boot(BUILT_IN, old, line), MAX).value == 262144
+
+
+def test_a_module_is_not_there_when_the_kernel_reads_its_command_line() -> None:
+    found = boot(EARLY, {"/proc/cmdline": f"ro sysctl.{MAX}=9"})
+    assert get(found, MAX) == Setting(MAX, 262144, DEFAULT, None)
+    assert found.warnings == (
+        f"/proc/cmdline: 'sysctl.{MAX}=9' does nothing: {MAX} is not there that early",
+    )

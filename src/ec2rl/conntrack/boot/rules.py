@@ -19,7 +19,7 @@ from ec2rl.conntrack.boot.keys import (
 from ec2rl.conntrack.boot.start import Start, start
 from ec2rl.conntrack.defaults import PAGE, PAGE_KEYS, SWITCHES, default_value
 from ec2rl.facts.kernel_release import version
-from ec2rl.facts.sysctl_conf import Assignment, kernel_int, normalize
+from ec2rl.facts.sysctl_conf import kernel_int, normalize
 from ec2rl.host import Host
 from ec2rl.model import Unreadable
 from ec2rl.next_boot.module import find_module
@@ -69,8 +69,9 @@ class ConntrackRules(Rules):
 
     def keys(self, named: Collection[str], met: Collection[str]) -> Sequence[str]:
         """The settings of the module's page, those asked for, and those that a line names."""
-        asked = (key for path in self.asked if (key := setting_of(path)))
-        return tuple(dict.fromkeys((*PAGE_KEYS, *asked, *sorted(named))))
+        asked = [key for path in self.asked if (key := setting_of(path))]
+        also = sorted({*named, *self.argument_keys()})
+        return tuple(dict.fromkeys((*PAGE_KEYS, *asked, *also)))
 
     def paths(self, key: str) -> tuple[str, ...]:
         return paths_of(key)
@@ -93,7 +94,7 @@ class ConntrackRules(Rules):
     def read(self, key: str, text: str) -> Reading:
         return read_value(key, text, self.release, self._start.page or PAGE)
 
-    def initial(self, key: str) -> Initial:
+    def default(self, key: str) -> Initial:
         first, given = self._start, self.nf_conntrack.given
         if key in (MAX, BUCKETS):
             value = None
@@ -111,14 +112,11 @@ class ConntrackRules(Rules):
             return Initial(None, "the default of this kernel is not known")
         return Initial(value, "default of this kernel")
 
-    def arguments(self, key: str) -> Sequence[Assignment]:
-        return ()
-
     def presence(self, key: str) -> Presence | None:
         return self._presence
 
     def warnings(self) -> Sequence[str]:
-        return self.nf_conntrack.warnings
+        return (*self.nf_conntrack.warnings, *super().warnings())
 
     def unread(self) -> Sequence[Unreadable]:
         return self.nf_conntrack.unread
