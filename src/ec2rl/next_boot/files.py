@@ -11,7 +11,7 @@ from ec2rl.next_boot.changers import everybody
 from ec2rl.next_boot.module import When
 from ec2rl.next_boot.overlay import Overlay
 from ec2rl.next_boot.rules import Rules
-from ec2rl.next_boot.setting import NextBoot
+from ec2rl.next_boot.setting import Changer, NextBoot
 from ec2rl.next_boot.settings import next_boot
 from ec2rl.next_boot.values import plain
 from ec2rl.record import record
@@ -74,7 +74,8 @@ class BootFiles:
             return f"{key}: what it will be cannot be told"
         for changer in setting.changers:
             if not _same(changer.value, value):
-                ends = "resets it" if changer.value is None else f"sets it to {changer.value}"
+                ends = "changes it" if changer.setting else "resets it"
+                ends = ends if changer.value is None else f"sets it to {changer.value}"
                 note = f" ({changer.note})" if changer.note else ""
                 return f"{key}: {changer.who} {ends}{note}: {_place(changer.evidence)}"
         if _same(setting.value, value):
@@ -98,12 +99,17 @@ class BootFiles:
                 by = setting.because if setting.decided is None else setting.decided.source
                 lines.append(f"{key:{width}}  {value}  ({by})")
                 lines += [
-                    f"{'':{width}}  {'reset' if c.value is None else c.value}  "
-                    f"({c.who}, later: {c.evidence.source})"
+                    f"{'':{width}}  {_left_by(c)}  ({c.who}, later: {c.evidence.source})"
                     for c in setting.changers
                 ]
         lines += [f"Warning: {warning}" for warning in self.settings.warnings]
         return (*lines, *(f"Not read: {one}" for one in self.settings.unread))
+
+
+def _left_by(changer: Changer) -> Value:
+    if changer.value is not None:
+        return changer.value
+    return "changed" if changer.setting else "reset"
 
 
 def _same(one: Value | None, other: Value) -> bool:

@@ -31,7 +31,7 @@ def boot_text(boot: BootSettings, runs: bool = True) -> str:
         lines += setting_lines(setting, setting.key.removeprefix(_PREFIX), runs, boot.by_hand)
     rest = len(boot.settings) - len(told)
     if rest:
-        lines.append(f"{rest} more are spoken of nowhere: as the kernel has them; see --json.")
+        lines.append(f"{rest} more are not set anywhere: as the kernel has them; see --json.")
     lines += also(boot.warnings, boot.unread)
     lines += [line for one in boot.loaders for line in wrapped("Loads it: ", quoted("", one))]
     return "\n".join(lines) + "\n"

@@ -104,7 +104,8 @@ def setting_lines(
     lines += [line for one in setting.losers for line in wrapped("    loses: ", quoted("", one))]
     lines += [line for one in setting.warnings for line in wrapped("    warning: ", one)]
     for changer in setting.changers:
-        value = "resets it" if changer.value is None else f"sets {changer.value}"
+        value = "changes it" if changer.setting else "resets it"
+        value = value if changer.value is None else f"sets {changer.value}"
         words = f"{changer.who} {value}" + (f" ({changer.note})" if changer.note else "")
         lines += wrapped("    later: ", quoted(words, changer.evidence))
     if setting.key in by_hand:
