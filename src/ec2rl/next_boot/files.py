@@ -81,7 +81,7 @@ class BootFiles:
         if _same(setting.value, value):
             return ""
         if setting.value is None:
-            return f"{key}: what it will be cannot be told: {setting.because}"
+            return f"{key}: what it will be cannot be told: {setting.lost or setting.because}"
         if setting.lost:
             return f"{key} will be {setting.value}: {setting.lost}"
         decides = setting.because if setting.decided is None else _place(setting.decided)
