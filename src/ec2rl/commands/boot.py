@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from ec2rl.arguments import Parsed, UsageError
 from ec2rl.commands import COMMANDS
 from ec2rl.commands.changed import host_of
-from ec2rl.commands.conntrack import COULD_NOT_LOOK, document
+from ec2rl.commands.document import COULD_NOT_LOOK, document
 from ec2rl.facts import glob
 from ec2rl.facts.sysctl_conf import normalize
 from ec2rl.host import Host
@@ -15,7 +15,8 @@ from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable
 from ec2rl.next_boot.drop_in import does_not_count, kind_of
 from ec2rl.next_boot.options import option
-from ec2rl.next_boot.rules import ROOTS, Rules, dotted, is_pattern
+from ec2rl.next_boot.paths import ROOTS, dotted, is_pattern
+from ec2rl.next_boot.rules import Rules
 from ec2rl.next_boot.setting import NextBoot, Setting
 from ec2rl.next_boot.settings import next_boot
 from ec2rl.report.next_boot_text import next_boot_facts, next_boot_text

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ec2rl.facts.kernel_cmdline import arguments
 from ec2rl.facts.kernel_release import version
 from ec2rl.facts.sysctl_conf import Assignment
 from ec2rl.host import Host
-from ec2rl.model import Unreadable, Why
+from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.next_boot.load import CMDLINE
 
 _ALIASES = {
@@ -24,18 +24,25 @@ _MAKERS = ("/usr/lib/dracut/modules.d", "/usr/lib/initcpio/install")
 """Who makes initial RAM disks that can hold systemd-sysctl, and files for it."""
 
 
-def command_line_keys(host: Host, release: str | None) -> tuple[Assignment, ...] | Unreadable:
-    """The keys that the kernel sets itself, right before it starts init.
+class CommandLine:
+    """The keys that the kernel sets itself, right before it starts init, in this order.
 
     `sysctl.KEY=VALUE`, since Linux 5.8 (do_sysctl_args() in fs/proc/proc_sysctl.c): every dot of
     the key separates, an empty value sets nothing, and what follows `--` is init's.
     """
-    line = host.read(CMDLINE)
-    if isinstance(line, Unreadable):
-        return line
-    if (version(release or "") or (5, 8)) < (5, 8):
-        return ()
-    found = []
+
+    def __init__(self, host: Host, release: str | None) -> None:
+        line = host.read(CMDLINE)
+        self.unread = line if isinstance(line, Unreadable) else None
+        known = isinstance(line, Evidence) and (version(release or "") or (5, 8)) >= (5, 8)
+        self.items = tuple(_keys(line)) if known and isinstance(line, Evidence) else ()
+
+    def of(self, paths: Sequence[str]) -> Sequence[Assignment]:
+        """The words that give one of these paths a value."""
+        return [item for item in self.items if item.key in paths]
+
+
+def _keys(line: Evidence) -> Iterator[Assignment]:
     for word in arguments(line.text):
         if word.name == "--":
             break
@@ -43,8 +50,7 @@ def command_line_keys(host: Host, release: str | None) -> tuple[Assignment, ...]
         if word.name[:7] in ("sysctl.", "sysctl/"):
             key = word.name[7:].replace(".", "/")
         if key and word.value:
-            found.append(Assignment(line.source, 0, word.text, key, word.value))
-    return tuple(found)
+            yield Assignment(line.source, 0, word.text, key, word.value)
 
 
 def ram_disks(host: Host, release: str | None) -> Iterator[Unreadable]:

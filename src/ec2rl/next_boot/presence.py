@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable
 from ec2rl.next_boot.module import Module, When
-from ec2rl.next_boot.udev import Reapplied, interface_rule, module_rule
+from ec2rl.next_boot.udev import Reapplied, RunRules, interface_rule, module_rule
 from ec2rl.record import record
 
 MODULES = (
@@ -39,7 +38,7 @@ class Presence:
     module: str = ""
 
 
-def of_module(host: Host, module: Module) -> Presence:
+def of_module(module: Module, udev: RunRules) -> Presence:
     """The presence of the keys that a module brings."""
     late = module.when in (When.LATE, When.UNKNOWN)
     return Presence(
@@ -47,7 +46,7 @@ def of_module(host: Host, module: Module) -> Presence:
         f"{module.name} is loaded after the sysctl files are read: no such key yet, exit status 0",
         "when the module is loaded is not known",
         module.install,
-        module_rule(host, module.name) if late else None,
+        module_rule(udev, module.name) if late else None,
         module.name,
     )
 
@@ -65,9 +64,9 @@ def interface_of(path: str) -> str:
     return parts[3] if parts[2] in ("conf", "neigh") and parts[3] not in _SHARED else ""
 
 
-def of_interface(host: Host, interface: str) -> Presence | None:
+def of_interface(interface: str, udev: RunRules) -> Presence | None:
     """The presence of an interface's keys; None where udev applies the files when it comes."""
-    rule = interface_rule(host, interface)
+    rule = interface_rule(udev, interface)
     if rule is not None and not isinstance(rule, Unreadable):
         return None
     why = f"{rule} may apply them" if rule else "no udev rule applies the files when it comes"

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ec2rl.facts import glob
 from ec2rl.facts.sysctl_conf import Assignment, alternatives, normalize
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
-from ec2rl.next_boot.command_line import command_line_keys, ram_disks
+from ec2rl.next_boot.command_line import CommandLine, ram_disks
 from ec2rl.next_boot.module import Module, When, find_module, kernel_release
+from ec2rl.next_boot.paths import (
+    MAX_KEYS,
+    ROOTS,
+    SYS,
+    dotted,
+    is_pattern,
+    is_spreading,
+    other_names,
+    own_path,
+    spreading,
+    walk,
+)
 from ec2rl.next_boot.presence import Presence, interface_of, module_of, of_interface, of_module
 from ec2rl.next_boot.setting import Initial, Reading
+from ec2rl.next_boot.udev import RunRules, run_rules
 from ec2rl.next_boot.values import plain, read_text
 from ec2rl.record import replace
 
@@ -20,23 +33,6 @@ if TYPE_CHECKING:
     from typing import Callable
 
     from ec2rl.next_boot.setting import Value
-
-SYS = "/proc/sys"
-ROOTS = ("abi", "crypto", "debug", "dev", "fs", "kernel", "net", "sunrpc", "user", "vm", "xen")
-"""The folders of /proc/sys."""
-
-MAX_KEYS = 5_000
-"""Keys that all patterns may meet together; a host with 500 interfaces has some 60,000."""
-
-_SAME = {"net/ipv4/conf/all/forwarding": "net/ipv4/ip_forward"}
-"""Two names of one variable (net/ipv4/devinet.c)."""
-
-_SPREADING = (
-    ("net/ipv4/conf/", "/forwarding", ("net/ipv4/ip_forward", "net/ipv4/conf/all/forwarding")),
-    ("net/ipv6/conf/", "/forwarding", ("net/ipv6/conf/all/forwarding",)),
-    ("net/ipv6/conf/", "/disable_ipv6", ("net/ipv6/conf/all/disable_ipv6",)),
-)
-"""Keys whose writing changes that of every interface, too (devinet.c, net/ipv6/addrconf.c)."""
 
 
 class Rules:
@@ -57,16 +53,15 @@ class Rules:
         self.host = host
         self._elsewhere = elsewhere
         self.release = kernel_release(host)
-        self.asked = tuple(dict.fromkeys(_SAME.get(path, path) for path in asked))
+        self.asked = tuple(dict.fromkeys(map(own_path, asked)))
         self._gaps: list[Unreadable] = []
         self._patterns = [path for path in self.asked if is_pattern(path)]
         self._plain = [path for path in self.asked if not is_pattern(path)]
-        self._reaching = {other for path in self._plain for other in self.spreading(dotted(path))}
-        self._reaching.update(self._plain)
         self._modules = modules or {}
         self._found: dict[str, Module] = {}
         self._presences: dict[str, Presence | None] = {}
-        self._arguments = command_line_keys(host, self.release)
+        self._line = CommandLine(host, self.release)
+        self._udev: RunRules | None = None
 
     # Names.
 
@@ -74,24 +69,17 @@ class Rules:
         """The setting that a path below /proc/sys stands for, None for one of somebody else's."""
         if self._elsewhere is not None and self._elsewhere(path):
             return None
-        return dotted(_SAME.get(path, path))
+        return dotted(own_path(path))
 
     def name(self, path: str) -> str | None:
         """The same for a wanted setting, None for all others."""
-        path = _SAME.get(path, path)
-        wanted = not self.asked or path in self._plain or self._meets(path)
+        wanted = not self.asked or own_path(path) in self._plain
+        wanted = wanted or any(glob.matches(one, path) for one in self._patterns)
         return self.setting(path) if wanted else None
-
-    def _meets(self, path: str) -> bool:
-        return any(glob.matches(one, path) for one in self._patterns)
 
     def wants(self, path: str) -> bool:
         """Whether a line for this path may say something about a wanted setting."""
-        if not self.asked or path in self._reaching or _SAME.get(path, path) in self._reaching:
-            return True
-        if (self._patterns and path in _SAME) or any(path in three[2] for three in _SPREADING):
-            return True
-        return self.name(path) is not None
+        return not self.asked or is_spreading(path) or self.name(path) is not None
 
     def named_by(self, word: str) -> str | None:
         """The setting that a word of a script names."""
@@ -106,21 +94,17 @@ class Rules:
     def keys(self, named: Collection[str], met: Collection[str]) -> Sequence[str]:
         """The settings to tell: what was asked for, or all that lines name or patterns meet."""
         plain = [dotted(path) for path in self._plain]
-        there = {dotted(path) for path in self.existing(()) if self.name(path)}
+        there = {key for path in self.existing(()) if (key := self.name(path))}
         return tuple(dict.fromkeys([*plain, *sorted({*named, *met, *there})]))
 
     def paths(self, key: str) -> tuple[str, ...]:
         """Where a setting is found below /proc/sys, its own name first."""
         path = normalize(key)
-        return (path, *(other for other, same in _SAME.items() if same == path))
+        return (path, *other_names(path))
 
     def spreading(self, key: str) -> tuple[str, ...]:
         """The paths of other settings which, when they are written, may change this one."""
-        path = normalize(key)
-        for start, end, others in _SPREADING:
-            if path.startswith(start) and path.endswith(end) and path not in others:
-                return others
-        return ()
+        return spreading(normalize(key))
 
     def existing(self, patterns: Sequence[str]) -> Sequence[str]:
         """The paths of wanted settings that these patterns can meet, on the kernel that boots."""
@@ -132,7 +116,7 @@ class Rules:
                 self._not_seen(replace(top, detail="which keys a pattern meets is not known"))
         for pattern in (*patterns, *self._patterns):
             for one in {pattern, *(alternatives(pattern) or ())}:
-                for path in _walk(self.host, one):
+                for path in walk(self.host, one):
                     if len(found) == MAX_KEYS:
                         what = "patterns meet more keys than are looked at"
                         self._not_seen(Unreadable(SYS, Why.PARTIAL, what))
@@ -185,22 +169,18 @@ class Rules:
         if interface:
             shared = dotted(path.replace(f"/{interface}/", "/default/", 1))
             return Initial(None, f"it takes {shared} when {interface} comes")
-        if isinstance(self._arguments, Unreadable):
-            return Initial(None, f"{self._arguments} may decide, else the kernel's default")
+        if self._line.unread:
+            return Initial(None, f"{self._line.unread} may decide, else the kernel's default")
         return Initial(None, "the kernel's default, which is not known here")
 
     def arguments(self, key: str) -> Sequence[Assignment]:
         """The words of the kernel's command line that give this setting a value."""
-        if isinstance(self._arguments, Unreadable) or not self._arguments:
-            return ()
-        paths = self.paths(key)
-        found = [item for item in self._arguments if item.key in paths]
+        found = self._line.of(self.paths(key)) if self._line.items else ()
         return found if found and self._is_early(key) else ()
 
     def argument_keys(self) -> Sequence[str]:
         """The wanted settings that the kernel's command line names."""
-        found = () if isinstance(self._arguments, Unreadable) else self._arguments
-        return [key for item in found if (key := self.name(item.key))]
+        return [key for item in self._line.items if (key := self.name(item.key))]
 
     def _is_early(self, key: str) -> bool:
         """Whether the key is there when the kernel reads its command line."""
@@ -212,11 +192,10 @@ class Rules:
 
     def warnings(self) -> Sequence[str]:
         """What to say that is about no line of a sysctl file."""
-        found = () if isinstance(self._arguments, Unreadable) else self._arguments
-        nothing = [one for one in self._patterns if next(_walk(self.host, one), None) is None]
+        nothing = [one for one in self._patterns if next(walk(self.host, one), None) is None]
         return [f"no key here meets {dotted(one)}" for one in nothing] + [
             f"{item.path}: {item.text!r} does nothing: {key} is not there that early"
-            for item in found
+            for item in self._line.items
             if (key := self.name(item.key)) and not self._is_early(key)
         ]
 
@@ -226,7 +205,7 @@ class Rules:
 
     def unread_before(self) -> Sequence[Unreadable]:
         """What could not be read, and may decide of what no sysctl file sets."""
-        line = [self._arguments] if isinstance(self._arguments, Unreadable) else []
+        line = [self._line.unread] if self._line.unread else []
         return [*line, *ram_disks(self.host, self.release)]
 
     def unsure(self) -> Sequence[Unreadable]:
@@ -241,6 +220,11 @@ class Rules:
             self._found[name] = find_module(self.host, self.release, name)
         return self._found[name]
 
+    def udev(self) -> RunRules:
+        """The rules of udev that run a program; read once."""
+        self._udev = self._udev or run_rules(self.host)
+        return self._udev
+
     def presence(self, key: str) -> Presence | None:
         """When the key comes into being; None for one that is there from the start."""
         if key not in self._presences:
@@ -251,10 +235,10 @@ class Rules:
         path = normalize(key)
         module = self._modules.get(key) or module_of(path)
         if module:
-            return of_module(self.host, self.module(module))
+            return of_module(self.module(module), self.udev())
         interface = interface_of(path)
         if interface:
-            return of_interface(self.host, interface)
+            return of_interface(interface, self.udev())
         there = self.host.read(f"{SYS}/{path}")
         if not isinstance(there, Unreadable) or there.why is not Why.ABSENT:
             return None
@@ -265,31 +249,3 @@ class Rules:
             "there is no such key now: lost unless what makes it is there before the sysctl files "
             "are read",
         )
-
-
-def is_pattern(path: str) -> bool:
-    return any(sign in path for sign in "*?[{")
-
-
-def dotted(path: str) -> str:
-    """A path below /proc/sys as sysctl(8) shows it: dots for slashes, and slashes for dots."""
-    return path.translate({ord("."): "/", ord("/"): "."})
-
-
-def _walk(host: Host, pattern: str) -> Iterator[str]:
-    """The files below /proc/sys that a pattern meets; nothing where they cannot be listed."""
-    folders = [""]
-    parts = pattern.split("/")
-    for number, part in enumerate(parts, 1):
-        found = []
-        for folder in folders[:MAX_KEYS]:
-            names = host.names(f"{SYS}/{folder}".rstrip("/"))
-            if isinstance(names, tuple):
-                found += [
-                    f"{folder}/{name}".lstrip("/") for name in names if glob.matches(part, name)
-                ]
-        folders = found
-        if number == len(parts):
-            yield from (
-                path for path in found if not isinstance(host.names(f"{SYS}/{path}"), tuple)
-            )

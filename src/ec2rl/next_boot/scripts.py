@@ -9,7 +9,8 @@ from ec2rl.facts import conf_files
 from ec2rl.facts.sysctl_conf import SYSCTL_CONF, Assignment, Reader, parse
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
-from ec2rl.next_boot.rules import SYS, Rules
+from ec2rl.next_boot.paths import SYS
+from ec2rl.next_boot.rules import Rules
 from ec2rl.next_boot.setting import AS_BY_HAND, Changer
 from ec2rl.next_boot.units import start_lines
 

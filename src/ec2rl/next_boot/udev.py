@@ -31,43 +31,50 @@ class Reapplied:
     prefixes: tuple[str, ...]
 
 
-def module_rule(host: Host, module: str) -> Reapplied | Unreadable | None:
-    """The rule that names this module, if there is one."""
-    found = rules(host, {"ACTION": "add", "SUBSYSTEM": "module", "KERNEL": module}, "KERNEL")
-    return next(found, None)
+@record(frozen=True)
+class RunRules:
+    """The rules that run a program, as (name, operator, value) triples, and what was not read."""
+
+    rules: tuple[tuple[Evidence, tuple[tuple[str, str, str], ...]], ...]
+    unread: Unreadable | None
 
 
-def interface_rule(host: Host, interface: str) -> Reapplied | Unreadable | None:
-    """The rule that applies the settings of an interface when it comes."""
+def run_rules(host: Host) -> RunRules:
+    """Read the rules that run a program."""
     unread: Unreadable | None = None
-    event = {"ACTION": "add", "SUBSYSTEM": "net", "KERNEL": interface}
-    for rule in rules(host, event, "SUBSYSTEM"):
-        if isinstance(rule, Unreadable):
-            unread = rule
-        elif rule.computed:
-            return rule
-    return unread
-
-
-def rules(host: Host, event: Mapping[str, str], needed: str) -> Iterator[Reapplied | Unreadable]:
-    """The rules that run a program at an event and match on `needed`; what is unread comes last."""
-    unread: Unreadable | None = None
+    found = []
     for item in conf_files.merged(host, conf_files.folders("udev/rules.d"), ".rules"):
         if isinstance(item, Unreadable):
             unread = item
             continue
         for number, line in conf_files.joined_lines(item.text):
             rule = line.strip()
-            if rule.startswith("#") or "RUN" not in rule or needed not in rule:
-                continue
-            parts = re.findall(_PART, rule)
-            met = {name for name, sign, _ in parts if sign == "=="}
-            runs = [value for name, _, value in parts if name.startswith("RUN")]
-            if runs and needed in met and all(_meets(event, *part) for part in parts):
+            if "RUN" in rule and not rule.startswith("#"):
                 place = Evidence(f"{item.source}:{number}", rule)
-                yield _reapplied(place, " ".join(runs), event["KERNEL"])
-    if unread is not None:
-        yield unread
+                found.append((place, tuple(re.findall(_PART, rule))))
+    return RunRules(tuple(found), unread)
+
+
+def module_rule(udev: RunRules, module: str) -> Reapplied | Unreadable | None:
+    """The rule that names this module, if there is one."""
+    event = {"ACTION": "add", "SUBSYSTEM": "module", "KERNEL": module}
+    return next(_met(udev, event, "KERNEL"), udev.unread)
+
+
+def interface_rule(udev: RunRules, interface: str) -> Reapplied | Unreadable | None:
+    """The rule that applies the settings of an interface when it comes."""
+    event = {"ACTION": "add", "SUBSYSTEM": "net", "KERNEL": interface}
+    found = (rule for rule in _met(udev, event, "SUBSYSTEM") if rule.computed)
+    return next(found, udev.unread)
+
+
+def _met(udev: RunRules, event: Mapping[str, str], needed: str) -> Iterator[Reapplied]:
+    """The rules that run a program at an event, and say `needed` of it."""
+    for place, parts in udev.rules:
+        runs = " ".join(value for name, _, value in parts if name.startswith("RUN"))
+        said = any(name == needed and sign == "==" for name, sign, _ in parts)
+        if runs and said and all(_meets(event, *part) for part in parts):
+            yield _reapplied(place, runs, event["KERNEL"])
 
 
 def _meets(event: Mapping[str, str], name: str, sign: str, value: str) -> bool:

@@ -50,7 +50,7 @@ class ConntrackRules(Rules):
         self.nf_conntrack = find_module(host, self.release, MODULE, PARAMETERS, "conntrack")
         self._start: Start = start(host, self.release, self.nf_conntrack)
         self._existing, self._complete = _existing(host)
-        self._presence = of_module(host, self.nf_conntrack)
+        self._presence = of_module(self.nf_conntrack, self.udev())
 
     def setting(self, path: str) -> str | None:
         return setting_of(path)
