@@ -8,7 +8,7 @@ Linux 5.12 the event of a module came before its keys existed, so that it worked
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from ec2rl.facts import conf_files, glob
 from ec2rl.facts.sysctl_conf import normalize
@@ -17,6 +17,7 @@ from ec2rl.model import Evidence, Unreadable
 from ec2rl.record import record
 
 _PART = r'\b([A-Z_]+(?:\{[^}"]{0,200}\})?) *([=!+:-]?=) *[ei]?"((?:[^"\\]|\\.)*)"'
+_PROGRAM = "/systemd-sysctl"
 
 
 @record(frozen=True)
@@ -32,10 +33,23 @@ class Reapplied:
 
 
 @record(frozen=True)
-class RunRules:
-    """The rules that run a program, as (name, operator, value) triples, and what was not read."""
+class RunRule:
+    """A rule that runs a program: where it stands, what it runs, and all its parts."""
 
-    rules: tuple[tuple[Evidence, tuple[tuple[str, str, str], ...]], ...]
+    place: Evidence
+    runs: str
+    parts: tuple[tuple[str, str, str], ...]
+
+    def says(self, name: str) -> bool:
+        """Whether the rule is for certain values of `name` only."""
+        return any(one == name and sign == "==" for one, sign, _ in self.parts)
+
+
+@record(frozen=True)
+class RunRules:
+    """The rules that run a program, and what was not read."""
+
+    rules: tuple[RunRule, ...]
     unread: Unreadable | None
 
 
@@ -50,44 +64,42 @@ def run_rules(host: Host) -> RunRules:
         for number, line in conf_files.joined_lines(item.text):
             rule = line.strip()
             if "RUN" in rule and not rule.startswith("#"):
-                place = Evidence(f"{item.source}:{number}", rule)
-                found.append((place, tuple(re.findall(_PART, rule))))
+                parts = tuple(re.findall(_PART, rule))
+                runs = " ".join(value for name, _, value in parts if name.startswith("RUN"))
+                found.append(RunRule(Evidence(f"{item.source}:{number}", rule), runs, parts))
     return RunRules(tuple(found), unread)
 
 
 def module_rule(udev: RunRules, module: str) -> Reapplied | Unreadable | None:
     """The rule that names this module, if there is one."""
     event = {"ACTION": "add", "SUBSYSTEM": "module", "KERNEL": module}
-    return next(_met(udev, event, "KERNEL"), udev.unread)
+    for rule in udev.rules:
+        if rule.runs and rule.says("KERNEL") and _meets(rule, event):
+            return _reapplied(rule, module)
+    return udev.unread
 
 
 def interface_rule(udev: RunRules, interface: str) -> Reapplied | Unreadable | None:
     """The rule that applies the settings of an interface when it comes."""
     event = {"ACTION": "add", "SUBSYSTEM": "net", "KERNEL": interface}
-    found = (rule for rule in _met(udev, event, "SUBSYSTEM") if rule.computed)
-    return next(found, udev.unread)
+    for rule in udev.rules:
+        if _PROGRAM in rule.runs and rule.says("SUBSYSTEM") and _meets(rule, event):
+            return _reapplied(rule, interface)
+    return udev.unread
 
 
-def _met(udev: RunRules, event: Mapping[str, str], needed: str) -> Iterator[Reapplied]:
-    """The rules that run a program at an event, and say `needed` of it."""
-    for place, parts in udev.rules:
-        runs = " ".join(value for name, _, value in parts if name.startswith("RUN"))
-        said = any(name == needed and sign == "==" for name, sign, _ in parts)
-        if runs and said and all(_meets(event, *part) for part in parts):
-            yield _reapplied(place, runs, event["KERNEL"])
+def _meets(rule: RunRule, event: Mapping[str, str]) -> bool:
+    """Whether the conditions of a rule may hold: those on what is not known are taken to."""
+    return all(
+        any(glob.matches(one, event[name]) for one in value.split("|")) is (sign == "==")
+        for name, sign, value in rule.parts
+        if sign in ("==", "!=") and name in event
+    )
 
 
-def _meets(event: Mapping[str, str], name: str, sign: str, value: str) -> bool:
-    """Whether a condition may hold: what is not known of the event is taken to."""
-    if sign not in ("==", "!=") or name not in event:
-        return True
-    return any(glob.matches(one, event[name]) for one in value.split("|")) is (sign == "==")
-
-
-def _reapplied(place: Evidence, program: str, kernel: str) -> Reapplied:
-    words = program.replace("$name", kernel).replace("%k", kernel).split()
+def _reapplied(rule: RunRule, kernel: str) -> Reapplied:
+    words = rule.runs.replace("$name", kernel).replace("%k", kernel).split()
     prefixes = tuple(
         normalize(word.partition("=")[2]) for word in words if word.startswith("--prefix=")
     )
-    plain = any(word.endswith("/systemd-sysctl") for word in words)
-    return Reapplied(place, plain, prefixes)
+    return Reapplied(rule.place, any(word.endswith(_PROGRAM) for word in words), prefixes)
