@@ -90,6 +90,10 @@ LAYOUTS: dict[str, dict[str, str]] = {
     "a minus alone": {A: "vm.swappiness=7\n-vm.swappiness\n"},
     "no equals sign": {A: "vm.swappiness 10\nfs.file-max=9\n"},
     "Windows": {A: "vm.swappiness=10\r\nfs.file-max=9\r\n"},
+    "a credential, which only systemd reads, and last": {
+        "/etc/sysctl.d/zz.conf": f"vm.swappiness=1\nfs.file-max=2\n{V}.*.rp_filter=2\n",
+        "/etc/credstore/sysctl.extra": f"vm/swappiness=3\n-{V}.lo.rp_filter\n",
+    },
     "unknown keys": {A: "vm.nothing=1\nno.such.key=2\nvm.swappiness=3\n"},
 }
 

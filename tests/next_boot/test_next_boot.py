@@ -218,6 +218,17 @@ def test_an_initial_ram_disk_decides_only_what_no_file_sets() -> None:
     assert boot({**looks, A: "vm.swappiness=1"}, "vm.swappiness").unread == ()
 
 
+def test_a_credential_that_is_encrypted_may_decide() -> None:
+    looks = {A: "vm.swappiness=1", "ls /etc/credstore.encrypted": "sysctl.extra"}
+    found = boot(looks, "vm.swappiness")
+    assert found.settings[0].value is None
+    assert found.unread == (
+        Unreadable("/etc/credstore.encrypted/sysctl.extra", Why.PARTIAL, "encrypted"),
+    )
+    denied = boot({A: "vm.swappiness=1", "ls /run/credentials/@system": "!denied"}, "vm.swappiness")
+    assert denied.unread == (Unreadable("/run/credentials/@system", Why.DENIED),)
+
+
 def test_patterns_meet_what_the_kernel_shows() -> None:
     conf = {f"/proc/sys/net/ipv4/conf/{name}/rp_filter": "0" for name in ("all", "default", "lo")}
     found = boot({**conf, A: "net.ipv4.conf.*.rp_filter=2\n-net.ipv4.conf.all.rp_filter"})

@@ -112,17 +112,19 @@ def run(
     keys: Sequence[str] = CONNTRACK,
     aliases: Mapping[str, str] = ALIASES,
     text: str = "0\n",
+    before: Sequence[str] = (),
 ) -> dict[str, str]:
     """What a real reader leaves under each key: in plain files (`text` before), or in the kernel.
 
     Plain files keep every text; the kernel of a new network namespace refuses what it refuses.
+    `before` are words in front of the reader's command.
     """
     shutil.rmtree(folder / "sys", ignore_errors=True)
     if plain:
         lay_keys(folder, keys, aliases, text)
     (folder / "keys").write_text("".join(f"{key}\n" for key in keys))
     done = subprocess.run(
-        ["unshare", "-mn", "sh", "-c", _SCRIPT, "sh", str(folder), *COMMANDS[reader]],
+        ["unshare", "-mn", "sh", "-c", _SCRIPT, "sh", str(folder), *before, *COMMANDS[reader]],
         capture_output=True,
         check=True,
         timeout=60,

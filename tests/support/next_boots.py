@@ -57,7 +57,9 @@ class PlainHost(RootedHost):
 def differences(folder: Path, files: dict[str, str]) -> list[str]:
     """Where the real readers leave something else than we compute: nothing, it is hoped."""
     lay(folder, {**files, **ALWAYS})
-    theirs = {reader: run(folder, reader, True, KEYS, ALIASES, UNSET) for reader in Reader}
+    # What systemd's unit asks for with LoadCredential=.
+    store = ("env", "CREDENTIALS_DIRECTORY=/etc/credstore")
+    theirs = {reader: run(folder, reader, True, KEYS, ALIASES, UNSET, store) for reader in Reader}
     host = PlainHost(folder)
     found = next_boot(host, Rules(host, KEYS))
     assert found.reader is Reader.SYSTEMD
