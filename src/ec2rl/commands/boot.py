@@ -97,7 +97,7 @@ def _sysctls(host: Host, keys: Sequence[str]) -> Iterator[NextBoot]:
 
 def _is_wanted(specialist: Any, setting: Setting, keys: Sequence[str]) -> bool:
     if not keys:
-        return setting.spoken_of or bool(setting.changers)
+        return bool(setting.decided or setting.losers or setting.changers)
     path = normalize(setting.key)
     return any(specialist.setting_of(key) == setting.key or glob.matches(key, path) for key in keys)
 
