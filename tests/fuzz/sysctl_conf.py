@@ -1,4 +1,5 @@
-"""Many hostile sysctl.d, modprobe.d and modules-load.d texts through their parsers; and, as root
+"""Many hostile sysctl.d, modprobe.d, modules-load.d, udev and script texts through their parsers,
+and through the whole answer for any key; and, as root
 with `--real N` and `--any N`, random layouts of files through the real systemd-sysctl and `sysctl
 --system`: about connection tracking's keys, and about any keys.
 
@@ -19,6 +20,9 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 from ec2rl.facts import modprobe_conf, sysctl_conf  # noqa: E402
 from ec2rl.facts.sysctl_conf import Assignment, Reader  # noqa: E402
+from ec2rl.host.fake import FakeHost  # noqa: E402
+from ec2rl.next_boot.rules import Rules  # noqa: E402
+from ec2rl.next_boot.settings import next_boot  # noqa: E402
 
 KEYS = (
     "net.netfilter.nf_conntrack_max",
@@ -35,6 +39,12 @@ KEYS = (
     "options nf_conntrack hashsize",
     "install nf-conntrack",
     "blacklist nf_conntrack",
+    "net.ipv4.conf.eth0.rp_filter",
+    "sysctl.vm.swappiness",
+    "echo 9 > /proc/sys/vm/swappiness",
+    "ExecStart=sysctl -w vm.*",
+    "sysctl -p",
+    'SUBSYSTEM=="net", RUN+="/systemd-sysctl --prefix=/net/$name"',
 )
 PIECES = (
     *KEYS,
@@ -43,6 +53,19 @@ PIECES = (
     *("}", ",", '"', "\u0663", "\ufeff", "\\xff", "é", "1" * 30, "nf_conntrack"),
 )
 EXISTING = ("net/netfilter/nf_conntrack_max", "net/nf_conntrack_max")
+
+
+READ = (
+    *("/etc/sysctl.d/a.conf", "/proc/cmdline", "/etc/rc.local", "/etc/udev/rules.d/a.rules"),
+    *("/etc/systemd/system/a.service", "/etc/tuned/active_profile", "/etc/sysctl.conf"),
+)
+"""Files of a host that hold the same hostile text."""
+FOUND = {
+    "ls /usr/lib/systemd": "systemd-sysctl",
+    "link /etc/systemd/system/multi-user.target.wants/a.service": "../a.service",
+    "/proc/sys/vm/swappiness": "60",
+    "/proc/sys/net/ipv4/conf/eth0/rp_filter": "0",
+}
 
 
 def text(rng: random.Random) -> str:
@@ -61,6 +84,8 @@ def parse_all(words: str) -> None:
             modprobe_conf.kernel_uint(parameter.value)
     list(modprobe_conf.named_modules("f", words))
     list(modprobe_conf.from_command_line("f", words, "nf_conntrack"))
+    host = FakeHost(dict.fromkeys(READ, f"\\{words}") | FOUND)
+    next_boot(host, Rules(host))
 
 
 def parsers(count: int, seed: int) -> int:

@@ -154,3 +154,10 @@ def test_ufw_and_tuned_change_any_key() -> None:
         ("tuned profile ours", "vm.swappiness", "10"),
         ("ufw", "net.ipv4.conf.all.rp_filter", "1"),
     ]
+
+
+@pytest.mark.parametrize("quote", ["", "'"])
+def test_a_line_that_nobody_has_typed_is_not_read(quote: str) -> None:
+    line = f"sysctl {quote}{'echo > /proc/sys/vm/x ' * 10_000}{quote}"
+    missing = Unreadable("/etc/rc.local:1", Why.PARTIAL, "more than 2000 words")
+    assert found({"/etc/rc.local": line}) == [missing]

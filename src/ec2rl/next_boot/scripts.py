@@ -36,6 +36,10 @@ FOLDERS = (
     ("cloud-init", "/var/lib/cloud/instance/scripts", ""),
 )
 _IF = "if this line is run"
+MAX_WORDS = 2_000
+"""Words of one line; nobody types more."""
+_NEAR = 50
+"""Words in front of a path that are looked at for what is written to it."""
 _PART = r"""("[^"]*"|'[^']*')|([=>|])|[^\s"'=>|,;()\[\]]+"""
 
 
@@ -82,6 +86,9 @@ def _mentions(
         if "sysctl" not in line.text and SYS not in line.text and "=" not in line.text:
             continue
         place = Evidence(line.source, line.text[:200])
+        if len(re.findall(r"[^\s\"',;|&()\[\]=>]+|[=>]", line.text)) > MAX_WORDS:
+            yield Unreadable(line.source, Why.PARTIAL, f"more than {MAX_WORDS} words")
+            continue
         for setting, value in _settings_in(line.text, rules):
             yield Changer(who, setting, value, place, _IF)
         yield from _loaded(host, rules, who, place)
@@ -94,7 +101,8 @@ def _loaded(host: Host, rules: Rules, who: str, line: Evidence) -> Iterator[Chan
     for number, word in enumerate(words[at + 1 :], at + 1) if at is not None else ():
         if word == "--system":
             yield Changer(who, AS_BY_HAND, None, line, f"applies all sysctl files, {_IF}")
-        elif word in ("-p", "--load") or word.startswith(("-p/", "--load=")):
+            return
+        if word in ("-p", "--load") or word.startswith(("-p/", "--load=")):
             path = word.removeprefix("-p").removeprefix("--load").removeprefix("=")
             following = words[number + 1] if number + 1 < len(words) else ""
             path = path or (following if following[:1] == "/" else SYSCTL_CONF)
@@ -103,6 +111,7 @@ def _loaded(host: Host, rules: Rules, who: str, line: Evidence) -> Iterator[Chan
                 yield text
             else:
                 yield from assigned(who, rules, text, f"if {line.source} is run: {line.text}")
+            return
 
 
 def _settings_in(line: str, rules: Rules) -> Iterator[tuple[str, Value | None]]:
@@ -127,7 +136,7 @@ def _settings_in(line: str, rules: Rules) -> Iterator[tuple[str, Value | None]]:
             if re.match(r",\S", line[tokens[at + 2].end() :]):  # a list: not the whole of it
                 value = ""
         elif not equals:
-            value = _echoed(texts[:at])
+            value = _echoed(texts[max(0, at - _NEAR) : at])
         plain = value and not any(sign in value for sign in "$`\\%")
         yield setting, rules.value(value) if plain else None
 
