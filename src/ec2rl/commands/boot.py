@@ -33,7 +33,8 @@ def command(said: Parsed, terminal: Terminal) -> int:
     files = [word for word in said.operands if kind_of(word)]
     keys, options = _sorted(host, [word for word in said.operands if word not in files])
     told = [option(host, name) for name in options]
-    if keys or not said.operands:
+    sysctls = bool(keys or not said.operands)
+    if sysctls:
         told += _sysctls(host, keys)
     counts = {path: does_not_count(host, path) for path in files}
     found = _together(told)
@@ -41,7 +42,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
         terminal.out(document(**next_boot_facts(found, counts)))
     else:
         asked = {dotted(path) for path in keys}
-        terminal.out(next_boot_text(found, counts, not said.has("root"), asked))
+        terminal.out(next_boot_text(found, counts, not said.has("root"), asked, sysctls))
     unread = found.unread or any(isinstance(why, Unreadable) for why in counts.values())
     return COULD_NOT_LOOK if unread else 0
 

@@ -6,7 +6,7 @@ First the kernel or a module brings the keys (`presence`), then one reader appli
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ec2rl.facts.conf_files import final
 from ec2rl.facts.kernel_release import version
@@ -42,6 +42,10 @@ def next_boot(host: Host, rules: Rules, changers: Changers = everybody) -> NextB
     keys = _keys(rules, lines, after)
     told = {each: {key: decide(rules, lines[each], key) for key in keys} for each in Reader}
     comes_late = _Late(host, rules)
+    by_key: dict[str, list[int]] = {}
+    for number, one in enumerate(after):
+        by_key.setdefault(one.setting, []).append(number)
+    of_all = [*by_key.get("", ()), *by_key.get(AS_BY_HAND, ())]
     settings = []
     for key, setting in told[chosen].items():
         if reader is None and setting.value != told[Reader.PROCPS][key].value:
@@ -56,7 +60,8 @@ def next_boot(host: Host, rules: Rules, changers: Changers = everybody) -> NextB
         elif presence and when is When.UNKNOWN and setting.value != late.value:
             setting = replace(setting, value=None, because=presence.unsure)
         by_hand = told[Reader.PROCPS][key]
-        theirs = tuple(each for one in after if (each := _of(one, setting, by_hand)) is not None)
+        mine = sorted({*by_key.get(key, ()), *of_all})
+        theirs = tuple(each for n in mine if (each := _of(after[n], setting, by_hand)) is not None)
         settings.append(replace(setting, now=rules.now(key), changers=theirs))
     differ = {
         key: setting.value
@@ -64,17 +69,19 @@ def next_boot(host: Host, rules: Rules, changers: Changers = everybody) -> NextB
         if setting.value != told[chosen][key].value
     }
     warnings = [*rules.warnings(), *dead_lines(rules, lines[chosen])]
-    warnings += [
-        f"{setting.decided.source}: {setting.decided.text!r} counts for {Reader.PROCPS.value}, "
-        "not at boot"
-        for setting in told[Reader.PROCPS].values()
-        if setting.key in differ and setting.decided is not None
-    ]
+    warnings += _by_hand_alone(told[Reader.PROCPS][key] for key in differ)
     unread = [one for one in found if isinstance(one, Unreadable)]
     unread += (*rules.unread(), *lines[chosen].unread, *rules.unsure())
     if any(setting.decided is None for setting in settings):
         unread += rules.unread_before()
     return NextBoot(tuple(settings), reader, differ, tuple(warnings), tuple(unread))
+
+
+def _by_hand_alone(settings: Iterable[Setting]) -> Iterator[str]:
+    for setting in settings:
+        if setting.decided is not None:
+            line = f"{setting.decided.source}: {setting.decided.text!r}"
+            yield f"{line} counts for {Reader.PROCPS.value}, not at boot"
 
 
 def _keys(

@@ -22,16 +22,21 @@ _FEW = 4
 
 
 def next_boot_text(
-    boot: NextBoot, files: Counts, runs: bool = True, apart: Collection[str] = ()
+    boot: NextBoot,
+    files: Counts,
+    runs: bool = True,
+    apart: Collection[str] = (),
+    sysctls: bool = True,
 ) -> str:
     """The settings, each with the line that decides, then files, then what else is known.
 
     Of a machine that does not run nothing is said of "now"; keys that are named in `apart` are
-    never told together with others.
+    never told together with others; `sysctls` says whether sysctl keys are among them.
     """
     lines = ["After a reboot:", ""]
-    if any("." in setting.key for setting in boot.settings) and boot.reader is not None:
-        lines += [f"    sysctl files are applied by: {boot.reader.value}", ""]
+    if sysctls:
+        reader = "unknown" if boot.reader is None else boot.reader.value
+        lines += [f"    sysctl files are applied by: {reader}", ""]
     if boot.settings:
         lines.append(f"{'setting':42}" + f" {'now':>10}" * runs + f" {'after':>10}")
     for name, setting in _rows(boot.settings, apart):
