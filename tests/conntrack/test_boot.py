@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.boot.decide import Setting
 from ec2rl.conntrack.boot.keys import BUCKETS, MAX, PREFIX
 from ec2rl.conntrack.boot.settings import would_win
 from ec2rl.facts.sysctl_conf import Reader
 from ec2rl.host.fake import FakeHost
 from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.next_boot.setting import Setting
 from support.booted import BUILT_IN, DEFAULT, EARLY, LOADABLE, RELEASE, SET, boot, get, values
 
 
@@ -215,3 +215,34 @@ def test_a_file_written_through_its_link() -> None:
     )
     found = would_win(host, {"/etc/sysctl.conf": f"{MAX}=5\n"})
     assert get(found, MAX).decided == Evidence("/etc/sysctl.d/99-sysctl.conf:1", f"{MAX}=5")
+
+
+def test_a_key_that_only_sysctl_system_sees_is_told() -> None:
+    events = PREFIX + "events"
+    found = boot(BUILT_IN, {"/etc/sysctl.conf": f"{events}=0"})
+    assert (get(found, events).value, found.by_hand) == (None, {events: 0})
+    assert found.warnings == (
+        f"/etc/sysctl.conf:1: '{events}=0' counts for sysctl --system, not at boot",
+    )
+
+
+def test_the_kernels_command_line_sets_a_key_that_is_built_in() -> None:
+    line = {"/proc/cmdline": f"ro sysctl.{MAX}=9 sysctl.net/nf_conntrack_max=8 sysctl.vm.x=1"}
+    setting = get(boot(BUILT_IN, line), MAX)
+    assert (setting.value, setting.because) == (8, "the kernel's command line")
+    assert setting.decided == Evidence("/proc/cmdline", "sysctl.net/nf_conntrack_max=8")
+    assert setting.losers == (Evidence("/proc/cmdline", f"sysctl.{MAX}=9"),)
+    assert get(boot(BUILT_IN, line, SET), MAX).value == 500000
+    old = {
+        "/proc/sys/kernel/osrelease": "5.4.0",
+        "/lib/modules/5.4.0/modules.builtin": "kernel/net/netfilter/nf_conntrack.ko",
+    }
+    assert get(boot(BUILT_IN, old, line), MAX).value == 262144
+
+
+def test_a_module_is_not_there_when_the_kernel_reads_its_command_line() -> None:
+    found = boot(EARLY, {"/proc/cmdline": f"ro sysctl.{MAX}=9"})
+    assert get(found, MAX) == Setting(MAX, 262144, DEFAULT, None)
+    assert found.warnings == (
+        f"/proc/cmdline: 'sysctl.{MAX}=9' does nothing: {MAX} is not there that early",
+    )

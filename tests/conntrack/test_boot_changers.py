@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from ec2rl.conntrack.boot.changers import changers
-from ec2rl.conntrack.boot.keys import MAX, PREFIX, Changer
+from ec2rl.conntrack.boot.keys import MAX, PREFIX
+from ec2rl.conntrack.boot.rules import ConntrackRules
 from ec2rl.host.fake import FakeHost
 from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.next_boot.setting import Changer
 
 ESTABLISHED = PREFIX + "tcp_timeout_established"
 CLOSE_WAIT = PREFIX + "tcp_timeout_close_wait"
@@ -26,10 +28,16 @@ kind: KubeProxyConfiguration
 """
 
 
+def everybody(looks: dict[str, str]) -> tuple[Changer | Unreadable, ...]:
+    host = FakeHost(looks)
+    return tuple(changers(host, ConntrackRules(host)))
+
+
 def found(looks: dict[str, str], loadable: bool = True) -> tuple[Changer, ...]:
-    theirs, unread = changers(FakeHost(looks), loadable)
-    assert unread == ()
-    return theirs
+    built_in = {} if loadable else {"ls /sys/module/nf_conntrack": "parameters"}
+    theirs = everybody({**looks, **built_in})
+    assert not any(isinstance(one, Unreadable) for one in theirs)
+    return tuple(one for one in theirs if isinstance(one, Changer))
 
 
 def test_nobody() -> None:
@@ -104,8 +112,8 @@ def test_kube_proxy_where_its_versions_differ() -> None:
 
 def test_a_configuration_of_kube_proxy_that_is_denied() -> None:
     path = "/var/lib/kube-proxy/config.conf"
-    theirs, unread = changers(FakeHost({path: "!denied needs root"}), loadable=True)
-    assert (theirs, unread) == ((), (Unreadable(path, Why.DENIED, "needs root"),))
+    denied = Unreadable(path, Why.DENIED, "needs root")
+    assert everybody({path: "!denied needs root"}) == (denied,)
 
 
 def test_ufw() -> None:

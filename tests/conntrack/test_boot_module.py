@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.boot.decide import Setting
 from ec2rl.conntrack.boot.keys import BUCKETS, MAX
-from ec2rl.conntrack.boot.module import When
 from ec2rl.model import Evidence
+from ec2rl.next_boot.module import When
+from ec2rl.next_boot.setting import Setting
 from support.booted import BUILT_IN, DEFAULT, EARLY, LATE, LOADABLE, SET, boot, get
 
 RULE = (

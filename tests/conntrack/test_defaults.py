@@ -14,8 +14,8 @@ from ec2rl.conntrack.defaults import (
     page_size,
     round_buckets,
     rule,
-    version,
 )
+from ec2rl.facts.kernel_release import version
 
 N = "net.netfilter.nf_conntrack_"
 MIB = 1 << 20

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from ec2rl.catalogue import load
-from ec2rl.conntrack.boot.files import MARK
 from ec2rl.host.fake import FakeHost, sections
 from ec2rl.model import Proposal, Remedy, Risk, SetSysctl, Wish, WriteFile
 from ec2rl.module import diagnose
+from ec2rl.next_boot.files import MARK
 
 CASES = Path(__file__).parent.parent / "modules" / "conntrackfull"
 DROP_IN = "/etc/sysctl.d/99-zz-ec2rl-conntrack.conf"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ec2rl.conntrack.boot.lines import read_lines
 from ec2rl.facts.sysctl_conf import Reader, kernel_int
+from ec2rl.next_boot.lines import read_lines
+from ec2rl.next_boot.rules import Rules
 from support.layouts import ALIAS, NAMES, NETFILTER, RootedHost, lay, need_tools, run
 
 N = "net.netfilter.nf_conntrack_"
@@ -204,12 +205,14 @@ LAYOUTS: dict[str, dict[str, str]] = {
 def computed(folder: Path, reader: Reader) -> dict[str, str]:
     """Our own answer in the words of the plain files; every key was 0."""
     existing = [NETFILTER + name for name in NAMES] + [ALIAS]
-    lines = read_lines(RootedHost(folder), reader, existing)
+    host = RootedHost(folder)
+    lines = read_lines(host, reader, Rules(host, existing))
     found = dict.fromkeys(existing, "0")
-    for path, item in lines.writes:
-        if path in found:
+    both = (ALIAS, NETFILTER + "max")
+    for path in existing:
+        for line in lines.written(both if path in both else (path,)):
             # The host shows bytes that are no text as \xNN.
-            found[path if path != ALIAS else NETFILTER + "max"] = item.value or ""
+            found[path] = line.item.value or ""
     del found[ALIAS]
     return found
 

@@ -1,7 +1,9 @@
-"""Many hostile sysctl.d, modprobe.d and modules-load.d texts through their parsers; and, as root
-with `--real N`, random layouts of files through the real systemd-sysctl and `sysctl --system`.
+"""Many hostile sysctl.d, modprobe.d, modules-load.d, udev and script texts through their parsers,
+and through the whole answer for any key; and, as root
+with `--real N` and `--any N`, random layouts of files through the real systemd-sysctl and `sysctl
+--system`: about connection tracking's keys, and about any keys.
 
-`python tests/fuzz/sysctl_conf.py --count 1000000 [--seed S] [--real 300]`
+`python tests/fuzz/sysctl_conf.py --count 1000000 [--seed S] [--real 300] [--any 200]`
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 from ec2rl.facts import modprobe_conf, sysctl_conf  # noqa: E402
 from ec2rl.facts.sysctl_conf import Assignment, Reader  # noqa: E402
+from ec2rl.host.fake import FakeHost  # noqa: E402
+from ec2rl.next_boot.rules import Rules  # noqa: E402
+from ec2rl.next_boot.settings import next_boot  # noqa: E402
 
 KEYS = (
     "net.netfilter.nf_conntrack_max",
@@ -34,6 +39,12 @@ KEYS = (
     "options nf_conntrack hashsize",
     "install nf-conntrack",
     "blacklist nf_conntrack",
+    "net.ipv4.conf.eth0.rp_filter",
+    "sysctl.vm.swappiness",
+    "echo 9 > /proc/sys/vm/swappiness",
+    "ExecStart=sysctl -w vm.*",
+    "sysctl -p",
+    'SUBSYSTEM=="net", RUN+="/systemd-sysctl --prefix=/net/$name"',
 )
 PIECES = (
     *KEYS,
@@ -42,6 +53,19 @@ PIECES = (
     *("}", ",", '"', "\u0663", "\ufeff", "\\xff", "é", "1" * 30, "nf_conntrack"),
 )
 EXISTING = ("net/netfilter/nf_conntrack_max", "net/nf_conntrack_max")
+
+
+READ = (
+    *("/etc/sysctl.d/a.conf", "/proc/cmdline", "/etc/rc.local", "/etc/udev/rules.d/a.rules"),
+    *("/etc/systemd/system/a.service", "/etc/tuned/active_profile", "/etc/sysctl.conf"),
+)
+"""Files of a host that hold the same hostile text."""
+FOUND = {
+    "ls /usr/lib/systemd": "systemd-sysctl",
+    "link /etc/systemd/system/multi-user.target.wants/a.service": "../a.service",
+    "/proc/sys/vm/swappiness": "60",
+    "/proc/sys/net/ipv4/conf/eth0/rp_filter": "0",
+}
 
 
 def text(rng: random.Random) -> str:
@@ -60,6 +84,8 @@ def parse_all(words: str) -> None:
             modprobe_conf.kernel_uint(parameter.value)
     list(modprobe_conf.named_modules("f", words))
     list(modprobe_conf.from_command_line("f", words, "nf_conntrack"))
+    host = FakeHost(dict.fromkeys(READ, f"\\{words}") | FOUND)
+    next_boot(host, Rules(host))
 
 
 def parsers(count: int, seed: int) -> int:
@@ -124,14 +150,33 @@ def real(count: int, seed: int) -> int:
     return differ
 
 
+def of_any_keys(count: int, seed: int) -> int:
+    from support.next_boots import differences, random_layout
+
+    rng = random.Random(seed)
+    differ = 0
+    for number in range(count):
+        files = random_layout(rng)
+        with tempfile.TemporaryDirectory(prefix="ec2rl-layouts-") as folder:
+            told = differences(Path(folder), files)
+            if told:
+                differ += 1
+                print(f"layout {number}: {told}\n  {files}")
+    print(f"{count} layouts of any keys by {len(Reader)} readers, {differ} differ")
+    return differ
+
+
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--count", type=int, default=100_000)
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--real", type=int, default=0)
+    arguments.add_argument("--any", type=int, default=0)
     chosen = arguments.parse_args()
     bad = parsers(chosen.count, chosen.seed) if chosen.count else 0
-    return 1 if bad + (real(chosen.real, chosen.seed) if chosen.real else 0) else 0
+    bad += real(chosen.real, chosen.seed) if chosen.real else 0
+    bad += of_any_keys(chosen.any, chosen.seed) if chosen.any else 0
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":

@@ -169,7 +169,7 @@ nf_conntrack_buckets                           262144     262144
     warning: /etc/sysctl.d/99-netfilter.conf:2:
              'net.netfilter.nf_conntrack_buckets=many' is refused: the kernel
              takes no number from it (EINVAL)
-15 more are spoken of nowhere: as the kernel has them; see --json.
+15 more are not set anywhere: as the kernel has them; see --json.
 """
     )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.boot.decide import Setting
 from ec2rl.conntrack.boot.keys import BUCKETS, MAX, PREFIX
 from ec2rl.conntrack.boot.settings import BootSettings, boot_settings
 from ec2rl.host.fake import FakeHost
+from ec2rl.next_boot.setting import Setting
 
 RELEASE = "6.1.0-18-amd64"
 MODULES = f"/lib/modules/{RELEASE}"
@@ -42,5 +42,5 @@ def get(found: BootSettings, key: str) -> Setting:
     return setting
 
 
-def values(found: BootSettings) -> dict[str, int | None]:
+def values(found: BootSettings) -> dict[str, int | str | None]:
     return {setting.key.removeprefix(PREFIX): setting.value for setting in found.settings}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from posixpath import dirname, join, normpath
 
@@ -55,7 +55,7 @@ mount --rbind /proc "$root/proc"
 if [ -d "$layout/sys" ]; then mount --bind "$layout/sys" "$root/proc/sys"; fi
 chroot "$root" "$@" >&2 || true
 cd "$root/proc/sys"
-for name in net/netfilter/nf_conntrack_*; do printf '%s=' "$name"; head -n 1 "$name"; done
+while IFS= read -r name; do printf '%s=' "$name"; head -n 1 "$name"; done < "$layout/keys"
 """
 
 
@@ -88,23 +88,43 @@ def lay(folder: Path, files: Mapping[str, str]) -> None:
             path.write_bytes(text.encode("utf-8", "surrogateescape"))
 
 
-def run(folder: Path, reader: Reader, plain: bool) -> dict[str, str]:
-    """What a real reader leaves under each key: in plain files (all 0 before), or in the kernel.
+CONNTRACK = tuple(f"{NETFILTER}{name}" for name in NAMES)
+# One file by two names, as one variable has two keys.
+ALIASES = {ALIAS: f"{NETFILTER}max"}
+
+
+def lay_keys(folder: Path, keys: Sequence[str], aliases: Mapping[str, str], text: str) -> None:
+    """Make a /proc/sys of plain files, each with the same text."""
+    shutil.rmtree(folder / "sys", ignore_errors=True)
+    for key in keys:
+        path = folder / "sys" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    for alias, key in aliases.items():
+        (folder / "sys" / alias).parent.mkdir(parents=True, exist_ok=True)
+        os.link(folder / "sys" / key, folder / "sys" / alias)
+
+
+def run(
+    folder: Path,
+    reader: Reader,
+    plain: bool,
+    keys: Sequence[str] = CONNTRACK,
+    aliases: Mapping[str, str] = ALIASES,
+    text: str = "0\n",
+    before: Sequence[str] = (),
+) -> dict[str, str]:
+    """What a real reader leaves under each key: in plain files (`text` before), or in the kernel.
 
     Plain files keep every text; the kernel of a new network namespace refuses what it refuses.
+    `before` are words in front of the reader's command.
     """
+    shutil.rmtree(folder / "sys", ignore_errors=True)
     if plain:
-        sys = folder / "sys" / "net" / "netfilter"
-        shutil.rmtree(folder / "sys", ignore_errors=True)
-        sys.mkdir(parents=True)
-        for name in NAMES:
-            (sys / f"nf_conntrack_{name}").write_text("0\n")
-        # One file by two names, as one variable has two keys.
-        os.link(sys / "nf_conntrack_max", sys.parent / "nf_conntrack_max")
-    else:
-        shutil.rmtree(folder / "sys", ignore_errors=True)
+        lay_keys(folder, keys, aliases, text)
+    (folder / "keys").write_text("".join(f"{key}\n" for key in keys))
     done = subprocess.run(
-        ["unshare", "-mn", "sh", "-c", _SCRIPT, "sh", str(folder), *COMMANDS[reader]],
+        ["unshare", "-mn", "sh", "-c", _SCRIPT, "sh", str(folder), *before, *COMMANDS[reader]],
         capture_output=True,
         check=True,
         timeout=60,

@@ -92,6 +92,11 @@ COMMANDS = {
             "json": Option("", "the plan as JSON"),
         },
     ),
+    "boot": Command(
+        "what any setting will be after a reboot, and which line of which file decides",
+        "[KEY ...]",
+        {"json": _TABLE["json"], "root": _VOLUME},
+    ),
     "conntrack top": Command(
         "who fills the connection-tracking table, and why",
         "",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
-from ec2rl import __version__
 from ec2rl.arguments import Parsed, UsageError
+from ec2rl.commands.document import COULD_NOT_LOOK as COULD_NOT_LOOK
+from ec2rl.commands.document import document as document
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.look import census_of_capture, take_census
 from ec2rl.conntrack.table.places import ALL, Place, Places, find_places, inside, read_settings
@@ -20,12 +20,6 @@ from ec2rl.record import replace
 from ec2rl.report.escape import one_line
 from ec2rl.terminal import Terminal
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ec2rl.model import Json
-
-COULD_NOT_LOOK = 3
-"""Exit status when a table that was asked for could not be read."""
 INTERRUPTED = 130
 
 _ASSUMED = "the timeouts in force could not be read: idle times are told by the kernel's defaults"
@@ -128,17 +122,3 @@ def whole_number(said: Parsed, option: str, default: int, most: int) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 12 and 1 <= int(text) <= most):
         raise UsageError(f"--{option}={text}: not a number from 1 to {most}")
     return int(text)
-
-
-def document(**content: Json) -> str:
-    """A JSON document: its schema's version, the program's, the time, and the content."""
-    import json
-
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    whole: Mapping[str, Json] = {
-        "schema_version": 1,
-        "tool": {"name": "ec2rl", "version": __version__},
-        "time": now,
-        **content,
-    }
-    return json.dumps(whole, indent=2, ensure_ascii=True, allow_nan=False) + "\n"

@@ -5,6 +5,7 @@ nf_conntrack_init_start() in net/netfilter/nf_conntrack_core.c; 4.4 to 7.2 were 
 
 from __future__ import annotations
 
+from ec2rl.facts.kernel_release import version
 from ec2rl.record import Choice, record
 
 GIB = 1 << 30
@@ -76,14 +77,6 @@ def page_size(meminfo: str) -> int | None:
         if words[:1] == ["Hugepagesize:"] and len(words) == 3:
             return {"2048": 4096, "32768": 16384, "524288": 65536}.get(words[1])
     return None
-
-
-def version(release: str) -> tuple[int, int] | None:
-    """The first two numbers of a kernel release such as `6.1.0-18-amd64`."""
-    parts = release.split("-")[0].split(".")
-    if len(parts) < 2 or not all(p.isascii() and p.isdigit() and len(p) < 5 for p in parts[:2]):
-        return None
-    return int(parts[0]), int(parts[1])
 
 
 def rule(release: str | None, statistics: str | None) -> Rule | None:

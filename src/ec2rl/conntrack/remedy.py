@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.boot.files import BootFiles, boot_files
+from ec2rl.conntrack.boot.files import boot_files
 from ec2rl.conntrack.boot.keys import BUCKETS, MAX, PREFIX
 from ec2rl.conntrack.by_hand import commands
-from ec2rl.conntrack.defaults import TIMEOUTS, round_buckets, version
+from ec2rl.conntrack.defaults import TIMEOUTS, round_buckets
 from ec2rl.conntrack.reach import Target, costs, not_here, refusals, rounding, too_much
 from ec2rl.conntrack.room import Room, is_short, room
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.tables import number
+from ec2rl.facts.kernel_release import version
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Proposal, Remedy, Risk, SetSysctl, Wish, WriteFile
+from ec2rl.next_boot.files import BootFiles
 
 _CAREFUL = ("tcp_timeout_close_wait", "tcp_timeout_time_wait")
 """Never offered: only for who names them (the original page: extreme caution)."""
@@ -42,10 +44,11 @@ def propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
             for target in targets
             if target.now is not None and target.now != target.wanted
         )
-    files = boot_files(host, {target.key: target.wanted for target in targets}, False)
+    wanted = {target.key: target.wanted for target in targets}
+    files = boot_files(host, wanted, False)
     lasts = changes or wish.settings or is_short(seen) or _forgotten(files, targets)
     if wish.boot and lasts:
-        files = boot_files(host, files.wanted)
+        files = boot_files(host, wanted)
         changes += files.changes
     offers = () if wish.risky else _offers(host, seen, wish)
     if not changes:

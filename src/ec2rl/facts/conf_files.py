@@ -5,7 +5,7 @@ sysctl.d(5), modprobe.d(5), modules-load.d(5) and udev(7) share this rule; only 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from posixpath import dirname, join, normpath
 
 from ec2rl.host import Host
@@ -76,6 +76,23 @@ def read(host: Host, path: str) -> Evidence | Unreadable | None:
         limits = f"more than {LIMIT >> 10} KiB or {MAX_LINES} lines"
         return Unreadable(path, Why.PARTIAL, limits)
     return Evidence(path, text.text)
+
+
+def text(host: Host, path: str) -> Evidence | Unreadable:
+    """One file; one that is not there is an empty one."""
+    return read(host, path) or Evidence(path, "")
+
+
+def joined_lines(whole: str) -> Iterator[tuple[int, str]]:
+    """Yield lines, those in one that a backslash joins, with the number of the first."""
+    first, joined = 0, ""
+    for number, line in enumerate(whole.split("\n"), 1):
+        first = first or number
+        if line.endswith("\\"):
+            joined += line[:-1]
+            continue
+        yield first, joined + line
+        first, joined = 0, ""
 
 
 def final(host: Host, path: str) -> str:

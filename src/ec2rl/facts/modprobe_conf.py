@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ec2rl.facts.conf_files import joined_lines
+from ec2rl.facts.kernel_cmdline import arguments
 from ec2rl.model import Evidence
 from ec2rl.record import record
-
-CMDLINE_SIZE = 16 << 10
-"""Characters; the kernel keeps 2 to 4 KiB of its command line (COMMAND_LINE_SIZE)."""
 
 
 @record(frozen=True)
@@ -43,18 +42,10 @@ def module_name(name: str) -> str:
 
 def commands(path: str, text: str) -> Iterator[Command]:
     """The commands of one modprobe.d file (modprobe.d(5))."""
-    number, start, joined = 0, 0, ""
-    for line in text.split("\n"):
-        number += 1
-        start = start or number
-        if line.endswith("\\"):
-            joined += line[:-1]
-            continue
-        whole, first = joined + line, start
-        joined, start = "", 0
-        words = tuple(whole.split())
+    for number, line in joined_lines(text):
+        words = tuple(line.split())
         if words and not words[0].startswith("#"):
-            yield Command(path, first, whole.strip(), words)
+            yield Command(path, number, line.strip(), words)
 
 
 def parameters(command: Command) -> Iterator[Parameter]:
@@ -67,11 +58,10 @@ def parameters(command: Command) -> Iterator[Parameter]:
 
 def from_command_line(source: str, text: str, module: str) -> Iterator[Parameter]:
     """`module.parameter=value` of a kernel command line; modprobe obeys it as the kernel does."""
-    for word in text[:CMDLINE_SIZE].split():
-        name, _, value = word.partition("=")
-        owner, dot, parameter = module_name(name).partition(".")
+    for word in arguments(text):
+        owner, dot, parameter = module_name(word.name).partition(".")
         if dot and owner == module:
-            yield Parameter(parameter, value.strip('"'), Evidence(source, word))
+            yield Parameter(parameter, word.value or "", Evidence(source, word.text))
 
 
 def named_modules(path: str, text: str) -> Iterator[tuple[str, Evidence]]:

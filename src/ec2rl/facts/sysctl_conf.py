@@ -11,10 +11,24 @@ from enum import Enum
 
 from ec2rl.facts import conf_files, glob
 from ec2rl.host import Host
-from ec2rl.model import Evidence, Unreadable
+from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
 
 SYSCTL_CONF = "/etc/sysctl.conf"
+
+CREDENTIAL = "sysctl.extra"
+CREDENTIALS = (
+    "/run/credentials/@system",
+    "/run/credentials/@encrypted",
+    "/etc/credstore",
+    "/etc/credstore.encrypted",
+    "/run/credstore",
+    "/run/credstore.encrypted",
+    "/usr/lib/credstore",
+    "/usr/lib/credstore.encrypted",
+)
+"""Where systemd finds a credential of this name, whose lines systemd-sysctl reads after all files
+(systemd-sysctl.service(8), since 252; systemd.exec(5))."""
 
 MAX_PATTERN = 512
 """Characters."""
@@ -37,7 +51,7 @@ class Assignment:
     """One line that gives a key a value.
 
     `key` is a path below /proc/sys or a pattern of such paths; `value` is None for `-key` alone,
-    which exempts a key from patterns.
+    which exempts a key from patterns. `line` is 0 for a word of a command line.
     """
 
     path: str
@@ -47,7 +61,8 @@ class Assignment:
     value: str | None
 
     def evidence(self) -> Evidence:
-        return Evidence(f"{self.path}:{self.line}", self.text[:200])
+        place = f"{self.path}:{self.line}" if self.line else self.path
+        return Evidence(place, self.text[:200])
 
     def is_pattern(self) -> bool:
         return any(sign in self.key for sign in "*?[")
@@ -72,7 +87,23 @@ def files(host: Host, reader: Reader) -> tuple[Evidence | Unreadable, ...]:
         last = conf_files.read(host, SYSCTL_CONF)
         if last is not None:
             return (*found, last)
-    return found
+        return found
+    return (*found, *_credential(host))
+
+
+def _credential(host: Host) -> Iterator[Evidence | Unreadable]:
+    """The first credential with lines for systemd-sysctl, if there is one."""
+    for folder in CREDENTIALS:
+        names = host.names(folder)
+        if isinstance(names, Unreadable):
+            if names.why is Why.DENIED:
+                yield names
+        elif CREDENTIAL in names:
+            path = f"{folder}/{CREDENTIAL}"
+            sealed = folder.endswith("encrypted")
+            text = None if sealed else conf_files.read(host, path)
+            yield text or Unreadable(path, Why.PARTIAL, "encrypted" if sealed else "gone")
+            return
 
 
 def parse(path: str, text: str, reader: Reader) -> Iterator[Assignment | NoAssignment]:

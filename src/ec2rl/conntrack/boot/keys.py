@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.defaults import PAGE, round_buckets, version
+from ec2rl.conntrack.defaults import PAGE, round_buckets
+from ec2rl.facts.kernel_release import version
 from ec2rl.facts.sysctl_conf import kernel_int
-from ec2rl.model import Evidence
-from ec2rl.record import record
+from ec2rl.next_boot.setting import Reading
 
 PREFIX = "net.netfilter.nf_conntrack_"
 MAX = f"{PREFIX}max"
@@ -35,22 +35,12 @@ def is_old_name(path: str) -> bool:
 
 
 def paths_of(setting: str) -> tuple[str, ...]:
-    """Where a setting is found below /proc/sys, old names apart."""
-    path = setting.replace(".", "/")
-    return (path, "net/nf_conntrack_max") if setting == MAX else (path,)
-
-
-@record(frozen=True)
-class Reading:
-    """What the kernel makes of a written text.
-
-    `refused` texts leave the old value; `value` None of a text that is not refused means that it
-    depends on something that cannot be seen.
-    """
-
-    value: int | None
-    refused: bool = False
-    note: str = ""
+    """Where a setting is found below /proc/sys: its own name, then others, then old ones."""
+    own = setting.replace(".", "/")
+    old = "net/ipv4/netfilter/ip_conntrack_" + setting[len(PREFIX) :]
+    if setting == MAX:
+        return own, "net/nf_conntrack_max", "net/ipv4/ip_conntrack_max", old
+    return own, old
 
 
 def read_value(setting: str, text: str, release: str | None, page: int = PAGE) -> Reading:
@@ -107,17 +97,3 @@ def _timeout(value: int, note: str) -> Reading:
     if abs(value) > INT_MAX // 1000:
         return Reading(None, note="whether it is refused depends on the kernel's HZ")
     return Reading(value, note="a negative timeout is taken as it is" if value < 0 else note)
-
-
-@record(frozen=True)
-class Changer:
-    """Somebody who changes a setting later: `value` is None where it is reset or not computed.
-
-    `setting` is "" for all of them.
-    """
-
-    who: str
-    setting: str
-    value: int | None
-    evidence: Evidence
-    note: str = ""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ec2rl.conntrack.boot.keys import MAX, PREFIX, Changer
+from ec2rl.conntrack.boot.keys import MAX, PREFIX
 from ec2rl.facts import conf_files
 from ec2rl.facts.sysctl_conf import kernel_int
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.next_boot.setting import Changer
 from ec2rl.record import record
 
 PODS = "/var/lib/kubelet/pods"

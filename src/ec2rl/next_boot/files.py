@@ -1,0 +1,213 @@
+"""The files that make settings last: ours, named so that they win; nobody else's is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from ec2rl.facts.sysctl_conf import Assignment, Reader, normalize, parse
+from ec2rl.host import Host
+from ec2rl.model import Evidence, Why, WriteFile
+from ec2rl.next_boot.changers import everybody
+from ec2rl.next_boot.module import When
+from ec2rl.next_boot.overlay import Overlay
+from ec2rl.next_boot.rules import Rules
+from ec2rl.next_boot.setting import Changer, NextBoot
+from ec2rl.next_boot.settings import next_boot
+from ec2rl.next_boot.values import plain
+from ec2rl.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from ec2rl.next_boot.setting import Value
+    from ec2rl.next_boot.settings import Changers
+
+MARK = "# Written by ec2rl: `ec2rl history` says when, `ec2rl undo` takes it back.\n"
+
+
+@record(frozen=True)
+class Names:
+    """The files that may be written.
+
+    `sysctl` are those for the settings, the most modest name first: the first that wins is taken.
+    `load` is for the modules that bring the keys ("": the caller has none to load); `more` are
+    texts of other files that are needed as well. `adopted` are files of others that are ours to
+    replace while they hold nothing but these settings.
+    """
+
+    sysctl: Sequence[str]
+    load: str = ""
+    more: Mapping[str, str] = {}
+    adopted: Mapping[str, Collection[str]] = {}
+
+
+@record(frozen=True)
+class BootFiles:
+    """Files to write, and what the next boot makes of all files then, for what is `wanted`."""
+
+    changes: tuple[WriteFile, ...]
+    settings: NextBoot
+    wanted: Mapping[str, Value]
+
+    def ends_with(self, key: str) -> Value | None:
+        """What a setting is once all that change it at boot have; None where nobody can tell."""
+        setting = self.settings.setting(key)
+        if setting is None:
+            return None
+        return setting.changers[-1].value if setting.changers else setting.value
+
+    @property
+    def lasting(self) -> bool:
+        return not self.fleeting
+
+    @property
+    def fleeting(self) -> tuple[str, ...]:
+        """Of each setting that the next boot will not keep: what it will be, and who decides."""
+        return tuple(
+            why for key, value in self.wanted.items() if (why := self._fleeting(key, value))
+        )
+
+    def _fleeting(self, key: str, value: Value) -> str:
+        setting = self.settings.setting(key)
+        if setting is None:
+            return f"{key}: what it will be cannot be told"
+        for changer in setting.changers:
+            if not _same(changer.value, value):
+                ends = "changes it" if changer.setting else "resets it"
+                ends = ends if changer.value is None else f"sets it to {changer.value}"
+                note = f" ({changer.note})" if changer.note else ""
+                return f"{key}: {changer.who} {ends}{note}: {_place(changer.evidence)}"
+        if _same(setting.value, value):
+            return ""
+        if setting.value is None:
+            return f"{key}: what it will be cannot be told: {setting.lost or setting.because}"
+        if setting.lost:
+            return f"{key} will be {setting.value}: {setting.lost}"
+        decides = setting.because if setting.decided is None else _place(setting.decided)
+        return f"{key} will be {setting.value}: {decides}"
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """What each setting will be after a reboot, by what line, and what else is to be known."""
+        width = max(map(len, self.wanted), default=0)
+        lines = []
+        for key in self.wanted:
+            setting = self.settings.setting(key)
+            if setting is not None:
+                value = "unknown" if setting.value is None else setting.value
+                by = setting.because if setting.decided is None else setting.decided.source
+                lines.append(f"{key:{width}}  {value}  ({by})")
+                lines += [
+                    f"{'':{width}}  {_left_by(c)}  ({c.who}, later: {c.evidence.source})"
+                    for c in setting.changers
+                ]
+        lines += [f"Warning: {warning}" for warning in self.settings.warnings]
+        return (*lines, *(f"Not read: {one}" for one in self.settings.unread))
+
+
+def _left_by(changer: Changer) -> Value:
+    if changer.value is not None:
+        return changer.value
+    return "changed" if changer.setting else "reset"
+
+
+def _same(one: Value | None, other: Value) -> bool:
+    return one is not None and plain(str(one)) == plain(str(other))
+
+
+def _place(evidence: Evidence) -> str:
+    return f"{evidence.source}: {evidence.text.strip()}"
+
+
+def boot_files(
+    host: Host,
+    wanted: Mapping[str, Value],
+    names: Names,
+    rules_of: Callable[[Host], Rules] | None = None,
+    changers: Changers = everybody,
+    write: bool = True,
+) -> BootFiles:
+    """Files for these settings, by key; none where the next boot has them, or none is wanted.
+
+    `rules_of` and `changers` are those of who knows more of these keys.
+    """
+    make = rules_of or (lambda seen: Rules(seen, [normalize(key) for key in wanted]))
+    rules = make(host)
+
+    def computed(files: Mapping[str, str]) -> BootFiles:
+        changes = []
+        for path, text in files.items():
+            before = host.read(path)
+            old = before.text if isinstance(before, Evidence) else None
+            if old != text:
+                changes.append(WriteFile(path, text, old))
+        then = Overlay(host, files) if files else host
+        return BootFiles(tuple(changes), next_boot(then, make(then), changers), wanted)
+
+    as_it_is = computed({})
+    if as_it_is.lasting or not write:
+        return as_it_is
+    best = None
+    support = {**_modules(rules, wanted, names.load), **names.more}
+    for path in (*(one for one in names.adopted if _is_there(host, one)), *names.sysctl):
+        text = _text(host, rules, path, wanted, names)
+        if text is None:
+            continue
+        found = computed({**support, path: text})
+        if found.lasting:
+            return found
+        best = best or found
+    return best or as_it_is
+
+
+def _is_there(host: Host, path: str) -> bool:
+    return isinstance(host.read(path), Evidence)
+
+
+def _modules(rules: Rules, wanted: Mapping[str, Value], path: str) -> dict[str, str]:
+    """The file that loads the modules of these settings early enough, where that is needed."""
+    found = [rules.presence(key) for key in wanted] if path else []
+    late = [one for one in found if one and one.when in (When.LATE, When.UNKNOWN)]
+    modules = dict.fromkeys(one.module for one in late if one.module)
+    return {path: MARK + "".join(f"{name}\n" for name in modules)} if modules else {}
+
+
+def _text(
+    host: Host, rules: Rules, path: str, wanted: Mapping[str, Value], names: Names
+) -> str | None:
+    """The whole file with these settings; None where what is there is not ours to replace."""
+    old = host.read(path)
+    values: dict[str, Value] | None = {}
+    if isinstance(host.link(path), str):
+        return None
+    if isinstance(old, Evidence):
+        values = _ours(rules, old.text, names.adopted.get(path, ()))
+    elif old.why is not Why.ABSENT:
+        return None
+    if values is None:
+        return None
+    values.update(wanted)
+    return MARK + "".join(f"{key} = {value}\n" for key, value in sorted(values.items()))
+
+
+def _ours(rules: Rules, text: str, adopted: Collection[str]) -> dict[str, Value] | None:
+    """The settings of a file that we wrote, or that holds `adopted` ones alone; None for another.
+
+    A file of ours with a line that nobody but its author understands is another's by now.
+    """
+    marked = text.startswith(MARK)
+    rest = text[len(MARK) :] if marked else text
+    if not (marked or adopted) or any(
+        line.lstrip()[:1] in ("#", ";") for line in rest.splitlines()
+    ):
+        return None
+    values: dict[str, Value] = {}
+    for line in parse("", rest, Reader.SYSTEMD):
+        named = isinstance(line, Assignment) and not line.is_pattern() and line.text[0] != "-"
+        key = rules.setting(line.key) if isinstance(line, Assignment) and named else None
+        value = rules.value(line.value or "") if isinstance(line, Assignment) else None
+        if key is None or value is None or not (marked or key in adopted):
+            return None
+        values[key] = value
+    return values

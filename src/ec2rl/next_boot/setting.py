@@ -1,0 +1,104 @@
+"""The words of this package: one setting after boot, who decides, and who changes it later."""
+
+from __future__ import annotations
+
+from ec2rl.model import Evidence, Unreadable
+from ec2rl.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Union
+
+    from ec2rl.facts.sysctl_conf import Reader
+
+    Value = Union[int, str]
+    """Of a key that is known by its number, else the text with its blanks made one."""
+
+
+@record(frozen=True)
+class Reading:
+    """What the kernel makes of a written text.
+
+    `refused` texts leave the old value; `value` None of a text that is not refused means that it
+    depends on something that cannot be seen.
+    """
+
+    value: Value | None
+    refused: bool = False
+    note: str = ""
+
+
+@record(frozen=True)
+class Initial:
+    """A setting before any sysctl file: its value (None: not known), why, and the line for it."""
+
+    value: Value | None
+    because: str
+    decided: Evidence | None = None
+
+
+AS_BY_HAND = "--system"
+"""In place of a setting: all, as `sysctl --system` makes them."""
+
+
+@record(frozen=True)
+class Changer:
+    """Somebody who changes a setting later: `value` is None where it is reset or not computed.
+
+    `setting` is "" for all of them, or `AS_BY_HAND`.
+    """
+
+    who: str
+    setting: str
+    value: Value | None
+    evidence: Evidence
+    note: str = ""
+
+
+@record(frozen=True)
+class Setting:
+    """One setting after boot; `value` None means that it cannot be told, and `because` why not.
+
+    `decided` is the line that decides, or None for a default of the kernel; `losers` are the other
+    lines about it, and `spoken_of` says whether any line is, or may be in what was not read;
+    `lost` says why these do nothing ("" if they do); `now` is its value today; `changers` change it
+    after that.
+    """
+
+    key: str
+    value: Value | None
+    because: str
+    decided: Evidence | None
+    spoken_of: bool = False
+    now: Value | None = None
+    losers: tuple[Evidence, ...] = ()
+    lost: str = ""
+    warnings: tuple[str, ...] = ()
+    changers: tuple[Changer, ...] = ()
+
+    def survives(self) -> bool:
+        """Whether what the files say is what will be: not lost, and changed by nobody after."""
+        return (
+            self.value is not None
+            and self.decided is not None
+            and not self.lost
+            and all(changer.value == self.value for changer in self.changers)
+        )
+
+
+@record(frozen=True)
+class NextBoot:
+    """All settings after boot; `reader` None means that it is not known who applies the files.
+
+    `by_hand` is what `sysctl --system` would make of the same files, where it differs.
+    """
+
+    settings: tuple[Setting, ...]
+    reader: Reader | None
+    by_hand: dict[str, Value | None]
+    warnings: tuple[str, ...]
+    unread: tuple[Unreadable, ...]
+
+    def setting(self, key: str) -> Setting | None:
+        """The setting of this name, such as `net.core.somaxconn`."""
+        return next((setting for setting in self.settings if setting.key == key), None)
