@@ -106,6 +106,26 @@ class Remedy:
 
 
 @record(frozen=True)
+class Setting:
+    """A value that a person may ask of a fix, as `--set NAME=N` or by its whole `key`.
+
+    `caution` says what it may break; "" for a value that breaks nothing.
+    """
+
+    name: str
+    key: str
+    caution: str = ""
+
+
+@record(frozen=True)
+class Rate:
+    """What is lost each second now: `what` names it, as "packets lost"."""
+
+    value: float
+    what: str
+
+
+@record(frozen=True)
 class Wish:
     """What a person asks of a fix.
 

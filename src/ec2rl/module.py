@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import KernelLog
 from ec2rl.host import Host, Phrase
-from ec2rl.model import Finding, Proposal, Verdict, Wish
+from ec2rl.model import Finding, Proposal, Rate, Setting, Verdict, Wish
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -35,8 +35,9 @@ class Module:
 
     `phrases` is what it looks for in the kernel's log, which the engine reads once for all.
     `read` looks, `judge` is pure and takes what `read` gave; `needs` is said by `list`; `domain`
-    and `class_` are words that ec2rl 1.1.7 knows; `seconds` is how long it may take.  `losses` says
-    what is lost each second now (None: unknown), to tell whether a fix has helped.
+    and `class_` are words that ec2rl 1.1.7 knows; `seconds` is how long it may take.  Where there
+    is a fix, `propose` plans it, `settings` are what may be asked of it, `measure` says what is
+    lost now (None: unknown), to tell whether it has helped, and `details` is a command for more.
     """
 
     name: str
@@ -48,9 +49,15 @@ class Module:
     needs: str
     by_hand: Callable[..., tuple[str, ...]]
     propose: Callable[[Host, Any, Wish], Proposal] | None = None
-    losses: Callable[[Host], float | None] | None = None
+    settings: tuple[Setting, ...] = ()
+    measure: Callable[[Host], Rate | None] | None = None
+    details: str = ""
     class_: str = "diagnose"
     seconds: float = 60.0
+
+    def setting(self, name: str) -> Setting | None:
+        """The setting of this short name, or of this whole key."""
+        return next((one for one in self.settings if name in (one.name, one.key)), None)
 
 
 @record(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ec2rl.conntrack.boot.changers import changers
-from ec2rl.conntrack.boot.keys import MAX, PREFIX
+from ec2rl.conntrack.boot.keys import MAX
 from ec2rl.conntrack.boot.rules import ConntrackRules
+from ec2rl.conntrack.defaults import PREFIX
 from ec2rl.host.fake import FakeHost
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.next_boot.setting import Changer

@@ -134,7 +134,9 @@ def test_a_table_that_loses_packets_is_mended_and_the_mending_is_undone(
     need = re.search(words, said, re.MULTILINE)
     assert need is not None, said
     assert before[0] <= int(need[1]) < before[0] * 1.01
-    lost = re.search(r"^It helped: lost ([\d.e+]+)/s before, 0/s after\.$", said, re.MULTILINE)
+    lost = re.search(
+        r"^It helped: packets lost ([\d.e+]+)/s before, 0/s after\.$", said, re.MULTILINE
+    )
     assert lost is not None, said
     assert float(lost[1]) > 0
     assert said.endswith("# Local.\nnet.netfilter.nf_conntrack_max=65536\n")

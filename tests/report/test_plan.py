@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ec2rl.model import Finding, Proposal, Remedy, Risk, SetSysctl, Verdict, WriteFile
+from ec2rl.model import Finding, Proposal, Rate, Remedy, Risk, SetSysctl, Verdict, WriteFile
 from ec2rl.report.plan import Done, done, fix_json, helped, plan
 
 MAX = "net.netfilter.nf_conntrack_max"
@@ -55,6 +55,7 @@ The same by hand:
     sysctl -w net.netfilter.nf_conntrack_max=524288
 """
 
+LOST = "packets lost"
 ITEMS = ({"target": MAX, "before": "262144", "after": "524288"},)
 
 DONE = """\
@@ -63,7 +64,7 @@ DONE = """\
 Change 3:
     net.netfilter.nf_conntrack_max: 262144 -> 524288
 
-It helped: lost 37/s before, 0/s after.
+It helped: packets lost 37/s before, 0/s after.
 NOT PERSISTENT, a reboot will not keep it:
     net.netfilter.nf_conntrack_max will be 65536: /etc/sysctl.d/z.conf:1: evil\\x1b[2J = 1
 To take it back: sudo ./ec2rl undo 3
@@ -75,7 +76,7 @@ def test_a_plan_tells_everything_before_it_is_done() -> None:
 
 
 def test_what_was_done_whether_it_helped_and_how_it_is_taken_back() -> None:
-    assert done(Done(3, ITEMS, True, 37.0, 0.0, None, ""), WHOLE) == DONE
+    assert done(Done(3, ITEMS, True, Rate(37.0, LOST), Rate(0.0, LOST), None, ""), WHOLE) == DONE
 
 
 @pytest.mark.parametrize(
@@ -100,35 +101,22 @@ def test_a_plan_of_nothing(proposal: Proposal, words: str) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        (None, 0.0, "Whether it helped is not known: the drop counters could not be read."),
-        (0.0, 0.0, "Packets lost: 0/s before, 0/s after."),
-        (37.0, 0.0, "It helped: lost 37/s before, 0/s after."),
-        (
-            37.0,
-            2.0,
-            "It helps: lost 37/s before, 2/s after; look again soon: sudo ./ec2rl conntrack top",
-        ),
-        (
-            37.0,
-            36.0,
-            "It did not help yet: lost 37/s before, 36/s after; who fills the table: "
-            "sudo ./ec2rl conntrack top",
-        ),
-        (
-            0.0,
-            5.0,
-            "It did not help yet: lost 0/s before, 5/s after; who fills the table: "
-            "sudo ./ec2rl conntrack top",
-        ),
+        (None, 0.0, "Whether it helped is not known: what is lost now could not be counted."),
+        (0.0, 0.0, "Nothing was lost: packets lost 0/s before, 0/s after."),
+        (37.0, 0.0, "It helped: packets lost 37/s before, 0/s after."),
+        (37.0, 2.0, "It helps: packets lost 37/s before, 2/s after; look again soon: sudo x"),
+        (37.0, 36.0, "It did not help yet: packets lost 37/s before, 36/s after; details: sudo x"),
+        (0.0, 5.0, "It did not help yet: packets lost 0/s before, 5/s after; details: sudo x"),
     ],
 )
 def test_whether_it_helped(before: float | None, after: float, words: str) -> None:
-    assert helped(before, after) == words
+    first = None if before is None else Rate(before, LOST)
+    assert helped(first, Rate(after, LOST), "sudo x") == words
 
 
 def test_the_plan_and_its_end_are_one_document() -> None:
     finding = Finding(Verdict.PROBLEM, "full")
-    made = Done(3, ITEMS, True, 37.0, 0.0, None, "")
+    made = Done(3, ITEMS, True, Rate(37.0, LOST), Rate(0.0, LOST), None, "")
     told = json.loads(fix_json("conntrackfull", finding, WHOLE, made))
     assert told == {
         "schema_version": 1,
@@ -159,8 +147,9 @@ def test_the_plan_and_its_end_are_one_document() -> None:
         "done": {
             "change": 3,
             "items": list(ITEMS),
-            "lost_per_second_before": 37.0,
-            "lost_per_second_after": 0.0,
+            "per_second": LOST,
+            "before": 37.0,
+            "after": 0.0,
             "trial_until": None,
         },
     }

@@ -43,7 +43,7 @@ def answered(text: str, name: str) -> str:
         if kind == "plan":
             if module.propose is None:
                 raise CaseError(f"-- {key} --: {name} has no fix")
-            wish = wish_of(parse(["fix", name, *options.split()], COMMANDS))
+            wish = wish_of(parse(["fix", name, *options.split()], COMMANDS), module)
             proposal = module.propose(host, found.seen, wish)
             answers[key] = plan(proposal).partition("\n\n")[2].strip("\n")
         elif kind == "after":

@@ -7,7 +7,7 @@ import signal
 import time
 from contextlib import suppress
 
-from ec2rl.arguments import Parsed, UsageError, seconds
+from ec2rl.arguments import Parsed, UsageError, seconds, unknown
 from ec2rl.catalogue import load, names
 from ec2rl.commands.changed import (
     agreed,
@@ -26,7 +26,7 @@ from ec2rl.fix.transaction import apply, unsettled
 from ec2rl.fix.trial import watch
 from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
-from ec2rl.model import Finding, Proposal, SetSysctl, Wish
+from ec2rl.model import Finding, Proposal, Rate, SetSysctl, Wish
 from ec2rl.module import Module, diagnose
 from ec2rl.record import replace
 from ec2rl.report.plan import Done, done, fix_json, plan
@@ -49,7 +49,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
     module = load(said.operands[0])
     if module.propose is None:
         raise UsageError(f"{module.name} has no fix; these have: {', '.join(fixable())}")
-    wish = wish_of(said)
+    wish = wish_of(said, module)
     trial = _trial(said)
     root, as_json = said.last("root"), said.has("json")
     machine = machine_of(root)
@@ -76,7 +76,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
     if as_json:
         terminal.out(fix_json(module.name, finding, proposal, made, first))
     elif made is not None:
-        terminal.out(done(made, proposal))
+        terminal.out(done(made, proposal, module.details))
     return status
 
 
@@ -108,17 +108,24 @@ def fixable() -> tuple[str, ...]:
     return tuple(name for name in names() if load(name).propose is not None)
 
 
-def wish_of(said: Parsed) -> Wish:
-    """What the options ask for. UsageError for what contradicts itself or is no number."""
+def wish_of(said: Parsed, module: Module) -> Wish:
+    """What the options ask of a module's fix.
+
+    UsageError for what contradicts itself, is no number, or is no setting of this module.
+    """
     settings: dict[str, int] = {}
     for pair in said.values.get("set", ()):
         name, found, value = pair.partition("=")
         digits = value.strip()
         if not found or not (digits.isascii() and digits.isdigit() and len(digits) < 12):
             raise UsageError(f"--set={pair}: not NAME=NUMBER, as in --set max=524288")
-        setting = _setting(name.strip())
-        if settings.setdefault(setting, int(digits)) != int(digits):
-            raise UsageError(f"--set: {setting} is set twice, to {settings[setting]} and {digits}")
+        setting = module.setting(name.strip())
+        if setting is None:
+            known = [one.name for one in module.settings]
+            raise UsageError(unknown(f"setting of {module.name}", name.strip(), known))
+        named = setting.name
+        if settings.setdefault(named, int(digits)) != int(digits):
+            raise UsageError(f"--set: {named} is set twice, to {settings[named]} and {digits}")
     if said.has("runtime-only") and said.has("persist-only"):
         raise UsageError("--runtime-only and --persist-only exclude each other")
     if said.has("root") and (said.has("runtime-only") or said.has("try")):
@@ -133,18 +140,6 @@ def wish_of(said: Parsed) -> Wish:
         said.has("allow-lower"),
         said.has("force"),
     )
-
-
-def _setting(name: str) -> str:
-    from ec2rl.arguments import unknown
-    from ec2rl.conntrack.boot.keys import PREFIX
-    from ec2rl.conntrack.defaults import PAGE_KEYS
-
-    known = [key[len(PREFIX) :] for key in PAGE_KEYS]
-    short = name.rpartition(".")[2].removeprefix("nf_conntrack_")
-    if short not in known:
-        raise UsageError(unknown("setting", name, known))
-    return short
 
 
 def look(module: Module, wish: Wish, root: str = "") -> tuple[Finding, Proposal]:
@@ -184,12 +179,14 @@ def carry_out(
     """Apply, look again at what is lost (where it is this machine), and tell; None if it failed."""
     changes = tuple(change for remedy in proposal.chosen for change in remedy.changes)
     runs = any(isinstance(change, SetSysctl) for change in changes) and not root
-    before = lost(module) if runs else None
+    before = measured(module) if runs else None
     until = None if trial is None else time.time() + trial
     watcher = None
     try:
         watcher = None if until is None else watch(machine, until)
-        change = apply(changes, machine=machine, why=f"fix {module.name}", until=until)
+        change = apply(
+            changes, machine=machine, why=f"fix {module.name}", module=module.name, until=until
+        )
     except FixError as error:
         if watcher is not None and error.whole:
             with suppress(ProcessLookupError):
@@ -202,12 +199,12 @@ def carry_out(
     items = tuple(described(item) for item in change.items)
     after = None
     try:
-        after = lost(module) if runs else None
+        after = measured(module) if runs else None
     except KeyboardInterrupt:
         terminal.say("interrupted; the change is made")
-    return Done(change.id, items, runs, before, after, until, root)
+    return Done(change.id, items, runs and module.measure is not None, before, after, until, root)
 
 
-def lost(module: Module) -> float | None:
-    """What is lost each second now, by the counters alone; None where that is not known."""
-    return None if module.losses is None else module.losses(Remember(LiveHost()))
+def measured(module: Module) -> Rate | None:
+    """What is lost each second now; None where that is not known, or cannot be measured."""
+    return None if module.measure is None else module.measure(Remember(LiveHost()))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from ec2rl.arguments import Parsed, UsageError
+from ec2rl.catalogue import load, names
 from ec2rl.commands.changed import settle, standing, told
-from ec2rl.fix.change import SysctlItem
+from ec2rl.fix.change import SysctlItem, Transaction
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import confirm, history, trials
 from ec2rl.terminal import Terminal
+
+_BEFORE_SCHEMA_3 = "conntrackfull"
+"""The one module that had a fix when records did not name theirs."""
 
 
 @told
@@ -34,12 +38,22 @@ def command(said: Parsed, terminal: Terminal) -> int:
     if not kept:
         terminal.say(f"change {number} is not on trial, or was taken back; see: ec2rl history")
         return 1
-    lines = [f"Change {number} is kept until the next boot. To keep it beyond that:"]
-    values = [
-        f"--set {item.key.rpartition('nf_conntrack_')[2]}={item.after}"
-        for item in (change.items if change else ())
-        if isinstance(item, SysctlItem)
-    ]
-    lines.append(f"    sudo ./ec2rl fix conntrackfull --persist-only {' '.join(values)}")
-    terminal.out("\n".join(lines) + "\n")
+    terminal.out("\n".join(_kept(number, change)) + "\n")
     return 0
+
+
+def _kept(number: int, change: Transaction | None) -> list[str]:
+    """What was kept, and the command that keeps it beyond the next boot."""
+    name = (change.module if change else "") or _BEFORE_SCHEMA_3
+    if name not in names():
+        return [f"Change {number} is kept until the next boot."]
+    by_key = {setting.key: setting.name for setting in load(name).settings}
+    values = [
+        f"--set {by_key[item.key]}={item.after}"
+        for item in (change.items if change else ())
+        if isinstance(item, SysctlItem) and item.key in by_key
+    ]
+    return [
+        f"Change {number} is kept until the next boot. To keep it beyond that:",
+        f"    sudo ./ec2rl fix {name} --persist-only {' '.join(values)}",
+    ]

@@ -54,7 +54,8 @@ def _mend(module: Module, machine: Machine) -> tuple[str, ...]:
     if not changes:
         return ("[UNFIXED] there is nothing that is safe to change",)
     try:
-        change = apply(changes, machine=machine, why=f"run --remediate, {module.name}")
+        why = f"run --remediate, {module.name}"
+        change = apply(changes, machine=machine, why=why, module=module.name)
     except FixError as error:
         return ("[UNFIXED] " + "; ".join(why_not(error, machine)),)
     items = (described(item) for item in change.items)

@@ -97,10 +97,10 @@ def rule(release: str | None, statistics: str | None) -> Rule | None:
     return Rule.X1 if found >= (5, 15) else Rule.X4
 
 
-_PREFIX = "net.netfilter.nf_conntrack_"
+PREFIX = "net.netfilter.nf_conntrack_"
 
 TIMEOUTS = {
-    f"{_PREFIX}{name}": seconds
+    f"{PREFIX}{name}": seconds
     for name, seconds in (
         ("generic_timeout", 600),
         ("icmp_timeout", 30),
@@ -120,19 +120,19 @@ TIMEOUTS = {
 }
 """Seconds, the same from 4.4 to 7.2."""
 
-_STREAM = f"{_PREFIX}udp_timeout_stream"
+_STREAM = f"{PREFIX}udp_timeout_stream"
 
 SWITCHES = {
-    f"{_PREFIX}acct": 0,
-    f"{_PREFIX}checksum": 1,
-    f"{_PREFIX}log_invalid": 0,
-    f"{_PREFIX}tcp_be_liberal": 0,
-    f"{_PREFIX}tcp_loose": 1,
-    f"{_PREFIX}tcp_max_retrans": 3,
-    f"{_PREFIX}timestamp": 0,
+    f"{PREFIX}acct": 0,
+    f"{PREFIX}checksum": 1,
+    f"{PREFIX}log_invalid": 0,
+    f"{PREFIX}tcp_be_liberal": 0,
+    f"{PREFIX}tcp_loose": 1,
+    f"{PREFIX}tcp_max_retrans": 3,
+    f"{PREFIX}timestamp": 0,
 }
 
-PAGE_KEYS = (f"{_PREFIX}max", f"{_PREFIX}buckets", *TIMEOUTS, _STREAM)
+PAGE_KEYS = (f"{PREFIX}max", f"{PREFIX}buckets", *TIMEOUTS, _STREAM)
 """The settings that the module's page speaks of."""
 
 

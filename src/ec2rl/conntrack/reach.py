@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.boot.keys import BUCKETS, MAX, PREFIX, read_value
-from ec2rl.conntrack.defaults import ENTRY, EXTENSION, memory_for
+from ec2rl.conntrack.boot.keys import BUCKETS, MAX, read_value
+from ec2rl.conntrack.defaults import ENTRY, EXTENSION, PREFIX, memory_for
 from ec2rl.conntrack.room import MUCH, available
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.table.recommend import object_size

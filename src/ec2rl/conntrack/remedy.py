@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.boot.files import boot_files
-from ec2rl.conntrack.boot.keys import BUCKETS, MAX, PREFIX
+from ec2rl.conntrack.boot.keys import BUCKETS, MAX
 from ec2rl.conntrack.by_hand import commands
-from ec2rl.conntrack.defaults import TIMEOUTS, round_buckets
+from ec2rl.conntrack.defaults import PREFIX, TIMEOUTS, round_buckets
 from ec2rl.conntrack.reach import Target, costs, not_here, refusals, rounding, too_much
 from ec2rl.conntrack.room import Room, is_short, room
 from ec2rl.conntrack.seen import Seen
+from ec2rl.conntrack.settings import CAUTIONS
 from ec2rl.conntrack.tables import number
 from ec2rl.facts.kernel_release import version
 from ec2rl.host import Host
@@ -17,12 +18,6 @@ from ec2rl.next_boot.files import BootFiles
 
 _CAREFUL = ("tcp_timeout_close_wait", "tcp_timeout_time_wait")
 """Never offered: only for who names them (the original page: extreme caution)."""
-
-_CAUTION = {
-    "tcp_timeout_established": "connections that are idle for longer are cut when they speak again",
-    "tcp_timeout_close_wait": "extreme caution: half-closed connections that still send are cut",
-    "tcp_timeout_time_wait": "extreme caution: late packets of old connections may open new ones",
-}
 
 
 def propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
@@ -83,7 +78,7 @@ def _caution(target: Target) -> str:
         return "0 seconds: every flow is forgotten at once, and cut where it needs its entry"
     if target.wanted >= (target.now or 0):
         return "entries stay longer, and the table fills sooner"
-    return _CAUTION.get(target.short, "a flow that pauses for longer is forgotten")
+    return CAUTIONS.get(target.short, "a flow that pauses for longer is forgotten")
 
 
 def _targets(host: Host, seen: Seen, wish: Wish, found: Room) -> list[Target]:

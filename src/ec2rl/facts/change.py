@@ -57,7 +57,9 @@ class SysctlItem:
 class Transaction:
     """One change, as the journal has it; `time` in seconds since the epoch, `boot` a boot_id.
 
-    `notes` are sentences about what an undo or a recovery left alone, and why.
+    `module` is the diagnostic whose fix it was, "" where nobody noted it (before schema 3: there
+    conntrackfull alone had one).  `notes` are sentences about what an undo or a recovery left
+    alone, and why.
     """
 
     id: int
@@ -68,6 +70,7 @@ class Transaction:
     tool: str
     items: tuple[SysctlItem | FileItem, ...]
     notes: tuple[str, ...] = ()
+    module: str = ""
 
     @property
     def unfinished(self) -> bool:

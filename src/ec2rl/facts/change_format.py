@@ -3,7 +3,8 @@
 {"sha256": "<of all bytes after this line>",
 "change": {...}}
 
-Schema 2 is schema 1 with a setting's `log_end`; a change without one is still written as schema 1.
+Schema 2 is schema 1 with a setting's `log_end`, schema 3 has a `module`; a change without either is
+still written as schema 1.
 Earlier versions wrote the same fields in another order, without `folder`, and with larger files.
 """
 
@@ -63,6 +64,8 @@ def encode(change: Transaction) -> bytes:
 
 def _fields(change: Transaction) -> dict[str, Any]:
     record = {**change.__dict__, "schema": _schema(change), "state": change.state.value}
+    if not change.module:
+        del record["module"]
     record["items"] = [_item(item) for item in change.items]
     record["notes"] = list(change.notes)
     return record
@@ -70,6 +73,8 @@ def _fields(change: Transaction) -> dict[str, Any]:
 
 def _schema(change: Transaction) -> int:
     settings = (item for item in change.items if isinstance(item, SysctlItem))
+    if change.module:
+        return 3
     return 1 if all(item.log_end is None for item in settings) else 2
 
 
@@ -95,7 +100,7 @@ def decode(raw: bytes, number: int) -> Transaction:
         raise ValueError("its checksum is wrong")
     document = json.loads(raw, parse_int=_int, parse_constant=_constant)
     record = document["change"]
-    if _get(record, "schema", int) not in (1, 2):
+    if _get(record, "schema", int) not in (1, 2, 3):
         raise ValueError(f"schema {record['schema']} is not known to this version")
     change = Transaction(
         _get(record, "id", int),
@@ -106,6 +111,7 @@ def decode(raw: bytes, number: int) -> Transaction:
         _words(record, "tool"),
         tuple(_read_item(item) for item in _get(record, "items", list)[: _ITEMS + 1]),
         tuple(str(note) for note in _get(record, "notes", list)),
+        _words(record, "module") if "module" in record else "",
     )
     if not 0 <= change.time < _END_OF_TIME:
         raise ValueError("its time is none")

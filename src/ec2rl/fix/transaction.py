@@ -27,6 +27,7 @@ def apply(
     *,
     machine: Machine,
     why: str,
+    module: str = "",
     until: float | None = None,
 ) -> Transaction:
     """Make all of the changes, or raise a FixError and leave things as they were.
@@ -51,6 +52,7 @@ def apply(
             boot=machine.boot(),
             tool=__version__,
             items=survey(changes, machine),
+            module=module,
         )
         things = things_of(change, machine, stack)
         for thing in things:

@@ -10,11 +10,12 @@ from ec2rl.conntrack.figures import facts
 from ec2rl.conntrack.messages import PHRASES, Kind
 from ec2rl.conntrack.namespaces import find_namespaces
 from ec2rl.conntrack.seen import NEAR, Seen
+from ec2rl.conntrack.settings import SETTINGS
 from ec2rl.conntrack.tables import Limits, Table, read_again, read_limits, read_tables
 from ec2rl.conntrack.timeline import timeline
 from ec2rl.facts.log import KMSG, KernelLog
 from ec2rl.host import Host
-from ec2rl.model import Evidence, Finding, Proposal, Unreadable, Verdict, Why, Wish
+from ec2rl.model import Evidence, Finding, Proposal, Rate, Unreadable, Verdict, Why, Wish
 from ec2rl.module import Module, Options
 from ec2rl.record import replace
 
@@ -245,10 +246,11 @@ def _propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
     return propose(host, seen, wish)
 
 
-def _losses(host: Host) -> float | None:
+def _measure(host: Host) -> Rate | None:
     from ec2rl.conntrack.losses import losses
 
-    return losses(host)
+    lost = losses(host)
+    return None if lost is None else Rate(lost, "packets lost")
 
 
 MODULE = Module(
@@ -261,5 +263,7 @@ MODULE = Module(
     needs="root, for the kernel log and the namespaces",
     by_hand=by_hand,
     propose=_propose,
-    losses=_losses,
+    settings=SETTINGS,
+    measure=_measure,
+    details="sudo ./ec2rl conntrack top",
 )

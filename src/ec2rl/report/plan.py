@@ -14,22 +14,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ec2rl.model import Finding, Json, Proposal, Remedy
+    from ec2rl.model import Finding, Json, Proposal, Rate, Remedy
 
 
 @record(frozen=True)
 class Done:
     """A change that was made: its number, and `target`, `before` and `after` of each item.
 
-    `lost_before` and `lost_after` are packets a second (None: unknown), where `runs` says that what
-    runs was changed; `until` is the end of its trial, `root` the volume that it was made on.
+    `before` and `after` are what was lost each second (None: unknown), where that is `measured`;
+    `until` is the end of its trial, `root` the volume that it was made on.
     """
 
     number: int
     items: tuple[Mapping[str, str], ...]
-    runs: bool
-    lost_before: float | None
-    lost_after: float | None
+    measured: bool
+    before: Rate | None
+    after: Rate | None
     until: float | None
     root: str
 
@@ -91,13 +91,13 @@ def _diff(change: WriteFile) -> Sequence[str]:
     return list(unified_diff(before, change.text.splitlines(), name, change.path, lineterm=""))
 
 
-def done(made: Done, proposal: Proposal) -> str:
+def done(made: Done, proposal: Proposal, details: str = "") -> str:
     """What was changed, whether it helped, how long it lasts, and how to take it back."""
     lines = [header("Done"), "", f"Change {made.number}:"]
     lines += [f"    {item['target']}: {item['before']} -> {item['after']}" for item in made.items]
     lines.append("")
-    if made.runs:
-        lines.append(helped(made.lost_before, made.lost_after))
+    if made.measured:
+        lines.append(helped(made.before, made.after, details))
     if made.until is not None:
         end = time.strftime("%H:%M:%S", time.localtime(made.until))
         lines.append(f"On trial: taken back at {end} unless you say: sudo ./ec2rl keep")
@@ -108,18 +108,18 @@ def done(made: Done, proposal: Proposal) -> str:
     return "\n".join(lines) + "\n"
 
 
-def helped(before: float | None, after: float | None) -> str:
-    """Whether a fix has helped, from what was lost each second before and after it."""
+def helped(before: Rate | None, after: Rate | None, details: str) -> str:
+    """Whether a fix has helped, by what was lost each second; `details` is a command for more."""
     if before is None or after is None:
-        return "Whether it helped is not known: the drop counters could not be read."
-    if not before and not after:
-        return "Packets lost: 0/s before, 0/s after."
-    words = f"lost {before:.3g}/s before, {after:.3g}/s after"
-    if not after:
+        return "Whether it helped is not known: what is lost now could not be counted."
+    words = f"{before.what} {before.value:.3g}/s before, {after.value:.3g}/s after"
+    if not before.value and not after.value:
+        return f"Nothing was lost: {words}."
+    if not after.value:
         return f"It helped: {words}."
-    if after < before / 2:
-        return f"It helps: {words}; look again soon: sudo ./ec2rl conntrack top"
-    return f"It did not help yet: {words}; who fills the table: sudo ./ec2rl conntrack top"
+    if after.value < before.value / 2:
+        return f"It helps: {words}; look again soon: {details}"
+    return f"It did not help yet: {words}; details: {details}"
 
 
 def fix_json(
@@ -166,7 +166,8 @@ def _done_facts(made: Done) -> dict[str, Json]:
     return {
         "change": made.number,
         "items": [dict(item) for item in made.items],
-        "lost_per_second_before": made.lost_before,
-        "lost_per_second_after": made.lost_after,
+        "per_second": None if made.before is None else made.before.what,
+        "before": None if made.before is None else made.before.value,
+        "after": None if made.after is None else made.after.value,
         "trial_until": made.until,
     }

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.defaults import PAGE, round_buckets
+from ec2rl.conntrack.defaults import PAGE, PREFIX, round_buckets
 from ec2rl.facts.kernel_release import version
 from ec2rl.facts.sysctl_conf import kernel_int
 from ec2rl.next_boot.setting import Reading
 
-PREFIX = "net.netfilter.nf_conntrack_"
 MAX = f"{PREFIX}max"
 BUCKETS = f"{PREFIX}buckets"
 

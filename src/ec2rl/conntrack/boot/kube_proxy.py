@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ec2rl.conntrack.boot.keys import MAX, PREFIX
+from ec2rl.conntrack.boot.keys import MAX
+from ec2rl.conntrack.defaults import PREFIX
 from ec2rl.facts import conf_files
 from ec2rl.facts.sysctl_conf import kernel_int
 from ec2rl.host import Host

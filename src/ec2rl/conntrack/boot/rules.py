@@ -10,14 +10,13 @@ from collections.abc import Collection, Sequence
 from ec2rl.conntrack.boot.keys import (
     BUCKETS,
     MAX,
-    PREFIX,
     is_old_name,
     paths_of,
     read_value,
     setting_of,
 )
 from ec2rl.conntrack.boot.start import Start, start
-from ec2rl.conntrack.defaults import PAGE, PAGE_KEYS, SWITCHES, default_value
+from ec2rl.conntrack.defaults import PAGE, PAGE_KEYS, PREFIX, SWITCHES, default_value
 from ec2rl.facts.kernel_release import version
 from ec2rl.facts.sysctl_conf import kernel_int, normalize
 from ec2rl.host import Host

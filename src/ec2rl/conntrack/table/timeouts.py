@@ -18,8 +18,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PREFIX = "net.netfilter.nf_conntrack_"
-
 DEFAULTS: Mapping[str, int] = {
     "generic_timeout": 600,
     "icmp_timeout": 30,

@@ -8,8 +8,9 @@ a new setting does not touch the time that existing entries have left.
 
 from __future__ import annotations
 
+from ec2rl.conntrack.defaults import PREFIX
 from ec2rl.conntrack.table.ages import bucket_end
-from ec2rl.conntrack.table.timeouts import DEFAULTS, PREFIX, governing
+from ec2rl.conntrack.table.timeouts import DEFAULTS, governing
 from ec2rl.record import record
 
 TYPE_CHECKING = False
