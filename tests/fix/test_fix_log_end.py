@@ -69,12 +69,12 @@ def test_without_a_log_that_can_be_read_the_record_is_as_ever(machine: Machine, 
     assert b'"schema": 1' in encode(history(machine=machine)[0])
 
 
-def test_other_settings_need_no_stamp(machine: Machine) -> None:
+def test_every_setting_has_a_stamp(machine: Machine) -> None:
     log(machine, LOG)
     key = "net.netfilter.nf_conntrack_tcp_timeout_close_wait"
     put(setting(machine.root, key), "60\n")
     change = apply((SetSysctl(key, "3600", "60"),), machine=machine, why="")
-    assert change.items == (SysctlItem(key, "60", "3600", "3600"),)
+    assert change.items == (SysctlItem(key, "60", "3600", "3600", 2000000),)
 
 
 def test_a_record_of_schema_1_loads_and_is_undone(machine: Machine) -> None:

@@ -11,7 +11,7 @@ from ec2rl.model import Evidence, Unreadable, Verdict, Why
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.conntrack.settled import Settling
+    from ec2rl.facts.settled import Settling
 
 _MOST = 10
 """Namespaces that are told one by one; the JSON has them all."""

@@ -15,8 +15,8 @@ from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.conntrack.settled import Settling
     from ec2rl.conntrack.table.glimpse import Glimpse
+    from ec2rl.facts.settled import Settling
 
 NEAR = 0.9
 """The share of the table from which on it is called near its end."""

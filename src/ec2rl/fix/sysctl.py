@@ -11,8 +11,6 @@ from ec2rl.fix.machine import Machine, close
 from ec2rl.record import replace
 
 BUCKETS = "net.netfilter.nf_conntrack_buckets"
-_LIMIT = "net.netfilter.nf_conntrack_max"
-"""The setting whose record tells which lines of the kernel's log are older."""
 
 
 def rounded(key: str, value: str) -> str:
@@ -93,8 +91,7 @@ class Setting:
         if now == old:
             raise KernelRefused(f"{item.key}={new}: the kernel ignores it, and keeps {now}")
         if to is Found.AFTER:
-            log_end = self.machine.log_end() if item.key == _LIMIT else None
-            self.item = replace(item, after=now, log_end=log_end)
+            self.item = replace(item, after=now, log_end=self.machine.log_end())
 
     def rescue(self) -> str:
         return ""

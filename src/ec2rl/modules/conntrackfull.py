@@ -33,9 +33,10 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     times = timeline(log)
     settling = None
     if times.now.lines:
-        from ec2rl.conntrack.settled import read_settling
+        from ec2rl.conntrack.boot.keys import MAX
+        from ec2rl.facts.settled import read_settling
 
-        settling = read_settling(host, limits.maximum)
+        settling = read_settling(host, MAX, limits.maximum)
         times = timeline(log, settling)
     seen = Seen(
         log=log,

@@ -1,14 +1,11 @@
-"""Which table-full lines are past: those from before a change that made room, and is in force.
+"""Which lines of the kernel's log are past: those from before a change that made room.
 
-The limit is one number for all namespaces, written on the host alone (nf_conntrack_standalone.c,
-2.6 to 7.2), so one that was raised made room for each table.  A shorter timeout proves no room:
-entries keep the time that they have, and new ones come.
+The change raised the limit that they tell of, by a tenth or more, and is in force.  No other change
+proves room: with a shorter timeout, say, entries keep the time that they have, and new ones come.
 """
 
 from __future__ import annotations
 
-from ec2rl.conntrack.boot.keys import MAX
-from ec2rl.conntrack.seen import NEAR
 from ec2rl.facts.change import State, SysctlItem, Transaction
 from ec2rl.facts.changes import Changes, read_changes
 from ec2rl.host import BOOT_ID, Host
@@ -18,6 +15,9 @@ from ec2rl.record import record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ec2rl.facts.log import LogLine
+
+ROOM = 0.9
+"""The share of today's limit that an older one may be: what filled it leaves room now."""
 
 
 @record(frozen=True)
@@ -53,7 +53,7 @@ class Settling:
         stamp = line.monotonic
         if self.change is None or stamp is None or line.this_boot is not True:
             return False
-        return stamp <= self.log_end and self._limit_at(stamp) <= NEAR * self.maximum
+        return stamp <= self.log_end and self._limit_at(stamp) <= ROOM * self.maximum
 
     def may_precede(self, line: LogLine) -> bool:
         """Whether a line is not known to be later than the change."""
@@ -75,14 +75,17 @@ class Settling:
         return max(known)
 
 
-def read_settling(host: Host, maximum: int | None) -> Settling:
-    """Look for the changes of this boot; `maximum` is the limit that was read just before."""
+def read_settling(host: Host, key: str, maximum: int | None) -> Settling:
+    """Look for the changes of a limit in this boot; `maximum` is what was read of it just before.
+
+    `key` names the limit, which is one number for all namespaces.
+    """
     boot = host.read(BOOT_ID)
     name = "" if isinstance(boot, Unreadable) else boot.text.strip()
-    return settling(read_changes(host), name, maximum)
+    return settling(read_changes(host), name, key, maximum)
 
 
-def settling(changes: Changes, boot: str, maximum: int | None) -> Settling:
+def settling(changes: Changes, boot: str, key: str, maximum: int | None) -> Settling:
     """What follows from the journal in this boot ("" for one whose id is not known)."""
     here = [change for change in changes.made if boot and change.boot == boot]
     best: Transaction | None = None
@@ -92,9 +95,10 @@ def settling(changes: Changes, boot: str, maximum: int | None) -> Settling:
     for change in here:
         if not any(isinstance(item, SysctlItem) for item in change.items):
             continue  # of files, for the next boot
-        step = _step(change)
+        step = _step(change, key)
         steps += [step] if step else []
-        why_not = _why_not(change, step, change.id in changes.trying, maximum)
+        name = key.rpartition(".")[2]
+        why_not = _why_not(change, step, change.id in changes.trying, name, maximum)
         if why_not:
             why_not = f"Change {change.id} (ec2rl history) settles no line: {why_not}"
         elif step is not None and step.log_end is not None and step.log_end >= log_end:
@@ -103,10 +107,10 @@ def settling(changes: Changes, boot: str, maximum: int | None) -> Settling:
     return Settling(best, log_end, maximum or 0, tuple(steps), why_not, changes.unread)
 
 
-def _step(change: Transaction) -> Step | None:
+def _step(change: Transaction, key: str) -> Step | None:
     """What a change tells of the limit, None for nothing."""
     for item in change.items:
-        if isinstance(item, SysctlItem) and item.key == MAX and " " not in item.before + item.after:
+        if isinstance(item, SysctlItem) and item.key == key and " " not in item.before + item.after:
             before, after = int(item.before), int(item.after)
             # Whoever took it back had the limit of before again.
             after = after if change.state is State.APPLIED else max(before, after)
@@ -114,20 +118,22 @@ def _step(change: Transaction) -> Step | None:
     return None
 
 
-def _why_not(change: Transaction, step: Step | None, trying: bool, maximum: int | None) -> str:
+def _why_not(
+    change: Transaction, step: Step | None, trying: bool, name: str, maximum: int | None
+) -> str:
     """Why a change does not settle what the log said before it, "" if it does."""
     if step is None or step.after <= step.before:
-        return "it did not raise nf_conntrack_max"
+        return f"it did not raise {name}"
     if change.state is not State.APPLIED:
         return f"it is {change.state.value}"
     if trying:
         return f"it is on trial; to let it stay: sudo ./ec2rl keep {change.id}"
     if maximum is None:
-        return "nf_conntrack_max could not be read, so it may not be in force"
+        return f"{name} could not be read, so it may not be in force"
     if maximum < step.after:
-        return f"nf_conntrack_max is {maximum} by now, and it had set {step.after}"
-    if step.before > NEAR * maximum:
-        return f"from {step.before} to {maximum}: what was too much would fill {NEAR:.0%} of it"
+        return f"{name} is {maximum} by now, and it had set {step.after}"
+    if step.before > ROOM * maximum:
+        return f"from {step.before} to {maximum}: what was too much would fill {ROOM:.0%} of it"
     if step.log_end is None:
         return "its record does not tell where the kernel's log ended then"
     return ""
