@@ -11,7 +11,7 @@ import pytest
 from ec2rl.fix.change import State
 from ec2rl.fix.errors import Refused
 from ec2rl.fix.machine import Machine
-from ec2rl.fix.transaction import apply, history, later_than, prune, undo
+from ec2rl.fix.transaction import apply, foresee, history, prune, undo
 from ec2rl.model import SetSysctl, WriteFile
 from fix import small
 from fix.small import FILE, MAX, NEW, OLD_TEXT, put, setting
@@ -30,6 +30,11 @@ VALUES = {
     "up": ("262145", "262146", "262147"),
 }
 ORDERS = tuple(itertools.permutations((1, 2, 3)))
+
+
+def over_it(number: int, machine: Machine) -> list[int]:
+    """The changes that were made on top of one, in the order to take them back."""
+    return [one.id for one, _ in foresee(number, machine=machine)[:-1]]
 
 
 def of_settings(values: Sequence[str]) -> list[Change]:
@@ -76,7 +81,7 @@ def test_only_the_top_one_is_taken_back(
     for number in order * 3:
         top = max(standing(machine), default=0)
         over = list(range(top, number, -1))
-        assert [one.id for one in later_than(number, machine=machine)] == over
+        assert over_it(number, machine) == over
         if over and number in standing(machine):
             names = ", ".join(map(str, over))
             with pytest.raises(Refused, match=f"on top of change {number}: first undo {names}$"):
@@ -107,7 +112,7 @@ def test_600_to_599_and_back(machine: Machine) -> None:
 def test_what_shares_no_target_is_in_nobodys_way(machine: Machine) -> None:
     apply(of_settings(["262145"]), machine=machine, why="")
     apply(of_files(["262145"]), machine=machine, why="")
-    assert later_than(1, machine=machine) == ()
+    assert over_it(1, machine) == []
     undo(1, machine=machine)
     undo(2, machine=machine)
     assert standing(machine) == []
@@ -119,7 +124,7 @@ def test_a_chain_over_two_targets(machine: Machine) -> None:
     second = (*of_settings(["262145", "262146"])[1:], *of_files(["1"]))
     apply(second, machine=machine, why="")
     apply(of_files(["1", "2"])[1:], machine=machine, why="")
-    assert [change.id for change in later_than(1, machine=machine)] == [3, 2]
+    assert over_it(1, machine) == [3, 2]
     for number in (3, 2, 1):
         undo(number, machine=machine)
     assert now(machine) == ("262144\n", OLD_TEXT, "none")
@@ -129,7 +134,7 @@ def test_a_later_change_that_was_set_back_by_hand_is_in_nobodys_way(machine: Mac
     for change in of_settings(["262145", "262146"]):
         apply((change,), machine=machine, why="")
     put(setting(machine.root, MAX), "262145\n")
-    assert later_than(1, machine=machine) == ()
+    assert over_it(1, machine) == []
     undo(1, machine=machine)
     assert now(machine)[0] == "262144\n"
 

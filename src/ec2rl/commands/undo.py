@@ -19,13 +19,15 @@ from ec2rl.commands.changed import (
 from ec2rl.fix.change import STANDING, Found, State, Transaction
 from ec2rl.fix.errors import Conflict, FixError, Outcome, Refused
 from ec2rl.fix.machine import Machine
-from ec2rl.fix.transaction import history, later_than, undo, unsettled
+from ec2rl.fix.transaction import foresee, history, undo, unsettled
 from ec2rl.report.escape import one_line
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from ec2rl.fix.transaction import Steps
 
 
 @told
@@ -40,16 +42,20 @@ def command(said: Parsed, terminal: Terminal) -> int:
     except FixError as error:
         for line in why_not(error, machine):
             terminal.say(line)
+        change = _change(_wanted(said), machine) if isinstance(error, Conflict) else None
+        if change is not None:
+            _tell_theirs(error, change.id, said, machine, terminal)
     return 1
 
 
 def _undo(said: Parsed, machine: Machine, terminal: Terminal) -> int:
     left = unsettled(time.time(), machine=machine)
     change = _change(_wanted(said), machine)
+    steps: Steps = ()
+    if change is not None and change not in left and change.state is not State.UNDONE:
+        steps = _steps(change, said, machine)
     if said.has("dry-run") or not machine.runs:
-        lines = told_of(left, machine)
-        if change is not None and change not in left:
-            lines += _foreseen(change, said, machine)
+        lines = [*told_of(left, machine), *_foreseen(steps, machine)]
         if not lines:
             return _nothing(terminal, change)
         terminal.out("\n".join(lines) + "\n")
@@ -62,10 +68,34 @@ def _undo(said: Parsed, machine: Machine, terminal: Terminal) -> int:
     change = change and _change(change.id, machine)
     if change is None or change.state is State.UNDONE:
         return _nothing(terminal, change)
-    for one in (*_on_top(change, said, machine), change):
+    for one, _ in _steps(change, said, machine):
         if not _take_back(one, said, machine, terminal):
             return 1
     return 0
+
+
+def _steps(change: Transaction, said: Parsed, machine: Machine) -> Steps:
+    """What is taken back, in its order, and how it will be found.
+
+    Refused where later changes are in the way, and Conflict where somebody else's are, unless that
+    was asked for: before anything is taken back.
+    """
+    steps = foresee(change.id, machine=machine)
+    over = [one for one, _ in steps[:-1]]
+    if over and not said.has("with-later"):
+        here, names = where(machine), ", ".join(str(one.id) for one in over)
+        raise Refused(
+            f"later changes were made on top of change {change.id}: {names}\n"
+            f"to take back the latest alone: sudo ./ec2rl undo {over[0].id}{here}\n"
+            f"to take back all of them: sudo ./ec2rl undo {change.id} --with-later{here}"
+        )
+    for one, outcomes in steps:
+        theirs = [outcome.target for outcome in outcomes if outcome.found is Found.CHANGED]
+        if theirs and not said.has("partial"):
+            of = f" (of change {one.id})" if over else ""
+            words = f"somebody else has changed since: {', '.join(theirs)}{of}"
+            raise Conflict(words, outcomes)
+    return steps
 
 
 def _take_back(change: Transaction, said: Parsed, machine: Machine, terminal: Terminal) -> bool:
@@ -74,14 +104,24 @@ def _take_back(change: Transaction, said: Parsed, machine: Machine, terminal: Te
     except FixError as error:
         for line in why_not(error, machine, f"nothing of change {change.id}"):
             terminal.say(line)
-        for outcome in error.outcomes if isinstance(error, Conflict) else ():
-            terminal.say(f"    {outcome.target}: {outcome.found.value}")
-        if isinstance(error, Conflict) and Found.AFTER in {out.found for out in error.outcomes}:
-            again = f"sudo ./ec2rl undo {change.id} --partial{where(machine)}"
-            terminal.say(f"to take back the rest, and leave theirs: {again}")
+        _tell_theirs(error, change.id, said, machine, terminal)
         return False
     terminal.out("\n".join(_took(change, outcomes)) + "\n")
     return True
+
+
+def _tell_theirs(
+    error: FixError, number: int, said: Parsed, machine: Machine, terminal: Terminal
+) -> None:
+    """Of a change that somebody has changed since: how its targets stand, and what can be done."""
+    if not isinstance(error, Conflict):
+        return
+    for outcome in error.outcomes:
+        terminal.say(f"    {outcome.target}: {outcome.found.value}")
+    if Found.AFTER in {outcome.found for outcome in error.outcomes}:
+        more = " --with-later" if said.has("with-later") else ""
+        again = f"sudo ./ec2rl undo {number} --partial{more}{where(machine)}"
+        terminal.say(f"to take back the rest, and leave theirs: {again}")
 
 
 def _nothing(terminal: Terminal, change: Transaction | None) -> int:
@@ -92,34 +132,11 @@ def _nothing(terminal: Terminal, change: Transaction | None) -> int:
     return 0
 
 
-def _on_top(change: Transaction, said: Parsed, machine: Machine) -> tuple[Transaction, ...]:
-    """What is taken back before a change; Refused where that was not asked for."""
-    over = later_than(change.id, machine=machine)
-    if over and not said.has("with-later"):
-        here, names = where(machine), ", ".join(str(one.id) for one in over)
-        raise Refused(
-            f"later changes were made on top of change {change.id}: {names}\n"
-            f"to take back the latest alone: sudo ./ec2rl undo {over[0].id}{here}\n"
-            f"to take back all of them: sudo ./ec2rl undo {change.id} --with-later{here}"
-        )
-    return over
-
-
-def _foreseen(change: Transaction, said: Parsed, machine: Machine) -> list[str]:
+def _foreseen(steps: Steps, machine: Machine) -> list[str]:
     """What would be taken back; on a volume, with all that its records claim."""
-    if change.state is State.UNDONE:
-        return []
     lines = []
-    over = _on_top(change, said, machine)
-    for one in (*over, change):
-        lines.append(f"Would take back change {one.id}:")
-        if over and one is not over[0]:  # how it stands by then cannot be seen yet
-            lines += [
-                f"    {one_line(item['target'])}: {item['after']} -> {item['before']}"
-                for item in map(described, one.items)
-            ]
-        else:
-            lines += _lines(one, undo(one.id, machine=machine, dry_run=True))
+    for one, outcomes in steps:
+        lines += [f"Would take back change {one.id}:", *_lines(one, outcomes)]
         if not machine.runs:
             lines += ["As a record claims that was found on the volume:", *claims(one)]
     return lines

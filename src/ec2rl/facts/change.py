@@ -43,7 +43,8 @@ class SysctlItem:
 
     `log_end` is the stamp (µs since boot) of the newest record in the kernel's log when it had been
     written, by the clock that stamps the log: it orders the two whatever other clocks say.  None
-    where it was not looked up, or the log could not be read.
+    where it was not looked up, or the log could not be read.  `log_back` is the same of when it was
+    taken back.
     """
 
     key: str
@@ -51,6 +52,7 @@ class SysctlItem:
     asked: str
     after: str
     log_end: int | None = None
+    log_back: int | None = None
 
 
 @record(frozen=True)

@@ -3,8 +3,8 @@
 {"sha256": "<of all bytes after this line>",
 "change": {...}}
 
-Schema 2 is schema 1 with a setting's `log_end`, schema 3 has a `module`; a change without either is
-still written as schema 1.
+Schema 2 is schema 1 with a setting's `log_end`, schema 3 has a `module` or a setting's `log_back`;
+a change without any of them is still written as schema 1.
 Earlier versions wrote the same fields in another order, without `folder`, and with larger files.
 """
 
@@ -72,8 +72,8 @@ def _fields(change: Transaction) -> dict[str, Any]:
 
 
 def _schema(change: Transaction) -> int:
-    settings = (item for item in change.items if isinstance(item, SysctlItem))
-    if change.module:
+    settings = [item for item in change.items if isinstance(item, SysctlItem)]
+    if change.module or any(item.log_back is not None for item in settings):
         return 3
     return 1 if all(item.log_end is None for item in settings) else 2
 
@@ -139,11 +139,11 @@ def _read_item(record: Any) -> SysctlItem | FileItem:
 def _read_setting(record: Any) -> SysctlItem:
     names = ("key", "before", "asked", "after")
     key, before, asked, after = (_get(record, name, str) for name in names)
-    log_end = _get(record, "log_end", int) if "log_end" in record else None
+    ends = [_get(record, n, int) if n in record else None for n in ("log_end", "log_back")]
     bad = next(filter(None, (setting_fault(key, value) for value in (before, asked, after))), "")
-    if bad or (log_end or 0) < 0:
+    if bad or any((end or 0) < 0 for end in ends):
         raise ValueError(bad or "a time of it is before the boot")
-    return SysctlItem(key, before, asked, after, log_end)
+    return SysctlItem(key, before, asked, after, *ends)
 
 
 def _read_image(record: Any) -> Image:

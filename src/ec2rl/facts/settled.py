@@ -96,7 +96,7 @@ def settling(changes: Changes, boot: str, key: str, maximum: int | None) -> Sett
         if not any(isinstance(item, SysctlItem) for item in change.items):
             continue  # of files, for the next boot
         step = _step(change, key)
-        steps += [step] if step else []
+        steps += _steps(change, step, key)
         name = key.rpartition(".")[2]
         why_not = _why_not(change, step, change.id in changes.trying, name, maximum)
         if why_not:
@@ -116,6 +116,17 @@ def _step(change: Transaction, key: str) -> Step | None:
             after = after if change.state is State.APPLIED else max(before, after)
             return Step(item.log_end, before, after)
     return None
+
+
+def _steps(change: Transaction, step: Step | None, key: str) -> list[Step]:
+    """A change, and its way back, where the log's stamp of both is known."""
+    if step is None or change.state is not State.UNDONE:
+        return [step] if step else []
+    item = next(i for i in change.items if isinstance(i, SysctlItem) and i.key == key)
+    if item.log_end is None or item.log_back is None:
+        return [step]
+    before, after = int(item.before), int(item.after)
+    return [Step(item.log_end, before, after), Step(item.log_back, after, before)]
 
 
 def _why_not(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from ec2rl.fix.change import STANDING, FileItem, Found, SysctlItem, Transaction
+from ec2rl.fix.errors import Outcome
 from ec2rl.fix.files import same
 from ec2rl.fix.survey import target
 from ec2rl.fix.transit import things_of
@@ -42,6 +43,23 @@ def later(
             found.append(one)
             wanted |= targets
     return tuple(reversed(found))
+
+
+def foreseen(
+    change: Transaction, over: Sequence[Transaction], machine: Machine
+) -> tuple[Outcome, ...]:
+    """Tell how an undo will find each target, once what is `over` it (newest first) is gone."""
+    above = {target(item): item for one in over for item in one.items}
+    with ExitStack() as stack:
+        return tuple(
+            Outcome(thing.target, thing.found())
+            if thing.target not in above
+            else Outcome(
+                thing.target,
+                Found.AFTER if _left(thing.item, above[thing.target]) else Found.CHANGED,
+            )
+            for thing in things_of(change, machine, stack)
+        )
 
 
 def _in_force(change: Transaction, top: dict[str, Item], machine: Machine) -> dict[str, Item]:

@@ -90,8 +90,11 @@ class Setting:
             close(fd)
         if now == old:
             raise KernelRefused(f"{item.key}={new}: the kernel ignores it, and keeps {now}")
+        end = self.machine.log_end()
         if to is Found.AFTER:
-            self.item = replace(item, after=now, log_end=self.machine.log_end())
+            self.item = replace(item, after=now, log_end=end)
+        else:
+            self.item = replace(item, log_back=end)
 
     def rescue(self) -> str:
         return ""

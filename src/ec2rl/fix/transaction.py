@@ -9,7 +9,7 @@ from ec2rl import __version__
 from ec2rl.fix.change import STANDING, Found, State, Transaction
 from ec2rl.fix.errors import Conflict, Failed, Outcome, Refused
 from ec2rl.fix.journal import LAST, MOST_RECORDS, Journal, locked, looked_at
-from ec2rl.fix.later import later
+from ec2rl.fix.later import foreseen, later
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.survey import survey, target
 from ec2rl.fix.transit import put_back, things_of, transit, words
@@ -18,8 +18,11 @@ from ec2rl.record import replace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Union
 
     from ec2rl.model import SetSysctl, WriteFile
+
+    Steps = Union[tuple[()], tuple[tuple[Transaction, tuple[Outcome, ...]], ...]]
 
 
 def apply(
@@ -75,7 +78,7 @@ def undo(
 
     If somebody has changed one since, Conflict and nothing is touched; with `partial` that one is
     left and the others are restored.  Refused where later changes were made on top of it
-    (`later_than`).  To undo twice is to do nothing.  With `dry_run` nothing is written anywhere.
+    (`foresee`).  To undo twice is to do nothing.  With `dry_run` nothing is written anywhere.
     """
     if dry_run:
         with _told(), looked_at(machine) as seen:
@@ -93,11 +96,15 @@ def undo(
         return _undone(journal, change, machine, partial)
 
 
-def later_than(number: int, *, machine: Machine) -> tuple[Transaction, ...]:
-    """Tell what was made on top of a change and is in force, in the order to take it back."""
+def foresee(
+    number: int, *, machine: Machine
+) -> tuple[tuple[Transaction, tuple[Outcome, ...]], ...]:
+    """Tell what an undo takes back, in its order, and how it will find each target of each."""
     with _told(), looked_at(machine) as journal:
         past = journal.all() if journal else []
-        return later(_numbered(past, number), past, machine)
+        change = _numbered(past, number)
+        chain = (*later(change, past, machine), change)
+        return tuple((one, foreseen(one, chain[:n], machine)) for n, one in enumerate(chain))
 
 
 def _numbered(past: Sequence[Transaction], number: int) -> Transaction:

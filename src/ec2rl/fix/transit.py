@@ -17,6 +17,7 @@ from ec2rl.fix.files import File
 from ec2rl.fix.journal import Journal
 from ec2rl.fix.machine import Machine, is_this_one
 from ec2rl.fix.prepare import room, stop_if_asked
+from ec2rl.fix.survey import target
 from ec2rl.fix.sysctl import Setting, Unmoved
 from ec2rl.record import replace
 
@@ -78,7 +79,8 @@ def _moved(
     for thing in things:
         if thing.found() is not to:
             raise Conflict(f"{thing.target} was changed by somebody else meanwhile")
-    items = tuple(thing.item for thing in things) if to is Found.AFTER else change.items
+    moved = {thing.target: thing.item for thing in things}
+    items = tuple(moved.get(target(item), item) for item in change.items)
     final = replace(change, state=done, items=items, notes=())
     # Written before the files swapped out are given up, as the disk may be full by now.
     journal.draft(final)
