@@ -103,11 +103,6 @@ def table(words: bytes) -> bytes:
     return text if words == FULL else b"".join(lines[: ENTRIES * 3 // 4]).ljust(len(text), b"\n")
 
 
-def recording(words: bytes) -> bytes:
-    parts = (b"-- clock --\nnow=2026-11-24T02:00:00Z uptime=86400\n\n-- dmesg --\n", dmesg(words))
-    return b"".join((*parts, b"\n-- expect --\nOK conntrackfull: x\n"))
-
-
 # A kind of evidence by what it holds: its bytes, where they stand below a folder, and the options.
 Kind = tuple[Callable[[bytes], bytes], str, Callable[[Path], list[str]]]
 
@@ -128,7 +123,6 @@ KINDS: dict[str, Kind] = {
     "folder": (dmesg, FOLDER, lambda path: [f"--sos={path.parents[2]}"]),
     "volume": (journal, VOLUME, lambda path: [f"--root={path.parents[4]}"]),
     "table": (table, "table", _beside_a_table),
-    "recording": (recording, "recording", lambda path: [f"--replay={path}"]),
 }
 
 
@@ -258,7 +252,9 @@ def campaign(kind: str, times: int, ec2rl: Path = EC2RL, seed: int = 1) -> Count
         assert judged(start(ec2rl, options)) == "OK", kind
         path.write_bytes(loud)
         assert judged(start(ec2rl, options)) in ("PROBLEM", "WARNING"), kind
-        while sum(found.values()) < times:
+        for _ in range(times * _TRIES):
+            if sum(found.values()) >= times:
+                break
             for how, change in changes(path, calm, chance).items():
                 shutil.rmtree(path.parent)
                 path.parent.mkdir()
@@ -271,6 +267,10 @@ def campaign(kind: str, times: int, ec2rl: Path = EC2RL, seed: int = 1) -> Count
                 if in_time and sum(found.values()) < times:
                     found[f"{verdict} {how}"] += 1
     return found
+
+
+_TRIES = 3
+"""Rounds of all changes for each that is wanted: a reader may be too quick to be met."""
 
 
 def main() -> int:
