@@ -229,7 +229,10 @@ def _recorded(host: Host) -> tuple[Namespace, ...]:
 def _hidden(host: Host, names: tuple[str, ...] | Unreadable) -> str:
     if isinstance(names, Unreadable):
         return f"the processes cannot be listed: {names}"
-    if host.link("/proc/self/ns/pid") != _INITIAL_PID:
+    ours = host.link("/proc/self/ns/pid")
+    if isinstance(ours, Unreadable) and ours.why is Why.NOT_COLLECTED:
+        return f"whose processes these are: {ours.detail or ours.why.value}"
+    if ours != _INITIAL_PID:
         return "only this container's own processes can be seen from here"
     if "1" not in names:
         return "other users' processes are hidden (hidepid)"

@@ -70,7 +70,7 @@ def _verdict(seen: Seen, words: Words) -> tuple[Verdict, str]:
             f"{words.found}. {times(count(events.now))} in {' and '.join(places(events.now))}"
         )
     if seen.counted and seen.counts_apply:
-        return Verdict.PROBLEM, seen.counted
+        return Verdict.PROBLEM, f"{words.found}. {seen.counted}; {seen.why_no_line}"
     if events.earlier:
         boots = len({event.line.boot or event.line.sources[0] for event in events.earlier})
         return Verdict.WARNING, (

@@ -43,6 +43,14 @@ class Seen:
     notes: tuple[str, ...] = ()
 
     @property
+    def why_no_line(self) -> str:
+        """Why a counter knows of events that no line names: nobody has them, or we may not look."""
+        unread = self.log.sources[0].unreadable
+        return (
+            "no line is left that names them" if unread is None else f"no line was read: {unread}"
+        )
+
+    @property
     def covered(self) -> bool:
         """Whether the kernel's own log was read for all of the time that is asked about."""
         return covers(self.log, self.since)

@@ -85,8 +85,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         options.since,
         remains,
         proof="kernel.hung_task_detect_count is 0: none since boot" if counted == 0 else "",
-        counted=f"Hung task messages found. The kernel counts {counted} hung tasks since boot; no "
-        "line is left that names them" if counted else "",
+        counted=f"The kernel counts {counted} since boot" if counted else "",
         doubt=doubt,
         notes=tuple(notes),
     )  # fmt: skip

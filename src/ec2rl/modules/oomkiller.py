@@ -43,7 +43,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     if counted is not None and counted > count(now):
         notes.append(f"The kernel counts {counted} processes killed since boot (/proc/vmstat)")
     notes += _going_on(now, host.clock().now)
-    told = "" if counted is None else f"{_WORDS.found}. {counted} counted, none told any more"
+    told = "" if counted is None else f"The kernel counts {counted} since boot"
     return replace(seen, notes=tuple(notes), counted=told)
 
 

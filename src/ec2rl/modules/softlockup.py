@@ -72,7 +72,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         remains,
         proof=proof if watches else "",
         doubt=doubt,
-        counted=f"{_WORDS.found}. No line is left that names them" if notes else "",
+        counted="The kernel is marked by one since boot" if notes else "",
         notes=notes,
     )
 

@@ -16,6 +16,9 @@ _WORDS = (
     (r"\bthe last hour\b", "its last hour"),
 )
 
+_PROOF = "Rests on: "
+"""What is not whole proves nothing."""
+
 _HERE = "To mend it: sudo "
 """A command for the machine that it is typed on."""
 
@@ -44,7 +47,8 @@ def of_what_is_cut(finding: Finding, cut: str) -> Finding:
         summary = f"Cannot tell: {cut}. In what was read: {summary}"
     elif verdict is Verdict.UNKNOWN and cut not in summary:
         summary += f"; {cut}"
-    details = (*finding.details, f"Not whole: {cut}; what is missing may have stood there")
+    kept = (one for one in finding.details if not one.startswith(_PROOF))
+    details = (*kept, f"Not whole: {cut}; what is missing may have stood there")
     return replace(finding, verdict=verdict, summary=summary, details=details)
 
 
