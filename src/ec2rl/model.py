@@ -118,6 +118,15 @@ class Setting:
 
 
 @record(frozen=True)
+class Held:
+    """What a setting has to have room for now: how many there are, in `words` as well."""
+
+    key: str
+    number: int
+    words: str
+
+
+@record(frozen=True)
 class Rate:
     """What is lost each second now: `what` names it, as "packets lost"."""
 

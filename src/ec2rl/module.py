@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import KernelLog
 from ec2rl.host import Host, Phrase
-from ec2rl.model import Finding, Proposal, Rate, Setting, Verdict, Wish
+from ec2rl.model import Finding, Held, Proposal, Rate, Setting, Verdict, Wish
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -37,7 +37,8 @@ class Module:
     `read` looks, `judge` is pure and takes what `read` gave; `needs` is said by `list`; `domain`
     and `class_` are words that ec2rl 1.1.7 knows; `seconds` is how long it may take.  Where there
     is a fix, `propose` plans it, `settings` are what may be asked of it, `measure` says what is
-    lost now (None: unknown), to tell whether it has helped, and `details` is a command for more.
+    lost now (None: unknown), to tell whether it has helped, `held` what the settings have to have
+    room for now, and `details` is a command for more.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Module:
     propose: Callable[[Host, Any, Wish], Proposal] | None = None
     settings: tuple[Setting, ...] = ()
     measure: Callable[[Host], Rate | None] | None = None
+    held: Callable[[Host], tuple[Held, ...]] | None = None
     details: str = ""
     class_: str = "diagnose"
     seconds: float = 60.0

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     Command = Callable[[Parsed, Terminal], int]
 
+BEFORE_SCHEMA_3 = "conntrackfull"
+"""The one module that had a fix when records did not name theirs."""
+
 _DIFF = 40
 """Lines of a file that are shown."""
 

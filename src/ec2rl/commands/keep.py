@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from ec2rl.arguments import Parsed, UsageError
 from ec2rl.catalogue import load, names
-from ec2rl.commands.changed import settle, standing, told
+from ec2rl.commands.changed import BEFORE_SCHEMA_3, settle, standing, told
 from ec2rl.fix.change import SysctlItem, Transaction
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import confirm, history, trials
 from ec2rl.terminal import Terminal
-
-_BEFORE_SCHEMA_3 = "conntrackfull"
-"""The one module that had a fix when records did not name theirs."""
 
 
 @told
@@ -44,7 +41,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
 
 def _kept(number: int, change: Transaction | None) -> list[str]:
     """What was kept, and the command that keeps it beyond the next boot."""
-    name = (change.module if change else "") or _BEFORE_SCHEMA_3
+    name = (change.module if change else "") or BEFORE_SCHEMA_3
     if name not in names():
         return [f"Change {number} is kept until the next boot."]
     by_key = {setting.key: setting.name for setting in load(name).settings}

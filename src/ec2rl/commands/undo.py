@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 from ec2rl.arguments import Parsed, UsageError
+from ec2rl.catalogue import load, names
 from ec2rl.commands.changed import (
+    BEFORE_SCHEMA_3,
     agreed,
     claims,
     described,
@@ -16,10 +19,11 @@ from ec2rl.commands.changed import (
     where,
     why_not,
 )
-from ec2rl.fix.change import STANDING, Found, State, Transaction
+from ec2rl.fix.change import STANDING, Found, State, SysctlItem, Transaction
 from ec2rl.fix.errors import Conflict, FixError, Outcome, Refused
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import foresee, history, undo, unsettled
+from ec2rl.host.live import LiveHost
 from ec2rl.report.escape import one_line
 from ec2rl.terminal import Terminal
 
@@ -61,9 +65,7 @@ def _undo(said: Parsed, machine: Machine, terminal: Terminal) -> int:
         terminal.out("\n".join(lines) + "\n")
         if said.has("dry-run"):
             return 0
-        if not (said.has("yes") or agreed(terminal)):
-            return 1
-    if not settle(machine, terminal):
+    if not _may_go_on(steps, said, machine, terminal) or not settle(machine, terminal):
         return 1
     change = change and _change(change.id, machine)
     if change is None or change.state is State.UNDONE:
@@ -72,6 +74,35 @@ def _undo(said: Parsed, machine: Machine, terminal: Terminal) -> int:
         if not _take_back(one, said, machine, terminal):
             return 1
     return 0
+
+
+def _may_go_on(steps: Steps, said: Parsed, machine: Machine, terminal: Terminal) -> bool:
+    """Ask for a volume, and where something that runs would have no room any more."""
+    if not machine.runs:
+        return said.has("yes") or agreed(terminal)
+    cautions = _cautions(steps)
+    for line in cautions:
+        terminal.say(line)
+    asks = bool(cautions and sys.stdin and sys.stdin.isatty()) and not said.has("yes")
+    return agreed(terminal) if asks else True
+
+
+def _cautions(steps: Steps) -> list[str]:
+    """What would have no room any more, by each module that made one of the changes."""
+    made = {one.module or BEFORE_SCHEMA_3 for one, _ in steps}
+    holding = [load(name).held for name in sorted(made & {*names()})]
+    held = [one for look in holding if look is not None for one in look(LiveHost())]
+    last = {
+        item.key: item.before
+        for change, outcomes in steps
+        for item, outcome in zip(change.items, outcomes)
+        if isinstance(item, SysctlItem) and outcome.found is Found.AFTER
+    }
+    return [
+        f"Caution: {one.key} will be {last[one.key]}, and {one.words}: new ones are refused at once"
+        for one in held
+        if last.get(one.key, "").isdecimal() and int(last[one.key]) < one.number
+    ]
 
 
 def _steps(change: Transaction, said: Parsed, machine: Machine) -> Steps:

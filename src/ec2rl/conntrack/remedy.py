@@ -51,18 +51,23 @@ def propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
         return Proposal((), offers, fleeting=fleeting)
     notes = (*found.why, *rounding(wish, targets), *costs(host, seen, targets, changes))
     by_hand = commands(changes, _old(host))
-    remedy = _remedy(changes, targets, wish)
+    remedy = _remedy(seen, changes, targets, wish)
     fleeting = files.fleeting if wish.boot else ("nothing is written for the next boot, as asked",)
     return Proposal((remedy,), offers, (), notes, files.after, by_hand, fleeting)
 
 
 def _remedy(
-    changes: tuple[SetSysctl | WriteFile, ...], targets: list[Target], wish: Wish
+    seen: Seen, changes: tuple[SetSysctl | WriteFile, ...], targets: list[Target], wish: Wish
 ) -> Remedy:
     timeouts = [target for target in targets if "timeout" in target.short]
     lower = [t for t in targets if t not in timeouts and t.wanted < (t.now or 0)]
     cautions = [f"{target.short}: {_caution(target)}" for target in timeouts]
-    cautions += [f"{target.short}: the table becomes SMALLER than it is" for target in lower]
+    fullest = max((table.count or 0 for table in seen.tables), default=0)
+    for target in lower:
+        words = f"{target.short}: the table becomes SMALLER than it is"
+        if target.key == MAX and target.wanted < fullest:
+            words += f", and holds {fullest} entries: new connections are refused at once"
+        cautions.append(words)
     risky = bool(timeouts or lower)
     title = "Give the connection-tracking table room"
     if risky:

@@ -15,7 +15,7 @@ from ec2rl.conntrack.tables import Limits, Table, read_again, read_limits, read_
 from ec2rl.conntrack.timeline import timeline
 from ec2rl.facts.log import KMSG, KernelLog
 from ec2rl.host import Host
-from ec2rl.model import Evidence, Finding, Proposal, Rate, Unreadable, Verdict, Why, Wish
+from ec2rl.model import Evidence, Finding, Held, Proposal, Rate, Unreadable, Verdict, Why, Wish
 from ec2rl.module import Module, Options
 from ec2rl.record import replace
 
@@ -254,6 +254,16 @@ def _measure(host: Host) -> Rate | None:
     return None if lost is None else Rate(lost, "packets lost")
 
 
+def _held(host: Host) -> tuple[Held, ...]:
+    from ec2rl.conntrack.boot.keys import MAX
+
+    tables = [table for table in read_tables(host, find_namespaces(host)) if table.count]
+    return tuple(
+        Held(MAX, table.count or 0, f"{table.namespace.label} holds {table.count} entries")
+        for table in tables
+    )
+
+
 MODULE = Module(
     name="conntrackfull",
     title="The connection-tracking table has room for new connections",
@@ -266,5 +276,6 @@ MODULE = Module(
     propose=_propose,
     settings=SETTINGS,
     measure=_measure,
+    held=_held,
     details="sudo ./ec2rl conntrack top",
 )
