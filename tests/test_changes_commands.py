@@ -79,6 +79,34 @@ def test_the_later_ones_are_taken_along_as_asked(number: int) -> None:
     )
 
 
+def test_what_is_in_the_way_of_any_of_them_is_said_before_the_first_is_taken_back() -> None:
+    """The lower one's file was edited by hand: the upper one stays, too."""
+    records = [
+        transaction(1, [setting_item(KEY, "9", "8"), file_item(FILE, "# a\n", "# b\n")]),
+        transaction(2, [setting_item(KEY, "8", "7")]),
+    ]
+    said = with_records(
+        records,
+        f"echo 7 > {PROBES}; echo '# theirs' > {FILE}\n"
+        f"for how in --dry-run ''; do ec2rl undo 1 --with-later $how 2>&1; echo RC $?; done\n"
+        f"cat {PROBES} {FILE}; ec2rl undo 1 --with-later --partial 2>&1; cat {PROBES} {FILE}",
+    )
+    refused = (
+        f"ec2rl: nothing was changed: somebody else has changed since: {FILE} (of change 1)\n"
+        f"ec2rl:     {KEY}: as the change left it\n"
+        f"ec2rl:     {FILE}: changed by somebody else since\n"
+        "ec2rl: to take back the rest, and leave theirs: "
+        "sudo ./ec2rl undo 1 --partial --with-later\n"
+        "RC 1\n"
+    )
+    assert said == (
+        f"{refused}{refused}7\n# theirs\n"
+        f"Took back change 2:\n    {KEY}: 7 -> 8\n"
+        f"Took back a part of change 1:\n    {KEY}: 8 -> 9\n"
+        f"    {FILE}: left alone: changed by somebody else since\n9\n# theirs\n"
+    )
+
+
 def test_what_is_as_it_was_already_is_not_said_to_be_taken_back() -> None:
     said = with_records([transaction(1, [setting_item(KEY, "9", "8")])], "ec2rl undo")
     assert said == (

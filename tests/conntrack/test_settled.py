@@ -36,6 +36,8 @@ FOLDER = "/var/lib/ec2rl/changes"
 FULL = "nf_conntrack: nf_conntrack: table full, dropping packet"
 BEFORE, END, AFTER = 3_601_000_000, 3_700_000_000, 3_800_000_000
 """Stamps, in µs since boot: the last line, the end of the log at the change, and later."""
+TRIAL, TRIAL_OVER = 3_500_000_000, 3_550_000_000
+"""Of a change before that, and of its way back."""
 
 DROP_IN = FileItem("/etc/sysctl.d/99-x.conf", None, Image(b"", 0o644, 0, 0, None))
 
@@ -332,6 +334,24 @@ def test_lines_from_when_the_limit_was_as_large_are_not_settled_by_raising_it_ag
         line.startswith("1 occurrence may be older than that change, and counts as of now")
         for line in found.details
     )
+
+
+@pytest.mark.parametrize(("taken_back", "settled"), [(TRIAL_OVER, True), (None, False)])
+def test_lines_after_a_trial_that_was_taken_back_tell_of_the_limit_of_before(
+    taken_back: int | None, settled: bool
+) -> None:
+    """Tried, taken back, overflowed, and then raised for good: the way it is done."""
+    item = replace(raised(log_end=TRIAL), log_back=taken_back)
+    trial = replace(change(item), state=State.UNDONE)
+    found = finding(trial, change(raised(), number=2), log=log_of(BEFORE))
+    assert is_settled(found) is settled
+
+
+def test_lines_of_the_trial_itself_tell_of_its_limit() -> None:
+    item = replace(raised(log_end=TRIAL), log_back=TRIAL_OVER)
+    trial = replace(change(item), state=State.UNDONE)
+    found = finding(trial, change(raised(), number=2), log=log_of(TRIAL + 1))
+    assert not is_settled(found)
 
 
 def test_a_larger_limit_at_a_time_unknown_counts_for_all_lines() -> None:
