@@ -148,11 +148,8 @@ class Journal:
         self.publish(change)
 
     def prune(self, boot: str) -> tuple[int, ...]:
-        """Drop the oldest records over `KEEP` whose changes are not in force; their numbers.
-
-        A change of the kernel's settings alone went with its boot, if that is not `boot`.
-        """
-        gone = [change.id for change in self.all()[:-KEEP] if not _in_force(change, boot)]
+        """Drop the oldest records over `KEEP` that nobody needs; their numbers."""
+        gone = [change.id for change in self.all()[:-KEEP] if not _needed(change, boot)]
         for number in gone:
             os.unlink(f"{number}.json", dir_fd=self.fd)
         return tuple(gone)
@@ -202,12 +199,16 @@ class Journal:
         return JournalDamaged(f"{text}\n{shown(raw)}" if raw else text)
 
 
-def _in_force(change: Transaction, boot: str) -> bool:
-    """Whether an undo may have something to do, for all that the record says."""
-    if change.state not in STANDING:
-        return change.unfinished
-    of_files = any(not isinstance(item, SysctlItem) for item in change.items)
-    return of_files or not boot or change.boot in ("", boot)
+def _needed(change: Transaction, boot: str) -> bool:
+    """Whether an undo may have something to do, or a line of the kernel's log may be of that time.
+
+    A change of settings went with its boot, if that is not `boot`; until then it tells, though it
+    is undone, what the limits were (`facts.settled`).
+    """
+    settings = [isinstance(item, SysctlItem) for item in change.items]
+    this_boot = not boot or change.boot in ("", boot)
+    standing = change.state in STANDING and not all(settings)
+    return change.unfinished or standing or (any(settings) and this_boot)
 
 
 @contextmanager
