@@ -35,6 +35,7 @@ PATIENCE = 5.0
 _RECORD = r"([1-9][0-9]{0,8})\.json"
 _TRIAL = r"trial-([1-9][0-9]{0,8})"
 _SECONDS = rb"[0-9]{1,11}(\.[0-9]{1,20})?"
+_SHOWN = 512
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -67,15 +68,19 @@ class Journal:
     def _load(self, number: int) -> tuple[Transaction | None, int]:
         """A record, and its bytes."""
         name = f"{number}.json"
-        raw = self._read(name)
-        if raw is None:
-            return None, 0
-        if len(raw) > MAX_BYTES:
-            raise self._damaged(name, f"is larger than {MAX_BYTES >> 20} MiB", raw)
+        raw: bytes | None = b""
         try:
+            raw = self._read(name)
+            if raw is None:
+                return None, 0
+            if len(raw) > MAX_BYTES:
+                raise self._damaged(name, f"is larger than {MAX_BYTES >> 20} MiB", raw)
             return decode(raw, number), len(raw)
         except (ValueError, LookupError, TypeError, RecursionError) as error:
-            raise self._damaged(name, f"is damaged: {error}", raw) from error
+            raise self._damaged(name, f"is damaged: {error}", raw or b"") from error
+        except MemoryError:
+            pass  # what was read of it so far is let go before more is said
+        raise self._damaged(name, "takes more memory than there is", (raw or b"")[:_SHOWN])
 
     def _read(self, name: str) -> bytes | None:
         """Read a file of ours, None if there is none; JournalDamaged where it cannot be ours."""
