@@ -17,6 +17,7 @@ from ec2rl.fix.transaction import end_trials, history, prune, recover, trials, u
 from ec2rl.fix.transit import words
 from ec2rl.host import Host
 from ec2rl.host.live import LiveHost
+from ec2rl.report.difference import difference
 from ec2rl.report.escape import one_line
 from ec2rl.terminal import Terminal
 
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 BEFORE_SCHEMA_3 = "conntrackfull"
 """The one module that had a fix when records did not name theirs."""
 
-_DIFF = 40
-"""Lines of a file that are shown."""
+_DIFF, _WIDE = 40, 200
+"""Lines of a file that are shown, and characters of each."""
 
 
 def agreed(terminal: Terminal) -> bool:
@@ -73,14 +74,11 @@ def claims(change: Transaction) -> list[str]:
 
 def _backwards(item: FileItem) -> list[str]:
     """How a file would be written by taking the change back."""
-    from difflib import unified_diff
-
     new, old = item.after, item.before
     lines = [] if old is None or _rights(old) == _rights(new) else [f"to be {_rights(old)}"]
     old_text = "" if old is None else old.data.decode("utf-8", "backslashreplace")
     new_text = new.data.decode("utf-8", "backslashreplace")
-    diff = unified_diff(new_text.splitlines(), old_text.splitlines(), "now", "then", lineterm="")
-    lines += [one_line(line)[:200] for line in list(diff)[2:]]
+    lines += difference(new_text, old_text, _WIDE)
     more = [f"... {len(lines) - _DIFF} more lines"] if len(lines) > _DIFF else []
     return lines[:_DIFF] + more
 
