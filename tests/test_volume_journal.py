@@ -61,7 +61,7 @@ def key_for(way: str) -> str:
 
 
 AS_HOST = (
-    "mount -t tmpfs none /proc/sys/net/core && : > /proc/sys/net/core/netdev_max_backlog || exit 99\n"
+    "mount -t tmpfs none /proc/sys/net/core || exit 99\n: > /proc/sys/net/core/netdev_max_backlog\n"
 )
 """Have a network namespace of our own pass for the host's, by what only that has."""
 

@@ -307,16 +307,16 @@ def test_a_record_that_takes_more_memory_than_there_is(
 ) -> None:
     """With `more` MiB beyond what the process has; some forms fit, and are damaged all the same."""
     path = record_of(machine)
-    with open(path, "rb") as file:
-        body = file.read().partition(b"\n")[2]
+    with open(path, "rb") as record:
+        body = record.read().partition(b"\n")[2]
     notes = full_of * ((MAX_BYTES - len(body) - 200) // len(full_of))
     body = body.replace(b'"notes": []', b'"notes": [' + notes[:-2] + b"]")
     with open(path, "wb") as file:
         file.write(b'{"sha256": "%s",\n' % hashlib.sha256(body).hexdigest().encode() + body)
 
     def inside() -> str:
-        with open("/proc/self/statm") as file:
-            now = int(file.read().split()[0]) * resource.getpagesize()
+        with open("/proc/self/statm") as sizes:
+            now = int(sizes.read().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (now + (more << 20), now + (more << 20)))
         try:
             history(machine=machine)

@@ -19,7 +19,9 @@ def test_equal_texts_do_not_differ() -> None:
     assert difference("a\nb\n", "a\nb\n") == difference("", "") == []
 
 
-@pytest.mark.parametrize("mark", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
+@pytest.mark.parametrize(
+    "mark", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
+)
 def test_only_a_newline_ends_a_line(mark: str) -> None:
     """The kernel's tools take all of it for one comment, or for one setting."""
     code = f"\\x{ord(mark):02x}" if ord(mark) < 256 else f"\\u{ord(mark):04x}"
@@ -59,7 +61,9 @@ def test_more_than_can_be_compared_is_told_as_replaced(lines: int) -> None:
         "+one",
         "+two",
     ]
-    assert difference("", "x" * (64 << 10) + "\n", 10)[1:] == ["+xxxxxxxxx ... 65527 more characters"]
+    assert difference("", "x" * (64 << 10) + "\n", 10)[1:] == [
+        "+xxxxxxxxx ... 65527 more characters"
+    ]
 
 
 @pytest.mark.parametrize("symbols", [1, 2, 10, 60, 100, 101, 1000])

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 BEFORE_SCHEMA_3 = "conntrackfull"
 """The one module that had a fix when records did not name theirs."""
 
+_last: list[str] = []
+"""The last that is known of the command's own changes (`known`)."""
+
 _DIFF, _WIDE = 40, 200
 """Lines of a file that are shown, and characters of each."""
 
@@ -132,6 +135,7 @@ def told(command: Command) -> Command:
 def standing_told(machine: Machine, terminal: Terminal) -> Iterator[None]:
     """Where something is raised, say how the changes of the machine stand."""
     before: object = None
+    _last.clear()
     try:
         before = _stand(machine)
         yield
@@ -143,12 +147,20 @@ def standing_told(machine: Machine, terminal: Terminal) -> Iterator[None]:
         raise
 
 
+def known(number: int, state: State, machine: Machine) -> None:
+    """Remember how a change stands, once that is known: there may be no memory to ask again."""
+    again = "" if state is State.UNDONE else f"; to take it back: sudo ./ec2rl undo {number}"
+    _last[:] = [f"change {number} is {state.value}{again}{where(machine) * bool(again)}"]
+
+
 def standing(machine: Machine, before: object = None) -> str:
     """Say of the newest change how it stands, or of one that is half made, and what to type.
 
     Nothing was changed where all is as `before`, and none is half made.
     """
     stand = _stand(machine)
+    if isinstance(stand, str) and _last:
+        return f"{_last[0]} (what else there is cannot be told: {stand.splitlines()[0]})"
     if isinstance(stand, str):
         return f"how its changes stand cannot be told ({stand}); see: sudo ./ec2rl history"
     past, on_trial = stand

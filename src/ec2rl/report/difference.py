@@ -39,7 +39,7 @@ def _lines(text: str) -> list[str]:
 
 def _shown(line: str, most: int | None) -> str:
     """Show blanks at the end of a line, an end that lacks its newline, and what is cut."""
-    text = line[:-1] if line.endswith("\n") else line
+    text = line.removesuffix("\n")
     bare = text[:1] + text[1:].rstrip(" \t")
     ends = text[len(bare) :].replace(" ", "\\x20").replace("\t", "\\x09")
     shown = one_line(bare) + ends
