@@ -148,7 +148,8 @@ def test_a_trial_that_is_over_and_whose_watcher_is_gone_is_told_and_ended(comman
 
 
 def test_what_was_pruned_is_told() -> None:
-    records = [transaction(n, [setting_item(KEY, "9", "8")], state="undone") for n in range(1, 56)]
+    item = file_item(FILE, "# theirs\n", "# ours\n")
+    records = [transaction(n, [item], state="undone") for n in range(1, 56)]
     said = with_records(
         records,
         "ec2rl fix conntrackfull --set=max=524288 --persist-only --yes 2>&1; ec2rl history",

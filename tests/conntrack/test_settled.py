@@ -23,7 +23,7 @@ from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 CASE = Path(__file__).parent.parent / "modules/conntrackfull/settled_by_a_fix.case"
 MAX = "net.netfilter.nf_conntrack_max"
@@ -406,3 +406,73 @@ def test_nor_where_lines_since_the_change_may_be_lost() -> None:
     found = finding(RAISE, log=begins_with_it, journal=past)
     assert found.verdict is Verdict.UNKNOWN
     assert "packets dropped" not in found.summary
+
+
+# -- what the kernel left out --
+
+SUPPRESSED = "4,2,{},-;net_ratelimit: 500 callbacks suppressed"
+WHOLE = f"6,0,0,-;Linux version 6.1\n4,1,{BEFORE},-;{FULL}\n"
+
+
+@pytest.mark.parametrize("stamp", [END + 1, AFTER])
+def test_lines_that_were_suppressed_since_the_change_leave_the_drops_unexplained(
+    stamp: int,
+) -> None:
+    found = finding(RAISE, log=WHOLE + SUPPRESSED.format(stamp))
+    assert found.verdict is Verdict.WARNING
+    assert found.summary.startswith("23 packets dropped by conntrack; whether all of it ")
+
+
+@pytest.mark.parametrize("stamp", [BEFORE + 1, END])
+def test_those_that_were_suppressed_before_it_are_before_it(stamp: int) -> None:
+    assert is_settled(finding(RAISE, log=WHOLE + SUPPRESSED.format(stamp)))
+
+
+def test_one_without_a_stamp_may_be_later() -> None:
+    text = JOURNAL % ("net_ratelimit: 500 callbacks suppressed", BOOT.replace("-", ""), "")
+    found = finding(RAISE, log=WHOLE, journal=text)
+    assert found.verdict is Verdict.WARNING
+
+
+# -- a journal with holes --
+
+LOWERED = change(raised(262144, 131072, log_end=BEFORE + 50), number=2)
+AGAIN = change(raised(), number=3)
+RAISED_EARLIER = change(raised(log_end=BEFORE - 50))
+
+
+def gap(found: Finding) -> str:
+    (line,) = [line for line in found.details if line.startswith("Not read or not believed")]
+    return line.partition("settles no line: ")[2]
+
+
+def test_while_anything_of_the_journal_is_damaged_nothing_is_settled() -> None:
+    torn = {f"{FOLDER}/{number}.json": "garbage" for number in (1, 2)}
+    assert not is_settled(finding(RAISED_EARLIER, LOWERED, AGAIN)), "it was full at 262144"
+    found = finding(AGAIN, **torn)
+    assert not is_settled(found)
+    assert gap(found) == f"{FOLDER}/1.json: failed (damaged: its checksum is wrong) and 1 more"
+    later = finding(RAISE, **{f"{FOLDER}/2.json": "garbage"})
+    assert not is_settled(later)
+    assert gap(later).startswith(f"{FOLDER}/2.json: failed")
+
+
+@pytest.mark.parametrize(
+    ("left", "missing"),
+    [((3,), 2), ((1, 3), 2), ((2, 3), 1), ((1, 2, 3, 5), 4)],
+)
+def test_nor_while_a_record_of_this_boot_may_be_gone(left: Sequence[int], missing: int) -> None:
+    """A small change each, of something else; the last one made room."""
+    made = [change(SysctlItem(IDLE, "1", "2", "2", END), number=n) for n in left[:-1]]
+    found = finding(*made, replace(RAISE, id=left[-1]))
+    assert not is_settled(found)
+    path = f"{FOLDER}/{missing}.json"
+    assert gap(found) == f"{path}: partial (the record of change {missing} is not there)"
+
+
+@pytest.mark.parametrize("left", [(1, 2), (4, 5), (2, 7, 8)])
+def test_what_is_missing_before_a_change_of_an_earlier_boot_is_of_no_concern(
+    left: Sequence[int],
+) -> None:
+    old = [replace(RAISE, id=number, boot="another") for number in left[:-1]]
+    assert is_settled(finding(*old, replace(RAISE, id=left[-1])))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
+import resource
 
 import pytest
 
+from ec2rl.facts.change_format import MAX_BYTES
 from ec2rl.fix.errors import FixError, JournalDamaged, Refused
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import (
@@ -19,6 +22,7 @@ from ec2rl.fix.transaction import (
     undo,
     unsettled,
 )
+from fix.apart import apart
 from fix.records import sealed
 from fix.small import CHANGES, FILE, MAX, OLD_TEXT, picture
 
@@ -289,3 +293,40 @@ def test_the_last_number_of_a_change_is_not_passed(machine: Machine) -> None:
         file.write(sealed({**change, "id": 999999999, "state": "undone"}))
     with pytest.raises(Refused, match="the journal is full: 2 changes, the last is 999999999"):
         apply(CHANGES, machine=machine, why="")
+
+
+LARGE: tuple[bytes, ...] = (b'"", ', b"[], ", b"{}, ", b"1, ", b'"\\u00e9", ', b'{"a": []}, ')
+"""What a record of 4 MiB can be full of; as objects it takes many times that."""
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("more", [8, 20, 40])
+@pytest.mark.parametrize("full_of", LARGE)
+def test_a_record_that_takes_more_memory_than_there_is(
+    machine: Machine, full_of: bytes, more: int
+) -> None:
+    """With `more` MiB beyond what the process has; some forms fit, and are damaged all the same."""
+    path = record_of(machine)
+    with open(path, "rb") as record:
+        body = record.read().partition(b"\n")[2]
+    notes = full_of * ((MAX_BYTES - len(body) - 200) // len(full_of))
+    body = body.replace(b'"notes": []', b'"notes": [' + notes[:-2] + b"]")
+    with open(path, "wb") as file:
+        file.write(b'{"sha256": "%s",\n' % hashlib.sha256(body).hexdigest().encode() + body)
+
+    def inside() -> str:
+        with open("/proc/self/statm") as sizes:
+            now = int(sizes.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (now + (more << 20), now + (more << 20)))
+        try:
+            history(machine=machine)
+        except JournalDamaged as error:
+            return str(error).splitlines()[0]
+        return "believed"
+
+    said = apart(0, inside)
+    assert re.fullmatch(
+        re.escape(path) + " (takes more memory than there is|is damaged: .*); nothing was touched. "
+        "Move it away to go on.",
+        said,
+    )

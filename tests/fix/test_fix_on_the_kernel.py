@@ -26,11 +26,11 @@ PERSIST = WriteFile(NEW, "nf_conntrack\n", None)
 
 
 def real(tmp_path: Path) -> Machine:
-    """A machine with files of our own, and the kernel's own settings."""
+    """A machine with files of our own, and the settings of the namespace that one stands in."""
     root = build(str(tmp_path)).root
     if not os.path.exists("/proc/sys/net/netfilter/nf_conntrack_max"):
         pytest.skip("nf_conntrack is not loaded")
-    return Machine(root=root)
+    return Machine(root=root, sysctls="/proc/self/root/proc/sys")
 
 
 def tried(machine: Machine, *changes: SetSysctl | WriteFile) -> str:

@@ -17,6 +17,7 @@ from ec2rl.fix.transaction import end_trials, history, prune, recover, trials, u
 from ec2rl.fix.transit import words
 from ec2rl.host import Host
 from ec2rl.host.live import LiveHost
+from ec2rl.report.difference import difference
 from ec2rl.report.escape import one_line
 from ec2rl.terminal import Terminal
 
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
 BEFORE_SCHEMA_3 = "conntrackfull"
 """The one module that had a fix when records did not name theirs."""
 
-_DIFF = 40
-"""Lines of a file that are shown."""
+_last: list[str] = []
+"""The last that is known of the command's own changes (`known`)."""
+
+_DIFF, _WIDE = 40, 200
+"""Lines of a file that are shown, and characters of each."""
 
 
 def agreed(terminal: Terminal) -> bool:
@@ -73,14 +77,11 @@ def claims(change: Transaction) -> list[str]:
 
 def _backwards(item: FileItem) -> list[str]:
     """How a file would be written by taking the change back."""
-    from difflib import unified_diff
-
     new, old = item.after, item.before
     lines = [] if old is None or _rights(old) == _rights(new) else [f"to be {_rights(old)}"]
     old_text = "" if old is None else old.data.decode("utf-8", "backslashreplace")
     new_text = new.data.decode("utf-8", "backslashreplace")
-    diff = unified_diff(new_text.splitlines(), old_text.splitlines(), "now", "then", lineterm="")
-    lines += [one_line(line)[:200] for line in list(diff)[2:]]
+    lines += difference(new_text, old_text, _WIDE)
     more = [f"... {len(lines) - _DIFF} more lines"] if len(lines) > _DIFF else []
     return lines[:_DIFF] + more
 
@@ -134,6 +135,7 @@ def told(command: Command) -> Command:
 def standing_told(machine: Machine, terminal: Terminal) -> Iterator[None]:
     """Where something is raised, say how the changes of the machine stand."""
     before: object = None
+    _last.clear()
     try:
         before = _stand(machine)
         yield
@@ -145,12 +147,20 @@ def standing_told(machine: Machine, terminal: Terminal) -> Iterator[None]:
         raise
 
 
+def known(number: int, state: State, machine: Machine) -> None:
+    """Remember how a change stands, once that is known: there may be no memory to ask again."""
+    again = "" if state is State.UNDONE else f"; to take it back: sudo ./ec2rl undo {number}"
+    _last[:] = [f"change {number} is {state.value}{again}{where(machine) * bool(again)}"]
+
+
 def standing(machine: Machine, before: object = None) -> str:
     """Say of the newest change how it stands, or of one that is half made, and what to type.
 
     Nothing was changed where all is as `before`, and none is half made.
     """
     stand = _stand(machine)
+    if isinstance(stand, str) and _last:
+        return f"{_last[0]} (what else there is cannot be told: {stand.splitlines()[0]})"
     if isinstance(stand, str):
         return f"how its changes stand cannot be told ({stand}); see: sudo ./ec2rl history"
     past, on_trial = stand

@@ -13,6 +13,7 @@ from ec2rl.commands.changed import (
     agreed,
     described,
     host_of,
+    known,
     machine_of,
     pruned,
     settle,
@@ -187,6 +188,7 @@ def carry_out(
         change = apply(
             changes, machine=machine, why=f"fix {module.name}", module=module.name, until=until
         )
+        known(change.id, change.state, machine)
     except FixError as error:
         if watcher is not None and error.whole:
             with suppress(ProcessLookupError):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
-from ec2rl.commands.changed import described, pruned, settle, standing_told, why_not
+from ec2rl.commands.changed import described, known, pruned, settle, standing_told, why_not
 from ec2rl.commands.fix import look
 from ec2rl.engine import Plan, Race, Result
 from ec2rl.fix.errors import FixError
@@ -56,6 +56,7 @@ def _mend(module: Module, machine: Machine) -> tuple[str, ...]:
     try:
         why = f"run --remediate, {module.name}"
         change = apply(changes, machine=machine, why=why, module=module.name)
+        known(change.id, change.state, machine)
     except FixError as error:
         return ("[UNFIXED] " + "; ".join(why_not(error, machine)),)
     items = (described(item) for item in change.items)

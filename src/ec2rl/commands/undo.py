@@ -12,6 +12,7 @@ from ec2rl.commands.changed import (
     agreed,
     claims,
     described,
+    known,
     machine_of,
     settle,
     told,
@@ -132,6 +133,8 @@ def _steps(change: Transaction, said: Parsed, machine: Machine) -> Steps:
 def _take_back(change: Transaction, said: Parsed, machine: Machine, terminal: Terminal) -> bool:
     try:
         outcomes = undo(change.id, machine=machine, partial=said.has("partial"))
+        stays = {outcome.found for outcome in outcomes} & {Found.CHANGED, Found.RUNNING}
+        known(change.id, State.PARTLY if stays else State.UNDONE, machine)
     except FixError as error:
         for line in why_not(error, machine, f"nothing of change {change.id}"):
             terminal.say(line)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ec2rl.conntrack.allowance import Allowance
 from ec2rl.conntrack.counters import Counters
-from ec2rl.conntrack.messages import Kind
+from ec2rl.conntrack.messages import Kind, understand
 from ec2rl.conntrack.namespaces import RECORDED
 from ec2rl.conntrack.tables import Limits, Table
 from ec2rl.conntrack.timeline import Timeline
 from ec2rl.facts.coverage import covers
-from ec2rl.facts.log import KernelLog
+from ec2rl.facts.log import KernelLog, LogLine
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import record, replace
 
@@ -136,6 +136,8 @@ class Seen:
             return False
         if any(table.rate("drop") != 0 for table in self.tables if table.refused):
             return False
+        if any(_may_have_lost(line, self.settling.log_end) for line in self.log.lines):
+            return False
         oldest, booted = self.log.sources[0].oldest, self.log.booted
         if self.log.whole_boot or oldest is None or booted is None:
             return self.log.whole_boot
@@ -174,3 +176,12 @@ class Seen:
         if self.limit_unread:
             reasons.append("net.netfilter.nf_conntrack_max could not be read")
         return tuple(reasons)
+
+
+def _may_have_lost(line: LogLine, log_end: int) -> bool:
+    """Whether a line tells that the kernel kept others to itself, and may be later than a stamp."""
+    if not line.trusted or line.this_boot is False:
+        return False
+    told = understand(line.message)
+    here = told is not None and told.kind is Kind.SUPPRESSED
+    return here and (line.monotonic is None or line.monotonic > log_end)

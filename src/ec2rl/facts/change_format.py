@@ -202,7 +202,7 @@ def shown(raw: bytes) -> str:
     try:
         items = json.loads(raw, parse_int=str)["change"]["items"]
         text = "\n".join(f"{i.get('key') or i.get('path')} was: {i['before']}" for i in items)
-    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError, MemoryError):
         text = raw[:_SHOWN_RAW].decode("utf-8", "backslashreplace")
     text = "".join(c if c == "\n" or c.isprintable() else ascii(c)[1:-1] for c in text[:_SHOWN])
     return text[:_SHOWN]

@@ -51,13 +51,15 @@ def _record(host: Host, number: int) -> Transaction | Unreadable:
     from ec2rl.facts.change_format import MAX_BYTES, decode
 
     path = f"{FOLDER}/{number}.json"
-    text = host.read_own(path)
-    if isinstance(text, Unreadable):
-        return text
-    raw = text.text.encode("utf-8", "backslashreplace")
-    if len(raw) > MAX_BYTES:
-        return Unreadable(path, Why.FAILED, "larger than 512 KiB")
     try:
+        text = host.read_own(path)
+        if isinstance(text, Unreadable):
+            return text
+        raw = text.text.encode("utf-8", "backslashreplace")
+        if len(raw) > MAX_BYTES:
+            return Unreadable(path, Why.FAILED, "larger than 4 MiB")
         return decode(raw, number)
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         return Unreadable(path, Why.FAILED, f"damaged: {error}")
+    except MemoryError:
+        return Unreadable(path, Why.FAILED, "it takes more memory than there is")

@@ -7,13 +7,15 @@ proves room: with a shorter timeout, say, entries keep the time that they have, 
 from __future__ import annotations
 
 from ec2rl.facts.change import State, SysctlItem, Transaction
-from ec2rl.facts.changes import Changes, read_changes
+from ec2rl.facts.changes import FOLDER, Changes, read_changes
 from ec2rl.host import BOOT_ID, Host
-from ec2rl.model import Unreadable
+from ec2rl.model import Unreadable, Why
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ec2rl.facts.log import LogLine
 
 ROOM = 0.9
@@ -38,7 +40,8 @@ class Settling:
 
     `change` is the newest that made room and is in force, None for none; `log_end` the stamp (µs
     since boot) of the last line before it; `maximum` the limit now.  `why_not` says what else was
-    changed and settles nothing, and `unread` what of the journal cannot be believed.
+    changed and settles nothing, and `unread` what of the journal cannot be believed or is missing:
+    where anything is, nothing is settled.
     """
 
     change: Transaction | None
@@ -104,7 +107,23 @@ def settling(changes: Changes, boot: str, key: str, maximum: int | None) -> Sett
         elif step is not None and step.log_end is not None and step.log_end >= log_end:
             best, log_end = change, step.log_end
     steps.sort(key=lambda step: step.log_end or 0)
-    return Settling(best, log_end, maximum or 0, tuple(steps), why_not, changes.unread)
+    unread = changes.unread or _missing(changes.made, here)
+    if unread:  # what it would tell may be a limit as large, or a raise that was taken back
+        best, log_end = None, -1
+    return Settling(best, log_end, maximum or 0, tuple(steps), why_not, unread)
+
+
+def _missing(made: Sequence[Transaction], here: Sequence[Transaction]) -> tuple[Unreadable, ...]:
+    """What lacks among the records of this boot: a number, from the one before the first of them.
+
+    The one before, of another boot, shows that the first is the first.
+    """
+    known = {change.id for change in made}
+    for number in range(max(here[0].id - 1, 1), here[-1].id) if here else ():
+        if number not in known:
+            words = f"the record of change {number} is not there"
+            return (Unreadable(f"{FOLDER}/{number}.json", Why.PARTIAL, words),)
+    return ()
 
 
 def _step(change: Transaction, key: str) -> Step | None:

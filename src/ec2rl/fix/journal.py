@@ -35,6 +35,7 @@ PATIENCE = 5.0
 _RECORD = r"([1-9][0-9]{0,8})\.json"
 _TRIAL = r"trial-([1-9][0-9]{0,8})"
 _SECONDS = rb"[0-9]{1,11}(\.[0-9]{1,20})?"
+_SHOWN = 512
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -67,15 +68,19 @@ class Journal:
     def _load(self, number: int) -> tuple[Transaction | None, int]:
         """A record, and its bytes."""
         name = f"{number}.json"
-        raw = self._read(name)
-        if raw is None:
-            return None, 0
-        if len(raw) > MAX_BYTES:
-            raise self._damaged(name, f"is larger than {MAX_BYTES >> 20} MiB", raw)
+        raw: bytes | None = b""
         try:
+            raw = self._read(name)
+            if raw is None:
+                return None, 0
+            if len(raw) > MAX_BYTES:
+                raise self._damaged(name, f"is larger than {MAX_BYTES >> 20} MiB", raw)
             return decode(raw, number), len(raw)
         except (ValueError, LookupError, TypeError, RecursionError) as error:
-            raise self._damaged(name, f"is damaged: {error}", raw) from error
+            raise self._damaged(name, f"is damaged: {error}", raw or b"") from error
+        except MemoryError:
+            pass  # what was read of it so far is let go before more is said
+        raise self._damaged(name, "takes more memory than there is", (raw or b"")[:_SHOWN])
 
     def _read(self, name: str) -> bytes | None:
         """Read a file of ours, None if there is none; JournalDamaged where it cannot be ours."""
@@ -148,11 +153,8 @@ class Journal:
         self.publish(change)
 
     def prune(self, boot: str) -> tuple[int, ...]:
-        """Drop the oldest records over `KEEP` whose changes are not in force; their numbers.
-
-        A change of the kernel's settings alone went with its boot, if that is not `boot`.
-        """
-        gone = [change.id for change in self.all()[:-KEEP] if not _in_force(change, boot)]
+        """Drop the oldest records over `KEEP` that nobody needs; their numbers."""
+        gone = [change.id for change in self.all()[:-KEEP] if not _needed(change, boot)]
         for number in gone:
             os.unlink(f"{number}.json", dir_fd=self.fd)
         return tuple(gone)
@@ -202,12 +204,16 @@ class Journal:
         return JournalDamaged(f"{text}\n{shown(raw)}" if raw else text)
 
 
-def _in_force(change: Transaction, boot: str) -> bool:
-    """Whether an undo may have something to do, for all that the record says."""
-    if change.state not in STANDING:
-        return change.unfinished
-    of_files = any(not isinstance(item, SysctlItem) for item in change.items)
-    return of_files or not boot or change.boot in ("", boot)
+def _needed(change: Transaction, boot: str) -> bool:
+    """Whether an undo may have something to do, or a line of the kernel's log may be of that time.
+
+    A change of settings went with its boot, if that is not `boot`; until then it tells, though it
+    is undone, what the limits were (`facts.settled`).
+    """
+    settings = [isinstance(item, SysctlItem) for item in change.items]
+    this_boot = not boot or change.boot in ("", boot)
+    standing = change.state in STANDING and not all(settings)
+    return change.unfinished or standing or (any(settings) and this_boot)
 
 
 @contextmanager

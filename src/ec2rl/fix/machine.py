@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 UNFINISHED = "unfinished"
 """The name, in the journal's folder, of an empty file that is there while a change is under way."""
 
+_SETTINGS = "/proc/sys"
 _PARTS = ("/etc", "/etc/sysctl.d", "/etc/modprobe.d", "/etc/modules-load.d")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -32,7 +33,7 @@ class Machine:
     """
 
     root: str = "/"
-    sysctls: str = "/proc/sys"
+    sysctls: str = _SETTINGS
     modules: str = "/sys/module"
     state: str = "/var/lib/ec2rl/changes"
 
@@ -50,6 +51,19 @@ class Machine:
                 return there(fd, UNFINISHED)
         except (FixError, OSError):
             return False
+
+    def need_the_host(self) -> None:
+        """Refused in another network namespace: what its settings are says nothing of a record's.
+
+        The backlog is a setting of the initial one alone (net_core_table in
+        net/core/sysctl_net_core.c, 6.18): whoever has it stands there.
+        """
+        here = f"{_SETTINGS}/net/core/netdev_max_backlog"
+        if self.sysctls == _SETTINGS and not os.path.exists(here):
+            raise Refused(
+                "this is not the host's own network namespace, and settings are each namespace's "
+                "own: run it there: sudo nsenter --net=/proc/1/ns/net ./ec2rl ..."
+            )
 
     def boot(self) -> str:
         """Name this boot: proc_sys_kernel_random(5), "" where that cannot be read, or none is."""

@@ -47,6 +47,7 @@ def _plan_setting(change: SetSysctl, machine: Machine) -> SysctlItem:
     bad = setting_fault(change.key, value)
     if bad:
         raise Refused(bad)
+    machine.need_the_host()
     now = sysctl.read(machine, change.key)
     if now is None:
         raise Refused(f"{change.key} does not exist on this kernel, or its module is not loaded")

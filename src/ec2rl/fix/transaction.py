@@ -138,8 +138,11 @@ def _undone(
 
 
 def confirm(number: int, *, machine: Machine) -> bool:
-    """Let a change stay that is on trial; False when it is not (any more)."""
+    """Let a change stay that is on trial; False when it is not (any more), or does not stand."""
     with _told(), locked(machine, f"keep {number}") as journal:
+        change = journal.load(number)
+        if change is None or change.state is not State.APPLIED or change.boot != machine.boot():
+            return False
         return journal.end_trial(number)
 
 
@@ -161,12 +164,14 @@ def end_trials(now: float, *, machine: Machine) -> tuple[int, ...]:
         past = {change.id: change for change in _settled(journal)}
         for number, until in sorted(journal.trials().items()):
             change = past.get(number)
-            if until > now and change is not None and change.boot == machine.boot():
-                continue
             if change is not None and change.state in STANDING:
-                _undone(journal, change, machine, partial=True)
-                ended.append(number)
-            journal.end_trial(number)
+                if until > now and change.boot == machine.boot():
+                    if change.state is State.APPLIED:
+                        continue
+                else:
+                    _undone(journal, change, machine, partial=True)
+                    ended.append(number)
+            journal.end_trial(number)  # a note without a change that stands is one left behind
     return tuple(ended)
 
 

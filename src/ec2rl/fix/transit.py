@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 
 
 def things_of(change: Transaction, machine: Machine, stack: ExitStack) -> list[Thing]:
-    """Hold all that is to be moved; Refused where something is missing that it will take."""
+    """Hold all that is to be moved; Refused where something is missing that it will take.
+
+    Settings are looked at in the host's own network namespace alone.
+    """
+    if any(isinstance(item, SysctlItem) for item in change.items):
+        machine.need_the_host()
     rebooted = change.boot != machine.boot()
     here = not machine.runs and is_this_one(machine, change.boot)
 

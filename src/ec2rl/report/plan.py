@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from difflib import unified_diff
 
 from ec2rl.model import SetSysctl, WriteFile
 from ec2rl.record import record
+from ec2rl.report.difference import difference
 from ec2rl.report.escape import one_line
 from ec2rl.report.text import header
 
@@ -81,14 +81,14 @@ def _remedy(remedy: Remedy) -> list[str]:
     if files:
         lines.append("For the next boot:")
         for change in files:
-            lines += [f"    {one_line(line)}" for line in _diff(change)]
+            lines += [f"    {line}" for line in _diff(change)]
     return lines
 
 
 def _diff(change: WriteFile) -> Sequence[str]:
-    before = [] if change.before is None else change.before.splitlines()
-    name = "/dev/null" if change.before is None else change.path
-    return list(unified_diff(before, change.text.splitlines(), name, change.path, lineterm=""))
+    name = "/dev/null" if change.before is None else one_line(change.path)
+    body = difference(change.before or "", change.text)
+    return [f"--- {name}", f"+++ {one_line(change.path)}", *body] if body else []
 
 
 def done(made: Done, proposal: Proposal, details: str = "") -> str:
