@@ -32,8 +32,6 @@ def places_of(said: Parsed, host: Host) -> Places | Unreadable:
             raise UsageError("--file and --netns exclude each other")
         place = Place(said.last("file"), (), None)
         return Places((place,), (), Limits(None, None, None, None), "")
-    if said.has("netns") and not said.last("netns"):
-        raise UsageError("--netns= names no namespace; leave it out to mean this one")
     return find_places(host, said.last("netns"))
 
 

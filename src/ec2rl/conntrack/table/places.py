@@ -91,9 +91,9 @@ def _inode(host: Host, said: str, known: tuple[Namespace, ...]) -> int | None | 
     if "/" in said:
         # A plain file may have the number of a namespace: what can be entered is one.
         there = host.within(Door(said)).inode("/proc/thread-self/ns/net")
-        return (
-            Unreadable(source, there.why, there.detail) if isinstance(there, Unreadable) else there
-        )
+        if isinstance(there, Unreadable):
+            return Unreadable(source, there.why, there.detail)
+        return there
     number = said.isascii() and said.isdecimal() and len(said) < 12
     meant = {
         one.inode: one.doors[0].path
