@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from contextlib import contextmanager
 from shlex import quote
@@ -35,14 +34,17 @@ _DIFF = 40
 
 
 def agreed(terminal: Terminal) -> bool:
-    """Ask on a terminal; without one, and without --yes, nothing is done."""
-    if not (sys.stdin and sys.stdin.isatty()):
+    """Ask on a terminal, of what was shown; without one, and without --yes, nothing is done."""
+    if not terminal.asks:
         terminal.say("nothing was changed: there is no terminal to ask on; --yes does it")
         return False
-    terminal.ask("Do this? [y/N] ")
-    if sys.stdin.readline().strip().lower() in ("y", "yes"):
+    if not terminal.shows:
+        terminal.say("nothing was changed: its plan could not be shown")
+        return False
+    answer = terminal.ask("Do this? [y/N] ")
+    if answer is not None and answer.strip().lower() in ("y", "yes"):
         return True
-    terminal.say("nothing was changed")
+    terminal.say("nothing was changed" + ": the terminal has gone" * (answer is None))
     return False
 
 

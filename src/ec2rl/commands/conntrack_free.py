@@ -78,6 +78,9 @@ def _free(said: Parsed, terminal: Terminal, host: Host, place: Place, wanted: Fi
     if said.has("dry-run") or not doomed.count:
         terminal.out(document(**_facts(choice, None)) if said.has("json") else "")
         return 0
+    if said.has("json") and not said.has("yes"):
+        terminal.say("nothing was deleted: --json does not ask; --yes does it")
+        return 1
     if not said.has("yes") and not agreed(terminal):
         return 1
     status = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 from ec2rl.arguments import Parsed, UsageError
@@ -83,7 +82,7 @@ def _may_go_on(steps: Steps, said: Parsed, machine: Machine, terminal: Terminal)
     cautions = _cautions(steps)
     for line in cautions:
         terminal.say(line)
-    asks = bool(cautions and sys.stdin and sys.stdin.isatty()) and not said.has("yes")
+    asks = bool(cautions) and terminal.asks and not said.has("yes")
     return agreed(terminal) if asks else True
 
 
