@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -64,7 +65,7 @@ def rest(fd: int) -> bytes:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A volume, with a change on it that could be taken back."""
-    root = lay(tmp_path)
+    root = lay(tmp_path / "volume")
     (root / FILE.lstrip("/")).write_text("# ours\n")
     write(root, 1, [file_item(FILE, "# theirs\n", "# ours\n")])
     return root
@@ -188,3 +189,83 @@ def test_nobody_hears_the_question(root: Path, words: tuple[str, ...]) -> None:
     os.close(err)
     os.write(asked.master, b"y\n")
     assert (asked.ends(), untouched(root)) == (1, True), rest(reader)
+
+
+def ask(words: tuple[str, ...]) -> tuple[Asked, int, bytes]:
+    """A command up to its question; with what it has said."""
+    reader, writer = os.pipe()
+    asked = Asked(words, writer, writer)
+    os.close(writer)
+    return asked, reader, until(reader, QUESTION)
+
+
+EVIL = [file_item(FILE, "EVIL\n", "# ours\n")]
+
+
+def put(root: Path, number: int, items: list[dict[str, object]], state: str = "applied") -> None:
+    write(root, number, items, state=state)
+
+
+def swap_by_rename(root: Path) -> None:
+    shutil.copytree(root, root.parent / "other")
+    put(root.parent / "other", 1, EVIL)
+    root.rename(root.parent / "away")
+    (root.parent / "other").rename(root)
+
+
+def swap_by_link(root: Path) -> None:
+    """On the way to it."""
+    shutil.copytree(root, root.parent.parent / "other/root")
+    put(root.parent.parent / "other/root", 1, EVIL)
+    root.parent.rename(root.parent.parent / "away")
+    root.parent.symlink_to(root.parent.parent / "other")
+
+
+MEANWHILE: dict[str, Callable[[Path], object]] = {
+    "an interrupted change appears": lambda root: put(root, 2, EVIL, "undoing"),
+    "the change becomes interrupted": lambda root: put(root, 1, EVIL, "undoing"),
+    "another folder by rename": swap_by_rename,
+    "another folder by a link": swap_by_link,
+}
+
+
+@pytest.mark.parametrize("meanwhile", MEANWHILE.values(), ids=MEANWHILE.keys())
+def test_what_changed_after_it_was_shown_is_not_acted_on(
+    root: Path, words: tuple[str, ...], meanwhile: Callable[[Path], object]
+) -> None:
+    asked, reader, _ = ask(words)
+    meanwhile(root)
+    os.write(asked.master, b"y\n")
+    status, said = asked.ends(), rest(reader)
+    assert (status, untouched(root)) == (1, True), said
+    assert b"look again" in said
+    assert list(root.parent.parent.rglob(Path(FIRST).name)) == []
+
+
+def test_nor_a_record_of_a_change_that_stands(root: Path) -> None:
+    asked, reader, _ = ask(("undo", "1", f"--root={root}"))
+    put(root, 1, EVIL)
+    os.write(asked.master, b"y\n")
+    status, said = asked.ends(), rest(reader)
+    assert (status, untouched(root)) == (1, True), said
+    assert b"look again" in said
+
+
+@pytest.mark.parametrize("answer", [b"n\n", b"y\n"])
+def test_what_is_there_once_some_was_settled_is_shown_and_asked_anew(
+    root: Path, answer: bytes
+) -> None:
+    """Change 2 was interrupted when all of it was done: it stays, and is then to go."""
+    put(root, 2, [file_item(FILE, "# ours\n", "# ours\nmore\n")], "applying")
+    (root / FILE.lstrip("/")).write_text("# ours\nmore\n")
+    asked, reader, shown = ask(("undo", "2", f"--root={root}"))
+    assert b"Change 2 (fix conntrackfull) was interrupted" in shown
+    os.write(asked.master, b"y\n")
+    again = until(reader, QUESTION)
+    assert b"change 2 had been interrupted; it is applied now" in again
+    assert b"Would take back change 2:" in again
+    os.write(asked.master, answer)
+    status, said = asked.ends(), rest(reader)
+    text = (root / FILE.lstrip("/")).read_text()
+    expected = (0, "# ours\n") if answer == b"y\n" else (1, "# ours\nmore\n")
+    assert (status, text) == expected, said
