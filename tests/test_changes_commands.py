@@ -171,3 +171,17 @@ def test_forged_records_through_every_command() -> None:
         [sys.executable, program, "--count", "120"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (0, "120 records, 0 faults\n\n"), done.stderr
+
+
+def test_what_was_taken_back_in_part_is_not_in_the_way_of_the_rest() -> None:
+    records = [
+        transaction(1, [file_item(FILE, "# theirs\n", "# ours\n")]),
+        transaction(2, [setting_item(KEY, "9", "8")], state="partly undone"),
+    ]
+    said = with_records(
+        records,
+        f"printf '# ours\\n' > {FILE}; chmod 644 {FILE}\n"
+        f"echo 5 > {PROBES}; ec2rl undo; echo RC $?; ec2rl undo 2>&1; echo RC $?",
+    )
+    assert said.startswith(f"Took back change 1:\n    {FILE}: 7 bytes -> 9 bytes\nRC 0\n")
+    assert f"{KEY}: changed by somebody else since\n" in said

@@ -81,6 +81,8 @@ def small(tmp_path: Path) -> str:
         (("namespaces", "--netns=a"), "unknown option of conntrack namespaces '--netns'"),
         (("free",), "free needs a filter, as --unreplied or --src=ADDRESS: it never takes all"),
         (("free", "--netns=all", "--unreplied"), "free takes one namespace at a time"),
+        (("free", "--netns", "", "--unreplied"), "--netns needs a value"),
+        (("boot", "--root", ""), "--root needs a value"),
         (("free", "--unreplied", "--file=a"), "unknown option of conntrack free '--file'"),
     ],
 )

@@ -156,3 +156,29 @@ def test_another_name_is_taken_where_ours_is_not_ours(tmp_path: Path, what: str)
     assert ec2rl(root, *FIX).returncode == 0
     after = {**before, f"root/{SECOND}": WRITTEN, f"root/{MODULES}": f"{MARK}nf_conntrack\n"}
     assert files(tmp_path) == after
+
+
+def test_the_command_to_take_it_back_can_be_copied(tmp_path: Path) -> None:
+    """Whatever the folder is called: a shell reads it as that folder, and runs nothing."""
+    root = lay(tmp_path / "odd\x1b[31mx;$(touch pwn)'\n")
+    before = files(root)
+    told = ec2rl(root, *FIX).stdout.split("To take it back: sudo ./ec2rl ")[1]
+    assert told.isascii()
+    assert told.rstrip("\n").isprintable()
+    again = ["bash", "-c", f"{EC2RL} {told.rstrip()} --yes"]
+    done = subprocess.run(again, capture_output=True, timeout=60, check=False, cwd=tmp_path)
+    assert (done.returncode, files(root)) == (0, before), done.stderr
+    assert not (tmp_path / "pwn").exists()
+
+
+def test_a_root_that_may_not_be_looked_at() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become nobody")
+    for words in (FIX, ("undo",), ("history",), ("conntrack", "boot")):
+        command = [str(EC2RL), *words, "--root=/proc/1/root"]
+        done = subprocess.run(
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        assert done.stderr.startswith("ec2rl: --root=/proc/1/root: Permission denied")

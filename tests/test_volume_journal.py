@@ -296,3 +296,18 @@ def test_what_runs_stays_and_is_told(tmp_path: Path, mount: str, boot: str) -> N
     assert "Took back change 1:" in lines
     assert lines[-5:-3] == ["# theirs", "9"], said
     assert "  undone  " in lines[-3]
+
+
+def test_a_boot_that_a_record_forges_gives_no_advice_on_another_journal(root: Path) -> None:
+    """Change 1 of the machine that runs is another one."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    (root / FILE.lstrip("/")).write_text("# ours\n")
+    items = [setting_item(KEY, "9", "7"), file_item(FILE, "# theirs\n", "# ours\n")]
+    write(root, 1, items, boot=boot)
+    said = in_a_namespace(f"ec2rl undo 1 --yes --root={root} 2>&1; echo RC $?")
+    assert said.endswith(
+        f"    {KEY}: left alone: of what runs, which --root does not change\n"
+        f"    {FILE}: 7 bytes -> 9 bytes\n"
+        "What runs stays as it is: --root changes files alone.\nRC 0\n"
+    )
+    assert "sudo ./ec2rl undo" not in said

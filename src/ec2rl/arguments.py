@@ -118,7 +118,7 @@ def _value(name: str, option: Option, said: bool, value: str, rest: object) -> s
     if option.value.startswith("["):
         return ""
     following = next(rest, None)  # type: ignore[call-overload]
-    if following is None or following.startswith("--"):
+    if not following or following.startswith("--"):
         raise UsageError(f"--{name} needs a value: --{name}={option.value}")
     return str(following)
 

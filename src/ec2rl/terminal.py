@@ -46,10 +46,34 @@ class Terminal:
         except OSError:
             self._talks = False  # nobody listens
 
-    def ask(self, question: str) -> None:
-        """Put a question to the person at the terminal."""
+    @property
+    def asks(self) -> bool:
+        """Whether there is a person to ask."""
+        return _is_terminal(0)
+
+    @property
+    def shows(self) -> bool:
+        """Whether results could be printed until now, and their reader is still there."""
+        import select
+
+        ready = select.poll()
+        ready.register(1, 0)
+        return not self.closed and not ready.poll(0)
+
+    def ask(self, question: str) -> str | None:
+        """Put a question to the person at the terminal; None where the terminal has gone.
+
+        What was typed before the question was there is no answer to it.
+        """
+        import termios
+
         self._clear()
-        _write(2, question, getattr(sys.stderr, "encoding", None))
+        try:
+            termios.tcflush(0, termios.TCIFLUSH)
+            _write(2, question, getattr(sys.stderr, "encoding", None))
+            return os.read(0, 256).decode("ascii", "replace")
+        except (OSError, termios.error):
+            return None
 
     def progress(self, text: str) -> None:
         """Show, on a terminal only, what is being waited for; the next words replace it."""

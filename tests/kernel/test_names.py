@@ -180,3 +180,28 @@ def test_what_is_told_of_a_name_is_of_the_namespace_that_is_told(numbers: dict[i
             for table in json.loads(done.stdout)["tables"] if done.stdout else []:
                 servers = {row["key"] for row in table.get("destinations", {}).get("rows", [])}
                 assert servers in (set(), {SERVERS[numbers[table["inode"]]]})
+
+
+@pytest.mark.parametrize("said", ["name", "PID", "number"])
+def test_free_takes_no_namespace_where_two_can_be_meant(
+    numbers: dict[int, str], tmp_path: Path, said: str
+) -> None:
+    """Another's bound file of the same name; a name that is a PID's, or a namespace's, number."""
+    sleeping = ["ip", "netns", "exec", TWO, "sleep", "600"]
+    with subprocess.Popen(sleeping) as child:
+        try:
+            two = os.stat(f"/run/netns/{TWO}").st_ino
+            name = {"name": TWO, "PID": str(child.pid), "number": str(two)}[said]
+            path = tmp_path / name
+            path.touch()
+            subprocess.run(["mount", "--bind", f"/run/netns/{ONE}", path], check=True)
+            try:
+                done = ec2rl("conntrack", "free", f"--netns={name}", "--protocol=tcp", "--yes")
+            finally:
+                subprocess.run(["umount", path], check=True)
+        finally:
+            child.kill()
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(f"ec2rl: netns {name}: failed (more than one namespace")
+    assert all(str(number) in done.stderr for number in numbers)
+    assert [count(name) for name in ROWS] == [len(ROWS[ONE]), len(ROWS[TWO])]

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-import sys
+import stat
 import time
 from contextlib import contextmanager
-from shlex import quote
 
 from ec2rl.arguments import Parsed, UsageError
 from ec2rl.fix.change import FileItem, Image, State, SysctlItem, Transaction
-from ec2rl.fix.errors import FixError
+from ec2rl.fix.errors import FixError, Refused
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.prepare import held
-from ec2rl.fix.transaction import end_trials, history, prune, recover, trials, unsettled
+from ec2rl.fix.transaction import CHANGED, end_trials, history, prune, recover, trials, unsettled
 from ec2rl.fix.transit import words
 from ec2rl.host import Host
 from ec2rl.host.live import LiveHost
 from ec2rl.report.difference import difference
-from ec2rl.report.escape import one_line
+from ec2rl.report.escape import one_line, typed
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -39,14 +38,17 @@ _DIFF, _WIDE = 40, 200
 
 
 def agreed(terminal: Terminal) -> bool:
-    """Ask on a terminal; without one, and without --yes, nothing is done."""
-    if not (sys.stdin and sys.stdin.isatty()):
+    """Ask on a terminal, of what was shown; without one, and without --yes, nothing is done."""
+    if not terminal.asks:
         terminal.say("nothing was changed: there is no terminal to ask on; --yes does it")
         return False
-    terminal.ask("Do this? [y/N] ")
-    if sys.stdin.readline().strip().lower() in ("y", "yes"):
+    if not terminal.shows:
+        terminal.say("nothing was changed: its plan could not be shown")
+        return False
+    answer = terminal.ask("Do this? [y/N] ")
+    if answer is not None and answer.strip().lower() in ("y", "yes"):
         return True
-    terminal.say("nothing was changed")
+    terminal.say("nothing was changed" + ": the terminal has gone" * (answer is None))
     return False
 
 
@@ -103,15 +105,23 @@ def pruned(machine: Machine) -> list[str]:
     return [f"the records of these changes, undone or gone with a reboot, were dropped: {names}"]
 
 
-def settle(machine: Machine, terminal: Terminal) -> bool:
-    """Recover what was interrupted and end what was on trial; False when that cannot be done."""
+def settle(
+    machine: Machine, terminal: Terminal, shown: Sequence[Transaction] | None = None
+) -> bool:
+    """Recover what was interrupted and end what was on trial; False when that cannot be done.
+
+    With `shown` nothing else is settled than what was shown, as it was shown.
+    """
     try:
-        unsettled(time.time(), machine=machine)  # what cannot be trusted is refused before the rest
-        for change in recover(machine=machine):
+        now = time.time()
+        left = unsettled(now, machine=machine)  # what cannot be trusted is refused before the rest
+        if shown is not None and left != tuple(shown):
+            raise Refused(CHANGED)
+        for change in recover(machine=machine, shown=shown):
             terminal.say(f"change {change.id} had been interrupted; it is {change.state.value} now")
             for note in change.notes:
                 terminal.say(note)
-        for number in end_trials(time.time(), machine=machine):
+        for number in end_trials(now, machine=machine, shown=shown):
             terminal.say(f"change {number} was on trial and not confirmed; it was taken back")
     except FixError as error:
         terminal.say(str(error))
@@ -188,7 +198,7 @@ def _stand(machine: Machine) -> tuple[tuple[Transaction, ...], dict[int, float]]
 
 def where(machine: Machine) -> str:
     """What to add to a command that is about the same machine."""
-    return "" if machine.runs else f" --root={quote(machine.root)}"
+    return "" if machine.runs else f" --root={typed(machine.root)}"
 
 
 def described(item: SysctlItem | FileItem) -> dict[str, str]:
@@ -211,10 +221,14 @@ def machine_of(root: str) -> Machine:
     """The machine to change: this one, or (its files alone) the one whose root is mounted there."""
     if not root:
         return Machine()
-    place = os.path.realpath(root)
-    if place == "/" or not os.path.isdir(place):
+    try:
+        place = os.path.realpath(root)
+        status = os.stat(place)
+    except OSError as error:
+        raise UsageError(f"--root={root}: {os.strerror(error.errno or 0)}") from None
+    if place == "/" or not stat.S_ISDIR(status.st_mode):
         raise UsageError(f"--root={root}: not a folder that another machine's root is mounted on")
-    return Machine(root=place, sysctls="", modules="")
+    return Machine(place, sysctls="", modules="", place=(status.st_dev, status.st_ino))
 
 
 def host_of(root: str) -> Host:

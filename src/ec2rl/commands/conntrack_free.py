@@ -6,13 +6,13 @@ import heapq
 
 from ec2rl.arguments import Parsed, UsageError
 from ec2rl.commands.changed import agreed
-from ec2rl.commands.conntrack import COULD_NOT_LOOK, INTERRUPTED, document, failed
+from ec2rl.commands.conntrack import COULD_NOT_LOOK, INTERRUPTED, document, failed, places_of
 from ec2rl.commands.conntrack_list import filter_of
 from ec2rl.conntrack.table.entry import Entry
 from ec2rl.conntrack.table.filters import Filter, alive, idle_time
 from ec2rl.conntrack.table.freeing import Choice, Freed
 from ec2rl.conntrack.table.look import Listing, open_listing
-from ec2rl.conntrack.table.places import ALL, Place, find_places, inside, read_settings
+from ec2rl.conntrack.table.places import ALL, Place, inside, read_settings
 from ec2rl.conntrack.table.sockets import lifelines
 from ec2rl.fix.free import Doomed, free
 from ec2rl.fix.prepare import held as signals_held
@@ -45,7 +45,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
     wanted = _wanted(said)
     try:
         host = Remember(LiveHost())
-        places = find_places(host, said.last("netns"))
+        places = places_of(said, host)
         if isinstance(places, Unreadable):
             return failed(terminal, places)
         (place,) = places.chosen
@@ -78,6 +78,9 @@ def _free(said: Parsed, terminal: Terminal, host: Host, place: Place, wanted: Fi
     if said.has("dry-run") or not doomed.count:
         terminal.out(document(**_facts(choice, None)) if said.has("json") else "")
         return 0
+    if said.has("json") and not said.has("yes"):
+        terminal.say("nothing was deleted: --json does not ask; --yes does it")
+        return 1
     if not said.has("yes") and not agreed(terminal):
         return 1
     status = None

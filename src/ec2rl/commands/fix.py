@@ -64,7 +64,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
     made, status = None, _status(proposal)
     if (proposal.chosen or left) and not said.has("dry-run"):
         status = 1
-        go = may_change(module, said, terminal) and settle(machine, terminal)
+        go = may_change(module, said, terminal) and settle(machine, terminal, left)
         if go and left:  # the plan had been made for what there was before
             was = proposal.chosen
             finding, proposal = _planned(module, wish, said, terminal)

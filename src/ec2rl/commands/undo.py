@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 from ec2rl.arguments import Parsed, UsageError
@@ -20,10 +19,10 @@ from ec2rl.commands.changed import (
     where,
     why_not,
 )
-from ec2rl.fix.change import STANDING, Found, State, SysctlItem, Transaction
+from ec2rl.fix.change import Found, State, SysctlItem, Transaction
 from ec2rl.fix.errors import Conflict, FixError, Outcome, Refused
-from ec2rl.fix.machine import Machine
-from ec2rl.fix.transaction import foresee, history, undo, unsettled
+from ec2rl.fix.machine import Machine, shares_journal
+from ec2rl.fix.transaction import CHANGED, foresee, history, undo, unsettled
 from ec2rl.host.live import LiveHost
 from ec2rl.report.escape import one_line
 from ec2rl.terminal import Terminal
@@ -66,15 +65,35 @@ def _undo(said: Parsed, machine: Machine, terminal: Terminal) -> int:
         terminal.out("\n".join(lines) + "\n")
         if said.has("dry-run"):
             return 0
-    if not _may_go_on(steps, said, machine, terminal) or not settle(machine, terminal):
+    if not _may_go_on(steps, said, machine, terminal):
         return 1
-    change = change and _change(change.id, machine)
+    if not settle(machine, terminal, None if machine.runs else left):
+        return 1
+    return _go_on(
+        change and _change(change.id, machine), steps, bool(left), said, machine, terminal
+    )
+
+
+def _go_on(
+    change: Transaction | None,
+    steps: Steps,
+    settled: bool,
+    said: Parsed,
+    machine: Machine,
+    terminal: Terminal,
+) -> int:
+    """Take back what was shown as `steps`; anew shown and agreed to, where some was `settled`."""
     if change is None or change.state is State.UNDONE:
         return _nothing(terminal, change)
-    for one, _ in _steps(change, said, machine):
-        if not _take_back(one, said, machine, terminal):
+    now = _steps(change, said, machine)
+    if not machine.runs and now != steps:
+        if not settled:
+            raise Refused(CHANGED)
+        # Something was settled first, and what is there now was not shown yet.
+        terminal.out("\n".join(_foreseen(now, machine)) + "\n")
+        if not _may_go_on(now, said, machine, terminal):
             return 1
-    return 0
+    return 0 if all(_take_back(one, said, machine, terminal) for one, _ in now) else 1
 
 
 def _may_go_on(steps: Steps, said: Parsed, machine: Machine, terminal: Terminal) -> bool:
@@ -84,7 +103,7 @@ def _may_go_on(steps: Steps, said: Parsed, machine: Machine, terminal: Terminal)
     cautions = _cautions(steps)
     for line in cautions:
         terminal.say(line)
-    asks = bool(cautions and sys.stdin and sys.stdin.isatty()) and not said.has("yes")
+    asks = bool(cautions) and terminal.asks and not said.has("yes")
     return agreed(terminal) if asks else True
 
 
@@ -132,7 +151,7 @@ def _steps(change: Transaction, said: Parsed, machine: Machine) -> Steps:
 
 def _take_back(change: Transaction, said: Parsed, machine: Machine, terminal: Terminal) -> bool:
     try:
-        outcomes = undo(change.id, machine=machine, partial=said.has("partial"))
+        outcomes = undo(change.id, machine=machine, partial=said.has("partial"), shown=change)
         stays = {outcome.found for outcome in outcomes} & {Found.CHANGED, Found.RUNNING}
         known(change.id, State.PARTLY if stays else State.UNDONE, machine)
     except FixError as error:
@@ -140,7 +159,7 @@ def _take_back(change: Transaction, said: Parsed, machine: Machine, terminal: Te
             terminal.say(line)
         _tell_theirs(error, change.id, said, machine, terminal)
         return False
-    terminal.out("\n".join(_took(change, outcomes)) + "\n")
+    terminal.out("\n".join(_took(change, outcomes, machine)) + "\n")
     return True
 
 
@@ -176,7 +195,7 @@ def _foreseen(steps: Steps, machine: Machine) -> list[str]:
     return lines
 
 
-def _took(change: Transaction, outcomes: Sequence[Outcome]) -> list[str]:
+def _took(change: Transaction, outcomes: Sequence[Outcome], machine: Machine) -> list[str]:
     found = {outcome.found for outcome in outcomes}
     if Found.AFTER not in found:
         how = f"Change {change.id} left nothing that could be taken back"
@@ -186,10 +205,11 @@ def _took(change: Transaction, outcomes: Sequence[Outcome]) -> list[str]:
         how = f"Took back change {change.id}"
     lines = [f"{how}:", *_lines(change, outcomes)]
     if Found.RUNNING in found:
-        again = f"sudo ./ec2rl undo {change.id}"
-        lines.append(
-            f"The volume is of this machine: what runs stays as it is. To change it: {again}"
-        )
+        told = "What runs stays as it is: --root changes files alone."
+        if shares_journal(machine):
+            told = "The volume is of this machine: what runs stays as it is."
+            told += f" To change it: sudo ./ec2rl undo {change.id}"
+        lines.append(told)
     return lines
 
 
@@ -219,8 +239,9 @@ def _change(number: int | None, machine: Machine) -> Transaction | None:
     """The change of this number, else the newest to take back; Refused where there is none."""
     past = history(machine=machine)
     if number is None:
-        standing = [change for change in past if change.state in STANDING or change.unfinished]
-        return standing[-1] if standing else None
+        whole = [change for change in past if change.state is State.APPLIED or change.unfinished]
+        parts = [change for change in past if change.state is State.PARTLY]
+        return (parts + whole)[-1] if parts or whole else None
     found = next((change for change in past if change.id == number), None)
     if found is None:
         raise Refused(f"there is no change {number}; see: ec2rl history")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.owner import owner
+from ec2rl.conntrack.owner import container_id, owner
 from ec2rl.host import Door, Entries, Host
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
@@ -24,7 +24,7 @@ class Namespace:
     `inode` is its number in messages of the kernel (None when we may not ask); `net` is a folder
     that shows its /proc/net to anyone, where there is one; `names` are the files it is bound to;
     `owner` says whose it is; `others` are folders of a few more processes in it, for when the
-    first has ended; `own` is whether it is ours.
+    first has ended; `own` is whether it is ours; `container` is the whole id of the owner's.
     """
 
     inode: int | None
@@ -34,6 +34,7 @@ class Namespace:
     owner: str
     others: tuple[str, ...] = ()
     own: bool = False
+    container: str = ""
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -190,18 +191,17 @@ def _initial(host: Host, ours: str | Unreadable) -> int | None:
 
 def _namespace(host: Host, one: _Found, initial: int | None, own: int | None) -> Namespace:
     is_initial = one.inode is not None and one.inode == initial
-    whose = ""
+    whose = container = ""
     if one.pids and not is_initial:
         cgroup = host.read(f"{one.pids[0]}/cgroup")
         comm = host.read(f"{one.pids[0]}/comm")
-        whose = owner(
-            cgroup.text if isinstance(cgroup, Evidence) else "",
-            comm.text.strip() if isinstance(comm, Evidence) else "",
-        )
+        groups = cgroup.text if isinstance(cgroup, Evidence) else ""
+        whose = owner(groups, comm.text.strip() if isinstance(comm, Evidence) else "")
+        container = container_id(groups)
     net = f"{one.pids[0]}/net" if one.pids else None
     names, others = tuple(one.names), tuple(one.pids[1:4])
     is_own = one.inode is not None and one.inode == own
-    return Namespace(one.inode, is_initial, net, names, whose, others, is_own)
+    return Namespace(one.inode, is_initial, net, names, whose, others, is_own, container)
 
 
 RECORDED = "/proc/net"

@@ -14,11 +14,10 @@ def owner(cgroup: str, command: str) -> str:
     """Name whose a process is, from its /proc/PID/cgroup and comm: pod, container, unit, ..."""
     import re
 
-    paths = "\n".join(line.partition(":")[2].partition(":")[2] for line in cgroup.splitlines())
-    container = re.search(_CONTAINER, paths, re.MULTILINE)
+    paths, container = _paths(cgroup), container_id(cgroup)
     pod = re.search(_POD, paths)
     if container or pod:
-        words = [f"container {container['id'][:12]}"] if container else []
+        words = [f"container {container[:12]}"] if container else []
         if pod:
             words.append(f"pod {pod['uid'].replace('_', '-')}")
         return ", ".join(words)
@@ -26,3 +25,18 @@ def owner(cgroup: str, command: str) -> str:
     if service:
         return f"{service['unit']} ({command})" if command else service["unit"]
     return f"process {command}" if command else ""
+
+
+def container_id(cgroup: str) -> str:
+    """The whole id of the container that a process is in, from its /proc/PID/cgroup; "" for none.
+
+    Whoever may make control groups can have one named as a container's.
+    """
+    import re
+
+    found = re.search(_CONTAINER, _paths(cgroup), re.MULTILINE)
+    return found["id"] if found else ""
+
+
+def _paths(cgroup: str) -> str:
+    return "\n".join(line.partition(":")[2].partition(":")[2] for line in cgroup.splitlines())

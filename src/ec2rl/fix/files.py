@@ -41,7 +41,7 @@ class File:
 
     def __init__(self, machine: Machine, item: FileItem, change: int, stack: ExitStack) -> None:
         head, self.name = os.path.split(item.path)
-        self._in = Folder(machine.root, head, stack)
+        self._in = Folder(machine, head, stack)
         self._libc = libc()
         self.item = item
         self.target = item.path

@@ -7,7 +7,7 @@ import os
 import stat
 
 from ec2rl.fix.errors import Refused
-from ec2rl.fix.machine import folder, there
+from ec2rl.fix.machine import Machine, folder, there
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 class Folder:
     """One folder, held by its descriptor `fd` for as long as `stack` lasts."""
 
-    def __init__(self, root: str, path: str, stack: ExitStack) -> None:
+    def __init__(self, machine: Machine, path: str, stack: ExitStack) -> None:
         head, self.name = os.path.split(path)
-        self.root, self.path, self._stack = root, path, stack
-        self.above = stack.enter_context(folder(root, head))
+        self.machine, self.path, self._stack = machine, path, stack
+        self.above = stack.enter_context(folder(machine, head))
         self._fd: int | None = None
         self.find()
 
@@ -38,7 +38,7 @@ class Folder:
     def find(self) -> None:
         """Look whether it is there."""
         if there(self.above, self.name):
-            self._fd = self._stack.enter_context(folder(self.root, self.path))
+            self._fd = self._stack.enter_context(folder(self.machine, self.path))
 
     def make(self) -> None:
         """Make it, for everybody to read; on disk, too."""

@@ -31,7 +31,7 @@ _RENAMEAT2 = {"x86_64": 316, "aarch64": 276}
 def read(machine: Machine, path: str) -> Image | Unreadable | None:
     """Read a file that `valid` allows; Refused where the way to it is not root's alone."""
     head, name = os.path.split(path)
-    with folder(machine.root, head) as fd:
+    with folder(machine, head) as fd:
         return look(fd, name)
 
 

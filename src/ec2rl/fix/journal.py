@@ -219,10 +219,10 @@ def _needed(change: Transaction, boot: str) -> bool:
 @contextmanager
 def looked_at(machine: Machine) -> Iterator[Journal | None]:
     """Open the journal to read, and write nothing; None where no change was ever made."""
-    if missing(machine.root, machine.state):
+    if missing(machine, machine.state):
         yield None
         return
-    with folder(machine.root, machine.state) as fd:
+    with folder(machine, machine.state) as fd:
         yield Journal(fd, os.path.join(machine.root, machine.state.lstrip("/")))
 
 
@@ -235,7 +235,7 @@ def locked(machine: Machine, why: str) -> Iterator[Journal]:
     prepare()
     import fcntl
 
-    with folder(machine.root, machine.state, create=True) as fd:
+    with folder(machine, machine.state, create=True) as fd:
         with suppress(FileExistsError):
             close(os.open("lock", _NEW, 0o600, dir_fd=fd))
         lock = open_regular("lock", os.O_RDWR, fd)

@@ -29,17 +29,28 @@ class Machine:
     """A machine to change: `root` is where its files are, `state` (below `root`) our journal.
 
     `sysctls` and `modules` are where its kernel shows itself; both "" for a volume, which has none:
-    whatever lies below its /proc and /sys is never opened.
+    whatever lies below its /proc and /sys is never opened.  `place` is the root's device and inode,
+    where it is to be the folder that was looked at first, whatever the path leads to by now.
     """
 
     root: str = "/"
     sysctls: str = _SETTINGS
     modules: str = "/sys/module"
     state: str = "/var/lib/ec2rl/changes"
+    place: tuple[int, int] | None = None
 
     @property
     def runs(self) -> bool:
         return bool(self.sysctls)
+
+    def open(self) -> int:
+        """Open the root; Refused where it is not the one that was looked at first."""
+        fd = os.open(self.root, _FOLDER)
+        status = os.fstat(fd)
+        if self.place not in (None, (status.st_dev, status.st_ino)):
+            close(fd)
+            raise Refused(f"{self.root} is another folder by now; look again")
+        return fd
 
     def interrupted(self) -> bool:
         """Tell whether `recover` has something to look at.
@@ -47,7 +58,7 @@ class Machine:
         False as well where we may not look, as then we may not recover either.
         """
         try:
-            with folder(self.root, self.state) as fd:
+            with folder(self, self.state) as fd:
                 return there(fd, UNFINISHED)
         except (FixError, OSError):
             return False
@@ -94,22 +105,29 @@ def is_this_one(machine: Machine, boot: str) -> bool:
     if boot and boot == Machine().boot():
         return True
     for path in ("/", *_PARTS, machine.state):
-        with suppress(FixError, OSError), folder(machine.root, path) as fd:
+        with suppress(FixError, OSError), folder(machine, path) as fd:
             if os.path.samestat(os.fstat(fd), os.stat(path)):
                 return True
     return False
 
 
-def absent(root: str, path: str) -> bool:
+def shares_journal(machine: Machine) -> bool:
+    """Whether the journal on a volume is the one of the machine that runs: its numbers are ours."""
+    with suppress(FixError, OSError), folder(machine, machine.state) as fd:
+        return os.path.samestat(os.fstat(fd), os.stat(Machine().state))
+    return False
+
+
+def absent(machine: Machine, path: str) -> bool:
     """Whether there is nothing at a path, not even a link; Refused as `folder` does."""
     head, name = os.path.split(path)
-    with folder(root, head) as fd:
+    with folder(machine, head) as fd:
         return not there(fd, name)
 
 
-def missing(root: str, path: str) -> bool:
+def missing(machine: Machine, path: str) -> bool:
     """Whether a folder, or one on the way to it, is not there; no link is followed."""
-    here = os.open(root, _FOLDER)
+    here = machine.open()
     try:
         for part in filter(None, path.split("/")):
             below = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
@@ -120,7 +138,9 @@ def missing(root: str, path: str) -> bool:
     except NotADirectoryError:  # something else is there
         return False
     except PermissionError as error:
-        raise PermissionError(error.errno, error.strerror, os.path.join(root, path)) from None
+        raise PermissionError(
+            error.errno, error.strerror, os.path.join(machine.root, path)
+        ) from None
     finally:
         close(here)
     return False
@@ -153,13 +173,13 @@ def close(fd: int) -> None:
 
 
 @contextmanager
-def folder(root: str, path: str, *, create: bool = False) -> Iterator[int]:
+def folder(machine: Machine, path: str, *, create: bool = False) -> Iterator[int]:
     """Open a folder to work in by descriptor.
 
     Nobody but root (or ourselves) may be able to exchange any part of the way to it, so that
     what is checked is what is changed; Refused where somebody can, and where it is absent.
     """
-    here, walked = os.open(root, _FOLDER), root
+    here, walked = machine.open(), machine.root
     try:
         _only_ours(here, walked)
         for part in filter(None, path.split("/")):

@@ -67,7 +67,7 @@ def _plan_file(change: WriteFile, machine: Machine) -> FileItem:
         raise Refused(f"{change.path}: the text is no UTF-8") from None
     if len(data) > images.MAX_BYTES:
         raise Refused(f"{change.path}: more than 64 KiB to write")
-    folder = seen is None and absent(machine.root, os.path.dirname(change.path))
+    folder = seen is None and absent(machine, os.path.dirname(change.path))
     now = None if folder else images.read(machine, change.path)
     if isinstance(now, Unreadable):
         raise Refused(f"{change.path} {now.detail}")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     Steps = Union[tuple[()], tuple[tuple[Transaction, tuple[Outcome, ...]], ...]]
 
+CHANGED = "its changes are not those that were shown any more; look again"
+
 
 def apply(
     changes: Sequence[SetSysctl | WriteFile],
@@ -72,13 +74,19 @@ def apply(
 
 
 def undo(
-    number: int, *, machine: Machine, partial: bool = False, dry_run: bool = False
+    number: int,
+    *,
+    machine: Machine,
+    partial: bool = False,
+    dry_run: bool = False,
+    shown: Transaction | None = None,
 ) -> tuple[Outcome, ...]:
     """Take a change back, and say of each of its targets how it was found.
 
     If somebody has changed one since, Conflict and nothing is touched; with `partial` that one is
     left and the others are restored.  Refused where later changes were made on top of it
     (`foresee`).  To undo twice is to do nothing.  With `dry_run` nothing is written anywhere.
+    With `shown`, Refused where the record is not the one that was shown.
     """
     if dry_run:
         with _told(), looked_at(machine) as seen:
@@ -89,6 +97,8 @@ def undo(
     with _told(), locked(machine, f"undo {number}") as journal:
         past = _settled(journal)
         change = _numbered(past, number)
+        if shown not in (None, change):
+            raise Refused(CHANGED)
         over = later(change, past, machine)
         if over and change.state is not State.UNDONE:
             first = ", ".join(str(one.id) for one in over)
@@ -152,10 +162,13 @@ def trials(*, machine: Machine) -> dict[int, float]:
         return journal.trials() if journal else {}
 
 
-def end_trials(now: float, *, machine: Machine) -> tuple[int, ...]:
+def end_trials(
+    now: float, *, machine: Machine, shown: Sequence[Transaction] | None = None
+) -> tuple[int, ...]:
     """Take back what was to be confirmed before `now`, and was not; the numbers of the changes.
 
-    A boot ends a trial as well.  What somebody else has changed since is theirs, and stays.
+    A boot ends a trial as well.  What somebody else has changed since is theirs, and stays.  With
+    `shown`, Refused before the first that was not shown.
     """
     if not trials(machine=machine):
         return ()
@@ -169,17 +182,24 @@ def end_trials(now: float, *, machine: Machine) -> tuple[int, ...]:
                     if change.state is State.APPLIED:
                         continue
                 else:
+                    if shown is not None and change.items not in [
+                        one.items for one in shown if one.id == number
+                    ]:
+                        raise Refused(CHANGED)
                     _undone(journal, change, machine, partial=True)
                     ended.append(number)
             journal.end_trial(number)  # a note without a change that stands is one left behind
     return tuple(ended)
 
 
-def recover(*, machine: Machine) -> tuple[Transaction, ...]:
+def recover(
+    *, machine: Machine, shown: Sequence[Transaction] | None = None
+) -> tuple[Transaction, ...]:
     """Settle what a killed run has left: all done or all undone; call it before any change.
 
     At other starts ask `Machine.interrupted`, which costs nothing.  `notes` of what is returned
-    name what somebody else had changed, and was left.
+    name what somebody else had changed, and was left.  With `shown`, Refused where what is left is
+    not what was shown.
     """
     with _told():
         with looked_at(machine) as journal:
@@ -189,6 +209,8 @@ def recover(*, machine: Machine) -> tuple[Transaction, ...]:
                 return ()
         with locked(machine, "recovery") as journal:
             left = [change for change in journal.all() if change.unfinished]
+            if shown is not None and left != [change for change in shown if change.unfinished]:
+                raise Refused(CHANGED)
             settled = tuple(_recovered(journal, change, machine) for change in left)
             journal.unmark()
             return settled

@@ -27,6 +27,19 @@ def one_line(text: str) -> str:
     return printable(text).replace("\n", "\\n").replace("\t", " ")
 
 
+def typed(text: str) -> str:
+    """A word of a command that a person may copy into a shell, which reads it as this very text.
+
+    What could not be shown stands in bash's quotes, `$'...'`.
+    """
+    from shlex import quote
+
+    if one_line(text) == text:
+        return quote(text)
+    plain = text.replace("\\", "\\\\").replace("'", "\\'").replace("\t", "\\t")
+    return f"$'{one_line(plain)}'"
+
+
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"

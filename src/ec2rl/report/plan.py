@@ -7,7 +7,7 @@ import time
 from ec2rl.model import SetSysctl, WriteFile
 from ec2rl.record import record
 from ec2rl.report.difference import difference
-from ec2rl.report.escape import one_line
+from ec2rl.report.escape import one_line, typed
 from ec2rl.report.text import header
 
 TYPE_CHECKING = False
@@ -103,7 +103,7 @@ def done(made: Done, proposal: Proposal, details: str = "") -> str:
         lines.append(f"On trial: taken back at {end} unless you say: sudo ./ec2rl keep")
     else:
         lines += _listed("NOT PERSISTENT, a reboot will not keep it:", proposal.fleeting)
-    where = f" --root={made.root}" if made.root else ""
+    where = f" --root={typed(made.root)}" if made.root else ""
     lines.append(f"To take it back: sudo ./ec2rl undo {made.number}{where}")
     return "\n".join(lines) + "\n"
 

@@ -11,6 +11,8 @@ from ec2rl.record import record
 
 ALL = "all"
 _FIRST_INODE = 0xF0000000
+_ID = 12
+"""Digits of a container's id that tell it from others, as `docker ps` shows them."""
 
 
 @record(frozen=True)
@@ -80,24 +82,48 @@ def _own(known: tuple[Namespace, ...]) -> int | None:
 
 
 def _inode(host: Host, said: str, known: tuple[Namespace, ...]) -> int | None | Unreadable:
-    if said.isascii() and said.isdecimal() and len(said) < 12:
-        if int(said) >= _FIRST_INODE:
-            if any(one.inode == int(said) for one in known):
-                return int(said)
-            return Unreadable(f"netns {said}", Why.ABSENT, "no namespace has this number")
-        link = host.link(f"/proc/{said}/ns/net")
-        return link if isinstance(link, Unreadable) else inode_number(link)
+    """The one namespace that `said` can mean; Unreadable where there is none, or more than one.
+
+    A path means what it leads to.  Anything else can be a number of a namespace, a PID, a name of
+    any file that one is bound to, and the id of a container: none of these goes before another.
+    """
+    source = f"netns {said}"
     if "/" in said:
         # A plain file may have the number of a namespace: what can be entered is one.
-        return host.within(Door(said)).inode("/proc/thread-self/ns/net")
-    for one in known:
-        bound = any(name.rpartition("/")[2] == said for name in one.names)
-        if bound or (len(said) >= 12 and f"container {said[:12]}" in one.owner):
-            return one.inode
+        there = host.within(Door(said)).inode("/proc/thread-self/ns/net")
+        if isinstance(there, Unreadable):
+            return Unreadable(source, there.why, there.detail)
+        return there
+    number = said.isascii() and said.isdecimal() and len(said) < 12
+    meant = {
+        one.inode: one.doors[0].path
+        for one in known
+        if (number and said == str(one.inode))
+        or any(name.rpartition("/")[2] == said for name in one.names)
+        or (len(said) >= _ID and one.container.startswith(said))
+    }
+    if number and int(said) < _FIRST_INODE:
+        path = f"/proc/{int(said)}/ns/net"
+        link = host.link(path)
+        if not isinstance(link, Unreadable):
+            meant.setdefault(inode_number(link), path)
+        elif link.why is not Why.ABSENT or not meant:
+            return Unreadable(source, link.why, link.detail or "no process has this number")
+    if len(meant) > 1:
+        them = ", ".join(f"{inode} ({path})" for inode, path in meant.items())
+        words = f"more than one namespace can be meant: {them}; say its number or its path instead"
+        return Unreadable(source, Why.FAILED, words)
+    if not meant:
+        missing = "no namespace has this number" if number else _none_of(known)
+        return Unreadable(source, Why.ABSENT, missing)
+    return next(iter(meant))
+
+
+def _none_of(known: tuple[Namespace, ...]) -> str:
     names = sorted(name.rpartition("/")[2] for one in known for name in one.names)
     more = f" and {len(names) - 20} more" if len(names) > 20 else ""
     words = f"there are {', '.join(names[:20])}{more}" if names else "none has a name here"
-    return Unreadable(f"netns {said}", Why.ABSENT, f"no namespace of this name: {words}")
+    return f"no namespace of this name: {words}"
 
 
 def inside(host: Host, place: Place) -> Host:

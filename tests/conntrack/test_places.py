@@ -1,0 +1,111 @@
+"""A word means one namespace, or none is taken: names, numbers, containers, PIDs."""
+
+from __future__ import annotations
+
+import pytest
+
+from ec2rl.conntrack.table.places import Places, find_places
+from ec2rl.host.fake import FakeHost
+from ec2rl.model import Unreadable
+
+HOST, SHOP, OTHER = 4026531840, 4026532001, 4026532002
+ID, NEAR = "ab" * 32, "ab" * 6 + "cd" * 26
+"""Two ids of containers with the same first twelve digits."""
+
+MOUNT = "40 30 0:4 net:[{}] {} rw - nsfs nsfs rw"
+BASE = {
+    "ls /proc": "1\n30\n40",
+    "link /proc/self/ns/net": f"net:[{HOST}]",
+    "link /proc/1/ns/net": f"net:[{HOST}]",
+    "link /proc/30/ns/net": f"net:[{SHOP}]",
+    "link /proc/40/ns/net": f"net:[{OTHER}]",
+    "/proc/sys/net/nf_conntrack_max": "1000",
+}
+
+
+def bound(**paths: int) -> dict[str, str]:
+    lines = [MOUNT.format(number, path) for path, number in paths.items()]
+    return {"/proc/self/mountinfo": "\n".join(lines)}
+
+
+def container(pid: int, cgroup: str) -> dict[str, str]:
+    return {f"/proc/{pid}/cgroup": f"0::{cgroup}"}
+
+
+def meant(said: str, *looks: dict[str, str]) -> int | str | None:
+    """The number of the namespace that is meant, or why none is."""
+    merged = dict(BASE)
+    for look in looks:
+        merged.update(look)
+    places = find_places(FakeHost(merged), said)
+    if isinstance(places, Unreadable):
+        return str(places)
+    assert isinstance(places, Places)
+    return places.chosen[0].inode
+
+
+def two(said: str, one: str, other: str) -> str:
+    them = f"{one}, {other}; say its number or its path instead"
+    return f"netns {said}: failed (more than one namespace can be meant: {them})"
+
+
+@pytest.mark.parametrize(
+    ("said", "looks", "one", "other"),
+    [
+        ("shop", bound(**{"/run/netns/shop": OTHER, "/opt/b1/shop": SHOP}),
+         f"{SHOP} (/proc/30/ns/net)", f"{OTHER} (/run/netns/shop)"),
+        ("default", bound(**{"/run/docker/netns/default": HOST, "/run/netns/default": SHOP}),
+         f"{HOST} (/run/docker/netns/default)", f"{SHOP} (/run/netns/default)"),
+        ("40", bound(**{"/run/netns/40": SHOP}),
+         f"{SHOP} (/run/netns/40)", f"{OTHER} (/proc/40/ns/net)"),
+        (str(OTHER), bound(**{f"/run/netns/{OTHER}": SHOP}),
+         f"{SHOP} (/run/netns/{OTHER})", f"{OTHER} (/proc/40/ns/net)"),
+        (ID, container(30, f"/docker/{ID}") | container(40, f"/evil/docker-{ID}.scope"),
+         f"{SHOP} (/proc/30/ns/net)", f"{OTHER} (/proc/40/ns/net)"),
+        (ID[:12], container(30, f"/docker/{ID}") | container(40, f"/docker/{NEAR}"),
+         f"{SHOP} (/proc/30/ns/net)", f"{OTHER} (/proc/40/ns/net)"),
+        (ID[:12], container(30, f"/docker/{ID}") | bound(**{f"/run/netns/{ID[:12]}": OTHER}),
+         f"{SHOP} (/proc/30/ns/net)", f"{OTHER} (/run/netns/{ID[:12]})"),
+    ],
+)  # fmt: skip
+def test_a_word_with_two_meanings_means_none(
+    said: str, looks: dict[str, str], one: str, other: str
+) -> None:
+    assert meant(said, looks) == two(said, one, other)
+
+
+@pytest.mark.parametrize(
+    ("said", "looks", "inode"),
+    [
+        ("shop", bound(**{"/run/netns/shop": SHOP, "/var/run/netns/shop": SHOP}), SHOP),
+        ("/run/netns/shop", bound(**{"/run/netns/shop": SHOP, "/opt/shop": OTHER})
+         | {"netns /run/netns/shop: inode /proc/thread-self/ns/net": str(SHOP)}, SHOP),
+        ("40", {}, OTHER),
+        ("41", bound(**{"/run/netns/41": SHOP}), SHOP),
+        ("1", {}, HOST),
+        (str(SHOP), {}, SHOP),
+        (ID, container(30, f"/docker/{ID}") | container(40, f"/docker/{NEAR}"), SHOP),
+        (NEAR[:13], container(30, f"/docker/{ID}") | container(40, f"/docker/{NEAR}"), OTHER),
+        ("", {}, HOST),
+    ],
+)  # fmt: skip
+def test_a_word_with_one_meaning(said: str, looks: dict[str, str], inode: int) -> None:
+    assert meant(said, looks) == inode
+
+
+@pytest.mark.parametrize(
+    ("said", "looks", "why"),
+    [
+        (ID[:11], container(30, f"/docker/{ID}"), "absent (no namespace of this name"),
+        (f"{ID[:12]}ff", container(30, f"/docker/{ID}"), "absent (no namespace of this name"),
+        ("./nothing", {"netns ./nothing: inode /proc/thread-self/ns/net": "!absent"}, "absent"),
+        ("None", {}, "absent (no namespace of this name"),
+        (str(OTHER + 1), {}, "absent (no namespace has this number"),
+        ("99", {"link /proc/99/ns/net": "!absent"}, "absent (no process has this number"),
+        ("99", {"link /proc/99/ns/net": "!denied"} | bound(**{"/run/netns/99": SHOP}), "denied"),
+    ],
+)
+def test_a_word_that_means_nothing_is_repeated_with_the_reason(
+    said: str, looks: dict[str, str], why: str
+) -> None:
+    assert str(meant(said, looks)).startswith(f"netns {said}: {why}")
