@@ -63,7 +63,8 @@ def test_a_table_alone_tells_what_fills_it_and_not_whether_it_was_full(tmp_path:
     lines = [line[33:].removeprefix("-- ") for line in said.splitlines() if len(line) > 33]
     assert [line for line in lines if not line.startswith("---")] == [
         "[UNKNOWN] Cannot tell whether the conntrack table has been full: the kernel's own log: "
-        "not collected; the namespaces of processes: not collected "
+        "not collected; the namespaces of processes: not collected; "
+        "net.netfilter.nf_conntrack_max was not collected "
         f"(in the saved table {path}, as recorded on 2026-09-21 14:13:20 +0000)",
         f"a network namespace (as saved in {path}): 1400 entries, the limit is unknown",
         f"In the saved table {path}: 100 % of the entries are one client: "
@@ -79,15 +80,19 @@ def test_a_table_alone_tells_what_fills_it_and_not_whether_it_was_full(tmp_path:
     ]
 
 
-def test_a_table_beside_a_log_does_not_decide(tmp_path: Path) -> None:
+def test_a_table_beside_a_log_may_be_full_where_nobody_kept_the_limit(tmp_path: Path) -> None:
     path = table(tmp_path)
-    for text, verdict in ((WHOLE, "PROBLEM"), (QUIET, "OK"), ("", "UNKNOWN")):
+    for text, verdict, alone in (
+        (WHOLE, "PROBLEM", "PROBLEM"),
+        (QUIET, "UNKNOWN", "OK"),
+        ("", "UNKNOWN", "UNKNOWN"),
+    ):
         log = saved(tmp_path, "dmesg", text)
         found = judged(tmp_path, f"--log={log}", f"--conntrack={path}")
         assert found["verdict"] == verdict
         assert found["census"]["headline"].startswith("100 % of the entries are one client")
         assert found["host"]["name"] == f"the log {log} with the saved table {path}"
-        assert judged(tmp_path, f"--log={log}")["verdict"] == verdict
+        assert judged(tmp_path, f"--log={log}")["verdict"] == alone
 
 
 def test_a_table_beside_a_volume(tmp_path: Path) -> None:
