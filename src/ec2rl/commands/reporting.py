@@ -168,7 +168,7 @@ def make_room(said: Parsed, terminal: Terminal, folder: RunFolder | None) -> Non
     from ec2rl.report.pruned import BYTES, RUNS, prune
 
     try:
-        removed = prune(folder)
+        removed, stuck = prune(folder)
     except OSError as error:
         terminal.say(f"old runs were not removed: {os.strerror(error.errno or 0)}")
         return
@@ -177,6 +177,9 @@ def make_room(said: Parsed, terminal: Terminal, folder: RunFolder | None) -> Non
             f"{removed} old run{'s' * (removed > 1)} removed: the last {RUNS} are kept, "
             f"in {BYTES >> 20} MiB (--output-dir keeps all)"
         )
+    if stuck:
+        more = f" and {len(stuck) - 3} more" if len(stuck) > 3 else ""
+        terminal.say(f"old runs that could not be removed: {', '.join(stuck[:3])}{more}")
 
 
 def save(
