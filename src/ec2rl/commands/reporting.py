@@ -215,8 +215,12 @@ def record_looks(
     zone: str = "",
     gaps: Sequence[str] = (),
     cut: str = "",
+    files: Sequence[str] = (),
 ) -> str:
-    """Write a recording of all looks; why it could not be done, "" when all is there."""
+    """Write a recording of all looks; why it could not be done, "" when all is there.
+
+    `files` are the names of the evidence that was read.
+    """
     from ec2rl.facts.zone import our_zone
     from ec2rl.host.recording import case, inert
     from ec2rl.model import Evidence
@@ -238,7 +242,7 @@ def record_looks(
     if masked:
         from ec2rl.host.mask import mask
 
-        text = mask(text, [os.uname().nodename])
+        text = mask(text, [os.uname().nodename], [*files, *map(one_line, files)])
     text = inert(text)
     try:
         with open(fd, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
