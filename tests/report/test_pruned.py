@@ -241,6 +241,23 @@ def test_a_run_says_what_it_removed_and_never_removes_a_change(base: Path) -> No
 
 
 @pytest.mark.root
+def test_a_run_says_what_it_could_not_remove(base: Path) -> None:
+    if os.geteuid():
+        pytest.skip("needs root for a mount namespace")
+    runs = [saved(base, float(second)) for second in range(52)]
+    if subprocess.run(["chattr", "+i", runs[0].path], check=False, capture_output=True).returncode:
+        pytest.skip("not on this file system")
+    try:
+        said = run(base).stderr
+    finally:
+        subprocess.run(["chattr", "-i", runs[0].path], check=True)
+    assert said.startswith("ec2rl: 2 old runs removed: ")
+    name = runs[0].path.rpartition("/")[2]
+    told = f"ec2rl: old runs that could not be removed: {name}: Operation not permitted\n"
+    assert said.endswith(told)
+
+
+@pytest.mark.root
 @pytest.mark.parametrize("words", [(), ("--json",), ("--log=/dev/stdin",)])
 def test_no_save_writes_nothing(words: tuple[str, ...], base: Path) -> None:
     if os.geteuid():
