@@ -298,3 +298,57 @@ def test_as_a_module_and_as_an_installed_program() -> None:
                 expected.stdout,
                 expected.stderr,
             )
+
+
+def a_fifo(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"TZ": "{here}/fifo"},
+        {"TZ": ":{here}/fifo"},
+        {"TZ": "../../../../../..{here}/fifo"},
+        {"TZ": "Europe/../../../../../..{here}/fifo"},
+        {"TZ": "fifo", "TZDIR": "{here}"},
+        {"LC_ALL": "xx_XX", "LOCPATH": "{here}"},
+    ],
+    ids=lambda env: "-".join(env) + str(len(env.get("TZ", ""))),
+)
+def test_no_variable_has_a_file_of_the_callers_opened(env: dict[str, str], tmp_path: Path) -> None:
+    """Python reads the zone's and the locale's files before any line of ours: it hung."""
+    a_fifo(tmp_path / "fifo")
+    a_fifo(tmp_path / "xx_XX/LC_CTYPE")
+    named = {name: value.format(here=tmp_path) for name, value in env.items()}
+    done = subprocess.run(
+        [str(LAUNCHER), "version"],
+        env=named,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, version())
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [
+        ("", "+0000"),
+        ("UTC", "+0000"),
+        ("IST-5:30", "+0530"),
+        ("<+0545>-5:45", "+0545"),
+        ("Asia/Kolkata", "+0530"),
+    ],
+)
+def test_times_are_shown_in_the_callers_zone(zone: str, shown: str, tmp_path: Path) -> None:
+    if "/" in zone and not Path("/usr/share/zoneinfo", zone).exists():
+        pytest.skip("no time zones here")
+    log = tmp_path / "log"
+    log.write_text("[    0.000000] Linux version 6.1.0\n[    1.000000] x\n")
+    words = ("run", "--no-save", "--only-modules=xennetrocket", f"--log={log}")
+    done = start(str(LAUNCHER), *words, cwd=tmp_path, env={"TZ": zone})
+    assert f" {shown})" in done.stdout, done.stdout + done.stderr

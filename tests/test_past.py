@@ -17,12 +17,14 @@ WHOLE = f"[    0.000000] Linux version 6.1.0\n[    9.000000] x\n[  100.000000] {
 QUIET = "[    0.000000] Linux version 6.1.0\n[    9.000000] x\n"
 
 
-def run(folder: Path, *options: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, *options: str, stdin: bytes = b"", cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     output = folder / "output"
     output.mkdir(mode=0o700, exist_ok=True)
     command = [str(EC2RL), "run", "--only-modules=conntrackfull", f"--output-dir={output}"]
     done = subprocess.run(
-        [*command, *options], input=stdin, capture_output=True, timeout=60, check=False
+        [*command, *options], input=stdin, capture_output=True, timeout=60, check=False, cwd=cwd
     )
     return subprocess.CompletedProcess(
         done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
@@ -63,7 +65,8 @@ def test_a_table_alone_tells_what_fills_it_and_not_whether_it_was_full(tmp_path:
     lines = [line[33:].removeprefix("-- ") for line in said.splitlines() if len(line) > 33]
     assert [line for line in lines if not line.startswith("---")] == [
         "[UNKNOWN] Cannot tell whether the conntrack table has been full: the kernel's own log: "
-        "not collected; the namespaces of processes: not collected "
+        "not collected; the namespaces of processes: not collected; "
+        "net.netfilter.nf_conntrack_max was not collected "
         f"(in the saved table {path}, as recorded on 2026-09-21 14:13:20 +0000)",
         f"a network namespace (as saved in {path}): 1400 entries, the limit is unknown",
         f"In the saved table {path}: 100 % of the entries are one client: "
@@ -79,15 +82,52 @@ def test_a_table_alone_tells_what_fills_it_and_not_whether_it_was_full(tmp_path:
     ]
 
 
-def test_a_table_beside_a_log_does_not_decide(tmp_path: Path) -> None:
+def test_a_table_beside_a_log_may_be_full_where_nobody_kept_the_limit(tmp_path: Path) -> None:
     path = table(tmp_path)
-    for text, verdict in ((WHOLE, "PROBLEM"), (QUIET, "OK"), ("", "UNKNOWN")):
+    for text, verdict, alone in (
+        (WHOLE, "PROBLEM", "PROBLEM"),
+        (QUIET, "UNKNOWN", "OK"),
+        ("", "UNKNOWN", "UNKNOWN"),
+    ):
         log = saved(tmp_path, "dmesg", text)
         found = judged(tmp_path, f"--log={log}", f"--conntrack={path}")
         assert found["verdict"] == verdict
         assert found["census"]["headline"].startswith("100 % of the entries are one client")
         assert found["host"]["name"] == f"the log {log} with the saved table {path}"
-        assert judged(tmp_path, f"--log={log}")["verdict"] == verdict
+        assert judged(tmp_path, f"--log={log}")["verdict"] == alone
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["acmecorp-host.log", "acmecorp", "acme corp; x.txt", "acme\n-- x --", "dmesg", "kernel"],
+)
+def test_the_names_of_the_evidence_are_masked(name: str, tmp_path: Path) -> None:
+    """By a path, and as typed where it lies; a name that everybody has spoils no recording."""
+    saved(tmp_path, f"acmefolder/{name}", WHOLE)
+    report = packed(tmp_path / "acmefolder", {**COMMON, "sos_commands/kernel/dmesg": WHOLE})
+    os.rename(report, tmp_path / "acmefolder/acmeorg-rep.tar.xz")
+    for words in (
+        [f"--log={tmp_path}/acmefolder/{name}"],
+        [f"--log=acmefolder/{name}"],
+        [f"--sos={tmp_path}/acmefolder/acmeorg-rep.tar.xz"],
+        ["--sos=acmefolder/acmeorg-rep.tar.xz"],
+    ):
+        (tmp_path / "masked").unlink(missing_ok=True)
+        done = run(tmp_path, *words, f"--record={tmp_path}/masked", "--mask", cwd=tmp_path)
+        assert done.returncode == 1
+        assert "acme" not in (tmp_path / "masked").read_text()
+        again = run(tmp_path, f"--replay={tmp_path}/masked")
+        assert (again.returncode, again.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("name", ["acmecorp", "acme.log", "dmesg"])
+def test_so_are_those_of_the_folder_it_is_called_in(name: str, tmp_path: Path) -> None:
+    saved(tmp_path, name, WHOLE)
+    words = (f"--log={name}", f"--record={tmp_path}/masked", "--mask")
+    assert run(tmp_path, *words, cwd=tmp_path).returncode == 1
+    assert "acme" not in (tmp_path / "masked").read_text()
+    again = run(tmp_path, f"--replay={tmp_path}/masked")
+    assert (again.returncode, again.stderr) == (1, "")
 
 
 def test_a_table_beside_a_volume(tmp_path: Path) -> None:

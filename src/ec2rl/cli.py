@@ -28,8 +28,10 @@ def main(words: list[str] | None = None) -> int:
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
     os.environ.clear()
     os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
-    if "TZ" in environment:
-        os.environ["TZ"] = environment["TZ"]
+    zone = environment.get("TZ")
+    # By a path the C library would open a file of the caller's.
+    if zone is not None and not zone.startswith((":", "/", ".")) and ".." not in zone:
+        os.environ["TZ"] = zone
     os.umask(0o077)
     _hold_streams()
     terminal = Terminal(environment)

@@ -267,7 +267,7 @@ def test_one_that_was_raised_further_by_hand_is_in_force(now: str) -> None:
 
 @pytest.mark.parametrize("now", [None, "!denied needs root", "!not-collected", "many", "-1"])
 def test_a_limit_that_cannot_be_read_may_be_any(now: str | None) -> None:
-    found = finding(RAISE, maximum=now)
+    found = finding(RAISE, maximum=now, **{"/proc/sys/net/nf_conntrack_max": now})
     assert found.verdict is Verdict.PROBLEM
     assert why(found) == "nf_conntrack_max could not be read, so it may not be in force"
 

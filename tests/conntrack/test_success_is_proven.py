@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +18,7 @@ from ec2rl.model import Finding, Verdict, Why
 from ec2rl.module import Options
 from ec2rl.modules.conntrackfull import MODULE
 
+EC2RL = Path(__file__).resolve().parents[2] / "src/ec2rl/__main__.py"
 BOOT = "1" * 32
 HEADER = (
     "entries  clashres found new invalid ignore delete chainlength insert insert_failed drop "
@@ -155,3 +161,128 @@ def test_a_full_table_of_another_namespace_is_seen_by_its_count_alone() -> None:
     finding = judged(looks)
     assert finding.verdict is Verdict.UNKNOWN
     assert "/proc/9/net/stat/nf_conntrack: denied" in finding.summary
+
+
+QUIET = {key: SOS[key] for key in ("clock", "ls /proc", "dmesg")}
+STAT = "/proc/net/stat/nf_conntrack"
+ENTRY = (
+    "tcp 6 300 ESTABLISHED src=10.0.0.1 dst=192.0.2.1 sport=5 dport=80 src=192.0.2.1 dst=10.0.0.1 "
+    "sport=80 dport=5 [ASSURED] mark=0 use=1"
+)
+
+
+def saved(looks: Mapping[str, str | None]) -> Finding:
+    return judged({**QUIET, **looks}, Why.NOT_COLLECTED)
+
+
+def test_a_log_alone_is_not_held_to_what_nobody_collected() -> None:
+    assert saved({}).verdict is Verdict.OK
+    assert saved({f"{NETFILTER}max": "262144"}).verdict is Verdict.OK
+
+
+WHOLE_STAT = counters("whole", 262144) or ""
+DAMAGED = {
+    "a column renamed": {STAT: WHOLE_STAT.replace("entries ", "entreis ")},
+    "cut to 40 bytes": {STAT: WHOLE_STAT[:40]},
+    "cut in a row": {STAT: WHOLE_STAT[:-3] + " x"},
+    "garbled": {STAT: "\\x00\\x00"},
+    "empty": {STAT: ""},
+    "not readable": {STAT: "!failed Input/output error"},
+    "denied": {STAT: DENIED},
+    "conntrack -S garbled": {"conntrack -S": "nothing of it"},
+    "conntrack -S renamed": {"conntrack -S": "cpu=0 found=1 dropped=0"},
+    "conntrack -S failed": {"conntrack -S": "!failed its member is cut"},
+    "count garbled": {f"{NETFILTER}count": "2621x4"},
+    "count empty": {f"{NETFILTER}count": ""},
+    "conntrack -L failed": {"conntrack -L": "!failed no line of it is an entry"},
+}
+
+
+@pytest.mark.parametrize("limit", ["262144", None])
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_counters_that_are_there_but_damaged_are_not_called_not_collected(
+    damage: str, limit: str | None
+) -> None:
+    found = saved({f"{NETFILTER}max": limit, **DAMAGED[damage]})
+    assert found.verdict is Verdict.UNKNOWN, found
+    source = next(iter(DAMAGED[damage]))
+    assert source in found.summary
+    # What else was kept may tell.
+    if source != f"{NETFILTER}count":
+        told = {f"{NETFILTER}max": "262144", **DAMAGED[damage], f"{NETFILTER}count": "9"}
+        assert saved(told).verdict is Verdict.OK
+        told[f"{NETFILTER}count"] = "262144"
+        assert saved(told).verdict is Verdict.WARNING
+
+
+@pytest.mark.parametrize("stats", ["drop=55", "insert_failed=0 drop=55 early_drop=2"])
+def test_drops_that_conntrack_told_are_told_where_nobody_kept_the_count(stats: str) -> None:
+    found = saved({"conntrack -S": f"cpu=0 found=1 {stats}"})
+    assert found.verdict is Verdict.WARNING
+    assert "55 packets dropped by conntrack" in found.summary
+    assert saved({"conntrack -S": "cpu=0 found=1 drop=0"}).verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"conntrack -L; entries=200000": ENTRY},
+        {"conntrack -L; entries=1": ENTRY},
+        {f"{NETFILTER}count": "262144"},
+        {STAT: counters("whole", 262144)},
+        {STAT: counters("whole", 5), f"{NETFILTER}max": GARBLED},
+    ],
+    ids=["a table", "a small one", "a count", "counters", "a garbled limit"],
+)
+def test_a_saved_table_whose_limit_nobody_kept_may_be_full(table: dict[str, str | None]) -> None:
+    found = saved(table)
+    assert found.verdict is Verdict.UNKNOWN
+    assert "net.netfilter.nf_conntrack_max was not collected" in found.summary
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"conntrack -L; entries=200000": ENTRY},
+        {f"{NETFILTER}count": "200000"},
+        {STAT: counters("whole", 200000)},
+    ],
+)
+def test_the_limit_has_a_second_name(table: dict[str, str | None]) -> None:
+    for limit, verdict in (("200000", Verdict.WARNING), ("262144", Verdict.OK)):
+        assert saved({"/proc/sys/net/nf_conntrack_max": limit, **table}).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    "proc",
+    [
+        {"ls /proc": ""},
+        {"ls /proc": "!absent"},
+        {"ls /proc": DENIED},
+        {"ls /proc": "cmdline\nversion"},
+    ],
+)
+def test_a_live_host_without_its_processes_has_a_table_all_the_same(
+    proc: dict[str, str | None],
+) -> None:
+    found = judged(
+        {"clock": "now=2026-11-24T02:00:00Z uptime=86400", "/dev/kmsg": RING["whole"], **proc}
+    )
+    assert found.verdict is Verdict.UNKNOWN
+    assert "/proc/thread-self/net/stat/nf_conntrack: absent" in found.summary
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("hidden", ["umount -l /proc", "mount -t tmpfs none /proc"])
+def test_without_proc_this_machine_is_not_well(hidden: str) -> None:
+    if os.geteuid():
+        pytest.skip("needs root for a mount namespace")
+    words = ["--only-modules=conntrackfull", "--no-save", "--since=2s", "--sample=0", "--json"]
+    script = f'{hidden} && exec "$@"'
+    done = subprocess.run(
+        ["unshare", "-m", "--propagation=private", "sh", "-c", script, "sh",
+         sys.executable, "-I", "-S", str(EC2RL), "run", *words],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert json.loads(done.stdout)["results"][0]["verdict"] == "UNKNOWN", done.stderr
+    assert "no process can be seen: /proc shows none" in done.stdout

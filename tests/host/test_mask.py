@@ -231,6 +231,31 @@ def test_namespaces_wherever_they_are_named() -> None:
     assert "see --netns=netns1 and blue" in masked
 
 
+@pytest.mark.parametrize(
+    ("path", "written"),
+    [
+        ("/run/acmecni/acmepod", "/run/acmecni/acmepod"),
+        ("/srv/acme.volume/ns/acmepod", "/srv/acme.volume/ns/acmepod"),
+        ("/acmepod", "/acmepod"),
+        ("/run/acme cni/acmepod", "/run/acme\\040cni/acmepod"),
+    ],
+)
+def test_a_namespace_that_is_bound_elsewhere(path: str, written: str) -> None:
+    text = (
+        f"-- /proc/self/mountinfo --\n95 88 0:4 net:[4026532594] {written} rw - nsfs nsfs rw\n"
+        f"-- netns {path}: /proc/net/stat/nf_conntrack --\n!absent\n"
+        f"-- later: netns {path}: /proc/net/stat/nf_conntrack --\n!absent\n"
+        "-- expect --\nOK x: netns 4026532594 (acmepod, docker 0123), (acmepod)\n"
+    )
+    masked = mask(text)
+    assert "acme" not in masked
+    keys = sections(masked)[1]
+    bound = keys["/proc/self/mountinfo"].split(" ")[4]
+    assert f"netns {bound}: /proc/net/stat/nf_conntrack" in keys
+    assert f"later: netns {bound}: /proc/net/stat/nf_conntrack" in keys
+    assert bound.count("/") == path.count("/")
+
+
 def test_a_namespace_by_an_everyday_word_spoils_no_recording() -> None:
     text = (
         "-- ls /run/netns --\nproc\nnet\ntable\nkmsg\n"

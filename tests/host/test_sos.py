@@ -76,7 +76,8 @@ def report(request: pytest.FixtureRequest, tmp_path: Path):  # type: ignore[no-u
 COMMON: dict[str, bytes | str] = {
     "etc/os-release": "ID=x\n",
     "proc/meminfo": "MemTotal: 1000 kB\n",
-    "sos_commands/kernel/sysctl_-a": "net.netfilter.nf_conntrack_count = 7\n",
+    "sos_commands/kernel/sysctl_-a": "net.netfilter.nf_conntrack_count = 7\n"
+    "net.nf_conntrack_max = 262144\n",
     "sos_commands/kernel/uname_-a": "Linux host 6.1.0-9 #1 SMP x86_64 GNU/Linux\n",
 }
 LAYOUTS: dict[str, dict[str, bytes | str]] = {

@@ -16,7 +16,7 @@ from ec2rl.report.saved import RunFolder, UnsafeFolderError, open_run_folder
 EC2RL = Path(__file__).resolve().parents[2] / "src/ec2rl/__main__.py"
 
 
-def saved(base: Path, when: float, size: int = 10) -> RunFolder:
+def saved(base: Path, when: float, size: int = 10, *, at_work: bool = False) -> RunFolder:
     """A run as `ec2rl run` saves it."""
     folder = open_run_folder(str(base), when)
     folder.write("report.txt", "x" * size)
@@ -24,6 +24,8 @@ def saved(base: Path, when: float, size: int = 10) -> RunFolder:
     outputs = folder.folder("mod_out")
     for name in ("run", "run-2"):
         outputs.folder(name).write("conntrackfull.log", "x")
+    if folder.lock is not None and not at_work:
+        os.close(folder.lock)
     return folder
 
 
@@ -41,20 +43,20 @@ def whens(base: Path) -> list[int]:
 
 def test_the_last_runs_are_kept_and_the_oldest_go_first(base: Path) -> None:
     runs = [saved(base, float(second)) for second in range(12)]
-    assert prune(runs[-1], runs=5) == 7
+    assert prune(runs[-1], runs=5) == (7, [])
     assert whens(base) == [7, 8, 9, 10, 11]
-    assert prune(runs[-1], runs=5) == 0
+    assert prune(runs[-1], runs=5) == (0, [])
 
 
 def test_in_so_many_bytes(base: Path) -> None:
     runs = [saved(base, float(second), 100_000) for second in range(8)]
-    assert prune(runs[-1], runs=50, room=390_000) == 4
+    assert prune(runs[-1], runs=50, room=390_000) == (4, [])
     assert whens(base) == [4, 5, 6, 7]
 
 
 def test_this_run_stays_however_large_and_whatever_the_clock_says(base: Path) -> None:
     runs = [saved(base, float(second), 100_000) for second in range(4)]
-    assert prune(runs[0], runs=1, room=0) == 3
+    assert prune(runs[0], runs=1, room=0) == (3, [])
     assert whens(base) == [0]
 
 
@@ -95,7 +97,7 @@ def test_a_run_that_somebody_has_put_something_into_stays(
     runs = [saved(base, float(second)) for second in range(4)]
     change(Path(runs[1].path))
     before = sorted(Path(runs[1].path).rglob("*"))
-    assert prune(runs[-1], runs=1) == 2
+    assert prune(runs[-1], runs=1) == (2, [])
     assert whens(base) == [1, 3]
     assert sorted(Path(runs[1].path).rglob("*")) == before
 
@@ -110,7 +112,7 @@ def test_what_is_no_run_stays(name: str, base: Path) -> None:
     (base / name).mkdir()
     (base / name / "report.txt").write_text("x")
     runs = [saved(base, float(second)) for second in range(3)]
-    assert prune(runs[-1], runs=1) == 2
+    assert prune(runs[-1], runs=1) == (2, [])
     assert (base / name / "report.txt").exists()
 
 
@@ -120,7 +122,7 @@ def test_a_link_by_the_name_of_a_run_is_not_followed(base: Path, tmp_path: Path)
     (away / "report.txt").write_text("keep me")
     (base / "1970-01-01T00_00_00.000000-1").symlink_to(away)
     runs = [saved(base, float(second)) for second in range(3)]
-    assert prune(runs[-1], runs=1) == 2
+    assert prune(runs[-1], runs=1) == (2, [])
     assert (away / "report.txt").exists()
 
 
@@ -147,8 +149,60 @@ def test_what_is_mounted_in_a_run_stays(base: Path) -> None:
          sys.executable, "-c", program, str(EC2RL.parents[1]), runs[-1].path],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (done.stdout, done.stderr) == ("1\n", "")
+    assert (done.stdout, done.stderr) == ("(1, [])\n", "")
     assert whens(base) == [0, 2]
+
+
+def test_a_run_at_work_keeps_its_folder_full_or_still_empty(base: Path) -> None:
+    slow = [
+        open_run_folder(str(base), 0.0),
+        saved(base, 1.0, at_work=True),
+        saved(base, 2.0, 10**6, at_work=True),
+    ]
+    runs = [saved(base, float(second)) for second in range(3, 7)]
+    assert prune(runs[-1], runs=2) == (2, [])
+    assert whens(base) == [0, 1, 2, 5, 6]
+    assert prune(runs[-1], runs=2, room=0) == (1, [])
+    for folder in slow:
+        folder.write("late.txt", "its folder is still there")
+        os.unlink(f"{folder.path}/late.txt")
+        assert folder.lock is not None
+        os.close(folder.lock)
+    assert prune(runs[-1], runs=1) == (3, [])
+    assert whens(base) == [6]
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("obstacle", "why"),
+    [
+        ('mount --bind "$1" "$1"', "Device or resource busy"),
+        ('mount -t tmpfs -o ro t "$1" && mount --bind "$1" "$1"', "Device or resource busy"),
+        ('chattr +i "$1"', "Operation not permitted"),
+        ('chattr +a "$1"', "Operation not permitted"),
+    ],
+)
+def test_a_run_that_cannot_be_removed_is_told_and_the_others_go(
+    obstacle: str, why: str, base: Path
+) -> None:
+    if os.geteuid():
+        pytest.skip("needs root to mount")
+    runs = [saved(base, float(second)) for second in range(5)]
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from ec2rl.report.saved import RunFolder; "
+        "from ec2rl.report.pruned import prune; print(prune(RunFolder(sys.argv[2], -1), 1))"
+    )
+    script = f'{obstacle} || exit 77; stuck="$1"; shift; "$@"; chattr -ia "$stuck" 2>/dev/null; :'
+    done = subprocess.run(
+        ["unshare", "-m", "--propagation=private", "sh", "-c", script, "sh", runs[2].path,
+         sys.executable, "-c", program, str(EC2RL.parents[1]), runs[-1].path],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode == 77:
+        pytest.skip(f"not on this file system: {done.stderr}")
+    name = runs[2].path.rpartition("/")[2]
+    assert (done.stdout, done.stderr) == (f"(3, ['{name}: {why}'])\n", "")
+    assert whens(base) == [2, 4]
 
 
 def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -184,6 +238,23 @@ def test_a_run_says_what_it_removed_and_never_removes_a_change(base: Path) -> No
         saved(chosen, float(second))
     assert run(base, f"--output-dir={chosen}").stderr == ""
     assert len(list(chosen.iterdir())) == 56
+
+
+@pytest.mark.root
+def test_a_run_says_what_it_could_not_remove(base: Path) -> None:
+    if os.geteuid():
+        pytest.skip("needs root for a mount namespace")
+    runs = [saved(base, float(second)) for second in range(52)]
+    if subprocess.run(["chattr", "+i", runs[0].path], check=False, capture_output=True).returncode:
+        pytest.skip("not on this file system")
+    try:
+        said = run(base).stderr
+    finally:
+        subprocess.run(["chattr", "-i", runs[0].path], check=True)
+    assert said.startswith("ec2rl: 2 old runs removed: ")
+    name = runs[0].path.rpartition("/")[2]
+    told = f"ec2rl: old runs that could not be removed: {name}: Operation not permitted\n"
+    assert said.endswith(told)
 
 
 @pytest.mark.root

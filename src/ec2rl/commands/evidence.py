@@ -184,9 +184,13 @@ def _replay(path: str) -> Past:
 
 def _recording(path: str) -> tuple[str, str]:
     """The text of a recording, and whether it changed while it was read."""
-    from ec2rl.host.saved import Saved
+    from ec2rl.host.saved import NotReadError, Saved, open_file
 
-    with open(path, encoding="utf-8", errors="backslashreplace", newline="") as file:
+    try:
+        fd = open_file(path)
+    except NotReadError as error:
+        raise UsageError(f"--replay={path}: {error}") from None
+    with open(fd, encoding="utf-8", errors="backslashreplace", newline="") as file:
         saved = Saved(path, file.fileno())
         text = file.read(_RECORDING + 1)
         changed = saved.watched is not None and saved.watched.changed()

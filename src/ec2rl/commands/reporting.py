@@ -168,7 +168,7 @@ def make_room(said: Parsed, terminal: Terminal, folder: RunFolder | None) -> Non
     from ec2rl.report.pruned import BYTES, RUNS, prune
 
     try:
-        removed = prune(folder)
+        removed, stuck = prune(folder)
     except OSError as error:
         terminal.say(f"old runs were not removed: {os.strerror(error.errno or 0)}")
         return
@@ -177,6 +177,9 @@ def make_room(said: Parsed, terminal: Terminal, folder: RunFolder | None) -> Non
             f"{removed} old run{'s' * (removed > 1)} removed: the last {RUNS} are kept, "
             f"in {BYTES >> 20} MiB (--output-dir keeps all)"
         )
+    if stuck:
+        more = f" and {len(stuck) - 3} more" if len(stuck) > 3 else ""
+        terminal.say(f"old runs that could not be removed: {', '.join(stuck[:3])}{more}")
 
 
 def save(
@@ -212,8 +215,12 @@ def record_looks(
     zone: str = "",
     gaps: Sequence[str] = (),
     cut: str = "",
+    files: Sequence[str] = (),
 ) -> str:
-    """Write a recording of all looks; why it could not be done, "" when all is there."""
+    """Write a recording of all looks; why it could not be done, "" when all is there.
+
+    `files` are the names of the evidence that was read.
+    """
     from ec2rl.facts.zone import our_zone
     from ec2rl.host.recording import case, inert
     from ec2rl.model import Evidence
@@ -235,7 +242,7 @@ def record_looks(
     if masked:
         from ec2rl.host.mask import mask
 
-        text = mask(text, [os.uname().nodename])
+        text = mask(text, [os.uname().nodename], [*files, *map(one_line, files)])
     text = inert(text)
     try:
         with open(fd, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:

@@ -111,6 +111,8 @@ def find_namespaces(host: Host) -> Namespaces:
     initial = _initial(host, ours)
     own = None if isinstance(ours, Unreadable) else inode_number(ours)
     every = [_namespace(host, one, initial, own) for one in found.values()]
+    # We are in one ourselves, be there no /proc to see it by.
+    every = every or [Namespace(None, False, None, (), "", own=True)]
     every.sort(key=lambda one: (not one.initial, one.inode or 0))
     return Namespaces(tuple(every), _hidden(host, names))
 
@@ -212,9 +214,9 @@ def _recorded(host: Host) -> tuple[Namespace, ...]:
     """Those that somebody recorded something of; of the others nobody knows."""
     found = []
     kept = ("/proc/net/stat/nf_conntrack", "/proc/sys/net/netfilter/nf_conntrack_count")
-    known = any(isinstance(host.read(path), Evidence) for path in kept)
+    known = any(map(is_kept, map(host.read, kept)))
     table = host.conntrack_entries(0)
-    if known or isinstance(table, Entries):
+    if known or is_kept(table) or is_kept(host.conntrack_stats()):
         initial = isinstance(host.read("/proc/sys/net/nf_conntrack_max"), Evidence)
         whose = f"as saved in {table.source}" if isinstance(table, Entries) and not known else ""
         found.append(Namespace(None, initial, RECORDED, (), whose))
@@ -226,12 +228,19 @@ def _recorded(host: Host) -> tuple[Namespace, ...]:
     return tuple(found)
 
 
+def is_kept(look: Evidence | Entries | Unreadable) -> bool:
+    """Whether somebody kept something of it, be it damaged."""
+    return not (isinstance(look, Unreadable) and look.why in (Why.NOT_COLLECTED, Why.ABSENT))
+
+
 def _hidden(host: Host, names: tuple[str, ...] | Unreadable) -> str:
     if isinstance(names, Unreadable):
         return f"the processes cannot be listed: {names}"
     ours = host.link("/proc/self/ns/pid")
     if isinstance(ours, Unreadable) and ours.why is Why.NOT_COLLECTED:
         return f"whose processes these are: {ours.detail or ours.why.value}"
+    if not any(map(str.isdecimal, names)):
+        return "no process can be seen: /proc shows none"
     if ours != _INITIAL_PID:
         return "only this container's own processes can be seen from here"
     if "1" not in names:

@@ -96,8 +96,7 @@ class Seen:
     @property
     def limit_unread(self) -> bool:
         """Whether a table that is in use may be full now, for all that is known of its limit."""
-        live = (table for table in self.tables if table.namespace.net != RECORDED)
-        return self.limits.maximum is None and any(table.count for table in live)
+        return self.limits.maximum is None and any(table.count for table in self.tables)
 
     @property
     def uncounted(self) -> tuple[Unreadable, ...]:
@@ -174,7 +173,9 @@ class Seen:
         if not self.tables and not self.hidden:
             reasons.append("no network namespace could be found")
         if self.limit_unread:
-            reasons.append("net.netfilter.nf_conntrack_max could not be read")
+            saved = any(table.namespace.net == RECORDED for table in self.tables)
+            how = "was not collected" if saved else "could not be read"
+            reasons.append(f"net.netfilter.nf_conntrack_max {how}")
         return tuple(reasons)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.counters import Counters, parse_conntrack_stats, parse_stat, risen
-from ec2rl.conntrack.namespaces import RECORDED, Namespace, Namespaces, inode_number
+from ec2rl.conntrack.namespaces import RECORDED, Namespace, Namespaces, inode_number, is_kept
 from ec2rl.host import Entries, Host
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record, replace
@@ -79,6 +79,8 @@ def read_limits(host: Host) -> Limits:
         for line in memory.text.splitlines():
             if line.startswith("MemTotal:"):
                 total = number(line.split()[1])
+    if isinstance(maximum, Unreadable) and maximum.why is Why.NOT_COLLECTED:
+        maximum = host.read("/proc/sys/net/nf_conntrack_max")  # the same number by another name
     return Limits(
         number(maximum),
         number(host.read(SYSCTL + "buckets")),
@@ -114,7 +116,9 @@ def _entries(host: Host, namespace: Namespace) -> int | None:
     """How many entries a namespace's table holds, which anyone inside may ask."""
     ours = host.link("/proc/self/ns/net")
     is_ours = isinstance(ours, str) and namespace.inode in (inode_number(ours),)
-    if is_ours or namespace.net == RECORDED:
+    if namespace.net == RECORDED:
+        return _recorded_entries(host)
+    if is_ours:
         return number(host.read(SYSCTL + "count"))
     for door in namespace.doors:
         entries = number(host.within(door).read(SYSCTL + "count"))
@@ -126,6 +130,8 @@ def _entries(host: Host, namespace: Namespace) -> int | None:
 def _gone(host: Host, table: Table) -> bool:
     if isinstance(table.counters, Counters) or table.counters.why not in (Why.ABSENT, Why.FAILED):
         return False
+    if table.namespace.own or table.namespace.net == RECORDED:
+        return False  # we are in it, or somebody was
     doors = table.namespace.doors
     if any(_leads_somewhere(host.within(door)) for door in doors):
         return False
@@ -187,18 +193,32 @@ def _counters(host: Host, namespace: Namespace) -> Counters | Unreadable:
     return parse_stat(answer.text) or Unreadable(answer.source, Why.FAILED, _GARBLED)
 
 
-def _recorded(host: Host) -> Counters | None:
-    """What the usual tools print of the namespace they ran in; None if nobody kept it."""
-    entries = number(host.read(SYSCTL + "count"))
-    table = host.conntrack_entries(0) if entries is None else None
-    if isinstance(table, Entries):
-        entries = table.total
+def _recorded(host: Host) -> Counters | Unreadable | None:
+    """What the usual tools print of the namespace they ran in; None if nobody kept it.
+
+    Unreadable where it was kept, and nothing of it can be understood.
+    """
+    entries = _recorded_entries(host)
     stats = host.conntrack_stats()
     if isinstance(stats, Evidence):
         known = parse_conntrack_stats(stats.text, entries)
         if known is not None:
             return known
-    return None if entries is None else Counters(entries, None, None, None, None)
+    if entries is not None:
+        return Counters(entries, None, None, None, None)
+    for look in (stats, host.read(SYSCTL + "count"), host.conntrack_entries(0)):
+        if not isinstance(look, Unreadable):
+            return Unreadable(look.source, Why.FAILED, _GARBLED)
+        if is_kept(look):
+            return look
+    return None
+
+
+def _recorded_entries(host: Host) -> int | None:
+    """How many entries were counted, or kept, when somebody recorded them."""
+    entries = number(host.read(SYSCTL + "count"))
+    table = host.conntrack_entries(0) if entries is None else None
+    return table.total if isinstance(table, Entries) else entries
 
 
 def _shown(host: Host, namespace: Namespace) -> Evidence | Unreadable:

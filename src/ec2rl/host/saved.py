@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _MOST = 256
 _PIECE = 256 << 10
 _PATIENCE = 30  # seconds for the first byte of a pipe
+_TABLES = ("/net/nf_conntrack", "/net/ip_conntrack")
+"""The kernel's files that people name, and that reading leaves as they are."""
 
 
 class Saved:
@@ -42,7 +44,7 @@ def open_saved(paths: Sequence[str]) -> list[Saved] | Unreadable:
     refused = None
     for path in paths:
         try:
-            name, fd = ("standard input", os.dup(0)) if path == "-" else (path, _open(path))
+            name, fd = ("standard input", _stdin()) if path == "-" else (path, open_file(path))
             opened.append(Saved(name, fd))
         except NotReadError as error:
             refused = Unreadable(path, Why.FAILED, str(error))
@@ -58,13 +60,42 @@ class NotReadError(Exception):
     """What stands at a path is not to be read, or nothing comes out of it."""
 
 
-def _open(path: str) -> int:
+def refuse_kernels(fd: int) -> None:
+    """NotReadError for a file of the kernel's, which reading may empty: /proc/kmsg, trace_pipe.
+
+    Such a file has no bytes that are stored, in a file system that can store none: statfs(2) says
+    so of procfs, sysfs, tracefs and debugfs (fs/libfs.c, simple_statfs).  A tmpfs without a bound
+    says it too, and only an empty file of it cannot be told from theirs.
+    """
+    found = os.fstat(fd)
+    stored = found.st_blocks or (found.st_size and not _is_in_sysfs(found))
+    if not stat.S_ISREG(found.st_mode) or stored or os.fstatvfs(fd).f_blocks:
+        return
+    if not os.readlink(f"/proc/self/fd/{fd}").endswith(_TABLES):
+        raise NotReadError("nothing is stored in it: it is empty, or the kernel's own to be read")
+
+
+def _is_in_sysfs(found: os.stat_result) -> bool:
+    """Whether a file is in sysfs, which tells a size of what it has not stored."""
+    try:
+        return found.st_dev == os.stat("/sys/kernel").st_dev
+    except OSError:
+        return False
+
+
+def _stdin() -> int:
+    refuse_kernels(0)
+    return os.dup(0)
+
+
+def open_file(path: str) -> int:
     """A regular file, or a pipe, as in `--log <(zcat ...)`; of others not even the driver hears."""
     found = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
         kind = os.fstat(found).st_mode
         if not (stat.S_ISREG(kind) or stat.S_ISFIFO(kind)):
             raise NotReadError("not a file")
+        refuse_kernels(found)
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
         fd = os.open(f"/proc/self/fd/{found}", flags)
     finally:
@@ -75,7 +106,7 @@ def _open(path: str) -> int:
         if not waiting.poll(_PATIENCE * 1000):
             os.close(fd)
             raise NotReadError(f"nobody has written into this pipe for {_PATIENCE} s")
-    os.set_blocking(fd, True)
+        os.set_blocking(fd, True)
     return fd
 
 

@@ -29,6 +29,7 @@ def open_sos(path: str, phrases: Sequence[Phrase]) -> FakeHost | Unreadable:
     """A sosreport, packed or as a folder; Unreadable when there is nothing of one in it."""
     from ec2rl.host.apart import apart
     from ec2rl.host.live import open_regular
+    from ec2rl.host.saved import NotReadError, refuse_kernels
 
     if os.path.isdir(path):
         text = _read_folder(path, phrases)
@@ -37,8 +38,11 @@ def open_sos(path: str, phrases: Sequence[Phrase]) -> FakeHost | Unreadable:
         if isinstance(fd, Unreadable):
             return fd
         try:
+            refuse_kernels(fd)
             watched = Watched(fd)
             text = apart(path, lambda: read_archive(fd, phrases, watched), SECONDS, MOST)
+        except NotReadError as error:
+            return Unreadable(path, Why.FAILED, str(error))
         finally:
             os.close(fd)
     if isinstance(text, Unreadable):

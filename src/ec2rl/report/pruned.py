@@ -26,10 +26,11 @@ class _NotOursError(Exception):
     """A run folder holds what no run has put there."""
 
 
-def prune(folder: RunFolder, runs: int = RUNS, room: int = BYTES) -> int:
-    """Remove the oldest runs beside this one: how many. OSError where that cannot be done.
+def prune(folder: RunFolder, runs: int = RUNS, room: int = BYTES) -> tuple[int, list[str]]:
+    """Remove the oldest runs beside this one: how many, and which could not be, each with why.
 
-    With this run there are `runs` at most; the others take `room` bytes at most.
+    With this run there are `runs` at most; the others take `room` bytes at most.  A run that is
+    still at work stays.  OSError where nothing can be removed.
     """
     base, _, own = folder.path.rpartition("/")
     above = open_private(base)
@@ -38,19 +39,38 @@ def prune(folder: RunFolder, runs: int = RUNS, room: int = BYTES) -> int:
     finally:
         os.close(above)
     removed = 0
+    stuck: list[str] = []
     try:
         names = sorted(filter(re.compile(_RUN).fullmatch, os.listdir(fd)), reverse=True)
         for place, name in enumerate((name for name in names if name != own), 2):
             try:
                 room -= _size(name, fd, os.fstat(fd))
-                if place > runs or room < 0:
+                if (place > runs or room < 0) and not _is_at_work(name, fd):
                     _remove(name, fd)
                     removed += 1
             except (_NotOursError, NotADirectoryError, FileNotFoundError):
                 continue  # somebody has put something there; another run was quicker
+            except OSError as error:
+                stuck.append(f"{name}: {os.strerror(error.errno or 0)}")
     finally:
         os.close(fd)
-    return removed
+    return removed, stuck
+
+
+def _is_at_work(name: str, above: int) -> bool:
+    """Whether the run that made a folder still holds it (saved.py)."""
+    import fcntl
+
+    fd = os.open(name, _LIST, dir_fd=above)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # a file system without locks
+    finally:
+        os.close(fd)
+    return False
 
 
 def _size(name: str, above: int, base: os.stat_result, depth: int = 0) -> int:

@@ -26,11 +26,15 @@ class UnsafeFolderError(OSError):
 
 
 class RunFolder:
-    """An open run folder; `path` is for people, everything is written through `fd`."""
+    """An open run folder; `path` is for people, everything is written through `fd`.
 
-    def __init__(self, path: str, fd: int) -> None:
+    `lock` is a descriptor that is held as long as the run is at work: others let it be (pruned.py).
+    """
+
+    def __init__(self, path: str, fd: int, lock: int | None = None) -> None:
         self.path = path
         self.fd = fd
+        self.lock = lock
 
     def write(self, name: str, text: str) -> None:
         """Make one file; OSError when it cannot be written to its end."""
@@ -58,9 +62,22 @@ def open_run_folder(base: str, started: float) -> RunFolder:
         second = time.strftime("%Y-%m-%dT%H_%M_%S", time.gmtime(started))
         name = f"{second}.{int(started % 1 * 1e6):06d}-{os.getpid()}"
         os.mkdir(name, 0o700, dir_fd=fd)
-        return RunFolder(f"{base}/{name}", os.open(name, _FOLDER, dir_fd=fd))
+        made = os.open(name, _FOLDER, dir_fd=fd)
+        return RunFolder(f"{base}/{name}", made, _locked(made))
     finally:
         os.close(fd)
+
+
+def _locked(folder: int) -> int:
+    """A descriptor of a folder that says to others that it is in use."""
+    import fcntl
+
+    lock = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        pass  # a file system without locks
+    return lock
 
 
 def open_private(path: str) -> int:
