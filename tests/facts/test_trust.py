@@ -127,6 +127,89 @@ def test_a_forged_line_is_told_and_changes_no_verdict(
     assert "Not the kernel's: 1 line that someone wrote in its name" in finding.details
 
 
+# A string of a user's with words in its first line that ours have too, and ours behind a line end.
+ALMOST_OURS = (
+    "overlay: Unknown parameter 'x conntrack: ",
+    "overlay: Unknown parameter 'x kernel BUG at ",
+    "tmpfs: Unknown parameter ' blocked for more than ",
+    "process '/tmp/Kernel panic - not syncing: ",
+    "usb 1-1: Product: nf_conntrack: table full, dropping packet",
+)
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize("prefix", PREFIXES.values(), ids=PREFIXES)
+@pytest.mark.parametrize("head", ALMOST_OURS)
+def test_a_users_string_with_our_words_is_no_message_of_ours(
+    tmp_path: Path, door: Door, prefix: str, head: str
+) -> None:
+    record = [f"{prefix}{text}" for text in (head, FULL, FULL, PANIC, "'")]
+    log = read(door(tmp_path, "\n".join([*BOOT, *record]) + "\n"))
+    assert graded(log) == [(text, Grade.FORGED) for text in (FULL, FULL, PANIC)]
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize(
+    "head", ["x conntrack: y", "nf_conntrack: z", f"audit: {FULL}", HUNG + "x"]
+)
+def test_our_words_in_an_unknown_line_clear_nothing(tmp_path: Path, door: Door, head: str) -> None:
+    record = [f"[  740.811124] {text}" for text in (head, FULL, BUG)]
+    log = read(door(tmp_path, "\n".join([*BOOT, *record]) + "\n"))
+    assert [one for one in graded(log) if one[0] in (FULL, BUG)] == [
+        (FULL, Grade.HEARSAY),
+        (BUG, Grade.HEARSAY),
+    ]
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize("head", ALMOST_OURS)
+def test_of_whole_seconds_too_our_words_clear_nothing(
+    tmp_path: Path, door: Door, head: str
+) -> None:
+    boot = "[Mon Sep 21 14:13:20 2026] Linux version 6.1.0"
+    record = [f"[Mon Sep 21 14:15:00 2026] {text}" for text in (head, FULL, "'")]
+    log = read(door(tmp_path, "\n".join([boot, *record]) + "\n"))
+    assert graded(log) == [(FULL, Grade.HEARSAY)]
+
+
+VERSION = "Linux version 6.1.0 (gcc)"
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize("head", [*ALMOST_OURS[:1], HEADS[0], "eth0: a name of nobody's"])
+def test_a_forged_beginning_begins_nothing(tmp_path: Path, door: Door, head: str) -> None:
+    def dated(second: int, text: str) -> str:
+        return f"[Mon Sep 21 14:15:{second:02} 2026] {text}"
+
+    forged = [dated(30, text) for text in (head, VERSION, "'")]
+    quiet = judged("conntrackfull", door(tmp_path, "\n".join([dated(0, "eth0: up"), *forged])))
+    assert quiet.verdict is Verdict.UNKNOWN, "nobody saw the boot"
+    full = [dated(0, "eth0: up"), dated(10, FULL), *forged]
+    assert judged("conntrackfull", door(tmp_path, "\n".join(full))).verdict is Verdict.PROBLEM
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize(
+    "first",
+    [
+        [],
+        ["Initializing cgroup subsys cpuset", "Initializing cgroup subsys cpu"],
+        ["Booting Linux on physical CPU 0x0000000000 [0x410fd083]"],
+        ["microcode: microcode updated early to revision 0x2f, date = 2019-02-17"],
+    ],
+)
+def test_a_boot_told_in_whole_seconds_begins(tmp_path: Path, door: Door, first: list[str]) -> None:
+    text = "\n".join(f"[Mon Sep 21 14:15:00 2026] {one}" for one in [*first, VERSION, "x"])
+    assert judged("conntrackfull", door(tmp_path, text)).verdict is Verdict.OK
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+def test_a_later_boot_in_whole_seconds_makes_an_earlier_one(tmp_path: Path, door: Door) -> None:
+    said = [(0, VERSION), (10, FULL), (30, VERSION), (31, "x")]
+    text = "\n".join(f"[Mon Sep 21 14:15:{at:02} 2026] {one}" for at, one in said)
+    assert judged("conntrackfull", door(tmp_path, text)).verdict is Verdict.WARNING
+
+
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
 @pytest.mark.parametrize("head", ["brcmfmac: name=x", "audit: x", "Comm: x"])
 def test_what_may_be_the_tail_of_any_other_string_is_not_verified(

@@ -78,7 +78,7 @@ def _dmesgs(
     host: Host, phrases: Sequence[Phrase], boot_id: str | None, booted: float | None
 ) -> list[Told]:
     """What dmesg printed, or consoles over several boots."""
-    asked = (*(replace(phrase, before=True) for phrase in phrases), BEGINNING)
+    asked = [replace(phrase, before=True) for phrase in (*phrases, BEGINNING)]
     told: list[Told] = []
     for name in DMESGS:
         (found,) = host.search([name], (*asked, *USERS))
@@ -96,7 +96,7 @@ def _dmesg(
 ) -> Told:
     kept = hits_of(found.lines, asked)
     lines = parse_lines(found.path, kept, found.modified, booted, Grade.TEXT)
-    starts = [place for place, line in enumerate(lines) if is_beginning(line)]
+    starts = [place for place, line in enumerate(lines) if is_beginning(line) and line.trusted]
     told = []
     for place, line in enumerate(lines):
         later = sum(start > place for start in starts)

@@ -113,8 +113,9 @@ def read_logs(logs: Sequence[Saved], phrases: Sequence[Phrase], gaps: Sequence[s
 class _Reader:
     def __init__(self, phrases: Sequence[Phrase], count: int, gaps: Sequence[str]) -> None:
         self._logs = tuple(phrases)
-        wanted = (replace(phrase, recent=False, before=True) for phrase in phrases)
-        self._kernels = (*wanted, BEGINNING)
+        self._kernels = tuple(
+            replace(phrase, recent=False, before=True) for phrase in (*phrases, BEGINNING)
+        )
         self._room = _LINES // count
         self._deadline = time.monotonic() + SECONDS
         self._memory: dict[str, Look] = {}
