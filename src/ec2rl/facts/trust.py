@@ -109,7 +109,7 @@ _USERS = (
 _FIXED = (
     r"-+\[ cut here \]-+|---\[ end .*"
     r"|(?:\w+: )?\d+ (?:callbacks|messages) suppressed\.?"
-    r"|(?:[ni][fp]_conntrack: ){1,2}(?:expectation )?table full(?: in netns \d+)?"
+    r"|(?:(?:nf|ip)_conntrack: ){1,2}(?:expectation )?table full(?: in netns \d+)?"
     r"(?:, dropping packet\.?)?"
     r"|ip_conntrack: maximum limit of \d+ entries exceeded"
     r"|kernel BUG at [\w./+-]+:\d+!"
