@@ -427,6 +427,7 @@ SPOILT = {
     "a start": f"Starting foo...{STAMPED}",
     "a start of systemd's": f"         Starting Network Manager...{STAMPED}",
     "a state": f"[  OK  ] Started foo.service - Foo.{STAMPED}",
+    "another state": f"[FAILED] Failed to mount /data.{STAMPED}",
     "a state behind it": f"{STAMPED}[  OK  ] Started foo",
     "a coloured state behind it": f"{STAMPED}[\x1b[0;32m  OK  \x1b[0m] Started foo",
     "colours": f"\x1b[0m\x1b[32m[ 5240.138861] \x1b[33mnf_conntrack: \x1b[0m{FULL[14:]}\x1b[0m",

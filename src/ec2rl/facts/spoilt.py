@@ -13,8 +13,9 @@ _STATE = r"\[(?:  OK  |FAILED|DEPEND| WARN | INFO | TIME | SKIP )\] "
 # What getty and systemd print, and nothing that a user has a say in. dmesg begins the further lines
 # of a record with as many blanks as its stamp is wide: no line that stands so far in is mended.
 _GLUED = (
-    r"(?: {0,7}|[\w.-]{1,64} login: ?|(?:" + _STATE + r"| {9})?"
-    r"(?:Start|Stopp|Mount|Unmount|Reach|Load|Sett|Listen)[\w ]{2,12}\b[^\[\]]{0,120})"
+    r"(?: {0,7}|[\w.-]{1,64} login: ?|" + _STATE + r"[^\[\]]{0,160}"
+    r"|(?: {9})?(?:Start|Stopp|Mount|Unmount|Load|Creat|Clos|Listen|Activat|Wait)ing "
+    r"[^\[\]]{0,160})"
     r"(?=(?:<\d{1,3}>)?\[ *\d{1,9}\.\d{6}\])"
 )
 _DATE = (
