@@ -17,7 +17,7 @@ from ec2rl.host import Host, Phrase
 from ec2rl.host.fake import FakeHost, sections
 from ec2rl.host.saved_logs import open_logs
 from ec2rl.host.sos import open_sos
-from ec2rl.model import Finding, Unreadable, Verdict, Why
+from ec2rl.model import Evidence, Finding, Unreadable, Verdict, Why
 from ec2rl.module import Options
 
 FULL = "nf_conntrack: nf_conntrack: table full, dropping packet"
@@ -125,6 +125,89 @@ def test_a_forged_line_is_told_and_changes_no_verdict(
     finding = judged(name, door(tmp_path, "\n".join(lines) + "\n"))
     assert finding.verdict is Verdict.OK
     assert "Not the kernel's: 1 line that someone wrote in its name" in finding.details
+
+
+# A string of a user's with words in its first line that ours have too, and ours behind a line end.
+ALMOST_OURS = (
+    "overlay: Unknown parameter 'x conntrack: ",
+    "overlay: Unknown parameter 'x kernel BUG at ",
+    "tmpfs: Unknown parameter ' blocked for more than ",
+    "process '/tmp/Kernel panic - not syncing: ",
+    "usb 1-1: Product: nf_conntrack: table full, dropping packet",
+)
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize("prefix", PREFIXES.values(), ids=PREFIXES)
+@pytest.mark.parametrize("head", ALMOST_OURS)
+def test_a_users_string_with_our_words_is_no_message_of_ours(
+    tmp_path: Path, door: Door, prefix: str, head: str
+) -> None:
+    record = [f"{prefix}{text}" for text in (head, FULL, FULL, PANIC, "'")]
+    log = read(door(tmp_path, "\n".join([*BOOT, *record]) + "\n"))
+    assert graded(log) == [(text, Grade.FORGED) for text in (FULL, FULL, PANIC)]
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize(
+    "head", ["x conntrack: y", "nf_conntrack: z", f"audit: {FULL}", HUNG + "x"]
+)
+def test_our_words_in_an_unknown_line_clear_nothing(tmp_path: Path, door: Door, head: str) -> None:
+    record = [f"[  740.811124] {text}" for text in (head, FULL, BUG)]
+    log = read(door(tmp_path, "\n".join([*BOOT, *record]) + "\n"))
+    assert [one for one in graded(log) if one[0] in (FULL, BUG)] == [
+        (FULL, Grade.HEARSAY),
+        (BUG, Grade.HEARSAY),
+    ]
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize("head", ALMOST_OURS)
+def test_of_whole_seconds_too_our_words_clear_nothing(
+    tmp_path: Path, door: Door, head: str
+) -> None:
+    boot = "[Mon Sep 21 14:13:20 2026] Linux version 6.1.0"
+    record = [f"[Mon Sep 21 14:15:00 2026] {text}" for text in (head, FULL, "'")]
+    log = read(door(tmp_path, "\n".join([boot, *record]) + "\n"))
+    assert graded(log) == [(FULL, Grade.HEARSAY)]
+
+
+VERSION = "Linux version 6.1.0 (gcc)"
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize("head", [*ALMOST_OURS[:1], HEADS[0], "eth0: a name of nobody's"])
+def test_a_forged_beginning_begins_nothing(tmp_path: Path, door: Door, head: str) -> None:
+    def dated(second: int, text: str) -> str:
+        return f"[Mon Sep 21 14:15:{second:02} 2026] {text}"
+
+    forged = [dated(30, text) for text in (head, VERSION, "'")]
+    quiet = judged("conntrackfull", door(tmp_path, "\n".join([dated(0, "eth0: up"), *forged])))
+    assert quiet.verdict is Verdict.UNKNOWN, "nobody saw the boot"
+    full = [dated(0, "eth0: up"), dated(10, FULL), *forged]
+    assert judged("conntrackfull", door(tmp_path, "\n".join(full))).verdict is Verdict.PROBLEM
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize(
+    "first",
+    [
+        [],
+        ["Initializing cgroup subsys cpuset", "Initializing cgroup subsys cpu"],
+        ["Booting Linux on physical CPU 0x0000000000 [0x410fd083]"],
+        ["microcode: microcode updated early to revision 0x2f, date = 2019-02-17"],
+    ],
+)
+def test_a_boot_told_in_whole_seconds_begins(tmp_path: Path, door: Door, first: list[str]) -> None:
+    text = "\n".join(f"[Mon Sep 21 14:15:00 2026] {one}" for one in [*first, VERSION, "x"])
+    assert judged("conntrackfull", door(tmp_path, text)).verdict is Verdict.OK
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+def test_a_later_boot_in_whole_seconds_makes_an_earlier_one(tmp_path: Path, door: Door) -> None:
+    said = [(0, VERSION), (10, FULL), (30, VERSION), (31, "x")]
+    text = "\n".join(f"[Mon Sep 21 14:15:{at:02} 2026] {one}" for at, one in said)
+    assert judged("conntrackfull", door(tmp_path, text)).verdict is Verdict.WARNING
 
 
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
@@ -336,3 +419,147 @@ def test_a_doubt_without_a_date_is_not_forgotten_by_since(tmp_path: Path) -> Non
     assert isinstance(host, FakeHost)
     log = read_kernel_log(host, WANTED, 1790000200.0, strict=True)
     assert graded(log) == [(FULL, Grade.HEARSAY)]
+
+
+STAMPED = f"[ 5240.138861] {FULL}"
+SPOILT = {
+    "a login prompt": f"ip-10-0-0-1 login: {STAMPED}",
+    "a start": f"Starting foo...{STAMPED}",
+    "a start of systemd's": f"         Starting Network Manager...{STAMPED}",
+    "a state": f"[  OK  ] Started foo.service - Foo.{STAMPED}",
+    "another state": f"[FAILED] Failed to mount /data.{STAMPED}",
+    "a state behind it": f"{STAMPED}[  OK  ] Started foo",
+    "a coloured state behind it": f"{STAMPED}[\x1b[0;32m  OK  \x1b[0m] Started foo",
+    "colours": f"\x1b[0m\x1b[32m[ 5240.138861] \x1b[33mnf_conntrack: \x1b[0m{FULL[14:]}\x1b[0m",
+    "a carriage return before": f"\r{STAMPED}\r",
+    "carriage returns behind": f"{STAMPED}\r\r",
+    "a prompt that was overwritten": f"ip-10-0-0-1 login: \r{STAMPED}",
+    "NULs before": f"\x00\x00{STAMPED}",
+    "NULs behind": f"{STAMPED}\x00",
+    "a blank": f" {STAMPED}",
+    "a priority behind a blank": f"  <4>{STAMPED}",
+    "a byte order mark": f"\ufeff{STAMPED}",
+    "dmesg --time-format iso": f"2026-09-21T14:15:00,123456+00:00 {FULL}",
+}
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize("line", SPOILT.values(), ids=SPOILT)
+def test_a_line_that_a_console_spoilt_is_the_kernels(tmp_path: Path, door: Door, line: str) -> None:
+    log = read(door(tmp_path, "\n".join([*BOOT, line, "[ 5300.000000] x"]) + "\n"))
+    assert graded(log) == [(FULL, Grade.TEXT)]
+
+
+FORMLESS = {
+    "nanoseconds": f"[5240.138861000] {FULL}",
+    "no stamp": FULL,
+    "of another language": f"[Mo Sep 21 14:15:00 2026] {FULL}",
+    "a date as nobody writes it": f"[Mon Sep 21 14:15:00 UTC 2026] {FULL}",
+    "dmesg -H": f"[  +0.000012] {FULL}",
+    "dmesg -e": f"[Sep21 14:15] {FULL}",
+    "dmesg -d": f"[ 5240.138861 <    0.000002>] {FULL}",
+    "unknown words before": f"some words {STAMPED}",
+    "no host": f"Nov  6 02:39:55 kernel: {FULL}",
+}
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize("line", FORMLESS.values(), ids=FORMLESS)
+def test_our_words_in_no_known_form_are_told_and_never_silence(
+    tmp_path: Path, door: Door, line: str
+) -> None:
+    text = "\n".join([*BOOT, line, "[ 5300.000000] x"]) + "\n"
+    finding = judged("conntrackfull", door(tmp_path, text))
+    assert finding.verdict is Verdict.WARNING
+    told = [one for one in finding.details if "not understood who said it, and when" in one]
+    assert len(told) == 1
+    assert told[0].endswith(line)
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize("line", [f"[5240.138861000] {BUG}", BUG, f"[Mo Sep 21 14:15] {BUG}"])
+def test_another_modules_words_in_no_known_form_are_told_too(
+    tmp_path: Path, door: Door, line: str
+) -> None:
+    finding = judged("kernelbug", door(tmp_path, "\n".join([*BOOT, line, "x"])))
+    assert finding.verdict is Verdict.WARNING
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"Nov  6 02:39:55 h sudo[7]: bob : COMMAND=/bin/echo {STAMPED}",
+        f"Nov  6 02:39:55 h kernel[12]: {STAMPED}",
+        f"type=USER_CMD msg=audit(1790000000.1:7): cmd={STAMPED}",
+        f"  501  grep '{FULL}' /var/log/messages",
+        f'$ dmesg | grep "{FULL}"',
+        f"[   99.500000] audit: type=1400 msg={FULL}",
+        f"               {STAMPED}",  # dmesg goes on so with a record that has a line end
+        f"               login: {STAMPED}",
+    ],
+)
+def test_what_quotes_our_words_is_not_the_kernel(tmp_path: Path, door: Door, line: str) -> None:
+    finding = judged("conntrackfull", door(tmp_path, "\n".join([*BOOT, line, "x"])))
+    assert finding.verdict is Verdict.OK
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize(
+    "line", [f"$ echo {STAMPED}", f"root@h:~# {STAMPED}", f"my own login: words: {STAMPED}"]
+)
+def test_what_a_shell_may_have_printed_is_a_warning_at_most(
+    tmp_path: Path, door: Door, line: str
+) -> None:
+    finding = judged("conntrackfull", door(tmp_path, "\n".join([*BOOT, line, "x"])))
+    assert finding.verdict is Verdict.WARNING
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"Nov  6 02:39:55 h kernel: {FULL}",
+        f"2026-09-21T14:15:00.123456+00:00 h kernel: {FULL}",
+        f"<4>Nov  6 02:39:55 h kernel: {STAMPED}",
+        f"[   99.500000] h kernel: {FULL}",  # logger -t kernel, in journalctl -o short-monotonic
+    ],
+)
+def test_a_line_of_another_form_in_a_text_is_hearsay(tmp_path: Path, door: Door, line: str) -> None:
+    text = "\n".join([*BOOT, *(f"[   50.000000] eth{n}: up" for n in range(9)), line]) + "\n"
+    assert graded(read(door(tmp_path, text))) == [(FULL, Grade.HEARSAY)]
+
+
+def test_a_text_with_carriage_returns_for_line_ends_is_read(tmp_path: Path) -> None:
+    text = "\r".join(
+        [*BOOT, *(f"[   50.{n:06}] x" for n in range(900)), STAMPED, "[ 5300.000000] x"]
+    )
+    assert graded(read(by_log(tmp_path, text))) == [(FULL, Grade.TEXT)]
+
+
+@pytest.mark.parametrize("colour", ["\x1b[32m", "\x00", "\ufeff"])
+def test_a_text_whose_every_line_is_spoilt_is_dmesgs(tmp_path: Path, colour: str) -> None:
+    text = "".join(f"{colour}{line}\r\n" for line in (*BOOT, STAMPED))
+    assert graded(read(by_log(tmp_path, text))) == [(FULL, Grade.TEXT)]
+
+
+def test_a_journal_with_odd_names_is_none_of_dmesgs(tmp_path: Path) -> None:
+    others = [f"[   50.{n:06}] h a name of {n}[{n}]: x" for n in range(90)]
+    text = "\n".join([*others, f"[   99.500000] h kernel: {FULL}"]) + "\n"
+    assert graded(read(by_log(tmp_path, text))) == [(FULL, Grade.HEARSAY)]
+
+
+@pytest.mark.parametrize("count", [9, 20, 64])
+def test_each_of_many_dmesgs_decides(tmp_path: Path, count: int) -> None:
+    texts = [f"[{n:5}.000000] {FULL if n == count else 'x'}" for n in range(1, count + 1)]
+    paths = [saved(tmp_path, "\n".join([*BOOT, one]), f"{n}") for n, one in enumerate(texts)]
+    assert graded(read(open_logs([str(path) for path in paths], WANTED))) == [(FULL, Grade.TEXT)]
+
+
+def test_more_texts_than_are_told_apart_are_told(tmp_path: Path) -> None:
+    paths = [saved(tmp_path, "\n".join(BOOT), f"{n}") for n in range(66)]
+    host = open_logs([str(path) for path in paths], WANTED)
+    assert not isinstance(host, Unreadable)
+    gaps = host.read("gaps")
+    assert isinstance(gaps, Evidence)
+    assert gaps.text.count("one of more than 64 texts of dmesg: read as hearsay") == 2

@@ -61,7 +61,7 @@ FORMS = {
     "dmesg -x": f"kern  :notice: [    0.000000] Linux version 6\nkern  :warn  : [   99.5] x\n"
     f"kern  :warn  : [   99.500000] {MESSAGE}\n",
     "console": f"\x1b[0m[    0.000000] early\n[    0.000000] Linux version 6.1.0\n"
-    f"Amazon Linux 2023\n\nip-10-0-0-1 login: [   99.500000] {MESSAGE}\n[   99.500000] {MESSAGE}\n",
+    f"Amazon Linux 2023\n\nip-10-0-0-1 login: [   99.500000] {MESSAGE}\n",
     "export": exported(*RECORDS),
     "json": "".join(json.dumps(one) + "\n" for one in RECORDS),
 }

@@ -47,7 +47,7 @@ def read_kernel_log(
         journal, journal_lines, whole = journal_behind_ring(host, phrases, boot_id)
     else:
         journal, journal_lines = journal_records(host, phrases, boot_id)
-    text, text_lines = _text_logs(host, phrases, since, booted)
+    text, text_lines = _text_logs(host, phrases, since, booted, not is_live)
     text = [*(source for source, _ in kept), *text]
     text_lines = [*(found for _, found in kept), *text_lines]
     lines: list[LogLine] = []
@@ -73,7 +73,11 @@ def _counts(line: LogLine, since: float, uptime: float) -> bool:
 
 
 def _text_logs(
-    host: Host, phrases: Sequence[Phrase], since: float | None, booted: float | None
+    host: Host,
+    phrases: Sequence[Phrase],
+    since: float | None,
+    booted: float | None,
+    is_saved: bool,
 ) -> tuple[list[LogSource], list[list[LogLine]]]:
     names = host.names(LOG_FOLDER)
     if isinstance(names, Unreadable):
@@ -90,7 +94,9 @@ def _text_logs(
         if found.lines and (since is None or found.modified >= since):
             from ec2rl.facts.syslog import parse_lines
 
-            lines.append(parse_lines(found.path, found.lines, found.modified, booted))
+            lines.append(
+                parse_lines(found.path, found.lines, found.modified, booted, is_saved=is_saved)
+            )
     return sources, lines
 
 

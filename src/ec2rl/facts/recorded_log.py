@@ -78,7 +78,7 @@ def _dmesgs(
     host: Host, phrases: Sequence[Phrase], boot_id: str | None, booted: float | None
 ) -> list[Told]:
     """What dmesg printed, or consoles over several boots."""
-    asked = (*(replace(phrase, before=True) for phrase in phrases), BEGINNING)
+    asked = [replace(phrase, before=True) for phrase in (*phrases, BEGINNING)]
     told: list[Told] = []
     for name in DMESGS:
         (found,) = host.search([name], (*asked, *USERS))
@@ -95,8 +95,8 @@ def _dmesg(
     found: Search, asked: Sequence[Phrase], boot_id: str | None, booted: float | None
 ) -> Told:
     kept = hits_of(found.lines, asked)
-    lines = parse_lines(found.path, kept, found.modified, booted, Grade.TEXT)
-    starts = [place for place, line in enumerate(lines) if is_beginning(line)]
+    lines = parse_lines(found.path, kept, found.modified, booted, Grade.TEXT, True, True)
+    starts = [place for place, line in enumerate(lines) if is_beginning(line) and line.trusted]
     told = []
     for place, line in enumerate(lines):
         later = sum(start > place for start in starts)
@@ -118,7 +118,9 @@ def _journal_texts(host: Host, phrases: Sequence[Phrase], booted: float | None) 
             if kind in JOURNALCTLS:
                 break
             continue
-        lines = parse_lines(found.path, found.lines, found.modified, booted, Grade.TEXT)
+        lines = parse_lines(
+            found.path, found.lines, found.modified, booted, Grade.TEXT, is_saved=True
+        )
         this_boot = [line.this_boot if is_of_boot is None else is_of_boot for line in lines]
         told.append(
             (

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 from ec2rl.facts.log import LogLine
+from ec2rl.facts.spoilt import bare, is_anothers, mended
 from ec2rl.facts.trust import Grade, grades
 from ec2rl.host import Line, Phrase
 from ec2rl.record import replace
@@ -24,11 +25,12 @@ _SYSLOG = (
     r" \S+ (?:kern\.\w+ )?kernel:(?: |$)(?:" + _STAMP + r")?" + _CALLER + r"(?P<msg>.*)"
 )
 _MONOTONIC = _STAMP + r"[\w.-]+ kernel: (?P<msg>.*)(?P<ts>)"
-# dmesg, dmesg -x, -r and -T.
+# dmesg, dmesg -x, -r, -T and --time-format iso.
 _DMESG = (
     r"(?:<\d{1,3}>)?(?:\w+ *: *\w+ *: )?(?:"
     + _STAMP.rstrip("? ")
-    + r"|\[[A-Z][a-z]{2} (?P<ts>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\])"
+    + r"|\[[A-Z][a-z]{2} (?P<ts>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\]"
+    + r"|(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d)(?= ))"
     + r" ?"
     + _CALLER
     + "(?P<msg>.*)"
@@ -36,6 +38,9 @@ _DMESG = (
 _REPEAT = r"message repeated (?P<n>\d{1,9}) times: \[ ?(?:\[ *\d+\.\d{6}\] ?)?(?P<msg>.*)\]"
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _DAY = 86400
+_OTHER_FORM = "a line in another form than the text around it, as anybody could have added"
+_ODD = "not understood who said it, and when"
+_QUOTED = 3
 
 
 def parse_line(text: str) -> tuple[str, str | None, int | None, int] | None:
@@ -44,17 +49,27 @@ def parse_line(text: str) -> tuple[str, str | None, int | None, int] | None:
     None for a line that does not say that the kernel wrote it: another program that quotes the
     kernel, or a process that calls itself `kernel[123]`.
     """
-    forms = (re.fullmatch(form, text, re.DOTALL) for form in (_SYSLOG, _MONOTONIC, _DMESG))
-    match = next(filter(None, forms), None)
-    if match is None:
-        return None
-    stamp: str | None = match["ts"] or None
+    matched = _match(text)
+    return None if matched is None else _parsed(*matched)
+
+
+def _parsed(match: re.Match[str], is_dmesg: bool) -> tuple[str, str | None, int | None, int]:
+    stamp: str | None = match["ts"] or (match["iso"] if is_dmesg else None) or None
     uptime = None if match["up"] is None else int(match["up"].replace(".", ""))
     message = match["msg"]
     repeated = re.fullmatch(_REPEAT, message, re.DOTALL)
     if repeated is not None:
         return repeated["msg"], stamp, None, int(repeated["n"])
     return message, stamp, uptime, 1
+
+
+def _match(text: str) -> tuple[re.Match[str], bool] | None:
+    """How a line's form matches, and whether that is one of dmesg's own."""
+    for form in (_SYSLOG, _MONOTONIC, _DMESG):
+        match = re.fullmatch(form, text, re.DOTALL)
+        if match is not None:
+            return match, form is _DMESG
+    return None
 
 
 def hits_of(lines: Sequence[Line], phrases: Sequence[Phrase]) -> tuple[Line, ...]:
@@ -69,22 +84,37 @@ def parse_lines(
     modified: float,
     booted: float | None,
     grade: Grade = Grade.HEARSAY,
+    is_dmesg: bool = False,
+    is_saved: bool = False,
 ) -> list[LogLine]:
     """The kernel's lines of one text log whose mtime is `modified` (seconds since the epoch).
 
-    `grade` is what its lines are but for those that show that they are less.
+    `grade` is what its lines are but for those that show that they are less.  Text of another form
+    than its own (dmesg's or journalctl's) came in from elsewhere, and is hearsay; so is, in what
+    somebody saved, a line in no form: left out it would be silence where there was none.
     """
     found: list[LogLine] = []
+    doubts: dict[str, str] = {}
+    if is_saved:
+        lines = [replace(line, text=mended(line.text)) for line in lines]
     # A text log holds millions of lines, and only a priority could make less of hearsay.
     is_plain = grade is Grade.HEARSAY and not any(line.text[:1] == "<" for line in lines)
     graded = [(grade, "")] * len(lines) if is_plain else grades(lines, grade)
     # A stamp without a year is the latest that is no later than what stands below it in the file.
     latest = modified + _DAY
     for position in range(len(lines) - 1, -1, -1):
-        parsed = parse_line(lines[position].text) if lines[position].hit else None
-        if parsed is None:
+        text, (told, doubt) = lines[position].text, graded[position]
+        matched = _match(text) if lines[position].hit else None
+        if matched is not None:
+            message, stamp, uptime, count = _parsed(*matched)
+            if told is Grade.TEXT and matched[1] is not is_dmesg:
+                told, doubt = Grade.HEARSAY, _OTHER_FORM
+        elif lines[position].hit and is_saved and not is_anothers(text):
+            message, stamp, uptime, count = bare(text), None, None, 1
+            if told is not Grade.FORGED:
+                told, doubt = Grade.HEARSAY, _no_form(doubts, message, text)
+        else:
             continue
-        message, stamp, uptime, count = parsed
         when = None if stamp is None else epoch(stamp, latest)
         if when is not None:
             latest = min(latest, when + _DAY)
@@ -97,7 +127,6 @@ def parse_lines(
                 context.append(behind[0])
             below += 1
         this_boot = None if when is None or booted is None else when >= booted - 2
-        told, doubt = graded[position]
         found.append(
             LogLine(
                 message,
@@ -113,6 +142,13 @@ def parse_lines(
             )
         )
     return found[::-1]
+
+
+def _no_form(doubts: dict[str, str], message: str, text: str) -> str:
+    """Why a line is in doubt, with a quotation for the first few that differ."""
+    if message not in doubts and len(doubts) >= _QUOTED:
+        return _ODD
+    return doubts.setdefault(message, f"{_ODD}: {text[:160]}")
 
 
 def epoch(stamp: str, latest: float) -> float | None:

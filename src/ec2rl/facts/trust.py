@@ -12,6 +12,7 @@ names of mount options and paths (`logfc()` in fs/fs_context.c from 5.1, fs/over
 
 from __future__ import annotations
 
+from ec2rl.host import BEGINNING
 from ec2rl.record import Choice, record, replace
 
 TYPE_CHECKING = False
@@ -103,11 +104,25 @@ _USERS = (
     r"|[\w.-]+ [\w.:-]+: (?:Product|Manufacturer|SerialNumber): .*"
     r"|hid-[\w-]+ .*"
 )
-# What the kernel prints right before a line of ours, often within the same microsecond.
+# What the kernel prints right before a line of ours, often within the same microsecond: whole, and
+# without a string of a user's (but for `comm`, whose 15 characters hold none of our messages).
 _FIXED = (
     r"-+\[ cut here \]-+|---\[ end .*"
     r"|(?:\w+: )?\d+ (?:callbacks|messages) suppressed\.?"
+    r"|(?:(?:nf|ip)_conntrack: ){1,2}(?:expectation )?table full(?: in netns \d+)?"
+    r"(?:, dropping packet\.?)?"
+    r"|ip_conntrack: maximum limit of \d+ entries exceeded"
+    r"|kernel BUG at [\w./+-]+:\d+!"
+    r"|INFO: task .{1,16}:\d+ blocked (?:in I/O wait )?for more than \d+ seconds\."
+    r"|(?:[\w ]+: )?BUG: soft lockup - CPU#\d+ stuck for \d+s! \[.{1,16}:\d+\]"
+    r"|(?:BUG: )?[Uu]nable to handle kernel [\w ]+ at (?:virtual address )?[\da-fx]+"
+    r"|BUG: (?:kernel NULL pointer dereference,|unable to handle page fault for) address: [\da-f]+"
+    r"|Kernel panic - not syncing: [\w :,.()=+-]+"
+    r"|xennet: skb rides the rocket: \d+ (?:slots|frags)[\w ,]*"
 )
+_EARLY = r"Booting Linux on .*|microcode: .*|Initializing cgroup subsys \w+"
+"""What is said before the version, and does not follow a user's string so near a text's start."""
+_NEAR_START = 1024
 _HEAD = (
     r"(?:<(?P<pri>\d{1,3})>)?(?:(?P<facility>\w+) *: *\w+ *: (?=\[))?"
     r"(?:(?:[^\[]{0,200}? kernel: ?)?(?P<stamp>\[[^\]]{8,26}\]) ?(?:\[ *[TC]\d{1,10}\] ?)?)?"
@@ -123,7 +138,8 @@ def grades(lines: Sequence[Line], grade: Grade) -> list[tuple[Grade, str]]:
     What bears another facility than the kernel's is not its own; nor is a line in which a user's
     string goes on that the line above begins.  One that bears the stamp of any other line above, to
     the microsecond, may be part of it; of whole seconds, as `dmesg -T` has them, a stamp says so
-    only where the line above is a user's, or leaves a quotation open.
+    only where the line above is a user's, or leaves a quotation open, or where this one says that a
+    kernel starts: between two boots time passes.
     """
     import re
 
@@ -136,19 +152,20 @@ def grades(lines: Sequence[Line], grade: Grade) -> list[tuple[Grade, str]]:
         if int(head["pri"] or 0) >> 3 or head["facility"] not in (None, "kern"):
             here, now = None, (Grade.FORGED, "")  # a message of its own
         elif here and here == stamp and here != _BEFORE_USERS:
-            now = was if was[0] is not grade else _behind(above, "." in here, grade)
+            is_start = head["said"].startswith(BEGINNING.text.decode())
+            is_early = line.offset < _NEAR_START and re.fullmatch(_EARLY, above)
+            is_exact = "." in here or (is_start and not is_early)
+            now = was if was[0] is not grade else _behind(above, is_exact, grade)
         graded.append(now)
-        # One of ours is a message of its own, and no user's.
-        above = "" if line.hit and now[0] is grade else head["said"]
-        stamp, was = here, now
+        above, stamp, was = head["said"], here, now
     return graded
 
 
 def _behind(above: str, is_exact: bool, grade: Grade) -> tuple[Grade, str]:
-    """The grade of a line by the one above it that bears the same stamp; "" for one of ours."""
+    """The grade of a line by the one above it that bears the same stamp."""
     import re
 
-    if not above or re.fullmatch(_FIXED, above.strip()):
+    if re.fullmatch(_FIXED, above.strip()):
         return grade, ""
     users = re.fullmatch(_USERS, above, re.DOTALL)
     if users is not None and is_exact:

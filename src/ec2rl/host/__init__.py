@@ -36,8 +36,8 @@ class Phrase:
     before: bool = False
 
 
-DMESGS = ("dmesg", *(f"dmesg {number}" for number in range(2, 9)))
-JOURNALCTLS = ("journalctl", *(f"journalctl {number}" for number in range(2, 9)))
+DMESGS = ("dmesg", *(f"dmesg {number}" for number in range(2, 65)))
+JOURNALCTLS = ("journalctl", *(f"journalctl {number}" for number in range(2, 65)))
 """Under what names texts are searched that dmesg and journalctl printed, each of its own."""
 
 BEGINNING = Phrase(b"Linux version ")

@@ -53,7 +53,9 @@ _SYSLOG = (
     rb"|[A-Z][a-z]{2} \d{4}-\d\d-\d\d [\d:]{8} |\d{9,11}\.\d{6})\S* \S+ \S+:"
 )
 # `journalctl -o short-monotonic`: a host, and who wrote it, as dmesg never has them in each line.
-_MONOTONIC = rb"(?m)^\[ *\d{1,9}\.\d{6}\] ([\w.-]+) (?:kernel|[\w./@:-]{1,64}\[\d+\]): "
+_MONOTONIC = rb"(?m)^\[ *\d{1,9}\.\d{6}\] ([\w.-]+) (?:kernel|[^\n:\[]{1,64}\[\d+\]): "
+# What terminals and serial lines add, and no name of a form is about.
+_NOISE = rb"(?m)\x1b\[[\d;?]*[A-Za-z]|^\x00+|\xef\xbb\xbf|\r(?=\r*\n)"
 
 
 def open_logs(paths: Sequence[str], phrases: Sequence[Phrase]) -> FakeHost | Unreadable:
@@ -113,8 +115,9 @@ def read_logs(logs: Sequence[Saved], phrases: Sequence[Phrase], gaps: Sequence[s
 class _Reader:
     def __init__(self, phrases: Sequence[Phrase], count: int, gaps: Sequence[str]) -> None:
         self._logs = tuple(phrases)
-        wanted = (replace(phrase, recent=False, before=True) for phrase in phrases)
-        self._kernels = (*wanted, BEGINNING)
+        self._kernels = tuple(
+            replace(phrase, recent=False, before=True) for phrase in (*phrases, BEGINNING)
+        )
         self._room = _LINES // count
         self._deadline = time.monotonic() + SECONDS
         self._memory: dict[str, Look] = {}
@@ -148,6 +151,8 @@ class _Reader:
                 self._lose(log, str(error))
                 return
             modified, head, read = when or modified, text[:_HEAD], BytesIO(text).read
+        if b"\r" in head and b"\n" not in head:  # the lines of an old terminal program
+            read, head = _lined(read), head.replace(b"\r", b"\n")
         self._recorded = max(self._recorded, modified)
         what = kind_of_log(head)
         if what in ("journal file", "export", "json"):
@@ -191,6 +196,9 @@ class _Reader:
             gap = "; ".join(filter(None, (answer.gap, source.gap)))
             answer = replace(answer, path=log.name, gap=gap)
         self._is_cut = self._is_cut or isinstance(answer, Unreadable) or bool(answer.gap)
+        if names and not free:
+            why = f"one of more than {len(names)} texts of {names[0]}: read as hearsay"
+            self._gaps.append(f"{log.name}: {why}")
         if not head:
             self._gaps.append(f"{log.name}: it is empty")
         elif what == "unknown":
@@ -229,6 +237,11 @@ class _Reader:
         return memory
 
 
+def _lined(read: Callable[[int], bytes]) -> Callable[[int], bytes]:
+    """The same text, with line ends for carriage returns."""
+    return lambda size: read(size).replace(b"\r", b"\n")
+
+
 def _whole(read: Callable[[int], bytes]) -> bytes:
     """All of a small text. ValueError for a large one."""
     data = b""
@@ -257,6 +270,7 @@ def kind_of_log(head: bytes) -> str:
         return "export"
     if re.match(rb'\s*\{\s*"', head):
         return "json"
+    head = re.sub(_NOISE, b"", head)
     stamped = len(re.findall(_STAMPED, head)) + len(re.findall(_DATED, head))
     dated = len(re.findall(_SYSLOG, head))
     hosts = re.findall(_MONOTONIC, head)

@@ -48,8 +48,9 @@ class Collector:
         self._cut = ""
         self._deadline = deadline
         self._logs = tuple(phrases)
-        wanted = (replace(phrase, recent=False, before=True) for phrase in phrases)
-        self._kernels = (*wanted, BEGINNING)
+        self._kernels = tuple(
+            replace(phrase, recent=False, before=True) for phrase in (*phrases, BEGINNING)
+        )
         self._memory: dict[str, Look] = {}
         self._links: dict[str, str] = {}
         self._top = ""

@@ -1,0 +1,56 @@
+"""Lines of a saved text that something spoilt on their way: a console's, a terminal's, an editor's.
+
+A console mixes what the kernel says with what getty and systemd print, in the same line; terminals
+add colours, serial lines carriage returns and NULs.
+"""
+
+from __future__ import annotations
+
+import re
+
+_NOISE = r"\x1b\[[\d;?]*[A-Za-z]|\x1b[()][A-Z\d]|\x1b[=>78DEHM]|[\r\x00\ufeff]"
+_STATE = r"\[(?:  OK  |FAILED|DEPEND| WARN | INFO | TIME | SKIP )\] "
+# What getty and systemd print, and nothing that a user has a say in. dmesg begins the further lines
+# of a record with as many blanks as its stamp is wide: no line that stands so far in is mended.
+_GLUED = (
+    r"(?: {0,7}|[\w.-]{1,64} login: ?|" + _STATE + r"[^\[\]]{0,160}"
+    r"|(?: {9})?(?:Start|Stopp|Mount|Unmount|Load|Creat|Clos|Listen|Activat|Wait)ing "
+    r"[^\[\]]{0,160})"
+    r"(?=(?:<\d{1,3}>)?\[ *\d{1,9}\.\d{6}\])"
+)
+_DATE = (
+    r"(?:[A-Z][a-z]{2} [ \d]\d [\d:.]{8,15}|\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?"
+    r"|[A-Z][a-z]{2} \d{4}-\d\d-\d\d [\d:]{8} [A-Z]{3,5}|\d{9,11}\.\d{6})"
+)
+_ANOTHERS = (
+    r"(?:<\d{1,3}>)?" + _DATE + r" \S*[^\s:] (?!(?:nf|ip)_conntrack: )[^\s:]{1,64}:"
+    r"|type=\w+ msg=audit\(| {8}"
+)
+_BEGINS = (
+    r"(?<![\w-])(?:(?:nf|ip)_conntrack: |kernel BUG at |INFO: task |(?:NMI )?watchdog: |BUG: "
+    r"|Kernel panic - |Unable to handle |general protection |xennet: |Out of memory"
+    r"|Memory cgroup out of memory|oom-kill:)"
+)
+_HEADS = r"(?:<\d{1,3}>)?(?:\s*\[[^\]]{1,40}\])*\s*"
+
+
+def mended(text: str) -> str:
+    """A line without what is no letter of it, and without what a console printed around it."""
+    text = re.sub(_NOISE, "", text)
+    glued = re.match(_GLUED, text)
+    text = text[glued.end() :] if glued is not None else text
+    behind = re.search(_STATE, text)
+    return text[: behind.start()] if behind is not None and behind.start() else text
+
+
+def is_anothers(text: str) -> bool:
+    """Whether a line shows that another program wrote it, or is the inside of a record."""
+    return re.match(_ANOTHERS, text) is not None
+
+
+def bare(text: str) -> str:
+    """What a line whose head is not understood says, from where a message of the kernel begins."""
+    begins = re.search(_BEGINS, text)
+    if begins is not None:
+        return text[begins.start() :]
+    return re.sub(_HEADS, "", text, count=1)
