@@ -166,7 +166,7 @@ class Tar:
         name = _text(header[:100].split(b"\0")[0])
         if header[257:263] == b"ustar\0" and header[345:346] != b"\0":
             name = _text(header[345:500].split(b"\0")[0]) + "/" + name
-        name = known.get("path", name)
+        name = known.get("GNU.sparse.name", known.get("path", name))
         if "size" in known:
             size = _decimal(known["size"])
         what = _KINDS.get(kind, Kind.OTHER)
