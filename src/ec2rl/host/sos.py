@@ -24,6 +24,8 @@ from ec2rl.model import Unreadable, Why
 SECONDS = 900.0
 """For one archive: 10 GiB take some minutes to unpack."""
 
+_UNKNOWN = "the archive cannot be unpacked here"
+
 
 def open_sos(path: str, phrases: Sequence[Phrase]) -> FakeHost | Unreadable:
     """A sosreport, packed or as a folder; Unreadable when there is nothing of one in it."""
@@ -61,7 +63,7 @@ def read_archive(fd: int, phrases: Sequence[Phrase], watched: Watched | None = N
     source = open_archive(kind, head, packed, fd, deadline) if kind else packed
     found = Collector(phrases, deadline)
     if isinstance(source, str):
-        found.cut("the archive could not be unpacked", source)
+        found.cut(_UNKNOWN, source)
         return found.text()
     tar = Tar(source, deadline)
     try:
@@ -69,7 +71,9 @@ def read_archive(fd: int, phrases: Sequence[Phrase], watched: Watched | None = N
             found.add(member)
     finally:
         source.close()
-    if tar.gap:
+    if tar.is_none:
+        found.cut(_UNKNOWN, "it is no tar, alone or in gzip, xz, bzip2 or zstd")
+    elif tar.gap:
         found.cut("the archive is cut or damaged", tar.gap)
     if watched is not None and (changed := watched.changed()):
         found.cut("the archive changed while it was read", f"the archive {changed}")
