@@ -189,7 +189,7 @@ def test_an_export_whose_last_record_is_cut(tmp_path: Path) -> None:
 def test_a_file_that_vanishes_from_an_unpacked_sosreport(tmp_path: Path) -> None:
     """Its name was seen, and when its turn came it was not there any more."""
     from ec2rl.host.beneath import Root
-    from ec2rl.host.sos import FolderMembers
+    from ec2rl.host.sos_folder import FolderMembers
 
     folder = tmp_path / "proc"
     folder.mkdir()
@@ -203,4 +203,5 @@ def test_a_file_that_vanishes_from_an_unpacked_sosreport(tmp_path: Path) -> None
     assert members.changes == [
         "proc/meminfo: it vanished",
         "proc/version: it changed before its turn to be read came",
+        "proc: names in it changed while the files were read",
     ]

@@ -79,20 +79,9 @@ class Root:
         """The names in a folder, unsorted; None for more than 100,000."""
         found = self.find(path)
         try:
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-            folder = os.open(f"/proc/self/fd/{found}", flags)
+            return listed(found)
         finally:
             os.close(found)
-        names = []
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    names.append(entry.name)
-                    if len(names) > _NAMES:
-                        return None
-        finally:
-            os.close(folder)
-        return names
 
     def link(self, path: str) -> str | None:
         """Where a symbolic link points, unresolved; None for what is no link."""
@@ -111,6 +100,22 @@ class NotRegularError(OSError):
 
 class OutsideError(OSError):
     """A path that means something of the running system, not of the folder."""
+
+
+def listed(found: int) -> list[str] | None:
+    """The names in the folder behind an O_PATH descriptor, unsorted; None for more than 100,000."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    folder = os.open(f"/proc/self/fd/{found}", flags)
+    names = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                names.append(entry.name)
+                if len(names) > _NAMES:
+                    return None
+    finally:
+        os.close(folder)
+    return names
 
 
 def openat2(root: int, path: str, follow: bool) -> int:

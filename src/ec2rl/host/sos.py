@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from ec2rl.host import Phrase
 from ec2rl.host.beneath import Root
 from ec2rl.host.fake import FakeHost, sections
 from ec2rl.host.packed import Packed
 from ec2rl.host.sos_collect import Collector
-from ec2rl.host.sos_layout import TOPS, use
+from ec2rl.host.sos_folder import FolderMembers
 from ec2rl.host.spool import MOST
-from ec2rl.host.tar import NOTHING, Kind, Member, Tar
+from ec2rl.host.tar import Tar
 from ec2rl.host.watched import Watched
 from ec2rl.model import Unreadable, Why
 
 SECONDS = 900.0
 """For one archive: 10 GiB take some minutes to unpack."""
+
+_UNKNOWN = "the archive cannot be unpacked here"
 
 
 def open_sos(path: str, phrases: Sequence[Phrase]) -> FakeHost | Unreadable:
@@ -65,7 +67,7 @@ def read_archive(fd: int, phrases: Sequence[Phrase], watched: Watched | None = N
     source = open_archive(kind, head, packed, fd, deadline) if kind else packed
     found = Collector(phrases, deadline)
     if isinstance(source, str):
-        found.cut("the archive could not be unpacked", source)
+        found.cut(_UNKNOWN, source)
         return found.text()
     tar = Tar(source, deadline)
     try:
@@ -73,7 +75,9 @@ def read_archive(fd: int, phrases: Sequence[Phrase], watched: Watched | None = N
             found.add(member)
     finally:
         source.close()
-    if tar.gap:
+    if tar.is_none:
+        found.cut(_UNKNOWN, "it is no tar, alone or in gzip, xz, bzip2 or zstd")
+    elif tar.gap:
         found.cut("the archive is cut or damaged", tar.gap)
     if watched is not None and (changed := watched.changed()):
         found.cut("the archive changed while it was read", f"the archive {changed}")
@@ -94,70 +98,6 @@ def _read_folder(path: str, phrases: Sequence[Phrase]) -> str | Unreadable:
     root.close()
     for change in members.changes:
         found.cut("the folder changed while it was read", change)
+    for missed in members.missed:
+        found.cut("not all of the folder could be read", missed)
     return found.text()
-
-
-class FolderMembers:
-    """The members of an archive that somebody has unpacked.
-
-    `changes` tell of files that changed since the first was looked for, also before their turn.
-    """
-
-    def __init__(self, root: Root, gaps: list[str]) -> None:
-        self.changes: list[str] = []
-        self._root = root
-        self._gaps = gaps
-        self._left = 200_000
-        self._started = time.time_ns()
-
-    def __iter__(self) -> Iterator[Member]:
-        for top in TOPS:
-            yield from self._below(top, 12)
-
-    def _below(self, path: str, depth: int) -> Iterator[Member]:
-        self._left -= 1
-        if self._left < 0 or depth < 0:
-            return
-        try:
-            target = self._root.link(path)
-            if target is not None:
-                yield Member(path, Kind.SYMLINK, 0, 0.0, _shown(target), NOTHING)
-                return
-            names = self._root.names(path)
-        except NotADirectoryError:
-            yield from self._file(path)
-            return
-        except FileNotFoundError:
-            if path not in TOPS:
-                self.changes.append(f"{path}: it vanished")
-            return
-        except OSError as error:
-            self._gaps.append(f"{path}: {error.strerror}")
-            return
-        for name in sorted(names or ()):
-            yield from self._below(f"{path}/{name}", depth - 1)
-
-    def _file(self, path: str) -> Iterator[Member]:
-        if use(path) is None:
-            return
-        try:
-            fd = self._root.open(path)
-        except OSError as error:
-            self._gaps.append(f"{path}: {error.strerror or 'not a regular file'}")
-            return
-        try:
-            watched = Watched(fd)
-            status = watched.first
-            yield Member(path, Kind.FILE, status.st_size, status.st_mtime, "", Packed(fd))
-            changed = watched.changed()
-            # Later than now it was when the clock was another.
-            if self._started < status.st_ctime_ns <= time.time_ns():
-                changed = "changed before its turn to be read came"
-            if changed:
-                self.changes.append(f"{path}: it {changed}")
-        finally:
-            os.close(fd)
-
-
-def _shown(name: str) -> str:
-    return os.fsencode(name).decode("utf-8", "backslashreplace")

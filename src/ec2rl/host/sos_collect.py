@@ -12,6 +12,7 @@ from ec2rl.host.saved_journal import Together
 from ec2rl.host.scan import cost
 from ec2rl.host.search import Budget, search_stream
 from ec2rl.host.sos_layout import TOPS, Use, settings, use
+from ec2rl.host.sos_links import Links
 from ec2rl.host.spool import Spool
 from ec2rl.host.tar import Kind, Member
 from ec2rl.host.unpack import SUFFIXES
@@ -29,7 +30,7 @@ _TEXT, _SETTINGS, _TEXTS = 1 << 20, 4 << 20, 6 << 20
 _LINES = 4 << 20
 """Bytes of memory for the lines that are kept of all logs."""
 
-_LOOKS, _LINKS, _DEPTH = 20_000, 2_000, 8
+_LOOKS, _GAPS = 20_000, 80
 _JOURNALS = 512
 _SECONDS, _KEPT = 20.0, 2000  # for one table; entries of that of a namespace
 _TABLES = 16  # more namespaces than these have their tables counted by nobody
@@ -52,7 +53,8 @@ class Collector:
             replace(phrase, recent=False, before=True) for phrase in (*phrases, BEGINNING)
         )
         self._memory: dict[str, Look] = {}
-        self._links: dict[str, str] = {}
+        self._links = Links(_LOOKS)
+        self._seen: set[int] = set()
         self._top = ""
         self._counts = dict.fromkeys(_COUNTED, 0)
         self._texts = _TEXTS
@@ -66,18 +68,32 @@ class Collector:
     def cut(self, what: str, gap: str) -> None:
         """Note that this is not all that there was, and where it ends."""
         self._cut = self._cut or what
-        self.gaps.append(gap)
+        if len(self.gaps) < _GAPS:
+            self.gaps.append(gap)
 
     def add(self, member: Member) -> None:
         path = self._inside(member.name)
-        if member.kind in (Kind.SYMLINK, Kind.HARD_LINK):
-            self._link(path, member)
-            return
-        found = use(path) if member.kind is Kind.FILE else None
-        if found is None:
-            if member.kind is Kind.OTHER and use(path) is not None:
-                self._counts["no plain files"] += 1
-            return
+        found = use(path)
+        if found is not None and self._came_again(path, member.kind):
+            self.cut("a file in it came again", f"{path}: it came again: only the first was read")
+        elif member.kind in (Kind.SYMLINK, Kind.HARD_LINK):
+            self._link(path, member, found)
+        elif found is not None and member.kind is Kind.OTHER:
+            self.cut("a file in it is of a kind that is not read", f"{path}: {member.kind.value}")
+        elif found is not None and member.kind is Kind.FILE:
+            self._keep(found, path, member)
+
+    def _came_again(self, path: str, kind: Kind) -> bool:
+        """Whether a path was there before: in an archive, the last of one name holds (tar(5)).
+
+        Hashes are enough, and do not grow with the names that somebody chose.
+        """
+        known = hash(path) in self._seen
+        if kind is not Kind.FOLDER:
+            self._seen.add(hash(path))
+        return known
+
+    def _keep(self, found: tuple[Use, str], path: str, member: Member) -> None:
         if len(self._memory) >= _LOOKS:
             self._counts["beyond what is kept"] += 1
             return
@@ -106,15 +122,20 @@ class Collector:
         self._top = self._top or top
         return rest if top == self._top else ""
 
-    def _link(self, path: str, member: Member) -> None:
-        if path.partition("/")[0] not in TOPS or len(self._links) >= _LINKS:
+    def _link(self, path: str, member: Member, found: tuple[Use, str] | None) -> None:
+        if path.partition("/")[0] not in TOPS:
             return
         target = member.target
-        if member.kind is Kind.HARD_LINK:
+        is_hard = member.kind is Kind.HARD_LINK
+        if is_hard:
             target = "/" + self._inside(target)
         else:
             self._put(f"link /{path}", member.target)
-        self._links.setdefault(path, normpath(join("/", dirname(path), target)).lstrip("/"))
+        end = normpath(join("/", dirname(path), target)).lstrip("/")
+        # A symbolic link among settings, as /etc/localtime, may lead to what nobody collected.
+        is_wanted = found is not None and (is_hard or found[0] is not Use.TEXT)
+        if lost := self._links.add(path, end, is_wanted):
+            self.cut("not all of its links were followed", f"{path}: {lost}")
 
     def _put(self, key: str, look: Look) -> None:
         if key in self._memory:
@@ -209,7 +230,9 @@ class Collector:
         from ec2rl.host.recording import case
 
         self._spool.close()
-        self._follow_links()
+        self._links.follow(self._memory)
+        for path, end in self._links.unread(self._memory, self._seen):
+            self.cut("a link in it leads to what was not read", f"{path}: a link to {end}")
         self.gaps += [f"{what}: {count}" for what, count in self._counts.items() if count]
         self._recorded = self._recorded or self._newest
         memory: dict[str, Look] = {"clock": Clock(self._recorded, self._uptime())}
@@ -238,37 +261,10 @@ class Collector:
                 return uptime if uptime >= 0 else None
         return None
 
-    def _follow_links(self) -> None:
-        """Let what stands at the end of links answer for their names as well."""
-        for _ in range(_DEPTH):
-            folders: dict[str, list[str]] = {}
-            for key in self._memory:
-                kind, _, path = key.rpartition(" ") if key[:1] != "/" else ("", "", key)
-                if kind in ("", "search") and path[:1] == "/":
-                    at = len(path)
-                    while at > 0:
-                        folders.setdefault(path[1:at], []).append(key)
-                        at = path.rfind("/", 0, at)
-            before = len(self._memory)
-            for link, target in self._links.items():
-                for key in folders.get(target, ()):
-                    self._alias(key, key.replace(f"/{target}", f"/{link}", 1))
-            if len(self._memory) == before:
-                return
-
-    def _alias(self, key: str, other: str) -> None:
-        if other in self._memory or len(self._memory) >= _LOOKS:
-            return
-        look = self._memory[key]
-        if isinstance(look, (Evidence, Unreadable)):
-            look = replace(look, source=other.removeprefix("search "))
-        self._memory[other] = look
-
 
 _COUNTED = (
     "names that lead out of it",
     "names that came again",
-    "no plain files",
     "journal files beyond what is kept",
     "tables beyond what is kept",
     "beyond what is kept",

@@ -25,6 +25,7 @@ MEMBERS = 400_000
 _WORDS = 64 << 10  # bytes of one extended header; a path has at most 4 KiB (PATH_MAX)
 _IN_A_ROW = 8
 _PADDING = 4 << 20  # bytes behind its end; the largest block of a tape has 2 MiB
+_RECORD = 64 << 20  # as many where `tar -b` was asked for it
 _BUFFER = 256 << 10
 _LARGEST = 1 << 62
 
@@ -91,10 +92,14 @@ NOTHING = Nothing()
 
 
 class Tar:
-    """Iterate over the members of one archive; `gap` then says what could not be followed."""
+    """Iterate over the members of one archive; `gap` then says what could not be followed.
+
+    `is_none` is what does not begin as an archive does.
+    """
 
     def __init__(self, source: Source, deadline: float) -> None:
         self.gap = ""
+        self.is_none = False
         self._tape = _Tape(source, deadline)
 
     def __iter__(self) -> Iterator[Member]:
@@ -122,7 +127,7 @@ class Tar:
                 return None
             if len(header) < BLOCK:
                 raise DamagedError("it is cut short")
-            _check(header)
+            self._check(header)
             kind, size = header[156:157], _number(header[124:136])
             if kind not in b"xgLKXNVM" or kind == b"\0":
                 return self._member(header, kind, size, known)
@@ -133,16 +138,23 @@ class Tar:
                 known.update(_pax(words))
         raise DamagedError("it has more headers in a row than any archive needs")
 
+    def _check(self, header: bytes) -> None:
+        if not _is_header(header):
+            self.is_none = self._tape.offset == BLOCK
+            raise DamagedError("no header is there")
+
     def _end(self, block: bytes) -> None:
         """See that the archive ends here: with two blank blocks, and with blanks up to its size.
 
-        How much is blank is left to who wrote it: GNU tar fills up to 10 KiB, or a tape's block.
+        How much is blank is left to who wrote it: GNU tar fills up to 10 KiB, or to a whole record
+        of the size that was asked for.  A download that was given its room at once and was cut is
+        blank as well, but seldom fills such a record: of more than 4 MiB only powers of two count.
         """
         if not block and not self._tape.offset:
             return  # an empty file
         if not block:
             raise DamagedError("it has no end")
-        most = self._tape.offset + _PADDING
+        most = self._tape.offset + _RECORD
         blank = len(block)
         while rest := self._tape.take(_BUFFER):
             blank += len(rest)
@@ -150,6 +162,9 @@ class Tar:
                 raise DamagedError("something follows its end")
             if self._tape.offset > most:
                 raise DamagedError("it ends in blanks, as a file that was never filled")
+        record = 1 << (blank - 2 * BLOCK - 1).bit_length()  # one may be blank behind the two blocks
+        if blank > _PADDING and self._tape.offset % record:
+            raise DamagedError("it ends in blanks, as a file that was never filled")
         if blank < 2 * BLOCK:
             raise DamagedError("its end is cut off")
 
@@ -166,7 +181,7 @@ class Tar:
         name = _text(header[:100].split(b"\0")[0])
         if header[257:263] == b"ustar\0" and header[345:346] != b"\0":
             name = _text(header[345:500].split(b"\0")[0]) + "/" + name
-        name = known.get("path", name)
+        name = known.get("GNU.sparse.name", known.get("path", name))
         if "size" in known:
             size = _decimal(known["size"])
         what = _KINDS.get(kind, Kind.OTHER)
@@ -200,15 +215,14 @@ _KINDS = {
 }
 
 
-def _check(header: bytes) -> None:
+def _is_header(header: bytes) -> bool:
     """Compare the checksum, in which signed bytes were taken for unsigned by old programs."""
     try:
         said = _number(header[148:156])
     except DamagedError:
         said = -1
     rest = header[:148] + b" " * 8 + header[156:]
-    if said != sum(rest) and said != sum(rest) - 256 * sum(byte > 127 for byte in rest):
-        raise DamagedError("no header is there")
+    return said in (sum(rest), sum(rest) - 256 * sum(byte > 127 for byte in rest))
 
 
 def _number(field: bytes) -> int:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from ec2rl.host.unpack_memory import OWN, PROGRAMS, needs_more
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Protocol
@@ -53,9 +55,6 @@ SUFFIXES = {".gz": "gzip", ".xz": "xz", ".bz2": "bzip2", ".zst": "zstd"}
 HEAD = 4096
 """Bytes; `open_archive` is told no less of the file's beginning, if it has them."""
 
-XZ_MEMORY = 24 << 20
-"""Bytes; enough for what `xz -0` to `xz -7` write. What needs more goes to the xz program."""
-
 _MAGIC = 6
 _INPUT = 128 << 10
 _PIECE = 1 << 20
@@ -87,8 +86,10 @@ def open_archive(
     `deadline` is a time.monotonic(), and behind it no text comes any more.
     """
     codec = _codec(kind, is_large)
-    if codec is not None and not (kind == "xz" and fd is not None and _needs_much(head)):
+    if codec is not None and (fd is None or not needs_more(kind, head, OWN.get(kind, 0))):
         return Archive(kind, reader, *codec, deadline)
+    if needs_more(kind, head, most := PROGRAMS.get(kind, 0)):
+        return f"{kind}: more than {most >> 20} MiB of memory are needed to unpack it: not read"
     from ec2rl.host.unpack_program import open_program
 
     program = None if fd is None else open_program(kind, fd, deadline)
@@ -106,7 +107,7 @@ def _codec(kind: str, is_large: bool) -> Codec | None:
         if kind == "xz":
             from lzma import FORMAT_XZ, LZMADecompressor, LZMAError
 
-            return lambda: LZMADecompressor(FORMAT_XZ, XZ_MEMORY), LZMAError, _copied
+            return lambda: LZMADecompressor(FORMAT_XZ, OWN["xz"]), LZMAError, _copied
         return _zstd_codec()
     except ImportError:
         return None
@@ -134,16 +135,6 @@ def _zstd_codec() -> Codec:
     zstd = import_module("compression.zstd")
     options = {zstd.DecompressionParameter.window_log_max: 23}  # 8 MiB, all that `zstd -19` needs
     return lambda: zstd.ZstdDecompressor(options=options), zstd.ZstdError, _copied
-
-
-def _needs_much(head: bytes) -> bool:
-    from lzma import FORMAT_XZ, LZMADecompressor, LZMAError
-
-    try:
-        LZMADecompressor(FORMAT_XZ, XZ_MEMORY).decompress(head, 1)
-    except LZMAError as error:
-        return "limit" in str(error)
-    return False
 
 
 class _Gzip:

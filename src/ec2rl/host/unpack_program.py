@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import time
 
+from ec2rl.host.unpack_memory import PROGRAMS
+
 # `xz -9` needs 65 MiB to unpack: not in this process, which promises to stay below that.
 _PROGRAMS = {
-    "xz": ("xz", "-dcq", "--memlimit-decompress=128MiB"),
-    "zstd": ("zstd", "-dcq", "-M64MB"),
+    "xz": ("xz", "-dcq", f"--memlimit-decompress={PROGRAMS['xz']}"),
+    "zstd": ("zstd", "-dcq", f"-M{PROGRAMS['zstd'] >> 20}MB"),
 }
 _FOLDERS = ("/usr/bin/", "/bin/", "/usr/local/bin/")
 
