@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ec2rl.facts.change import State, SysctlItem, Transaction
 from ec2rl.facts.changes import Changes, read_changes
+from ec2rl.facts.coverage import stamp
 from ec2rl.host import BOOT_ID, Host
 from ec2rl.model import Unreadable
 from ec2rl.record import record
@@ -83,6 +84,41 @@ def read_settling(host: Host, key: str, maximum: int | None) -> Settling:
     boot = host.read(BOOT_ID)
     name = "" if isinstance(boot, Unreadable) else boot.text.strip()
     return settling(read_changes(host), name, key, maximum)
+
+
+def settling_lines(
+    settling: Settling, name: str, settled: int, now: int, undecided: int
+) -> list[str]:
+    """Say why lines are past, and why others are not.
+
+    `name` is the limit's; `settled` occurrences are past, `now` are not, and `undecided` of these
+    may be.
+    """
+    lines = []
+    if settling.change is not None and settled:
+        later = now - undecided
+        since = f"{later} line{'s' * (later != 1)} since" if later else "none since"
+        lines.append(
+            f"{_occurrences(settled)} before the change of {stamp(settling.change.time)} "
+            f"(ec2rl history: {settling.change.id}), {since}: "
+            f"it raised {name}, which is {settling.maximum} now"
+        )
+    if undecided:
+        lines.append(
+            f"{_occurrences(undecided)} may be older than that change, and "
+            f"count{'s' * (undecided == 1)} as of now: without the kernel's stamp, or of a "
+            "time when the limit was about as large"
+        )
+    if now and settling.why_not:
+        lines.append(settling.why_not)
+    if now and settling.unread:
+        more = f" and {len(settling.unread) - 1} more" if len(settling.unread) > 1 else ""
+        lines.append(f"Not read or not believed, and settles no line: {settling.unread[0]}{more}")
+    return lines
+
+
+def _occurrences(number: int) -> str:
+    return f"{number} occurrence{'s' * (number != 1)}"
 
 
 def settling(changes: Changes, boot: str, key: str, maximum: int | None) -> Settling:
