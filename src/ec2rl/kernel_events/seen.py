@@ -30,8 +30,8 @@ class Seen:
 
     `proof` says why nothing happened in this boot, whatever the log lacks; `counted` what a counter
     knows though no line is left; `suspected` what else hints at an event; `doubt` why even a whole
-    log would not tell; `notes` are lines for the reader; `state` is a verdict on what is so now, behind
-    this boot's events and before those of earlier ones.
+    log would not tell; `notes` are lines for the reader; `state` is a verdict on what is so now,
+    behind this boot's events and before those of earlier ones.
     """
 
     log: KernelLog
