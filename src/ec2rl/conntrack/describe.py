@@ -149,7 +149,7 @@ def _log_lines(seen: Seen) -> list[str]:
         from ec2rl.facts.settled import settling_lines
 
         counts = times.settled.lines, times.now.lines, times.undecided
-        lines += settling_lines(seen.settling, "nf_conntrack_max", *counts)
+        lines += settling_lines(seen.settling, *counts)
     for spell, name in ((times.now, "this boot"), (times.earlier, "earlier boots")):
         if spell.lines:
             lines.append(f"Log, {name}: {_span(spell)}")

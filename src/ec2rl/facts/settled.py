@@ -37,11 +37,13 @@ class Step:
 class Settling:
     """What the changes in this boot prove of the lines before them.
 
-    `change` is the newest that made room and is in force, None for none; `log_end` the stamp (µs
-    since boot) of the last line before it; `maximum` the limit now.  `why_not` says what else was
+    `name` is the limit's; `change` is the newest that made room and is in force, None for none;
+    `log_end` the stamp (µs since boot) of the last line before it; `maximum` the limit now.
+    `why_not` says what else was
     changed and settles nothing, and `unread` what of the journal cannot be believed.
     """
 
+    name: str
     change: Transaction | None
     log_end: int
     maximum: int
@@ -76,24 +78,18 @@ class Settling:
         return max(known)
 
 
-def read_settling(host: Host, key: str, maximum: int | None) -> Settling:
+def read_settling(host: Host, key: str, maximum: int | None, name: str = "") -> Settling:
     """Look for the changes of a limit in this boot; `maximum` is what was read of it just before.
 
-    `key` names the limit, which is one number for all namespaces.
+    `key` is that of the limit, which is one number for all namespaces; `name` what it is called.
     """
     boot = host.read(BOOT_ID)
-    name = "" if isinstance(boot, Unreadable) else boot.text.strip()
-    return settling(read_changes(host), name, key, maximum)
+    here = "" if isinstance(boot, Unreadable) else boot.text.strip()
+    return settling(read_changes(host), here, key, maximum, name or key.rpartition(".")[2])
 
 
-def settling_lines(
-    settling: Settling, name: str, settled: int, now: int, undecided: int
-) -> list[str]:
-    """Say why lines are past, and why others are not.
-
-    `name` is the limit's; `settled` occurrences are past, `now` are not, and `undecided` of these
-    may be.
-    """
+def settling_lines(settling: Settling, settled: int, now: int, undecided: int) -> list[str]:
+    """Say why `settled` occurrences are past, and `now` are not; `undecided` of these may be."""
     lines = []
     if settling.change is not None and settled:
         later = now - undecided
@@ -101,7 +97,7 @@ def settling_lines(
         lines.append(
             f"{_occurrences(settled)} before the change of {stamp(settling.change.time)} "
             f"(ec2rl history: {settling.change.id}), {since}: "
-            f"it raised {name}, which is {settling.maximum} now"
+            f"it raised {settling.name}, which is {settling.maximum} now"
         )
     if undecided:
         lines.append(
@@ -121,7 +117,7 @@ def _occurrences(number: int) -> str:
     return f"{number} occurrence{'s' * (number != 1)}"
 
 
-def settling(changes: Changes, boot: str, key: str, maximum: int | None) -> Settling:
+def settling(changes: Changes, boot: str, key: str, maximum: int | None, name: str) -> Settling:
     """What follows from the journal in this boot ("" for one whose id is not known)."""
     here = [change for change in changes.made if boot and change.boot == boot]
     best: Transaction | None = None
@@ -133,14 +129,13 @@ def settling(changes: Changes, boot: str, key: str, maximum: int | None) -> Sett
             continue  # of files, for the next boot
         step = _step(change, key)
         steps += [step] if step else []
-        name = key.rpartition(".")[2]
         why_not = _why_not(change, step, change.id in changes.trying, name, maximum)
         if why_not:
             why_not = f"Change {change.id} (ec2rl history) settles no line: {why_not}"
         elif step is not None and step.log_end is not None and step.log_end >= log_end:
             best, log_end = change, step.log_end
     steps.sort(key=lambda step: step.log_end or 0)
-    return Settling(best, log_end, maximum or 0, tuple(steps), why_not, changes.unread)
+    return Settling(name, best, log_end, maximum or 0, tuple(steps), why_not, changes.unread)
 
 
 def _step(change: Transaction, key: str) -> Step | None:

@@ -252,7 +252,15 @@ def _settled(
 
     past: list[Event] = []
     now: list[Event] = []
-    known = [(t, read_settling(host, t.family.keys[2], _number(t.limit))) for t in tables]
+    known = [
+        (
+            t,
+            read_settling(
+                host, t.family.keys[2], _number(t.limit), f"gc_thresh3 of {t.family.name}"
+            ),
+        )
+        for t in tables
+    ]
     for event in events:
         found = [settling for table, settling in known if table.is_told_by(event)]
         settled = bool(found) and all(settling.settles(event.line) for settling in found)
@@ -265,7 +273,7 @@ def _settled(
             count(mine),
             count([event for event in mine if settling.may_precede(event.line)]),
         )
-        notes += settling_lines(settling, table.family.keys[2], *counts)
+        notes += settling_lines(settling, *counts)
     return tuple(past), tuple(now), tuple(notes)
 
 
@@ -343,21 +351,25 @@ def _told(table: Table) -> str:
         words += f" ({counts.entries * 100 // limit}%)" if limit else ""
     if table.refused:
         words += f", {table.refused} refused since boot"
-    if table.risen is not None:
-        words += f"; {table.risen} refused now in {table.seconds:g} s"
-    if table.near:
-        words += "; permanent and learned ones are among them, and take no room since Linux 5.0"
+        now = f"{table.risen} in {table.seconds:g} s" if table.risen else "none"
+        words += "" if table.risen is None else f", {now} now"
     return f"{table.family.label}: {words}"
 
 
 def judge(look: Look) -> Finding:
     """One finding: the log's lines, the counters, and where the limit is set."""
     short = [table for table in look.tables if look.is_short(table)]
-    advice = [
-        "What helps: raise gc_thresh1, gc_thresh2 and gc_thresh3 together"
-        + (f" (gc_thresh3 of {' and '.join(t.family.name for t in short)})" if short else ""),
-        "It is one limit for all namespaces, set on the host: a container cannot raise it",
-    ]
+    advice = []
+    if any(table.near for table in look.tables):
+        advice.append(
+            "Permanent and learned entries count, though they take no room from Linux 5.0 on"
+        )
+    if short:
+        names = " and ".join(table.family.name for table in short)
+        advice += [
+            f"What helps: raise gc_thresh1, gc_thresh2 and gc_thresh3 of {names} together",
+            "It is one limit for all namespaces, set on the host: a container cannot raise it",
+        ]
     if short and all(isinstance(table.limit, int) for table in short):
         advice.append("To mend it: sudo ./ec2rl fix neighbourfull (shows a plan, and asks)")
     finding = judge_events(look.seen, replace(_WORDS, advice=tuple(advice)))
@@ -409,8 +421,12 @@ def propose(host: Host, look: Look, wish: Wish) -> Proposal:
     asked = {names[name]: value for name, value in wish.settings.items()}
     today = {one.key: number(host, f"/proc/sys/{one.key.replace('.', '/')}") for one in SETTINGS}
     wanted: dict[str, int] = {}
-    for table in look.tables:
-        wanted.update(_sizes(table.family, today, asked) if asked else _room(look, table, today))
+    if asked:
+        for family in FAMILIES:
+            wanted.update(_sizes(family, today, asked))
+    else:
+        for table in look.tables:
+            wanted.update(_room(look, table, today))
     changes: tuple[SetSysctl | WriteFile, ...] = tuple(
         SetSysctl(key, str(value), str(today[key]))
         for key, value in _in_order(wanted, today)
