@@ -51,8 +51,8 @@ above the next smaller size of kmalloc (4.3 to 6.18, 64 bits)."""
 MUCH = 0.25
 """The share of the available memory that full tables may take without being forced to it."""
 
-DEFAULT = 1024
-"""gc_thresh3 of both tables where nobody sets it (net/ipv4/arp.c, net/ipv6/ndisc.c)."""
+DEFAULTS = (128, 512, 1024)
+"""The thresholds of both tables where nobody sets them (net/ipv4/arp.c, net/ipv6/ndisc.c)."""
 
 FILES = ("/etc/sysctl.d/99-zz-ec2rl-neighbour.conf", "/etc/sysctl.d/zzz-ec2rl-neighbour.conf")
 
@@ -451,30 +451,25 @@ def propose(host: Host, look: Look, wish: Wish) -> Proposal:
 
 def _room(look: Look, table: Table, today: Mapping[str, int | None]) -> dict[str, int]:
     """Four times as much, or twice what is there; where there is room, what a boot would lose."""
-    limit = table.limit if isinstance(table.limit, int) else DEFAULT
+    limit = table.limit if isinstance(table.limit, int) else DEFAULTS[2]
     if look.is_short(table):
         largest = max(4 * limit, 2 * table.entries)
         return _sizes(table.family, today, {table.family.keys[2]: largest})
-    raised = isinstance(table.limit, int) and limit > DEFAULT
+    raised = isinstance(table.limit, int) and limit > DEFAULTS[2]
     return {key: value for key in table.family.keys if raised and (value := today[key]) is not None}
 
 
 def _sizes(
     family: Family, today: Mapping[str, int | None], asked: Mapping[str, int]
 ) -> dict[str, int]:
-    """The sizes of a family: those that are asked for, and what follows from gc_thresh3.
-
-    The kernel's own are in the proportion of 1 to 4 to 8.
-    """
-    one, two, three = family.keys
+    """The sizes of a family that are asked for; the others follow gc_thresh3 in proportion."""
     wanted: dict[str, int] = {}
-    if three in asked:
-        largest = asked[three]
-        wanted = {
-            three: largest,
-            two: min(largest, max(today[two] or 0, largest // 2)),
-            one: min(largest, max(today[one] or 0, largest // 8)),
-        }
+    largest = asked.get(family.keys[2])
+    if largest is not None:
+        now = [today[key] or 0 for key in family.keys]
+        shares = now if all(now) else DEFAULTS
+        for key, share in zip(family.keys, shares):
+            wanted[key] = min(largest, share * largest // shares[2])
     return {**wanted, **{key: asked[key] for key in family.keys if key in asked}}
 
 
