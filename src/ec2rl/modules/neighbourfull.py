@@ -135,9 +135,10 @@ class Table:
         """Whether it is nearly full, as far as that is known."""
         return isinstance(self.limit, int) and self.entries >= max(1, NEAR * self.limit)
 
-    def is_told_by(self, event: Event) -> bool:
-        """Whether an event is, or may be, of this table."""
-        return self.family in (families_of(event.line.message) or ())
+    def told_by(self, events: Sequence[Event]) -> set[str]:
+        """Which messages of these events are, or may be, of this table."""
+        messages = {event.line.message for event in events}
+        return {one for one in messages if self.family in (families_of(one) or ())}
 
 
 @record(frozen=True)
@@ -150,8 +151,8 @@ class Look:
 
     def is_short(self, table: Table) -> bool:
         """Whether a table was too small, or nearly is."""
-        told = any(map(table.is_told_by, self.seen.events.now))
-        return told or table.near or bool(table.risen)
+        told = table.told_by(self.seen.events.now)
+        return bool(told) or table.near or bool(table.risen)
 
 
 def families_of(message: str) -> tuple[Family, ...] | None:
@@ -252,24 +253,20 @@ def _settled(
 
     past: list[Event] = []
     now: list[Event] = []
-    known = [
-        (
-            t,
-            read_settling(
-                host, t.family.keys[2], _number(t.limit), f"gc_thresh3 of {t.family.name}"
-            ),
-        )
-        for t in tables
-    ]
+    known = []
+    for table in tables:
+        key, name = table.family.keys[2], f"gc_thresh3 of {table.family.name}"
+        settling = read_settling(host, key, _number(table.limit), name)
+        known.append((settling, table.told_by(events)))
     for event in events:
-        found = [settling for table, settling in known if table.is_told_by(event)]
+        found = [settling for settling, own in known if event.line.message in own]
         settled = bool(found) and all(settling.settles(event.line) for settling in found)
         (past if settled else now).append(event)
     notes: list[str] = []
-    for table, settling in known:
-        mine = [event for event in now if table.is_told_by(event)]
+    for settling, own in known:
+        mine = [event for event in now if event.line.message in own]
         counts = (
-            count([event for event in past if table.is_told_by(event)]),
+            count([event for event in past if event.line.message in own]),
             count(mine),
             count([event for event in mine if settling.may_precede(event.line)]),
         )
@@ -290,8 +287,10 @@ def _proof(tables: Sequence[Table]) -> str:
 
 
 def _doubt(log: KernelLog, tables: Sequence[Table]) -> str:
-    """Why a whole log would not tell that there is room; what nobody collected is not held
-    against it."""
+    """Why a whole log would not tell that there is room.
+
+    What nobody collected is not held against it.
+    """
     for table in tables:
         for part in (table.counts, table.limit):
             if isinstance(part, Unreadable) and part.why is Why.ABSENT:
@@ -319,21 +318,31 @@ def _state(tables: Sequence[Table]) -> tuple[Verdict, str] | None:
         refused = ", ".join(f"{t.risen} in {t.seconds:g} s by {t.family.label}" for t in losing)
         return Verdict.PROBLEM, f"New neighbours are being refused now: {refused}"
     near = [f"{t.family.label} has {t.entries} of {t.limit} entries" for t in tables if t.near]
-    return (
-        (Verdict.WARNING, f"A neighbour table is nearly full: {', '.join(near)}") if near else None
-    )
+    if near:
+        return Verdict.WARNING, f"A neighbour table is nearly full: {', '.join(near)}"
+    return None
 
 
 def _suspected(seen: Seen, tables: Sequence[Table], past: Sequence[Event]) -> str:
     """What was refused since boot and nothing explains, "" for nothing."""
-    refused = sum(table.refused or 0 for table in tables)
-    asked_later = seen.since is not None and not seen.counts_apply
-    if not refused or (seen.covered and (past or asked_later)):
+    if seen.covered and seen.since is not None and not seen.counts_apply:
+        return ""  # the log has all of the time that is asked about, and the counters have more
+    unexplained = [table for table in tables if table.refused and not _explained(seen, table, past)]
+    if not unexplained:
         return ""
-    told = "none is now" if all(t.risen == 0 for t in tables if t.refused) else "when is not known"
-    return (
-        f"{refused} new neighbours were refused since boot, {told}; no line in the log explains it"
+    words = (
+        f"{sum(table.refused or 0 for table in unexplained)} new neighbours were refused since boot"
     )
+    if all(table.risen == 0 for table in unexplained):
+        words += ", none is now"
+    if any(table.told_by(past) for table in unexplained):
+        return f"{words}; whether all of it was before the change of the limit is not known"
+    return f"{words}; no line in the log says when"
+
+
+def _explained(seen: Seen, table: Table, past: Sequence[Event]) -> bool:
+    """Whether what a table refused is explained by lines from before a change that made room."""
+    return table.risen == 0 and seen.covered and bool(table.told_by(past))
 
 
 def _told(table: Table) -> str:
@@ -417,25 +426,19 @@ def propose(host: Host, look: Look, wish: Wish) -> Proposal:
     from ec2rl.next_boot.by_hand import commands
     from ec2rl.next_boot.files import Names, boot_files
 
-    names = {one.name: one.key for one in SETTINGS}
-    asked = {names[name]: value for name, value in wish.settings.items()}
     today = {one.key: number(host, f"/proc/sys/{one.key.replace('.', '/')}") for one in SETTINGS}
-    wanted: dict[str, int] = {}
-    if asked:
-        for family in FAMILIES:
-            wanted.update(_sizes(family, today, asked))
-    else:
-        for table in look.tables:
-            wanted.update(_room(look, table, today))
+    wanted = _wanted(look, wish, today)
     changes: tuple[SetSysctl | WriteFile, ...] = tuple(
         SetSysctl(key, str(value), str(today[key]))
         for key, value in _in_order(wanted, today)
         if wish.now and value != today[key]
     )
-    refused = _refused(host, wish, wanted, today)
+    elsewhere = _not_here(look, wish, today)
+    if elsewhere:
+        return Proposal(refused=(elsewhere,), by_hand=commands(changes))
+    refused = _refusals(wish, wanted, today) or _too_much(host, wish, wanted, today)
     if refused:
-        away = all(value is None for value in today.values())
-        return Proposal(refused=refused, by_hand=commands(changes) if away else ())
+        return Proposal(refused=refused)
     fleeting: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     if wish.boot and wanted:
@@ -445,8 +448,21 @@ def propose(host: Host, look: Look, wish: Wish) -> Proposal:
         return Proposal(fleeting=fleeting)
     if not wish.boot:
         fleeting = ("nothing is written for the next boot, as asked",)
-    remedy = _remedy(changes, wanted, today)
-    return Proposal((remedy,), (), (), _costs(wanted, look), after, commands(changes), fleeting)
+    remedy = _remedy(changes, wish, wanted, today)
+    return Proposal((remedy,), (), (), _costs(wanted), after, commands(changes), fleeting)
+
+
+def _wanted(look: Look, wish: Wish, today: Mapping[str, int | None]) -> dict[str, int]:
+    """The sizes by key: those that are asked for, else those that the tables need."""
+    wanted: dict[str, int] = {}
+    if wish.settings:
+        asked = {one.key: wish.settings[one.name] for one in SETTINGS if one.name in wish.settings}
+        for family in FAMILIES:
+            wanted.update(_sizes(family, today, asked))
+        return wanted
+    for table in look.tables:
+        wanted.update(_room(look, table, today))
+    return wanted
 
 
 def _room(look: Look, table: Table, today: Mapping[str, int | None]) -> dict[str, int]:
@@ -487,15 +503,26 @@ def _in_order(wanted: Mapping[str, int], today: Mapping[str, int | None]) -> lis
     return [(key, wanted[key]) for key in order]
 
 
-def _refused(
-    host: Host, wish: Wish, wanted: Mapping[str, int], today: Mapping[str, int | None]
-) -> tuple[str, ...]:
-    """Why nothing may be done."""
+def _not_here(look: Look, wish: Wish, today: Mapping[str, int | None]) -> str:
+    """Why the sizes cannot be set from here at all, "" if they can."""
     if wish.now and all(value is None for value in today.values()):
         return (
             "the thresholds are not here: they are the host's, one for all network namespaces, and "
-            "only its own namespace shows them: set them on the host",
+            "only its own namespace shows them: set them on the host"
         )
+    short = (table.limit for table in look.tables if look.is_short(table))
+    if not wish.settings and not all(isinstance(limit, int) for limit in short):
+        return (
+            "today's limits could not be read: run it as root on the host itself, or, for another "
+            "machine's volume, say the size: --set gc_thresh3=4096"
+        )
+    return ""
+
+
+def _refusals(
+    wish: Wish, wanted: Mapping[str, int], today: Mapping[str, int | None]
+) -> tuple[str, ...]:
+    """Why these values may not be set."""
     reasons = []
     for key, value in wanted.items():
         now = today[key]
@@ -510,13 +537,14 @@ def _refused(
             reasons.append(f"{key}={value}: the kernel takes numbers up to 2147483647")
         elif not value and key.endswith("3"):
             reasons.append(f"{key}=0: no neighbour at all could be found")
+    then = {**today, **wanted}
     for family in FAMILIES:
-        sizes = [(key, wanted.get(key, today[key])) for key in family.keys]
-        for (low, small), (high, large) in zip(sizes, sizes[1:]):
-            asked = low in wanted or high in wanted
-            if asked and small is not None and large is not None and small > large:
+        for low, high in zip(family.keys, family.keys[1:]):
+            small, large = then[low], then[high]
+            changed = (small, large) != (today[low], today[high])
+            if changed and small is not None and large is not None and small > large:
                 reasons.append(f"{low}={small} is above {high}={large}: set them together")
-    return tuple(reasons) or _too_much(host, wish, wanted, today)
+    return tuple(reasons)
 
 
 def _too_much(
@@ -540,7 +568,7 @@ def _bytes(wanted: Mapping[str, int]) -> int:
     return ENTRY * sum(value for key, value in wanted.items() if key.endswith("3"))
 
 
-def _costs(wanted: Mapping[str, int], look: Look) -> tuple[str, ...]:
+def _costs(wanted: Mapping[str, int]) -> tuple[str, ...]:
     cost = _bytes(wanted)
     if not cost:
         return ()
@@ -552,6 +580,7 @@ def _costs(wanted: Mapping[str, int], look: Look) -> tuple[str, ...]:
 
 def _remedy(
     changes: tuple[SetSysctl | WriteFile, ...],
+    wish: Wish,
     wanted: Mapping[str, int],
     today: Mapping[str, int | None],
 ) -> Remedy:
@@ -560,7 +589,8 @@ def _remedy(
     if lower:
         title = "Set the sizes of the neighbour tables as asked"
     elif not any(isinstance(change, SetSysctl) for change in changes):
-        title = "Keep the sizes of the neighbour tables for the next boot"
+        verb = "Set" if wish.settings else "Keep"
+        title = f"{verb} the sizes of the neighbour tables for the next boot"
     caveat = "; ".join(f"{key}: there is LESS room than before" for key in lower)
     return Remedy(title, changes, Risk.RISKY if lower else Risk.SAFE, caveat)
 
