@@ -12,17 +12,23 @@ A case ends with its answers, in this order; the first one is always there:
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ec2rl.arguments import parse
 from ec2rl.catalogue import load
 from ec2rl.commands import COMMANDS
 from ec2rl.commands.fix import wish_of
+from ec2rl.facts.change import State, SysctlItem, Transaction
+from ec2rl.facts.change_format import encode
+from ec2rl.facts.log import KMSG
+from ec2rl.host import BOOT_ID
 from ec2rl.host.fake import CaseError, FakeHost, sections
 from ec2rl.model import Finding, Proposal, SetSysctl
 from ec2rl.module import diagnose
 from ec2rl.report.plan import plan
 
+CHANGES, SYS = "/var/lib/ec2rl/changes", "/proc/sys/"
 CASES = sorted((Path(__file__).parent.parent / "modules").glob("*/*.case"))
 
 
@@ -47,7 +53,7 @@ def answered(text: str, name: str) -> str:
             proposal = module.propose(host, found.seen, wish)
             answers[key] = plan(proposal).partition("\n\n")[2].strip("\n")
         elif kind == "after":
-            carried_out = FakeHost(_after(looks, proposal))
+            carried_out = FakeHost(_after(looks, name, proposal))
             answers[key] = told(name, diagnose(module, carried_out).finding)
     return head + "".join(f"-- {key} --\n{_guarded(body)}\n" for key, body in answers.items())
 
@@ -66,19 +72,37 @@ def _split(text: str) -> tuple[str, list[str]]:
     return "\n".join(lines[: keys[first][0]]) + "\n", wanted
 
 
-def _after(looks: dict[str, str], proposal: Proposal) -> dict[str, str]:
-    """The machine with every change of a plan made."""
+def _after(looks: dict[str, str], name: str, proposal: Proposal) -> dict[str, str]:
+    """The machine with every change of a plan made, and the record of what runs."""
     looks = dict(looks)
+    items = []
     for change in (change for remedy in proposal.chosen for change in remedy.changes):
         if isinstance(change, SetSysctl):
-            name = change.key.rpartition(".")[2]
-            looks[f"/proc/sys/{change.key.replace('.', '/')}"] = change.value
-            for path, value in looks.items():  # a setting may have a second name
-                if path.startswith("/proc/sys/") and path.endswith(f"/{name}"):
-                    looks[path] = change.value if value.strip() == change.before else value
+            own = f"/proc/sys/{change.key.replace('.', '/')}"
+            for path in (own, *(path for path in looks if _is_second_name(path, own))):
+                looks[path] = change.value
+            items.append(_item(looks, change))
         else:
             looks[change.path] = change.text.removesuffix("\n")
+    if items:
+        number = sum(path.startswith(CHANGES) for path in looks) + 1
+        boot, now = looks[BOOT_ID], FakeHost(looks).clock().now
+        why, done = f"fix {name}", tuple(items)
+        made = Transaction(number, State.APPLIED, why, now, boot, "2", done, module=name)
+        looks[f"{CHANGES}/{number}.json"] = encode(made).decode().removesuffix("\n")
     return looks
+
+
+def _is_second_name(path: str, own: str) -> bool:
+    """Whether a path is that of a setting in a folder above its own, as some have one."""
+    folder, _, name = path.rpartition("/")
+    return own.startswith(f"{folder}/") and own.endswith(f"/{name}") and path.startswith(SYS)
+
+
+def _item(looks: dict[str, str], change: SetSysctl) -> SysctlItem:
+    stamps = re.findall(r"^\d+,\d+,(\d+),", looks.get(KMSG, ""), re.MULTILINE)
+    log_end = max(map(int, stamps), default=None)
+    return SysctlItem(change.key, change.before, change.value, change.value, log_end)
 
 
 def _is_section(line: str) -> bool:

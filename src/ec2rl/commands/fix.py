@@ -119,7 +119,8 @@ def wish_of(said: Parsed, module: Module) -> Wish:
         name, found, value = pair.partition("=")
         digits = value.strip()
         if not found or not (digits.isascii() and digits.isdigit() and len(digits) < 12):
-            raise UsageError(f"--set={pair}: not NAME=NUMBER, as in --set max=524288")
+            example = module.settings[0].name if module.settings else "NAME"
+            raise UsageError(f"--set={pair}: not NAME=NUMBER, as in --set {example}=524288")
         setting = module.setting(name.strip())
         if setting is None:
             known = [one.name for one in module.settings]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ec2rl.facts.net_stat import parse_rows
 from ec2rl.record import record
 
 
@@ -37,7 +38,7 @@ class Counters:
 
 _WRAP = 1 << 32
 _COUNTERS = ("drop", "early_drop", "insert_failed", "chaintoolong")  # in the order of the class
-_READ = ("entries", *_COUNTERS)
+_READ = ("entries", "chainlength", *_COUNTERS)
 
 
 def parse_stat(text: str) -> Counters | None:
@@ -45,23 +46,13 @@ def parse_stat(text: str) -> Counters | None:
 
     `chainlength` is what 6.1 and later call `chaintoolong` there.
     """
-    lines = text.splitlines()
-    if len(lines) < 2:
+    rows = parse_rows(text, _READ, digits=8)
+    if rows is None or "entries" not in rows[0] or "drop" not in rows[0]:
         return None
-    header = ["chaintoolong" if name == "chainlength" else name for name in lines[0].split()]
-    rows = []
-    for line in lines[1:]:
-        cells = line.split()
-        if len(cells) != len(header) or not all(map(_is_hex, cells)):
-            return None
-        rows.append({name: int(cell, 16) for name, cell in zip(header, cells) if name in _READ})
-    if "entries" not in header or "drop" not in header:
-        return None
+    for row in rows:
+        if "chainlength" in row:
+            row["chaintoolong"] = row.pop("chainlength")
     return _sum(rows, rows[0]["entries"])
-
-
-def _is_hex(cell: str) -> bool:
-    return 0 < len(cell) <= 8 and not cell.strip("0123456789abcdefABCDEF")
 
 
 def parse_conntrack_stats(text: str, entries: int | None) -> Counters | None:

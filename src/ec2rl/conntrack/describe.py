@@ -5,13 +5,9 @@ from __future__ import annotations
 from ec2rl.conntrack.messages import Kind
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.tables import Table
-from ec2rl.conntrack.timeline import Spell, Timeline
+from ec2rl.conntrack.timeline import Spell
 from ec2rl.facts.coverage import complete_from, reading, stamp, whole_log
 from ec2rl.model import Evidence, Unreadable, Verdict, Why
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ec2rl.facts.settled import Settling
 
 _MOST = 10
 """Namespaces that are told one by one; the JSON has them all."""
@@ -150,7 +146,10 @@ def _log_lines(seen: Seen) -> list[str]:
     times = seen.times
     lines = []
     if seen.settling is not None:
-        lines += _settling_lines(seen.settling, times)
+        from ec2rl.facts.settled import settling_lines
+
+        counts = times.settled.lines, times.now.lines, times.undecided
+        lines += settling_lines(seen.settling, *counts)
     for spell, name in ((times.now, "this boot"), (times.earlier, "earlier boots")):
         if spell.lines:
             lines.append(f"Log, {name}: {_span(spell)}")
@@ -184,31 +183,6 @@ def _log_lines(seen: Seen) -> list[str]:
     ):
         if times.others.get(kind):
             lines.append(f"Another limit, this boot: {name}, {plural(times.others[kind], 'line')}")
-    return lines
-
-
-def _settling_lines(settling: Settling, times: Timeline) -> list[str]:
-    """Why lines are past, and why others are not."""
-    lines = []
-    if settling.change is not None and times.settled.lines:
-        later = times.now.lines - times.undecided
-        since = f"{plural(later, 'line')} since" if later else "none since"
-        lines.append(
-            f"{plural(times.settled.lines, 'occurrence')} before the change of "
-            f"{stamp(settling.change.time)} (ec2rl history: {settling.change.id}), {since}: "
-            f"it raised nf_conntrack_max, which is {settling.maximum} now"
-        )
-    if times.undecided:
-        lines.append(
-            f"{plural(times.undecided, 'occurrence')} may be older than that change, and "
-            f"count{'s' * (times.undecided == 1)} as of now: without the kernel's stamp, or of a "
-            "time when the limit was about as large"
-        )
-    if times.now.lines and settling.why_not:
-        lines.append(settling.why_not)
-    if times.now.lines and settling.unread:
-        more = f" and {len(settling.unread) - 1} more" if len(settling.unread) > 1 else ""
-        lines.append(f"Not read or not believed, and settles no line: {settling.unread[0]}{more}")
     return lines
 
 

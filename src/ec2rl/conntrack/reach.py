@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ec2rl.conntrack.boot.keys import BUCKETS, MAX, read_value
 from ec2rl.conntrack.defaults import ENTRY, EXTENSION, PREFIX, memory_for
-from ec2rl.conntrack.room import MUCH, available
+from ec2rl.conntrack.room import MUCH
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.table.recommend import object_size
+from ec2rl.facts.memory import available
 from ec2rl.host import Host
 from ec2rl.model import Evidence, SetSysctl, Wish, WriteFile
 from ec2rl.record import record

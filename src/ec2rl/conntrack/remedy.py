@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ec2rl.conntrack.boot.files import boot_files
 from ec2rl.conntrack.boot.keys import BUCKETS, MAX
-from ec2rl.conntrack.by_hand import commands
 from ec2rl.conntrack.defaults import PREFIX, TIMEOUTS, round_buckets
 from ec2rl.conntrack.reach import Target, costs, not_here, refusals, rounding, too_much
 from ec2rl.conntrack.room import Room, is_short, room
@@ -14,6 +13,7 @@ from ec2rl.conntrack.tables import number
 from ec2rl.facts.kernel_release import version
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Proposal, Remedy, Risk, SetSysctl, Wish, WriteFile
+from ec2rl.next_boot.by_hand import commands
 from ec2rl.next_boot.files import BootFiles
 
 _CAREFUL = ("tcp_timeout_close_wait", "tcp_timeout_time_wait")
@@ -27,7 +27,7 @@ def propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
     elsewhere = not_here(host, seen, wish)
     if elsewhere:
         asked = [SetSysctl(t.key, str(t.wanted), str(t.now)) for t in targets if t.wanted]
-        return Proposal(refused=(elsewhere,), by_hand=commands(asked, _old(host)))
+        return Proposal(refused=(elsewhere,), by_hand=commands(asked, _parameters(host)))
     refused = [why for target in targets for why in refusals(target, wish)]
     refused = refused or too_much(host, seen, wish, targets)
     if refused:
@@ -50,7 +50,7 @@ def propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
         fleeting = files.fleeting if wish.boot and lasts else ()
         return Proposal((), offers, fleeting=fleeting)
     notes = (*found.why, *rounding(wish, targets), *costs(host, seen, targets, changes))
-    by_hand = commands(changes, _old(host))
+    by_hand = commands(changes, _parameters(host))
     remedy = _remedy(seen, changes, targets, wish)
     fleeting = files.fleeting if wish.boot else ("nothing is written for the next boot, as asked",)
     return Proposal((remedy,), offers, (), notes, files.after, by_hand, fleeting)
@@ -112,11 +112,13 @@ def _now(host: Host, key: str) -> int | None:
     return number(host.read("/proc/sys/" + key.replace(".", "/")))
 
 
-def _old(host: Host) -> bool:
-    """Whether this kernel takes the number of buckets by its module's parameter alone."""
+def _parameters(host: Host) -> dict[str, str]:
+    """What this kernel takes by a module's parameter alone: the number of buckets, up to 4.8."""
     release = host.read("/proc/sys/kernel/osrelease")
     found = version(release.text.strip()) if isinstance(release, Evidence) else None
-    return found is not None and found < (4, 9)
+    if found is None or found >= (4, 9):
+        return {}
+    return {BUCKETS: "/sys/module/nf_conntrack/parameters/hashsize"}
 
 
 def _forgotten(files: BootFiles, targets: list[Target]) -> bool:

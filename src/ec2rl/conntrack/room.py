@@ -9,7 +9,6 @@ from ec2rl.conntrack.table.recommend import object_size, recommend
 from ec2rl.conntrack.table.sizing import need
 from ec2rl.conntrack.tables import Table
 from ec2rl.host import Host
-from ec2rl.model import Evidence
 from ec2rl.record import record
 
 MUCH = 0.25
@@ -104,14 +103,3 @@ def _need_of(host: Host, table: Table) -> _Need:
     entries = max(count, round(need(census).entries * max(1.0, count / census.total)))
     how = f"a census of {census.total} of its {count}"
     return _Need(entries, f"{entries} entries at the present load of {label}, by {how}")
-
-
-def available(host: Host) -> int | None:
-    """Bytes that can still be had without swapping (MemAvailable), else all there are."""
-    text = host.read("/proc/meminfo")
-    found = {}
-    for line in text.text.splitlines() if isinstance(text, Evidence) else ():
-        words = line.split()
-        if len(words) > 1 and words[1].isdecimal():
-            found[words[0]] = int(words[1][:15]) << 10
-    return found.get("MemAvailable:", found.get("MemTotal:"))

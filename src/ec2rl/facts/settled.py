@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ec2rl.facts.change import State, SysctlItem, Transaction
 from ec2rl.facts.changes import FOLDER, Changes, read_changes
+from ec2rl.facts.coverage import stamp
 from ec2rl.host import BOOT_ID, Host
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import record
@@ -38,12 +39,13 @@ class Step:
 class Settling:
     """What the changes in this boot prove of the lines before them.
 
-    `change` is the newest that made room and is in force, None for none; `log_end` the stamp (µs
-    since boot) of the last line before it; `maximum` the limit now.  `why_not` says what else was
-    changed and settles nothing, and `unread` what of the journal cannot be believed or is missing:
-    where anything is, nothing is settled.
+    `name` is the limit's; `change` is the newest that made room and is in force, None for none;
+    `log_end` the stamp (µs since boot) of the last line before it; `maximum` the limit now.
+    `why_not` says what else was changed and settles nothing, and `unread` what of the journal
+    cannot be believed or is missing: where anything is, nothing is settled.
     """
 
+    name: str
     change: Transaction | None
     log_end: int
     maximum: int
@@ -78,17 +80,46 @@ class Settling:
         return max(known)
 
 
-def read_settling(host: Host, key: str, maximum: int | None) -> Settling:
+def read_settling(host: Host, key: str, maximum: int | None, name: str = "") -> Settling:
     """Look for the changes of a limit in this boot; `maximum` is what was read of it just before.
 
-    `key` names the limit, which is one number for all namespaces.
+    `key` is that of the limit, which is one number for all namespaces; `name` what it is called.
     """
     boot = host.read(BOOT_ID)
-    name = "" if isinstance(boot, Unreadable) else boot.text.strip()
-    return settling(read_changes(host), name, key, maximum)
+    here = "" if isinstance(boot, Unreadable) else boot.text.strip()
+    return settling(read_changes(host), here, key, maximum, name or key.rpartition(".")[2])
 
 
-def settling(changes: Changes, boot: str, key: str, maximum: int | None) -> Settling:
+def settling_lines(settling: Settling, settled: int, now: int, undecided: int) -> list[str]:
+    """Say why `settled` occurrences are past, and `now` are not; `undecided` of these may be."""
+    lines = []
+    if settling.change is not None and settled:
+        later = now - undecided
+        since = f"{later} line{'s' * (later != 1)} since" if later else "none since"
+        lines.append(
+            f"{_occurrences(settled)} before the change of {stamp(settling.change.time)} "
+            f"(ec2rl history: {settling.change.id}), {since}: "
+            f"it raised {settling.name}, which is {settling.maximum} now"
+        )
+    if undecided:
+        lines.append(
+            f"{_occurrences(undecided)} may be older than that change, and "
+            f"count{'s' * (undecided == 1)} as of now: without the kernel's stamp, or of a "
+            "time when the limit was about as large"
+        )
+    if now and settling.why_not:
+        lines.append(settling.why_not)
+    if now and settling.unread:
+        more = f" and {len(settling.unread) - 1} more" if len(settling.unread) > 1 else ""
+        lines.append(f"Not read or not believed, and settles no line: {settling.unread[0]}{more}")
+    return lines
+
+
+def _occurrences(number: int) -> str:
+    return f"{number} occurrence{'s' * (number != 1)}"
+
+
+def settling(changes: Changes, boot: str, key: str, maximum: int | None, name: str) -> Settling:
     """What follows from the journal in this boot ("" for one whose id is not known)."""
     here = [change for change in changes.made if boot and change.boot == boot]
     best: Transaction | None = None
@@ -100,7 +131,6 @@ def settling(changes: Changes, boot: str, key: str, maximum: int | None) -> Sett
             continue  # of files, for the next boot
         step = _step(change, key)
         steps += _steps(change, step, key)
-        name = key.rpartition(".")[2]
         why_not = _why_not(change, step, change.id in changes.trying, name, maximum)
         if why_not:
             why_not = f"Change {change.id} (ec2rl history) settles no line: {why_not}"
@@ -110,7 +140,7 @@ def settling(changes: Changes, boot: str, key: str, maximum: int | None) -> Sett
     unread = changes.unread or _missing(changes.made, here)
     if unread:  # what it would tell may be a limit as large, or a raise that was taken back
         best, log_end = None, -1
-    return Settling(best, log_end, maximum or 0, tuple(steps), why_not, unread)
+    return Settling(name, best, log_end, maximum or 0, tuple(steps), why_not, unread)
 
 
 def _missing(made: Sequence[Transaction], here: Sequence[Transaction]) -> tuple[Unreadable, ...]:

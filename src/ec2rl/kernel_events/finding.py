@@ -71,6 +71,8 @@ def _verdict(seen: Seen, words: Words) -> tuple[Verdict, str]:
         )
     if seen.counted and seen.counts_apply:
         return Verdict.PROBLEM, f"{words.found}. {seen.counted}; {seen.why_no_line}"
+    if seen.state is not None:
+        return seen.state
     if events.earlier:
         boots = len({event.line.boot or event.line.sources[0] for event in events.earlier})
         return Verdict.WARNING, (

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ec2rl.kernel_events.events import Describe
+    from ec2rl.model import Verdict
 
 TAINT_DIED, TAINT_SOFT_LOCKUP = 1 << 7, 1 << 14
 """Bits of kernel.tainted that only a boot clears: an oops or BUG killed a task; a CPU was stuck.
@@ -29,7 +30,8 @@ class Seen:
 
     `proof` says why nothing happened in this boot, whatever the log lacks; `counted` what a counter
     knows though no line is left; `suspected` what else hints at an event; `doubt` why even a whole
-    log would not tell; `notes` are lines for the reader.
+    log would not tell; `notes` are lines for the reader; `state` is a verdict on what is so now,
+    behind this boot's events and before those of earlier ones.
     """
 
     log: KernelLog
@@ -41,6 +43,7 @@ class Seen:
     suspected: str = ""
     doubt: str = ""
     notes: tuple[str, ...] = ()
+    state: tuple[Verdict, str] | None = None
 
     @property
     def why_no_line(self) -> str:

@@ -1,0 +1,611 @@
+"""The kernel's tables of neighbours (ARP, NDP) are full: packets to new neighbours are dropped."""
+
+from __future__ import annotations
+
+from ec2rl.facts.log import KernelLog, LogLine
+from ec2rl.facts.net_stat import parse_rows
+from ec2rl.facts.trace import Trace
+from ec2rl.host import Host, Phrase
+from ec2rl.kernel_events.events import Event, count, find_events
+from ec2rl.kernel_events.finding import Words, judge_events
+from ec2rl.kernel_events.seen import Seen, number
+from ec2rl.model import (
+    Evidence,
+    Finding,
+    Proposal,
+    Rate,
+    Remedy,
+    Risk,
+    SetSysctl,
+    Setting,
+    Unreadable,
+    Verdict,
+    Why,
+    Wish,
+    WriteFile,
+)
+from ec2rl.module import Module, Options
+from ec2rl.record import record, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ec2rl.model import Json
+
+PHRASES = (Phrase(b"table overflow"), Phrase(b"s suppressed", recent=True))
+
+# net/core/neighbour.c, neigh_alloc(): since 4.3, with the counter `table_fulls`. Before that
+# net/ipv4/route.c and net/ipv6/route.c say it, up to 3.0 both in the same words.
+_FULL = r"(?:(?:neighbour|IPv[46]): )?(?P<table>arp_cache|ndisc_cache): neighbor table overflow!\s*"
+_OLD = r"(?:(?P<ip>[Ii][Pp]v[46]): )?Neighbour table overflow\.?\s*"
+_SUPPRESSED = r"(?:__|net_)ratelimit: \d{1,9} callbacks suppressed\s*|printk: \d{1,9} messages .*"
+
+NEAR = 0.8
+"""The share of gc_thresh3 from which on a table is called nearly full."""
+
+ENTRY = 512
+"""Bytes that an entry takes: struct neighbour, its key and the device's part are below that, and
+above the next smaller size of kmalloc (4.3 to 6.18, 64 bits)."""
+
+MUCH = 0.25
+"""The share of the available memory that full tables may take without being forced to it."""
+
+DEFAULTS = (128, 512, 1024)
+"""The thresholds of both tables where nobody sets them (net/ipv4/arp.c, net/ipv6/ndisc.c)."""
+
+FILES = ("/etc/sysctl.d/99-zz-ec2rl-neighbour.conf", "/etc/sysctl.d/zzz-ec2rl-neighbour.conf")
+
+_WORDS = Words(
+    name="neighbourfull",
+    found="Neighbour table overflows found",
+    none="No neighbour table overflows found.",
+    question="a neighbour table has been full",
+)
+
+
+@record(frozen=True)
+class Family:
+    """The neighbours of one protocol: one table for all network namespaces of a host."""
+
+    name: str
+    table: str
+    folder: str
+    short: str
+
+    @property
+    def stat(self) -> str:
+        return f"/proc/net/stat/{self.table}"
+
+    @property
+    def keys(self) -> tuple[str, str, str]:
+        """The keys of gc_thresh1, 2 and 3, which only the initial network namespace has."""
+        one, two, three = (f"{self.folder}.gc_thresh{n}" for n in (1, 2, 3))
+        return one, two, three
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} ({self.table})"
+
+
+IPV4 = Family("IPv4", "arp_cache", "net.ipv4.neigh.default", "gc_thresh")
+IPV6 = Family("IPv6", "ndisc_cache", "net.ipv6.neigh.default", "gc6_thresh")
+FAMILIES = (IPV4, IPV6)
+SETTINGS = tuple(
+    Setting(f"{family.short}{n}", key)
+    for family in FAMILIES
+    for n, key in enumerate(family.keys, 1)
+)
+
+
+@record(frozen=True)
+class Counts:
+    """A table's entries, and how many it has refused since boot (None: before Linux 4.3).
+
+    Permanent and learned entries are among the former; since 5.0 they take no room.
+    """
+
+    entries: int
+    refused: int | None
+
+
+@record(frozen=True)
+class Table:
+    """What is known of a family's table; `limit` is gc_thresh3.
+
+    `risen` is what was refused in `seconds` between two looks, None without a second one.
+    """
+
+    family: Family
+    counts: Counts | Unreadable
+    limit: int | Unreadable
+    risen: int | None = None
+    seconds: float = 0.0
+
+    @property
+    def entries(self) -> int:
+        return self.counts.entries if isinstance(self.counts, Counts) else 0
+
+    @property
+    def refused(self) -> int | None:
+        return self.counts.refused if isinstance(self.counts, Counts) else None
+
+    @property
+    def near(self) -> bool:
+        """Whether it is nearly full, as far as that is known."""
+        return isinstance(self.limit, int) and self.entries >= max(1, NEAR * self.limit)
+
+    def told_by(self, events: Sequence[Event]) -> set[str]:
+        """Which messages of these events are, or may be, of this table."""
+        messages = {event.line.message for event in events}
+        return {one for one in messages if self.family in (families_of(one) or ())}
+
+
+@record(frozen=True)
+class Look:
+    """What was seen; `past` are events from before a change that made room, not in `seen`."""
+
+    seen: Seen
+    tables: tuple[Table, ...]
+    past: tuple[Event, ...] = ()
+
+    def is_short(self, table: Table) -> bool:
+        """Whether a table was too small, or nearly is."""
+        told = table.told_by(self.seen.events.now)
+        return bool(told) or table.near or bool(table.risen)
+
+
+def families_of(message: str) -> tuple[Family, ...] | None:
+    """Whose table a message says to be full: both if it does not name it; None for another one."""
+    import re
+
+    match = re.fullmatch(_FULL, message, re.ASCII)
+    if match is not None:
+        return tuple(one for one in FAMILIES if one.table == match["table"])
+    match = re.fullmatch(_OLD, message, re.ASCII)
+    if match is None:
+        return None
+    named = (match["ip"] or "").lower()
+    return tuple(one for one in FAMILIES if named in ("", one.name.lower()))
+
+
+def describe(line: LogLine, trace: Trace) -> str | None:
+    """One line in words; the kernel does not say which neighbour it was."""
+    found = families_of(line.message)
+    if found is None:
+        return None
+    return f"{' or '.join(one.label for one in found)} was full: a new neighbour was refused"
+
+
+def parse_counts(text: str) -> Counts | None:
+    """Read /proc/net/stat/arp_cache or ndisc_cache; None for a text that is neither.
+
+    Numbers are of the size of a long; `entries` is the same on each CPU's row.
+    """
+    rows = parse_rows(text, ("entries", "table_fulls"), digits=16)
+    if rows is None or "entries" not in rows[0]:
+        return None
+    known = "table_fulls" in rows[0]
+    return Counts(rows[0]["entries"], sum(row["table_fulls"] for row in rows) if known else None)
+
+
+def _counts(host: Host, family: Family) -> Counts | Unreadable:
+    text = host.read(family.stat)
+    if isinstance(text, Unreadable):
+        return text
+    return parse_counts(text.text) or Unreadable(family.stat, Why.FAILED, "not in a known form")
+
+
+def _limit(host: Host, family: Family) -> int | Unreadable:
+    key = family.keys[2]
+    path = f"/proc/sys/{key.replace('.', '/')}"
+    text, value = host.read(path), number(host, path)
+    if value is not None:
+        return value
+    return text if isinstance(text, Unreadable) else Unreadable(key, Why.FAILED, "not a number")
+
+
+def _tables(host: Host) -> tuple[Table, ...]:
+    """Both tables; without IPv6 in the kernel, the first one alone."""
+    four, six = (Table(one, _counts(host, one), _limit(host, one)) for one in FAMILIES)
+    parts = (six.counts, six.limit)
+    absent = all(isinstance(part, Unreadable) and part.why is Why.ABSENT for part in parts)
+    return (four,) if absent and isinstance(four.counts, Counts) else (four, six)
+
+
+def _again(host: Host, tables: Sequence[Table], seconds: float) -> tuple[Table, ...]:
+    later = host.later(seconds)
+    return tuple(_after(table, _counts(later, table.family), seconds) for table in tables)
+
+
+def _after(table: Table, counts: Counts | Unreadable, seconds: float) -> Table:
+    if not isinstance(counts, Counts) or counts.refused is None or table.refused is None:
+        return table
+    # A long of 32 bits may wrap, and nothing refuses so many in between.
+    risen = (counts.refused - table.refused) % (1 << 32)
+    return replace(table, counts=counts, risen=risen, seconds=seconds)
+
+
+def read(host: Host, log: KernelLog, options: Options) -> Look:
+    """Look at the log and at both tables; twice if something is odd."""
+    events = find_events(log, PHRASES, describe)
+    tables = _tables(host)
+    if options.sample and (events.now or any(t.near or t.refused for t in tables)):
+        tables = _again(host, tables, options.sample)
+    past, now, notes = _settled(host, tables, events.now) if events.now else ((), (), ())
+    seen = Seen(
+        log,
+        replace(events, now=now),
+        options.since,
+        proof=_proof(tables),
+        doubt=_doubt(log, tables),
+        notes=(*filter(None, map(_told, tables)), *notes),
+        state=_state(tables),
+    )
+    return Look(replace(seen, suspected=_suspected(seen, tables, past)), tables, past)
+
+
+def _settled(
+    host: Host, tables: Sequence[Table], events: Sequence[Event]
+) -> tuple[tuple[Event, ...], tuple[Event, ...], tuple[str, ...]]:
+    """Tell events from before a change that made room from others, and why, in words."""
+    from ec2rl.facts.settled import read_settling, settling_lines
+
+    past: list[Event] = []
+    now: list[Event] = []
+    known = []
+    for table in tables:
+        key, name = table.family.keys[2], f"gc_thresh3 of {table.family.name}"
+        settling = read_settling(host, key, _number(table.limit), name)
+        known.append((settling, table.told_by(events)))
+    for event in events:
+        found = [settling for settling, own in known if event.line.message in own]
+        settled = bool(found) and all(settling.settles(event.line) for settling in found)
+        (past if settled else now).append(event)
+    notes: list[str] = []
+    for settling, own in known:
+        mine = [event for event in now if event.line.message in own]
+        counts = (
+            count([event for event in past if event.line.message in own]),
+            count(mine),
+            count([event for event in mine if settling.may_precede(event.line)]),
+        )
+        notes += settling_lines(settling, *counts)
+    return tuple(past), tuple(now), tuple(notes)
+
+
+def _number(value: int | Unreadable) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _proof(tables: Sequence[Table]) -> str:
+    """Why no table has been full in this boot, "" where that is not known."""
+    if any(table.refused != 0 for table in tables):
+        return ""
+    names = " and ".join(table.family.stat for table in tables)
+    return f"table_fulls in {names} is 0: no neighbour was refused since boot"
+
+
+def _doubt(log: KernelLog, tables: Sequence[Table]) -> str:
+    """Why a whole log would not tell that there is room.
+
+    What nobody collected is not held against it.
+    """
+    for table in tables:
+        for part in (table.counts, table.limit):
+            if isinstance(part, Unreadable) and part.why is Why.ABSENT:
+                return f"{part}: only the host's own network namespace has it"
+            if isinstance(part, Unreadable) and part.why is not Why.NOT_COLLECTED:
+                return str(part)
+    if any(table.refused is None for table in tables) and _suppressed(log):
+        return "the kernel left lines out of its log, and no counter tells of them"
+    return ""
+
+
+def _suppressed(log: KernelLog) -> bool:
+    import re
+
+    lines = (one for one in log.lines if one.trusted and one.this_boot is not False)
+    return any(
+        "s suppressed" in one.message and re.fullmatch(_SUPPRESSED, one.message) for one in lines
+    )
+
+
+def _state(tables: Sequence[Table]) -> tuple[Verdict, str] | None:
+    """What is so now: entries are being refused, or soon will be."""
+    losing = [table for table in tables if table.risen]
+    if losing:
+        refused = ", ".join(f"{t.risen} in {t.seconds:g} s by {t.family.label}" for t in losing)
+        return Verdict.PROBLEM, f"New neighbours are being refused now: {refused}"
+    near = [f"{t.family.label} has {t.entries} of {t.limit} entries" for t in tables if t.near]
+    if near:
+        return Verdict.WARNING, f"A neighbour table is nearly full: {', '.join(near)}"
+    return None
+
+
+def _suspected(seen: Seen, tables: Sequence[Table], past: Sequence[Event]) -> str:
+    """What was refused since boot and nothing explains, "" for nothing."""
+    if seen.covered and seen.since is not None and not seen.counts_apply:
+        return ""  # the log has all of the time that is asked about, and the counters have more
+    unexplained = [table for table in tables if table.refused and not _explained(seen, table, past)]
+    if not unexplained:
+        return ""
+    words = (
+        f"{sum(table.refused or 0 for table in unexplained)} new neighbours were refused since boot"
+    )
+    if all(table.risen == 0 for table in unexplained):
+        words += ", none is now"
+    if any(table.told_by(past) for table in unexplained):
+        return f"{words}; whether all of it was before the change of the limit is not known"
+    return f"{words}; no line in the log says when"
+
+
+def _explained(seen: Seen, table: Table, past: Sequence[Event]) -> bool:
+    """Whether what a table refused is explained by lines from before a change that made room."""
+    return table.risen == 0 and seen.covered and bool(table.told_by(past))
+
+
+def _told(table: Table) -> str:
+    """A table in a line; "" where nobody kept anything of it."""
+    parts = (table.counts, table.limit)
+    if all(isinstance(part, Unreadable) and part.why is Why.NOT_COLLECTED for part in parts):
+        return ""
+    counts, limit = parts
+    if isinstance(counts, Unreadable):
+        words = str(counts)
+    elif isinstance(limit, Unreadable):
+        words = f"{counts.entries} entries, the limit is unknown: {limit}"
+    else:
+        words = f"{counts.entries} of {limit} entries"
+        words += f" ({counts.entries * 100 // limit}%)" if limit else ""
+    if table.refused:
+        words += f", {table.refused} refused since boot"
+        now = f"{table.risen} in {table.seconds:g} s" if table.risen else "none"
+        words += "" if table.risen is None else f", {now} now"
+    return f"{table.family.label}: {words}"
+
+
+def judge(look: Look) -> Finding:
+    """One finding: the log's lines, the counters, and where the limit is set."""
+    short = [table for table in look.tables if look.is_short(table)]
+    advice = []
+    if any(table.near for table in look.tables):
+        advice.append(
+            "Permanent and learned entries count, though they take no room from Linux 5.0 on"
+        )
+    if short:
+        names = " and ".join(table.family.name for table in short)
+        advice += [
+            f"What helps: raise gc_thresh1, gc_thresh2 and gc_thresh3 of {names} together",
+            "It is one limit for all namespaces, set on the host: a container cannot raise it",
+        ]
+    if short and all(isinstance(table.limit, int) for table in short):
+        advice.append("To mend it: sudo ./ec2rl fix neighbourfull (shows a plan, and asks)")
+    finding = judge_events(look.seen, replace(_WORDS, advice=tuple(advice)))
+    counted = [
+        Evidence(t.family.stat, f"table_fulls rose by {t.risen} in {t.seconds:g} s")
+        for t in look.tables
+        if t.risen
+    ]
+    tables: list[Json] = [_facts(table) for table in look.tables]
+    facts = {**finding.facts, "before_last_fix": count(look.past), "tables": tables}
+    return replace(finding, evidence=(*finding.evidence, *counted), facts=facts)
+
+
+def _facts(table: Table) -> dict[str, Json]:
+    known = isinstance(table.counts, Counts)
+    return {
+        "table": table.family.table,
+        "entries": table.entries if known else None,
+        "gc_thresh3": _number(table.limit),
+        "refused": table.refused,
+        "refused_between_looks": table.risen,
+    }
+
+
+def by_hand(look: Look) -> tuple[str, ...]:
+    """Commands that show the same, and the plan with this host's numbers."""
+    return (
+        "dmesg -T | grep 'table overflow'",
+        "cat /proc/net/stat/arp_cache /proc/net/stat/ndisc_cache    # table_fulls; hexadecimal",
+        f"sysctl {IPV4.keys[2]} {IPV6.keys[2]}    # on the host",
+        "ip -s neigh show    # of one network namespace; the table has those of all",
+        "sudo ./ec2rl fix neighbourfull --dry-run    # the sizes for this host, and the commands",
+    )
+
+
+def measure(host: Host) -> Rate | None:
+    """What is refused each second, by two looks a second apart."""
+    tables = _again(host, _tables(host), 1.0)
+    rises = [table.risen for table in tables if table.risen is not None]
+    return Rate(float(sum(rises)), "new neighbours refused") if rises else None
+
+
+def propose(host: Host, look: Look, wish: Wish) -> Proposal:
+    """The sizes for this host, now and for the next boot; what is already so is left out."""
+    from ec2rl.next_boot.by_hand import commands
+    from ec2rl.next_boot.files import Names, boot_files
+
+    today = {one.key: number(host, f"/proc/sys/{one.key.replace('.', '/')}") for one in SETTINGS}
+    wanted = _wanted(look, wish, today)
+    changes: tuple[SetSysctl | WriteFile, ...] = tuple(
+        SetSysctl(key, str(value), str(today[key]))
+        for key, value in _in_order(wanted, today)
+        if wish.now and value != today[key]
+    )
+    elsewhere = _not_here(look, wish, today)
+    if elsewhere:
+        return Proposal(refused=(elsewhere,), by_hand=commands(changes))
+    refused = _refusals(wish, wanted, today) or _too_much(host, wish, wanted, today)
+    if refused:
+        return Proposal(refused=refused)
+    fleeting: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    if wish.boot and wanted:
+        files = boot_files(host, wanted, Names(FILES))
+        changes, fleeting, after = (*changes, *files.changes), files.fleeting, files.after
+    if not changes:
+        return Proposal(fleeting=fleeting)
+    if not wish.boot:
+        fleeting = ("nothing is written for the next boot, as asked",)
+    remedy = _remedy(changes, wish, wanted, today)
+    return Proposal((remedy,), (), (), _costs(wanted), after, commands(changes), fleeting)
+
+
+def _wanted(look: Look, wish: Wish, today: Mapping[str, int | None]) -> dict[str, int]:
+    """The sizes by key: those that are asked for, else those that the tables need."""
+    wanted: dict[str, int] = {}
+    if wish.settings:
+        asked = {one.key: wish.settings[one.name] for one in SETTINGS if one.name in wish.settings}
+        for family in FAMILIES:
+            wanted.update(_sizes(family, today, asked))
+        return wanted
+    for table in look.tables:
+        wanted.update(_room(look, table, today))
+    return wanted
+
+
+def _room(look: Look, table: Table, today: Mapping[str, int | None]) -> dict[str, int]:
+    """Four times as much, or twice what is there; where there is room, what a boot would lose."""
+    limit = table.limit if isinstance(table.limit, int) else DEFAULTS[2]
+    if look.is_short(table):
+        largest = max(4 * limit, 2 * table.entries)
+        return _sizes(table.family, today, {table.family.keys[2]: largest})
+    raised = isinstance(table.limit, int) and limit > DEFAULTS[2]
+    return {key: value for key in table.family.keys if raised and (value := today[key]) is not None}
+
+
+def _sizes(
+    family: Family, today: Mapping[str, int | None], asked: Mapping[str, int]
+) -> dict[str, int]:
+    """The sizes of a family that are asked for; the others follow gc_thresh3 in proportion."""
+    wanted: dict[str, int] = {}
+    largest = asked.get(family.keys[2])
+    if largest is not None:
+        now = [today[key] or 0 for key in family.keys]
+        shares = now if all(now) else DEFAULTS
+        for key, share in zip(family.keys, shares):
+            wanted[key] = min(largest, share * largest // shares[2])
+    return {**wanted, **{key: asked[key] for key in family.keys if key in asked}}
+
+
+def _in_order(wanted: Mapping[str, int], today: Mapping[str, int | None]) -> list[tuple[str, int]]:
+    """The order of writing: what grows from gc_thresh3 down, then what shrinks from gc_thresh1 up.
+
+    The kernel takes any order; but it collects down to gc_thresh2, and while that is above
+    gc_thresh3 it frees nothing when the table is full (neigh_forced_gc()).
+    """
+    order = []
+    for family in FAMILIES:
+        keys = [key for key in family.keys if key in wanted]
+        shrinks = [key for key in keys if wanted[key] < (today[key] or 0)]
+        order += [*(key for key in reversed(keys) if key not in shrinks), *shrinks]
+    return [(key, wanted[key]) for key in order]
+
+
+def _not_here(look: Look, wish: Wish, today: Mapping[str, int | None]) -> str:
+    """Why the sizes cannot be set from here at all, "" if they can."""
+    if wish.now and all(value is None for value in today.values()):
+        return (
+            "the thresholds are not here: they are the host's, one for all network namespaces, and "
+            "only its own namespace shows them: set them on the host"
+        )
+    short = (table.limit for table in look.tables if look.is_short(table))
+    if not wish.settings and not all(isinstance(limit, int) for limit in short):
+        return (
+            "today's limits could not be read: run it as root on the host itself, or, for another "
+            "machine's volume, say the size: --set gc_thresh3=4096"
+        )
+    return ""
+
+
+def _refusals(
+    wish: Wish, wanted: Mapping[str, int], today: Mapping[str, int | None]
+) -> tuple[str, ...]:
+    """Why these values may not be set."""
+    reasons = []
+    for key, value in wanted.items():
+        now = today[key]
+        if now is None and wish.now:
+            reasons.append(f"{key} does not exist on this kernel, or could not be read")
+        elif value < (now or 0) and not wish.lower:
+            reasons.append(
+                f"{key}={value} is below today's {now}: there would be LESS room "
+                "(--allow-lower does it all the same)"
+            )
+        elif value >= 1 << 31:
+            reasons.append(f"{key}={value}: the kernel takes numbers up to 2147483647")
+        elif not value and key.endswith("3"):
+            reasons.append(f"{key}=0: no neighbour at all could be found")
+    then = {**today, **wanted}
+    for family in FAMILIES:
+        for low, high in zip(family.keys, family.keys[1:]):
+            small, large = then[low], then[high]
+            changed = (small, large) != (today[low], today[high])
+            if changed and small is not None and large is not None and small > large:
+                reasons.append(f"{low}={small} is above {high}={large}: set them together")
+    return tuple(reasons)
+
+
+def _too_much(
+    host: Host, wish: Wish, wanted: Mapping[str, int], today: Mapping[str, int | None]
+) -> tuple[str, ...]:
+    """Why full tables of this size are no good for this machine's memory."""
+    from ec2rl.facts.memory import available
+
+    memory = available(host)
+    cost = _bytes(wanted)
+    grows = any(value > (today[key] or 0) for key, value in wanted.items())
+    if not memory or wish.force or not grows or cost <= memory * MUCH:
+        return ()
+    return (
+        f"full tables would take {cost >> 20} MiB, {cost / memory:.0%} of the memory that is "
+        f"available; more than {MUCH:.0%} is too much (--force does it all the same)",
+    )
+
+
+def _bytes(wanted: Mapping[str, int]) -> int:
+    return ENTRY * sum(value for key, value in wanted.items() if key.endswith("3"))
+
+
+def _costs(wanted: Mapping[str, int]) -> tuple[str, ...]:
+    cost = _bytes(wanted)
+    if not cost:
+        return ()
+    return (
+        f"Memory: full tables of these sizes take {max(1, cost >> 20)} MiB, about {ENTRY} bytes an "
+        "entry, and what waits for an address to be found",
+    )
+
+
+def _remedy(
+    changes: tuple[SetSysctl | WriteFile, ...],
+    wish: Wish,
+    wanted: Mapping[str, int],
+    today: Mapping[str, int | None],
+) -> Remedy:
+    lower = [key for key, value in wanted.items() if value < (today[key] or 0)]
+    title = "Give the neighbour tables room"
+    if lower:
+        title = "Set the sizes of the neighbour tables as asked"
+    elif not any(isinstance(change, SetSysctl) for change in changes):
+        verb = "Set" if wish.settings else "Keep"
+        title = f"{verb} the sizes of the neighbour tables for the next boot"
+    caveat = "; ".join(f"{key}: there is LESS room than before" for key in lower)
+    return Remedy(title, changes, Risk.RISKY if lower else Risk.SAFE, caveat)
+
+
+MODULE = Module(
+    name="neighbourfull",
+    title="The neighbour tables (ARP, NDP) have room for new entries",
+    domain="net",
+    phrases=PHRASES,
+    read=read,
+    judge=judge,
+    needs="root, for the kernel log",
+    by_hand=by_hand,
+    propose=propose,
+    settings=SETTINGS,
+    measure=measure,
+    details="ip -s neigh show",
+)
