@@ -99,7 +99,7 @@ def test_what_a_pattern_meets_is_not_known_on_a_volume(tmp_path: Path) -> None:
     root = volume(tmp_path, **{"etc/sysctl.d/30.conf": "net.ipv4.conf.*.rp_filter=2\n"})
     done = ec2rl(root)
     assert done.returncode == 3
-    assert "Not read: /proc/sys: not collected (which keys a pattern meets is not" in done.stdout
+    assert "Not read: /proc/sys: unknown, which keys a pattern meets is not known" in done.stdout
     assert ec2rl(root, "vm.swappiness").returncode == 0
     done = ec2rl(root, "net.ipv4.conf.all.rp_filter")
     assert done.returncode == 0

@@ -21,7 +21,7 @@ from ec2rl.fix.transaction import apply, history, prune, recover, undo
 from ec2rl.model import SetSysctl, WriteFile
 from ec2rl.record import replace
 from fix import small
-from fix.small import CHANGES, FILE, MAX, NEW, NEW_TEXT, OLD_TEXT, picture, put, setting
+from fix.small import CHANGES, FILE, MAX, NEW, NEW_TEXT, OLD_TEXT, boot, picture, put, setting
 from support.examples import examples
 
 REGULAR = stat.S_IFREG
@@ -88,6 +88,8 @@ def test_no_more_than_fifty_changes_are_kept_that_were_taken_back(machine: Machi
     for number in range(1, 54):
         apply((SetSysctl(MAX, "524288", "262144"),), machine=machine, why="")
         undo(number, machine=machine)
+    assert prune(machine=machine) == (), "of this boot: they tell what the limits were"
+    boot(machine.root, "second")
     assert prune(machine=machine) == (1, 2, 3)
     assert [change.id for change in history(machine=machine)] == list(range(4, 54))
 

@@ -1,4 +1,4 @@
-"""Settings are each network namespace's own: from another one nothing is judged, nor closed."""
+"""Settings are each network namespace's own: from another one nothing is judged, none closed."""
 
 from __future__ import annotations
 

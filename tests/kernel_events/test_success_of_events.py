@@ -10,7 +10,7 @@ from ec2rl.host.fake import FakeHost
 from ec2rl.model import Finding, Verdict, Why
 from ec2rl.module import Options
 
-MODULES = [name for name in names() if name != "conntrackfull"]
+MODULES = [name for name in names() if name not in ("conntrackfull", "neighbourfull")]
 WHOLE = "6,0,0,-;Linux version 6.18.44"
 WRAPPED = "6,5000,80000000000,-;eth0: up"
 DENIED = "!denied needs root"

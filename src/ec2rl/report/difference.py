@@ -1,4 +1,4 @@
-"""How two texts differ, for a person who decides by it: nothing hidden, and soon whoever wrote them."""
+"""How two texts differ, for a person who decides by it: nothing hidden, whoever wrote them."""
 
 from __future__ import annotations
 
