@@ -139,8 +139,12 @@ def test_a_full_table_is_mended_the_lines_are_past_and_the_mending_is_undone() -
     let_the_kernel_log()
     with attached(), small_table():
         send(100)
+        before = refused()
         sender = subprocess.Popen(["ip", "netns", "exec", NETNS, "/usr/bin/python3", "-c", SENDER])
         try:
+            end = time.monotonic() + 30
+            while refused() < before + 5 and time.monotonic() < end:
+                time.sleep(0.1)
             said = script(
                 "ec2rl fix neighbourfull --yes; echo RC $?\n" + state + f"kill {sender.pid}\n"
                 + told + "ec2rl undo; echo RC $?\n" + state + told

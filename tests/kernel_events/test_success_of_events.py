@@ -18,6 +18,8 @@ WATCHES = {
     "/proc/sys/kernel/hung_task_timeout_secs": "120",
     "/proc/sys/kernel/hung_task_warnings": "-1",
     "/proc/sys/kernel/soft_watchdog": "1",
+    "/proc/net/stat/arp_cache": "entries allocs\n00000002 00000009",
+    "/proc/sys/net/ipv4/neigh/default/gc_thresh3": "1024",
 }
 PROOFS = {
     "kernelbug": {"/proc/sys/kernel/tainted": "0"},

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 PHRASES = (Phrase(b"table overflow"), Phrase(b"s suppressed", recent=True))
 
 # net/core/neighbour.c, neigh_alloc(): since 4.3, with the counter `table_fulls`. Before that
-# net/ipv4/route.c and net/ipv6/route.c say it, up to 3.0 both in the same words.
+# net/ipv4/route.c and net/ipv6/route.c say it, the oldest ones in the same words.
 _FULL = r"(?:(?:neighbour|IPv[46]): )?(?P<table>arp_cache|ndisc_cache): neighbor table overflow!\s*"
 _OLD = r"(?:(?P<ip>[Ii][Pp]v[46]): )?Neighbour table overflow\.?\s*"
 _SUPPRESSED = r"(?:__|net_)ratelimit: \d{1,9} callbacks suppressed\s*|printk: \d{1,9} messages .*"
