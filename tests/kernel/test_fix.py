@@ -139,7 +139,7 @@ def test_a_table_that_loses_packets_is_mended_and_the_mending_is_undone(
     )
     assert lost is not None, said
     assert float(lost[1]) > 0
-    assert said.endswith("# Local.\nnet.netfilter.nf_conntrack_max=65536\n")
+    assert "# Local.\nnet.netfilter.nf_conntrack_max=65536\n" in said
     assert limits() == before
 
 

@@ -220,7 +220,8 @@ def _allowance_lines(seen: Seen) -> list[str]:
 def _proof(seen: Seen) -> str:
     """What a SUCCESS rests on: a log that says that nothing was lost, and tables with room."""
     since = " since that change" if seen.times.settled.lines else ""
-    words = f"Rests on: {whole_log(seen.log, seen.since)}, without a table-full line{since}"
+    log = whole_log(seen.log, seen.since) if seen.covered else f"dmesg, whole{since}"
+    words = f"Rests on: {log}, without a table-full line{since}"
     if seen.limits.loaded is False:
         return f"{words}; connection tracking is not loaded"
     fullest = seen.fullest

@@ -131,9 +131,13 @@ class Seen:
 
         None is dropped now, and no line can have been lost that was printed since the change.
         """
-        if self.settling is None or not self.times.settled.lines or not self.sampled:
-            return False
-        if any(table.rate("drop") != 0 for table in self.tables if table.refused):
+        still = any(table.rate("drop") != 0 for table in self.tables if table.refused)
+        return self.sampled and not still and self.known_since_change
+
+    @property
+    def known_since_change(self) -> bool:
+        """Whether all that was logged since the change that made lines past was read."""
+        if self.settling is None or not self.times.settled.lines:
             return False
         if any(_may_have_lost(line, self.settling.log_end) for line in self.log.lines):
             return False
@@ -146,9 +150,11 @@ class Seen:
     def proven(self) -> bool:
         """Whether "no line found" means that no packet was dropped, and that no table is full.
 
-        Counters at zero do not make up for a log that has lost its oldest records either.
+        Counters at zero do not make up for a log that has lost its oldest records either; but what
+        was before a change that made room is known: it was full.
         """
-        return self.answered and self.covered and not self.uncounted
+        known = self.covered or self.known_since_change
+        return self.answered and known and not self.uncounted
 
     @property
     def unseen(self) -> tuple[str, ...]:
