@@ -50,7 +50,9 @@ def until(fd: int, words: bytes) -> bytes:
     """Read until these words are there."""
     seen = b""
     while words not in seen:
-        assert select.select([fd], [], [], 20)[0], seen
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        assert poll.poll(20_000), seen
         more = os.read(fd, 65536)
         assert more, seen
         seen += more
