@@ -170,7 +170,7 @@ def test_the_reader_of_a_saved_log_ends_with_the_tool(number: int, tmp_path: Pat
             time.sleep(0.01)
         time.sleep(0.3)  # it has made ready by now
         program.send_signal(number)
-        program.wait()
+        program.wait(60)
         (child,) = reader
         while Path(f"/proc/{child}").exists() and time.monotonic() < until:
             time.sleep(0.01)
