@@ -18,11 +18,13 @@ from ec2rl.model import (
     Risk,
     SetSysctl,
     Setting,
+    Statement,
     Unreadable,
     Verdict,
     Why,
     Wish,
     WriteFile,
+    fix_with,
 )
 from ec2rl.module import Module, Options
 from ec2rl.record import record, replace
@@ -368,7 +370,7 @@ def _told(table: Table) -> str:
 def judge(look: Look) -> Finding:
     """One finding: the log's lines, the counters, and where the limit is set."""
     short = [table for table in look.tables if look.is_short(table)]
-    advice = []
+    advice: list[Statement | str] = []
     if any(table.near for table in look.tables):
         advice.append(
             "Permanent and learned entries count, though they take no room from Linux 5.0 on"
@@ -380,7 +382,7 @@ def judge(look: Look) -> Finding:
             "It is one limit for all namespaces, set on the host: a container cannot raise it",
         ]
     if short and all(isinstance(table.limit, int) for table in short):
-        advice.append("To mend it: sudo ./ec2rl fix neighbourfull (shows a plan, and asks)")
+        advice.append(fix_with("neighbourfull"))
     finding = judge_events(look.seen, replace(_WORDS, advice=tuple(advice)))
     counted = [
         Evidence(t.family.stat, f"table_fulls rose by {t.risen} in {t.seconds:g} s")
