@@ -14,9 +14,10 @@ from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import KernelLog, LogSource
 from ec2rl.host import Host
 from ec2rl.host.remember import Remember
-from ec2rl.model import Finding, Unreadable, Verdict, Why, pack, unpack
+from ec2rl.model import Finding, Statement, Unreadable, Verdict, Why, pack, say, unpack
 from ec2rl.module import Module, Options, bounded, diagnose
 from ec2rl.record import record, replace
+from ec2rl.report.wording import text
 from ec2rl.worker import (
     ENDINGS,
     LostError,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from typing import Callable
 
     from ec2rl.host.remember import Look
+    from ec2rl.model import Value
 else:
     import _signal as signal  # `signal` takes 3 ms to make enumerations of these
 
@@ -68,7 +70,7 @@ class Result:
     module: Module
     finding: Finding
     seconds: float
-    by_hand: tuple[str, ...] = ()
+    by_hand: tuple[Statement | str, ...] = ()
     memory: dict[str, Look] | None = None
 
 
@@ -148,7 +150,7 @@ class Race:
         self.interrupted = True
         self._give_up("interrupted")
 
-    def _give_up(self, why: str) -> None:
+    def _give_up(self, why: Value) -> None:
         """End all that is still at work; what was to be judged is UNKNOWN, and says why."""
         for fd in list(self.working):
             self._stop(fd, why)
@@ -187,7 +189,7 @@ class Race:
         try:
             said = work_here(lambda: self._work(job, here=True), limit, self.mask)
         except TooLongError:
-            self._fail(job, f"took longer than {limit:.0f} s: stopped", limit)
+            self._fail(job, _too_long(limit), limit)
             return
         self._take(job, said, time.monotonic() - began)
 
@@ -223,7 +225,7 @@ class Race:
             self._hear(fd)
         for fd, (_, worker) in list(self.working.items()):
             if worker.seconds > worker.limit:
-                self._stop(fd, f"took longer than {worker.limit:.0f} s: stopped")
+                self._stop(fd, _too_long(worker.limit))
         if progress and self.working:
             slowest = max(worker.seconds for _, worker in self.working.values())
             if slowest > 1:
@@ -249,10 +251,11 @@ class Race:
             self._forget(fd)
             self._take(job, said, worker.seconds)
 
-    def _stop(self, fd: int, why: str) -> None:
+    def _stop(self, fd: int, why: Value) -> None:
         job, worker = self._forget(fd)
-        stuck = " (it is still stuck in the kernel)" if worker.end() is None else ""
-        self._fail(job, why + stuck, worker.seconds)
+        if worker.end() is None:
+            why = say("{why} (it is still stuck in the kernel)", why=why)
+        self._fail(job, why, worker.seconds)
 
     def _forget(self, fd: int) -> tuple[Module | None, Worker]:
         self.poll.unregister(fd)
@@ -263,7 +266,8 @@ class Race:
         try:
             values = load(said)
             if isinstance(values, str):
-                why = "fault of ec2rl itself: " + values.strip().rpartition("\n")[2]
+                last = values.strip().rpartition("\n")[2]
+                why = say("fault of ec2rl itself: {error}", error=last)
                 self._fail(job, why, seconds, crashed=True, traceback=values)
                 return
             records, packed = values
@@ -280,20 +284,24 @@ class Race:
     def _fail(
         self,
         job: Module | None,
-        why: str,
+        why: Value,
         seconds: float,
         crashed: bool = False,
         traceback: str = "",
     ) -> None:
         if job is None:
-            lost = Unreadable("kernel log", Why.FAILED, why)
+            lost = Unreadable("kernel log", Why.FAILED, text(say("{why}", why=why)))
             self.log = KernelLog((), (LogSource("dmesg", lost),), None, whole_boot=False)
             return
-        finding = Finding(Verdict.CRASHED, why) if crashed else _unknown(why)
+        finding = Finding(Verdict.CRASHED, say("{why}", why=why)) if crashed else _unknown(why)
         if traceback:
             finding = replace(finding, facts={"traceback": traceback})
         self.results[job.name] = Result(job, finding, seconds)
 
 
-def _unknown(why: str) -> Finding:
-    return Finding(Verdict.UNKNOWN, f"Could not be judged: {why}")
+def _too_long(limit: float) -> Statement:
+    return say("took longer than {seconds} s: stopped", seconds=round(limit))
+
+
+def _unknown(why: Value) -> Finding:
+    return Finding(Verdict.UNKNOWN, say("Could not be judged: {why}", why=why))

@@ -10,9 +10,17 @@ if TYPE_CHECKING:
     from typing import Any, Union
 
     Json = Union[
-        None, bool, int, float, str, "list[Json]", "tuple[Json, ...]", Mapping[str, "Json"]
+        None,
+        bool,
+        int,
+        float,
+        str,
+        "Statement",
+        "list[Json]",
+        "tuple[Json, ...]",
+        Mapping[str, "Json"],
     ]
-    Value = Union[None, int, float, str, "Statement", tuple["Value", ...]]
+    Value = Union[None, int, float, str, "Unreadable", "Statement", tuple["Value", ...]]
 
 
 class Verdict(Choice):
@@ -171,6 +179,10 @@ class Proposal:
     fleeting: tuple[str, ...] = ()
 
 
+MOST = 2000
+"""Characters that one statement, or one text in it, is shown with."""
+
+
 class Role(Choice):
     """What a statement is for, where somebody has to choose among them."""
 
@@ -247,6 +259,7 @@ class Finding:
 
     `summary` is one line that follows `[STATUS] `; `details` are lines below it; `facts` are
     the numbers behind the words, for the JSON report: an unknown number is None, never 0.
+    `zone` is the time zone of the machine that it is about, "" for ours.
     """
 
     verdict: Verdict
@@ -256,33 +269,39 @@ class Finding:
     remedies: tuple[Remedy, ...] = ()
     facts: Mapping[str, Json] = {}
     tense: Tense = Tense.PRESENT
+    zone: str = ""
+
+
+_PACKED = (Finding, Statement, Evidence, Unreadable, Remedy, SetSysctl, WriteFile)
 
 
 def pack(value: object) -> object:
     """A value of this file as tuples, text and numbers, for another process of this program."""
     if isinstance(value, Choice):
         return ("enum", type(value).__name__, value.name)
-    if isinstance(value, (Finding, Evidence, Remedy, SetSysctl, WriteFile)):
-        return ("record", type(value).__name__, {k: pack(v) for k, v in vars(value).items()})
-    if isinstance(value, Statement):
-        values = {name: pack(one) for name, one in value.values.items()}
-        return ("say", value.template, values, value.role.name)
+    if isinstance(value, _PACKED):
+        return ("record", type(value).__name__, pack(vars(value)))
     if isinstance(value, tuple):
         return ("tuple", [pack(item) for item in value])
+    if isinstance(value, list):
+        return [pack(item) for item in value]
+    if isinstance(value, dict):
+        return {name: pack(item) for name, item in value.items()}
     return value
 
 
 def unpack(packed: object) -> Any:
     """What `pack` was given."""
+    if isinstance(packed, list):
+        return [unpack(item) for item in packed]
+    if isinstance(packed, dict):
+        return {name: unpack(item) for name, item in packed.items()}
     if not isinstance(packed, tuple):
         return packed
     kind, what, *rest = packed
     if kind == "tuple":
         return tuple(map(unpack, what))
-    if kind == "say":
-        values, role = rest
-        return Statement(what, {name: unpack(one) for name, one in values.items()}, Role[role])
     made = globals()[what]
     if kind == "enum":
         return made[rest[0]]
-    return made(**{name: unpack(value) for name, value in rest[0].items()})
+    return made(**unpack(rest[0]))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from ec2rl.model import Finding
 from ec2rl.record import record
 from ec2rl.report.json_text import dumps
 from ec2rl.report.text import status
-from ec2rl.report.wording import details, summary
+from ec2rl.report.wording import details, facts, lines, summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ec2rl.model import Json
+    from ec2rl.model import Finding, Json, Statement
 
 SCHEMA_VERSION = 1
 
@@ -26,7 +25,7 @@ class Judged:
     class_: str
     finding: Finding
     seconds: float
-    by_hand: tuple[str, ...] = ()
+    by_hand: tuple[Statement | str, ...] = ()
 
 
 def report(
@@ -63,7 +62,8 @@ def _result(one: Judged) -> dict[str, Json]:
         "summary": summary(finding),
         "details": [*details(finding)],
         "evidence": [{"source": e.source, "text": e.text} for e in finding.evidence],
-        "by_hand": list(one.by_hand),
+        "by_hand": [*lines(one.by_hand)],
         "seconds": round(one.seconds, 4),
     }
-    return {**own, **{name: fact for name, fact in finding.facts.items() if name not in own}}
+    more = {name: fact for name, fact in finding.facts.items() if name not in own}
+    return {**own, **{name: facts(fact, finding.tense) for name, fact in more.items()}}

@@ -32,9 +32,10 @@ def dumps(value: Json, indent: str = "\n") -> str:
     if isinstance(value, (list, tuple)):
         items = [dumps(item, inner) for item in value]
         return f"[{inner}{(',' + inner).join(items)}{indent}]" if items else "[]"
-    if not hasattr(value, "items"):
+    items_of = getattr(value, "items", None)
+    if items_of is None:
         raise TypeError(f"{type(value).__name__} is no value of JSON")
-    pairs = [f"{_string(str(name))}: {dumps(item, inner)}" for name, item in value.items()]
+    pairs = [f"{_string(str(name))}: {dumps(item, inner)}" for name, item in items_of()]
     return f"{{{inner}{(',' + inner).join(pairs)}{indent}}}" if pairs else "{}"
 
 
