@@ -56,7 +56,7 @@ def facts(seen: Seen) -> dict[str, Json]:
                 "conntrack_allowance_exceeded": one.exceeded,
                 "conntrack_allowance_available": one.available,
                 "exceeded_per_second": one.rate,
-                "unreadable": one.unreadable or None,
+                "unreadable": str(one.unreadable) or None,
             }
             for one in seen.allowances
         ],

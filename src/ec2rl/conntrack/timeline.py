@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ec2rl.facts.settled import Settling
+    from ec2rl.model import Statement
 
 # The kernel tells of a suppression with the next line that it does print (lib/ratelimit.c).
 _NEAR = 60.0
@@ -58,7 +59,7 @@ class Timeline:
     others: Mapping[Kind, int]
     quotes: tuple[LogLine, ...]
     """The first and the last line that counts, of this boot if there is one."""
-    grades: tuple[str, ...] = ()
+    grades: tuple[Statement, ...] = ()
     """How far these lines can be believed (`trust.told`)."""
     doubted: bool = False
     """Whether lines in the kernel's form are among the hearsay."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 
 from ec2rl.facts.log import DRIFT
+from ec2rl.model import Statement, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ec2rl.facts.log import KernelLog
-    from ec2rl.model import Json
+    from ec2rl.facts.log import KernelLog, LogSource
+    from ec2rl.model import Json, Value
 
 
 def stamp(when: float | None) -> str:
@@ -32,7 +33,7 @@ def covers(log: KernelLog, since: float | None) -> bool:
     return since is not None and complete is not None and complete <= since
 
 
-def whole_log(log: KernelLog, since: float | None) -> str:
+def whole_log(log: KernelLog, since: float | None) -> Statement:
     """Which log has all that is asked about, and from when on; for one that `covers` it."""
     ring = log.sources[0]
     if ring.unreadable is not None:
@@ -41,8 +42,9 @@ def whole_log(log: KernelLog, since: float | None) -> str:
         name = "dmesg and the journal behind it"
     else:
         name = ring.name
-    begin = "boot" if log.whole_boot else stamp(since)
-    return f"{name}, whole since {begin}"
+    if log.whole_boot:
+        return say("{name}, whole since boot", name=name)
+    return say("{name}, whole since {since:time}", name=name, since=since)
 
 
 def complete_from(log: KernelLog) -> float | None:
@@ -57,18 +59,21 @@ def complete_from(log: KernelLog) -> float | None:
     return oldest + DRIFT * max(0.0, oldest - log.booted)
 
 
-def reading(log: KernelLog, read: Sequence[str] = (), unread: Sequence[str] = ()) -> list[str]:
+def reading(
+    log: KernelLog, read: Sequence[str] = (), unread: Sequence[Value] = ()
+) -> list[Statement]:
     """Which sources were read, in whole or in part, and which were not; with others beside them."""
     seen = [source for source in log.sources if source.unreadable is None]
-    whole = [source.name for source in seen if not source.gap] + list(read)
-    lines = [f"Read: {', '.join(whole)}"] if whole else []
-    lines += [
-        f"Read in part: {s.name}: {s.gap}" + (f"; none since {stamp(s.oldest)}" if s.lost else "")
-        for s in seen
-        if s.gap
-    ]
-    missing = [str(s.unreadable) for s in log.sources if s.unreadable is not None] + list(unread)
-    return lines + ([f"Not read: {'; '.join(missing)}"] if missing else [])
+    whole = (*(source.name for source in seen if not source.gap), *read)
+    lines = [say("Read: {whole}", whole=whole)] if whole else []
+    lines += [_in_part(source) for source in seen if source.gap]
+    missing = (*(s.unreadable for s in log.sources if s.unreadable is not None), *unread)
+    return lines + ([say("Not read: {missing:; }", missing=missing)] if missing else [])
+
+
+def _in_part(source: LogSource) -> Statement:
+    words = "Read in part: {name}: {gap}" + "; none since {oldest:time}" * bool(source.lost)
+    return say(words, name=source.name, gap=source.gap, oldest=source.oldest)
 
 
 def source_facts(log: KernelLog) -> list[Json]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from ec2rl.facts.change import State, SysctlItem, Transaction
 from ec2rl.facts.changes import FOLDER, Changes, read_changes
-from ec2rl.facts.coverage import stamp
 from ec2rl.host import BOOT_ID, Host
-from ec2rl.model import Unreadable, Why
+from ec2rl.model import Statement, Unreadable, Why, say
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -50,7 +49,7 @@ class Settling:
     log_end: int
     maximum: int
     steps: tuple[Step, ...]
-    why_not: str
+    why_not: Statement | None
     unread: tuple[Unreadable, ...]
 
     def settles(self, line: LogLine) -> bool:
@@ -90,33 +89,40 @@ def read_settling(host: Host, key: str, maximum: int | None, name: str = "") -> 
     return settling(read_changes(host), here, key, maximum, name or key.rpartition(".")[2])
 
 
-def settling_lines(settling: Settling, settled: int, now: int, undecided: int) -> list[str]:
+def settling_lines(settling: Settling, settled: int, now: int, undecided: int) -> list[Statement]:
     """Say why `settled` occurrences are past, and `now` are not; `undecided` of these may be."""
     lines = []
     if settling.change is not None and settled:
         later = now - undecided
-        since = f"{later} line{'s' * (later != 1)} since" if later else "none since"
         lines.append(
-            f"{_occurrences(settled)} before the change of {stamp(settling.change.time)} "
-            f"(ec2rl history: {settling.change.id}), {since}: "
-            f"it raised {settling.name}, which is {settling.maximum} now"
+            say(
+                "{settled:occurrence} before the change of {when:time} (ec2rl history: {id}), "
+                "{since}: it raised {name}, which is {maximum} {now}",
+                settled=settled,
+                when=settling.change.time,
+                id=settling.change.id,
+                since=say("{later:line} since", later=later) if later else "none since",
+                name=settling.name,
+                maximum=settling.maximum,
+            )
         )
     if undecided:
         lines.append(
-            f"{_occurrences(undecided)} may be older than that change, and "
-            f"count{'s' * (undecided == 1)} as of now: without the kernel's stamp, or of a "
-            "time when the limit was about as large"
+            say(
+                "{undecided:occurrence} may be older than that change, and {count} as of {now}: "
+                "without the kernel's stamp, or of a time when the limit was about as large",
+                undecided=undecided,
+                count="counts" if undecided == 1 else "count",
+            )
         )
-    if now and settling.why_not:
+    if now and settling.why_not is not None:
         lines.append(settling.why_not)
     if now and settling.unread:
-        more = f" and {len(settling.unread) - 1} more" if len(settling.unread) > 1 else ""
-        lines.append(f"Not read or not believed, and settles no line: {settling.unread[0]}{more}")
+        unread, *more = settling.unread
+        and_more = say(" and {number} more", number=len(more)) if more else ""
+        words = "Not read or not believed, and settles no line: {unread}{more}"
+        lines.append(say(words, unread=unread, more=and_more))
     return lines
-
-
-def _occurrences(number: int) -> str:
-    return f"{number} occurrence{'s' * (number != 1)}"
 
 
 def settling(changes: Changes, boot: str, key: str, maximum: int | None, name: str) -> Settling:
@@ -124,16 +130,18 @@ def settling(changes: Changes, boot: str, key: str, maximum: int | None, name: s
     here = [change for change in changes.made if boot and change.boot == boot]
     best: Transaction | None = None
     log_end = -1
-    why_not = ""
+    why_not = None
     steps = []
     for change in here:
         if not any(isinstance(item, SysctlItem) for item in change.items):
             continue  # of files, for the next boot
         step = _step(change, key)
         steps += _steps(change, step, key)
-        why_not = _why_not(change, step, change.id in changes.trying, name, maximum)
-        if why_not:
-            why_not = f"Change {change.id} (ec2rl history) settles no line: {why_not}"
+        why_not = None
+        why = _why_not(change, step, change.id in changes.trying, name, maximum)
+        if why is not None:
+            words = "Change {id} (ec2rl history) settles no line: {why}"
+            why_not = say(words, id=change.id, why=why)
         elif step is not None and step.log_end is not None and step.log_end >= log_end:
             best, log_end = change, step.log_end
     steps.sort(key=lambda step: step.log_end or 0)
@@ -180,20 +188,22 @@ def _steps(change: Transaction, step: Step | None, key: str) -> list[Step]:
 
 def _why_not(
     change: Transaction, step: Step | None, trying: bool, name: str, maximum: int | None
-) -> str:
-    """Why a change does not settle what the log said before it, "" if it does."""
+) -> Statement | None:
+    """Why a change does not settle what the log said before it, None if it does."""
     if step is None or step.after <= step.before:
-        return f"it did not raise {name}"
+        return say("it did not raise {name}", name=name)
     if change.state is not State.APPLIED:
-        return f"it is {change.state.value}"
+        return say("it is {state}", state=change.state.value)
     if trying:
-        return f"it is on trial; to let it stay: sudo ./ec2rl keep {change.id}"
+        return say("it is on trial; to let it stay: sudo ./ec2rl keep {id}", id=change.id)
     if maximum is None:
-        return f"{name} could not be read, so it may not be in force"
+        return say("{name} could not be read, so it may not be in force", name=name)
     if maximum < step.after:
-        return f"{name} is {maximum} by now, and it had set {step.after}"
+        words = "{name} is {maximum} by {now}, and it had set {after}"
+        return say(words, name=name, maximum=maximum, after=step.after)
     if step.before > ROOM * maximum:
-        return f"from {step.before} to {maximum}: what was too much would fill {ROOM:.0%} of it"
+        words = "from {before} to {maximum}: what was too much would fill {room:%} of it"
+        return say(words, before=step.before, maximum=maximum, room=ROOM)
     if step.log_end is None:
-        return "its record does not tell where the kernel's log ended then"
-    return ""
+        return say("its record does not tell where the kernel's log ended then")
+    return None

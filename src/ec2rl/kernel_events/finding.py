@@ -13,7 +13,7 @@ from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.model import Json
+    from ec2rl.model import Json, Value
 
 _TOLD = 10
 """Groups that are told one by one."""
@@ -107,8 +107,8 @@ def _unseen(seen: Seen) -> list[str]:
     return reasons + [str(one) for one in seen.remains.unread]
 
 
-def _happened(seen: Seen) -> list[str]:
-    lines = []
+def _happened(seen: Seen) -> list[Statement | str]:
+    lines: list[Statement | str] = []
     for events, name in (
         (seen.events.now, ""),
         (seen.events.earlier, "earlier boot, "),
@@ -151,9 +151,9 @@ def _rests_on(seen: Seen, verdict: Verdict) -> list[Statement | str]:
     if seen.proof and not seen.covered:
         lines = [f"Known: {seen.proof}"]
     if verdict is Verdict.OK:
-        proofs = [whole_log(seen.log, seen.since)] if seen.covered else []
-        values = {"proofs": tuple(filter(None, (*proofs, seen.proof)))}
-        lines = [Statement("Rests on: {proofs:; }", values, Role.PROOF)]
+        proofs: list[Value] = [whole_log(seen.log, seen.since)] if seen.covered else []
+        proofs += [seen.proof] if seen.proof else []
+        lines = [Statement("Rests on: {proofs:; }", {"proofs": tuple(proofs)}, Role.PROOF)]
     unread = [str(one) for one in seen.remains.unread]
     return [*lines, *reading(seen.log, seen.remains.files, unread)]
 

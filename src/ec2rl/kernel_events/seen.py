@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ec2rl.kernel_events.events import Describe
-    from ec2rl.model import Verdict
+    from ec2rl.model import Statement, Verdict
 
 TAINT_DIED, TAINT_SOFT_LOCKUP = 1 << 7, 1 << 14
 """Bits of kernel.tainted that only a boot clears: an oops or BUG killed a task; a CPU was stuck.
@@ -42,7 +42,7 @@ class Seen:
     counted: str = ""
     suspected: str = ""
     doubt: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Statement | str, ...] = ()
     state: tuple[Verdict, str] | None = None
 
     @property

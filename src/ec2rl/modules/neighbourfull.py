@@ -244,7 +244,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Look:
 
 def _settled(
     host: Host, tables: Sequence[Table], events: Sequence[Event]
-) -> tuple[tuple[Event, ...], tuple[Event, ...], tuple[str, ...]]:
+) -> tuple[tuple[Event, ...], tuple[Event, ...], tuple[Statement | str, ...]]:
     """Tell events from before a change that made room from others, and why, in words."""
     from ec2rl.facts.settled import read_settling, settling_lines
 
@@ -259,7 +259,7 @@ def _settled(
         found = [settling for settling, own in known if event.line.message in own]
         settled = bool(found) and all(settling.settles(event.line) for settling in found)
         (past if settled else now).append(event)
-    notes: list[str] = []
+    notes: list[Statement | str] = []
     for settling, own in known:
         mine = [event for event in now if event.line.message in own]
         counts = (

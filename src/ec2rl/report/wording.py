@@ -103,7 +103,7 @@ def _shown(value: Value, form: str, tense: Tense) -> str:
         return percent(value, form)
     if form == "pace":
         return pace(value)
-    return number(value, form)
+    return plural(value, form)
 
 
 def percent(share: float, sign: str = "%") -> str:
@@ -118,7 +118,7 @@ def pace(number: float) -> str:
     return f"{number:.0f}" if number >= 10 else f"{number:.2g}"
 
 
-def number(value: float, noun: str) -> str:
+def plural(number: float, noun: str) -> str:
     """A number of things: `1 packet`, `2 packets`; `entry/entries` has its own plural."""
     one, _, more = noun.partition("/")
-    return f"{value} {one}" if value == 1 else f"{value} {more or one + 's'}"
+    return f"{number} {one}" if number == 1 else f"{number} {more or one + 's'}"
