@@ -110,7 +110,7 @@ def test_a_plan_that_could_not_be_shown_is_not_agreed_to(
 ASKING = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-from ec2rl.commands.changed import agreed
+from ec2rl.subcommand import agreed
 from ec2rl.terminal import Terminal
 terminal = Terminal({})
 terminal.out("the plan")

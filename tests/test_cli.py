@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ec2rl.arguments import UsageError, moment, parse, seconds
 from ec2rl.catalogue import names
 from ec2rl.commands import COMMANDS
+from ec2rl.report.wording import summary
 from support.examples import examples
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -169,7 +170,7 @@ def test_a_recording_is_replayed_to_the_same_verdict(tmp_path: Path) -> None:
     (result,) = json.loads(done.stdout)["results"]
     host = FakeHost(sections(case.read_bytes().decode())[1])
     finding = diagnose(load("conntrackfull"), host, Options(sample=0)).finding
-    assert (finding.verdict.name, finding.summary) == (result["verdict"], result["summary"])
+    assert (finding.verdict.name, summary(finding)) == (result["verdict"], result["summary"])
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from ec2rl.host import Host, Phrase
 from ec2rl.host.fake import FakeHost
 from ec2rl.model import Finding, Verdict
 from ec2rl.module import Module, Options
+from ec2rl.report.wording import summary
 from support.misbehaving import GOOD, MARK, modules, named
 
 PROGRAM = str(Path(__file__).parent / "support/misbehaving.py")
@@ -91,7 +92,7 @@ def test_the_deadline_ends_what_is_left() -> None:
     race.start()
     results, interrupted = race.finish()
     assert not interrupted
-    assert [(r.module.name, r.finding.summary) for r in results] == [
+    assert [(r.module.name, summary(r.finding)) for r in results] == [
         *sorted(
             (module.name, "Could not be judged: not finished within the deadline of the run")
             for module in slow

@@ -7,6 +7,7 @@ import sys
 
 from ec2rl.arguments import UsageError, parse
 from ec2rl.commands import COMMANDS
+from ec2rl.slices import file_of
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -41,7 +42,7 @@ def main(words: list[str] | None = None) -> int:
         signal.signal(number, lambda got, _: _interrupt(caught, got))
     try:
         said = parse(sys.argv[1:] if words is None else words, COMMANDS)
-        command = __import__(f"ec2rl.commands.{_file(said.command)}", fromlist=["command"]).command
+        command = __import__(file_of(said.command), fromlist=["command"]).command
         status: int = command(said, terminal)
     except UsageError as error:
         terminal.say(f"{error}\nec2rl: see: ec2rl help")
@@ -66,11 +67,6 @@ def main(words: list[str] | None = None) -> int:
     if caught and status == 130:
         return signals[caught[0]]
     return status
-
-
-def _file(command: str) -> str:
-    """The file of a subcommand: `conntrack top` is in conntrack_top.py."""
-    return command.replace("-", "_").replace(" ", "_")
 
 
 def _hold_streams() -> None:

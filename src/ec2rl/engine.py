@@ -16,7 +16,7 @@ from ec2rl.facts.log import KernelLog, LogSource
 from ec2rl.host import Host
 from ec2rl.host.remember import Remember
 from ec2rl.model import Finding, Unreadable, Verdict, Why, pack, unpack
-from ec2rl.module import WORDS, Module, Options, bounded, diagnose
+from ec2rl.module import Module, Options, bounded, diagnose
 from ec2rl.process import ENDINGS, Limits, LostError, TooLongError, Worker, work_here
 from ec2rl.record import record, replace
 
@@ -281,7 +281,7 @@ class Race:
             lost = Unreadable("kernel log", Why.FAILED, why)
             self.log = KernelLog((), (LogSource("dmesg", lost),), None, whole_boot=False)
             return
-        finding = Finding(Verdict.CRASHED, why[:WORDS]) if crashed else _unknown(why)
+        finding = Finding(Verdict.CRASHED, why) if crashed else _unknown(why)
         if traceback:
             finding = replace(finding, facts={"traceback": traceback})
         self.results[job.name] = Result(job, finding, seconds)

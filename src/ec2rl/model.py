@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     Json = Union[
         None, bool, int, float, str, "list[Json]", "tuple[Json, ...]", Mapping[str, "Json"]
     ]
+    Value = Union[None, int, float, str, "Statement", tuple["Value", ...]]
 
 
 class Verdict(Choice):
@@ -170,6 +171,76 @@ class Proposal:
     fleeting: tuple[str, ...] = ()
 
 
+class Role(Choice):
+    """What a statement is for, where somebody has to choose among them."""
+
+    STATE = "state"
+    PROOF = "proof"
+    """What a SUCCESS rests on: not said of evidence that is not whole."""
+    FIX = "fix"
+    """A command for the machine itself: not said of evidence from another one."""
+    PAGE = "page"
+    """The way to the module's page: not said on that page."""
+
+
+@record(frozen=True)
+class Statement:
+    """Something that is said, as values: `report/wording.py` makes words of it, once and late.
+
+    `template` has a place for each of `values`, `{name}` or `{name:form}`, and for the words that
+    depend on when the evidence is from, such as `{now}`.
+    """
+
+    template: str
+    values: Mapping[str, Value]
+    role: Role = Role.STATE
+
+
+def say(template: str, /, **values: Value) -> Statement:
+    """Say something that is so; values from outside stand in `values` alone."""
+    return Statement(template, values)
+
+
+def see_page(module: str) -> Statement:
+    """Say where a module's page is."""
+    return Statement("Next: {explain} {module}{page_only}", {"module": module}, Role.PAGE)
+
+
+def fix_with(module: str) -> Statement:
+    """Say how a module's fix is planned."""
+    template = "To mend it: sudo ./ec2rl fix {module} (shows a plan, and asks)"
+    return Statement(template, {"module": module}, Role.FIX)
+
+
+class Tense(Choice):
+    """When the evidence is from: the machine that is running, or one that was recorded."""
+
+    PRESENT = "present"
+    PAST = "past"
+
+
+TENSED: Mapping[str, Mapping[Tense, str]] = {
+    "now": {Tense.PRESENT: "now", Tense.PAST: "then"},
+    "this_boot": {Tense.PRESENT: "this boot", Tense.PAST: "its last boot"},
+    "the_last_hour": {Tense.PRESENT: "the last hour", Tense.PAST: "its last hour"},
+    "todays_settings": {
+        Tense.PRESENT: "today's settings",
+        Tense.PAST: "the recorded settings",
+    },
+    # The second half of a page is about the machine that it is typed on.
+    "explain": {Tense.PRESENT: "sudo ./ec2rl explain", Tense.PAST: "./ec2rl explain"},
+    "page_only": {Tense.PRESENT: "", Tense.PAST: " --page-only"},
+}
+"""Words that depend on when the evidence is from, by the place in a template: `{now}`."""
+
+
+def places(template: str) -> set[str]:
+    """The places of a template; ValueError for one that is none."""
+    from _string import formatter_parser  # type: ignore[import-not-found]
+
+    return {name for _, name, _, _ in formatter_parser(template) if name is not None}
+
+
 @record(frozen=True)
 class Finding:
     """What one diagnostic found.
@@ -179,11 +250,12 @@ class Finding:
     """
 
     verdict: Verdict
-    summary: str
-    details: tuple[str, ...] = ()
+    summary: Statement | str
+    details: tuple[Statement | str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     remedies: tuple[Remedy, ...] = ()
     facts: Mapping[str, Json] = {}
+    tense: Tense = Tense.PRESENT
 
 
 def pack(value: object) -> object:
@@ -192,6 +264,9 @@ def pack(value: object) -> object:
         return ("enum", type(value).__name__, value.name)
     if isinstance(value, (Finding, Evidence, Remedy, SetSysctl, WriteFile)):
         return ("record", type(value).__name__, {k: pack(v) for k, v in vars(value).items()})
+    if isinstance(value, Statement):
+        values = {name: pack(one) for name, one in value.values.items()}
+        return ("say", value.template, values, value.role.name)
     if isinstance(value, tuple):
         return ("tuple", [pack(item) for item in value])
     return value
@@ -204,6 +279,9 @@ def unpack(packed: object) -> Any:
     kind, what, *rest = packed
     if kind == "tuple":
         return tuple(map(unpack, what))
+    if kind == "say":
+        values, role = rest
+        return Statement(what, {name: unpack(one) for name, one in values.items()}, Role[role])
     made = globals()[what]
     if kind == "enum":
         return made[rest[0]]

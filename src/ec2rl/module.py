@@ -5,15 +5,27 @@ from __future__ import annotations
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import KernelLog
 from ec2rl.host import Host, Phrase
-from ec2rl.model import Finding, Held, Proposal, Rate, Setting, Verdict, Wish
+from ec2rl.model import (
+    TENSED,
+    Finding,
+    Held,
+    Proposal,
+    Rate,
+    Setting,
+    Statement,
+    Verdict,
+    Wish,
+    places,
+    say,
+)
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-DETAILS, WORDS = 200, 2000
-"""How many lines, and how many characters in each, a finding may show."""
+DETAILS = 200
+"""How many lines a finding may show."""
 
 
 @record(frozen=True)
@@ -98,17 +110,27 @@ def bounded(finding: Finding, by_hand: tuple[str, ...]) -> tuple[Finding, tuple[
     if not (
         isinstance(finding, Finding)
         and isinstance(finding.verdict, Verdict)
-        and isinstance(finding.summary, str)
-        and _texts(finding.details)
+        and _said(finding.summary)
+        and isinstance(finding.details, tuple)
+        and all(map(_said, finding.details))
         and all(isinstance(e.source, str) and isinstance(e.text, str) for e in finding.evidence)
         and _plain(finding.facts)
     ):
         raise TypeError("the judge gives no finding that can be reported")
     details = finding.details[:DETAILS]
     if len(finding.details) > DETAILS:
-        details += (f"{len(finding.details) - DETAILS} more lines",)
-    details = tuple(line[:WORDS] for line in details)
-    return replace(finding, summary=finding.summary[:WORDS], details=details), by_hand
+        details += (say("{n} more lines", n=len(finding.details) - DETAILS),)
+    return replace(finding, details=details), by_hand
+
+
+def _said(value: object) -> bool:
+    """Whether it is a statement, each of whose values can be shown."""
+    if isinstance(value, Statement):
+        filled = value.values.keys() | TENSED.keys()
+        return places(value.template) <= filled and all(map(_said, value.values.values()))
+    if isinstance(value, tuple):
+        return all(map(_said, value))
+    return value is None or isinstance(value, (str, int, float))
 
 
 def _texts(value: object) -> bool:

@@ -20,6 +20,7 @@ from ec2rl.model import Finding, Verdict
 from ec2rl.module import Options
 from ec2rl.modules.conntrackfull import MODULE
 from ec2rl.record import replace
+from ec2rl.report.wording import details, summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def is_settled(found: Finding) -> bool:
 
 def why(found: Finding) -> str:
     """The one line that says why a change settles nothing."""
-    (line,) = [line for line in found.details if "settles no line" in line]
+    (line,) = [line for line in details(found) if "settles no line" in line]
     return line.partition("settles no line: ")[2]
 
 
@@ -104,7 +105,7 @@ def test_a_raise_that_is_in_force_settles_the_lines_before_it() -> None:
     assert (
         "2 occurrences before the change of 2026-11-23 05:00:00 +0000 (ec2rl history: 1), "
         "none since: it raised nf_conntrack_max, which is 262144 now"
-    ) in found.details
+    ) in details(found)
 
 
 # -- clocks --
@@ -321,7 +322,7 @@ def test_the_newest_was_undone_and_the_one_before_it_holds() -> None:
     between = log_of(BEFORE - 1, BEFORE + 1)
     found = finding(first, undone, log=between)
     assert not is_settled(found), "what came between is not settled by the first"
-    assert any("(ec2rl history: 1), 1 line since" in line for line in found.details)
+    assert any("(ec2rl history: 1), 1 line since" in line for line in details(found))
 
 
 def test_lines_from_when_the_limit_was_as_large_are_not_settled_by_raising_it_again() -> None:
@@ -332,7 +333,7 @@ def test_lines_from_when_the_limit_was_as_large_are_not_settled_by_raising_it_ag
     assert not is_settled(found)
     assert any(
         line.startswith("1 occurrence may be older than that change, and counts as of now")
-        for line in found.details
+        for line in details(found)
     )
 
 
@@ -387,7 +388,7 @@ def test_drops_are_explained_only_where_a_second_look_shows_that_they_have_ended
     assert finding(RAISE).verdict is Verdict.OK
     found = judged((RAISE,), {}, 0)
     assert found.verdict is Verdict.WARNING
-    assert found.summary == (
+    assert summary(found) == (
         "23 packets dropped by conntrack; whether all of it was before the change of the limit is "
         "not known"
     )
@@ -401,12 +402,12 @@ def test_nor_where_lines_since_the_change_may_be_lost() -> None:
     wrapped = f"6,900,{AFTER},-;eth0: link up"
     found = finding(RAISE, log=wrapped, journal=past)
     assert found.verdict is Verdict.WARNING
-    assert found.summary.startswith("23 packets dropped by conntrack; whether all of it ")
+    assert summary(found).startswith("23 packets dropped by conntrack; whether all of it ")
     begins_with_it = wrapped.replace(str(AFTER), str(END))
     found = finding(RAISE, log=begins_with_it, journal=past)
     assert found.verdict is Verdict.OK
     assert any(
-        line.startswith("Rests on: dmesg, whole since that change") for line in found.details
+        line.startswith("Rests on: dmesg, whole since that change") for line in details(found)
     )
 
 
@@ -422,7 +423,7 @@ def test_lines_that_were_suppressed_since_the_change_leave_the_drops_unexplained
 ) -> None:
     found = finding(RAISE, log=WHOLE + SUPPRESSED.format(stamp))
     assert found.verdict is Verdict.WARNING
-    assert found.summary.startswith("23 packets dropped by conntrack; whether all of it ")
+    assert summary(found).startswith("23 packets dropped by conntrack; whether all of it ")
 
 
 @pytest.mark.parametrize("stamp", [BEFORE + 1, END])
@@ -444,7 +445,7 @@ RAISED_EARLIER = change(raised(log_end=BEFORE - 50))
 
 
 def gap(found: Finding) -> str:
-    (line,) = [line for line in found.details if line.startswith("Not read or not believed")]
+    (line,) = [line for line in details(found) if line.startswith("Not read or not believed")]
     return line.partition("settles no line: ")[2]
 
 

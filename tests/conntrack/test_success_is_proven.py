@@ -17,6 +17,7 @@ from ec2rl.host.fake import FakeHost
 from ec2rl.model import Finding, Verdict, Why
 from ec2rl.module import Options
 from ec2rl.modules.conntrackfull import MODULE
+from ec2rl.report.wording import details, summary
 
 EC2RL = Path(__file__).resolve().parents[2] / "src/ec2rl/__main__.py"
 BOOT = "1" * 32
@@ -116,11 +117,11 @@ def test_success_stands_on_a_whole_log_and_a_table_with_room(ring: str, table: s
         is_counted = stat == "whole" or LIMITS[limits][0] == "count"
         is_limited = LIMITS[limits][1] == "262144"
         proven = is_log_whole and is_counted and is_limited and table == "empty"
-        where = (ring, journal, stat, limits, shown, table, finding.summary)
+        where = (ring, journal, stat, limits, shown, table, summary(finding))
         assert (finding.verdict is Verdict.OK) == proven, where
-        assert any(line.startswith("Rests on: ") for line in finding.details) == proven, where
+        assert any(line.startswith("Rests on: ") for line in details(finding)) == proven, where
         if table != "empty" and is_counted and is_limited:
-            assert "full in this host" in finding.summary, where
+            assert "full in this host" in summary(finding), where
             assert finding.verdict is (Verdict.WARNING if is_log_whole else finding.verdict), where
 
 
@@ -160,7 +161,7 @@ def test_a_full_table_of_another_namespace_is_seen_by_its_count_alone() -> None:
     del looks[f"netns /proc/9/ns/net: {NETFILTER}count"]
     finding = judged(looks)
     assert finding.verdict is Verdict.UNKNOWN
-    assert "/proc/9/net/stat/nf_conntrack: denied" in finding.summary
+    assert "/proc/9/net/stat/nf_conntrack: denied" in summary(finding)
 
 
 QUIET = {key: SOS[key] for key in ("clock", "ls /proc", "dmesg")}
@@ -206,7 +207,7 @@ def test_counters_that_are_there_but_damaged_are_not_called_not_collected(
     found = saved({f"{NETFILTER}max": limit, **DAMAGED[damage]})
     assert found.verdict is Verdict.UNKNOWN, found
     source = next(iter(DAMAGED[damage]))
-    assert source in found.summary
+    assert source in summary(found)
     # What else was kept may tell.
     if source != f"{NETFILTER}count":
         told = {f"{NETFILTER}max": "262144", **DAMAGED[damage], f"{NETFILTER}count": "9"}
@@ -219,7 +220,7 @@ def test_counters_that_are_there_but_damaged_are_not_called_not_collected(
 def test_drops_that_conntrack_told_are_told_where_nobody_kept_the_count(stats: str) -> None:
     found = saved({"conntrack -S": f"cpu=0 found=1 {stats}"})
     assert found.verdict is Verdict.WARNING
-    assert "55 packets dropped by conntrack" in found.summary
+    assert "55 packets dropped by conntrack" in summary(found)
     assert saved({"conntrack -S": "cpu=0 found=1 drop=0"}).verdict is Verdict.OK
 
 
@@ -237,7 +238,7 @@ def test_drops_that_conntrack_told_are_told_where_nobody_kept_the_count(stats: s
 def test_a_saved_table_whose_limit_nobody_kept_may_be_full(table: dict[str, str | None]) -> None:
     found = saved(table)
     assert found.verdict is Verdict.UNKNOWN
-    assert "net.netfilter.nf_conntrack_max was not collected" in found.summary
+    assert "net.netfilter.nf_conntrack_max was not collected" in summary(found)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +270,7 @@ def test_a_live_host_without_its_processes_has_a_table_all_the_same(
         {"clock": "now=2026-11-24T02:00:00Z uptime=86400", "/dev/kmsg": RING["whole"], **proc}
     )
     assert found.verdict is Verdict.UNKNOWN
-    assert "/proc/thread-self/net/stat/nf_conntrack: absent" in found.summary
+    assert "/proc/thread-self/net/stat/nf_conntrack: absent" in summary(found)
 
 
 @pytest.mark.root

@@ -19,6 +19,7 @@ from ec2rl.host.saved_logs import open_logs
 from ec2rl.host.sos import open_sos
 from ec2rl.model import Evidence, Finding, Unreadable, Verdict, Why
 from ec2rl.module import Options
+from ec2rl.report.wording import details
 
 FULL = "nf_conntrack: nf_conntrack: table full, dropping packet"
 PANIC = "Kernel panic - not syncing: Fatal exception"
@@ -124,7 +125,7 @@ def test_a_forged_line_is_told_and_changes_no_verdict(
     lines = (*BOOT, *(f"[   99.500000] {text}" for text in (HEADS[0], *ABOUT, "b': -2")))
     finding = judged(name, door(tmp_path, "\n".join(lines) + "\n"))
     assert finding.verdict is Verdict.OK
-    assert "Not the kernel's: 1 line that someone wrote in its name" in finding.details
+    assert "Not the kernel's: 1 line that someone wrote in its name" in details(finding)
 
 
 # A string of a user's with words in its first line that ours have too, and ours behind a line end.
@@ -220,7 +221,7 @@ def test_what_may_be_the_tail_of_any_other_string_is_not_verified(
     assert graded(log) == [(FULL, Grade.HEARSAY), (PANIC, Grade.HEARSAY)]
     finding = judged("conntrackfull", door(tmp_path, "\n".join(lines) + "\n"))
     assert finding.verdict is Verdict.WARNING
-    assert any("the line above bears the same stamp" in line for line in finding.details)
+    assert any("the line above bears the same stamp" in line for line in details(finding))
 
 
 @pytest.mark.parametrize(
@@ -281,10 +282,10 @@ def test_text_decides_and_says_its_grade_and_strict_makes_a_warning_of_it(
         for name in ("conntrackfull", "kernelbug"):
             found = judged(name, door(tmp_path, text))
             assert found.verdict is Verdict.PROBLEM
-            assert f"Grade: {TEXT_IS}" in found.details
+            assert f"Grade: {TEXT_IS}" in details(found)
             strict = judged(name, door(tmp_path, text), strict=True)
             assert strict.verdict is Verdict.WARNING
-            assert "Not verified: text is no proof (--strict)" in strict.details
+            assert "Not verified: text is no proof (--strict)" in details(strict)
 
 
 def journal(*messages: tuple[str, float]) -> str:
@@ -390,7 +391,7 @@ def test_what_a_dead_kernel_left_is_text_with_the_same_tails() -> None:
     looks = {"/sys/fs/pstore/dmesg-ramoops-0": body, "/dev/kmsg": "6,0,0,-;Linux version 6\n"}
     finding = judged("kernelpanic", FakeHost(looks))
     assert finding.verdict is Verdict.OK
-    assert "Not the kernel's: 1 line that someone wrote in its name" in finding.details
+    assert "Not the kernel's: 1 line that someone wrote in its name" in details(finding)
 
 
 def test_a_recording_of_a_text_is_judged_as_the_text(tmp_path: Path) -> None:
@@ -471,7 +472,7 @@ def test_our_words_in_no_known_form_are_told_and_never_silence(
     text = "\n".join([*BOOT, line, "[ 5300.000000] x"]) + "\n"
     finding = judged("conntrackfull", door(tmp_path, text))
     assert finding.verdict is Verdict.WARNING
-    told = [one for one in finding.details if "not understood who said it, and when" in one]
+    told = [one for one in details(finding) if "not understood who said it, and when" in one]
     assert len(told) == 1
     assert told[0].endswith(line)
 

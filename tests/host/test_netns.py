@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from ec2rl.conntrack.delete import Doomed, free
 from ec2rl.conntrack.table.look import open_listing, take_census
-from ec2rl.fix.free import Doomed, free
 from ec2rl.host import Door
 from ec2rl.host.live import LiveHost
 from ec2rl.host.netns import held

@@ -16,6 +16,7 @@ from ec2rl.host.live import LiveHost
 from ec2rl.kernel_events.seen import Seen
 from ec2rl.model import Unreadable, Verdict
 from ec2rl.module import diagnose
+from ec2rl.report.wording import details
 
 pytestmark = [pytest.mark.kernel, pytest.mark.slow]
 
@@ -91,4 +92,4 @@ def test_a_real_hung_task_is_told_with_what_it_waits_for(hung: int) -> None:
     assert "s and more for a frozen file system" in ours[0].what
     assert "mnt_want_write" in ours[0].trace.frames
     assert finding.verdict is Verdict.PROBLEM
-    assert any("fsfreeze --unfreeze" in line for line in finding.details)
+    assert any("fsfreeze --unfreeze" in line for line in details(finding))

@@ -16,6 +16,7 @@ from ec2rl.host.live import LiveHost
 from ec2rl.kernel_events.seen import Seen
 from ec2rl.model import Unreadable, Verdict
 from ec2rl.module import diagnose
+from ec2rl.report.wording import details, summary
 
 pytestmark = pytest.mark.kernel
 
@@ -78,5 +79,5 @@ def test_a_real_kill_is_told_with_its_cgroup(cgroup: Path) -> None:
     assert " MiB, was killed: " in ours[0].what
     assert ours[0].trace.frames, "the trace of who asked"
     assert finding.verdict is Verdict.PROBLEM
-    assert finding.summary.startswith("oom-killer invocations found. ")
-    assert "A cgroup met its own limit" in " ".join(finding.details)
+    assert summary(finding).startswith("oom-killer invocations found. ")
+    assert "A cgroup met its own limit" in " ".join(details(finding))

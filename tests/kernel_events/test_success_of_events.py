@@ -9,6 +9,7 @@ from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.host.fake import FakeHost
 from ec2rl.model import Finding, Verdict, Why
 from ec2rl.module import Options
+from ec2rl.report.wording import details, summary
 
 MODULES = [name for name in names() if name not in ("conntrackfull", "neighbourfull")]
 WHOLE = "6,0,0,-;Linux version 6.18.44"
@@ -51,7 +52,7 @@ def test_a_whole_log_or_a_proof_and_nothing_else(name: str, ring: str) -> None:
         # That this kernel runs proves that it has not panicked.
         proven = ring == WHOLE or is_proof or name == "kernelpanic"
         assert finding.verdict is (Verdict.OK if proven else Verdict.UNKNOWN), finding
-        rests = [line for line in finding.details if line.startswith("Rests on: ")]
+        rests = [line for line in details(finding) if line.startswith("Rests on: ")]
         assert bool(rests) == proven
         assert ("whole since boot" in "".join(rests)) == (ring == WHOLE)
 
@@ -70,7 +71,7 @@ def test_a_kernel_that_does_not_look_is_not_known_to_be_well(
 ) -> None:
     finding = judged(name, {"/dev/kmsg": WHOLE, **WATCHES, setting: told})
     assert finding.verdict is Verdict.UNKNOWN
-    assert "kernel." in finding.summary
+    assert "kernel." in summary(finding)
     assert judged(name, {"/dev/kmsg": WHOLE, **WATCHES}).verdict is Verdict.OK
 
 
@@ -79,4 +80,4 @@ def test_settings_that_nobody_collected_are_not_held_against_a_log(name: str) ->
     text = "[    0.000000] Linux version 6.1.0\n[    1.000000] x"
     finding = judged(name, {"dmesg": text, "ls /proc": "!not-collected"}, Why.NOT_COLLECTED)
     assert finding.verdict is Verdict.OK
-    assert "Rests on: dmesg, whole since boot" in finding.details
+    assert "Rests on: dmesg, whole since boot" in details(finding)

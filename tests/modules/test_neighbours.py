@@ -14,6 +14,7 @@ from ec2rl.host.fake import FakeHost, sections
 from ec2rl.model import Proposal, Rate, SetSysctl, Verdict, Why, Wish
 from ec2rl.module import Options, diagnose
 from ec2rl.modules.neighbourfull import FAMILIES, MODULE, Counts, families_of, parse_counts
+from ec2rl.report.wording import details, summary
 
 CASES = Path(__file__).parent / "neighbourfull"
 FULL = "neighbour: arp_cache: neighbor table overflow!"
@@ -175,7 +176,7 @@ def test_without_a_second_look_what_was_refused_is_not_known_to_be_past() -> Non
     host = FakeHost(scene("settled_by_a_fix"))
     assert diagnose(MODULE, host).finding.verdict is Verdict.OK
     found = diagnose(MODULE, host, Options(sample=0)).finding
-    assert (found.verdict, found.summary) == (
+    assert (found.verdict, summary(found)) == (
         Verdict.WARNING,
         "23 new neighbours were refused since boot; whether all of it was before the change of "
         "the limit is not known",
@@ -187,11 +188,11 @@ def test_what_one_table_refused_is_not_explained_by_lines_of_the_other() -> None
     looks["/proc/net/stat/ndisc_cache"] = "entries table_fulls\n4 5"
     found = diagnose(MODULE, FakeHost(looks)).finding
     words = "5 new neighbours were refused since boot, none is now; no line in the log says when"
-    assert (found.verdict, found.summary) == (Verdict.WARNING, words)
+    assert (found.verdict, summary(found)) == (Verdict.WARNING, words)
 
 
 def test_nothing_that_was_collected_is_unknown() -> None:
     host = FakeHost({"/dev/kmsg": "!not-collected"}, missing=Why.NOT_COLLECTED)
     found = diagnose(MODULE, host, Options(sample=0)).finding
     assert found.verdict is Verdict.UNKNOWN
-    assert all(not line.startswith("IPv") for line in found.details)
+    assert all(not line.startswith("IPv") for line in details(found))

@@ -27,14 +27,15 @@ from ec2rl.host.fake import CaseError, FakeHost, sections
 from ec2rl.model import Finding, Proposal, SetSysctl
 from ec2rl.module import diagnose
 from ec2rl.report.plan import plan
+from ec2rl.report.wording import details, summary
 
 CHANGES, SYS = "/var/lib/ec2rl/changes", "/proc/sys/"
 CASES = sorted((Path(__file__).parent.parent / "modules").glob("*/*.case"))
 
 
 def told(name: str, finding: Finding) -> str:
-    lines = [f"{finding.verdict.name} {name}: {finding.summary}"]
-    return "\n".join(lines + [f"-- {detail}" for detail in finding.details])
+    lines = [f"{finding.verdict.name} {name}: {summary(finding)}"]
+    return "\n".join(lines + [f"-- {detail}" for detail in details(finding)])
 
 
 def answered(text: str, name: str) -> str:

@@ -23,6 +23,7 @@ from ec2rl.engine import Plan, Race
 from ec2rl.host.fake import FakeHost
 from ec2rl.model import Evidence, Finding, Verdict
 from ec2rl.module import Module, Options
+from ec2rl.report.wording import details, summary
 
 MARK = "ec2rl-misbehaving"
 """What the processes that stay behind would be called (comm has 15 characters)."""
@@ -233,7 +234,7 @@ def main(which: str, deadline: str = "60") -> int:
     race.start()
     results, interrupted = race.finish()
     words = [
-        [r.module.name, r.finding.verdict.name, r.finding.summary, list(r.finding.details),
+        [r.module.name, r.finding.verdict.name, summary(r.finding), details(r.finding),
          list(r.by_hand)]
         for r in results
     ]  # fmt: skip

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from ec2rl.arguments import Parsed, UsageError
 from ec2rl.commands import COMMANDS
-from ec2rl.commands.changed import host_of
-from ec2rl.commands.document import COULD_NOT_LOOK, document
 from ec2rl.facts import glob
 from ec2rl.facts.sysctl_conf import normalize
 from ec2rl.host import Host
@@ -20,6 +18,8 @@ from ec2rl.next_boot.rules import Rules
 from ec2rl.next_boot.setting import NextBoot, Setting
 from ec2rl.next_boot.settings import next_boot
 from ec2rl.report.next_boot_text import next_boot_facts, next_boot_text
+from ec2rl.slices import file_of
+from ec2rl.subcommand import COULD_NOT_LOOK, document, host_of
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -70,7 +70,7 @@ def _specialists() -> Iterator[Any]:
     """The commands that know more of their own keys: `setting_of` a path, and `boot_settings`."""
     for name in COMMANDS:
         if name.endswith(" boot"):
-            yield __import__(f"ec2rl.commands.{name.replace(' ', '_')}", fromlist=["setting_of"])
+            yield __import__(file_of(name), fromlist=["setting_of"])
 
 
 def _sysctls(host: Host, keys: Sequence[str]) -> Iterator[NextBoot]:

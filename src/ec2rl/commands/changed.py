@@ -14,8 +14,6 @@ from ec2rl.fix.machine import Machine
 from ec2rl.fix.prepare import held
 from ec2rl.fix.transaction import CHANGED, end_trials, history, prune, recover, trials, unsettled
 from ec2rl.fix.transit import words
-from ec2rl.host import Host
-from ec2rl.host.live import LiveHost
 from ec2rl.report.difference import difference
 from ec2rl.report.escape import one_line, typed
 from ec2rl.terminal import Terminal
@@ -35,21 +33,6 @@ _last: list[str] = []
 
 _DIFF, _WIDE = 40, 200
 """Lines of a file that are shown, and characters of each."""
-
-
-def agreed(terminal: Terminal) -> bool:
-    """Ask on a terminal, of what was shown; without one, and without --yes, nothing is done."""
-    if not terminal.asks:
-        terminal.say("nothing was changed: there is no terminal to ask on; --yes does it")
-        return False
-    if not terminal.shows:
-        terminal.say("nothing was changed: its plan could not be shown")
-        return False
-    answer = terminal.ask("Do this? [y/N] ")
-    if answer is not None and answer.strip().lower() in ("y", "yes"):
-        return True
-    terminal.say("nothing was changed" + ": the terminal has gone" * (answer is None))
-    return False
 
 
 def told_of(left: Sequence[Transaction], machine: Machine) -> list[str]:
@@ -229,15 +212,3 @@ def machine_of(root: str) -> Machine:
     if place == "/" or not stat.S_ISDIR(status.st_mode):
         raise UsageError(f"--root={root}: not a folder that another machine's root is mounted on")
     return Machine(place, sysctls="", modules="", place=(status.st_dev, status.st_ino))
-
-
-def host_of(root: str) -> Host:
-    """The machine to look at; UsageError where there is none."""
-    if not root:
-        return LiveHost()
-    from ec2rl.host.mounted import MountedHost
-
-    try:
-        return MountedHost(os.path.realpath(root))
-    except OSError as error:
-        raise UsageError(f"--root={root}: {os.strerror(error.errno or 0)}") from None

@@ -9,6 +9,7 @@ from ec2rl.catalogue import load, page
 from ec2rl.commands.reporting import plan_of
 from ec2rl.engine import Race
 from ec2rl.host.live import LiveHost
+from ec2rl.model import Role, Statement
 from ec2rl.record import replace
 from ec2rl.report.escape import one_line
 from ec2rl.report.text import header, result
@@ -28,10 +29,14 @@ def command(said: Parsed, terminal: Terminal) -> int:
     race.start()
     found, interrupted = race.finish()
     lines = ["", header("This Host"), ""]
-    said_here = f"ec2rl explain {module.name}"
     for one in found:
-        others = tuple(line for line in one.finding.details if not line.endswith(said_here))
+        others = tuple(line for line in one.finding.details if not _is_here(line))
         lines += [result(module.name, replace(one.finding, details=others)), ""]
         lines += [one_line(line) for line in one.by_hand]
     terminal.out("\n".join(lines) + "\n")
     return 130 if interrupted else 0
+
+
+def _is_here(line: Statement | str) -> bool:
+    """Whether a line only names the page that stands above."""
+    return isinstance(line, Statement) and line.role is Role.PAGE

@@ -10,9 +10,7 @@ from contextlib import suppress
 from ec2rl.arguments import Parsed, UsageError, seconds, unknown
 from ec2rl.catalogue import load, names
 from ec2rl.commands.changed import (
-    agreed,
     described,
-    host_of,
     known,
     machine_of,
     pruned,
@@ -32,6 +30,7 @@ from ec2rl.module import Module, diagnose
 from ec2rl.record import replace
 from ec2rl.report.plan import Done, done, fix_json, plan
 from ec2rl.report.text import header, result
+from ec2rl.subcommand import agreed, host_of
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False

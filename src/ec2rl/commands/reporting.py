@@ -12,6 +12,7 @@ from ec2rl.engine import Plan, Result
 from ec2rl.model import Verdict
 from ec2rl.module import Options
 from ec2rl.report.saved import RunFolder, UnsafeFolderError, default_bases, open_run_folder
+from ec2rl.report.wording import details, summary
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -234,9 +235,9 @@ def record_looks(
     verdicts: list[str] = []
     for result in found:
         finding = result.finding
-        first = f"{finding.verdict.name} {result.module.name}: {finding.summary}"
+        first = f"{finding.verdict.name} {result.module.name}: {summary(finding)}"
         # A file's name that somebody gave may hold line ends, and what looks like a section.
-        verdicts += map(one_line, (first, *(f"-- {detail}" for detail in finding.details)))
+        verdicts += map(one_line, (first, *(f"-- {detail}" for detail in details(finding))))
     since = "" if options.since is None else f" since={options.since}"
     text = case(memory, verdicts, f"sample={options.sample}{since} zone={zone or our_zone()}")
     if masked:

@@ -8,7 +8,6 @@ from ec2rl.arguments import Parsed, UsageError
 from ec2rl.catalogue import load, names
 from ec2rl.commands.changed import (
     BEFORE_SCHEMA_3,
-    agreed,
     claims,
     described,
     known,
@@ -25,6 +24,7 @@ from ec2rl.fix.machine import Machine, shares_journal
 from ec2rl.fix.transaction import CHANGED, foresee, history, undo, unsettled
 from ec2rl.host.live import LiveHost
 from ec2rl.report.escape import one_line
+from ec2rl.subcommand import agreed
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False

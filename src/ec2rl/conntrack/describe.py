@@ -7,7 +7,16 @@ from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.tables import Table
 from ec2rl.conntrack.timeline import Spell
 from ec2rl.facts.coverage import complete_from, reading, stamp, whole_log
-from ec2rl.model import Evidence, Unreadable, Verdict, Why
+from ec2rl.model import (
+    Evidence,
+    Role,
+    Statement,
+    Unreadable,
+    Verdict,
+    Why,
+    fix_with,
+    see_page,
+)
 
 _MOST = 10
 """Namespaces that are told one by one; the JSON has them all."""
@@ -36,9 +45,9 @@ def trusted_places(spell: Spell) -> str:
     return " and ".join(names[place] for place in spell.places if place in names)
 
 
-def details(seen: Seen, verdict: Verdict) -> tuple[str, ...]:
+def details(seen: Seen, verdict: Verdict) -> tuple[Statement | str, ...]:
     """The lines below the verdict: state, losses, log, what it rests on, what to do next."""
-    lines: list[str] = []
+    lines: list[Statement | str] = []
     if seen.limits.loaded is False:
         lines.append("Conntrack is not in use: the kernel has not loaded it.")
     elif seen.tables and not seen.unread and not seen.in_use:
@@ -60,9 +69,9 @@ def details(seen: Seen, verdict: Verdict) -> tuple[str, ...]:
     lines += _rests_on(seen, verdict)
     if verdict in (Verdict.PROBLEM, Verdict.WARNING):
         knobs = _knobs(seen)
-        lines += [*knobs, "Next: sudo ./ec2rl explain conntrackfull"]
+        lines += [*knobs, see_page("conntrackfull")]
         if knobs:
-            lines.append("To mend it: sudo ./ec2rl fix conntrackfull (shows a plan, and asks)")
+            lines.append(fix_with("conntrackfull"))
     elif verdict is Verdict.UNKNOWN:
         lines.append(_where_it_can_be_told(seen))
     return tuple(lines)
@@ -221,7 +230,7 @@ def _proof(seen: Seen) -> str:
     """What a SUCCESS rests on: a log that says that nothing was lost, and tables with room."""
     since = " since that change" if seen.times.settled.lines else ""
     log = whole_log(seen.log, seen.since) if seen.covered else f"dmesg, whole{since}"
-    words = f"Rests on: {log}, without a table-full line{since}"
+    words = f"{log}, without a table-full line{since}"
     if seen.limits.loaded is False:
         return f"{words}; connection tracking is not loaded"
     fullest = seen.fullest
@@ -234,9 +243,11 @@ def _proof(seen: Seen) -> str:
     return f"{words}; {tables} seen, the fullest with {fullest.count}{of} entries{lacks}"
 
 
-def _rests_on(seen: Seen, verdict: Verdict) -> list[str]:
+def _rests_on(seen: Seen, verdict: Verdict) -> list[Statement | str]:
     """Which sources the verdict rests on, and which it had to do without."""
-    lines = [*([_proof(seen)] if verdict is Verdict.OK else []), *reading(seen.log)]
+    lines: list[Statement | str] = [*reading(seen.log)]
+    if verdict is Verdict.OK:
+        lines.insert(0, Statement("Rests on: {proof}", {"proof": _proof(seen)}, Role.PROOF))
     if seen.all_counted and seen.tables and not seen.covered and seen.limits.loaded is not False:
         whole = f"Every network namespace that was found was asked ({len(seen.tables)})"
         none = all(seen.last(table, "drop") == 0 for table in seen.tables)

@@ -8,7 +8,7 @@ from ec2rl.facts.coverage import reading, source_facts, stamp, whole_log
 from ec2rl.facts.trust import told
 from ec2rl.kernel_events.events import Event, Group, count, group, places
 from ec2rl.kernel_events.seen import Seen
-from ec2rl.model import Evidence, Finding, Verdict
+from ec2rl.model import Evidence, Finding, Role, Statement, Verdict, see_page
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ class Words:
     found: str
     none: str
     question: str
-    advice: tuple[str, ...] = ()
+    advice: tuple[Statement | str, ...] = ()
 
 
 def times(number: int) -> str:
@@ -41,9 +41,9 @@ def times(number: int) -> str:
 def judge_events(seen: Seen, words: Words) -> Finding:
     """This boot's events are a failure, others a warning; silence is OK only where it means it."""
     verdict, summary = _verdict(seen, words)
-    details = [*_happened(seen), *seen.notes, *_rests_on(seen, verdict)]
+    details: list[Statement | str] = [*_happened(seen), *seen.notes, *_rests_on(seen, verdict)]
     if verdict in (Verdict.PROBLEM, Verdict.WARNING):
-        details += [*words.advice, f"Next: sudo ./ec2rl explain {words.name}"]
+        details += [*words.advice, see_page(words.name)]
     elif verdict is Verdict.UNKNOWN:
         details.append(f"Next: {_next(seen, words.name)}")
     return Finding(verdict, summary, tuple(details), _quotes(seen), (), _facts(seen))
@@ -145,14 +145,17 @@ def _told(one: Group, name: str) -> list[str]:
     return [words] + ([f"    in {trace.top}"] if trace.top else [])
 
 
-def _rests_on(seen: Seen, verdict: Verdict) -> list[str]:
+def _rests_on(seen: Seen, verdict: Verdict) -> list[Statement | str]:
     """Which sources the verdict rests on, and which it had to do without."""
-    lines = [f"Known: {seen.proof}"] if seen.proof and not seen.covered else []
+    lines: list[Statement | str] = []
+    if seen.proof and not seen.covered:
+        lines = [f"Known: {seen.proof}"]
     if verdict is Verdict.OK:
         proofs = [whole_log(seen.log, seen.since)] if seen.covered else []
-        lines = [f"Rests on: {'; '.join(filter(None, (*proofs, seen.proof)))}"]
+        values = {"proofs": tuple(filter(None, (*proofs, seen.proof)))}
+        lines = [Statement("Rests on: {proofs:; }", values, Role.PROOF)]
     unread = [str(one) for one in seen.remains.unread]
-    return lines + reading(seen.log, seen.remains.files, unread)
+    return [*lines, *reading(seen.log, seen.remains.files, unread)]
 
 
 def _quotes(seen: Seen) -> tuple[Evidence, ...]:

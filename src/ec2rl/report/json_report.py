@@ -6,6 +6,7 @@ from ec2rl.model import Finding
 from ec2rl.record import record
 from ec2rl.report.json_text import dumps
 from ec2rl.report.text import status
+from ec2rl.report.wording import details, summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ def _result(one: Judged) -> dict[str, Json]:
         "domain": one.domain,
         "status": status(finding.verdict),
         "verdict": finding.verdict.name,
-        "summary": finding.summary,
-        "details": list(finding.details),
+        "summary": summary(finding),
+        "details": [*details(finding)],
         "evidence": [{"source": e.source, "text": e.text} for e in finding.evidence],
         "by_hand": list(one.by_hand),
         "seconds": round(one.seconds, 4),

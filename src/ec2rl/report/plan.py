@@ -9,6 +9,7 @@ from ec2rl.record import record
 from ec2rl.report.difference import difference
 from ec2rl.report.escape import one_line, typed
 from ec2rl.report.text import header
+from ec2rl.report.wording import summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def fix_json(
         "schema_version": 1,
         "module": name,
         "verdict": finding.verdict.name,
-        "summary": finding.summary,
+        "summary": summary(finding),
         "unsettled": list(first),
         "plan": [_remedy_facts(one) for one in proposal.chosen],
         "offered": [_remedy_facts(one) for one in proposal.offered],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ec2rl.model import Finding, Verdict
 from ec2rl.report.escape import one_line
+from ec2rl.report.wording import details, summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ def result(name: str, finding: Finding, colour: bool = False) -> str:
     """One diagnostic's lines: `module run/NAME`, its status and summary, then the details."""
     word = status(finding.verdict)
     shown = f"\x1b[{_COLOURS[word]}m[{word}]\x1b[0m" if colour else f"[{word}]"
-    lines = [f"{'module run/' + name:32} {shown} {one_line(finding.summary)}"]
-    lines += [f"{'':{INDENT}}-- {one_line(detail)}" for detail in finding.details]
+    lines = [f"{'module run/' + name:32} {shown} {one_line(summary(finding))}"]
+    lines += [f"{'':{INDENT}}-- {one_line(detail)}" for detail in details(finding)]
     return "\n".join(lines)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from ec2rl.arguments import Parsed
-from ec2rl.commands.changed import host_of
-from ec2rl.commands.conntrack import COULD_NOT_LOOK, document
 from ec2rl.conntrack.boot.keys import setting_of
 from ec2rl.conntrack.boot.settings import boot_settings
+from ec2rl.conntrack.report.boot_text import boot_facts, boot_text
 from ec2rl.host.remember import Remember
-from ec2rl.report.boot_text import boot_facts, boot_text
+from ec2rl.subcommand import COULD_NOT_LOOK, document, host_of
 from ec2rl.terminal import Terminal
 
 __all__ = ["boot_settings", "command", "setting_of"]  # `ec2rl boot` asks here about our keys

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.report.table_text import span
+from ec2rl.conntrack.report.table_text import span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import heapq
 
 from ec2rl.arguments import Parsed, UsageError
-from ec2rl.commands.changed import agreed
-from ec2rl.commands.conntrack import COULD_NOT_LOOK, INTERRUPTED, document, failed, places_of
-from ec2rl.commands.conntrack_list import filter_of
+from ec2rl.conntrack.commands.list import filter_of
+from ec2rl.conntrack.commands.shared import INTERRUPTED, failed, places_of
+from ec2rl.conntrack.delete import Doomed, free
+from ec2rl.conntrack.report.entry_text import entry_short
+from ec2rl.conntrack.report.free_text import done, plan
 from ec2rl.conntrack.table.entry import Entry
 from ec2rl.conntrack.table.filters import Filter, alive, idle_time
 from ec2rl.conntrack.table.freeing import Choice, Freed
 from ec2rl.conntrack.table.look import Listing, open_listing
 from ec2rl.conntrack.table.places import ALL, Place, inside, read_settings
 from ec2rl.conntrack.table.sockets import lifelines
-from ec2rl.fix.free import Doomed, free
 from ec2rl.fix.prepare import held as signals_held
 from ec2rl.fix.prepare import stop_if_asked
 from ec2rl.host.ctnetlink import Dump, open_dump
@@ -23,9 +24,8 @@ from ec2rl.host.netns import WrongDoorError, held
 from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable
 from ec2rl.record import record, replace
-from ec2rl.report.entry_text import entry_short
 from ec2rl.report.escape import one_line
-from ec2rl.report.free_text import done, plan
+from ec2rl.subcommand import COULD_NOT_LOOK, agreed, document
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.report.next_boot_text import also, line_facts, quoted, setting_facts, setting_lines
-from ec2rl.report.table_text import wrapped
+from ec2rl.report.wrap import wrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

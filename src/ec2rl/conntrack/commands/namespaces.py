@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ec2rl.arguments import Parsed
-from ec2rl.commands.conntrack import COULD_NOT_LOOK
 from ec2rl.conntrack.describe import plural
 from ec2rl.conntrack.namespaces import find_namespaces
 from ec2rl.conntrack.tables import Limits, Table, read_limits, read_tables
 from ec2rl.host.live import LiveHost
 from ec2rl.model import Unreadable
 from ec2rl.report.escape import one_line
+from ec2rl.subcommand import COULD_NOT_LOOK, document
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -25,8 +25,6 @@ def command(said: Parsed, terminal: Terminal) -> int:
         read_tables(host, namespaces), key=lambda t: (-(t.count or 0), t.namespace.inode or 0)
     )
     if said.has("json"):
-        from ec2rl.commands.conntrack import document
-
         terminal.out(
             document(
                 max=limits.maximum,

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from ec2rl.arguments import Parsed, UsageError
-from ec2rl.commands.conntrack import (
-    COULD_NOT_LOOK,
+from ec2rl.conntrack.commands.shared import (
     INTERRUPTED,
-    document,
     failed,
     looks,
     nothing_to_show,
     places_of,
     was_interrupted,
 )
+from ec2rl.conntrack.report.table_json import place_facts, seen_facts, what_if_facts
+from ec2rl.conntrack.report.what_if_text import what_if_text
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.timeouts import governing
 from ec2rl.conntrack.table.whatif import SettingError, parse_settings, what_if
 from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable
-from ec2rl.report.table_json import place_facts, seen_facts, what_if_facts
-from ec2rl.report.what_if_text import what_if_text
+from ec2rl.subcommand import COULD_NOT_LOOK, document
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False

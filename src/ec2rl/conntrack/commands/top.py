@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from ec2rl.arguments import Parsed, UsageError
-from ec2rl.commands.conntrack import (
-    COULD_NOT_LOOK,
+from ec2rl.conntrack.commands.shared import (
     INTERRUPTED,
     chosen,
-    document,
     failed,
     look,
     nothing_to_show,
@@ -15,6 +13,8 @@ from ec2rl.commands.conntrack import (
     was_interrupted,
     whole_number,
 )
+from ec2rl.conntrack.report.table_json import census_facts, is_sample, machine_facts, place_facts
+from ec2rl.conntrack.report.table_text import KEYS, all_tables, first_answer, top
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.places import Place, inside
 from ec2rl.conntrack.table.whose import Owned, Owners, rank
@@ -22,8 +22,7 @@ from ec2rl.host import Host
 from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable
-from ec2rl.report.table_json import census_facts, is_sample, machine_facts, place_facts
-from ec2rl.report.table_text import KEYS, all_tables, first_answer, top
+from ec2rl.subcommand import COULD_NOT_LOOK, document
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.boot.settings import boot_settings
+from ec2rl.conntrack.report.boot_text import boot_facts, boot_text
+from ec2rl.conntrack.report.curve import curve
+from ec2rl.conntrack.report.size_text import Sizing, size_text
+from ec2rl.conntrack.report.table_text import all_tables, span, top
 from ec2rl.conntrack.table.capture import Capture
 from ec2rl.conntrack.table.census import Census, census
 from ec2rl.conntrack.table.places import Place, Places
@@ -15,10 +19,6 @@ from ec2rl.conntrack.tables import Limits
 from ec2rl.host import Door
 from ec2rl.host.fake import FakeHost
 from ec2rl.record import replace
-from ec2rl.report.boot_text import boot_facts, boot_text
-from ec2rl.report.curve import curve
-from ec2rl.report.size_text import Sizing, size_text
-from ec2rl.report.table_text import all_tables, span, top
 
 HERE = Place("netns 7 (web)", (Door("/run/netns/web", 7),), 240_000, 7)
 LIMITS = Limits(262_144, 262_144, 8 << 30, True)

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
 from ec2rl.arguments import Parsed, UsageError
-from ec2rl.commands.document import COULD_NOT_LOOK as COULD_NOT_LOOK
-from ec2rl.commands.document import document as document
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.look import census_of_capture, take_census
 from ec2rl.conntrack.table.places import ALL, Place, Places, find_places, inside, read_settings
@@ -18,6 +16,7 @@ from ec2rl.host.netns import held
 from ec2rl.model import Unreadable
 from ec2rl.record import replace
 from ec2rl.report.escape import one_line
+from ec2rl.subcommand import COULD_NOT_LOOK
 from ec2rl.terminal import Terminal
 
 INTERRUPTED = 130

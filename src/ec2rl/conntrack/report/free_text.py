@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ec2rl.conntrack.report.table_text import entries
 from ec2rl.conntrack.table.freeing import Choice, Freed, reason
 from ec2rl.report.escape import one_line
-from ec2rl.report.table_text import entries, wrapped
+from ec2rl.report.wrap import wrapped
 
 
 def plan(choice: Choice) -> str:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 
 from ec2rl.arguments import Parsed, seconds
-from ec2rl.commands.conntrack import (
-    COULD_NOT_LOOK,
+from ec2rl.conntrack.commands.shared import (
     INTERRUPTED,
     chosen,
-    document,
     failed,
     look,
     nothing_to_show,
     places_of,
     was_interrupted,
 )
+from ec2rl.conntrack.report.size_text import Sizing, size_text
+from ec2rl.conntrack.report.table_json import place_facts, seen_facts, size_facts
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.places import Place
 from ec2rl.conntrack.table.recommend import object_size, recommend
@@ -26,8 +26,7 @@ from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable
 from ec2rl.record import replace
 from ec2rl.report.escape import one_line
-from ec2rl.report.size_text import Sizing, size_text
-from ec2rl.report.table_json import place_facts, seen_facts, size_facts
+from ec2rl.subcommand import COULD_NOT_LOOK, document
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 
 from ec2rl.conntrack.describe import percent, plural
+from ec2rl.conntrack.report.table_json import by_namespace, is_sample, is_whole
 from ec2rl.conntrack.table.ages import bucket_end
 from ec2rl.conntrack.table.causes import causes, one_namespace
 from ec2rl.conntrack.table.census import (
@@ -20,7 +20,7 @@ from ec2rl.conntrack.table.ruleset import ruleset, unknown_need
 from ec2rl.conntrack.table.sample import estimate
 from ec2rl.conntrack.table.whose import NOBODY
 from ec2rl.report.escape import one_line
-from ec2rl.report.table_json import by_namespace, is_sample, is_whole
+from ec2rl.report.wrap import wrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 KEYS = ("src", "dst", "service", "pair", "state", "protocol", "owner", "zone", "mark")
 """What a table can be ranked by."""
 
-WIDTH = 80
 _NAME = 20, 44
 """Columns of a name, at least and at most: `198.18.0.1 -> 192.0.2.1:443/tcp`."""
 _TITLES = {
@@ -106,18 +105,6 @@ def all_tables(places: Places) -> str:
         return ""
     lines = [line for fact in (cause.headline, *cause.evidence) for line in wrapped("", fact)]
     return "\n".join([*lines, "", ""])
-
-
-def wrapped(indent: str, text: str, more: str = "") -> list[str]:
-    """A line for a terminal; what does not fit goes on below, further in."""
-    return textwrap.wrap(
-        one_line(text),
-        WIDTH,
-        initial_indent=indent,
-        subsequent_indent=" " * len(indent) + more,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
 
 
 def _headline(seen: Census, found: Iterable[Cause]) -> list[str]:

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ec2rl.arguments import Parsed, UsageError, seconds
-from ec2rl.commands.conntrack import (
-    COULD_NOT_LOOK,
-    INTERRUPTED,
-    chosen,
-    failed,
-    places_of,
-    whole_number,
-)
+from ec2rl.conntrack.commands.shared import INTERRUPTED, chosen, failed, places_of, whole_number
+from ec2rl.conntrack.report.entry_text import entry_line
+from ec2rl.conntrack.report.table_json import entry_facts
 from ec2rl.conntrack.table.filters import (
     Filter,
     FilterError,
@@ -27,9 +22,8 @@ from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable
-from ec2rl.report.entry_text import entry_line
 from ec2rl.report.escape import one_line
-from ec2rl.report.table_json import entry_facts
+from ec2rl.subcommand import COULD_NOT_LOOK
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
