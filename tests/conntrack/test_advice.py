@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from ec2rl.conntrack.advice import by_hand
+from ec2rl.conntrack.observe import read
 from ec2rl.conntrack.seen import Seen
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.host.fake import FakeHost
 from ec2rl.module import Options
-from ec2rl.modules.conntrackfull import MODULE, read
+from ec2rl.modules.conntrackfull import MODULE
 
 COLUMNS = (
     "entries  clashres found new invalid ignore delete chainlength insert insert_failed drop "

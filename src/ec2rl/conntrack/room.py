@@ -11,9 +11,6 @@ from ec2rl.conntrack.tables import Table
 from ec2rl.host import Host
 from ec2rl.record import record
 
-MUCH = 0.25
-"""The share of the available memory that a full table may take without being forced to it."""
-
 _STEP = 4
 """A flood leads to any number of entries: who wants more than so many times as much says so."""
 
