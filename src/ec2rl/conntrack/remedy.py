@@ -34,8 +34,14 @@ def propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
         return Proposal((), _offers(host, seen, wish), tuple(refused))
     changes: tuple[SetSysctl | WriteFile, ...] = ()
     if wish.now:
+        parameters = {k: v.removeprefix("/sys/module/") for k, v in _parameters(host).items()}
         changes += tuple(
-            SetSysctl(target.key, str(target.wanted), str(target.now))
+            SetSysctl(
+                target.key,
+                str(target.wanted),
+                str(target.now),
+                parameters.get(target.key, ""),
+            )
             for target in targets
             if target.now is not None and target.now != target.wanted
         )

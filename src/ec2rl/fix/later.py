@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from ec2rl.fix.change import STANDING, FileItem, Found, SysctlItem, Transaction
+from ec2rl.fix.change import STANDING, Found, Item, Transaction
 from ec2rl.fix.errors import Outcome
-from ec2rl.fix.files import same
-from ec2rl.fix.survey import target
+from ec2rl.fix.kinds import left
 from ec2rl.fix.transit import things_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Union
 
     from ec2rl.fix.machine import Machine
-
-    Item = Union[SysctlItem, FileItem]
 
 
 def later(
@@ -36,7 +32,7 @@ def later(
         held = _in_force(one, top, machine)
         top.update(held)
         holding.append((one, set(held)))
-    wanted = {target(item) for item in change.items}
+    wanted = {name for item in change.items for name in item.touched}
     found = []
     for one, targets in reversed(holding):
         if targets & wanted:
@@ -49,17 +45,17 @@ def foreseen(
     change: Transaction, over: Sequence[Transaction], machine: Machine
 ) -> tuple[Outcome, ...]:
     """Tell how an undo will find each target, once what is `over` it (newest first) is gone."""
-    above = {target(item): item for one in over for item in one.items}
+    above = {name: item for one in over for item in one.items for name in item.touched}
     with ExitStack() as stack:
-        return tuple(
-            Outcome(thing.target, thing.found())
-            if thing.target not in above
-            else Outcome(
-                thing.target,
-                Found.AFTER if _left(thing.item, above[thing.target]) else Found.CHANGED,
-            )
-            for thing in things_of(change, machine, stack)
-        )
+        outcomes = []
+        for thing in things_of(change, machine, stack):
+            thing.rebase()
+            upper = next((above[name] for name in thing.item.touched if name in above), None)
+            found = thing.observe() if upper is None else Found.AFTER
+            if upper is not None and not left(thing.item, upper):
+                found = Found.CHANGED
+            outcomes.append(Outcome(thing.target, found))
+        return tuple(outcomes)
 
 
 def _in_force(change: Transaction, top: dict[str, Item], machine: Machine) -> dict[str, Item]:
@@ -67,14 +63,8 @@ def _in_force(change: Transaction, top: dict[str, Item], machine: Machine) -> di
     held: dict[str, Item] = {}
     with ExitStack() as stack:
         for thing in things_of(change, machine, stack):
-            above = top.get(thing.target)
-            if _left(thing.item, above) if above else thing.found() is Found.AFTER:
-                held[thing.target] = thing.item
+            thing.rebase()
+            above = next((top[name] for name in thing.item.touched if name in top), None)
+            if left(thing.item, above) if above else thing.observe() is Found.AFTER:
+                held.update(dict.fromkeys(thing.item.touched, thing.item))
     return held
-
-
-def _left(lower: Item, upper: Item) -> bool:
-    """Whether a target was left by one change as the other found it."""
-    if isinstance(lower, FileItem) and isinstance(upper, FileItem):
-        return same(upper.before, lower.after)
-    return lower.after == upper.before
