@@ -33,7 +33,7 @@ BEFORE_SCHEMA_3 = "conntrackfull"
 _last: list[str] = []
 """The last that is known of the command's own changes (`known`)."""
 
-_DIFF, _WIDE = 40, 200
+_DIFF, WIDE = 40, 200
 """Lines of a file that are shown, and characters of each."""
 
 
@@ -83,7 +83,7 @@ def _backwards(item: Item) -> list[str]:
     old, new = item.rights or ("", "")
     lines = [] if old == new else [f"to be {one_line(old)}"]
     before, after = item.texts
-    return lines + cut(difference(after, before or "", _WIDE), len(lines))
+    return lines + cut(difference(after, before or "", WIDE), len(lines))
 
 
 def cut(lines: list[str], above: int = 0) -> list[str]:

@@ -7,7 +7,7 @@ from enum import Enum
 from ec2rl.facts.change import FileItem, Image, Item, State, SysctlItem, Transaction
 from ec2rl.record import record
 
-__all__ = ["FileItem", "Found", "Image", "Item", "Now", "State", "SysctlItem", "Transaction"]
+__all__ = ["FileItem", "Found", "Image", "Item", "State", "SysctlItem", "Transaction"]
 
 
 class Found(Enum):
@@ -30,3 +30,6 @@ class Now:
 
     words: str
     text: str | None = None
+
+
+NOT_LOOKED = Now("not looked at")

@@ -10,7 +10,7 @@ from ec2rl.fix.change import STANDING, Found, State, Transaction
 from ec2rl.fix.errors import Conflict, Failed, FixError, Outcome, Refused
 from ec2rl.fix.journal import LAST, MOST_RECORDS, Journal, locked, looked_at
 from ec2rl.fix.kinds.kind import Kind
-from ec2rl.fix.later import foreseen, later
+from ec2rl.fix.later import Standing, foreseen, later, standings
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.survey import survey
 from ec2rl.fix.transit import forget, put_back, things_of, transit, words
@@ -234,6 +234,12 @@ def history(*, machine: Machine) -> tuple[Transaction, ...]:
     """Tell the changes that were made, oldest first."""
     with _told(), looked_at(machine) as journal:
         return tuple(journal.all()) if journal else ()
+
+
+def in_force(past: Sequence[Transaction], *, machine: Machine) -> dict[int, tuple[Standing, ...]]:
+    """Tell of each change that was not undone how its targets stand today, by its number."""
+    with _told():
+        return standings(past, machine)
 
 
 def unsettled(now: float, *, machine: Machine) -> tuple[Transaction, ...]:

@@ -11,7 +11,7 @@ kept in until the record is closed.  An undo is a `move` to BEFORE.
 
 from __future__ import annotations
 
-from ec2rl.fix.change import Found, Item, Now
+from ec2rl.fix.change import NOT_LOOKED, Found, Item, Now
 from ec2rl.fix.errors import Refused
 from ec2rl.record import record
 
@@ -108,7 +108,7 @@ class Unmoved(Kind):
         return Found.RUNNING if self.at.here else Found.GONE
 
     def now(self) -> Now:
-        return Now("not looked at")
+        return NOT_LOOKED
 
     def check(self) -> None:
         raise Refused(f"{self.target}: a volume has files only, nothing that runs")
