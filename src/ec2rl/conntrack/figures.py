@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.tables import Table
 from ec2rl.conntrack.timeline import Spell
-from ec2rl.facts.coverage import source_facts
+from ec2rl.diagnosis.coverage import source_facts
 from ec2rl.model import Unreadable
 
 TYPE_CHECKING = False

@@ -34,7 +34,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     settling = None
     if times.now.lines:
         from ec2rl.conntrack.boot.keys import MAX
-        from ec2rl.facts.settled import read_settling
+        from ec2rl.diagnosis.before_last_fix import read_settling
 
         settling = read_settling(host, MAX, limits.maximum)
         times = timeline(log, settling)
@@ -220,7 +220,7 @@ def _dropped(seen: Seen, refused: int) -> str:
     dropped = f"{plural(refused, 'packet')} dropped by conntrack"
     if seen.times.settled.lines and not rising:
         return f"{dropped}; whether all of it was before the change of the limit is not known"
-    if seen.log.sources[0].unreadable is not None:
+    if seen.log.ring.unreadable is not None:
         return f"{dropped}, and the log that would say when and why was not read"
     if not seen.log.whole_boot:
         return f"{dropped} with no table-full line left in the log to say when and why"

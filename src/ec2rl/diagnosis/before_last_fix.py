@@ -6,18 +6,21 @@ proves room: with a shorter timeout, say, entries keep the time that they have, 
 
 from __future__ import annotations
 
+from ec2rl.diagnosis.events import count
 from ec2rl.facts.change import State, SysctlItem, Transaction
 from ec2rl.facts.changes import FOLDER, Changes, read_changes
-from ec2rl.facts.coverage import stamp
 from ec2rl.host import BOOT_ID, Host
-from ec2rl.model import Unreadable, Why
-from ec2rl.record import record
+from ec2rl.model import Statement, Unreadable, Why, say
+from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from typing import Callable
 
-    from ec2rl.facts.log import LogLine
+    from ec2rl.diagnosis.events import Event, Events
+    from ec2rl.facts.log import KernelLog, LogLine
+    from ec2rl.record import T
 
 ROOM = 0.9
 """The share of today's limit that an older one may be: what filled it leaves room now."""
@@ -50,7 +53,7 @@ class Settling:
     log_end: int
     maximum: int
     steps: tuple[Step, ...]
-    why_not: str
+    why_not: Statement | None
     unread: tuple[Unreadable, ...]
 
     def settles(self, line: LogLine) -> bool:
@@ -90,33 +93,83 @@ def read_settling(host: Host, key: str, maximum: int | None, name: str = "") -> 
     return settling(read_changes(host), here, key, maximum, name or key.rpartition(".")[2])
 
 
-def settling_lines(settling: Settling, settled: int, now: int, undecided: int) -> list[str]:
+def set_apart(
+    events: Events[T],
+    settlings: Sequence[Settling],
+    tells_of: Callable[[Event[T]], Iterable[Settling]] | None = None,
+) -> Events[T]:
+    """Move this boot's events from before a change that made room to `before_last_fix`.
+
+    Where an event tells of several limits, each of them must have made room.
+    """
+    past: list[Event[T]] = []
+    left: list[Event[T]] = []
+    for event in events.this_boot:
+        named = settlings if tells_of is None else list(tells_of(event))
+        settled = bool(named) and all(one.settles(event.line) for one in named)
+        (past if settled else left).append(event)
+    return replace(events, this_boot=tuple(left), before_last_fix=tuple(past))
+
+
+def settling_lines(settling: Settling, settled: int, now: int, undecided: int) -> list[Statement]:
     """Say why `settled` occurrences are past, and `now` are not; `undecided` of these may be."""
     lines = []
     if settling.change is not None and settled:
         later = now - undecided
-        since = f"{later} line{'s' * (later != 1)} since" if later else "none since"
         lines.append(
-            f"{_occurrences(settled)} before the change of {stamp(settling.change.time)} "
-            f"(ec2rl history: {settling.change.id}), {since}: "
-            f"it raised {settling.name}, which is {settling.maximum} now"
+            say(
+                "{n:occurrence} before the change of {when:time} (ec2rl history: {id}), {since}: "
+                "it raised {limit}, which is {maximum} {now}",
+                n=settled,
+                when=settling.change.time,
+                id=settling.change.id,
+                since=say("{n:line} since", n=later) if later else "none since",
+                limit=settling.name,
+                maximum=settling.maximum,
+            )
         )
     if undecided:
-        lines.append(
-            f"{_occurrences(undecided)} may be older than that change, and "
-            f"count{'s' * (undecided == 1)} as of now: without the kernel's stamp, or of a "
-            "time when the limit was about as large"
+        verb = "counts" if undecided == 1 else "count"
+        words = (
+            f"{{n:occurrence}} may be older than that change, and {verb} as of {{now}}: "
+            "without the kernel's stamp, or of a time when the limit was about as large"
         )
+        lines.append(say(words, n=undecided))
     if now and settling.why_not:
         lines.append(settling.why_not)
     if now and settling.unread:
-        more = f" and {len(settling.unread) - 1} more" if len(settling.unread) > 1 else ""
-        lines.append(f"Not read or not believed, and settles no line: {settling.unread[0]}{more}")
+        more = len(settling.unread) - 1
+        words = "Not read or not believed, and settles no line: {first}"
+        words += " and {more} more" if more else ""
+        lines.append(say(words, first=settling.unread[0], more=more))
     return lines
 
 
-def _occurrences(number: int) -> str:
-    return f"{number} occurrence{'s' * (number != 1)}"
+def explained(
+    events: Events[T],
+    settlings: Sequence[Settling],
+    tells_of: Callable[[Event[T]], Iterable[Settling]] | None = None,
+) -> tuple[Statement, ...]:
+    """Say of events that were `set_apart` why they are past, and why others are not."""
+    lines: list[Statement] = []
+    for one in settlings:
+
+        def mine(found: Iterable[Event[T]], one: Settling = one) -> list[Event[T]]:
+            return [event for event in found if tells_of is None or one in tells_of(event)]
+
+        left = mine(events.this_boot)
+        undecided = count([event for event in left if one.may_precede(event.line)])
+        lines += settling_lines(one, count(mine(events.before_last_fix)), count(left), undecided)
+    return tuple(lines)
+
+
+def whole_since_fix(log: KernelLog, settlings: Sequence[Settling]) -> bool:
+    """Whether all was read that the kernel said since the changes that made room, one per limit."""
+    if not settlings or any(one.change is None for one in settlings):
+        return False
+    if log.whole_boot or log.ring.oldest is None or log.booted is None:
+        return log.whole_boot
+    return (log.ring.oldest - log.booted) * 1e6 <= min(one.log_end for one in settlings)
 
 
 def settling(changes: Changes, boot: str, key: str, maximum: int | None, name: str) -> Settling:
@@ -124,7 +177,7 @@ def settling(changes: Changes, boot: str, key: str, maximum: int | None, name: s
     here = [change for change in changes.made if boot and change.boot == boot]
     best: Transaction | None = None
     log_end = -1
-    why_not = ""
+    why_not: Statement | None = None
     steps = []
     for change in here:
         if not any(isinstance(item, SysctlItem) for item in change.items):
@@ -133,7 +186,8 @@ def settling(changes: Changes, boot: str, key: str, maximum: int | None, name: s
         steps += _steps(change, step, key)
         why_not = _why_not(change, step, change.id in changes.trying, name, maximum)
         if why_not:
-            why_not = f"Change {change.id} (ec2rl history) settles no line: {why_not}"
+            words = "Change {id} (ec2rl history) settles no line: {why_not}"
+            why_not = say(words, id=change.id, why_not=why_not)
         elif step is not None and step.log_end is not None and step.log_end >= log_end:
             best, log_end = change, step.log_end
     steps.sort(key=lambda step: step.log_end or 0)
@@ -180,20 +234,22 @@ def _steps(change: Transaction, step: Step | None, key: str) -> list[Step]:
 
 def _why_not(
     change: Transaction, step: Step | None, trying: bool, name: str, maximum: int | None
-) -> str:
-    """Why a change does not settle what the log said before it, "" if it does."""
+) -> Statement | None:
+    """Why a change does not settle what the log said before it, None if it does."""
     if step is None or step.after <= step.before:
-        return f"it did not raise {name}"
+        return say("it did not raise {limit}", limit=name)
     if change.state is not State.APPLIED:
-        return f"it is {change.state.value}"
+        return say("it is {state}", state=change.state.value)
     if trying:
-        return f"it is on trial; to let it stay: sudo ./ec2rl keep {change.id}"
+        return say("it is on trial; to let it stay: sudo ./ec2rl keep {id}", id=change.id)
     if maximum is None:
-        return f"{name} could not be read, so it may not be in force"
+        return say("{limit} could not be read, so it may not be in force", limit=name)
     if maximum < step.after:
-        return f"{name} is {maximum} by now, and it had set {step.after}"
+        words = "{limit} is {maximum} by {now}, and it had set {set}"
+        return say(words, limit=name, maximum=maximum, set=step.after)
     if step.before > ROOM * maximum:
-        return f"from {step.before} to {maximum}: what was too much would fill {ROOM:.0%} of it"
+        words = "from {before} to {maximum}: what was too much would fill {room:%} of it"
+        return say(words, before=step.before, maximum=maximum, room=ROOM)
     if step.log_end is None:
-        return "its record does not tell where the kernel's log ended then"
-    return ""
+        return say("its record does not tell where the kernel's log ended then")
+    return None
