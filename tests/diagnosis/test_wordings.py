@@ -261,7 +261,11 @@ def test_the_same_event_again_is_counted_and_not_told_again() -> None:
 def test_without_a_trace_the_same_but_for_numbers_is_the_same_event() -> None:
     bugs = ["mm/slub.c:12", "mm/slub.c:900", "mm/mmap.c:12"]
     events = [Event(say("BUG at {place}", place=one), line("x", 1.0)) for one in bugs]
-    assert sorted(one.count for one in group([*events, Event(stuck(1, 22), line("x"))])) == [1, 1, 2]
+    assert sorted(one.count for one in group([*events, Event(stuck(1, 22), line("x"))])) == [
+        1,
+        1,
+        2,
+    ]
 
 
 def stuck(cpu: int, seconds: int) -> Statement:

@@ -6,6 +6,7 @@ from ec2rl.conntrack.messages import Kind
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.tables import Table
 from ec2rl.conntrack.timeline import Spell
+from ec2rl.diagnosis.before_last_fix import settling_lines
 from ec2rl.diagnosis.coverage import complete_from, complete_log, reading, stamp
 from ec2rl.model import (
     Evidence,
@@ -156,8 +157,6 @@ def _log_lines(seen: Seen) -> list[Statement | str]:
     times = seen.times
     lines: list[Statement | str] = []
     if seen.settling is not None:
-        from ec2rl.diagnosis.before_last_fix import settling_lines
-
         counts = times.settled.lines, times.now.lines, times.undecided
         lines += settling_lines(seen.settling, *counts)
     for spell, name in ((times.now, "this boot"), (times.earlier, "earlier boots")):

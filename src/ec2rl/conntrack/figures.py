@@ -10,10 +10,10 @@ from ec2rl.model import Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.model import Json
+    from ec2rl.model import Fact, Json
 
 
-def facts(seen: Seen) -> dict[str, Json]:
+def facts(seen: Seen) -> dict[str, Fact]:
     """The numbers behind the words; None is unknown."""
     times = seen.times
     read = [source.name for source in seen.log.sources if source.unreadable is None]

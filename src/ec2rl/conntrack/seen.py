@@ -8,6 +8,7 @@ from ec2rl.conntrack.messages import Kind, understand
 from ec2rl.conntrack.namespaces import RECORDED
 from ec2rl.conntrack.tables import Limits, Table
 from ec2rl.conntrack.timeline import Timeline
+from ec2rl.diagnosis.before_last_fix import whole_since_fix
 from ec2rl.diagnosis.coverage import covers
 from ec2rl.facts.log import KernelLog, LogLine
 from ec2rl.model import Unreadable, Why
@@ -141,10 +142,7 @@ class Seen:
             return False
         if any(_may_have_lost(line, self.settling.log_end) for line in self.log.lines):
             return False
-        oldest, booted = self.log.ring.oldest, self.log.booted
-        if self.log.whole_boot or oldest is None or booted is None:
-            return self.log.whole_boot
-        return (oldest - booted) * 1e6 <= self.settling.log_end
+        return whole_since_fix(self.log, [self.settling])
 
     @property
     def proven(self) -> bool:

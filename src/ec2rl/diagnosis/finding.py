@@ -44,7 +44,7 @@ def judge_events(name: str, seen: Observations[Detail], text: DiagnosisText) -> 
     if verdict in (Verdict.PROBLEM, Verdict.WARNING):
         details += [*text.advice, see_page(name)]
     elif verdict is Verdict.UNKNOWN:
-        details.append(say("Next: {step}", step=_next(seen, name)))
+        details.append(_next(seen, name))
     return Finding(verdict, summary, tuple(details), _quotes(seen.events), (), _facts(seen))
 
 
@@ -53,13 +53,13 @@ def _next(seen: Observations[Detail], name: str) -> Statement:
     ring = seen.log.ring
     unread = [one for one in (ring.unreadable, *seen.remains.unread) if one is not None]
     if seen.doubt and not unread:
-        return say("sudo ./ec2rl explain {name}", name=name)
+        return see_page(name)
     if ring.lost and not seen.doubt:
         return say(
-            "less is lost, from the next boot on, with a journal that lasts (mkdir "
+            "Next: less is lost, from the next boot on, with a journal that lasts (mkdir "
             "/var/log/journal) or a larger ring (log_buf_len=4M on the kernel's command line)"
         )
-    return say("run it as root on the host itself: sudo ./ec2rl run")
+    return say("Next: run it as root on the host itself: sudo ./ec2rl run")
 
 
 def _verdict(seen: Observations[Detail], text: DiagnosisText) -> tuple[Verdict, Statement]:
@@ -129,7 +129,7 @@ def _happened(events: Events[Detail]) -> list[Statement]:
         if len(groups) > _TOLD:
             words = "{period}{more} more that differ: see the JSON report"
             lines.append(say(words, period=period, more=len(groups) - _TOLD))
-    lines += map(say, told(event.line for found, _ in periods for event in found))
+    lines += told(event.line for found, _ in periods for event in found)
     if events.forged:
         words = "Not the kernel's: {n:line} that someone wrote in its name"
         lines.append(say(words, n=events.forged))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from itertools import takewhile
 
-from ec2rl.diagnosis.before_last_fix import explained, read_settling, set_apart
+from ec2rl.diagnosis.before_last_fix import explained, set_apart
 from ec2rl.diagnosis.events import find_events, sort_events
 from ec2rl.diagnosis.finding import judge_events
 from ec2rl.diagnosis.observations import TAINT_DIED, Observations, number, taint
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     D = TypeVar("D", bound=Detail)
 
-PAGES = os.path.join(os.path.dirname(os.path.dirname(__file__)), "modules")
+_PAGES = os.path.join(os.path.dirname(os.path.dirname(__file__)), "modules")
 
 
 def kernel_log_module(
@@ -82,6 +83,8 @@ def kernel_log_module(
 
 def _settled(host: Host, seen: Observations[D], settings: Sequence[Setting]) -> Observations[D]:
     """Set this boot's events apart that are from before a change of these settings."""
+    from ec2rl.diagnosis.fix_history import read_settling
+
     settlings = tuple(
         read_settling(host, one.key, number(host, f"/proc/sys/{one.key.replace('.', '/')}"))
         for one in settings
@@ -100,10 +103,11 @@ def mark_of_death(event: str) -> Callable[[Host, Observations[D]], Observations[
 
 
 def commands_of(name: str) -> tuple[str, ...]:
-    """The commands below "By hand" on the page of a module; none where there is no page."""
+    """Read the commands right below "By hand" on a module's page; none where there is no page."""
     try:
-        with open(os.path.join(PAGES, f"{name}.md"), encoding="utf-8") as page:
-            section = page.read().partition("\n## By hand\n")[2].partition("\n## ")[0]
+        with open(os.path.join(_PAGES, f"{name}.md"), encoding="utf-8") as page:
+            section = page.read().partition("\n## By hand\n\n")[2]
     except OSError:
         return ()
-    return tuple(line[4:] for line in section.split("\n") if line.startswith("    "))
+    block = takewhile(lambda line: line.startswith("    "), section.split("\n"))
+    return tuple(line[4:] for line in block)

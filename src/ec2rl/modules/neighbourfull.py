@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ec2rl.diagnosis.before_last_fix import explained, set_apart
 from ec2rl.diagnosis.events import Event, Events, count, find_events
 from ec2rl.diagnosis.finding import DiagnosisText, judge_events
 from ec2rl.diagnosis.observations import Observations, number
@@ -262,7 +263,7 @@ def _settled(
     host: Host, tables: Sequence[Table], seen: Observations[Overflow]
 ) -> Observations[Overflow]:
     """Set events apart that are from before a change that made room, and say why."""
-    from ec2rl.diagnosis.before_last_fix import explained, read_settling, set_apart
+    from ec2rl.diagnosis.fix_history import read_settling
 
     known: dict[str, Settling] = {}
     for table in tables:
