@@ -283,7 +283,7 @@ class Race:
     ) -> None:
         if job is None:
             lost = Unreadable("kernel log", Why.FAILED, text(say("{why}", why=why)))
-            self.log = KernelLog((), (LogSource("dmesg", lost),), None, whole_boot=False)
+            self.log = KernelLog((), LogSource("dmesg", lost))
             return
         finding = Finding(Verdict.CRASHED, say("{why}", why=why)) if crashed else _unknown(why)
         if traceback:

@@ -16,21 +16,14 @@ from ec2rl.remedies import WriteFile as WriteFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any, Union
 
     Json = Union[
-        None,
-        bool,
-        int,
-        float,
-        str,
-        "Statement",
-        "list[Json]",
-        "tuple[Json, ...]",
-        Mapping[str, "Json"],
+        None, bool, int, float, str, "list[Json]", "tuple[Json, ...]", Mapping[str, "Json"]
     ]
     Value = Union[None, int, float, str, "Unreadable", "Statement", tuple["Value", ...]]
+    Fact = Union[None, bool, int, float, str, "Statement", "Sequence[Fact]", Mapping[str, "Fact"]]
 
 
 class Verdict(Choice):
@@ -250,7 +243,7 @@ class Finding:
     """What one diagnostic found.
 
     `summary` is one line that follows `[STATUS] `; `details` are lines below it; `facts` are
-    the numbers behind the words, for the JSON report: an unknown number is None, never 0.
+    the values behind the words, for the JSON report: an unknown number is None, never 0.
     `zone` is the time zone of the machine that it is about, "" for ours.
     """
 
@@ -259,7 +252,7 @@ class Finding:
     details: tuple[Statement | str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     remedies: tuple[Remedy, ...] = ()
-    facts: Mapping[str, Json] = {}
+    facts: Mapping[str, Fact] = {}
     tense: Tense = Tense.PRESENT
     zone: str = ""
 

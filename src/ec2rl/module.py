@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.facts.kernel_log import read_kernel_log
-from ec2rl.facts.log import KernelLog
+from ec2rl.facts.log import KernelLog, LogSource
 from ec2rl.host import Host, Phrase
 from ec2rl.model import (
     MOST,
@@ -16,6 +16,7 @@ from ec2rl.model import (
     Statement,
     Unreadable,
     Verdict,
+    Why,
     Wish,
     places,
     say,
@@ -90,7 +91,9 @@ class Diagnosis:
     by_hand: tuple[Statement | str, ...]
 
 
-_NO_LOG = KernelLog((), (), None, whole_boot=False)
+_NO_LOG = KernelLog(
+    (), LogSource("dmesg", Unreadable("kernel log", Why.NOT_COLLECTED, "not asked"))
+)
 """For a module that does not ask for the log: one that hangs is not to hang it."""
 
 
@@ -161,7 +164,9 @@ def _cut(value: Any) -> Any:
 
 
 def _plain(value: object, depth: int = 20) -> bool:
-    """Whether JSON can hold it."""
+    """Whether JSON can hold it, once its statements are words."""
+    if isinstance(value, Statement):
+        return _said(value)
     if isinstance(value, dict):
         return depth > 0 and all(
             isinstance(key, str) and _plain(item, depth - 1) for key, item in value.items()

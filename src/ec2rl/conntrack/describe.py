@@ -6,7 +6,8 @@ from ec2rl.conntrack.messages import Kind
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.tables import Table
 from ec2rl.conntrack.timeline import Spell
-from ec2rl.facts.coverage import complete_from, reading, stamp, whole_log
+from ec2rl.diagnosis.before_last_fix import settling_lines
+from ec2rl.diagnosis.coverage import complete_from, complete_log, reading, stamp
 from ec2rl.model import (
     Evidence,
     Role,
@@ -69,7 +70,7 @@ def details(seen: Seen, verdict: Verdict) -> tuple[Statement, ...]:
 
 def _where_it_can_be_told(seen: Seen) -> Statement:
     """What to type next when something was missing."""
-    ring = seen.log.sources[0]
+    ring = seen.log.ring
     denied = any(one.why is Why.DENIED for one in seen.unread)
     if seen.hidden or ring.unreadable is not None or denied:
         return say("Next: run it as root on the host itself: sudo ./ec2rl run")
@@ -162,8 +163,6 @@ def _log_lines(seen: Seen) -> list[Statement]:
     times = seen.times
     lines = []
     if seen.settling is not None:
-        from ec2rl.facts.settled import settling_lines
-
         counts = times.settled.lines, times.now.lines, times.undecided
         lines += settling_lines(seen.settling, *counts)
     if times.now.lines:
@@ -254,7 +253,7 @@ def _proof(seen: Seen) -> Statement:
     since = " since that change" if seen.times.settled.lines else ""
     log: Value = say("dmesg, whole{since}", since=since)
     if seen.covered:
-        log = whole_log(seen.log, seen.since)
+        log = complete_log(seen.log, seen.since)
     words = "{log}, without a table-full line{since}; {tables}"
     return say(words, log=log, since=since, tables=_room(seen))
 

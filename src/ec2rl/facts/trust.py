@@ -89,7 +89,7 @@ def _is_covered(line: LogLine, known: Known) -> bool:
 
 
 def told(lines: Iterable[LogLine]) -> tuple[Statement, ...]:
-    """How far lines can be believed: the grade of what decides, and what keeps others out."""
+    """Say how far lines can be believed: the grade of what decides, what keeps others out."""
     found = list(lines)
     is_text = any(one.grade is Grade.TEXT for one in found)
     graded = (say("Grade: {grade}", grade=TEXT_IS),) if is_text else ()

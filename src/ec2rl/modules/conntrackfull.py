@@ -149,7 +149,7 @@ def _dropped(seen: Seen, refused: int) -> Statement | None:
         return None
     if seen.times.settled.lines and not rising:
         why = "; whether all of it was before the change of the limit is not known"
-    elif seen.log.sources[0].unreadable is not None:
+    elif seen.log.ring.unreadable is not None:
         why = ", and the log that would say when and why was not read"
     elif not seen.log.whole_boot:
         why = " with no table-full line left in the log to say when and why"

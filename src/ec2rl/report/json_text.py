@@ -32,10 +32,9 @@ def dumps(value: Json, indent: str = "\n") -> str:
     if isinstance(value, (list, tuple)):
         items = [dumps(item, inner) for item in value]
         return f"[{inner}{(',' + inner).join(items)}{indent}]" if items else "[]"
-    items_of = getattr(value, "items", None)
-    if items_of is None:
+    if not hasattr(value, "items"):
         raise TypeError(f"{type(value).__name__} is no value of JSON")
-    pairs = [f"{_string(str(name))}: {dumps(item, inner)}" for name, item in items_of()]
+    pairs = [f"{_string(str(name))}: {dumps(item, inner)}" for name, item in value.items()]
     return f"{{{inner}{(',' + inner).join(pairs)}{indent}}}" if pairs else "{}"
 
 

@@ -45,14 +45,12 @@ def of_what_is_cut(finding: Finding, cut: str) -> Finding:
 
 
 def _gives(said: Value, reason: str) -> bool:
-    """Whether something that is said gives this reason."""
+    """Whether this reason is among the values of what is said."""
     if isinstance(said, Statement):
         return any(_gives(value, reason) for value in said.values.values())
     if isinstance(said, tuple):
         return any(_gives(value, reason) for value in said)
-    if isinstance(said, Unreadable):
-        return said.detail == reason
-    return isinstance(said, str) and reason in said
+    return reason == (said.detail if isinstance(said, Unreadable) else said)
 
 
 def _role(one: Statement | str) -> Role:

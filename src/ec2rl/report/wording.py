@@ -14,14 +14,14 @@ A form is for numbers: text, and what could not be read, appear as they are.
 
 from __future__ import annotations
 
-from ec2rl.facts.coverage import stamp
+from ec2rl.diagnosis.coverage import stamp
 from ec2rl.model import MOST, TENSED, Statement, Tense
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ec2rl.model import Finding, Json, Value
+    from ec2rl.model import Fact, Finding, Json, Value
 
 
 def summary(finding: Finding) -> str:
@@ -48,7 +48,7 @@ def lines(said: Sequence[Statement | str], tense: Tense = Tense.PRESENT) -> list
     return [text(one, tense)[:MOST] for one in said]
 
 
-def facts(fact: Json, tense: Tense) -> Json:
+def facts(fact: Fact, tense: Tense) -> Json:
     """A fact for the JSON report: what it says is made into words."""
     if isinstance(fact, Statement):
         return text(fact, tense)[:MOST]
@@ -56,7 +56,7 @@ def facts(fact: Json, tense: Tense) -> Json:
         return {name: facts(one, tense) for name, one in fact.items()}
     if isinstance(fact, (list, tuple)):
         return [facts(one, tense) for one in fact]
-    return fact
+    return fact  # type: ignore[return-value]
 
 
 def text(statement: Statement | str, tense: Tense = Tense.PRESENT) -> str:
