@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ec2rl.model import Evidence, Finding, Verdict
 from ec2rl.report.escape import one_line, printable
+from ec2rl.report.formats.json import write
 from ec2rl.report.json_report import Judged, report
 from ec2rl.report.text import evidence, result, results
 from support.examples import examples
@@ -77,11 +78,12 @@ def test_ten_thousand_hostile_strings_come_out_of_json_as_they_went_in() -> None
         tuple(Evidence(text, text) for text in texts),
         facts={"texts": tuple(texts), "module": "another", **dict.fromkeys(texts, 1)},
     )
-    document = report(
+    found = report(
         [Judged("conntrackfull", "net", "diagnose", finding, 0.0, tuple(texts))],
         {"name": texts[1]},
         {"name": texts[2]},
     )
+    document = write(found)
     assert document.isascii()
     assert safe(document)
     (one,) = json.loads(document)["results"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ec2rl.arguments import Parsed
+from ec2rl.arguments import Parsed, format_of
 from ec2rl.commands.changed import described, machine_of
 from ec2rl.fix.change import State, Transaction
 from ec2rl.fix.errors import FixError
@@ -15,6 +15,8 @@ from ec2rl.terminal import Terminal
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from ec2rl.model import Json
 
 
 def command(said: Parsed, terminal: Terminal) -> int:
@@ -31,8 +33,9 @@ def command(said: Parsed, terminal: Terminal) -> int:
         for c in changes
         if c.id in ends and c.state is State.APPLIED and c.id not in left
     }
-    if said.has("json"):
-        terminal.out(_json(changes, trying, left))
+    write = format_of(said).write
+    if write is not None:
+        terminal.out(write(_facts(changes, trying, left)))
         return 0
     lines = [] if changes else ["No change was made here."]
     for change in changes:
@@ -53,10 +56,8 @@ def command(said: Parsed, terminal: Terminal) -> int:
     return 0
 
 
-def _json(changes: Sequence[Transaction], trying: dict[int, float], left: set[int]) -> str:
-    import json
-
-    told = [
+def _facts(changes: Sequence[Transaction], trying: dict[int, float], left: set[int]) -> Json:
+    told: list[Json] = [
         {
             "id": change.id,
             "state": change.state.value,
@@ -70,4 +71,4 @@ def _json(changes: Sequence[Transaction], trying: dict[int, float], left: set[in
         }
         for change in changes
     ]
-    return json.dumps({"schema_version": 1, "changes": told}, indent=2) + "\n"
+    return {"schema_version": 1, "changes": told}

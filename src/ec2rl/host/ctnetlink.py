@@ -15,6 +15,7 @@ from ec2rl.host import Door, Entries
 from ec2rl.host.live import LiveHost, open_regular, unreadable
 from ec2rl.host.netns import entered
 from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.process import Child, Limits, blocked
 from ec2rl.record import replace
 
 TYPE_CHECKING = False
@@ -38,6 +39,8 @@ _DRAWING = 10.0
 """Seconds to draw a sample from the text in: some four million entries."""
 _SILENCE = 10
 """Seconds without a datagram after which a dump has failed."""
+_LONGEST = 600.0
+"""Seconds for all of a dump: a hundred million entries."""
 _WORTH_A_CHILD = 30_000
 """Entries from which a second processor more than repays the fork."""
 
@@ -114,10 +117,8 @@ class Dump:
             socket(AF_UNIX, SOCK_SEQPACKET, 0, end.detach())
             for end in socketpair(AF_UNIX, SOCK_SEQPACKET)
         )
-        child = os.fork()
-        if not child:
-            here.close()
-            self._serve(there)
+        with blocked():
+            child = Child(lambda: self._serve(there), Limits(_LONGEST), [here.fileno()])
         there.close()
         here.setsockopt(SOL_SOCKET, SO_RCVTIMEO, pack("ll", 2 * _SILENCE, 0))
         try:
@@ -129,27 +130,20 @@ class Dump:
         except OSError as error:
             self.faults.append(error.errno or errno.EIO)
         finally:
-            here.close()  # a child that still sends gets EPIPE, and ends
-            os.waitpid(child, 0)
+            here.close()
+            child.end()
 
     def _serve(self, parent: socket) -> None:
         from _socket import SOL_SOCKET
-        from signal import SIG_IGN, SIGINT, signal
 
         try:
-            signal(SIGINT, SIG_IGN)
             parent.setsockopt(SOL_SOCKET, _SO_SNDBUFFORCE, 1 << 21)
         except OSError:
             pass  # slower, and right
-        try:
-            for datagram in self._receive():
-                parent.send(datagram)
-            for fault in self.faults:
-                parent.send(pack("=i", fault))
-        except OSError:
-            pass  # the parent has seen enough
-        finally:
-            os._exit(0)
+        for datagram in self._receive():
+            parent.send(datagram)
+        for fault in self.faults:
+            parent.send(pack("=i", fault))
 
     def close(self) -> None:
         """Give the sockets back; the kernel ends a dump that nobody reads."""

@@ -42,15 +42,15 @@ _COUNTED = rb"conntrack v\S+ \(conntrack-tools\): (\d{1,12}) flow entries have b
 
 def open_table(paths: Sequence[str]) -> Entries | Unreadable:
     """The table in these files (that of IPv4 and of IPv6, say); `-` is standard input."""
-    from ec2rl.host.apart import apart
     from ec2rl.host.fake import FakeHost, sections
+    from ec2rl.host.sandbox import read_in_sandbox
 
     files = open_saved(paths)
     if isinstance(files, Unreadable):
         return files
     name = shown(files)
     try:
-        text = apart(name, lambda: _recording(name, files), 2 * SECONDS)
+        text = read_in_sandbox(name, lambda: _recording(name, files), 2 * SECONDS)
     finally:
         close_saved(files)
     if isinstance(text, Unreadable):

@@ -123,13 +123,11 @@ def helped(before: Rate | None, after: Rate | None, details: str) -> str:
     return f"It did not help yet: {words}; details: {details}"
 
 
-def fix_json(
+def fix_facts(
     name: str, finding: Finding, proposal: Proposal, made: Done | None, first: Sequence[str] = ()
-) -> str:
-    """The plan, and what was done of it (null: nothing), as one JSON document."""
-    import json
-
-    document = {
+) -> Json:
+    """The plan, and what was done of it (null: nothing)."""
+    return {
         "schema_version": 1,
         "module": name,
         "verdict": finding.verdict.name,
@@ -145,7 +143,6 @@ def fix_json(
         "fleeting": list(proposal.fleeting),
         "done": None if made is None else _done_facts(made),
     }
-    return json.dumps(document, indent=2) + "\n"
 
 
 def _remedy_facts(remedy: Remedy) -> dict[str, Json]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 
-from ec2rl.arguments import Parsed, seconds
+from ec2rl.arguments import Parsed, format_of, seconds
 from ec2rl.conntrack.commands.shared import (
     INTERRUPTED,
     failed,
@@ -62,7 +62,9 @@ def command(said: Parsed, terminal: Terminal) -> int:
     places = places_of(said, host, ALL)
     if isinstance(places, Unreadable):
         return failed(terminal, places)
-    terminal.out("" if said.has("json") else nothing_to_show(said, places, ALL))
+    write = format_of(said).write
+    if write is None:
+        terminal.out(nothing_to_show(said, places, ALL))
     found, status = _look_twice(said, terminal, host, places, pause)
     unread = [looks for looks in found if isinstance(looks.first, Unreadable)]
     for looks in unread:
@@ -71,8 +73,8 @@ def command(said: Parsed, terminal: Terminal) -> int:
     # Where no table has an entry now, packets may have been lost in this boot all the same.
     empty = not places.chosen and places.limits.loaded is not False
     tables = _recommended(host, said, places, sized) if sized or empty else None
-    if said.has("json"):
-        terminal.out(document(tables=_facts(places, unread, tables)))
+    if write is not None:
+        terminal.out(write(document(tables=_facts(places, unread, tables))))
     elif tables is not None:
         terminal.out(size_text(places.limits, tables))
     return status or (COULD_NOT_LOOK if unread else 0)
