@@ -84,6 +84,7 @@ def test_no_word_at_all() -> None:
 
 
 @pytest.mark.parametrize("name", [*COMMANDS, *names()])
+@pytest.mark.sampled(5)
 def test_there_is_help_for_everything(name: str) -> None:
     done = ec2rl("help", name)
     assert (done.returncode, done.stderr) == (0, "")

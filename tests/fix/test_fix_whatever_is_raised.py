@@ -210,6 +210,7 @@ LACKS = {
 
 @pytest.mark.root
 @pytest.mark.parametrize("without", LACKS)
+@pytest.mark.more
 def test_what_a_python_lacks_is_said_before_anything_is_touched(
     machine: Machine, without: str
 ) -> None:

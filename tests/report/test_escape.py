@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,6 +56,7 @@ def safe(text: str) -> bool:
     return not UNSAFE.intersection(map(ord, text))
 
 
+@pytest.mark.more
 def test_ten_thousand_hostile_strings_reach_no_terminal() -> None:
     for text in hostile(10_000):
         finding = Finding(Verdict.PROBLEM, text, (text, text), (Evidence(text, text),))
@@ -69,6 +71,7 @@ def test_ten_thousand_hostile_strings_reach_no_terminal() -> None:
         shown.encode()
 
 
+@pytest.mark.more
 def test_ten_thousand_hostile_strings_come_out_of_json_as_they_went_in() -> None:
     texts = hostile(10_000)
     finding = Finding(

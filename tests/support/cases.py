@@ -30,6 +30,14 @@ from ec2rl.report.plan import plan
 from ec2rl.report.wording import details, summary
 
 CHANGES, SYS = "/var/lib/ec2rl/changes", "/proc/sys/"
+
+_LOOK = (
+    r"(later: )*(netns /[^:]+: )?"
+    r"((ls |link |inode |search )?/.+|search .+|clock|journal|dmesg|conntrack -[SL]|ethtool -S \S+)"
+    r"(; .+)?"
+)
+"""What stands above a look (host/fake.py); `options`, `gaps` and `cut` are of recordings."""
+
 CASES = sorted((Path(__file__).parent.parent / "modules").glob("*/*.case"))
 
 
@@ -42,6 +50,9 @@ def answered(text: str, name: str) -> str:
     """The whole text of a case of the module `name`, with the answers that it gives today."""
     head, wanted = _split(text)
     looks = sections(head.removesuffix("\n"))[1]
+    for key in looks:
+        if not re.fullmatch(_LOOK, key) and key not in ("options", "gaps", "cut"):
+            raise CaseError(f"unknown section -- {key} --: it is no look, and no answer")
     module, host = load(name), FakeHost(looks)
     found = diagnose(module, host)
     answers = {"expect": told(name, found.finding)}
