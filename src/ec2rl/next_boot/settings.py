@@ -18,6 +18,7 @@ from ec2rl.next_boot.decide import dead_lines, decide
 from ec2rl.next_boot.init_system import Init, in_runlevel, init_system
 from ec2rl.next_boot.lines import Lines, read_lines
 from ec2rl.next_boot.module import When
+from ec2rl.next_boot.passed_over import passed_over
 from ec2rl.next_boot.presence import Presence
 from ec2rl.next_boot.rules import Rules
 from ec2rl.next_boot.setting import AS_BY_HAND, Changer, Idle, Lowers, NextBoot, Setting
@@ -61,7 +62,8 @@ def next_boot(host: Host, rules: Rules, changers: Changers = everybody) -> NextB
         elif masked:
             setting = _lost(rules, setting, masked)
         elif presence and when is When.UNKNOWN and setting.value != late.value:
-            setting = replace(setting, value=None, because=presence.unsure)
+            either = f"{_shown(setting.value)} if it comes in time, else {_shown(late.value)}"
+            setting = replace(setting, value=None, because=f"{presence.unsure}: {either}")
         by_hand = told[Reader.PROCPS][key]
         mine = sorted({*by_key.get(key, ()), *of_all})
         theirs = tuple(_theirs([after[n] for n in mine], setting, by_hand, rules.paths(key)))
@@ -72,7 +74,7 @@ def next_boot(host: Host, rules: Rules, changers: Changers = everybody) -> NextB
         if setting.value != told[chosen][key].value
     }
     warnings = [*rules.warnings(), *dead_lines(rules, lines[chosen])]
-    idle = [one for one in found if isinstance(one, Idle)]
+    idle = [*passed_over(host, rules), *(one for one in found if isinstance(one, Idle))]
     warnings += [f"{one.line.source}: {one.why}: {one.line.text!r}" for one in idle]
     later = {s.key for s in settings if any(c.value == differ.get(s.key) for c in s.changers)}
     warnings += _by_hand_alone(told[Reader.PROCPS][key] for key in differ if key not in later)
@@ -81,6 +83,10 @@ def next_boot(host: Host, rules: Rules, changers: Changers = everybody) -> NextB
     if any(setting.decided is None for setting in settings):
         unread += rules.unread_before()
     return NextBoot(tuple(settings), reader, differ, tuple(warnings), tuple(unread))
+
+
+def _shown(value: Value | None) -> str:
+    return "the default" if value is None else str(value)
 
 
 def _by_hand_alone(settings: Iterable[Setting]) -> Iterator[str]:
