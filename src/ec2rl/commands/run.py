@@ -7,6 +7,7 @@ import time
 from ec2rl.arguments import Parsed, UsageError
 from ec2rl.catalogue import choose
 from ec2rl.commands.reporting import (
+    PAST,
     document_of,
     exit_status,
     failing,
@@ -26,9 +27,6 @@ from ec2rl.commands.unsettled import tell_unsettled
 from ec2rl.engine import Race
 from ec2rl.host.live import LiveHost
 from ec2rl.terminal import Terminal
-
-PAST = ("root", "sos", "log", "conntrack", "replay")
-"""The options that name what is left of another machine."""
 
 
 def command(said: Parsed, terminal: Terminal) -> int:

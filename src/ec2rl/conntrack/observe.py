@@ -8,9 +8,9 @@ from ec2rl.conntrack.namespaces import find_namespaces
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.tables import Limits, Table, read_again, read_limits, read_tables
 from ec2rl.conntrack.timeline import timeline
-from ec2rl.facts.log import KMSG, KernelLog
+from ec2rl.facts.log import KernelLog
 from ec2rl.host import Host
-from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.model import Evidence, Unreadable
 from ec2rl.module import Options
 from ec2rl.record import replace
 
@@ -47,18 +47,12 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
             read_again(later, seen.tables, options.sample),
             risen(seen.allowances, read_allowances(later, namespaces), options.sample),
         )
-    saved = _is_not_collected(host.read(KMSG))
-    worth = [table for table in seen.tables if saved or _troubled(seen, table)]
+    worth = [table for table in seen.tables if not host.is_live or _troubled(seen, table)]
     if not worth:
         return seen
     from ec2rl.conntrack.table.glimpse import glimpse
 
     return replace(seen, glimpse=glimpse(host, worth))
-
-
-def _is_not_collected(ring: Evidence | Unreadable) -> bool:
-    """Whether no kernel can be asked: what is there was saved, and costs nothing to look at."""
-    return isinstance(ring, Unreadable) and ring.why is Why.NOT_COLLECTED
 
 
 def _troubled(seen: Seen, table: Table) -> bool:
