@@ -86,6 +86,7 @@ def small(tmp_path: Path) -> str:
         (("free", "--unreplied", "--file=a"), "unknown option of conntrack free '--file'"),
     ],
 )
+@pytest.mark.sampled(4)
 def test_a_wrong_command_line(words: tuple[str, ...], said: str) -> None:
     done = ec2rl("conntrack", *words)
     assert (done.returncode, done.stdout) == (2, "")
@@ -233,6 +234,7 @@ def test_size_of_a_saved_table_cannot_tell_when_it_is_full(small: str) -> None:
         (["--protocol=17", "--zone=0"], []),
     ],
 )
+@pytest.mark.sampled(3)
 def test_list_with_filters(small: str, filters: list[str], ports: list[int]) -> None:
     text = ec2rl("conntrack", "list", f"--file={small}", *filters)
     assert [

@@ -55,7 +55,7 @@ def main(words: list[str] | None = None) -> int:
             import traceback
 
             terminal.say(traceback.format_exc())
-        if isinstance(error, ImportError) and not (error.name or "").startswith("ec2rl"):
+        if isinstance(error, ImportError) and _is_lacking(error):
             terminal.say(f"this Python lacks something: {error}; name another by EC2RL_PYTHON")
             return 69
         terminal.say(
@@ -67,6 +67,13 @@ def main(words: list[str] | None = None) -> int:
     if caught and status == 130:
         return signals[caught[0]]
     return status
+
+
+def _is_lacking(error: ImportError) -> bool:
+    """Whether Python lacks something; else it is ours, or there was no memory to load it."""
+    # What ld.so says of too little memory (glibc, elf/dl-load.c).
+    little = ("failed to map segment", "zero-fill", "annot allocate memory")
+    return not (error.name or "").startswith("ec2rl") and not any(w in str(error) for w in little)
 
 
 def _hold_streams() -> None:

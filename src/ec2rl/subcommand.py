@@ -1,4 +1,4 @@
-"""What subcommands share: to print JSON of their own, to ask, to look at a volume."""
+"""What subcommands share: what stands in every document, to ask, to look at a volume."""
 
 from __future__ import annotations
 
@@ -20,18 +20,15 @@ COULD_NOT_LOOK = 3
 """Exit status when something that was asked for could not be read."""
 
 
-def document(**content: Json) -> str:
-    """A JSON document: its schema's version, the program's, the time, and the content."""
-    import json
-
+def document(**content: Json) -> Mapping[str, Json]:
+    """Content with what every document has: its schema's version, the program's, the time."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    whole: Mapping[str, Json] = {
+    return {
         "schema_version": 1,
         "tool": {"name": "ec2rl", "version": __version__},
         "time": now,
         **content,
     }
-    return json.dumps(whole, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
 
 def agreed(terminal: Terminal) -> bool:

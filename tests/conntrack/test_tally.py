@@ -82,6 +82,7 @@ def test_damaged_entries_are_counted_the_same_way(rows: list[Row], chance: rando
     assert fast(damaged) == slow(damaged)
 
 
+@pytest.mark.more
 def test_a_great_many_entries_are_counted_the_same_way() -> None:
     bodies = [body(row) for row in mixture(6000)]
     assert fast(bodies) == slow(bodies)

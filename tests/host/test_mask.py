@@ -285,6 +285,7 @@ def test_containers_and_pods_that_have_names(path: str) -> None:
     assert not any(name in masked.split("-- x")[0] for name in ("acme", "89ab"))
 
 
+@pytest.mark.more
 def test_addresses_within_a_table_of_the_kernel() -> None:
     """Its entries are bytes in hexadecimal; the same stand-in as in a log."""
     rows = [

@@ -44,6 +44,7 @@ def test_each_entry_is_counted_and_kept() -> None:
     )
 
 
+@pytest.mark.more
 def test_a_sorted_table_of_many_is_sampled_fairly() -> None:
     states = ("ESTABLISHED", "TIME_WAIT", "CLOSE")
     text = "".join(line(n, states[n // 20_000]) for n in range(60_000))

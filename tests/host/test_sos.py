@@ -201,6 +201,7 @@ def test_an_archive_that_ends_within_a_journal(tmp_path: Path) -> None:
     assert isinstance(told, Evidence)
 
 
+@pytest.mark.more
 def test_no_more_than_a_bounded_journal_is_spooled(tmp_path: Path) -> None:
     files: dict[str, bytes | str] = {
         f"var/log/journal/{MACHINE}/system.journal": SYSTEM + bytes(257 << 20),

@@ -6,7 +6,7 @@ Those of one subject (`conntrack top`) stand in the `commands` of the package of
 from __future__ import annotations
 
 from ec2rl import slices
-from ec2rl.arguments import Command, Option
+from ec2rl.arguments import FORMATS, Command, Option
 
 _CHOICE = {
     "only-modules": Option("NAME,...", "run these modules only", many=True),
@@ -14,18 +14,12 @@ _CHOICE = {
     "only-classes": Option("NAME,...", "run modules of these classes only", many=True),
     "no": Option("NAME,...", "leave these modules out", many=True),
 }
-_OUTPUT = {
-    "output": Option("text|json", "the form of the results (text)"),
-    "json": Option("", "the same as --output=json"),
-    "color": Option("auto|always|never", "colour the statuses (auto: on a terminal)"),
-}
 _LOOK = {
     "sample": Option("SECONDS", "pause before a second look where something is odd (1; 0: never)"),
     "since": Option("TIME", "leave out what the logs say of the time before"),
     "deadline": Option("SECONDS", "end by then, whatever is left (120)"),
     "debug": Option("", "show what the program itself says of its faults"),
 }
-_JSON = Option("", "the same as JSON")
 _VOLUME = Option("DIR", "the mounted root of another machine, in place of this one")
 
 _GENERAL = {
@@ -34,7 +28,8 @@ _GENERAL = {
         "[LOG ...]",
         {
             **_CHOICE,
-            **_OUTPUT,
+            **FORMATS,
+            "color": Option("auto|always|never", "colour the statuses (auto: on a terminal)"),
             **_LOOK,
             "concurrency": Option("N", "modules at work at the same time (10)"),
             "output-dir": Option("DIR", "save the results under DIR (/var/lib/ec2rl, the last 50)"),
@@ -77,13 +72,13 @@ _GENERAL = {
             "force": Option("", "allow more memory than is sensible"),
             "yes": Option("", "do not ask"),
             "root": _VOLUME,
-            "json": Option("", "the plan as JSON"),
+            **FORMATS,
         },
     ),
     "boot": Command(
         "what any setting will be after a reboot, and which line of which file decides",
         "[KEY ...]",
-        {"json": _JSON, "root": _VOLUME},
+        {**FORMATS, "root": _VOLUME},
     ),
     "undo": Command(
         "take a change back, the newest unless one is named",
@@ -100,7 +95,7 @@ _GENERAL = {
     "history": Command(
         "list the changes that were made here",
         "",
-        {"json": _JSON, "root": _VOLUME},
+        {**FORMATS, "root": _VOLUME},
     ),
     "version": Command("show the version", "", {}),
     "bug-report": Command("show what to put into a bug report", "", {}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ec2rl.arguments import Parsed, UsageError
+from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.commands import COMMANDS
 from ec2rl.facts import glob
 from ec2rl.facts.sysctl_conf import normalize
@@ -38,11 +38,12 @@ def command(said: Parsed, terminal: Terminal) -> int:
         told += _sysctls(host, keys)
     counts = {path: does_not_count(host, path) for path in files}
     found = _together(told)
-    if said.has("json"):
-        terminal.out(document(**next_boot_facts(found, counts)))
-    else:
+    write = format_of(said).write
+    if write is None:
         asked = {dotted(path) for path in keys}
         terminal.out(next_boot_text(found, counts, not said.has("root"), asked, sysctls))
+    else:
+        terminal.out(write(document(**next_boot_facts(found, counts))))
     unread = found.unread or any(isinstance(why, Unreadable) for why in counts.values())
     return COULD_NOT_LOOK if unread else 0
 

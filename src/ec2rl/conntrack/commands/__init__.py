@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from ec2rl.arguments import Command, Option
+from ec2rl.arguments import FORMATS, Command, Option
 
-_JSON = Option("", "the same as JSON")
 _VOLUME = Option("DIR", "the mounted root of another machine, in place of this one")
-_TABLE = {
+_WHICH = {
     "netns": Option("NAME|PID|all", "another network namespace's table (this one)"),
     "file": Option("CAPTURE", "a saved `conntrack -L` or /proc/net/nf_conntrack in its place"),
-    "json": _JSON,
 }
+_TABLE = {**_WHICH, **FORMATS}
 _FILTER = {
     "src": Option("ADDRESS[/BITS]", "where it was opened from"),
     "dst": Option("ADDRESS[/BITS]", "where it was opened to"),
@@ -42,16 +41,21 @@ COMMANDS = {
         "",
         {"seconds": Option("SECONDS", "pause between two looks (5; 0: one look)"), **_TABLE},
     ),
-    "namespaces": Command("how full the table of each network namespace is", "", {"json": _JSON}),
+    "namespaces": Command("how full the table of each network namespace is", "", FORMATS),
     "list": Command(
         "list entries, all or those that every filter admits",
         "",
-        {**_FILTER, "limit": Option("N", "end after N entries"), **_TABLE},
+        {
+            **_FILTER,
+            "limit": Option("N", "end after N entries"),
+            **_WHICH,
+            "json": Option("", "as JSON, written entry by entry"),
+        },
     ),
     "boot": Command(
         "what each setting will be after a reboot, and which line decides",
         "",
-        {"json": _JSON, "root": _VOLUME},
+        {**FORMATS, "root": _VOLUME},
     ),
     "free": Command(
         "delete the entries that every filter admits: counts, shows, asks",
@@ -61,7 +65,7 @@ COMMANDS = {
             "netns": Option("NAME|PID", "another network namespace's table (this one)"),
             "dry-run": Option("", "count and show only"),
             "yes": Option("", "do not ask"),
-            "json": _JSON,
+            **FORMATS,
         },
     ),
 }

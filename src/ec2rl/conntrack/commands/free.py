@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 
-from ec2rl.arguments import Parsed, UsageError
+from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.conntrack.commands.list import filter_of
 from ec2rl.conntrack.commands.shared import INTERRUPTED, failed, places_of
 from ec2rl.conntrack.delete import Doomed, free
@@ -74,13 +74,14 @@ def _free(said: Parsed, terminal: Terminal, host: Host, place: Place, wanted: Fi
     if choice.unnamed:
         terminal.say("the entries could only be read as text: deleting needs CAP_NET_ADMIN")
         return COULD_NOT_LOOK
-    if not said.has("json"):
+    write = format_of(said).write
+    if write is None:
         terminal.out(plan(choice))
     if said.has("dry-run") or not doomed.count:
-        terminal.out(document(**_facts(choice, None)) if said.has("json") else "")
+        terminal.out("" if write is None else write(document(**_facts(choice, None))))
         return 0
-    if said.has("json") and not said.has("yes"):
-        terminal.say("nothing was deleted: --json does not ask; --yes does it")
+    if write is not None and not said.has("yes"):
+        terminal.say("nothing was deleted: only --output=text asks; --yes does it")
         return 1
     if not said.has("yes") and not agreed(terminal):
         return 1
@@ -202,10 +203,12 @@ def _delete(
     if isinstance(freed, Unreadable):
         return failed(terminal, freed)
     after, left = number_of(place), None if freed.interrupted else meant.left()
-    if said.has("json"):
-        terminal.out(document(**_facts(choice, freed), count_after=after, match_after=left))
-    else:
+    write = format_of(said).write
+    if write is None:
         terminal.out(done(choice, freed, after, left))
+    else:
+        facts = document(**_facts(choice, freed), count_after=after, match_after=left)
+        terminal.out(write(facts))
     if freed.interrupted:
         return INTERRUPTED
     return 1 if freed.refused else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.arguments import Parsed
+from ec2rl.arguments import Parsed, format_of
 from ec2rl.conntrack.describe import plural
 from ec2rl.conntrack.namespaces import find_namespaces
 from ec2rl.conntrack.tables import Limits, Table, read_limits, read_tables
@@ -24,20 +24,20 @@ def command(said: Parsed, terminal: Terminal) -> int:
     tables = sorted(
         read_tables(host, namespaces), key=lambda t: (-(t.count or 0), t.namespace.inode or 0)
     )
-    if said.has("json"):
-        terminal.out(
-            document(
-                max=limits.maximum,
-                buckets=limits.buckets,
-                loaded=limits.loaded,
-                hidden=namespaces.hidden or None,
-                namespaces=[_facts(table, limits) for table in tables],
-            )
-        )
-    else:
+    write = format_of(said).write
+    if write is None:
         terminal.out(_text(tables, limits))
         if namespaces.hidden:
             terminal.say(f"not seen: {namespaces.hidden}")
+    else:
+        found = document(
+            max=limits.maximum,
+            buckets=limits.buckets,
+            loaded=limits.loaded,
+            hidden=namespaces.hidden or None,
+            namespaces=[_facts(table, limits) for table in tables],
+        )
+        terminal.out(write(found))
     unread = limits.loaded is not False and any(isinstance(t.counters, Unreadable) for t in tables)
     return COULD_NOT_LOOK if unread or namespaces.hidden else 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ec2rl.arguments import Parsed, seconds
+from ec2rl.arguments import Parsed, format_of, seconds
 from ec2rl.conntrack.commands.shared import (
     INTERRUPTED,
     chosen,
@@ -43,7 +43,8 @@ def command(said: Parsed, terminal: Terminal) -> int:
     if isinstance(places, Unreadable):
         return failed(terminal, places)
     limits = read_limits(host) if said.has("file") else places.limits
-    terminal.out("" if said.has("json") else nothing_to_show(said, places))
+    write = format_of(said).write
+    terminal.out(nothing_to_show(said, places) if write is None else "")
     tables: list[Json] = []
     status = 0
     for place in chosen(places):
@@ -62,12 +63,12 @@ def command(said: Parsed, terminal: Terminal) -> int:
                 **size_facts(sizing.size, sizing.needed, sizing.rates, sizing.grown, sizing.full),
             }
         )
-        if not said.has("json"):
+        if write is None:
             terminal.out(size_text(place, limits, sizing))
         if status == INTERRUPTED:
             break
-    if said.has("json"):
-        terminal.out(document(tables=tables))
+    if write is not None:
+        terminal.out(write(document(tables=tables)))
     return status
 
 

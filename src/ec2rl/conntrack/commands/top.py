@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.arguments import Parsed, UsageError
+from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.conntrack.commands.shared import (
     INTERRUPTED,
     chosen,
@@ -45,12 +45,13 @@ def command(said: Parsed, terminal: Terminal) -> int:
     places = places_of(said, host)
     if isinstance(places, Unreadable):
         return failed(terminal, places)
-    if not said.has("json"):
+    write = format_of(said).write
+    if write is None:
         terminal.out(nothing_to_show(said, places) + all_tables(places))
     tables: list[Json] = []
     status = 0
     for place in chosen(places):
-        if not (said.has("json") or sample) and (place.count or 0) >= _LARGE:
+        if write is None and not sample and (place.count or 0) >= _LARGE:
             early = look(said, terminal, host, place, SAMPLE)
             if isinstance(early, Census) and is_sample(early):
                 terminal.out(first_answer(place, places.limits, early, by))
@@ -63,13 +64,13 @@ def command(said: Parsed, terminal: Terminal) -> int:
             continue
         owned = _owned(said, host, place, census) if by in ("", "owner") else ()
         tables.append({**facts, **census_facts(census, owned, limit)})
-        if not said.has("json"):
+        if write is None:
             terminal.out(top(place, places, census, by, limit, owned))
         if was_interrupted(census):
             status = INTERRUPTED
             break
-    if said.has("json"):
-        terminal.out(document(**machine_facts(places), tables=tables))
+    if write is not None:
+        terminal.out(write(document(**machine_facts(places), tables=tables)))
     return status
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.arguments import Parsed, UsageError
+from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.conntrack.commands.shared import (
     INTERRUPTED,
     failed,
@@ -37,7 +37,8 @@ def command(said: Parsed, terminal: Terminal) -> int:
     places = places_of(said, host)
     if isinstance(places, Unreadable):
         return failed(terminal, places)
-    terminal.out("" if said.has("json") else nothing_to_show(said, places))
+    write = format_of(said).write
+    terminal.out(nothing_to_show(said, places) if write is None else "")
     tables: list[Json] = []
     status = 0
     for place, census in looks(said, terminal, host, places):
@@ -49,12 +50,12 @@ def command(said: Parsed, terminal: Terminal) -> int:
             continue
         answer = what_if(census, wishes or halved(census))
         tables.append({**facts, **what_if_facts(answer), **seen_facts(census)})
-        if not said.has("json"):
+        if write is None:
             terminal.out(what_if_text(place, places.limits, census, answer, not wishes))
         if was_interrupted(census):
             status = INTERRUPTED
-    if said.has("json"):
-        terminal.out(document(tables=tables))
+    if write is not None:
+        terminal.out(write(document(tables=tables)))
     return status
 
 
