@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.defaults import memory_for, round_buckets
+from ec2rl.conntrack.defaults import memory_for
 from ec2rl.conntrack.seen import Seen
+from ec2rl.conntrack.settings import FILES, MODULES
+from ec2rl.conntrack.size_policy import TableSize, table_size
 from ec2rl.model import Statement, say
 
 PAGE_MAX, PAGE_BUCKETS = 131072, 32768
 """The fixed numbers of the original page: twice the default of a 4 GiB host up to kernel 5.14."""
 
-_COMMANDS = (
+_LOOK = (
     "",
     "See:        sysctl net.netfilter.nf_conntrack_max net.netfilter.nf_conntrack_count",
     "            dmesg | grep -E 'table full( in netns [0-9]+)?, dropping packet'",
+)
+_COMMANDS = (
     "Set now:    sudo sysctl -w net.netfilter.nf_conntrack_buckets={buckets}",
     "Set now:    sudo sysctl -w net.netfilter.nf_conntrack_max={max}",
     "            (sysctl can exit 0 on a refused write: read both back)",
     "Next boot:  printf '%s\\n' net.netfilter.nf_conntrack_max={max} "
     "net.netfilter.nf_conntrack_buckets={buckets} |",
-    "                sudo tee /etc/sysctl.d/99-zz-conntrack.conf",
-    "            echo nf_conntrack | sudo tee /etc/modules-load.d/conntrack.conf",
+    "                sudo tee {file}",
+    "            echo nf_conntrack | sudo tee {modules}",
     "            (the module must be there before the settings are read, or they are lost)",
 )
 
@@ -37,16 +41,19 @@ def by_hand(seen: Seen) -> tuple[Statement, ...]:
             "The limits of this host could not be read here: run it as root, on the host itself."
         )
         return (say(words),)
-    target = max(2 * maximum, seen.default_maximum or 0)
-    hash_target = max(round_buckets(target), buckets)
-    sizes = "nf_conntrack_max {max}, nf_conntrack_buckets {buckets}"
-    new = {"max": target, "buckets": hash_target}
-    lines = [
-        say("Today:      " + sizes, max=maximum, buckets=buckets),
-        say("Larger:     " + sizes, **new),
-        _cost(memory_for(target, hash_target), seen.limits.memory),
-        *(say(words, **new) for words in _COMMANDS),
-    ]
+    size = table_size(seen)
+    words = "Today:      nf_conntrack_max {max}, nf_conntrack_buckets {buckets}"
+    lines = [say(words, max=maximum, buckets=buckets)]
+    if size.why:
+        lines += _larger(seen, size)
+    else:
+        lines.append(say("Enough:     nothing that was seen says that the table is too small"))
+    lines += map(say, _LOOK)
+    if size.why:
+        lines += [
+            say(words, max=size.max, buckets=size.buckets, file=FILES[0], modules=MODULES)
+            for words in _COMMANDS
+        ]
     shrunk = tuple(
         say("{name} from {today} to {fixed}", name=name, today=today, fixed=fixed)
         for name, today, fixed in (
@@ -67,11 +74,29 @@ def by_hand(seen: Seen) -> tuple[Statement, ...]:
     return tuple(lines)
 
 
-def _cost(cost: int, memory: int | None) -> Statement:
+def _larger(seen: Seen, size: TableSize) -> list[Statement]:
+    """What to have instead, why, and what it costs."""
+    words = "Larger:     nf_conntrack_max {max}, nf_conntrack_buckets {buckets}"
+    because = "Because:    {why}; {load}" if seen.load else "Because:    {why}"
+    return [
+        say(words, max=size.max, buckets=size.buckets),
+        say(because, why=size.why, load=seen.load.how if seen.load else ""),
+        _cost(memory_for(size.max, size.buckets), seen),
+    ]
+
+
+def _cost(cost: int, seen: Seen) -> Statement:
+    from ec2rl.limits import MUCH
+
+    memory, free = seen.limits.memory, seen.free
     words = "Costs:      at most {cost} MiB of kernel memory when every entry is used"
-    if not memory:
-        return say(words, cost=cost >> 20)
-    words += ", {percent}% of this machine's memory"
-    if cost / memory > 0.15:
-        words += ": too much; find out first what fills the table"
-    return say(words, cost=cost >> 20, percent=round(100 * cost / memory))
+    if memory:
+        words += ", {memory}% of this machine's memory"
+    if free and cost > free * MUCH:
+        words += ", and {free}% of what is available: too much; find out first what fills the table"
+    shares = {"memory": _percent(cost, memory), "free": _percent(cost, free)}
+    return say(words, cost=cost >> 20, **shares)
+
+
+def _percent(part: int, whole: int | None) -> int | None:
+    return round(100 * part / whole) if whole else None

@@ -460,6 +460,7 @@ def _files(host: Host, wanted: Mapping[str, int]) -> BootFiles:
 def propose(host: Host, look: Look, wish: Wish) -> Proposal:
     """The sizes for this host, now and for the next boot; what is already so is left out."""
     from ec2rl import limits
+    from ec2rl.facts.memory import available
 
     subject = limits.Subject(
         room="Give the neighbour tables room",
@@ -480,7 +481,7 @@ def propose(host: Host, look: Look, wish: Wish) -> Proposal:
         subject,
         sizes,
         elsewhere=_not_here(look, wish, today),
-        refused=refused or limits.too_much(host, sizes, wish, cost, "full tables"),
+        refused=refused or limits.too_much(sizes, wish, cost, available(host), "full tables"),
         cautions=[f"{one.key}: there is LESS room than before" for one in sizes if one.shrinks],
         notes=_costs(cost),
     )
