@@ -131,7 +131,8 @@ def bounded(
     details = finding.details[:DETAILS]
     if len(finding.details) > DETAILS:
         details += (say("{n} more lines", n=len(finding.details) - DETAILS),)
-    return replace(finding, summary=_cut(finding.summary), details=_cut(details)), _cut(by_hand)
+    summary, facts = _cut(finding.summary), _cut_facts(finding.facts)
+    return replace(finding, summary=summary, details=_cut(details), facts=facts), _cut(by_hand)
 
 
 def _lines(value: object) -> bool:
@@ -161,6 +162,15 @@ def _cut(value: Any) -> Any:
     if isinstance(value, Unreadable):
         return replace(value, source=value.source[:MOST], detail=value.detail[:MOST])
     return value[:MOST] if isinstance(value, str) else value
+
+
+def _cut_facts(value: Any) -> Any:
+    """Facts, with what is said among them cut; other text is for a program, and stays whole."""
+    if isinstance(value, dict):
+        return {name: _cut_facts(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_cut_facts(one) for one in value]
+    return _cut(value) if isinstance(value, Statement) else value
 
 
 def _plain(value: object, depth: int = 20) -> bool:
