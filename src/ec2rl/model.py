@@ -261,34 +261,35 @@ class Finding:
 
 def pack(value: object) -> object:
     """A value of this file as tuples, text and numbers, for another process of this program."""
-    if isinstance(value, Choice):
-        return ("enum", type(value).__name__, value.name)
-    if isinstance(value, (Finding, Evidence, Unreadable, Remedy, SetSysctl, WriteFile)):
-        return ("record", type(value).__name__, {k: pack(v) for k, v in vars(value).items()})
+    if value is None or isinstance(value, (str, int, float)):  # most are
+        return value
+    if isinstance(value, dict):
+        return {name: pack(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [pack(one) for one in value]
+    if isinstance(value, tuple):
+        return ("tuple", [pack(one) for one in value])
     if isinstance(value, Statement):
         return ("say", value.template, pack(value.values), value.role.name)
-    if isinstance(value, dict):
-        return ("dict", {name: pack(one) for name, one in value.items()})
-    if isinstance(value, (tuple, list)):
-        return (type(value).__name__, [pack(item) for item in value])
-    return value
+    if isinstance(value, Choice):
+        return ("enum", type(value).__name__, value.name)
+    return ("record", type(value).__name__, pack(vars(value)))
 
 
 def unpack(packed: object) -> Any:
     """What `pack` was given."""
-    if not isinstance(packed, tuple):
+    if packed is None or isinstance(packed, (str, int, float)):
         return packed
+    if isinstance(packed, dict):
+        return {name: unpack(one) for name, one in packed.items()}
+    if isinstance(packed, list):
+        return [unpack(one) for one in packed]
+    assert isinstance(packed, tuple), "pack makes nothing else"
     kind, what, *rest = packed
     if kind == "tuple":
-        return tuple(map(unpack, what))
-    if kind == "list":
-        return list(map(unpack, what))
-    if kind == "dict":
-        return {name: unpack(one) for name, one in what.items()}
+        return tuple(unpack(what))
     if kind == "say":
         values, role = rest
         return Statement(what, unpack(values), Role[role])
     made = globals()[what]
-    if kind == "enum":
-        return made[rest[0]]
-    return made(**{name: unpack(value) for name, value in rest[0].items()})
+    return made[rest[0]] if kind == "enum" else made(**unpack(rest[0]))
