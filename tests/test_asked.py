@@ -110,7 +110,7 @@ def test_a_plan_that_could_not_be_shown_is_not_agreed_to(
 ASKING = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-from ec2rl.commands.changed import agreed
+from ec2rl.subcommand import agreed
 from ec2rl.terminal import Terminal
 terminal = Terminal({})
 terminal.out("the plan")
@@ -160,6 +160,7 @@ def test_what_is_typed_then_is_one(root: Path, words: tuple[str, ...], typed: by
 
 
 @pytest.mark.parametrize("typed", [b"n\n", b"\n", b"\x04", b"\xff\xfe\n", b"yy\n"])
+@pytest.mark.sampled(4)
 def test_anything_else_is_no(root: Path, words: tuple[str, ...], typed: bytes) -> None:
     reader, writer = os.pipe()
     asked = Asked(words, writer, writer)
@@ -232,6 +233,7 @@ MEANWHILE: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("meanwhile", MEANWHILE.values(), ids=MEANWHILE.keys())
+@pytest.mark.sampled(3)
 def test_what_changed_after_it_was_shown_is_not_acted_on(
     root: Path, words: tuple[str, ...], meanwhile: Callable[[Path], object]
 ) -> None:

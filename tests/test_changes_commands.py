@@ -127,6 +127,7 @@ SETTLED = "ec2rl: change 1 was on trial and not confirmed; it was taken back\n"
     "command",
     ["undo", "keep", "fix conntrackfull --set=max=524288 --persist-only --yes"],
 )
+@pytest.mark.more
 def test_a_trial_that_is_over_and_whose_watcher_is_gone_is_told_and_ended(command: str) -> None:
     said = with_records(
         [transaction(1, [file_item(FILE, "# theirs\n", "# ours\n")])],

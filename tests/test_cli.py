@@ -84,6 +84,7 @@ def test_no_word_at_all() -> None:
 
 
 @pytest.mark.parametrize("name", [*COMMANDS, *names()])
+@pytest.mark.sampled(5)
 def test_there_is_help_for_everything(name: str) -> None:
     done = ec2rl("help", name)
     assert (done.returncode, done.stderr) == (0, "")
@@ -131,6 +132,19 @@ def test_colour_and_the_form_of_the_output(tmp_path: Path) -> None:
         assert "\x1b" not in saved.read_text()
     ascii_only = run(tmp_path, env={"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"})
     assert "[Diagnostic Results]" in ascii_only.stdout
+
+
+@pytest.mark.parametrize("words", [("boot", "vm.swappiness"), ("conntrack", "boot")])
+def test_every_answer_has_the_form_that_is_asked_for(words: tuple[str, ...]) -> None:
+    forms = ("--json", "--output=json", "--output=text")
+    told = [ec2rl(*words, form, "--root=/etc/skel").stdout for form in forms]
+    first, second = map(json.loads, told[:2])
+    assert {**first, "time": 0} == {**second, "time": 0}
+    assert told[2] == ec2rl(*words, "--root=/etc/skel").stdout
+    assert told[2][0] != "{"
+    refused = ec2rl(*words, "--output=xml")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--output=xml: one of text, json" in refused.stderr
 
 
 def test_a_reader_who_leaves_is_no_fault(tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ def small(tmp_path: Path) -> str:
         (("free", "--unreplied", "--file=a"), "unknown option of conntrack free '--file'"),
     ],
 )
+@pytest.mark.sampled(4)
 def test_a_wrong_command_line(words: tuple[str, ...], said: str) -> None:
     done = ec2rl("conntrack", *words)
     assert (done.returncode, done.stdout) == (2, "")
@@ -220,6 +221,15 @@ def test_size_of_a_saved_table_cannot_tell_when_it_is_full(small: str) -> None:
     assert (table["growth"], table["seconds_to_full"]) == ([], None)
 
 
+def test_size_of_a_saved_table_uses_nothing_of_this_host(small: str) -> None:
+    text = ec2rl("conntrack", "size", f"--file={small}").stdout
+    assert "Recommended:  max 16384, buckets 16384 (of the machine that it is from" in text
+    assert "(320 bytes an entry, assumed: /proc/slabinfo: not collected)" in text
+    assert "this machine's memory" not in text
+    (table,) = json.loads(ec2rl("conntrack", "size", f"--file={small}", "--json").stdout)["tables"]
+    assert (table["max"], table["buckets"], table["memory"]["share"]) == (None, None, None)
+
+
 @pytest.mark.parametrize(
     ("filters", "ports"),
     [
@@ -233,6 +243,7 @@ def test_size_of_a_saved_table_cannot_tell_when_it_is_full(small: str) -> None:
         (["--protocol=17", "--zone=0"], []),
     ],
 )
+@pytest.mark.sampled(3)
 def test_list_with_filters(small: str, filters: list[str], ports: list[int]) -> None:
     text = ec2rl("conntrack", "list", f"--file={small}", *filters)
     assert [

@@ -46,6 +46,7 @@ def end_of(path: Path) -> int:
 
 
 @pytest.mark.parametrize("end", ENDS)
+@pytest.mark.sampled(3)
 def test_an_archive_that_is_cut_anywhere(tmp_path: Path, end: str) -> None:
     """In a member, in a header, between members, in the packed stream, in its checksum."""
     data = archive(tmp_path, end)
@@ -120,6 +121,7 @@ def test_a_packed_log_that_is_cut_in_a_sosreport(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.sampled(3)
 def test_a_packed_log_that_is_cut(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     end = {gzip.compress: ".gz", bz2.compress: ".bz2"}.get(pack, ".xz")
     data = pack((QUIET + "[   10.0] x\n" * 1000).encode())

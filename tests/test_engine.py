@@ -141,6 +141,7 @@ def test_a_second_signal_does_not_lose_the_results() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT, signal.SIGUSR1, signal.SIGSEGV])
 @pytest.mark.parametrize("moment", [0.0, 0.05, 0.6])
+@pytest.mark.sampled(4)
 def test_workers_and_what_they_started_end_with_the_tool(number: int, moment: float) -> None:
     program = start("orphans", "60")
     assert program.stderr is not None

@@ -207,6 +207,7 @@ def test_through_links_of_links(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "<&- 2>&-"])
+@pytest.mark.sampled(3)
 def test_with_closed_streams(closed: str, tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     record = tmp_path / "case"
@@ -286,6 +287,7 @@ def test_with_an_empty_dev(closed: str, tmp_path: Path) -> None:
     assert "/dev/kmsg: absent" in done.stdout
 
 
+@pytest.mark.more
 def test_as_a_module_and_as_an_installed_program() -> None:
     env = {"PYTHONPATH": str(ROOT / "src")}
     code = "import sys; from ec2rl.cli import main; sys.exit(main())"  # what pip installs

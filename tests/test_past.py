@@ -101,6 +101,7 @@ def test_a_table_beside_a_log_may_be_full_where_nobody_kept_the_limit(tmp_path: 
     "name",
     ["acmecorp-host.log", "acmecorp", "acme corp; x.txt", "acme\n-- x --", "dmesg", "kernel"],
 )
+@pytest.mark.sampled(4)
 def test_the_names_of_the_evidence_are_masked(name: str, tmp_path: Path) -> None:
     """By a path, and as typed where it lies; a name that everybody has spoils no recording."""
     saved(tmp_path, f"acmefolder/{name}", WHOLE)

@@ -59,6 +59,7 @@ def copy(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["cli.py", "terminal.py", "commands/version.py"])
+@pytest.mark.sampled(3)
 def test_a_damaged_copy(name: str, damage: str, copy: Path) -> None:
     DAMAGES[damage](copy / "src/ec2rl" / name)
     done = start(copy, "version")
@@ -130,6 +131,7 @@ def test_debug_tells_all_of_a_fault_and_ends_alike(copy: Path) -> None:
 
 @pytest.mark.parametrize("megabytes", [11, 12, 13, 14, 15, 16, 18, 20, 24, 32])
 @pytest.mark.parametrize("words", [("version",), ("run", "--no-save", "--log=")])
+@pytest.mark.sampled(3)
 def test_in_little_memory(words: tuple[str, ...], megabytes: int, tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text(QUIET)

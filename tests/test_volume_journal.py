@@ -109,6 +109,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("state", ["applying", "undoing", "applied"])
 @pytest.mark.parametrize("way", links(Path()))
+@pytest.mark.sampled(5)
 def test_no_way_leads_to_the_kernel_that_runs(root: Path, way: str, state: str) -> None:
     links(root)[way]()
     write(root, 1, [setting_item(key_for(way), "7", "9")], state=state)
@@ -127,6 +128,7 @@ def test_no_way_leads_to_the_kernel_that_runs(root: Path, way: str, state: str) 
 
 
 @pytest.mark.parametrize("state", ["applying", "undoing", "applied"])
+@pytest.mark.sampled(3)
 def test_looking_writes_nothing(root: Path, tmp_path: Path, state: str) -> None:
     """By the system calls: no file is opened to write, made, renamed or removed."""
     if not shutil.which("strace"):
@@ -209,6 +211,7 @@ OTHERS = ("etc/shadow.conf", "etc/sysctl.d/../shadow.conf", "root/.bashrc", "etc
 
 
 @pytest.mark.parametrize("path", OTHERS)
+@pytest.mark.sampled(3)
 def test_no_other_file_of_the_volume_is_moved(root: Path, tmp_path: Path, path: str) -> None:
     write(root, 1, [file_item("/" + path, "theirs\n", "ours\n")], state="undoing")
     before = picture(tmp_path)
@@ -223,6 +226,7 @@ def test_no_other_file_of_the_volume_is_moved(root: Path, tmp_path: Path, path: 
 
 @pytest.mark.parametrize("name", ["lock", "draft", "unfinished", "trial-3", "2.json"])
 @pytest.mark.parametrize("kind", ["a hard link", "a link", "a FIFO", "a device"])
+@pytest.mark.sampled(3)
 def test_what_lies_in_the_journal_is_no_way_to_another_file(
     root: Path, tmp_path: Path, name: str, kind: str
 ) -> None:
@@ -260,6 +264,7 @@ MOUNTS = {
 
 @pytest.mark.parametrize("mount", MOUNTS.values(), ids=MOUNTS.keys())
 @pytest.mark.parametrize("boot", ["this", "another"])
+@pytest.mark.sampled(4)
 def test_what_runs_stays_and_is_told(tmp_path: Path, mount: str, boot: str) -> None:
     """A bind mount of what runs: of its changes, --root takes back the files alone."""
     if os.geteuid() != 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.record import record
+from ec2rl.report import formats
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +53,13 @@ class Parsed:
             return None
         parts = ",".join(self.values[option]).split(",")
         return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
+
+
+FORMATS = {
+    "output": Option("|".join(formats.names()), "the form of the answer (text)"),
+    "json": Option("", "the same as --output=json"),
+}
+"""The options that `format_of` takes."""
 
 
 def parse(words: Sequence[str], commands: Mapping[str, Command]) -> Parsed:
@@ -121,6 +129,15 @@ def _value(name: str, option: Option, said: bool, value: str, rest: object) -> s
     if not following or following.startswith("--"):
         raise UsageError(f"--{name} needs a value: --{name}={option.value}")
     return str(following)
+
+
+def format_of(said: Parsed) -> formats.Format:
+    """The form that the answer is wanted in. UsageError for one that there is not."""
+    known = formats.names()
+    name = "json" if said.has("json") else said.last("output", formats.WORDS)
+    if name not in known:
+        raise UsageError(f"--output={name}: one of {', '.join(known)}")
+    return formats.load(name)
 
 
 def unknown(

@@ -7,6 +7,7 @@ import sys
 
 from ec2rl.arguments import UsageError, parse
 from ec2rl.commands import COMMANDS
+from ec2rl.slices import file_of
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -41,7 +42,7 @@ def main(words: list[str] | None = None) -> int:
         signal.signal(number, lambda got, _: _interrupt(caught, got))
     try:
         said = parse(sys.argv[1:] if words is None else words, COMMANDS)
-        command = __import__(f"ec2rl.commands.{_file(said.command)}", fromlist=["command"]).command
+        command = __import__(file_of(said.command), fromlist=["command"]).command
         status: int = command(said, terminal)
     except UsageError as error:
         terminal.say(f"{error}\nec2rl: see: ec2rl help")
@@ -54,7 +55,7 @@ def main(words: list[str] | None = None) -> int:
             import traceback
 
             terminal.say(traceback.format_exc())
-        if isinstance(error, ImportError) and not (error.name or "").startswith("ec2rl"):
+        if isinstance(error, ImportError) and _is_lacking(error):
             terminal.say(f"this Python lacks something: {error}; name another by EC2RL_PYTHON")
             return 69
         terminal.say(
@@ -68,9 +69,11 @@ def main(words: list[str] | None = None) -> int:
     return status
 
 
-def _file(command: str) -> str:
-    """The file of a subcommand: `conntrack top` is in conntrack_top.py."""
-    return command.replace("-", "_").replace(" ", "_")
+def _is_lacking(error: ImportError) -> bool:
+    """Whether Python lacks something; else it is ours, or there was no memory to load it."""
+    # What ld.so says of too little memory (glibc, elf/dl-load.c).
+    little = ("failed to map segment", "zero-fill", "annot allocate memory")
+    return not (error.name or "").startswith("ec2rl") and not any(w in str(error) for w in little)
 
 
 def _hold_streams() -> None:

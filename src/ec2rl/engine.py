@@ -7,6 +7,7 @@ more such process, where several diagnostics need it.  This is the one place tha
 
 from __future__ import annotations
 
+import marshal
 import select
 import time
 
@@ -16,24 +17,14 @@ from ec2rl.host import Host
 from ec2rl.host.remember import Remember
 from ec2rl.model import Finding, Unreadable, Verdict, Why, pack, say, unpack
 from ec2rl.module import Module, Options, bounded, diagnose
+from ec2rl.process import ENDINGS, Limits, LostError, TooLongError, Worker, work_here
 from ec2rl.record import record, replace
-from ec2rl.worker import (
-    ENDINGS,
-    LostError,
-    TooLongError,
-    Worker,
-    dump,
-    dump_records,
-    load,
-    load_records,
-    work_here,
-)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from collections.abc import Sequence
-    from typing import Callable
+    from typing import Any, Callable
 
     from ec2rl.host.remember import Look
 else:
@@ -172,7 +163,8 @@ class Race:
         most = _LOOKS_LIMIT if job is None or self.plan.recording else _ANSWER_LIMIT
         others = [worker for _, worker in self.working.values()]
         try:
-            worker = Worker(lambda: self._work(job), limit, most, others, self.plan.debug)
+            limits = Limits(limit, debug=self.plan.debug)
+            worker = Worker(lambda: self._work(job), limits, most, others)
         except OSError:
             # No memory, no descriptor, or too many processes: then here, with nothing between us
             # and its faults.
@@ -194,36 +186,36 @@ class Race:
     def _work(self, job: Module | None, here: bool = False) -> bytes:
         """What a process says at its end, as bytes."""
         try:
-            return dump(self._diagnose(job) if job else self._read_log())
+            return marshal.dumps(self._diagnose(job) if job else self._read_log())
         except BaseException as error:  # a fault of our own: told, with its traceback
             if here and isinstance(error, (KeyboardInterrupt, TooLongError)):
                 raise
             import traceback
 
-            return dump(traceback.format_exc()[-20000:])
+            return marshal.dumps(traceback.format_exc()[-20000:])
 
     def _read_log(self) -> tuple[bytes, None]:
         host = Remember(self.host)
         options = self.plan.options
         log = read_kernel_log(host, self.phrases, options.since, options.strict)
-        return dump_records((log, host.memory if self.plan.recording else {})), None
+        return _pickled((log, host.memory if self.plan.recording else {})), None
 
-    def _diagnose(self, module: Module) -> tuple[bytes, object]:
+    def _diagnose(self, module: Module) -> tuple[bytes, Any]:
         host = Remember(self.host)
         found = diagnose(module, host, self.plan.options, self.log)
         said = pack(bounded(found.finding, found.by_hand))
-        return dump_records(host.memory) if self.plan.recording else b"", said
+        return _pickled(host.memory) if self.plan.recording else b"", said
 
     def _wait(self, progress: Callable[[Sequence[str], float], None] | None) -> None:
         """Wait for words, an end, or the next limit, and see to it."""
         now = time.monotonic()
-        limits = [worker.started + worker.limit for _, worker in self.working.values()]
+        limits = [worker.started + worker.limits.seconds for _, worker in self.working.values()]
         until = min([self.end, now + 0.5 if self.waiting else now + 1.0, *limits])
         for fd, _ in self._listen(max(0, until - now) * 1000 + 1):
             self._hear(fd)
         for fd, (_, worker) in list(self.working.items()):
-            if worker.seconds > worker.limit:
-                self._stop(fd, f"took longer than {worker.limit:.0f} s: stopped")
+            if worker.seconds > worker.limits.seconds:
+                self._stop(fd, f"took longer than {worker.limits.seconds:.0f} s: stopped")
         if progress and self.working:
             slowest = max(worker.seconds for _, worker in self.working.values())
             if slowest > 1:
@@ -261,17 +253,17 @@ class Race:
     def _take(self, job: Module | None, said: bytes, seconds: float) -> None:
         """Understand what a job has said."""
         try:
-            values = load(said)
+            values = marshal.loads(said)  # noqa: S302 - our own process's words
             if isinstance(values, str):
                 why = "fault of ec2rl itself: " + values.strip().rpartition("\n")[2]
                 self._fail(job, why, seconds, crashed=True, traceback=values)
                 return
             records, packed = values
             if job is None:
-                self.log, self.log_memory = load_records(records)
+                self.log, self.log_memory = _unpickled(records)
                 return
             finding, by_hand = unpack(packed)
-            memory = {**self.log_memory, **(load_records(records) if records else {})}
+            memory = {**self.log_memory, **(_unpickled(records) if records else {})}
         except Exception:  # something else got into its pipe
             self._fail(job, "its answer cannot be understood", seconds, crashed=True)
             return
@@ -297,3 +289,19 @@ class Race:
 
 def _unknown(why: str) -> Finding:
     return Finding(Verdict.UNKNOWN, say("Could not be judged: {why}", why=why))
+
+
+# What a process says is small and plain, and `marshal` is built in; only where the log or a
+# recording is handed over, `pickle` is worth its import. Both read our own processes' words alone.
+
+
+def _pickled(records: object) -> bytes:
+    import pickle
+
+    return pickle.dumps(records)
+
+
+def _unpickled(said: bytes) -> Any:
+    import pickle
+
+    return pickle.loads(said)  # noqa: S301

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from ec2rl.record import Choice, record
+from ec2rl.remedies import Change as Change
+from ec2rl.remedies import EditLines as EditLines
+from ec2rl.remedies import Lines as Lines
+from ec2rl.remedies import Rebuild as Rebuild
+from ec2rl.remedies import Rename as Rename
+from ec2rl.remedies import SetLink as SetLink
+from ec2rl.remedies import SetRights as SetRights
+from ec2rl.remedies import SetSysctl as SetSysctl
+from ec2rl.remedies import SetSysfs as SetSysfs
+from ec2rl.remedies import WriteFile as WriteFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,29 +90,11 @@ class Unreadable:
 
 
 @record(frozen=True)
-class SetSysctl:
-    """A kernel setting to write now; `before` is what was read when it was proposed."""
-
-    key: str
-    value: str
-    before: str
-
-
-@record(frozen=True)
-class WriteFile:
-    """A whole file to write for the next boot; `before` is None where there is none yet."""
-
-    path: str
-    text: str
-    before: str | None
-
-
-@record(frozen=True)
 class Remedy:
     """One way out of a problem: data that can be printed, tested, applied and inverted."""
 
     title: str
-    changes: tuple[SetSysctl | WriteFile, ...]
+    changes: tuple[Change, ...]
     risk: Risk
     caveat: str = ""
 
@@ -261,7 +253,7 @@ class Finding:
 
 def pack(value: object) -> object:
     """A value of this file as tuples, text and numbers, for another process of this program."""
-    if value is None or isinstance(value, (str, int, float)):  # most are
+    if value is None or isinstance(value, (str, bytes, int, float)):  # most are
         return value
     if isinstance(value, dict):
         return {name: pack(one) for name, one in value.items()}
@@ -278,7 +270,7 @@ def pack(value: object) -> object:
 
 def unpack(packed: object) -> Any:
     """What `pack` was given."""
-    if packed is None or isinstance(packed, (str, int, float)):
+    if packed is None or isinstance(packed, (str, bytes, int, float)):
         return packed
     if isinstance(packed, dict):
         return {name: unpack(one) for name, one in packed.items()}

@@ -71,6 +71,11 @@ class Module:
     class_: str = "diagnose"
     seconds: float = 60.0
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The kernel settings that its fix may change."""
+        return tuple(one.key for one in self.settings)
+
     def setting(self, name: str) -> Setting | None:
         """The setting of this short name, or of this whole key."""
         return next((one for one in self.settings if name in (one.name, one.key)), None)

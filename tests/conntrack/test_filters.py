@@ -5,14 +5,15 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ec2rl.conntrack.delete import MOST, Doomed, deletion
+from ec2rl.conntrack.report.entry_text import entry_line, entry_short
 from ec2rl.conntrack.table.capture import parse_line
 from ec2rl.conntrack.table.entry import ASSURED, ICMP, ICMPV6, SEEN_REPLY, STATES, Entry, Flow
 from ec2rl.conntrack.table.filters import Filter, Net, alive, idle_time, parse_net
-from ec2rl.conntrack.table.netlink import attributes, decode
+from ec2rl.conntrack.table.netlink import decode
 from ec2rl.conntrack.table.timeouts import DEFAULTS
-from ec2rl.fix.free import MOST, Doomed, deletion
+from ec2rl.netlink import attributes
 from ec2rl.record import replace
-from ec2rl.report.entry_text import entry_line, entry_short
 
 A, B = bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2))
 SIX = bytes.fromhex("20010db8000000000000000000000001")

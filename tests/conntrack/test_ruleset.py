@@ -34,6 +34,7 @@ def seen(name: str) -> Census:
 
 
 @pytest.mark.parametrize("name", [name for name in TABLES if name])
+@pytest.mark.sampled(4)
 def test_a_rule_where_tracking_less_helps_and_none_elsewhere(name: str) -> None:
     table = seen(name)
     (cause,) = [one for one in causes(table) if one.name == name]

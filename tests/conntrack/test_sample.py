@@ -30,6 +30,7 @@ def test_numbers_that_cannot_be(numbers: tuple[int, int, int]) -> None:
         estimate(*numbers)
 
 
+@pytest.mark.more
 def test_what_came_out_largest_of_thousands_that_are_alike() -> None:
     chance = random.Random(12)
     held = 0

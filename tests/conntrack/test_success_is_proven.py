@@ -110,6 +110,7 @@ def live(ring: str, journal: str, stat: str, limits: str, shown: str, table: str
 
 @pytest.mark.parametrize("table", TABLE)
 @pytest.mark.parametrize("ring", RING)
+@pytest.mark.sampled(4)
 def test_success_stands_on_a_whole_log_and_a_table_with_room(ring: str, table: str) -> None:
     for journal, stat, limits, shown in product(JOURNAL, COUNTERS, LIMITS, NAMESPACES):
         finding = live(ring, journal, stat, limits, shown, table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -140,6 +141,7 @@ def one_second(path: str) -> list[LogLine]:
     return [text(1_000_000, path, False) for _ in range(8_000)]
 
 
+@pytest.mark.more
 def test_hostile_stamps_take_no_longer_than_honest_ones() -> None:
     """A square of 8,000 lines would not end within the time limit of any module."""
     for made in (many_alike, far_apart_stamps, wide_reach, one_second):

@@ -84,6 +84,7 @@ def test_the_journal_is_for_root_alone(machine: Machine) -> None:
     assert stat.S_IMODE(os.stat(os.path.dirname(folder)).st_mode) == 0o700
 
 
+@pytest.mark.more
 def test_no_more_than_fifty_changes_are_kept_that_were_taken_back(machine: Machine) -> None:
     for number in range(1, 54):
         apply((SetSysctl(MAX, "524288", "262144"),), machine=machine, why="")
@@ -255,6 +256,7 @@ def test_undo_is_exact_for_any_text_and_mode(before: str | None, after: str, mod
         assert picture(machine) == seen
 
 
+@pytest.mark.more
 def test_of_many_at_once_one_wins_and_the_others_say_why(machine: Machine) -> None:
     program = (
         "import sys\n"

@@ -269,6 +269,7 @@ def test_a_note_that_a_crash_has_torn_ends_its_trial(machine: Machine, note: byt
     assert end_trials(1790000000.0, machine=machine) == (1,)
 
 
+@pytest.mark.more
 def test_a_journal_is_full_before_it_is_too_large_to_be_read(machine: Machine) -> None:
     path = record_of(machine)
     with open(path, "rb") as file:
@@ -302,6 +303,7 @@ LARGE: tuple[bytes, ...] = (b'"", ', b"[], ", b"{}, ", b"1, ", b'"\\u00e9", ', b
 @pytest.mark.root
 @pytest.mark.parametrize("more", [8, 20, 40])
 @pytest.mark.parametrize("full_of", LARGE)
+@pytest.mark.more
 def test_a_record_that_takes_more_memory_than_there_is(
     machine: Machine, full_of: bytes, more: int
 ) -> None:

@@ -64,6 +64,7 @@ def test_a_raise_is_stamped_with_the_newest_record_of_the_log(machine: Machine) 
 
 
 @pytest.mark.parametrize("text", ["", "\n", "garbage", "6,1,x,-;up\n", "x" * (17 << 20)])
+@pytest.mark.more
 def test_without_a_log_that_can_be_read_the_record_is_as_ever(machine: Machine, text: str) -> None:
     log(machine, text)
     assert raised(machine).log_end is None

@@ -71,6 +71,7 @@ def standing(machine: Machine) -> list[int]:
 @pytest.mark.parametrize("order", ORDERS, ids=str)
 @pytest.mark.parametrize("values", VALUES.values(), ids=VALUES.keys())
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.sampled(5)
 def test_only_the_top_one_is_taken_back(
     machine: Machine, kind: object, values: tuple[str, ...], order: tuple[int, ...]
 ) -> None:
@@ -139,6 +140,7 @@ def test_a_later_change_that_was_set_back_by_hand_is_in_nobodys_way(machine: Mac
     assert now(machine)[0] == "262144\n"
 
 
+@pytest.mark.more
 def test_sixty_changes_that_are_in_force_are_all_taken_back(machine: Machine) -> None:
     before = now(machine)
     values = [str(262145 + n) for n in range(60)]
@@ -153,6 +155,7 @@ def test_sixty_changes_that_are_in_force_are_all_taken_back(machine: Machine) ->
     assert [change.id for change in history(machine=machine)] == list(range(11, 61))
 
 
+@pytest.mark.more
 def test_sixty_changes_of_what_a_reboot_forgets(machine: Machine) -> None:
     for change in of_settings([str(262145 + n) for n in range(60)]):
         apply((change,), machine=machine, why="")

@@ -231,6 +231,7 @@ def test_one_record_for_a_message_with_all_phrases_many_times(folder: Path, room
     assert look(folder, journal.bytes(room)).hits == 1
 
 
+@pytest.mark.more
 def test_hits_on_the_edges_of_pieces(folder: Path) -> None:
     journal = JournalWriter()
     expected = []

@@ -171,6 +171,7 @@ PHRASES = (Phrase(b"table full"), Phrase(b"dropping packet"), Phrase(b"oops", af
 @pytest.mark.parametrize("pack", ["XZ", "LZ4", "ZSTD", "no"])
 @pytest.mark.parametrize("compact", ["0", "1"])
 @pytest.mark.parametrize("keyed", ["0", "1"])
+@pytest.mark.sampled(5)
 def test_the_same_records_as_journalctl(
     tmp_path: Path, kernel_share: float, pack: str, compact: str, keyed: str
 ) -> None:

@@ -35,6 +35,7 @@ def summary(done: subprocess.CompletedProcess[str]) -> str:
 @pytest.mark.parametrize(
     "name", ["/proc/version", "/proc/self/status", "/sys/kernel/notes", "link"]
 )
+@pytest.mark.sampled(3)
 def test_a_file_of_the_kernels_is_no_evidence_that_was_saved(
     option: str, name: str, tmp_path: Path
 ) -> None:
@@ -65,6 +66,7 @@ def test_nor_is_one_on_standard_input() -> None:
         ("mount -t sysfs s /mnt", "/mnt/kernel/uevent_seqnum"),
     ],
 )
+@pytest.mark.sampled(3)
 def test_a_log_is_not_taken_from_its_reader(option: str, before: str, name: str) -> None:
     """Before: it hung, and what it read was gone for everybody else."""
     if os.geteuid():
@@ -79,6 +81,7 @@ def test_a_log_is_not_taken_from_its_reader(option: str, before: str, name: str)
     assert REFUSED in summary(run(f"--{option}={name}", before=before))
 
 
+@pytest.mark.more
 def test_what_people_save_is_taken_as_before(tmp_path: Path) -> None:
     (tmp_path / "log").write_text(LOG)
     (tmp_path / "empty").write_text("")
@@ -97,6 +100,7 @@ def test_what_people_save_is_taken_as_before(tmp_path: Path) -> None:
 
 
 @pytest.mark.root
+@pytest.mark.more
 def test_a_file_system_without_a_bound_holds_logs(tmp_path: Path) -> None:
     """A rescue system runs in one."""
     if os.geteuid():

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ec2rl.host import Entries
-from ec2rl.host.saved_table import KEPT, open_table, read_table
+from ec2rl.host.saved_table import open_table
+from ec2rl.host.table_text import KEPT, Entries, read_table
 from ec2rl.model import Unreadable, Why
 
 
@@ -44,6 +44,7 @@ def test_each_entry_is_counted_and_kept() -> None:
     )
 
 
+@pytest.mark.more
 def test_a_sorted_table_of_many_is_sampled_fairly() -> None:
     states = ("ESTABLISHED", "TIME_WAIT", "CLOSE")
     text = "".join(line(n, states[n // 20_000]) for n in range(60_000))

@@ -196,6 +196,7 @@ def test_nothing_to_look_for_is_not_a_clean_log(tmp_path: Path) -> None:
     assert (found.hits, found.gap) == (0, "nothing was looked for in text logs")
 
 
+@pytest.mark.more
 def test_large_file_crosses_windows(tmp_path: Path) -> None:
     data = (b"x" * 70 + b"\n" + HIT) * 320_000
 

@@ -116,6 +116,7 @@ def test_what_is_no_change(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["a folder", "a top folder", "by a link", "a file removed"])
+@pytest.mark.more
 def test_no_success_of_a_folder_that_was_swapped(tmp_path: Path, what: str) -> None:
     """The program is stopped in a large log, before it comes to what would tell."""
     for number in range(5):

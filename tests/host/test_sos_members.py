@@ -79,6 +79,7 @@ def test_a_whole_one(tmp_path: Path) -> None:
         "sos_commands/kernel/sysctl_-a",
     ],
 )
+@pytest.mark.sampled(3)
 def test_a_member_that_came_again(tmp_path: Path, name: str) -> None:
     """Whoever unpacks it gets the last one."""
     place = report(tmp_path) / name
@@ -138,6 +139,7 @@ SPARSE = [
 
 @pytest.mark.parametrize("name", ["var/log/messages", "sos_commands/kernel/dmesg", JOURNAL])
 @pytest.mark.parametrize("how", SPARSE, ids=" ".join)
+@pytest.mark.sampled(4)
 def test_a_file_with_holes(tmp_path: Path, how: tuple[str, ...], name: str) -> None:
     """Its name is in a record of its own; what it holds is not read."""
     if how[0] == "bsdtar" and not BSDTAR:
@@ -179,6 +181,7 @@ def test_a_fifo_for_a_log(tmp_path: Path) -> None:
         ("sos_commands/conntrack/conntrack_-S", "cpu=0 drop=5\n"),
     ],
 )
+@pytest.mark.sampled(3)
 def test_a_hard_link_to_what_was_passed_by(tmp_path: Path, name: str, text: str) -> None:
     """The name that comes first has the content, and it is none that anybody looks for."""
     top = report(tmp_path, **{name: text})
@@ -225,6 +228,7 @@ def test_a_log_that_is_a_link_to_where_nothing_was_read(tmp_path: Path) -> None:
     assert judged(tmp_path, f"--sos={top}")["verdict"] == "UNKNOWN"
 
 
+@pytest.mark.more
 def test_more_links_than_are_kept(tmp_path: Path) -> None:
     top = report(tmp_path)
     links = top / "sys/class/net"

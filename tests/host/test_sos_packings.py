@@ -28,6 +28,7 @@ def dictionary(data: bytes, size: int) -> bytes:
 
 
 @pytest.mark.skipif(not ZSTD, reason="no zstd here")
+@pytest.mark.more
 def test_a_window_that_is_too_large(tmp_path: Path) -> None:
     report(tmp_path)
     path = pack(tmp_path)
@@ -99,6 +100,7 @@ def _member(name: str, size: int) -> bytes:
 
 
 @pytest.mark.parametrize("size", [5 << 20, 8 << 20, 30 << 20, 70 << 20])
+@pytest.mark.more
 def test_a_download_that_was_given_its_room(tmp_path: Path, size: int) -> None:
     """Its size is that of the whole archive, in records of 10 KiB."""
     report(tmp_path)

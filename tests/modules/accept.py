@@ -27,7 +27,10 @@ def main(names: list[str]) -> int:
         if names and path.parent.name not in names:
             continue
         before = path.read_text(encoding="utf-8")
-        after = answered(before, path.parent.name)
+        try:
+            after = answered(before, path.parent.name)
+        except ValueError as error:
+            raise ValueError(f"{path.relative_to(HERE.parents[1])}: {error}") from None
         if after != before:
             changed += 1
             path.write_text(after, encoding="utf-8")

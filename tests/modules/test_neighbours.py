@@ -9,11 +9,12 @@ import pytest
 from ec2rl.arguments import UsageError, parse
 from ec2rl.catalogue import load
 from ec2rl.commands import COMMANDS
-from ec2rl.commands.fix import wish_of
+from ec2rl.commands.fix import setting_of, wish_of
 from ec2rl.host.fake import FakeHost, sections
-from ec2rl.model import Proposal, Rate, SetSysctl, Verdict, Why, Wish
+from ec2rl.model import Proposal, Rate, SetSysctl, Setting, Verdict, Why, Wish
 from ec2rl.module import Options, diagnose
 from ec2rl.modules.neighbourfull import FAMILIES, MODULE, Counts, families_of, parse_counts
+from ec2rl.record import replace
 from ec2rl.report.wording import details, summary
 
 CASES = Path(__file__).parent / "neighbourfull"
@@ -83,6 +84,9 @@ def test_only_a_whole_message_is_the_kernels(message: str, names: str | None) ->
         ("conntrackfull", "gc_thresh3=1", "max, buckets, generic_timeout"),
         ("conntrackfull", "net.ipv4.neigh.default.gc_thresh3=8192", "max, buckets"),
         ("conntrackfull", "net.core.max=300000", "max, buckets"),
+        ("neighbourfull", "gc_thresh4=1", "gc_thresh1, gc_thresh2, gc_thresh3, gc6_thresh1"),
+        ("conntrackfull", "nf_conntrack_max=300000", "max, buckets, generic_timeout"),
+        ("conntrackfull", "netfilter.nf_conntrack_max=300000", "max, buckets, generic_timeout"),
         ("neighbourfull", "gc_thresh3=many", "as in --set gc_thresh1=524288"),
     ],
 )
@@ -92,6 +96,19 @@ def test_what_is_no_setting_of_a_module_is_refused_with_those_that_are(
     with pytest.raises(UsageError) as refused:
         wish_of(parse(["fix", module, "--set", said], COMMANDS), load(module))
     assert other in str(refused.value)
+
+
+def test_a_key_that_two_modules_know_is_refused_and_its_short_name_is_not() -> None:
+    key = "net.ipv4.neigh.default.gc_thresh3"
+    twin = replace(MODULE, name="twin", settings=(Setting("most", key),))
+    with pytest.raises(UsageError) as refused:
+        setting_of(key, twin, [MODULE, twin])
+    assert str(refused.value) == (
+        f"--set: {key} is a setting of neighbourfull and twin: say most, the name that it has in "
+        "twin, which has most"
+    )
+    assert setting_of("most", twin, [MODULE, twin]).key == key
+    assert setting_of(key, MODULE, [MODULE]).name == "gc_thresh3"
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)

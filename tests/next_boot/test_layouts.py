@@ -100,6 +100,7 @@ LAYOUTS: dict[str, dict[str, str]] = {
 
 @pytest.mark.root
 @pytest.mark.parametrize("title", LAYOUTS)
+@pytest.mark.sampled(4)
 def test_the_real_readers_leave_what_we_compute(title: str, tmp_path: Path) -> None:
     need_tools()
     assert differences(tmp_path, LAYOUTS[title]) == []
@@ -107,6 +108,7 @@ def test_the_real_readers_leave_what_we_compute(title: str, tmp_path: Path) -> N
 
 @pytest.mark.root
 @pytest.mark.parametrize("seed", range(12))
+@pytest.mark.sampled(4)
 def test_random_layouts(seed: int, tmp_path: Path) -> None:
     """A short form of `python tests/fuzz/sysctl_conf.py --count 0 --any 200`."""
     need_tools()

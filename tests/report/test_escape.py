@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.model import Evidence, Finding, Verdict
 from ec2rl.report.escape import one_line, printable
+from ec2rl.report.formats.json import write
 from ec2rl.report.json_report import Judged, report
 from ec2rl.report.text import evidence, result, results
 from support.examples import examples
@@ -54,6 +56,7 @@ def safe(text: str) -> bool:
     return not UNSAFE.intersection(map(ord, text))
 
 
+@pytest.mark.more
 def test_ten_thousand_hostile_strings_reach_no_terminal() -> None:
     for text in hostile(10_000):
         finding = Finding(Verdict.PROBLEM, text, (text, text), (Evidence(text, text),))
@@ -68,6 +71,7 @@ def test_ten_thousand_hostile_strings_reach_no_terminal() -> None:
         shown.encode()
 
 
+@pytest.mark.more
 def test_ten_thousand_hostile_strings_come_out_of_json_as_they_went_in() -> None:
     texts = hostile(10_000)
     finding = Finding(
@@ -77,11 +81,12 @@ def test_ten_thousand_hostile_strings_come_out_of_json_as_they_went_in() -> None
         tuple(Evidence(text, text) for text in texts),
         facts={"texts": tuple(texts), "module": "another", **dict.fromkeys(texts, 1)},
     )
-    document = report(
+    found = report(
         [Judged("conntrackfull", "net", "diagnose", finding, 0.0, tuple(texts))],
         {"name": texts[1]},
         {"name": texts[2]},
     )
+    document = write(found)
     assert document.isascii()
     assert safe(document)
     (one,) = json.loads(document)["results"]

@@ -14,6 +14,7 @@ from ec2rl.host.fake import FakeHost, sections
 from ec2rl.model import Finding, Verdict
 from ec2rl.module import diagnose
 from ec2rl.report import json_report
+from ec2rl.report.formats.json import write
 from ec2rl.report.json_report import Judged, report
 
 SCHEMA = json.loads((Path(json_report.__file__).parent / "report.schema.json").read_text())
@@ -22,7 +23,7 @@ CASES = sorted((Path(__file__).parents[1] / "modules").glob("*/*.case"))
 
 
 def document(*judged: Judged) -> dict[str, object]:
-    text = report(
+    data = report(
         judged,
         {"name": "ec2rl", "version": "2"},
         {"name": "h", "kernel": "6", "machine": "x86_64"},
@@ -31,7 +32,7 @@ def document(*judged: Judged) -> dict[str, object]:
         run_folder=None,
         interrupted=False,
     )
-    made: dict[str, object] = json.loads(text)
+    made: dict[str, object] = json.loads(write(data))
     return made
 
 

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from ec2rl.model import Finding, Proposal, Rate, Remedy, Risk, SetSysctl, Verdict, WriteFile
-from ec2rl.report.plan import Done, done, fix_json, helped, plan
+from ec2rl.report.formats.json import write
+from ec2rl.report.plan import Done, done, fix_facts, helped, plan
 
 MAX = "net.netfilter.nf_conntrack_max"
 FILE = "/etc/sysctl.d/99-zz.conf"
@@ -117,7 +118,7 @@ def test_whether_it_helped(before: float | None, after: float, words: str) -> No
 def test_the_plan_and_its_end_are_one_document() -> None:
     finding = Finding(Verdict.PROBLEM, "full")
     made = Done(3, ITEMS, True, Rate(37.0, LOST), Rate(0.0, LOST), None, "")
-    told = json.loads(fix_json("conntrackfull", finding, WHOLE, made))
+    told = json.loads(write(fix_facts("conntrackfull", finding, WHOLE, made)))
     assert told == {
         "schema_version": 1,
         "module": "conntrackfull",
@@ -153,4 +154,4 @@ def test_the_plan_and_its_end_are_one_document() -> None:
             "trial_until": None,
         },
     }
-    assert json.loads(fix_json("conntrackfull", finding, WHOLE, None))["done"] is None
+    assert json.loads(write(fix_facts("conntrackfull", finding, WHOLE, None)))["done"] is None

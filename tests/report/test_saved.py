@@ -296,6 +296,7 @@ DISKS = {
 @pytest.mark.root
 @pytest.mark.parametrize("disk", DISKS)
 @pytest.mark.parametrize("options", [(), ("--exit-zero",), ("--json",)])
+@pytest.mark.sampled(5)
 def test_a_disk_that_takes_nothing_loses_no_verdict(
     disk: str, options: tuple[str, ...], tmp_path: Path
 ) -> None:

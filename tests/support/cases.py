@@ -21,15 +21,22 @@ from ec2rl.commands import COMMANDS
 from ec2rl.commands.fix import wish_of
 from ec2rl.facts.change import State, SysctlItem, Transaction
 from ec2rl.facts.change_format import encode
-from ec2rl.facts.log import KMSG
-from ec2rl.host import BOOT_ID
+from ec2rl.host import BOOT_ID, KMSG
 from ec2rl.host.fake import CaseError, FakeHost, sections
-from ec2rl.model import Finding, Proposal, SetSysctl
+from ec2rl.model import Finding, Proposal, SetSysctl, WriteFile
 from ec2rl.module import diagnose
 from ec2rl.report.plan import plan
 from ec2rl.report.wording import details, summary
 
 CHANGES, SYS = "/var/lib/ec2rl/changes", "/proc/sys/"
+
+_LOOK = (
+    r"(later: )*(netns /[^:]+: )?"
+    r"((ls |link |inode |search )?/.+|search .+|clock|journal|dmesg|conntrack -[SL]|ethtool -S \S+)"
+    r"(; .+)?"
+)
+"""What stands above a look (host/fake.py); `options`, `gaps` and `cut` are of recordings."""
+
 CASES = sorted((Path(__file__).parent.parent / "modules").glob("*/*.case"))
 
 
@@ -42,6 +49,9 @@ def answered(text: str, name: str) -> str:
     """The whole text of a case of the module `name`, with the answers that it gives today."""
     head, wanted = _split(text)
     looks = sections(head.removesuffix("\n"))[1]
+    for key in looks:
+        if not re.fullmatch(_LOOK, key) and key not in ("options", "gaps", "cut"):
+            raise CaseError(f"unknown section -- {key} --: it is no look, and no answer")
     module, host = load(name), FakeHost(looks)
     found = diagnose(module, host)
     answers = {"expect": told(name, found.finding)}
@@ -84,6 +94,7 @@ def _after(looks: dict[str, str], name: str, proposal: Proposal) -> dict[str, st
                 looks[path] = change.value
             items.append(_item(looks, change))
         else:
+            assert isinstance(change, WriteFile), "a case knows settings and files alone"
             looks[change.path] = change.text.removesuffix("\n")
     if items:
         number = sum(path.startswith(CHANGES) for path in looks) + 1

@@ -1,8 +1,12 @@
-"""The subcommands: what each takes; what it does stands in the file of its name."""
+"""The subcommands: what each takes; what it does stands in the file of its name.
+
+Those of one subject (`conntrack top`) stand in the `commands` of the package of its name.
+"""
 
 from __future__ import annotations
 
-from ec2rl.arguments import Command, Option
+from ec2rl import slices
+from ec2rl.arguments import FORMATS, Command, Option
 
 _CHOICE = {
     "only-modules": Option("NAME,...", "run these modules only", many=True),
@@ -10,43 +14,22 @@ _CHOICE = {
     "only-classes": Option("NAME,...", "run modules of these classes only", many=True),
     "no": Option("NAME,...", "leave these modules out", many=True),
 }
-_OUTPUT = {
-    "output": Option("text|json", "the form of the results (text)"),
-    "json": Option("", "the same as --output=json"),
-    "color": Option("auto|always|never", "colour the statuses (auto: on a terminal)"),
-}
 _LOOK = {
     "sample": Option("SECONDS", "pause before a second look where something is odd (1; 0: never)"),
     "since": Option("TIME", "leave out what the logs say of the time before"),
     "deadline": Option("SECONDS", "end by then, whatever is left (120)"),
     "debug": Option("", "show what the program itself says of its faults"),
 }
-_TABLE = {
-    "netns": Option("NAME|PID|all", "another network namespace's table (this one)"),
-    "file": Option("CAPTURE", "a saved `conntrack -L` or /proc/net/nf_conntrack in its place"),
-    "json": Option("", "the same as JSON"),
-}
-_FILTER = {
-    "src": Option("ADDRESS[/BITS]", "where it was opened from"),
-    "dst": Option("ADDRESS[/BITS]", "where it was opened to"),
-    "dport": Option("PORT", "the port that it was opened to"),
-    "protocol": Option("NAME", "tcp, udp, icmp, ... or a number"),
-    "state": Option("NAME,...", "ESTABLISHED, TIME_WAIT, ...", many=True),
-    "unreplied": Option("", "what nobody has answered"),
-    "idle-over": Option("TIME", "what has seen no packet for so long: 90s, 2h, 1d"),
-    "mark": Option("N", "of this mark (decimal, or 0x...)"),
-    "zone": Option("N", "of this zone"),
-}
-
 _VOLUME = Option("DIR", "the mounted root of another machine, in place of this one")
 
-COMMANDS = {
+_GENERAL = {
     "run": Command(
         "diagnose this machine, or what is left of another",
         "[LOG ...]",
         {
             **_CHOICE,
-            **_OUTPUT,
+            **FORMATS,
+            "color": Option("auto|always|never", "colour the statuses (auto: on a terminal)"),
             **_LOOK,
             "concurrency": Option("N", "modules at work at the same time (10)"),
             "output-dir": Option("DIR", "save the results under DIR (/var/lib/ec2rl, the last 50)"),
@@ -89,55 +72,13 @@ COMMANDS = {
             "force": Option("", "allow more memory than is sensible"),
             "yes": Option("", "do not ask"),
             "root": _VOLUME,
-            "json": Option("", "the plan as JSON"),
+            **FORMATS,
         },
     ),
     "boot": Command(
         "what any setting will be after a reboot, and which line of which file decides",
         "[KEY ...]",
-        {"json": _TABLE["json"], "root": _VOLUME},
-    ),
-    "conntrack top": Command(
-        "who fills the connection-tracking table, and why",
-        "",
-        {
-            "by": Option("KEY", "src, dst, service, pair, state, protocol, owner, zone or mark"),
-            "limit": Option("N", "rows of each ranking (5, or 10 with --by)"),
-            "sample": Option("K", "look at about K entries only, and tell the bounds"),
-            **_TABLE,
-        },
-    ),
-    "conntrack whatif": Command(
-        "what other timeouts would free, and what they would cut", "[TIMEOUT=SECONDS ...]", _TABLE
-    ),
-    "conntrack size": Command(
-        "how large the table should be, its cost, and when it will be full",
-        "",
-        {"seconds": Option("SECONDS", "pause between two looks (5; 0: one look)"), **_TABLE},
-    ),
-    "conntrack namespaces": Command(
-        "how full the table of each network namespace is", "", {"json": _TABLE["json"]}
-    ),
-    "conntrack list": Command(
-        "list entries, all or those that every filter admits",
-        "",
-        {**_FILTER, "limit": Option("N", "end after N entries"), **_TABLE},
-    ),
-    "conntrack boot": Command(
-        "what each setting will be after a reboot, and which line decides",
-        "",
-        {"json": _TABLE["json"], "root": _VOLUME},
-    ),
-    "conntrack free": Command(
-        "delete the entries that every filter admits: counts, shows, asks",
-        "",
-        {
-            **_FILTER,
-            "netns": Option("NAME|PID", "another network namespace's table (this one)"),
-            "dry-run": Option("", "count and show only"),
-            "yes": Option("", "do not ask"),
-            "json": _TABLE["json"],
-        },
+        {**FORMATS, "root": _VOLUME},
     ),
     "undo": Command(
         "take a change back, the newest unless one is named",
@@ -154,8 +95,10 @@ COMMANDS = {
     "history": Command(
         "list the changes that were made here",
         "",
-        {"json": Option("", "the same as JSON"), "root": _VOLUME},
+        {**FORMATS, "root": _VOLUME},
     ),
     "version": Command("show the version", "", {}),
     "bug-report": Command("show what to put into a bug report", "", {}),
 }
+
+COMMANDS = {**_GENERAL, **slices.commands()}

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ec2rl.arguments import Parsed, UsageError
+from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.commands import COMMANDS
-from ec2rl.commands.changed import host_of
-from ec2rl.commands.document import COULD_NOT_LOOK, document
 from ec2rl.facts import glob
 from ec2rl.facts.sysctl_conf import normalize
 from ec2rl.host import Host
@@ -20,6 +18,8 @@ from ec2rl.next_boot.rules import Rules
 from ec2rl.next_boot.setting import NextBoot, Setting
 from ec2rl.next_boot.settings import next_boot
 from ec2rl.report.next_boot_text import next_boot_facts, next_boot_text
+from ec2rl.slices import file_of
+from ec2rl.subcommand import COULD_NOT_LOOK, document, host_of
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -38,11 +38,12 @@ def command(said: Parsed, terminal: Terminal) -> int:
         told += _sysctls(host, keys)
     counts = {path: does_not_count(host, path) for path in files}
     found = _together(told)
-    if said.has("json"):
-        terminal.out(document(**next_boot_facts(found, counts)))
-    else:
+    write = format_of(said).write
+    if write is None:
         asked = {dotted(path) for path in keys}
         terminal.out(next_boot_text(found, counts, not said.has("root"), asked, sysctls))
+    else:
+        terminal.out(write(document(**next_boot_facts(found, counts))))
     unread = found.unread or any(isinstance(why, Unreadable) for why in counts.values())
     return COULD_NOT_LOOK if unread else 0
 
@@ -70,7 +71,7 @@ def _specialists() -> Iterator[Any]:
     """The commands that know more of their own keys: `setting_of` a path, and `boot_settings`."""
     for name in COMMANDS:
         if name.endswith(" boot"):
-            yield __import__(f"ec2rl.commands.{name.replace(' ', '_')}", fromlist=["setting_of"])
+            yield __import__(file_of(name), fromlist=["setting_of"])
 
 
 def _sysctls(host: Host, keys: Sequence[str]) -> Iterator[NextBoot]:

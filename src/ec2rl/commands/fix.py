@@ -7,12 +7,10 @@ import signal
 import time
 from contextlib import suppress
 
-from ec2rl.arguments import Parsed, UsageError, seconds, unknown
+from ec2rl.arguments import Parsed, UsageError, format_of, seconds
 from ec2rl.catalogue import load, names
 from ec2rl.commands.changed import (
-    agreed,
     described,
-    host_of,
     known,
     machine_of,
     pruned,
@@ -27,16 +25,17 @@ from ec2rl.fix.transaction import apply, unsettled
 from ec2rl.fix.trial import watch
 from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
-from ec2rl.model import Finding, Proposal, Rate, SetSysctl, Wish
+from ec2rl.model import Finding, Proposal, Rate, Setting, Wish
 from ec2rl.module import Module, diagnose
 from ec2rl.record import replace
-from ec2rl.report.plan import Done, done, fix_json, plan
+from ec2rl.report.plan import Done, done, fix_facts, plan
 from ec2rl.report.text import header, result
+from ec2rl.subcommand import agreed, host_of
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 TRIAL = 120.0
 """Seconds that `--try` gives to confirm."""
@@ -52,7 +51,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
         raise UsageError(f"{module.name} has no fix; these have: {', '.join(fixable())}")
     wish = wish_of(said, module)
     trial = _trial(said)
-    root, as_json = said.last("root"), said.has("json")
+    root, write = said.last("root"), format_of(said).write
     machine = machine_of(root)
     try:
         left = unsettled(time.time(), machine=machine)
@@ -74,8 +73,8 @@ def command(said: Parsed, terminal: Terminal) -> int:
             status = 0 if made is not None else 1
         elif go:
             status = _status(proposal)
-    if as_json:
-        terminal.out(fix_json(module.name, finding, proposal, made, first))
+    if write is not None:
+        terminal.out(write(fix_facts(module.name, finding, proposal, made, first)))
     elif made is not None:
         terminal.out(done(made, proposal, module.details))
     return status
@@ -84,9 +83,9 @@ def command(said: Parsed, terminal: Terminal) -> int:
 def _planned(
     module: Module, wish: Wish, said: Parsed, terminal: Terminal, first: Sequence[str] = ()
 ) -> tuple[Finding, Proposal]:
-    """Look, and show what was found and what is proposed, unless JSON is to be the whole answer."""
+    """Look, and show what was found and what is proposed, unless the answer is one document."""
     finding, proposal = look(module, wish, said.last("root"))
-    if not said.has("json"):
+    if format_of(said).write is None:
         trial = _trial(said)
         terminal.out(f"{header('Diagnostic Results')}\n\n{result(module.name, finding)}\n\n")
         terminal.out(plan(proposal, trial, first))
@@ -121,11 +120,7 @@ def wish_of(said: Parsed, module: Module) -> Wish:
         if not found or not (digits.isascii() and digits.isdigit() and len(digits) < 12):
             example = module.settings[0].name if module.settings else "NAME"
             raise UsageError(f"--set={pair}: not NAME=NUMBER, as in --set {example}=524288")
-        setting = module.setting(name.strip())
-        if setting is None:
-            known = [one.name for one in module.settings]
-            raise UsageError(unknown(f"setting of {module.name}", name.strip(), known))
-        named = setting.name
+        named = setting_of(name.strip(), module, map(load, names())).name
         if settings.setdefault(named, int(digits)) != int(digits):
             raise UsageError(f"--set: {named} is set twice, to {settings[named]} and {digits}")
     if said.has("runtime-only") and said.has("persist-only"):
@@ -142,6 +137,24 @@ def wish_of(said: Parsed, module: Module) -> Wish:
         said.has("allow-lower"),
         said.has("force"),
     )
+
+
+def setting_of(name: str, module: Module, modules: Iterable[Module]) -> Setting:
+    """The module's setting of this name; UsageError for another one, and for a key of two modules.
+
+    A module's own short name always means that module's setting.
+    """
+    own = ", ".join(one.name for one in module.settings) or "no settings"
+    setting = module.setting(name)
+    if setting is None:
+        raise UsageError(f"--set: {name!r} is no setting of {module.name}, which has {own}")
+    know = [each.name for each in modules if name in (one.key for one in each.settings)]
+    if len(know) > 1:
+        raise UsageError(
+            f"--set: {name} is a setting of {' and '.join(know)}: say {setting.name}, the name "
+            f"that it has in {module.name}, which has {own}"
+        )
+    return setting
 
 
 def look(module: Module, wish: Wish, root: str = "") -> tuple[Finding, Proposal]:
@@ -164,8 +177,8 @@ def may_change(module: Module, said: Parsed, terminal: Terminal) -> bool:
     if os.geteuid() != 0:
         terminal.say("nothing was changed: a fix needs root: sudo ./ec2rl fix " + module.name)
         return False
-    if said.has("json") and not said.has("yes"):
-        terminal.say("nothing was changed: --json does not ask; --yes does it")
+    if format_of(said).write is not None and not said.has("yes"):
+        terminal.say("nothing was changed: only --output=text asks; --yes does it")
         return False
     return said.has("yes") or agreed(terminal)
 
@@ -180,14 +193,19 @@ def carry_out(
 ) -> Done | None:
     """Apply, look again at what is lost (where it is this machine), and tell; None if it failed."""
     changes = tuple(change for remedy in proposal.chosen for change in remedy.changes)
-    runs = any(isinstance(change, SetSysctl) for change in changes) and not root
+    runs = any(change.runs for change in changes) and not root
     before = measured(module) if runs else None
     until = None if trial is None else time.time() + trial
     watcher = None
     try:
         watcher = None if until is None else watch(machine, until)
         change = apply(
-            changes, machine=machine, why=f"fix {module.name}", module=module.name, until=until
+            changes,
+            machine=machine,
+            why=f"fix {module.name}",
+            module=module.name,
+            keys=module.keys,
+            until=until,
         )
         known(change.id, change.state, machine)
     except FixError as error:

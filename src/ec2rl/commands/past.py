@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Sequence
 
-from ec2rl.arguments import Parsed, UsageError, moment
+from ec2rl.arguments import Parsed, UsageError, format_of, moment
 from ec2rl.catalogue import choose
 from ec2rl.commands import reporting
 from ec2rl.commands.evidence import Past, check, opened
-from ec2rl.commands.run import PAST
 from ec2rl.engine import Plan, Race, Result
 from ec2rl.facts.zone import is_zone, zone
 from ec2rl.model import Evidence, Finding, Unreadable, Verdict, say
@@ -45,13 +43,14 @@ class Judgement:
 def judge_the_past(said: Parsed, terminal: Terminal) -> int:
     """Judge each machine by itself; exit status and options are those of `run`."""
     started, clock = time.time(), time.monotonic()
-    as_json, fails = reporting.is_json(said, terminal), reporting.failing(said)
+    reporting.choose_colour(said, terminal)
+    write, fails = format_of(said).write, reporting.failing(said)
     plan, modules = reporting.plan_of(said, started), choose(said)
     check(said)
     recording = reporting.open_record(said, terminal)
     folder, unsaved = reporting.open_folder(said, terminal, started)
     reporting.make_room(said, terminal, folder)
-    if not as_json:
+    if write is None:
         terminal.out(reporting.opening(folder, [module.name for module in modules]))
 
     judged: list[Judgement] = []
@@ -59,13 +58,13 @@ def judge_the_past(said: Parsed, terminal: Terminal) -> int:
     for past in opened(said, modules):
         one, interrupted = _judge(past, modules, plan, terminal, said.last("since"))
         judged.append(one)
-        if not as_json:
+        if write is None:
             terminal.out(_text(one, terminal.colour))
         _tell(past, one, plan, terminal)
         if recording is not None:
             options = Options(past.sample, one.since)
             masked = said.has("mask")
-            files = [path for kind in PAST for path in said.values.get(kind, ())]
+            files = [path for kind in reporting.PAST for path in said.values.get(kind, ())]
             unsaved = reporting.record_looks(
                 recording, one.found, options, masked, one.zone, one.gaps, past.cut, files
             )
@@ -79,8 +78,8 @@ def judge_the_past(said: Parsed, terminal: Terminal) -> int:
         sections = [one.found for one in judged]
         mine = reporting.rights_to_save(said, terminal)
         unsaved = reporting.save(folder, mine, sections, text, document) or unsaved
-    if as_json:
-        terminal.out(document)
+    if write is not None:
+        terminal.out(write(document))
     if interrupted:
         terminal.say("interrupted: what was not finished is UNKNOWN")
         return 130
@@ -195,17 +194,12 @@ def _document(
     took: float,
     folder: RunFolder | None,
     interrupted: bool,
-) -> str:
+) -> Json:
     """One report, or for several machines an object that holds their reports."""
-    documents = [
+    documents: list[Json] = [
         reporting.document_of(one.found, started, one.seconds, folder, interrupted, one.host)
         for one in judged
     ]
     if len(documents) == 1:
         return documents[0]
-    reports = {
-        "schema_version": 1,
-        "seconds": round(took, 3),
-        "reports": [json.loads(document) for document in documents],
-    }
-    return json.dumps(reports, indent=2, ensure_ascii=True) + "\n"
+    return {"schema_version": 1, "seconds": round(took, 3), "reports": documents}

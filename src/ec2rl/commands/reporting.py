@@ -21,14 +21,16 @@ if TYPE_CHECKING:
 
     from ec2rl.model import Json
 
+PAST = ("root", "sos", "log", "conntrack", "replay")
+"""The options that name what is left of another machine."""
+
 UNSAVED = 4
 """Exit status when there is no failure, but the results could not be saved."""
 
 
-def is_json(said: Parsed, terminal: Terminal) -> bool:
-    """Whether the results are wanted as JSON; for text, see to its colour."""
+def choose_colour(said: Parsed, terminal: Terminal) -> None:
+    """Colour results, or not. UsageError for what is neither."""
     terminal.choose_colour(one_of(said, "color", ("auto", "always", "never")))
-    return said.has("json") or one_of(said, "output", ("text", "json")) == "json"
 
 
 def failing(said: Parsed) -> tuple[Verdict, ...]:
@@ -143,8 +145,8 @@ def document_of(
     folder: RunFolder | None,
     interrupted: bool,
     host: Mapping[str, Json] | None = None,
-) -> str:
-    """The report as JSON; `host` says which machine it is about, without it this one."""
+) -> dict[str, Json]:
+    """The report as data; `host` says which machine it is about, without it this one."""
     from ec2rl.report.json_report import Judged, report
 
     machine = os.uname()
@@ -188,15 +190,16 @@ def save(
     rights: Rights,
     sections: Sequence[Sequence[Result]],
     text: str,
-    document: str,
+    document: Json,
 ) -> str:
     """Write the run folder's files; why it could not be done, "" when all is there."""
+    from ec2rl.report.formats.json import write
     from ec2rl.report.text import evidence
 
     try:
         with rights:
             folder.write("report.txt", text)
-            folder.write("report.json", document)
+            folder.write("report.json", write(document))
             outputs = folder.folder("mod_out")
             for number, found in enumerate(sections, 1):
                 inside = outputs.folder("run" if number == 1 else f"run-{number}")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 
-from ec2rl.arguments import Parsed, UsageError
+from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.catalogue import choose
 from ec2rl.commands.reporting import (
+    PAST,
+    choose_colour,
     document_of,
     exit_status,
     failing,
-    is_json,
     make_room,
     open_folder,
     open_record,
@@ -26,9 +27,6 @@ from ec2rl.commands.unsettled import tell_unsettled
 from ec2rl.engine import Race
 from ec2rl.host.live import LiveHost
 from ec2rl.terminal import Terminal
-
-PAST = ("root", "sos", "log", "conntrack", "replay")
-"""The options that name what is left of another machine."""
 
 
 def command(said: Parsed, terminal: Terminal) -> int:
@@ -51,7 +49,8 @@ def command(said: Parsed, terminal: Terminal) -> int:
 
 def _judge_this_machine(said: Parsed, terminal: Terminal) -> int:
     started, clock = time.time(), time.monotonic()
-    as_json = is_json(said, terminal)
+    choose_colour(said, terminal)
+    write = format_of(said).write
     fails = failing(said)
     plan = plan_of(said, started)
     modules = choose(said)
@@ -66,8 +65,9 @@ def _judge_this_machine(said: Parsed, terminal: Terminal) -> int:
     # While they look: import what is needed to tell of it.
     from ec2rl.report.text import results, statistics
 
-    if not as_json:
+    if write is None:
         terminal.out(opening(folder, [module.name for module in modules]))
+    import ec2rl.report.formats.json
     import ec2rl.report.json_report  # noqa: F401
 
     found, interrupted = race.finish(lambda *waiting: progress(terminal, *waiting))
@@ -83,10 +83,10 @@ def _judge_this_machine(said: Parsed, terminal: Terminal) -> int:
         unsaved = save(folder, rights_to_save(said, terminal), [found], text, document)
     if recording is not None:
         unsaved = record_looks(recording, found, plan.options, said.has("mask")) or unsaved
-    if as_json:
-        terminal.out(document)
-    else:
+    if write is None:
         terminal.out(results(pairs, terminal.colour) + "\n" + statistics(pairs, took))
+    else:
+        terminal.out(write(document))
     tell_unsettled(terminal)
     if plan.debug:
         tell_faults(found, terminal)

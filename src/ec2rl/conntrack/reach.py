@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
+from ec2rl import limits
 from ec2rl.conntrack.boot.keys import BUCKETS, MAX, read_value
-from ec2rl.conntrack.defaults import ENTRY, EXTENSION, PREFIX, memory_for
-from ec2rl.conntrack.room import MUCH
+from ec2rl.conntrack.defaults import EXTENSION, PREFIX, memory_for
 from ec2rl.conntrack.seen import Seen
-from ec2rl.conntrack.table.recommend import object_size
-from ec2rl.facts.memory import available
+from ec2rl.conntrack.table.cost import object_size
 from ec2rl.host import Host
-from ec2rl.model import Evidence, SetSysctl, Wish, WriteFile
-from ec2rl.record import record
+from ec2rl.limits import Limit
+from ec2rl.model import Evidence, Wish
 
 
-@record(frozen=True)
-class Target:
-    """A setting to reach: its value today (None: unknown) and the one that is wanted."""
-
-    key: str
-    now: int | None
-    wanted: int
-
-    @property
-    def short(self) -> str:
-        return self.key[len(PREFIX) :]
+def short(target: Limit) -> str:
+    """The name of a setting as `--set` takes it."""
+    return target.key[len(PREFIX) :]
 
 
 def not_here(host: Host, seen: Seen, wish: Wish) -> str:
@@ -48,47 +39,25 @@ def not_here(host: Host, seen: Seen, wish: Wish) -> str:
     return ""
 
 
-def refusals(target: Target, wish: Wish) -> list[str]:
-    if target.short == "buckets" and "max" in wish.settings and "buckets" not in wish.settings:
-        return []  # follows from max, of which it is said
-    if target.now is None and wish.now:
-        return [f"{target.key} does not exist on this kernel, or could not be read"]
+def refusal(target: Limit) -> str:
+    """Why the kernel, or common sense, does not take a value; "" if they do."""
     if target.key == MAX and not target.wanted:
-        return [f"{MAX}=0: no limit at all up to Linux 6.18, refused by later ones; give a number"]
+        return f"{MAX}=0: no limit at all up to Linux 6.18, refused by later ones; give a number"
     reading = read_value(target.key, str(target.wanted), None)
-    if reading.refused:
-        return [f"{target.key}={target.wanted}: {reading.note}"]
-    today = target.now or 0
-    if target.key in (MAX, BUCKETS) and target.wanted < today and not wish.lower:
-        return [
-            f"{target.key}={target.wanted} is below today's {today}: it would SHRINK the "
-            "table (--allow-lower does it all the same)"
-        ]
-    return []
+    return f"{target.key}={target.wanted}: {reading.note}" if reading.refused else ""
 
 
-def too_much(host: Host, seen: Seen, wish: Wish, targets: list[Target]) -> list[str]:
+def too_much(seen: Seen, wish: Wish, targets: list[Limit]) -> tuple[str, ...]:
     """Why a full table of this size is no good for this machine's memory."""
-    wanted = {target.key: target.wanted for target in targets if target.wanted != target.now}
-    memory = available(host)
-    if not wanted.keys() & {MAX, BUCKETS} or not memory or wish.force:
-        return []
+    wanted = {one.key: one.wanted for one in targets if one.sizes and one.wanted != one.now}
     cost = memory_for(
         wanted.get(MAX, seen.limits.maximum or 0), wanted.get(BUCKETS, seen.limits.buckets or 0)
     )
-    # What the table holds today is not among what is available.
-    memory += max((table.count or 0 for table in seen.tables), default=0) * ENTRY
-    if cost <= memory * MUCH:
-        return []
-    words = ", ".join(f"{key}={value}" for key, value in wanted.items() if key in (MAX, BUCKETS))
-    return [
-        f"{words}: a full table would take {cost >> 20} MiB, {cost / memory:.0%} of the memory "
-        f"that is available; more than {MUCH:.0%} is too much, as the kernel cannot swap it out "
-        "(--force does it all the same)"
-    ]
+    words = ", ".join(f"{key}={value}" for key, value in wanted.items())
+    return limits.too_much(targets, wish, cost, seen.free, f"{words}: a full table")
 
 
-def rounding(wish: Wish, targets: list[Target]) -> tuple[str, ...]:
+def rounding(wish: Wish, targets: list[Limit]) -> tuple[str, ...]:
     asked = wish.settings.get("buckets")
     made = next((target.wanted for target in targets if target.key == BUCKETS), asked)
     if asked is None or made == asked:
@@ -96,12 +65,7 @@ def rounding(wish: Wish, targets: list[Target]) -> tuple[str, ...]:
     return (f"Rounded: the kernel fills whole pages, so {asked} buckets become {made}",)
 
 
-def costs(
-    host: Host,
-    seen: Seen,
-    targets: list[Target],
-    changes: tuple[SetSysctl | WriteFile, ...],
-) -> tuple[str, ...]:
+def costs(host: Host, seen: Seen, wish: Wish, targets: list[Limit]) -> tuple[str, ...]:
     wanted = {target.key: target.wanted for target in targets}
     if MAX not in wanted and BUCKETS not in wanted:
         return ()
@@ -115,7 +79,7 @@ def costs(
         f"Memory: a full table takes {after >> 20} MiB{share}{now}; "
         f"{entry.octets} + {EXTENSION} bytes an entry ({entry.source.split(':')[0]})"
     ]
-    if any(isinstance(change, SetSysctl) and change.key == BUCKETS for change in changes):
+    if any(target.key == BUCKETS and target.changes_now(wish) for target in targets):
         lines.append(
             "Risk: tracking pauses while the entries move to the new hash, for less than a second"
         )

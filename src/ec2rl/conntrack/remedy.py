@@ -2,91 +2,99 @@
 
 from __future__ import annotations
 
+from ec2rl import limits
 from ec2rl.conntrack.boot.files import boot_files
 from ec2rl.conntrack.boot.keys import BUCKETS, MAX
 from ec2rl.conntrack.defaults import PREFIX, TIMEOUTS, round_buckets
-from ec2rl.conntrack.reach import Target, costs, not_here, refusals, rounding, too_much
-from ec2rl.conntrack.room import Room, is_short, room
+from ec2rl.conntrack.reach import costs, not_here, refusal, rounding, short, too_much
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.settings import CAUTIONS
+from ec2rl.conntrack.size_policy import TableSize, is_short, table_size
 from ec2rl.conntrack.tables import number
 from ec2rl.facts.kernel_release import version
 from ec2rl.host import Host
-from ec2rl.model import Evidence, Proposal, Remedy, Risk, SetSysctl, Wish, WriteFile
-from ec2rl.next_boot.by_hand import commands
-from ec2rl.next_boot.files import BootFiles
+from ec2rl.limits import Limit
+from ec2rl.model import Evidence, Proposal, Remedy, Risk, SetSysctl, Wish
 
 _CAREFUL = ("tcp_timeout_close_wait", "tcp_timeout_time_wait")
 """Never offered: only for who names them (the original page: extreme caution)."""
 
 
+_SUBJECT = limits.Subject(
+    room="Give the connection-tracking table room",
+    asked="Set connection tracking as asked",
+    sizes="the size of the connection-tracking table",
+    less="it would SHRINK the table",
+    files=boot_files,
+)
+
+
 def propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
     """What to change on this host for this wish; what is already so is left out."""
-    found = Room(0, 0) if wish.settings else room(host, seen)
+    found = TableSize(0, 0) if wish.settings else table_size(seen)
     targets = _targets(host, seen, wish, found)
-    elsewhere = not_here(host, seen, wish)
-    if elsewhere:
-        asked = [SetSysctl(t.key, str(t.wanted), str(t.now)) for t in targets if t.wanted]
-        return Proposal(refused=(elsewhere,), by_hand=commands(asked, _parameters(host)))
-    refused = [why for target in targets for why in refusals(target, wish)]
-    refused = refused or too_much(host, seen, wish, targets)
-    if refused:
-        return Proposal((), _offers(host, seen, wish), tuple(refused))
-    changes: tuple[SetSysctl | WriteFile, ...] = ()
-    if wish.now:
-        changes += tuple(
-            SetSysctl(target.key, str(target.wanted), str(target.now))
-            for target in targets
-            if target.now is not None and target.now != target.wanted
+    # Buckets that follow from a limit are not told of beside it.
+    follows = "max" in wish.settings and "buckets" not in wish.settings
+    told = [target for target in targets if not (follows and target.key == BUCKETS)]
+    refused = limits.refusals(_SUBJECT, told, wish, refusal)
+    return limits.propose(
+        host,
+        wish,
+        _SUBJECT,
+        targets,
+        elsewhere=not_here(host, seen, wish),
+        refused=refused or too_much(seen, wish, targets),
+        lasts=_lasts(host, seen, wish, targets),
+        cautions=_cautions(seen, targets),
+        notes=(*_told(seen, found), *rounding(wish, targets), *costs(host, seen, wish, targets)),
+        offers=() if wish.risky else _offers(host, seen, wish),
+        parameters=_parameters(host),
+    )
+
+
+def _told(seen: Seen, found: TableSize) -> tuple[str, ...]:
+    """How the sizes were found."""
+    lines = [f"Size: {found.why}"] if found.why else []
+    if found.why and seen.load:
+        lines.append(f"Need: {seen.load.how}")
+    if found.more:
+        lines.append(
+            f"More: --set max={found.more} has room for all of it; look first whether the load is "
+            "wanted: ./ec2rl conntrack top"
         )
-    wanted = {target.key: target.wanted for target in targets}
-    files = boot_files(host, wanted, False)
-    lasts = changes or wish.settings or is_short(seen) or _forgotten(files, targets)
-    if wish.boot and lasts:
-        files = boot_files(host, wanted)
-        changes += files.changes
-    offers = () if wish.risky else _offers(host, seen, wish)
-    if not changes:
-        fleeting = files.fleeting if wish.boot and lasts else ()
-        return Proposal((), offers, fleeting=fleeting)
-    notes = (*found.why, *rounding(wish, targets), *costs(host, seen, targets, changes))
-    by_hand = commands(changes, _parameters(host))
-    remedy = _remedy(seen, changes, targets, wish)
-    fleeting = files.fleeting if wish.boot else ("nothing is written for the next boot, as asked",)
-    return Proposal((remedy,), offers, (), notes, files.after, by_hand, fleeting)
+    return tuple(lines)
 
 
-def _remedy(
-    seen: Seen, changes: tuple[SetSysctl | WriteFile, ...], targets: list[Target], wish: Wish
-) -> Remedy:
-    timeouts = [target for target in targets if "timeout" in target.short]
-    lower = [t for t in targets if t not in timeouts and t.wanted < (t.now or 0)]
-    cautions = [f"{target.short}: {_caution(target)}" for target in timeouts]
+def _lasts(host: Host, seen: Seen, wish: Wish, targets: list[Limit]) -> bool:
+    """Whether the next boot is to have them: not where nothing is wrong, and it will."""
+    if wish.settings or is_short(seen) or any(target.changes_now(wish) for target in targets):
+        return True
+    files = boot_files(host, {target.key: target.wanted for target in targets}, False)
+    return any(files.ends_with(target.key) not in (None, target.wanted) for target in targets)
+
+
+def _cautions(seen: Seen, targets: list[Limit]) -> list[str]:
+    """What is risky about them, each with its setting."""
     fullest = max((table.count or 0 for table in seen.tables), default=0)
-    for target in lower:
-        words = f"{target.short}: the table becomes SMALLER than it is"
-        if target.key == MAX and target.wanted < fullest:
-            words += f", and holds {fullest} entries: new connections are refused at once"
-        cautions.append(words)
-    risky = bool(timeouts or lower)
-    title = "Give the connection-tracking table room"
-    if risky:
-        title = "Set connection tracking as asked"
-    elif not any(isinstance(change, SetSysctl) for change in changes):
-        what = "Set" if wish.settings else "Keep"
-        title = f"{what} the size of the connection-tracking table for the next boot"
-    return Remedy(title, changes, Risk.RISKY if risky else Risk.SAFE, "; ".join(cautions))
+    cautions = [f"{short(target)}: {_caution(target)}" for target in targets if not target.sizes]
+    for target in targets:
+        if target.shrinks:
+            words = f"{short(target)}: the table becomes SMALLER than it is"
+            if target.key == MAX and target.wanted < fullest:
+                words += f", and holds {fullest} entries: new connections are refused at once"
+            cautions.append(words)
+    return cautions
 
 
-def _caution(target: Target) -> str:
+def _caution(target: Limit) -> str:
     if not target.wanted:
         return "0 seconds: every flow is forgotten at once, and cut where it needs its entry"
     if target.wanted >= (target.now or 0):
         return "entries stay longer, and the table fills sooner"
-    return CAUTIONS.get(target.short, "a flow that pauses for longer is forgotten")
+    return CAUTIONS.get(short(target), "a flow that pauses for longer is forgotten")
 
 
-def _targets(host: Host, seen: Seen, wish: Wish, found: Room) -> list[Target]:
+def _targets(host: Host, seen: Seen, wish: Wish, found: TableSize) -> list[Limit]:
     """Buckets before the limit, then the timeouts."""
     asked, buckets = wish.settings, seen.limits.buckets or 0
     wanted: dict[str, int] = {}
@@ -105,7 +113,10 @@ def _targets(host: Host, seen: Seen, wish: Wish, found: Room) -> list[Target]:
         if name not in ("max", "buckets"):
             wanted[PREFIX + name] = value
     today = {MAX: seen.limits.maximum, BUCKETS: seen.limits.buckets}
-    return [Target(key, today.get(key, _now(host, key)), value) for key, value in wanted.items()]
+    return [
+        Limit(key, today.get(key, _now(host, key)), value, sizes="timeout" not in key)
+        for key, value in wanted.items()
+    ]
 
 
 def _now(host: Host, key: str) -> int | None:
@@ -119,12 +130,6 @@ def _parameters(host: Host) -> dict[str, str]:
     if found is None or found >= (4, 9):
         return {}
     return {BUCKETS: "/sys/module/nf_conntrack/parameters/hashsize"}
-
-
-def _forgotten(files: BootFiles, targets: list[Target]) -> bool:
-    """Whether the next boot ends with other sizes than today's, which nobody asked to change."""
-    ends = {target.key: files.ends_with(target.key) for target in targets}
-    return any(ends[target.key] not in (None, target.wanted) for target in targets)
 
 
 def _offers(host: Host, seen: Seen, wish: Wish) -> tuple[Remedy, ...]:

@@ -16,6 +16,7 @@ from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ec2rl.conntrack.size_policy import Load
     from ec2rl.conntrack.table.glimpse import Glimpse
     from ec2rl.diagnosis.before_last_fix import Settling
 
@@ -40,6 +41,10 @@ class Seen:
     sampled: bool = False
     glimpse: Glimpse | None = None
     """What the worst table consists of, where one is nearly full or loses packets."""
+    load: Load | None = None
+    """The entries that the load leads to, where the table is too small for what is seen."""
+    free: int | None = None
+    """Bytes of memory that are available, those of today's entries included; None if unknown."""
 
     def again(self, tables: tuple[Table, ...], allowances: tuple[Allowance, ...]) -> Seen:
         return replace(self, tables=tables, allowances=allowances, sampled=True)

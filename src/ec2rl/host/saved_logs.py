@@ -60,7 +60,7 @@ _NOISE = rb"(?m)\x1b\[[\d;?]*[A-Za-z]|^\x00+|\xef\xbb\xbf|\r(?=\r*\n)"
 
 def open_logs(paths: Sequence[str], phrases: Sequence[Phrase]) -> FakeHost | Unreadable:
     """The machine that these logs are of; `-` is standard input, a folder one of a journal."""
-    from ec2rl.host.apart import apart
+    from ec2rl.host.sandbox import read_in_sandbox
 
     folders = [path for path in paths if os.path.isdir(path)]
     logs = open_saved([path for path in paths if path not in folders])
@@ -74,8 +74,8 @@ def open_logs(paths: Sequence[str], phrases: Sequence[Phrase]) -> FakeHost | Unr
                 return journal
             logs += [Saved(*file) for file in journal.files]
             gaps += journal.gaps
-        text = apart(", ".join(paths), lambda: read_logs(logs, phrases, gaps), SECONDS, MOST)
-        name = shown(logs) if not folders else ", ".join(paths)
+        name = ", ".join(paths) if folders else shown(logs)
+        text = read_in_sandbox(name, lambda: read_logs(logs, phrases, gaps), SECONDS, MOST)
     finally:
         close_saved(logs)
     if isinstance(text, Unreadable):
@@ -85,8 +85,8 @@ def open_logs(paths: Sequence[str], phrases: Sequence[Phrase]) -> FakeHost | Unr
 
 def _journal_folder(path: str) -> JournalFiles | Unreadable:
     """The files of a journal, of one machine or of several, that a folder holds."""
+    from ec2rl.host.files import unreadable
     from ec2rl.host.journal.folder import JournalFiles
-    from ec2rl.host.live import unreadable
 
     journal = JournalFiles()
     try:

@@ -29,8 +29,8 @@ _UNKNOWN = "the archive cannot be unpacked here"
 
 def open_sos(path: str, phrases: Sequence[Phrase]) -> FakeHost | Unreadable:
     """A sosreport, packed or as a folder; Unreadable when there is nothing of one in it."""
-    from ec2rl.host.apart import apart
-    from ec2rl.host.live import open_regular
+    from ec2rl.host.files import open_regular
+    from ec2rl.host.sandbox import read_in_sandbox
     from ec2rl.host.saved import NotReadError, refuse_kernels
 
     if os.path.isdir(path):
@@ -42,7 +42,7 @@ def open_sos(path: str, phrases: Sequence[Phrase]) -> FakeHost | Unreadable:
         try:
             refuse_kernels(fd)
             watched = Watched(fd)
-            text = apart(path, lambda: read_archive(fd, phrases, watched), SECONDS, MOST)
+            text = read_in_sandbox(path, lambda: read_archive(fd, phrases, watched), SECONDS, MOST)
         except NotReadError as error:
             return Unreadable(path, Why.FAILED, str(error))
         finally:
@@ -85,7 +85,7 @@ def read_archive(fd: int, phrases: Sequence[Phrase], watched: Watched | None = N
 
 
 def _read_folder(path: str, phrases: Sequence[Phrase]) -> str | Unreadable:
-    from ec2rl.host.live import unreadable
+    from ec2rl.host.files import unreadable
 
     found = Collector(phrases, time.monotonic() + SECONDS)
     try:

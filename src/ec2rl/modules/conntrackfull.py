@@ -3,104 +3,22 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.advice import by_hand
-from ec2rl.conntrack.allowance import Allowance, read_allowances, risen
-from ec2rl.conntrack.defaults import default_sizes, rule
+from ec2rl.conntrack.allowance import Allowance
 from ec2rl.conntrack.describe import details, pace, percent, plural, quotes, trusted_places
 from ec2rl.conntrack.figures import facts
 from ec2rl.conntrack.messages import PHRASES, Kind
 from ec2rl.conntrack.namespaces import find_namespaces
+from ec2rl.conntrack.observe import read
 from ec2rl.conntrack.seen import NEAR, Seen
 from ec2rl.conntrack.settings import SETTINGS
-from ec2rl.conntrack.tables import Limits, Table, read_again, read_limits, read_tables
-from ec2rl.conntrack.timeline import timeline
-from ec2rl.facts.log import KMSG, KernelLog
+from ec2rl.conntrack.tables import Table, read_tables
 from ec2rl.host import Host
-from ec2rl.model import Evidence, Finding, Held, Proposal, Rate, Unreadable, Verdict, Why, Wish
-from ec2rl.module import Module, Options
-from ec2rl.record import replace
-
-_WORTH_A_LOOK = 0.75
+from ec2rl.model import Finding, Held, Proposal, Rate, Verdict, Wish
+from ec2rl.module import Module
 
 _FULL = 0.95
 """Packets that are refused at this share are refused for want of room (gc's own threshold,
 net/netfilter/nf_conntrack_core.c, nf_conntrack_max95)."""
-
-
-def read(host: Host, log: KernelLog, options: Options) -> Seen:
-    """Look at the log, every namespace and the instance's own limit; twice if something is odd."""
-    limits = read_limits(host)
-    namespaces = find_namespaces(host)
-    times = timeline(log)
-    settling = None
-    if times.now.lines:
-        from ec2rl.conntrack.boot.keys import MAX
-        from ec2rl.diagnosis.fix_history import read_settling
-
-        settling = read_settling(host, MAX, limits.maximum)
-        times = timeline(log, settling)
-    seen = Seen(
-        log=log,
-        times=times,
-        limits=limits,
-        hidden=namespaces.hidden,
-        tables=read_tables(host, namespaces),
-        allowances=read_allowances(host, namespaces),
-        default_maximum=_default_maximum(host, limits),
-        settling=settling,
-        since=options.since,
-    )
-    if options.sample and _odd(seen):
-        later = host.later(options.sample)
-        seen = seen.again(
-            read_again(later, seen.tables, options.sample),
-            risen(seen.allowances, read_allowances(later, namespaces), options.sample),
-        )
-    saved = _is_not_collected(host.read(KMSG))
-    worth = [table for table in seen.tables if saved or _troubled(seen, table)]
-    if not worth:
-        return seen
-    from ec2rl.conntrack.table.glimpse import glimpse
-
-    return replace(seen, glimpse=glimpse(host, worth))
-
-
-def _is_not_collected(ring: Evidence | Unreadable) -> bool:
-    """Whether no kernel can be asked: what is there was saved, and costs nothing to look at."""
-    return isinstance(ring, Unreadable) and ring.why is Why.NOT_COLLECTED
-
-
-def _troubled(seen: Seen, table: Table) -> bool:
-    """Whether it is worth the time to know what a table consists of."""
-    return bool((seen.fill(table) or 0) >= _WORTH_A_LOOK or table.rate("drop"))
-
-
-def _default_maximum(host: Host, limits: Limits) -> int | None:
-    """The limit that this kernel would choose for this memory; None if its rule is unknown."""
-    release = host.read("/proc/sys/kernel/osrelease")
-    statistics = host.read("/proc/net/stat/nf_conntrack")
-    how = rule(
-        release.text.strip() if isinstance(release, Evidence) else None,
-        statistics.text if isinstance(statistics, Evidence) else None,
-    )
-    if how is None or limits.memory is None:
-        return None
-    return default_sizes(limits.memory, how).max
-
-
-def _odd(seen: Seen) -> bool:
-    """Whether a second look is worth its time."""
-    return bool(
-        seen.times.now.lines
-        or any(one.exceeded for one in seen.allowances)
-        or any(seen.near(table) or table.refused or _lost_otherwise(table) for table in seen.tables)
-    )
-
-
-def _lost_otherwise(table: Table) -> bool:
-    counters = table.counters
-    return not isinstance(counters, Unreadable) and bool(
-        counters.insert_failed or counters.chaintoolong
-    )
 
 
 def judge(seen: Seen) -> Finding:

@@ -15,16 +15,12 @@ from ec2rl.model import (
     Finding,
     Proposal,
     Rate,
-    Remedy,
-    Risk,
-    SetSysctl,
     Setting,
     Statement,
     Unreadable,
     Verdict,
     Why,
     Wish,
-    WriteFile,
     fix_with,
     say,
 )
@@ -33,10 +29,12 @@ from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ec2rl.diagnosis.before_last_fix import Settling
+    from ec2rl.limits import Limit
     from ec2rl.model import Fact, Value
+    from ec2rl.next_boot.files import BootFiles
 
 PHRASES = (Phrase(b"table overflow"), Phrase(b"s suppressed", recent=True))
 
@@ -52,9 +50,6 @@ NEAR = 0.8
 ENTRY = 512
 """Bytes that an entry takes: struct neighbour, its key and the device's part are below that, and
 above the next smaller size of kmalloc (4.3 to 6.18, 64 bits)."""
-
-MUCH = 0.25
-"""The share of the available memory that full tables may take without being forced to it."""
 
 DEFAULTS = (128, 512, 1024)
 """The thresholds of both tables where nobody sets them (net/ipv4/arp.c, net/ipv6/ndisc.c)."""
@@ -456,35 +451,40 @@ def measure(host: Host) -> Rate | None:
     return Rate(float(sum(rises)), "new neighbours refused") if rises else None
 
 
-def propose(host: Host, look: Look, wish: Wish) -> Proposal:
-    """The sizes for this host, now and for the next boot; what is already so is left out."""
-    from ec2rl.next_boot.by_hand import commands
+def _files(host: Host, wanted: Mapping[str, int]) -> BootFiles:
     from ec2rl.next_boot.files import Names, boot_files
 
+    return boot_files(host, dict(sorted(wanted.items())), Names(FILES))
+
+
+def propose(host: Host, look: Look, wish: Wish) -> Proposal:
+    """The sizes for this host, now and for the next boot; what is already so is left out."""
+    from ec2rl import limits
+    from ec2rl.facts.memory import available
+
+    subject = limits.Subject(
+        room="Give the neighbour tables room",
+        asked="Set the sizes of the neighbour tables as asked",
+        sizes="the sizes of the neighbour tables",
+        less="there would be LESS room",
+        files=_files,
+    )
     today = {one.key: number(host, f"/proc/sys/{one.key.replace('.', '/')}") for one in SETTINGS}
     wanted = _wanted(look, wish, today)
-    changes: tuple[SetSysctl | WriteFile, ...] = tuple(
-        SetSysctl(key, str(value), str(today[key]))
-        for key, value in _in_order(wanted, today)
-        if wish.now and value != today[key]
+    sizes = [limits.Limit(key, today[key], value) for key, value in _in_order(wanted, today)]
+    cost = ENTRY * sum(value for key, value in wanted.items() if key.endswith("3"))
+    in_turn = sorted(sizes, key=lambda one: one.key)
+    refused = (*limits.refusals(subject, in_turn, wish, _refused), *_out_of_order(wanted, today))
+    return limits.propose(
+        host,
+        wish,
+        subject,
+        sizes,
+        elsewhere=_not_here(look, wish, today),
+        refused=refused or limits.too_much(sizes, wish, cost, available(host), "full tables"),
+        cautions=[f"{one.key}: there is LESS room than before" for one in sizes if one.shrinks],
+        notes=_costs(cost),
     )
-    elsewhere = _not_here(look, wish, today)
-    if elsewhere:
-        return Proposal(refused=(elsewhere,), by_hand=commands(changes))
-    refused = _refusals(wish, wanted, today) or _too_much(host, wish, wanted, today)
-    if refused:
-        return Proposal(refused=refused)
-    fleeting: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
-    if wish.boot and wanted:
-        files = boot_files(host, wanted, Names(FILES))
-        changes, fleeting, after = (*changes, *files.changes), files.fleeting, files.after
-    if not changes:
-        return Proposal(fleeting=fleeting)
-    if not wish.boot:
-        fleeting = ("nothing is written for the next boot, as asked",)
-    remedy = _remedy(changes, wish, wanted, today)
-    return Proposal((remedy,), (), (), _costs(wanted), after, commands(changes), fleeting)
 
 
 def _wanted(look: Look, wish: Wish, today: Mapping[str, int | None]) -> dict[str, int]:
@@ -554,80 +554,33 @@ def _not_here(look: Look, wish: Wish, today: Mapping[str, int | None]) -> str:
     return ""
 
 
-def _refusals(
-    wish: Wish, wanted: Mapping[str, int], today: Mapping[str, int | None]
-) -> tuple[str, ...]:
-    """Why these values may not be set."""
-    reasons = []
-    for key, value in wanted.items():
-        now = today[key]
-        if now is None and wish.now:
-            reasons.append(f"{key} does not exist on this kernel, or could not be read")
-        elif value < (now or 0) and not wish.lower:
-            reasons.append(
-                f"{key}={value} is below today's {now}: there would be LESS room "
-                "(--allow-lower does it all the same)"
-            )
-        elif value >= 1 << 31:
-            reasons.append(f"{key}={value}: the kernel takes numbers up to 2147483647")
-        elif not value and key.endswith("3"):
-            reasons.append(f"{key}=0: no neighbour at all could be found")
+def _refused(size: Limit) -> str:
+    """Why the kernel, or common sense, does not take a size; "" if they do."""
+    if size.wanted >= 1 << 31:
+        return f"{size.key}={size.wanted}: the kernel takes numbers up to 2147483647"
+    if not size.wanted and size.key.endswith("3"):
+        return f"{size.key}=0: no neighbour at all could be found"
+    return ""
+
+
+def _out_of_order(wanted: Mapping[str, int], today: Mapping[str, int | None]) -> Iterator[str]:
+    """The thresholds that would be above the next one."""
     then = {**today, **wanted}
     for family in FAMILIES:
         for low, high in zip(family.keys, family.keys[1:]):
             small, large = then[low], then[high]
             changed = (small, large) != (today[low], today[high])
             if changed and small is not None and large is not None and small > large:
-                reasons.append(f"{low}={small} is above {high}={large}: set them together")
-    return tuple(reasons)
+                yield f"{low}={small} is above {high}={large}: set them together"
 
 
-def _too_much(
-    host: Host, wish: Wish, wanted: Mapping[str, int], today: Mapping[str, int | None]
-) -> tuple[str, ...]:
-    """Why full tables of this size are no good for this machine's memory."""
-    from ec2rl.facts.memory import available
-
-    memory = available(host)
-    cost = _bytes(wanted)
-    grows = any(value > (today[key] or 0) for key, value in wanted.items())
-    if not memory or wish.force or not grows or cost <= memory * MUCH:
-        return ()
-    return (
-        f"full tables would take {cost >> 20} MiB, {cost / memory:.0%} of the memory that is "
-        f"available; more than {MUCH:.0%} is too much (--force does it all the same)",
-    )
-
-
-def _bytes(wanted: Mapping[str, int]) -> int:
-    return ENTRY * sum(value for key, value in wanted.items() if key.endswith("3"))
-
-
-def _costs(wanted: Mapping[str, int]) -> tuple[str, ...]:
-    cost = _bytes(wanted)
+def _costs(cost: int) -> tuple[str, ...]:
     if not cost:
         return ()
     return (
         f"Memory: full tables of these sizes take {max(1, cost >> 20)} MiB, about {ENTRY} bytes an "
         "entry, and what waits for an address to be found",
     )
-
-
-def _remedy(
-    changes: tuple[SetSysctl | WriteFile, ...],
-    wish: Wish,
-    wanted: Mapping[str, int],
-    today: Mapping[str, int | None],
-) -> Remedy:
-    lower = [key for key, value in wanted.items() if value < (today[key] or 0)]
-    title = "Give the neighbour tables room"
-    if lower:
-        title = "Set the sizes of the neighbour tables as asked"
-    elif not any(isinstance(change, SetSysctl) for change in changes):
-        verb = "Set" if wish.settings else "Keep"
-        title = f"{verb} the sizes of the neighbour tables for the next boot"
-    caveat = "; ".join(f"{key}: there is LESS room than before" for key in lower)
-    return Remedy(title, changes, Risk.RISKY if lower else Risk.SAFE, caveat)
 
 
 MODULE = Module(

@@ -1,10 +1,9 @@
-"""Findings as JSON; `report.schema.json` beside this file says what is in it."""
+"""Findings as data; `report.schema.json` beside this file says what is in it."""
 
 from __future__ import annotations
 
 from ec2rl.model import Finding, Statement
 from ec2rl.record import record
-from ec2rl.report.json_text import dumps
 from ec2rl.report.text import status
 from ec2rl.report.wording import details, summary, text
 
@@ -31,10 +30,10 @@ class Judged:
 
 def report(
     judged: Sequence[Judged], tool: Mapping[str, Json], host: Mapping[str, Json], **run: Json
-) -> str:
+) -> dict[str, Json]:
     """The whole report; `run` has when it started, what it took, and where it is saved."""
     words = [status(one.finding.verdict) for one in judged]
-    document: dict[str, Json] = {
+    return {
         "schema_version": SCHEMA_VERSION,
         "tool": tool,
         "host": host,
@@ -48,8 +47,6 @@ def report(
             "unknown": words.count("UNKNOWN"),
         },
     }
-    # ASCII: no terminal, and no parser of old, meets a byte that it could take for another.
-    return dumps(document) + "\n"
 
 
 def _result(one: Judged) -> dict[str, Json]:

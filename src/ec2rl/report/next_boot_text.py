@@ -8,7 +8,7 @@ from ec2rl.facts.sysctl_conf import normalize
 from ec2rl.model import Unreadable
 from ec2rl.record import replace
 from ec2rl.report.escape import one_line
-from ec2rl.report.table_text import wrapped
+from ec2rl.report.wrap import wrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

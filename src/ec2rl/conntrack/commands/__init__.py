@@ -1,0 +1,75 @@
+"""`ec2rl conntrack ...`: what each subcommand takes; each is done in the file of its name."""
+
+from __future__ import annotations
+
+from ec2rl.arguments import FORMATS, Command, Option
+
+_VOLUME = Option("DIR", "the mounted root of another machine, in place of this one")
+_WHICH = {
+    "netns": Option("NAME|PID|all", "another network namespace's table (this one)"),
+    "file": Option("CAPTURE", "a saved `conntrack -L` or /proc/net/nf_conntrack in its place"),
+}
+_TABLE = {**_WHICH, **FORMATS}
+_FILTER = {
+    "src": Option("ADDRESS[/BITS]", "where it was opened from"),
+    "dst": Option("ADDRESS[/BITS]", "where it was opened to"),
+    "dport": Option("PORT", "the port that it was opened to"),
+    "protocol": Option("NAME", "tcp, udp, icmp, ... or a number"),
+    "state": Option("NAME,...", "ESTABLISHED, TIME_WAIT, ...", many=True),
+    "unreplied": Option("", "what nobody has answered"),
+    "idle-over": Option("TIME", "what has seen no packet for so long: 90s, 2h, 1d"),
+    "mark": Option("N", "of this mark (decimal, or 0x...)"),
+    "zone": Option("N", "of this zone"),
+}
+
+COMMANDS = {
+    "top": Command(
+        "who fills the connection-tracking table, and why",
+        "",
+        {
+            "by": Option("KEY", "src, dst, service, pair, state, protocol, owner, zone or mark"),
+            "limit": Option("N", "rows of each ranking (5, or 10 with --by)"),
+            "sample": Option("K", "look at about K entries only, and tell the bounds"),
+            **_TABLE,
+        },
+    ),
+    "whatif": Command(
+        "what other timeouts would free, and what they would cut", "[TIMEOUT=SECONDS ...]", _TABLE
+    ),
+    "size": Command(
+        "how large the table should be, its cost, and when it will be full",
+        "",
+        {
+            "seconds": Option("SECONDS", "pause between two looks (5; 0: one look)"),
+            **_TABLE,
+            "netns": Option("NAME|PID|all", "the need of one namespace (all: the limit is one)"),
+        },
+    ),
+    "namespaces": Command("how full the table of each network namespace is", "", FORMATS),
+    "list": Command(
+        "list entries, all or those that every filter admits",
+        "",
+        {
+            **_FILTER,
+            "limit": Option("N", "end after N entries"),
+            **_WHICH,
+            "json": Option("", "as JSON, written entry by entry"),
+        },
+    ),
+    "boot": Command(
+        "what each setting will be after a reboot, and which line decides",
+        "",
+        {**FORMATS, "root": _VOLUME},
+    ),
+    "free": Command(
+        "delete the entries that every filter admits: counts, shows, asks",
+        "",
+        {
+            **_FILTER,
+            "netns": Option("NAME|PID", "another network namespace's table (this one)"),
+            "dry-run": Option("", "count and show only"),
+            "yes": Option("", "do not ask"),
+            **FORMATS,
+        },
+    ),
+}

@@ -1,0 +1,233 @@
+"""`ec2rl conntrack free`: count the entries that are meant, show, ask, and delete these alone."""
+
+from __future__ import annotations
+
+import heapq
+
+from ec2rl.arguments import Parsed, UsageError, format_of
+from ec2rl.conntrack.commands.list import filter_of
+from ec2rl.conntrack.commands.shared import INTERRUPTED, failed, places_of
+from ec2rl.conntrack.delete import Doomed, free
+from ec2rl.conntrack.report.entry_text import entry_short
+from ec2rl.conntrack.report.free_text import done, plan
+from ec2rl.conntrack.table.entry import Entry
+from ec2rl.conntrack.table.filters import Filter, alive, idle_time
+from ec2rl.conntrack.table.freeing import Choice, Freed
+from ec2rl.conntrack.table.look import Listing, open_listing
+from ec2rl.conntrack.table.places import ALL, Place, inside, read_settings
+from ec2rl.conntrack.table.sockets import lifelines
+from ec2rl.fix.prepare import held as signals_held
+from ec2rl.fix.prepare import stop_if_asked
+from ec2rl.host.ctnetlink import Dump, open_dump
+from ec2rl.host.files import unreadable
+from ec2rl.host.live import LiveHost
+from ec2rl.host.netns import WrongDoorError, held
+from ec2rl.host.remember import Remember
+from ec2rl.model import Unreadable
+from ec2rl.record import record, replace
+from ec2rl.report.escape import one_line
+from ec2rl.subcommand import COULD_NOT_LOOK, agreed, document
+from ec2rl.terminal import Terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ec2rl.host import Host
+    from ec2rl.model import Json
+
+_SHOWN = 10
+"""Live flows that are shown."""
+_OFTEN = 5000
+
+
+def command(said: Parsed, terminal: Terminal) -> int:
+    """0 deleted, or none is meant; 1 refused by you or the kernel; 3 could not look."""
+    wanted = _wanted(said)
+    try:
+        host = Remember(LiveHost())
+        places = places_of(said, host)
+        if isinstance(places, Unreadable):
+            return failed(terminal, places)
+        (place,) = places.chosen
+        # What is counted and what is deleted is one namespace, whatever its doors lead to by now.
+        with held(place.doors) as door:
+            place = replace(place, doors=() if door is None else (door,))
+            return _free(said, terminal, host, place, wanted)
+    except WrongDoorError as error:
+        return failed(terminal, unreadable(f"netns {said.last('netns')}", error))
+    except KeyboardInterrupt:
+        terminal.say("interrupted: nothing was deleted")
+        return INTERRUPTED
+
+
+def _free(said: Parsed, terminal: Terminal, host: Host, place: Place, wanted: Filter) -> int:
+    """KeyboardInterrupt where nothing was deleted."""
+    settings = read_settings(inside(host, place))
+    if isinstance(settings, Unreadable):
+        return failed(terminal, settings)
+    meant = _Meant(place, wanted, settings)
+    listing = meant.listing()
+    if isinstance(listing, Unreadable):
+        return failed(terminal, listing)
+    choice, doomed = _choose(terminal, host, meant, listing)
+    if choice.unnamed:
+        terminal.say("the entries could only be read as text: deleting needs CAP_NET_ADMIN")
+        return COULD_NOT_LOOK
+    write = format_of(said).write
+    if write is None:
+        terminal.out(plan(choice))
+    if said.has("dry-run") or not doomed.count:
+        terminal.out("" if write is None else write(document(**_facts(choice, None))))
+        return 0
+    if write is not None and not said.has("yes"):
+        terminal.say("nothing was deleted: only --output=text asks; --yes does it")
+        return 1
+    if not said.has("yes") and not agreed(terminal):
+        return 1
+    status = None
+    try:
+        with signals_held():  # what is deleted is told as well
+            status = _delete(said, terminal, meant, choice, doomed)
+    except KeyboardInterrupt:
+        if status is None:
+            raise
+        return INTERRUPTED
+    return status
+
+
+def _wanted(said: Parsed) -> Filter:
+    wanted = filter_of(said)
+    if not wanted.any:
+        raise UsageError("free needs a filter, as --unreplied or --src=ADDRESS: it never takes all")
+    if said.last("netns") == ALL:
+        raise UsageError("free takes one namespace at a time")
+    return wanted
+
+
+@record(frozen=True)
+class _Meant:
+    """The entries of a place that the filters mean, with the timeouts that are in force there."""
+
+    place: Place
+    wanted: Filter
+    settings: Mapping[str, int]
+
+    def listing(self) -> Listing | Unreadable:
+        return open_listing(self.place.door, family=self.wanted.family)
+
+    def has(self, entry: Entry) -> bool:
+        return self.wanted.admits(entry, self.settings)
+
+    def left(self) -> int | None:
+        """How many there are now; None where that cannot be told, or a signal waits."""
+        listing, found = self.listing(), 0
+        if isinstance(listing, Unreadable):
+            return None
+        try:
+            for number, entry in enumerate(listing):
+                if number % _OFTEN == 0:
+                    stop_if_asked()
+                found += self.has(entry)
+        except (OSError, KeyboardInterrupt):
+            return None
+        return found
+
+
+def _choose(
+    terminal: Terminal, host: Host, meant: _Meant, listing: Listing
+) -> tuple[Choice, Doomed]:
+    """Take up the entries that are meant, but for those that a session may hang on."""
+    place = meant.place
+    lines, doomed = lifelines(host), Doomed()
+    matched = kept = live = unnamed = 0
+    freshest: list[tuple[int, int, str]] = []
+    for number, entry in enumerate(listing):
+        if number % _OFTEN == 0:
+            terminal.progress(f"{one_line(place.label)}: {number} entries seen, {matched} meant")
+        if not meant.has(entry):
+            continue
+        matched += 1
+        if lines & _connections(entry):
+            kept += 1
+        elif entry.id is None:
+            unnamed += 1
+        elif doomed.add(entry) and alive(entry):
+            live += 1
+            idle = idle_time(entry, meant.settings)
+            row = (-(1 << 31) if idle is None else -idle, -number, entry_short(entry, idle))
+            (heapq.heappushpop if len(freshest) == _SHOWN else heapq.heappush)(freshest, row)
+    shown = tuple(line for _, _, line in sorted(freshest, reverse=True))
+    return (
+        Choice(
+            place.label, number_of(place), matched, kept, doomed.count, live, shown, unnamed,
+            listing.gaps(),
+        ),
+        doomed,
+    )  # fmt: skip
+
+
+def number_of(place: Place) -> int | None:
+    """The kernel's count of a place's entries now."""
+    dump = open_dump(place.door)
+    if not isinstance(dump, Dump):
+        return None
+    with dump:
+        return dump.count()
+
+
+def _connections(entry: Entry) -> set[frozenset[tuple[bytes, int]]]:
+    """Both directions of an entry as pairs of ends, to be met by a socket's."""
+    return {
+        frozenset(
+            ((flow.source, flow.source_port or 0), (flow.destination, flow.destination_port or 0))
+        )
+        for flow in (entry.original, entry.reply)
+    }
+
+
+def _delete(
+    said: Parsed,
+    terminal: Terminal,
+    meant: _Meant,
+    choice: Choice,
+    doomed: Doomed,
+) -> int:
+    place = meant.place
+
+    def progress(answered: int) -> None:
+        if answered % 64_00 == 0:
+            terminal.progress(f"{one_line(place.label)}: {answered} of {doomed.count}")
+
+    freed = free(doomed, place.door, progress)
+    if isinstance(freed, Unreadable):
+        return failed(terminal, freed)
+    after, left = number_of(place), None if freed.interrupted else meant.left()
+    write = format_of(said).write
+    if write is None:
+        terminal.out(done(choice, freed, after, left))
+    else:
+        facts = document(**_facts(choice, freed), count_after=after, match_after=left)
+        terminal.out(write(facts))
+    if freed.interrupted:
+        return INTERRUPTED
+    return 1 if freed.refused else 0
+
+
+def _facts(choice: Choice, freed: Freed | None) -> dict[str, Json]:
+    """What was chosen, and what became of it; null for what was not done."""
+    return {
+        "table": choice.table,
+        "count_before": choice.count,
+        "matched": choice.matched,
+        "kept_for_sessions": choice.kept,
+        "chosen": choice.chosen,
+        "left_for_another_run": choice.left,
+        "live": choice.live,
+        "live_shown": list(choice.shown),
+        "gaps": list(choice.gaps),
+        "deleted": None if freed is None else freed.deleted,
+        "gone_by_themselves": None if freed is None else freed.gone,
+        "refused": None if freed is None else [[code, n] for code, n in freed.refused],
+        "interrupted": None if freed is None else freed.interrupted,
+    }

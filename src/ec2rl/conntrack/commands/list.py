@@ -1,0 +1,149 @@
+"""`ec2rl conntrack list`: entries as text, all or those that every filter admits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ec2rl.arguments import Parsed, UsageError, seconds
+from ec2rl.conntrack.commands.shared import INTERRUPTED, chosen, failed, places_of, whole_number
+from ec2rl.conntrack.report.entry_text import entry_line
+from ec2rl.conntrack.report.table_json import entry_facts
+from ec2rl.conntrack.table.filters import (
+    Filter,
+    FilterError,
+    idle_time,
+    parse_net,
+    parse_protocol,
+    parse_state,
+)
+from ec2rl.conntrack.table.look import Listing, open_listing
+from ec2rl.conntrack.table.places import inside, read_settings
+from ec2rl.conntrack.table.timeouts import DEFAULTS
+from ec2rl.host.live import LiveHost
+from ec2rl.host.remember import Remember
+from ec2rl.model import Unreadable
+from ec2rl.report.escape import one_line
+from ec2rl.subcommand import COULD_NOT_LOOK
+from ec2rl.terminal import Terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ec2rl.conntrack.table.entry import Entry
+
+_TOGETHER = 500
+"""Lines that are printed at once."""
+
+
+def command(said: Parsed, terminal: Terminal) -> int:
+    """0 listed; 2 a filter that makes no sense; 3 could not look; 130 interrupted."""
+    wanted = filter_of(said)
+    limit = whole_number(said, "limit", 1, 1 << 40) if said.has("limit") else None
+    host = Remember(LiveHost())
+    places = places_of(said, host)
+    if isinstance(places, Unreadable):
+        return failed(terminal, places)
+    printer = _Printer(terminal, said.has("json"))
+    status, missing = 0, []
+    try:
+        for place in chosen(places):
+            settings = read_settings(inside(host, place))
+            times = DEFAULTS if isinstance(settings, Unreadable) or said.has("file") else settings
+            listing = open_listing(
+                place.door, place.label if said.has("file") else None, wanted.family
+            )
+            if isinstance(listing, Unreadable):
+                missing.append(str(listing))
+                status = COULD_NOT_LOOK
+            elif printer.print(admitted(listing, wanted, times), place.label, times, limit):
+                missing.append(f"more than the {limit} entries of --limit are meant")
+                break
+            else:
+                missing += [f"{place.label}: {gap}" for gap in listing.gaps()]
+    except KeyboardInterrupt:
+        missing.append(f"interrupted after {printer.printed} entries that were meant")
+        status = INTERRUPTED
+    printer.end(missing)
+    for words in () if terminal.closed else missing:
+        terminal.say(words)
+    return status
+
+
+def filter_of(said: Parsed) -> Filter:
+    """The conditions that the options name. UsageError for one that makes no sense."""
+    try:
+        return Filter(
+            parse_net(said.last("src")) if said.has("src") else None,
+            parse_net(said.last("dst")) if said.has("dst") else None,
+            _number(said, "dport", 0xFFFF),
+            parse_protocol(said.last("protocol")) if said.has("protocol") else None,
+            tuple(map(parse_state, said.names("state") or ())),
+            said.has("unreplied"),
+            seconds("idle-over", said.last("idle-over"), 0, 1e9) if said.has("idle-over") else None,
+            _number(said, "mark", 0xFFFFFFFF),
+            _number(said, "zone", 0xFFFF),
+        )
+    except FilterError as error:
+        raise UsageError(str(error)) from None
+
+
+def _number(said: Parsed, option: str, most: int) -> int | None:
+    if not said.has(option):
+        return None
+    text = said.last(option).lower()
+    digits, base = (text[2:], 16) if text.startswith("0x") else (text, 10)
+    allowed = "0123456789abcdef"[:base]
+    number = int(digits, base) if digits and set(digits) <= set(allowed) else most + 1
+    if number > most:
+        raise UsageError(f"--{option}={said.last(option)}: not a number from 0 to {most}")
+    return number
+
+
+def admitted(listing: Listing, wanted: Filter, settings: Mapping[str, int]) -> Iterator[Entry]:
+    """The entries that are meant."""
+    return (entry for entry in listing if wanted.admits(entry, settings))
+
+
+class _Printer:
+    """Prints entries as they come, in constant memory; as JSON it is one document to the end."""
+
+    def __init__(self, terminal: Terminal, as_json: bool) -> None:
+        self._terminal, self._json = terminal, as_json
+        self._waiting: list[str] = []
+        self.printed = 0
+        if as_json:
+            terminal.out('{"schema_version": 1, "entries": [')
+
+    def print(
+        self, found: Iterable[Entry], table: str, settings: Mapping[str, int], limit: int | None
+    ) -> bool:
+        """Whether it ended before all entries had been seen."""
+        import json
+
+        for entry in found:
+            if self.printed == limit or self._terminal.closed:
+                return True
+            self.printed += 1
+            if self._json:
+                facts = {"table": table, **entry_facts(entry, idle_time(entry, settings))}
+                self._waiting.append("," * (self.printed > 1) + "\n" + json.dumps(facts))
+            else:
+                self._waiting.append(one_line(entry_line(entry)) + "\n")
+            if len(self._waiting) == _TOGETHER:
+                self._flush()
+        self._flush()
+        return False
+
+    def _flush(self) -> None:
+        self._terminal.out("".join(self._waiting))
+        self._waiting.clear()
+
+    def end(self, missing: list[str]) -> None:
+        """Print what is left over, and as JSON what is not there."""
+        import json
+
+        self._flush()
+        if self._json:
+            whole = json.dumps(not missing)
+            self._terminal.out(f'\n], "whole": {whole}, "missing": {json.dumps(missing)}}}\n')

@@ -1,0 +1,102 @@
+"""`ec2rl conntrack namespaces`: how full the table of each network namespace is."""
+
+from __future__ import annotations
+
+from ec2rl.arguments import Parsed, format_of
+from ec2rl.conntrack.describe import plural
+from ec2rl.conntrack.namespaces import find_namespaces
+from ec2rl.conntrack.tables import Limits, Table, read_limits, read_tables
+from ec2rl.host.live import LiveHost
+from ec2rl.model import Unreadable
+from ec2rl.report.escape import one_line
+from ec2rl.subcommand import COULD_NOT_LOOK, document
+from ec2rl.terminal import Terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.model import Json
+
+
+def command(said: Parsed, terminal: Terminal) -> int:
+    """0 shown; 3 a namespace could not be found or read: it may hold anything."""
+    host = LiveHost()
+    limits, namespaces = read_limits(host), find_namespaces(host)
+    tables = sorted(
+        read_tables(host, namespaces), key=lambda t: (-(t.count or 0), t.namespace.inode or 0)
+    )
+    write = format_of(said).write
+    if write is None:
+        terminal.out(_text(tables, limits))
+        if namespaces.hidden:
+            terminal.say(f"not seen: {namespaces.hidden}")
+    else:
+        found = document(
+            max=limits.maximum,
+            buckets=limits.buckets,
+            loaded=limits.loaded,
+            hidden=namespaces.hidden or None,
+            namespaces=[_facts(table, limits) for table in tables],
+        )
+        terminal.out(write(found))
+    unread = limits.loaded is not False and any(isinstance(t.counters, Unreadable) for t in tables)
+    return COULD_NOT_LOOK if unread or namespaces.hidden else 0
+
+
+def _text(tables: list[Table], limits: Limits) -> str:
+    if limits.loaded is False:
+        return f"Connection tracking is not loaded ({len(tables)} network namespaces).\n"
+    limit = "unknown" if limits.maximum is None else limits.maximum or "none"
+    lines = [
+        f"{plural(len(tables), 'network namespace')}; nf_conntrack_max for each of them: {limit}",
+        "",
+        f"{'entries':>9} {'full':>5} {'lost':>9} {'evicted':>9}  namespace",
+    ]
+    idle = 0
+    for table in tables:
+        counters = table.counters
+        if isinstance(counters, Unreadable):
+            lines.append(
+                f"{'unknown':>9} {'':25}  {one_line(f'{table.namespace.label}: {counters}')}"
+            )
+        elif any(vars(counters).values()) or table.namespace.initial:
+            numbers = (
+                counters.entries,
+                _fill(table, limits),
+                counters.refused,
+                counters.early_drop,
+            )
+            count, fill, lost, evicted = ("?" if n is None else n for n in numbers)
+            shown = f"{fill:.0%}" if isinstance(fill, float) else fill
+            label = one_line(table.namespace.label)
+            lines.append(f"{count:>9} {shown:>5} {lost:>9} {evicted:>9}  {label}")
+        else:
+            idle += 1
+    if idle:
+        lines.append(f"{idle} more that track nothing, and have lost nothing.")
+    return "\n".join(lines) + "\n"
+
+
+def _fill(table: Table, limits: Limits) -> float | None:
+    if table.count is None or not limits.maximum:
+        return None
+    return table.count / limits.maximum
+
+
+def _facts(table: Table, limits: Limits) -> Json:
+    counters, namespace = table.counters, table.namespace
+    unread = isinstance(counters, Unreadable)
+    known = {} if isinstance(counters, Unreadable) else vars(counters)
+    return {
+        "inode": namespace.inode,
+        "initial": namespace.initial,
+        "names": list(namespace.names),
+        "owner": namespace.owner or None,
+        "count": table.count,
+        "fill": _fill(table, limits),
+        "lost": table.refused,
+        **{
+            name: known.get(name)
+            for name in ("drop", "early_drop", "insert_failed", "chaintoolong")
+        },
+        "unreadable": str(counters) if unread else None,
+    }

@@ -1,0 +1,91 @@
+"""`ec2rl conntrack top`: who fills the table, and why."""
+
+from __future__ import annotations
+
+from ec2rl.arguments import Parsed, UsageError, format_of
+from ec2rl.conntrack.commands.shared import (
+    INTERRUPTED,
+    chosen,
+    failed,
+    look,
+    nothing_to_show,
+    places_of,
+    was_interrupted,
+    whole_number,
+)
+from ec2rl.conntrack.report.table_json import census_facts, is_sample, machine_facts, place_facts
+from ec2rl.conntrack.report.table_text import KEYS, all_tables, first_answer, top
+from ec2rl.conntrack.table.census import Census
+from ec2rl.conntrack.table.places import Place, inside
+from ec2rl.conntrack.table.whose import Owned, Owners, rank
+from ec2rl.host import Host
+from ec2rl.host.live import LiveHost
+from ec2rl.host.remember import Remember
+from ec2rl.model import Unreadable
+from ec2rl.subcommand import COULD_NOT_LOOK, document
+from ec2rl.terminal import Terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.model import Json
+
+SAMPLE = 20_000
+"""Entries of a first answer: a tenth of a second, and shares within 1 %."""
+_LARGE = 3 * SAMPLE
+_ASKED = 5000
+"""Pairs whose owners are looked up where nothing else is wanted; 100 in the overview."""
+
+
+def command(said: Parsed, terminal: Terminal) -> int:
+    """0 shown; 3 a table could not be read; 130 interrupted: what was seen is shown."""
+    by = _by(said)
+    limit = whole_number(said, "limit", 10 if by else 5, 100)
+    sample = whole_number(said, "sample", SAMPLE, 10_000_000) if said.has("sample") else None
+    host = Remember(LiveHost())
+    places = places_of(said, host)
+    if isinstance(places, Unreadable):
+        return failed(terminal, places)
+    write = format_of(said).write
+    if write is None:
+        terminal.out(nothing_to_show(said, places) + all_tables(places))
+    tables: list[Json] = []
+    status = 0
+    for place in chosen(places):
+        if write is None and not sample and (place.count or 0) >= _LARGE:
+            early = look(said, terminal, host, place, SAMPLE)
+            if isinstance(early, Census) and is_sample(early):
+                terminal.out(first_answer(place, places.limits, early, by))
+        census = look(said, terminal, host, place, sample, _ASKED if by == "owner" else 100)
+        facts = place_facts(place, places.limits)
+        if isinstance(census, Unreadable):
+            terminal.say(str(census))
+            tables.append({**facts, "unreadable": str(census)})
+            status = COULD_NOT_LOOK
+            continue
+        owned = _owned(said, host, place, census) if by in ("", "owner") else ()
+        tables.append({**facts, **census_facts(census, owned, limit)})
+        if write is None:
+            terminal.out(top(place, places, census, by, limit, owned))
+        if was_interrupted(census):
+            status = INTERRUPTED
+            break
+    if write is not None:
+        terminal.out(write(document(**machine_facts(places), tables=tables)))
+    return status
+
+
+def _by(said: Parsed) -> str:
+    by = said.last("by")
+    if said.has("by") and by not in KEYS:
+        raise UsageError(f"--by={by}: one of {', '.join(KEYS)}")
+    if by == "owner" and said.has("file"):
+        raise UsageError("--by=owner looks at the processes of this machine: not with --file")
+    return by
+
+
+def _owned(said: Parsed, host: Host, place: Place, census: Census) -> tuple[Owned, ...]:
+    """Who is behind the busiest pairs, where they can be asked."""
+    if said.has("file"):
+        return ()
+    rows = census.pairs.rows
+    return rank(rows, Owners(host, inside(host, place), place))

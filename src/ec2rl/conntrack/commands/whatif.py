@@ -1,0 +1,70 @@
+"""`ec2rl conntrack whatif [TIMEOUT=SECONDS ...]`: what other timeouts would do to the table."""
+
+from __future__ import annotations
+
+from ec2rl.arguments import Parsed, UsageError, format_of
+from ec2rl.conntrack.commands.shared import (
+    INTERRUPTED,
+    failed,
+    looks,
+    nothing_to_show,
+    places_of,
+    was_interrupted,
+)
+from ec2rl.conntrack.report.table_json import place_facts, seen_facts, what_if_facts
+from ec2rl.conntrack.report.what_if_text import what_if_text
+from ec2rl.conntrack.table.census import Census
+from ec2rl.conntrack.table.timeouts import governing
+from ec2rl.conntrack.table.whatif import SettingError, parse_settings, what_if
+from ec2rl.host.live import LiveHost
+from ec2rl.host.remember import Remember
+from ec2rl.model import Unreadable
+from ec2rl.subcommand import COULD_NOT_LOOK, document
+from ec2rl.terminal import Terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.model import Json
+
+
+def command(said: Parsed, terminal: Terminal) -> int:
+    """0 shown; 2 an unknown timeout or a bad number; 3 could not look; 130 interrupted."""
+    try:
+        wishes = parse_settings(said.operands)
+    except SettingError as error:
+        raise UsageError(str(error)) from None
+    host = Remember(LiveHost())
+    places = places_of(said, host)
+    if isinstance(places, Unreadable):
+        return failed(terminal, places)
+    write = format_of(said).write
+    terminal.out(nothing_to_show(said, places) if write is None else "")
+    tables: list[Json] = []
+    status = 0
+    for place, census in looks(said, terminal, host, places):
+        facts = place_facts(place, places.limits)
+        if isinstance(census, Unreadable):
+            terminal.say(str(census))
+            tables.append({**facts, "unreadable": str(census)})
+            status = COULD_NOT_LOOK
+            continue
+        answer = what_if(census, wishes or halved(census))
+        tables.append({**facts, **what_if_facts(answer), **seen_facts(census)})
+        if write is None:
+            terminal.out(what_if_text(place, places.limits, census, answer, not wishes))
+        if was_interrupted(census):
+            status = INTERRUPTED
+    if write is not None:
+        terminal.out(write(document(tables=tables)))
+    return status
+
+
+def halved(census: Census) -> dict[str, int]:
+    """Half of today's time for each timeout that entries have theirs from, the most first."""
+    counts: dict[str, int] = {}
+    for cell in census.cells:
+        name = governing(cell.kind)
+        if census.settings.get(name, 0) > 1:
+            counts[name] = counts.get(name, 0) + cell.count
+    most = sorted(counts, key=lambda name: (-counts[name], name))
+    return {name: census.settings[name] // 2 for name in most}

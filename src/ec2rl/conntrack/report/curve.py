@@ -1,0 +1,54 @@
+"""A curve in plain characters: the table's size against a timeout."""
+
+from __future__ import annotations
+
+from ec2rl.conntrack.report.table_text import span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ec2rl.conntrack.table.whatif import Point
+
+HEIGHT = 8
+_COLUMN = 2
+
+
+def curve(points: Sequence[Point], wanted: int, today: int | None) -> list[str]:
+    """Draw entries over timeouts, which grow to the right by a third of an octave a column.
+
+    Above the axis stands `#` for what the table would hold, `^` below it marks the wanted timeout.
+    """
+    most = max((point.entries for point in points), default=0)
+    if most == 0:
+        return []
+    width = max(len(str(most)), 7)
+    lines = []
+    for row in range(HEIGHT, 0, -1):
+        level = f"{most * row // HEIGHT}" if row in (HEIGHT, HEIGHT // 2) else ""
+        bars = ("#" * _COLUMN if _reaches(p.entries, most, row) else " " * _COLUMN for p in points)
+        lines.append(f"{level:>{width}} |{''.join(bars)}".rstrip())
+    lines.append(f"{0:>{width}} +{'-' * (_COLUMN * len(points))}")
+    lines.append(f"{'':{width}}  {_labels(points)}")
+    mark = max((at for at, p in enumerate(points) if p.timeout <= wanted), default=0)
+    words = f"^ wanted: {span(wanted)}" + (f", today {span(today)}" if today else "")
+    place = _COLUMN * mark
+    if place + len(words) > _COLUMN * len(points) + 4:
+        words = words[2:] + " ^"
+        place -= len(words) - 1
+    lines.append(f"{'':{width}}  {' ' * place}{words}")
+    return lines
+
+
+def _reaches(entries: int, most: int, row: int) -> bool:
+    """Whether a bar covers a row; a single entry is shown in the lowest."""
+    return entries * HEIGHT >= most * (row - 1) + most / 2 or (row == 1 and entries > 0)
+
+
+def _labels(points: Sequence[Point]) -> str:
+    """Timeouts below the axis, as many as there is room for."""
+    line = ""
+    for at, point in enumerate(points):
+        if at % 6 == 0 and len(line) <= _COLUMN * at:
+            line = f"{line.ljust(_COLUMN * at)}{span(point.timeout)} "
+    return line.rstrip()

@@ -1,0 +1,51 @@
+"""Which entries would be deleted, and what became of them, as text."""
+
+from __future__ import annotations
+
+from ec2rl.conntrack.report.table_text import entries
+from ec2rl.conntrack.table.freeing import Choice, Freed, reason
+from ec2rl.report.escape import one_line
+from ec2rl.report.wrap import wrapped
+
+
+def plan(choice: Choice) -> str:
+    """Everything that would be done, before it is done."""
+    count = "an unknown number of" if choice.count is None else str(choice.count)
+    lines = [f"{one_line(choice.table)}: {count} entries, {choice.matched} of them are meant"]
+    lines += [line for gap in choice.gaps for line in wrapped("    ", f"Note: {gap}.")]
+    if choice.kept:
+        lines += wrapped(
+            "    ",
+            f"Kept: {entries(choice.kept)} of SSH sessions, and of what started this command.",
+        )
+    if choice.left:
+        lines.append(f"    {choice.left} more are left for another run.")
+    if not choice.chosen:
+        return "\n".join([*lines, "Nothing to delete.", ""])
+    lines.append(f"    {entries(choice.chosen)} would be deleted (risky: cannot be taken back).")
+    if choice.live:
+        lines += wrapped(
+            "    ",
+            f"{choice.live} of these belong to live flows: answered, and not over. Where NAT or a "
+            "stateful firewall needs the entry, they are cut. Those that spoke last:",
+        )
+        lines += [f"      {one_line(line)}" for line in choice.shown]
+    else:
+        lines.append("    None of these belongs to a live flow.")
+    return "\n".join(lines) + "\n"
+
+
+def done(choice: Choice, freed: Freed, after: int | None, left: int | None) -> str:
+    """What the kernel did, and its count afterwards."""
+    lines = [f"Deleted: {entries(freed.deleted)} of {choice.chosen}."]
+    if freed.interrupted:
+        lines.append("Interrupted: the others were not touched.")
+    if freed.gone:
+        lines.append(f"Gone by themselves before: {freed.gone}.")
+    for code, number in freed.refused:
+        lines.append(f"Refused: {number}: {reason(code)}.")
+    before = "unknown" if choice.count is None else choice.count
+    now = "unknown" if after is None else after
+    still = "" if left is None else f"; {left} are meant by the filters now"
+    lines.append(f"The table had {before} entries, and has {now}{still}.")
+    return "\n".join(lines) + "\n"

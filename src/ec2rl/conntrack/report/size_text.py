@@ -1,0 +1,145 @@
+"""How large a table should be, as text."""
+
+from __future__ import annotations
+
+from ec2rl.conntrack.describe import percent
+from ec2rl.conntrack.report.table_json import is_whole
+from ec2rl.conntrack.report.table_text import entries, heading, part, span
+from ec2rl.record import record
+from ec2rl.report.wrap import wrapped
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ec2rl.conntrack.size_policy import TableSize
+    from ec2rl.conntrack.table.census import Census
+    from ec2rl.conntrack.table.cost import Cost, ObjectSize
+    from ec2rl.conntrack.table.places import Place
+    from ec2rl.conntrack.table.sizing import Growth, Need, Rate, TimeToFull
+    from ec2rl.conntrack.tables import Limits
+
+
+@record(frozen=True)
+class Sizing:
+    """All that was computed of one table from its last look, and from two that were `between`
+    seconds apart (0: one look alone)."""
+
+    place: Place
+    seen: Census
+    between: float
+    needed: Need
+    rates: tuple[Rate, ...]
+    grown: tuple[Growth, ...]
+    full: TimeToFull
+
+
+@record(frozen=True)
+class Tables:
+    """The tables that were looked at, and the one size for all of them with its cost.
+
+    `saved` is whether they are from a file, of whose machine nothing else is known; `left` is how
+    many others have fewer entries.
+    """
+
+    sized: tuple[Sizing, ...]
+    size: TableSize
+    entry: ObjectSize
+    cost: Cost
+    saved: bool = False
+    left: int = 0
+
+
+def size_text(limits: Limits, tables: Tables) -> str:
+    """The recommendation first, then its cost, the time that is left, and what it rests on."""
+    sized = tables.sized
+    if len(sized) == 1 and tables.left <= 0:
+        return _table(limits, sized[0], _recommended(limits, tables))
+    if not sized:
+        return "\n".join(_recommended(limits, tables)) + "\n"
+    lines = wrapped("", "The limit is one for all network namespaces: the largest need decides.")
+    if tables.left > 0:
+        lines += wrapped("", f"{tables.left} more tables have fewer entries: not looked at.")
+    lines += ["", *_recommended(limits, tables), ""]
+    return "\n".join(lines) + "\n" + "".join(_table(limits, one, []) for one in sized)
+
+
+def _table(limits: Limits, one: Sizing, recommended: Sequence[str]) -> str:
+    lines = [heading(one.place, limits, one.seen)]
+    lines += part(one.seen)
+    lines += [line for gap in one.seen.gaps for line in wrapped("    ", f"Note: {gap}.")]
+    least = "" if is_whole(one.seen) else "at least "
+    lines += ["", f"Needed:       {least}{entries(one.needed.entries)} at the present load"]
+    for setting, more in one.needed.growing[:5]:
+        lines.append(f"              ({more} of them still to come, by {setting})")
+    lines += recommended
+    lines += wrapped("Full in:      ", _when(limits, one))
+    active = [rate for rate in one.rates if rate.entries][:8]
+    if active:
+        lines += ["", f"{'entries that got their last packet':40} {'each second':>12}  between"]
+    for rate in active:
+        between = f"{rate.low:.1f} and {rate.high:.1f}"
+        lines.append(f"{rate.setting:40} {rate.per_second:>12.1f}  {between}")
+    return "\n".join(lines) + "\n\n"
+
+
+def _recommended(limits: Limits, tables: Tables) -> list[str]:
+    cost = tables.cost
+    words = f"{cost.octets / (1 << 20):.0f} MiB of kernel memory when every entry is used"
+    words += "" if cost.share is None else f", {percent(cost.share)} of this machine's memory"
+    lines = [*_sizes(limits, tables), f"Costs:        {words}"]
+    lines += wrapped(
+        "              ", f"({tables.entry.octets} bytes an entry, {_where(tables.entry.source)})"
+    )
+    for way in cost.otherwise:
+        lines += wrapped("Too much:     ", way)
+    return lines
+
+
+def _where(source: str) -> str:
+    """Where an entry's size is from, without the line that says it."""
+    return source.partition(": nf_conntrack")[0]
+
+
+def _sizes(limits: Limits, tables: Tables) -> list[str]:
+    size = tables.size
+    if tables.saved:
+        where = "of the machine that it is from nothing else is known: not its limits, nor its load"
+        return wrapped("Recommended:  ", f"max {size.max}, buckets {size.buckets} ({where})")
+    if limits.maximum is None or limits.buckets is None:
+        return wrapped(
+            "Recommended:  ",
+            f"max {size.max}, buckets {size.buckets}; today's limits could not be read here",
+        )
+    if not size.why:
+        return [f"Recommended:  as it is: max {size.max}, buckets {size.buckets}"]
+    sizes = f"--set max={size.max} --set buckets={size.buckets}"
+    lines = [
+        f"Recommended:  net.netfilter.nf_conntrack_max={size.max} (now {limits.maximum})",
+        f"              net.netfilter.nf_conntrack_buckets={size.buckets} (now {limits.buckets})",
+        *wrapped("              ", f"({size.why})"),
+        f"              sudo ./ec2rl fix conntrackfull {sizes}",
+    ]
+    if size.more:
+        more = f"max={size.more} has room for all of it; look first whether the load is wanted"
+        lines += wrapped("More:         ", more)
+    return lines
+
+
+def _when(limits: Limits, sizing: Sizing) -> str:
+    full = sizing.full
+    if not sizing.grown:
+        return "unknown: that takes two looks, see --seconds"
+    if limits.maximum is None:
+        return "unknown: the limit could not be read here"
+    if not limits.maximum:
+        return "never: there is no limit"
+    if full.likeliest == 0:
+        return "it is full"
+    if full.soonest is None:
+        return f"never at the present growth (two looks, {sizing.between:.1f} s apart)"
+    basis = f"(chance alone, 95 of 100 cases; two looks, {sizing.between:.1f} s apart)"
+    if full.likeliest is None:
+        return f"never at the likeliest growth, {span(full.soonest)} at the soonest {basis}"
+    latest = "never" if full.latest is None else span(full.latest)
+    return f"{span(full.likeliest)}; between {span(full.soonest)} and {latest} {basis}"

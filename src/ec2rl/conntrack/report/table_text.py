@@ -1,0 +1,258 @@
+"""What was counted of a table, as text for a terminal of 80 columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ec2rl.conntrack.describe import percent, plural
+from ec2rl.conntrack.report.table_json import by_namespace, is_sample, is_whole
+from ec2rl.conntrack.table.ages import bucket_end
+from ec2rl.conntrack.table.causes import causes, one_namespace
+from ec2rl.conntrack.table.census import (
+    Census,
+    evictable,
+    evictable_later,
+    protocol_of,
+    standing_of,
+    state_of,
+)
+from ec2rl.conntrack.table.ruleset import ruleset, unknown_need
+from ec2rl.conntrack.table.sample import estimate
+from ec2rl.conntrack.table.whose import NOBODY
+from ec2rl.report.escape import one_line
+from ec2rl.report.wrap import wrapped
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ec2rl.conntrack.table.cause import Cause
+    from ec2rl.conntrack.table.census import Cell
+    from ec2rl.conntrack.table.places import Place, Places
+    from ec2rl.conntrack.table.ranking import Ranking, Row
+    from ec2rl.conntrack.table.timeouts import Kind
+    from ec2rl.conntrack.table.whose import Owned
+    from ec2rl.conntrack.tables import Limits
+
+KEYS = ("src", "dst", "service", "pair", "state", "protocol", "owner", "zone", "mark")
+"""What a table can be ranked by."""
+
+_NAME = 20, 44
+"""Columns of a name, at least and at most: `198.18.0.1 -> 192.0.2.1:443/tcp`."""
+_TITLES = {
+    "src": "Source",
+    "dst": "Destination",
+    "service": "Service",
+    "pair": "Connections",
+    "state": "State",
+    "protocol": "Protocol",
+    "owner": "Behind the connections",
+    "zone": "Zone",
+    "mark": "Mark",
+}
+
+
+_OF_THESE = "all numbers are of these"
+
+
+def heading(place: Place, limits: Limits, seen: Census) -> str:
+    """Which table, and how full it is by the kernel's own count."""
+    count = place.count if seen.counted is None else seen.counted
+    label = one_line(place.label)
+    if count is None:
+        return f"{label}: {seen.total} entries"
+    if not limits.maximum:
+        return f"{label}: {count} entries"
+    return f"{label}: {count} of {limits.maximum} entries ({percent(count / limits.maximum)})"
+
+
+def first_answer(place: Place, limits: Limits, seen: Census, by: str) -> str:
+    """The busiest from a sample, while the whole table is still to be read."""
+    lines = [heading(place, limits, seen), *_headline(seen, causes(seen)), ""]
+    lines += _ranking("pair" if by in ("", "owner") else by, seen, 3, ())
+    return "\n".join([*lines, "", "The whole table:", ""])
+
+
+def top(
+    place: Place, places: Places, seen: Census, by: str, limit: int, owned: Sequence[Owned]
+) -> str:
+    """Headline, causes, and the ranking that was asked for, or those that tell most."""
+    found = causes(seen)
+    lines = [heading(place, places.limits, seen), *_headline(seen, found)]
+    for other in places.others[:3]:
+        lines += wrapped("    ", f"Fuller: {other.label}, {other.count} entries; see --netns=all")
+    if len(places.others) > 3:
+        lines.append(f"    And {len(places.others) - 3} more are fuller.")
+    lines += [line for gap in seen.gaps for line in wrapped("    ", f"Note: {gap}.")]
+    if not seen.total:
+        return "\n".join(lines) + "\n"
+    lines.append("")
+    if by:
+        lines += _ranking(by, seen, limit, owned)
+    else:
+        lines += _causes(found, seen)
+        for key in ("state", "pair", "src", "service"):
+            lines += [*_ranking(key, seen, limit, ()), ""]
+        if any(one.owner != NOBODY for one in owned):
+            lines += _ranking("owner", seen, limit, owned)
+    return "\n".join(lines).rstrip() + "\n\n"
+
+
+def all_tables(places: Places) -> str:
+    """What is to be said of all namespaces together, "" for nothing."""
+    cause = one_namespace(by_namespace(places))
+    if cause is None:
+        return ""
+    lines = [line for fact in (cause.headline, *cause.evidence) for line in wrapped("", fact)]
+    return "\n".join([*lines, "", ""])
+
+
+def _headline(seen: Census, found: Iterable[Cause]) -> list[str]:
+    if not seen.total:
+        return ["    The table is empty."]
+    lines = [line for cause in list(found)[:1] for line in wrapped("    ", f"{cause.headline}.")]
+    lines += part(seen, "bounds hold in 95 of 100 cases" if is_sample(seen) else _OF_THESE)
+    at_once, later = (seen.entries(kind) / seen.total for kind in (evictable, evictable_later))
+    stay = 1 - at_once - later
+    return lines + wrapped(
+        "    ",
+        f"When it is full, {percent(at_once)} can be evicted for a new connection, "
+        f"{percent(later)} slowly (closing); {percent(max(0.0, stay))} stay.",
+    )
+
+
+def part(seen: Census, bounds: str = _OF_THESE) -> list[str]:
+    """What is to be said where numbers are those of a part of the table; `bounds` of a sample."""
+    if is_whole(seen):
+        return []
+    known = f"{seen.total} entries"
+    if seen.counted:
+        known = f"{seen.total} of {seen.counted} entries ({percent(seen.total / seen.counted)})"
+    how = f"in random order; {bounds}"
+    if not seen.random:
+        how = "in no random order: all numbers are of these, and tell nothing of the others"
+    return wrapped("    ", f"Seen: {known}, {how}.")
+
+
+def _causes(found: Sequence[Cause], seen: Census) -> list[str]:
+    if not found:
+        few = "" if seen.total >= 1000 else ": fewer than 1000 entries tell little"
+        return [f"Why: none of the known causes stands out{few}.", ""]
+    lines = ["Why:"]
+    for number, cause in enumerate(found, 1):
+        lines += wrapped(f" {number}. ", f"{cause.name} ({percent(cause.share)}): {cause.headline}")
+        for fact in cause.evidence:
+            lines += wrapped("    - ", fact)
+        for way in cause.advice.fits:
+            lines += wrapped("    helps:      ", way)
+        for way in cause.advice.not_fits:
+            lines += wrapped("    helps not:  ", way)
+        rules = ruleset(cause, seen).splitlines()
+        if rules:
+            lines += wrapped("    ", unknown_need(seen))
+            lines += [f"        {line}" for line in rules]
+    return [*lines, ""]
+
+
+def _ranking(by: str, seen: Census, limit: int, owned: Sequence[Owned]) -> list[str]:
+    """The lines of one ranking; what is below its last row is told in one more."""
+    rows, distinct, error = _rows(by, seen, owned)
+    if not rows:
+        return [f"{_TITLES[by]}: none is set."] if by in ("zone", "mark") else []
+    shown = rows[:limit]
+    least, most = _NAME
+    room = max(least, min(most, max(len(name) for name, _, _ in shown)))
+    sampled = is_sample(seen)
+    behind = "  between" if sampled else "  idle (half, 9 in 10)" if by == "state" else ""
+    what = "entries" if sampled or is_whole(seen) else "seen"
+    lines = [f"{_TITLES[by]:{room}} {what:>9} share{behind}"]
+    for name, count, note in shown:
+        share = percent(count / seen.total).replace("below ", "<")
+        words = str(count)
+        if sampled and seen.counted is not None:
+            guess = estimate(count, seen.total, seen.counted, distinct or seen.total)
+            words, note = str(guess.likeliest), f"  {guess.low} and {guess.high}"
+        lines.append(f"{_cut(name, room):{room}} {words:>9} {share:>5}{note}".rstrip())
+    if by == "owner":
+        asked = percent(sum(one.entries for one in owned) / seen.total)
+        lines.append(f"(asked of the busiest {len(seen.pairs.rows)} pairs: {asked} of the entries)")
+    if distinct is None:
+        lines.append(f"(and tens of thousands more; each count is too low by at most {error})")
+    elif distinct > len(shown):
+        lines.append(f"(and {distinct - len(shown)} more)")
+    return lines
+
+
+def _rows(
+    by: str, seen: Census, owned: Sequence[Owned]
+) -> tuple[list[tuple[str, int, str]], int | None, int]:
+    """(name, entries, note) of each row, how many there are in all, and the error of counts."""
+    rankings: dict[str, Ranking] = {
+        "src": seen.sources,
+        "dst": seen.destinations,
+        "service": seen.services,
+        "pair": seen.pairs,
+        "zone": seen.zones,
+        "mark": seen.marks,
+    }
+    if by in rankings:
+        ranking = rankings[by]
+        rows = [(str(row.key), row.count, _mostly(row)) for row in ranking.rows]
+        return rows, ranking.distinct, ranking.error
+    if by == "owner":
+        found = [(one.owner, one.entries, "") for one in owned]
+    elif by == "protocol":
+        found = [(name, count, "") for name, count in seen.by(protocol_of)]
+    else:
+        found = [(name, count, _idle(seen, name)) for name, count in seen.by(_standing)]
+    return found, len(found), 0
+
+
+def _standing(kind: Kind) -> str:
+    return f"{state_of(kind)} {standing_of(kind)}"
+
+
+def _mostly(row: Row) -> str:
+    """The state that most of a row's entries are in."""
+    states: Counter[str] = Counter()
+    for kind, count in row.kinds:
+        states[state_of(kind)] += count
+    ((name, count),) = states.most_common(1)
+    return f"  {name}" if count == row.count else f"  {percent(count / row.count)} {name}"
+
+
+def _idle(seen: Census, name: str) -> str:
+    """How long half of a state's entries, and nine in ten, have seen no packet at most."""
+    cells = [cell for cell in seen.cells if _standing(cell.kind) == name]
+    beyond = sum(cell.beyond for cell in cells)
+    middle, most = (_quantile(cells, share) for share in (0.5, 0.9))
+    words = "" if middle is None or most is None else f"  {middle}, {most}"
+    return words + (f"  {beyond} older than the setting" if beyond else "")
+
+
+def _quantile(cells: Iterable[Cell], share: float) -> str | None:
+    pairs = sorted(pair for cell in cells for pair in cell.idle)
+    left = share * sum(count for _, count in pairs)
+    for low, count in pairs:
+        left -= count
+        if left <= 0:
+            return f"{span(bucket_end(low) - 1)}"
+    return None
+
+
+def span(seconds: float) -> str:
+    """A length of time in its two largest units that matter: `45 s`, `12 min`, `2.5 h`, `5 d`."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size or seconds == size:
+            return f"{seconds / size:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _cut(text: str, room: int) -> str:
+    text = one_line(text)
+    return text if len(text) <= room else text[: room - 3] + "..."
+
+
+def entries(number: int) -> str:
+    """`1 entry`, `2 entries`."""
+    return plural(number, "entry").replace("entrys", "entries")

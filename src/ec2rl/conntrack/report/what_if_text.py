@@ -1,0 +1,77 @@
+"""What other timeouts would do, as text and as a curve."""
+
+from __future__ import annotations
+
+from ec2rl.conntrack.describe import percent
+from ec2rl.conntrack.report.curve import curve
+from ec2rl.conntrack.report.table_text import entries, heading, part, span
+from ec2rl.report.wrap import wrapped
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.conntrack.table.census import Census
+    from ec2rl.conntrack.table.places import Place
+    from ec2rl.conntrack.table.whatif import Effect, WhatIf
+    from ec2rl.conntrack.tables import Limits
+
+
+_HOLDS = (
+    "Now: nothing changes. An entry keeps the time it has until its next packet; to free entries"
+    " now see: ec2rl help conntrack free",
+    "cut: flows that have been answered; they would lose their entry while idle, and break where"
+    " NAT or a stateful firewall needs it.",
+)
+"""What goes for every timeout."""
+_UNKNOWN = (
+    "unknown: entries with more time left than today's setting gives; they are from before a "
+    "change, and nobody knows how long they have been idle."
+)
+
+
+def what_if_text(place: Place, limits: Limits, seen: Census, answer: WhatIf, halved: bool) -> str:
+    """All effects in a table, what goes for all of them, and the curve of each (or of the first).
+
+    `halved` is whether nobody asked for certain values: then half of today's are shown.
+    """
+    lines = [heading(place, limits, seen)]
+    lines += part(seen)
+    lines += [line for gap in seen.gaps for line in wrapped("    ", f"Note: {gap}.")]
+    if not answer.effects:
+        return "\n".join([*lines, "    No entry has its time from a timeout.", ""])
+    shown = "half of today's; name your own as TIMEOUT=SECONDS" if halved else "as wished"
+    lines += ["", *wrapped("", f"With other timeouts ({shown}), in the steady state:"), ""]
+    titles = ("today", "then", "entries", "gone", "cut")
+    lines.append(f"{'timeout':28} " + _row(*titles, "unknown"))
+    for one in answer.effects:
+        today = "unknown" if one.today is None else span(one.today)
+        unknown = str(one.unknown) if one.unknown else "-"
+        numbers = (today, span(one.wanted), one.governed, one.gone, one.cut, unknown)
+        lines.append(f"{one.setting:28} " + _row(*map(str, numbers)))
+    share = percent(answer.steady / answer.size) if answer.size else "all"
+    lines += ["", f"Together: {entries(answer.steady)} of {answer.size} ({share}) would be there."]
+    lines += [line for words in _HOLDS for line in wrapped("", words, "    ")]
+    if any(one.unknown for one in answer.effects):
+        lines += wrapped("", _UNKNOWN, "    ")
+    for one in answer.effects:
+        if one.caution and (one.gone or not halved):
+            lines += wrapped("", f"Caution, {one.setting}: {one.caution}.", "    ")
+    for one in answer.effects[: 1 if halved else 3]:
+        lines += _drawn(one)
+    return "\n".join(lines) + "\n\n"
+
+
+def _row(today: str, then: str, governed: str, gone: str, cut: str, unknown: str) -> str:
+    return f"{today:>8} {then:>8} {governed:>8} {gone:>8} {cut:>7} {unknown:>7}"
+
+
+def _drawn(one: Effect) -> list[str]:
+    drawn = curve(one.curve, one.wanted, one.today)
+    if not drawn:
+        return []
+    bound = f" (+-{one.uncertain})" if one.uncertain else ""
+    kept = one.governed - one.gone
+    return [
+        "",
+        f"{one.setting}: entries against the timeout; with {span(one.wanted)} {kept}{bound}",
+        *drawn,
+    ]

@@ -1,0 +1,154 @@
+"""Plan limits of the kernel: settings that say how many there may be of something.
+
+General is what may be set, what a full table costs, the files for the next boot, title and risk.
+Which limits there are, how large they should be and in what order they are written, a module knows.
+"""
+
+from __future__ import annotations
+
+from ec2rl.host import Host
+from ec2rl.model import Proposal, Remedy, Risk, SetSysctl, Wish, WriteFile
+from ec2rl.next_boot.by_hand import commands
+from ec2rl.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Callable
+
+    from ec2rl.next_boot.files import BootFiles
+
+MUCH = 0.25
+"""The share of the available memory that a full table may take without being forced to it."""
+
+
+@record(frozen=True)
+class Limit:
+    """A setting to reach: its value today (None: unknown) and the one that is wanted.
+
+    `sizes` is whether it bounds how many there may be, so that a lower value means less room.
+    """
+
+    key: str
+    now: int | None
+    wanted: int
+    sizes: bool = True
+
+    @property
+    def grows(self) -> bool:
+        return self.sizes and self.wanted > (self.now or 0)
+
+    @property
+    def shrinks(self) -> bool:
+        return self.sizes and self.wanted < (self.now or 0)
+
+    def changes_now(self, wish: Wish) -> bool:
+        return wish.now and self.now is not None and self.now != self.wanted
+
+
+@record(frozen=True)
+class Subject:
+    """The words of a plan, and who knows the files that make these settings last.
+
+    `room` and `asked` are titles: of more room, and of what a person has asked for that may do
+    harm; `sizes` is what is kept, as "the sizes of the neighbour tables"; `less` is what a lower
+    value does.
+    """
+
+    room: str
+    asked: str
+    sizes: str
+    less: str
+    files: Callable[[Host, Mapping[str, int]], BootFiles]
+
+
+def refusals(
+    subject: Subject, limits: Sequence[Limit], wish: Wish, refused: Callable[[Limit], str]
+) -> tuple[str, ...]:
+    """Say why these values may not be set; `refused` gives the module's own reason, "" for none."""
+    reasons = []
+    for limit in limits:
+        own = refused(limit)
+        if limit.now is None and wish.now:
+            reasons.append(f"{limit.key} does not exist on this kernel, or could not be read")
+        elif own:
+            reasons.append(own)
+        elif limit.shrinks and not wish.lower:
+            reasons.append(
+                f"{limit.key}={limit.wanted} is below today's {limit.now}: {subject.less} "
+                "(--allow-lower does it all the same)"
+            )
+    return tuple(reasons)
+
+
+def too_much(
+    limits: Sequence[Limit], wish: Wish, octets: int, memory: int | None, what: str
+) -> tuple[str, ...]:
+    """Say why `what`, of so many bytes when it is full, would take too much of the free memory."""
+    if not memory or wish.force or not any(limit.grows for limit in limits):
+        return ()
+    if octets <= memory * MUCH:
+        return ()
+    return (
+        f"{what} would take {octets >> 20} MiB, {octets / memory:.0%} of the memory that is "
+        f"available; more than {MUCH:.0%} is too much, as the kernel cannot swap it out (--force "
+        "does it all the same)",
+    )
+
+
+def propose(
+    host: Host,
+    wish: Wish,
+    subject: Subject,
+    limits: Sequence[Limit],
+    *,
+    elsewhere: str = "",
+    refused: tuple[str, ...] = (),
+    lasts: bool = True,
+    cautions: Sequence[str] = (),
+    notes: tuple[str, ...] = (),
+    offers: tuple[Remedy, ...] = (),
+    parameters: Mapping[str, str] | None = None,
+) -> Proposal:
+    """Plan these limits in their order, now and for the next boot; what is so already is left out.
+
+    `elsewhere` says why none of them can be set from here, `refused` why these values may not be;
+    `lasts` is whether the next boot is to have them; each of `cautions` makes the plan RISKY;
+    `parameters` are files that a kernel takes in place of these keys.
+    """
+    if elsewhere:
+        asked = [_set(limit, parameters) for limit in limits if limit.wanted]
+        return Proposal(refused=(elsewhere,), by_hand=commands(asked, parameters))
+    if refused:
+        return Proposal(offered=offers, refused=refused)
+    changes: tuple[SetSysctl | WriteFile, ...] = tuple(
+        _set(limit, parameters) for limit in limits if limit.changes_now(wish)
+    )
+    fleeting: tuple[str, ...] = ()
+    if not wish.boot:
+        fleeting = ("nothing is written for the next boot, as asked",)
+    after: tuple[str, ...] = ()
+    if wish.boot and lasts and limits:
+        files = subject.files(host, {limit.key: limit.wanted for limit in limits})
+        changes, fleeting, after = (*changes, *files.changes), files.fleeting, files.after
+    if not changes:
+        return Proposal(offered=offers, fleeting=fleeting if wish.boot else ())
+    risk = Risk.RISKY if cautions else Risk.SAFE
+    remedy = Remedy(_title(subject, wish, changes, risk), changes, risk, "; ".join(cautions))
+    by_hand = commands(changes, parameters)
+    return Proposal((remedy,), offers, (), notes, after, by_hand, fleeting)
+
+
+def _set(limit: Limit, parameters: Mapping[str, str] | None) -> SetSysctl:
+    parameter = (parameters or {}).get(limit.key, "").removeprefix("/sys/module/")
+    return SetSysctl(limit.key, str(limit.wanted), str(limit.now), parameter)
+
+
+def _title(
+    subject: Subject, wish: Wish, changes: Sequence[SetSysctl | WriteFile], risk: Risk
+) -> str:
+    if risk is Risk.RISKY:
+        return subject.asked
+    if any(isinstance(change, SetSysctl) for change in changes):
+        return subject.room
+    return f"{'Set' if wish.settings else 'Keep'} {subject.sizes} for the next boot"

@@ -1,0 +1,326 @@
+"""A child process that works for us: forked, confined, limited, heard, and killed.
+
+Every process that is to end before we do is made here: a diagnostic, the reader of somebody's
+archive, the receiver of a dump.  (What is to outlive us, fix/trial.py makes.)
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+
+from ec2rl.lifeline import Lifeline
+from ec2rl.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Iterable
+    from typing import Callable
+else:
+    import _signal as signal  # `signal` takes 3 ms to make enumerations of these
+
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals by which a person or the system ends us."""
+
+_GRACE = 5
+"""Seconds after its time in which a child ends itself, where nobody is left to end it."""
+
+_NOBODY = 65534
+
+
+class LostError(Exception):
+    """The process has not said, and will not say, what it was to say; the message tells why."""
+
+
+class TooLongError(BaseException):
+    """The alarm of work in our own process; not to be taken for a failed look."""
+
+
+@record(frozen=True)
+class Limits:
+    """The bounds of a child.
+
+    `seconds` is its time, `memory` bytes of address space beyond what there is at the fork,
+    `written` bytes of the largest file that it may write (None for any size).  With
+    `unprivileged` it has the rights of nobody, who may not be able to read the files of the
+    modules that it `needs`: they are imported before.
+    """
+
+    seconds: float
+    memory: int = 1 << 30  # a diagnostic needs a tenth of it
+    written: int | None = None
+    unprivileged: bool = False
+    needs: tuple[str, ...] = ()
+    debug: bool = False
+
+
+class blocked:  # noqa: N801 - a context manager, used like a function
+    """The signals of `ENDINGS` wait: between a fork and the note of it they would leave a child."""
+
+    def __enter__(self) -> None:
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+
+    def __exit__(self, *_: object) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+
+
+class Child:
+    """A process that does `work` and ends: within its limits, and no later than we do.
+
+    `closed` are descriptors that are not its own.  OSError where no process or no descriptor can
+    be had.  To be made with `ENDINGS` blocked.
+    """
+
+    def __init__(
+        self, work: Callable[[], object], limits: Limits, closed: Iterable[int] = ()
+    ) -> None:
+        self.limits = limits
+        self.started = time.monotonic()
+        self._line = Lifeline()
+        try:
+            self.pid = _fork()
+        except OSError:
+            for end in self._line.ends:
+                os.close(end)
+            raise
+        if self.pid == 0:
+            _be_child(work, limits, closed, self._line)
+        self._line.hold()
+        try:
+            os.setpgid(self.pid, self.pid)
+        except OSError:
+            pass  # it has done so itself, or has ended
+
+    @property
+    def held(self) -> int:
+        """The descriptor that keeps it alive."""
+        return self._line.held
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been at work."""
+        return time.monotonic() - self.started
+
+    def end(self) -> int | None:
+        """End it and its group, once; its status, None if the kernel does not let go of it."""
+        status = _kill(self.pid)
+        self._line.close()
+        return status
+
+
+class Worker(Child):
+    """A child that says the bytes which its work gives, at most `most`, through `pipe`.
+
+    `others` are workers whose words are not for this one.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[], bytes],
+        limits: Limits,
+        most: int,
+        others: Iterable[Worker] = (),
+    ) -> None:
+        self.most = most
+        self._said = bytearray()
+        self.pipe, write = os.pipe()
+        closed = [self.pipe, *(fd for other in others for fd in (other.pipe, other.held))]
+        try:
+            super().__init__(lambda: _say(write, work()), limits, closed)
+        except OSError:
+            os.close(self.pipe)
+            raise
+        finally:
+            os.close(write)
+        os.set_blocking(self.pipe, False)
+
+    def hear(self) -> bytes | None:
+        """Take what it says: the whole of it, and then it is ended; None while there is more.
+
+        LostError, and it is ended, where it said too much, or died.
+        """
+        try:
+            chunk = os.read(self.pipe, 1 << 20)
+        except BlockingIOError:
+            return None
+        self._said += chunk
+        if len(self._said) > self.most:
+            self.end()
+            raise LostError(f"said more than {self.most >> 20} MiB: stopped")
+        if len(self._said) >= 8 and len(self._said) - 8 >= int.from_bytes(self._said[:8], "big"):
+            # Not at the end of the file: a process that it left behind may keep the pipe open.
+            self.end()
+            return bytes(self._said[8:])
+        if not chunk:
+            raise LostError(_death(self.end()))
+        return None
+
+    def end(self) -> int | None:
+        """End it and all that it started, once; its status, None if it is stuck in the kernel."""
+        status = super().end()
+        _kill_strays(self.pipe)
+        os.close(self.pipe)
+        return status
+
+
+def run(work: Callable[[], bytes], limits: Limits, most: int) -> bytes:
+    """Wait for the bytes, at most `most`, that `work` gives in a child.
+
+    LostError where they do not come; OSError where no process can be had.
+    """
+    worker: Worker | None = None
+    try:
+        with blocked():
+            worker = Worker(work, limits, most)
+        poll = select.poll()
+        poll.register(worker.pipe, select.POLLIN)
+        while poll.poll(max(0.0, limits.seconds - worker.seconds) * 1000):
+            try:
+                said = worker.hear()
+            except LostError:
+                worker = None
+                raise
+            if said is not None:
+                worker = None
+                return said
+        raise LostError(f"took longer than {limits.seconds:.0f} s: stopped")
+    finally:
+        if worker is not None:
+            worker.end()
+
+
+def work_here(work: Callable[[], bytes], limit: float, mask: Iterable[int]) -> bytes:
+    """Work in this very process; all that is left against a hang is the alarm: TooLongError.
+
+    `mask` is what was blocked before `ENDINGS` were; they are let in meanwhile.
+    """
+    before = signal.signal(signal.SIGALRM, _time_out)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    signal.setitimer(signal.ITIMER_REAL, limit)
+    try:
+        return work()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+
+
+def _time_out(*_: object) -> None:
+    raise TooLongError
+
+
+def _fork() -> int:
+    """Fork; once more a moment later where the machine is short of something."""
+    try:
+        return os.fork()
+    except OSError:
+        time.sleep(0.1)
+        return os.fork()
+
+
+def _say(write: int, answer: bytes) -> None:
+    with open(write, "wb", buffering=1 << 20) as pipe:
+        pipe.write(len(answer).to_bytes(8, "big") + answer)
+
+
+def _be_child(
+    work: Callable[[], object], limits: Limits, closed: Iterable[int], line: Lifeline
+) -> None:
+    """Work, and end: nothing that happens in here comes back to the caller."""
+    status = 1
+    try:
+        for fd in closed:
+            os.close(fd)
+        _confine(limits)
+        line.hang()
+        work()
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _confine(limits: Limits) -> None:
+    """Bound this process: its own group, no terminal, an end by alarm even if we are gone."""
+    import resource
+
+    os.setpgid(0, 0)
+    for number in (*ENDINGS, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
+    signal.setitimer(signal.ITIMER_REAL, limits.seconds + _GRACE)
+    for name in limits.needs:
+        try:
+            __import__(name)
+        except ImportError:
+            pass  # a module that this Python is built without
+    bounds = [(resource.RLIMIT_AS, limits.memory + _memory_taken()), (resource.RLIMIT_CORE, 0)]
+    if limits.written is not None:
+        bounds.append((resource.RLIMIT_FSIZE, limits.written))
+    for what, most in bounds:
+        hard = resource.getrlimit(what)[1]
+        most = most if hard < 0 else min(most, hard)
+        resource.setrlimit(what, (most, most))
+    try:
+        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:  # a rescue system may have an empty /dev
+        null = os.pipe()[1]
+    for fd in (0, 1) if limits.debug else (0, 1, 2):
+        os.dup2(null, fd)
+    if limits.unprivileged and 0 in os.getresuid():
+        os.seteuid(0)  # it may have lent itself the rights of whoever asked
+        os.setgroups([])
+        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+
+
+def _memory_taken() -> int:
+    """Bytes of address space that this process has; 0 where /proc does not say."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+def _kill(pid: int) -> int | None:
+    """Kill a process and its group and reap it; None when the kernel does not let go of it."""
+    for kill in (os.killpg, os.kill):
+        try:
+            kill(pid, signal.SIGKILL)
+        except OSError:
+            pass  # it has ended already, or has no group yet
+    pause = 0.0001
+    while pause < 0.2:
+        reaped, status = os.waitpid(pid, os.WNOHANG)
+        if reaped:
+            return status
+        time.sleep(pause)
+        pause *= 1.5
+    return None
+
+
+def _kill_strays(pipe: int) -> None:
+    """Kill what left the group of its process (setsid) and still holds the pipe's other end."""
+    end = select.poll()
+    end.register(pipe, 0)
+    for _ in range(3):
+        if end.poll(50):  # hung up: nobody holds it
+            return
+        name = os.readlink(f"/proc/self/fd/{pipe}")
+        for pid in filter(str.isdecimal, os.listdir("/proc")):
+            try:
+                for fd in os.scandir(f"/proc/{pid}/fd"):
+                    writes = fd.stat(follow_symlinks=False).st_mode & 0o200
+                    if writes and os.readlink(fd.path) == name:
+                        os.kill(int(pid), signal.SIGKILL)
+            except OSError:
+                continue  # it has ended, or is not ours
+
+
+def _death(status: int | None) -> str:
+    if status is not None and os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        return f"ended by signal {number} ({signal.strsignal(number)})"
+    return "ended without an answer"

@@ -1,0 +1,37 @@
+"""The forms that an answer can be written in: each is one file here, found by its name."""
+
+from __future__ import annotations
+
+import os
+
+from ec2rl.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from ec2rl.model import Json
+
+WORDS = "text"
+
+
+@record(frozen=True)
+class Format:
+    """How an answer is written.
+
+    `write` makes one text of all its data, once it is whole; None: words, shown as they come.
+    """
+
+    write: Callable[[Json], str] | None
+
+
+def names() -> tuple[str, ...]:
+    """The names of all formats, words first; none of them is loaded for it."""
+    files = os.listdir(os.path.dirname(__file__))
+    return (WORDS, *sorted({n[:-3] for n in files if n.endswith(".py") and n[0] != "_"} - {WORDS}))
+
+
+def load(name: str) -> Format:
+    """One format, by a name that `names` has."""
+    format_: Format = __import__(f"{__name__}.{name}", fromlist=["FORMAT"]).FORMAT
+    return format_

@@ -1,0 +1,58 @@
+"""What subcommands share: what stands in every document, to ask, to look at a volume."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+
+from ec2rl import __version__
+from ec2rl.arguments import UsageError
+from ec2rl.host import Host
+from ec2rl.host.live import LiveHost
+from ec2rl.terminal import Terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.model import Json
+
+COULD_NOT_LOOK = 3
+"""Exit status when something that was asked for could not be read."""
+
+
+def document(**content: Json) -> Mapping[str, Json]:
+    """Content with what every document has: its schema's version, the program's, the time."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return {
+        "schema_version": 1,
+        "tool": {"name": "ec2rl", "version": __version__},
+        "time": now,
+        **content,
+    }
+
+
+def agreed(terminal: Terminal) -> bool:
+    """Ask on a terminal, of what was shown; without one, and without --yes, nothing is done."""
+    if not terminal.asks:
+        terminal.say("nothing was changed: there is no terminal to ask on; --yes does it")
+        return False
+    if not terminal.shows:
+        terminal.say("nothing was changed: its plan could not be shown")
+        return False
+    answer = terminal.ask("Do this? [y/N] ")
+    if answer is not None and answer.strip().lower() in ("y", "yes"):
+        return True
+    terminal.say("nothing was changed" + ": the terminal has gone" * (answer is None))
+    return False
+
+
+def host_of(root: str) -> Host:
+    """The machine to look at; UsageError where there is none."""
+    if not root:
+        return LiveHost()
+    from ec2rl.host.mounted import MountedHost
+
+    try:
+        return MountedHost(os.path.realpath(root))
+    except OSError as error:
+        raise UsageError(f"--root={root}: {os.strerror(error.errno or 0)}") from None

@@ -1,0 +1,81 @@
+"""`./check`: what it says of itself and of a wrong command line, and what a case may hold."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ec2rl.host.fake import CaseError
+from support.cases import CASES, answered
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def check(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run it in a folder that holds nothing else; it must have made nothing there."""
+    shutil.copy(ROOT / "check", folder)
+    done = subprocess.run(
+        [str(folder / "check"), *words], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert [path.name for path in folder.iterdir()] == ["check"]
+    return done
+
+
+@pytest.mark.parametrize("word", ["--help", "-h"])
+def test_help_says_what_there_is_and_starts_nothing(tmp_path: Path, word: str) -> None:
+    done = check(tmp_path, word)
+    assert (done.returncode, done.stderr) == (0, "")
+    for option in ("./check --quick", "./check --accept", "./check --help"):
+        assert option in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong"),
+    [
+        (("--quik",), "--quik"),
+        (("quick",), "quick"),
+        (("",), ""),
+        (("--quick", "neighbourfull"), "neighbourfull"),
+        (("--accept", "--all"), "--all"),
+        (("--accept", "neighbourfull", "--quick"), "--quick"),
+    ],
+)
+def test_a_wrong_option_is_said_and_starts_nothing(
+    tmp_path: Path, words: tuple[str, ...], wrong: str
+) -> None:
+    done = check(tmp_path, *words)
+    told = f"check: unknown argument '{wrong}'; see ./check --help\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", told)
+
+
+CASE = next(path for path in CASES if path.parent.name == "kernelbug" and path.stem == "quiet")
+
+
+@pytest.mark.parametrize(
+    ("section", "why"),
+    [
+        ("-- clok --", "unknown section -- clok --"),
+        ("-- expected --", "unknown section -- expected --"),
+        ("-- proc/meminfo --", "unknown section -- proc/meminfo --"),
+        ("-- later: conntrack -X --", "unknown section -- later: conntrack -X --"),
+        ("-- plan --", "unknown section -- plan --"),
+        ("-- clock --", "a second section 'clock'"),
+    ],
+)
+def test_a_case_with_an_unknown_section_is_an_error(section: str, why: str) -> None:
+    text = CASE.read_text(encoding="utf-8")
+    assert answered(text, "kernelbug") == text
+    first, mark, rest = text.partition("-- expect --\n")
+    with pytest.raises(CaseError) as refused:
+        answered(f"{first}{section}\nx\n{mark}{rest}", "kernelbug")
+    assert why in str(refused.value)
+
+
+@pytest.mark.parametrize("section", ["-- plan --", "-- state --", "-- after --"])
+def test_an_unknown_answer_is_an_error(section: str) -> None:
+    text = CASE.read_text(encoding="utf-8")
+    with pytest.raises(CaseError):
+        answered(f"{text}{section}\nx\n", "kernelbug")
