@@ -257,36 +257,37 @@ class Finding:
     zone: str = ""
 
 
-_PACKED = (Finding, Statement, Evidence, Unreadable, Remedy, Change, Lines)
-
-
 def pack(value: object) -> object:
     """A value of this file as tuples, text and numbers, for another process of this program."""
+    if value is None or isinstance(value, (str, bytes, int, float)):  # most are
+        return value
+    if isinstance(value, dict):
+        return {name: pack(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [pack(one) for one in value]
+    if isinstance(value, tuple):
+        return ("tuple", [pack(one) for one in value])
+    if isinstance(value, Statement):
+        return ("say", value.template, pack(value.values), value.role.name)
     if isinstance(value, Choice):
         return ("enum", type(value).__name__, value.name)
-    if isinstance(value, _PACKED):
-        return ("record", type(value).__name__, pack(vars(value)))
-    if isinstance(value, tuple):
-        return ("tuple", [pack(item) for item in value])
-    if isinstance(value, list):
-        return [pack(item) for item in value]
-    if isinstance(value, dict):
-        return {name: pack(item) for name, item in value.items()}
-    return value
+    return ("record", type(value).__name__, pack(vars(value)))
 
 
 def unpack(packed: object) -> Any:
     """What `pack` was given."""
-    if isinstance(packed, list):
-        return [unpack(item) for item in packed]
-    if isinstance(packed, dict):
-        return {name: unpack(item) for name, item in packed.items()}
-    if not isinstance(packed, tuple):
+    if packed is None or isinstance(packed, (str, bytes, int, float)):
         return packed
+    if isinstance(packed, dict):
+        return {name: unpack(one) for name, one in packed.items()}
+    if isinstance(packed, list):
+        return [unpack(one) for one in packed]
+    assert isinstance(packed, tuple), "pack makes nothing else"
     kind, what, *rest = packed
     if kind == "tuple":
-        return tuple(map(unpack, what))
+        return tuple(unpack(what))
+    if kind == "say":
+        values, role = rest
+        return Statement(what, unpack(values), Role[role])
     made = globals()[what]
-    if kind == "enum":
-        return made[rest[0]]
-    return made(**unpack(rest[0]))
+    return made[rest[0]] if kind == "enum" else made(**unpack(rest[0]))
