@@ -56,6 +56,11 @@ def test_a_new_module_passes_its_cases_at_once(project: Path) -> None:
     }
     assert verdicts == {"found": "PROBLEM", "quiet": "OK", "log_denied": "UNKNOWN"}
     assert TITLE in said_by(project, "./ec2rl list")
+
+
+@pytest.mark.more
+def test_a_new_module_is_as_every_module_is_to_be(project: Path) -> None:
+    said_by(project, f"./new-module diskbroken --title '{TITLE}'")
     passes_its_cases(project, "diskbroken")
 
 
