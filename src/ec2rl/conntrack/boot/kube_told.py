@@ -45,6 +45,9 @@ MAX_PIDS = 20_000
 MAX_PODS = 1_000
 MAX_MANIFESTS = 100
 
+_NAMED = r"kube-proxy[\w.-]{0,40}[:@]|/kube-proxy\b"
+"""How a static pod names its image or its program."""
+
 _VERSION = r"\bv(\d{1,3})\.(\d{1,3})\."
 
 
@@ -201,7 +204,7 @@ def _static_pods(host: Host) -> Iterator[Given | Unreadable]:
             if isinstance(text, Unreadable):
                 if "proxy" in name:
                     yield text
-            elif text is not None and re.search(r"kube-proxy[\w.-]{0,40}[:@]|/kube-proxy\b", text.text):
+            elif text is not None and re.search(_NAMED, text.text):
                 yield from _static_pod(host, text)
 
 
