@@ -117,12 +117,12 @@ def propose(
     `parameters` are files that a kernel takes in place of these keys.
     """
     if elsewhere:
-        asked = [_set(limit) for limit in limits if limit.wanted]
+        asked = [_set(limit, parameters) for limit in limits if limit.wanted]
         return Proposal(refused=(elsewhere,), by_hand=commands(asked, parameters))
     if refused:
         return Proposal(offered=offers, refused=refused)
     changes: tuple[SetSysctl | WriteFile, ...] = tuple(
-        _set(limit) for limit in limits if limit.changes_now(wish)
+        _set(limit, parameters) for limit in limits if limit.changes_now(wish)
     )
     fleeting: tuple[str, ...] = ()
     if not wish.boot:
@@ -139,8 +139,9 @@ def propose(
     return Proposal((remedy,), offers, (), notes, after, by_hand, fleeting)
 
 
-def _set(limit: Limit) -> SetSysctl:
-    return SetSysctl(limit.key, str(limit.wanted), str(limit.now))
+def _set(limit: Limit, parameters: Mapping[str, str] | None) -> SetSysctl:
+    parameter = (parameters or {}).get(limit.key, "").removeprefix("/sys/module/")
+    return SetSysctl(limit.key, str(limit.wanted), str(limit.now), parameter)
 
 
 def _title(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import os
+from contextlib import ExitStack
 
 import pytest
 
+from ec2rl.conntrack.defaults import round_buckets
 from ec2rl.fix.change import Found, SysctlItem
 from ec2rl.fix.errors import FixError, Outcome
+from ec2rl.fix.kinds.kind import At
+from ec2rl.fix.kinds.sysctl import Sysctl
 from ec2rl.fix.machine import Machine
-from ec2rl.fix.sysctl import BUCKETS, Setting, read, rounded
 from ec2rl.fix.transaction import apply, undo
 from ec2rl.model import SetSysctl, WriteFile
 from fix.apart import NEWNET, apart
@@ -20,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
+BUCKETS = "net.netfilter.nf_conntrack_buckets"
 IDLE = "net.netfilter.nf_conntrack_tcp_timeout_established"
 CLOSE = "net.netfilter.nf_conntrack_tcp_timeout_close_wait"
 PERSIST = WriteFile(NEW, "nf_conntrack\n", None)
@@ -47,14 +51,14 @@ def test_timeouts_are_set_read_back_and_restored(tmp_path: Path) -> None:
     machine = real(tmp_path)
 
     def inside() -> str:
-        before = read(machine, IDLE), read(machine, CLOSE)
+        before = Sysctl.read(machine, IDLE), Sysctl.read(machine, CLOSE)
         assert before == ("432000", "60")
         changes = (SetSysctl(IDLE, "86400", "432000"), SetSysctl(CLOSE, "3600", "60"), PERSIST)
         apply(changes, machine=machine, why="")
-        assert (read(machine, IDLE), read(machine, CLOSE)) == ("86400", "3600")
+        assert (Sysctl.read(machine, IDLE), Sysctl.read(machine, CLOSE)) == ("86400", "3600")
         done = tuple(Outcome(target, Found.AFTER) for target in (IDLE, CLOSE, NEW))
         assert undo(1, machine=machine) == done
-        assert (read(machine, IDLE), read(machine, CLOSE)) == before
+        assert (Sysctl.read(machine, IDLE), Sysctl.read(machine, CLOSE)) == before
         return "as before"
 
     assert apart(NEWNET, inside) == "as before"
@@ -69,7 +73,7 @@ def test_a_value_that_the_kernel_refuses_persists_nothing(tmp_path: Path, value:
         words = tried(
             machine, SetSysctl(CLOSE, "3600", "60"), SetSysctl(IDLE, value, "432000"), PERSIST
         )
-        return f"{words}{read(machine, CLOSE)} {read(machine, IDLE)}"
+        return f"{words}{Sysctl.read(machine, CLOSE)} {Sysctl.read(machine, IDLE)}"
 
     words = f"KernelRefused: {IDLE}={value}: Invalid argument 60 432000"
     assert apart(NEWNET, inside) == words
@@ -81,7 +85,7 @@ def test_the_limit_belongs_to_the_host(tmp_path: Path) -> None:
     key = "net.netfilter.nf_conntrack_max"
 
     def inside() -> str:
-        return tried(machine, SetSysctl(key, "524288", str(read(machine, key))), PERSIST)
+        return tried(machine, SetSysctl(key, "524288", str(Sysctl.read(machine, key))), PERSIST)
 
     assert apart(NEWNET, inside) == (
         f"Refused: {key} cannot be written here (Permission denied); in a container or a network "
@@ -94,28 +98,28 @@ def test_so_do_the_buckets(tmp_path: Path) -> None:
     machine = real(tmp_path)
 
     def inside() -> str:
-        now = str(read(machine, BUCKETS))
+        now = str(Sysctl.read(machine, BUCKETS))
         return tried(machine, SetSysctl(BUCKETS, str(int(now) * 2), now), PERSIST)
 
     assert apart(NEWNET, inside).startswith(f"KernelRefused: {BUCKETS}=")
 
 
 @pytest.mark.kernel
-def test_the_kernel_rounds_and_we_foresee_it(tmp_path: Path) -> None:
+def test_the_kernel_rounds_and_the_record_says_to_what(tmp_path: Path) -> None:
     """Raises the number of buckets for a moment; the limit of entries stays as it is."""
     if os.geteuid() != 0:
         pytest.skip("needs root")
     machine = real(tmp_path)
-    before = read(machine, BUCKETS)
+    before = Sysctl.read(machine, BUCKETS)
     if before is None or not os.access("/proc/sys/net/netfilter/nf_conntrack_buckets", os.W_OK):
         pytest.skip("nf_conntrack_buckets cannot be written here")
     asked = str(int(before) + 1)
     change = apply((SetSysctl(BUCKETS, asked, before),), machine=machine, why="")
-    seen = read(machine, BUCKETS)
+    seen = Sysctl.read(machine, BUCKETS)
     undo(1, machine=machine)
-    assert seen == rounded(BUCKETS, asked) != asked
+    assert seen == str(round_buckets(int(asked))) != asked
     assert change.items == (SysctlItem(BUCKETS, before, asked, str(seen)),)
-    assert read(machine, BUCKETS) == before
+    assert Sysctl.read(machine, BUCKETS) == before
 
 
 @pytest.mark.root
@@ -132,7 +136,7 @@ def test_where_the_buckets_are_read_only_the_module_takes_them(tmp_path: Path) -
         version, nothing = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
         assert ctypes.CDLL(None).capset(version, nothing) == 0
         item = SysctlItem(BUCKETS, "262144", "524288", "524288")
-        buckets = Setting(machine, item, rebooted=False)
+        buckets = Sysctl(item, At(machine, 1, False, False, ExitStack()))
         buckets.check()
         buckets.move(Found.AFTER)
         with open(f"{folder}/hashsize") as file:

@@ -123,40 +123,49 @@ def test_a_target_that_is_not_what_it_must_be(
 
 
 @pytest.mark.parametrize(
-    "path",
+    ("path", "why"),
     [
-        "/etc/passwd",
-        "/etc/sysctl.conf",
-        "/etc/sysctl.d/a.txt",
-        "/etc/sysctl.d/.hidden.conf",
-        "/etc/sysctl.d/../passwd.conf",
-        "/etc/sysctl.d/a/b.conf",
-        "/etc/sysctl.d/a.conf\n",
-        "/etc/sysctl.d/" + "a" * 101 + ".conf",
-        "etc/sysctl.d/a.conf",
-        "/usr/lib/sysctl.d/a.conf",
-        "/etc/cron.d/a.conf",
-        "",
+        ("/etc/sysctl.d/../passwd.conf", "no plain path of a file"),
+        ("/etc/sysctl.d/a.conf\n", "no plain path of a file"),
+        ("/etc/" + "a" * 201, "no plain path of a file"),
+        ("/etc//a", "no plain path of a file"),
+        ("/etc/", "no plain path of a file"),
+        ("etc/sysctl.d/a.conf", "no plain path of a file"),
+        ("/", "no plain path of a file"),
+        ("", "no plain path of a file"),
+        ("/proc/sys/kernel/core_pattern", "no file that ec2rl writes"),
+        ("/sys/module/a", "no file that ec2rl writes"),
+        ("/dev/vda", "no file that ec2rl writes"),
+        ("/run/a", "no file that ec2rl writes"),
+        ("/var/lib/ec2rl/changes/1.json", "no file that ec2rl writes"),
     ],
 )
-def test_a_file_that_is_none_of_ours(machine: Machine, path: str) -> None:
-    words = f"Refused: {path!a} is no file that ec2rl writes"
+def test_a_file_that_is_none_of_ours(machine: Machine, path: str, why: str) -> None:
+    words = f"Refused: {path!a} is {why}"
     assert refused(machine, WriteFile(path, "x\n", None)) == words
 
 
 @pytest.mark.parametrize(
-    "key", ["kernel.core_pattern", "net", "net.", "net..a", "net.a/b", "net/a", "net.a\n", ""]
+    "key", ["kernel", "net", "net.", "net..a", "net.a/b", "net/a", "net.a\n", "../a.b", ""]
 )
-def test_a_setting_that_is_none_of_ours(machine: Machine, key: str) -> None:
-    words = f"Refused: {key!a} is no setting below net."
+def test_a_setting_that_is_none(machine: Machine, key: str) -> None:
+    words = f"Refused: {key!a} is no kernel setting"
     assert refused(machine, SetSysctl(key, "1", "0")) == words
 
 
+def test_a_setting_that_the_module_does_not_have(machine: Machine) -> None:
+    seen = picture(machine)
+    with pytest.raises(Refused, match=rf"^{MAX} is no setting of neighbourfull$"):
+        apply((SET,), machine=machine, why="", module="neighbourfull", keys=("net.core.somaxconn",))
+    assert picture(machine) == seen
+    assert apply((SET,), machine=machine, why="", module="conntrackfull", keys=(MAX,)).id == 1
+
+
 @pytest.mark.parametrize(
-    "value", ["", "x", "0x10", "010", "1.5", "-", "1e9", "9" * 20, "1;2", "１"]
+    "value", ["", "0x10", "010", "1.5", "-", "1e9", "9" * 20, "1;2", "１", "|/bin/sh", "/x", "a/b"]
 )
-def test_a_value_that_is_no_number(machine: Machine, value: str) -> None:
-    words = f"Refused: {MAX}: {value!a} is no decimal number"
+def test_a_value_that_is_no_number_nor_a_word(machine: Machine, value: str) -> None:
+    words = f"Refused: {MAX}: {value!a} is no decimal number, nor a plain word"
     assert refused(machine, SetSysctl(MAX, value, "262144"), SET) == words
 
 

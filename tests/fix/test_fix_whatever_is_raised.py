@@ -16,10 +16,10 @@ import pytest
 from ec2rl.fix.change import Found, State, Transaction
 from ec2rl.fix.errors import FixError, Refused
 from ec2rl.fix.journal import locked
+from ec2rl.fix.kinds.sysctl import Sysctl
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.prepare import held, stop_if_asked
 from ec2rl.fix.survey import survey
-from ec2rl.fix.sysctl import Setting
 from ec2rl.fix.transaction import apply, history, recover, trials, undo
 from ec2rl.fix.transit import things_of, transit
 from ec2rl.fix.trial import watch
@@ -51,11 +51,11 @@ EXCEPTIONS = (
 )
 
 
-class Bomb(Setting):
+class Bomb(Sysctl):
     """A kernel setting on which something is raised: at `move`, at `discard`, at `rescue`."""
 
-    def __init__(self, setting: Setting, where: str, error: BaseException) -> None:
-        super().__init__(setting.machine, setting.item, rebooted=False)
+    def __init__(self, setting: Sysctl, where: str, error: BaseException) -> None:
+        super().__init__(setting.item, setting.at)
         self._where, self._error = where, error
 
     def move(self, to: Found) -> None:
@@ -84,7 +84,7 @@ def struck(machine: Machine, where: str, error: BaseException) -> State:
             1, State.APPLYING, "", time.time(), machine.boot(), "", survey(CHANGES, machine)
         )
         things = [
-            Bomb(thing, where, error) if isinstance(thing, Setting) else thing
+            Bomb(thing, where, error) if isinstance(thing, Sysctl) else thing
             for thing in things_of(change, machine, stack)
         ]
         with pytest.raises(type(error)):
@@ -111,7 +111,7 @@ def test_what_cannot_be_put_back_does_not_keep_the_others(
             1, State.APPLYING, "", time.time(), machine.boot(), "", survey(CHANGES, machine)
         )
         things = things_of(change, machine, stack)
-        assert isinstance(things[0], Setting)
+        assert isinstance(things[0], Sysctl)
         broken = Bomb(things[0], "rescue", error)
         # The last file fails as somebody has put another in its place.
         os.makedirs(os.path.dirname(machine.root + NEW), exist_ok=True)

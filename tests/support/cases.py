@@ -24,7 +24,7 @@ from ec2rl.facts.change_format import encode
 from ec2rl.facts.log import KMSG
 from ec2rl.host import BOOT_ID
 from ec2rl.host.fake import CaseError, FakeHost, sections
-from ec2rl.model import Finding, Proposal, SetSysctl
+from ec2rl.model import Finding, Proposal, SetSysctl, WriteFile
 from ec2rl.module import diagnose
 from ec2rl.report.plan import plan
 from ec2rl.report.wording import details, summary
@@ -95,6 +95,7 @@ def _after(looks: dict[str, str], name: str, proposal: Proposal) -> dict[str, st
                 looks[path] = change.value
             items.append(_item(looks, change))
         else:
+            assert isinstance(change, WriteFile), "a case knows settings and files alone"
             looks[change.path] = change.text.removesuffix("\n")
     if items:
         number = sum(path.startswith(CHANGES) for path in looks) + 1

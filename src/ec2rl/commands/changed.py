@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 
 from ec2rl.arguments import Parsed, UsageError
-from ec2rl.fix.change import FileItem, Image, State, SysctlItem, Transaction
+from ec2rl.fix.change import Item, State, Transaction
 from ec2rl.fix.errors import FixError, Refused
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.prepare import held
@@ -31,7 +31,7 @@ BEFORE_SCHEMA_3 = "conntrackfull"
 _last: list[str] = []
 """The last that is known of the command's own changes (`known`)."""
 
-_DIFF, _WIDE = 40, 200
+_DIFF, WIDE = 40, 200
 """Lines of a file that are shown, and characters of each."""
 
 
@@ -55,25 +55,25 @@ def claims(change: Transaction) -> list[str]:
     for item in change.items:
         told = described(item)
         lines.append(f"    {one_line(told['target'])}: {told['before']} -> {told['after']}")
-        if isinstance(item, FileItem):
-            lines += [f"        {line}" for line in _backwards(item)]
+        lines += [f"        {line}" for line in _backwards(item)]
     return lines
 
 
-def _backwards(item: FileItem) -> list[str]:
-    """How a file would be written by taking the change back."""
-    new, old = item.after, item.before
-    lines = [] if old is None or _rights(old) == _rights(new) else [f"to be {_rights(old)}"]
-    old_text = "" if old is None else old.data.decode("utf-8", "backslashreplace")
-    new_text = new.data.decode("utf-8", "backslashreplace")
-    lines += difference(new_text, old_text, _WIDE)
-    more = [f"... {len(lines) - _DIFF} more lines"] if len(lines) > _DIFF else []
-    return lines[:_DIFF] + more
+def _backwards(item: Item) -> list[str]:
+    """How a text would be written by taking the change back."""
+    if item.texts is None:
+        return []
+    old, new = item.rights or ("", "")
+    lines = [] if old == new else [f"to be {one_line(old)}"]
+    before, after = item.texts
+    return lines + cut(difference(after, before or "", WIDE), len(lines))
 
 
-def _rights(image: Image) -> str:
-    labels = "".join(f", {one_line(name)}" for name, _ in image.labels or ())
-    return f"of mode {image.mode:o}, user {image.uid}, group {image.gid}{labels}"
+def cut(lines: list[str], above: int = 0) -> list[str]:
+    """Cut the lines of a difference to what a person can read; `above` it are some already."""
+    most = _DIFF - above
+    more = [f"... {len(lines) - most} more lines"] if len(lines) > most else []
+    return lines[:most] + more
 
 
 def pruned(machine: Machine) -> list[str]:
@@ -184,13 +184,10 @@ def where(machine: Machine) -> str:
     return "" if machine.runs else f" --root={typed(machine.root)}"
 
 
-def described(item: SysctlItem | FileItem) -> dict[str, str]:
+def described(item: Item) -> dict[str, str]:
     """One target of a change, in words: what it was, and what it is."""
-    if isinstance(item, SysctlItem):
-        return {"target": item.key, "before": item.before, "after": item.after}
-    before = "absent" if item.before is None else f"{len(item.before.data)} bytes"
-    before += ", as was its folder" if item.folder else ""
-    return {"target": item.path, "before": before, "after": f"{len(item.after.data)} bytes"}
+    before, after = item.words
+    return {"target": item.target, "before": before, "after": after}
 
 
 def why_not(error: FixError, machine: Machine, what: str = "nothing") -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from ec2rl.fix.transaction import apply, unsettled
 from ec2rl.fix.trial import watch
 from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
-from ec2rl.model import Finding, Proposal, Rate, SetSysctl, Setting, Wish
+from ec2rl.model import Finding, Proposal, Rate, Setting, Wish
 from ec2rl.module import Module, diagnose
 from ec2rl.record import replace
 from ec2rl.report.plan import Done, done, fix_facts, plan
@@ -193,14 +193,19 @@ def carry_out(
 ) -> Done | None:
     """Apply, look again at what is lost (where it is this machine), and tell; None if it failed."""
     changes = tuple(change for remedy in proposal.chosen for change in remedy.changes)
-    runs = any(isinstance(change, SetSysctl) for change in changes) and not root
+    runs = any(change.runs for change in changes) and not root
     before = measured(module) if runs else None
     until = None if trial is None else time.time() + trial
     watcher = None
     try:
         watcher = None if until is None else watch(machine, until)
         change = apply(
-            changes, machine=machine, why=f"fix {module.name}", module=module.name, until=until
+            changes,
+            machine=machine,
+            why=f"fix {module.name}",
+            module=module.name,
+            keys=module.keys,
+            until=until,
         )
         known(change.id, change.state, machine)
     except FixError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl.arguments import Parsed, UsageError
 from ec2rl.catalogue import load, names
 from ec2rl.commands.changed import BEFORE_SCHEMA_3, settle, standing, told
-from ec2rl.fix.change import SysctlItem, Transaction
+from ec2rl.fix.change import Transaction
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import confirm, history, trials
@@ -46,9 +46,9 @@ def _kept(number: int, change: Transaction | None) -> list[str]:
         return [f"Change {number} is kept until the next boot."]
     by_key = {setting.key: setting.name for setting in load(name).settings}
     values = [
-        f"--set {by_key[item.key]}={item.after}"
+        f"--set {by_key[item.target]}={item.words[1]}"
         for item in (change.items if change else ())
-        if isinstance(item, SysctlItem) and item.key in by_key
+        if item.runs and item.target in by_key
     ]
     return [
         f"Change {number} is kept until the next boot. To keep it beyond that:",

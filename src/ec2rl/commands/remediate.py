@@ -55,7 +55,7 @@ def _mend(module: Module, machine: Machine) -> tuple[str, ...]:
         return ("[UNFIXED] there is nothing that is safe to change",)
     try:
         why = f"run --remediate, {module.name}"
-        change = apply(changes, machine=machine, why=why, module=module.name)
+        change = apply(changes, machine=machine, why=why, module=module.name, keys=module.keys)
         known(change.id, change.state, machine)
     except FixError as error:
         return ("[UNFIXED] " + "; ".join(why_not(error, machine)),)

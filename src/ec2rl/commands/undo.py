@@ -18,7 +18,7 @@ from ec2rl.commands.changed import (
     where,
     why_not,
 )
-from ec2rl.fix.change import Found, State, SysctlItem, Transaction
+from ec2rl.fix.change import Found, State, Transaction
 from ec2rl.fix.errors import Conflict, FixError, Outcome, Refused
 from ec2rl.fix.machine import Machine, shares_journal
 from ec2rl.fix.transaction import CHANGED, foresee, history, undo, unsettled
@@ -113,10 +113,10 @@ def _cautions(steps: Steps) -> list[str]:
     holding = [load(name).held for name in sorted(made & {*names()})]
     held = [one for look in holding if look is not None for one in look(LiveHost())]
     last = {
-        item.key: item.before
+        item.target: item.words[0]
         for change, outcomes in steps
         for item, outcome in zip(change.items, outcomes)
-        if isinstance(item, SysctlItem) and outcome.found is Found.AFTER
+        if item.runs and outcome.found is Found.AFTER
     }
     return [
         f"Caution: {one.key} will be {last[one.key]}, and {one.words}: new ones are refused at once"

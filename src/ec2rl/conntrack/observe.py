@@ -28,7 +28,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     settling = None
     if times.now.lines:
         from ec2rl.conntrack.boot.keys import MAX
-        from ec2rl.facts.settled import read_settling
+        from ec2rl.diagnosis.fix_history import read_settling
 
         settling = read_settling(host, MAX, limits.maximum)
         times = timeline(log, settling)

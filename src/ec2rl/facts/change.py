@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from ec2rl.record import Choice, record
+from ec2rl.remedies import link_words, rights_words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class State(Choice):
@@ -26,25 +31,58 @@ class Image:
     gid: int
     labels: tuple[tuple[str, bytes], ...] | None
 
+    @property
+    def text(self) -> str:
+        return self.data.decode("utf-8", "backslashreplace")
+
+
+class Item:
+    """What every kind of item tells: `kind` is its name in a record, `runs` as `Change.runs`.
+
+    `folder` is whether its folder was missing, `keeps` whether an image lies beside it.
+    """
+
+    kind = ""
+    runs = False
+    folder = False
+    keeps = False
+    before: Any
+    after: Any
+
+    @property
+    def target(self) -> str:
+        """Name what was changed: a key, or a path."""
+        raise NotImplementedError
+
+    @property
+    def touched(self) -> tuple[str, ...]:
+        """Name all that was changed."""
+        return (self.target,)
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """Say what it was and what it became, in a few words each."""
+        raise NotImplementedError
+
+    @property
+    def texts(self) -> tuple[str | None, str] | None:
+        """Give the texts before (None: no file) and after, where a person compares lines."""
+        return None
+
+    @property
+    def rights(self) -> tuple[str, str] | None:
+        """Say owner and mode, before and after, where both were files."""
+        return None
+
 
 @record(frozen=True)
-class FileItem:
-    """A file that was written; `before` is None where there was none, nor a folder if `folder`."""
-
-    path: str
-    before: Image | None
-    after: Image
-    folder: bool = False
-
-
-@record(frozen=True)
-class SysctlItem:
+class SysctlItem(Item):
     """A kernel setting that was written; `after` is what the kernel made of what was `asked`.
 
     `log_end` is the stamp (µs since boot) of the newest record in the kernel's log when it had been
     written, by the clock that stamps the log: it orders the two whatever other clocks say.  None
     where it was not looked up, or the log could not be read.  `log_back` is the same of when it was
-    taken back.
+    taken back.  `parameter` is the file below /sys/module that sets the same, "" for none.
     """
 
     key: str
@@ -53,6 +91,178 @@ class SysctlItem:
     after: str
     log_end: int | None = None
     log_back: int | None = None
+    parameter: str = ""
+
+    runs = True
+
+    @property
+    def target(self) -> str:
+        return self.key
+
+    @property
+    def words(self) -> tuple[str, str]:
+        return self.before, self.after
+
+
+@record(frozen=True)
+class SysfsItem(Item):
+    """A value below /sys that was written; `after` is what the kernel made of what was `asked`."""
+
+    path: str
+    before: str
+    asked: str
+    after: str
+
+    kind = "sysfs"
+    runs = True
+
+    @property
+    def target(self) -> str:
+        return self.path
+
+    @property
+    def words(self) -> tuple[str, str]:
+        return self.before, self.after
+
+
+class _OfPath(Item):
+    """What is told by the path of one thing, which has an image before and after."""
+
+    path: str
+
+    @property
+    def target(self) -> str:
+        return self.path
+
+
+@record(frozen=True)
+class FileItem(_OfPath):
+    """A file that was written; `before` is None where there was none, nor a folder if `folder`."""
+
+    path: str
+    before: Image | None
+    after: Image
+    folder: bool = False
+
+    @property
+    def words(self) -> tuple[str, str]:
+        before = "absent" if self.before is None else f"{len(self.before.data)} bytes"
+        before += ", as was its folder" if self.folder else ""
+        return before, f"{len(self.after.data)} bytes"
+
+    @property
+    def texts(self) -> tuple[str | None, str] | None:
+        return None if self.before is None else self.before.text, self.after.text
+
+    @property
+    def rights(self) -> tuple[str, str] | None:
+        return None if self.before is None else (_rights(self.before), _rights(self.after))
+
+
+@record(frozen=True)
+class Hunk:
+    """Lines that were replaced, without their newlines: `at` counts lines from 0, in the new."""
+
+    at: int
+    old: tuple[bytes, ...]
+    new: tuple[bytes, ...]
+
+
+@record(frozen=True)
+class LinesItem(_OfPath):
+    """Lines of a file that were replaced; the images are whole, to know each of the two again."""
+
+    path: str
+    before: Image
+    after: Image
+    hunks: tuple[Hunk, ...]
+
+    kind = "lines"
+
+    @property
+    def words(self) -> tuple[str, str]:
+        count = max(1, sum(max(len(hunk.old), len(hunk.new)) for hunk in self.hunks))
+        lines = f"{count} line{'s' * (count != 1)}"
+        return f"{lines} of {len(self.before.data)} bytes", f"of {len(self.after.data)} bytes"
+
+    @property
+    def texts(self) -> tuple[str | None, str] | None:
+        return self.before.text, self.after.text
+
+
+@record(frozen=True)
+class RightsItem(_OfPath):
+    """The mode and owner of a file or a folder; no text is in these images."""
+
+    path: str
+    before: Image
+    after: Image
+
+    kind = "rights"
+
+    @property
+    def words(self) -> tuple[str, str]:
+        old, new = self.before, self.after
+        return rights_words((old.mode, old.uid, old.gid)), rights_words(
+            (new.mode, new.uid, new.gid)
+        )
+
+
+@record(frozen=True)
+class RenameItem(_OfPath):
+    """A thing that was given another name: `what` is "file", "folder" or "link"."""
+
+    path: str
+    to: str
+    what: str
+
+    kind = "rename"
+
+    @property
+    def touched(self) -> tuple[str, ...]:
+        return self.path, self.to
+
+    @property
+    def words(self) -> tuple[str, str]:
+        return f"{self.what} {self.path}", f"{self.what} {self.to}"
+
+
+@record(frozen=True)
+class LinkItem(_OfPath):
+    """A symbolic link that was made, changed or removed; what it leads to is the image's data."""
+
+    path: str
+    before: Image | None
+    after: Image | None
+
+    kind = "link"
+
+    @property
+    def words(self) -> tuple[str, str]:
+        old, new = (image.text if image else None for image in (self.before, self.after))
+        return link_words(old), link_words(new)
+
+
+@record(frozen=True)
+class ArtefactItem(_OfPath):
+    """A file that `program` built anew; `after` is None until it has.
+
+    The data of these images is `size sha256`: the old file itself lies beside the new one.
+    """
+
+    path: str
+    program: tuple[str, ...]
+    form: str
+    seconds: int
+    before: Image | None
+    after: Image | None
+
+    kind = "artefact"
+    keeps = True
+
+    @property
+    def words(self) -> tuple[str, str]:
+        return _size(self.before, "absent"), _size(self.after, "not built")
 
 
 @record(frozen=True)
@@ -70,10 +280,19 @@ class Transaction:
     time: float
     boot: str
     tool: str
-    items: tuple[SysctlItem | FileItem, ...]
+    items: tuple[Item, ...]
     notes: tuple[str, ...] = ()
     module: str = ""
 
     @property
     def unfinished(self) -> bool:
         return self.state in (State.APPLYING, State.UNDOING)
+
+
+def _rights(image: Image) -> str:
+    labels = "".join(f", {name}" for name, _ in image.labels or ())
+    return f"of mode {image.mode:o}, user {image.uid}, group {image.gid}{labels}"
+
+
+def _size(image: Image | None, absent: str) -> str:
+    return absent if image is None else f"{image.text.partition(' ')[0]} bytes"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from enum import Enum
 
-from ec2rl.facts.change import FileItem, Image, State, SysctlItem, Transaction
+from ec2rl.facts.change import FileItem, Image, Item, State, SysctlItem, Transaction
+from ec2rl.record import record
 
-__all__ = ["FileItem", "Found", "Image", "State", "SysctlItem", "Transaction"]
+__all__ = ["FileItem", "Found", "Image", "Item", "State", "SysctlItem", "Transaction"]
 
 
 class Found(Enum):
@@ -21,3 +22,14 @@ class Found(Enum):
 
 STANDING = (State.APPLIED, State.PARTLY)
 """The states of a change that an undo has something to do for."""
+
+
+@record(frozen=True)
+class Now:
+    """What a target is now, in a few words; `text` where a person compares lines."""
+
+    words: str
+    text: str | None = None
+
+
+NOT_LOOKED = Now("not looked at")

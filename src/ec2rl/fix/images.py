@@ -8,7 +8,7 @@ import stat
 import struct
 import sys
 
-from ec2rl.facts.change_format import FILE_BYTES
+from ec2rl.facts.change_items import FILE_BYTES
 from ec2rl.fix.change import Image
 from ec2rl.fix.machine import Machine, close, folder
 from ec2rl.model import Unreadable, Why
@@ -25,6 +25,7 @@ _KERNEL_OWNED = ("security.ima", "security.evm")
 # linux/fs.h
 _FS_IOC_GETFLAGS = 0x80086601
 _FS_IMMUTABLE_OR_APPEND = 0x10 | 0x20
+RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
 _RENAMEAT2 = {"x86_64": 316, "aarch64": 276}
 
 
@@ -50,21 +51,22 @@ def look(fd: int, name: str) -> Image | Unreadable | None:
         return Unreadable(name, Why.FAILED, "is a symbolic link, or no regular file")
     try:
         status = os.fstat(fd)
-        odd = _odd(status)
-        if odd:
-            return Unreadable(name, Why.FAILED, odd)
+        why = odd(status)
+        if why:
+            return Unreadable(name, Why.FAILED, why)
         data = b""
         while len(data) <= FILE_BYTES and (more := os.read(fd, 1 << 16)):
             data += more
         if len(data) > FILE_BYTES:
             return Unreadable(name, Why.FAILED, "is larger than 1 MiB")
         mode = stat.S_IMODE(status.st_mode)
-        return Image(data, mode, status.st_uid, status.st_gid, _labels(fd))
+        return Image(data, mode, status.st_uid, status.st_gid, labels(fd))
     finally:
         close(fd)
 
 
-def _odd(status: os.stat_result) -> str:
+def odd(status: os.stat_result) -> str:
+    """Say why a file is not one to exchange, "" if it is."""
     if not stat.S_ISREG(status.st_mode):
         return "is no regular file"
     if status.st_nlink != 1:
@@ -85,7 +87,8 @@ def _names(fd: int) -> list[str]:
         return []
 
 
-def _labels(fd: int) -> tuple[tuple[str, bytes], ...]:
+def labels(fd: int) -> tuple[tuple[str, bytes], ...]:
+    """Read the extended attributes of a file, but for the kernel's own."""
     return tuple((name, os.getxattr(fd, name)) for name in _names(fd))
 
 
@@ -115,7 +118,9 @@ def mount(fd: int) -> str:
         return next((line for line in file if line.startswith("mnt_id:")), "")
 
 
-def renameat2(libc: CDLL, folder: int, old: str, new: str, flags: int) -> bool:
+def renameat2(
+    libc: CDLL, folder: int, old: str, new: str, flags: int, into: int | None = None
+) -> bool:
     """Rename atomically as renameat2(2) does; False where kernel or file system cannot.
 
     By number, as the glibc of Amazon Linux 2 has no name for it.
@@ -126,7 +131,8 @@ def renameat2(libc: CDLL, folder: int, old: str, new: str, flags: int) -> bool:
     if number is None or sys.maxsize < 1 << 32:
         return False
     names = os.fsencode(old), os.fsencode(new)
-    if libc.syscall(ctypes.c_long(number), folder, names[0], folder, names[1], flags) == 0:
+    to = folder if into is None else into
+    if libc.syscall(ctypes.c_long(number), folder, names[0], to, names[1], flags) == 0:
         return True
     code = ctypes.get_errno()
     if code in (errno.ENOSYS, errno.EINVAL):

@@ -11,7 +11,7 @@ import time
 from contextlib import contextmanager, suppress
 
 from ec2rl.facts.change_format import MAX_BYTES, decode, encode, shown
-from ec2rl.fix.change import STANDING, SysctlItem, Transaction
+from ec2rl.fix.change import STANDING, Transaction
 from ec2rl.fix.errors import Busy, JournalDamaged, Refused
 from ec2rl.fix.machine import UNFINISHED, Machine, close, folder, missing, open_regular
 from ec2rl.fix.prepare import held, prepare
@@ -20,6 +20,7 @@ from ec2rl.host.own import fault
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Callable
 
 KEEP = 50
 """This many records are kept, and those of changes that are in force; the oldest go first."""
@@ -130,8 +131,11 @@ class Journal:
         finally:
             close(fd)
 
-    def publish(self, change: Transaction) -> None:
-        """Make the draft the record of its change; from its rename on a finished one is done."""
+    def publish(self, change: Transaction, forget: Callable[[], None] | None = None) -> None:
+        """Make the draft the record of its change; from its rename on a finished one is done.
+
+        `forget` is called then, as long as the mark says that something is under way.
+        """
         if change.unfinished:
             with suppress(FileExistsError):
                 close(os.open(UNFINISHED, _NEW, 0o600, dir_fd=self.fd))
@@ -141,6 +145,8 @@ class Journal:
             return
         with suppress(OSError):  # then the mark stays: either record is right about what there is
             os.fsync(self.fd)
+            if forget is not None:
+                forget()
             self.unmark()
 
     def unmark(self) -> None:
@@ -148,9 +154,9 @@ class Journal:
         with suppress(OSError):
             os.unlink(UNFINISHED, dir_fd=self.fd)
 
-    def save(self, change: Transaction) -> None:
+    def save(self, change: Transaction, forget: Callable[[], None] | None = None) -> None:
         self.draft(change)
-        self.publish(change)
+        self.publish(change, forget)
 
     def prune(self, boot: str) -> tuple[int, ...]:
         """Drop the oldest records over `KEEP` that nobody needs; their numbers."""
@@ -208,9 +214,9 @@ def _needed(change: Transaction, boot: str) -> bool:
     """Whether an undo may have something to do, or a line of the kernel's log may be of that time.
 
     A change of settings went with its boot, if that is not `boot`; until then it tells, though it
-    is undone, what the limits were (`facts.settled`).
+    is undone, what the limits were (`diagnosis.before_last_fix`).
     """
-    settings = [isinstance(item, SysctlItem) for item in change.items]
+    settings = [item.runs for item in change.items]
     this_boot = not boot or change.boot in ("", boot)
     standing = change.state in STANDING and not all(settings)
     return change.unfinished or standing or (any(settings) and this_boot)

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from ec2rl.fix.change import STANDING, FileItem, Found, SysctlItem, Transaction
-from ec2rl.fix.errors import Outcome
-from ec2rl.fix.files import same
-from ec2rl.fix.survey import target
-from ec2rl.fix.transit import things_of
+from ec2rl.fix.change import STANDING, Found, Item, Now, Transaction
+from ec2rl.fix.errors import FixError, Outcome
+from ec2rl.fix.kinds import left, thing
+from ec2rl.fix.transit import at_of, things_of, words
+from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Union
 
+    from ec2rl.fix.kinds.kind import At
     from ec2rl.fix.machine import Machine
-
-    Item = Union[SysctlItem, FileItem]
 
 
 def later(
@@ -36,7 +34,7 @@ def later(
         held = _in_force(one, top, machine)
         top.update(held)
         holding.append((one, set(held)))
-    wanted = {target(item) for item in change.items}
+    wanted = {name for item in change.items for name in item.touched}
     found = []
     for one, targets in reversed(holding):
         if targets & wanted:
@@ -49,32 +47,68 @@ def foreseen(
     change: Transaction, over: Sequence[Transaction], machine: Machine
 ) -> tuple[Outcome, ...]:
     """Tell how an undo will find each target, once what is `over` it (newest first) is gone."""
-    above = {target(item): item for one in over for item in one.items}
+    above = {name: item for one in over for item in one.items for name in item.touched}
     with ExitStack() as stack:
-        return tuple(
-            Outcome(thing.target, thing.found())
-            if thing.target not in above
-            else Outcome(
-                thing.target,
-                Found.AFTER if _left(thing.item, above[thing.target]) else Found.CHANGED,
-            )
-            for thing in things_of(change, machine, stack)
-        )
+        outcomes = []
+        for one in things_of(change, machine, stack):
+            one.rebase()
+            upper = next((above[name] for name in one.item.touched if name in above), None)
+            found = one.observe() if upper is None else Found.AFTER
+            if upper is not None and not left(one.item, upper):
+                found = Found.CHANGED
+            outcomes.append(Outcome(one.target, found))
+        return tuple(outcomes)
 
 
 def _in_force(change: Transaction, top: dict[str, Item], machine: Machine) -> dict[str, Item]:
     """The targets that a change holds, below what holds each of them since (`top`)."""
     held: dict[str, Item] = {}
     with ExitStack() as stack:
-        for thing in things_of(change, machine, stack):
-            above = top.get(thing.target)
-            if _left(thing.item, above) if above else thing.found() is Found.AFTER:
-                held[thing.target] = thing.item
+        for one in things_of(change, machine, stack):
+            one.rebase()
+            above = next((top[name] for name in one.item.touched if name in top), None)
+            if left(one.item, above) if above else one.observe() is Found.AFTER:
+                held.update(dict.fromkeys(one.item.touched, one.item))
     return held
 
 
-def _left(lower: Item, upper: Item) -> bool:
-    """Whether a target was left by one change as the other found it."""
-    if isinstance(lower, FileItem) and isinstance(upper, FileItem):
-        return same(upper.before, lower.after)
-    return lower.after == upper.before
+@record(frozen=True)
+class Standing:
+    """How one target of a change in force stands today, which nobody undoes.
+
+    `by` is the number of the later change that changed it since, 0 for somebody else; `why` says
+    why it cannot be told.
+    """
+
+    item: Item
+    found: Found | None
+    now: Now | None = None
+    by: int = 0
+    why: str = ""
+
+
+def standings(past: Sequence[Transaction], machine: Machine) -> dict[int, tuple[Standing, ...]]:
+    """Look what is still as the changes left it, by their numbers; nothing is written."""
+    found: dict[int, tuple[Standing, ...]] = {}
+    since: dict[str, int] = {}
+    for change in reversed(past):
+        if change.state not in STANDING:
+            continue
+        with ExitStack() as stack:
+            at = at_of(change, machine, stack)
+            found[change.id] = tuple(_standing(item, at, since) for item in change.items)
+        since.update((name, change.id) for item in change.items for name in item.touched)
+    return found
+
+
+def _standing(item: Item, at: At, since: dict[str, int]) -> Standing:
+    by = max((since.get(name, 0) for name in item.touched), default=0)
+    try:
+        one = thing(item, at)
+        one.rebase()
+        found = one.observe()
+        if found is Found.BEFORE and item.runs and at.rebooted:
+            found = Found.GONE
+        return Standing(item, found, one.now(), by)
+    except (FixError, OSError) as error:
+        return Standing(item, None, None, by, words(error))

@@ -43,6 +43,11 @@ class Machine:
     def runs(self) -> bool:
         return bool(self.sysctls)
 
+    @property
+    def sysfs(self) -> str:
+        """Where its kernel shows devices and modules."""
+        return os.path.dirname(self.modules)
+
     def open(self) -> int:
         """Open the root; Refused where it is not the one that was looked at first."""
         fd = os.open(self.root, _FOLDER)

@@ -7,20 +7,21 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from ec2rl import __version__
 from ec2rl.fix.change import STANDING, Found, State, Transaction
-from ec2rl.fix.errors import Conflict, Failed, Outcome, Refused
+from ec2rl.fix.errors import Conflict, Failed, FixError, Outcome, Refused
 from ec2rl.fix.journal import LAST, MOST_RECORDS, Journal, locked, looked_at
-from ec2rl.fix.later import foreseen, later
+from ec2rl.fix.kinds.kind import Kind
+from ec2rl.fix.later import Standing, foreseen, later, standings
 from ec2rl.fix.machine import Machine
-from ec2rl.fix.survey import survey, target
-from ec2rl.fix.transit import put_back, things_of, transit, words
+from ec2rl.fix.survey import survey
+from ec2rl.fix.transit import forget, put_back, things_of, transit, words
 from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from typing import Union
 
-    from ec2rl.model import SetSysctl, WriteFile
+    from ec2rl.model import Change
 
     Steps = Union[tuple[()], tuple[tuple[Transaction, tuple[Outcome, ...]], ...]]
 
@@ -28,19 +29,24 @@ CHANGED = "its changes are not those that were shown any more; look again"
 
 
 def apply(
-    changes: Sequence[SetSysctl | WriteFile],
+    changes: Sequence[Change],
     *,
     machine: Machine,
     why: str,
     module: str = "",
+    keys: Collection[str] | None = None,
     until: float | None = None,
 ) -> Transaction:
     """Make all of the changes, or raise a FixError and leave things as they were.
 
     What is already as wished is left out; if that is all, Refused.  The answer's items tell what
-    the kernel made of each value.  With `until` (seconds since the epoch) the change is on trial:
+    the kernel made of each value.  No other kernel settings are touched than `keys`, those of the
+    module (None: any).  With `until` (seconds since the epoch) the change is on trial:
     `end_trials` takes it back from then on, unless `confirm` comes first.
     """
+    foreign = [change.setting for change in changes if change.setting not in ("", *(keys or ()))]
+    if foreign and keys is not None:
+        raise Refused(f"{foreign[0]} is no setting of {module}")
     with _told(), locked(machine, why) as journal, ExitStack() as stack:
         past = _settled(journal)
         trying = [c.id for c in past if c.state is State.APPLIED and c.id in journal.trials()]
@@ -92,8 +98,7 @@ def undo(
         with _told(), looked_at(machine) as seen:
             change = _numbered(seen.all() if seen else [], number)
             with ExitStack() as stack:
-                things = things_of(change, machine, stack)
-                return tuple(Outcome(thing.target, thing.found()) for thing in things)
+                return _outcomes(things_of(change, machine, stack))
     with _told(), locked(machine, f"undo {number}") as journal:
         past = _settled(journal)
         change = _numbered(past, number)
@@ -124,14 +129,21 @@ def _numbered(past: Sequence[Transaction], number: int) -> Transaction:
     raise Refused(f"there is no change {number}")
 
 
+def _outcomes(things: Sequence[Kind]) -> tuple[Outcome, ...]:
+    """Look how an undo finds each target, and have it take back what is ours in it."""
+    for thing in things:
+        thing.rebase()
+    return tuple(Outcome(thing.target, thing.observe()) for thing in things)
+
+
 def _undone(
     journal: Journal, change: Transaction, machine: Machine, partial: bool
 ) -> tuple[Outcome, ...]:
     if change.state is State.UNDONE:
-        return tuple(Outcome(target(item), Found.BEFORE) for item in change.items)
+        return tuple(Outcome(item.target, Found.BEFORE) for item in change.items)
     with ExitStack() as stack:
         things = things_of(change, machine, stack)
-        outcomes = tuple(Outcome(thing.target, thing.found()) for thing in things)
+        outcomes = _outcomes(things)
         changed = [out.target for out in outcomes if out.found is Found.CHANGED]
         if changed and not partial:
             names = ", ".join(changed)
@@ -212,6 +224,8 @@ def recover(
             if shown is not None and left != [change for change in shown if change.unfinished]:
                 raise Refused(CHANGED)
             settled = tuple(_recovered(journal, change, machine) for change in left)
+            for change in journal.all():
+                _let_go(change, machine)
             journal.unmark()
             return settled
 
@@ -220,6 +234,12 @@ def history(*, machine: Machine) -> tuple[Transaction, ...]:
     """Tell the changes that were made, oldest first."""
     with _told(), looked_at(machine) as journal:
         return tuple(journal.all()) if journal else ()
+
+
+def in_force(past: Sequence[Transaction], *, machine: Machine) -> dict[int, tuple[Standing, ...]]:
+    """Tell of each change that was not undone how its targets stand today, by its number."""
+    with _told():
+        return standings(past, machine)
 
 
 def unsettled(now: float, *, machine: Machine) -> tuple[Transaction, ...]:
@@ -275,7 +295,7 @@ def _recovered(journal: Journal, change: Transaction, machine: Machine) -> Trans
     with ExitStack() as stack:
         things = things_of(change, machine, stack)
         notes = tuple(note for note in [thing.rescue() for thing in things] if note)
-        if change.state is State.APPLYING and all(t.found() is Found.AFTER for t in things):
+        if change.state is State.APPLYING and all(t.observe() is Found.AFTER for t in things):
             state = State.APPLIED
             notes += tuple(note for note in [thing.discard() for thing in things] if note)
         else:
@@ -289,3 +309,10 @@ def _recovered(journal: Journal, change: Transaction, machine: Machine) -> Trans
             journal.end_trial(change.id)
         journal.save(change)
         return change
+
+
+def _let_go(change: Transaction, machine: Machine) -> None:
+    """Remove what a change may have kept that is over: a kill came before it had let go of it."""
+    if change.state is State.UNDONE and any(item.keeps for item in change.items):
+        with suppress(FixError, OSError), ExitStack() as stack:
+            forget(things_of(change, machine, stack))

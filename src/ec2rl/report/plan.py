@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from ec2rl.model import SetSysctl, WriteFile
 from ec2rl.record import record
+from ec2rl.remedies import BOOT, DISK, NOW
 from ec2rl.report.difference import difference
 from ec2rl.report.escape import one_line, typed
 from ec2rl.report.text import header
@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ec2rl.model import Finding, Json, Proposal, Rate, Remedy
+    from ec2rl.model import Change, Finding, Json, Proposal, Rate, Remedy
 
 
 @record(frozen=True)
@@ -73,23 +73,25 @@ def _remedy(remedy: Remedy) -> list[str]:
     lines = [f"{remedy.title} (risk: {remedy.risk.value})"]
     if remedy.caveat:
         lines.append(f"Caution: {remedy.caveat}")
-    settings = [change for change in remedy.changes if isinstance(change, SetSysctl)]
-    files = [change for change in remedy.changes if isinstance(change, WriteFile)]
-    if settings:
-        lines.append("Now:")
-        width = max(len(change.key) for change in settings)
-        lines += [f"    {c.key:{width}}  {c.before} -> {c.value}" for c in settings]
-    if files:
-        lines.append("For the next boot:")
-        for change in files:
-            lines += [f"    {line}" for line in _diff(change)]
+    for part in (NOW, DISK, BOOT):
+        changes = [change for change in remedy.changes if change.part == part]
+        lines += [f"{part}:"] if changes else []
+        width = max((len(c.target) for c in changes if c.texts is None), default=0)
+        for change in changes:
+            lines += [f"    {line}" for line in _shown(change, width)]
     return lines
 
 
-def _diff(change: WriteFile) -> Sequence[str]:
-    name = "/dev/null" if change.before is None else one_line(change.path)
-    body = difference(change.before or "", change.text)
-    return [f"--- {name}", f"+++ {one_line(change.path)}", *body] if body else []
+def _shown(change: Change, width: int) -> Sequence[str]:
+    """What a change does: as a row, or where texts are compared as a diff."""
+    name = one_line(change.target)
+    if change.texts is None:
+        before, after = map(one_line, change.words)
+        return [f"{name:{width}}  {before} -> {after}"]
+    before_text, after_text = change.texts
+    body = difference(before_text or "", after_text)
+    old = "/dev/null" if before_text is None else name
+    return [f"--- {old}", f"+++ {name}", *body] if body else []
 
 
 def done(made: Done, proposal: Proposal, details: str = "") -> str:
@@ -146,17 +148,11 @@ def fix_facts(
 
 
 def _remedy_facts(remedy: Remedy) -> dict[str, Json]:
-    changes: list[Json] = [
-        {"set": change.key, "before": change.before, "value": change.value}
-        if isinstance(change, SetSysctl)
-        else {"write": change.path, "before": change.before, "text": change.text}
-        for change in remedy.changes
-    ]
     return {
         "title": remedy.title,
         "risk": remedy.risk.value,
         "caveat": remedy.caveat,
-        "changes": changes,
+        "changes": [change.facts for change in remedy.changes],
     }
 
 

@@ -10,7 +10,7 @@ from ec2rl.conntrack.table.places import read_settings
 from ec2rl.conntrack.table.stream import TRAIL
 from ec2rl.conntrack.table.tally import Tally
 from ec2rl.conntrack.table.timeouts import DEFAULTS
-from ec2rl.facts.coverage import stamp
+from ec2rl.diagnosis.coverage import stamp
 from ec2rl.host import Entries, Host
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import record

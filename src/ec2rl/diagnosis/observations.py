@@ -1,20 +1,21 @@
-"""What a diagnosis of the kernel's events saw, and how far it can be believed."""
+"""What a diagnosis of the kernel's events has observed, and how far it can be believed."""
 
 from __future__ import annotations
 
-from ec2rl.facts.coverage import covers
-from ec2rl.facts.crash_remains import Remains, read_remains
+from ec2rl.diagnosis.before_last_fix import whole_since_fix
+from ec2rl.diagnosis.coverage import covers
+from ec2rl.diagnosis.events import Events
+from ec2rl.facts.crash_remains import Remains
 from ec2rl.facts.log import KernelLog
-from ec2rl.host import Host, Phrase
-from ec2rl.kernel_events.events import Events, find_events
-from ec2rl.model import Evidence, Why
-from ec2rl.record import record
+from ec2rl.host import Host
+from ec2rl.model import Evidence, Statement, Unreadable, Why, say
+from ec2rl.record import Generic, T, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ec2rl.kernel_events.events import Describe
+    from ec2rl.diagnosis.before_last_fix import Settling
     from ec2rl.model import Verdict
 
 TAINT_DIED, TAINT_SOFT_LOCKUP = 1 << 7, 1 << 14
@@ -25,38 +26,38 @@ Documentation/admin-guide/tainted-kernels.rst; the second one since 3.17.
 
 
 @record(frozen=True)
-class Seen:
-    """One look.
+class Observations(Generic[T]):
+    """What was observed; a statement is None where there is nothing of its kind to say.
 
-    `proof` says why nothing happened in this boot, whatever the log lacks; `counted` what a counter
-    knows though no line is left; `suspected` what else hints at an event; `doubt` why even a whole
-    log would not tell; `notes` are lines for the reader; `state` is a verdict on what is so now,
-    behind this boot's events and before those of earlier ones.
+    `settlings` are what is known of changes to the limits that the events tell of.  `proof` says
+    why nothing happened in this boot, whatever the log lacks; `counted` what a counter knows though
+    no line is left; `suspected` what else hints at an event; `doubt` why even a whole log would not
+    tell; `harmless` why this boot's events did no harm; `notes` are lines for the reader; `state`
+    is a verdict on what is so now, behind this boot's events and before those of earlier ones.
     """
 
     log: KernelLog
-    events: Events
+    events: Events[T]
     since: float | None = None
     remains: Remains = Remains()
-    proof: str = ""
-    counted: str = ""
-    suspected: str = ""
-    doubt: str = ""
-    notes: tuple[str, ...] = ()
-    state: tuple[Verdict, str] | None = None
-
-    @property
-    def why_no_line(self) -> str:
-        """Why a counter knows of events that no line names: nobody has them, or we may not look."""
-        unread = self.log.sources[0].unreadable
-        return (
-            "no line is left that names them" if unread is None else f"no line was read: {unread}"
-        )
+    settlings: tuple[Settling, ...] = ()
+    proof: Statement | None = None
+    counted: Statement | None = None
+    suspected: Statement | None = None
+    doubt: Statement | None = None
+    harmless: Statement | None = None
+    notes: tuple[Statement, ...] = ()
+    state: tuple[Verdict, Statement] | None = None
 
     @property
     def covered(self) -> bool:
         """Whether the kernel's own log was read for all of the time that is asked about."""
         return covers(self.log, self.since)
+
+    @property
+    def covered_since_fix(self) -> bool:
+        """Whether events are past by a fix, and all of the log since then was read."""
+        return bool(self.events.before_last_fix) and whole_since_fix(self.log, self.settlings)
 
     @property
     def counts_apply(self) -> bool:
@@ -67,25 +68,8 @@ class Seen:
     @property
     def known(self) -> bool:
         """Whether "nothing found" means that nothing happened."""
-        return not self.doubt and (bool(self.proof) or self.covered)
-
-
-def read_death(
-    host: Host,
-    log: KernelLog,
-    since: float | None,
-    phrases: Sequence[Phrase],
-    describe: Describe,
-    event: str,
-) -> Seen:
-    """Look for events that kill a task, or the kernel, and mark the kernel that lives on.
-
-    The log tells of them, what dead kernels left, and bit 7 of kernel.tainted: `event` is its name.
-    """
-    remains = read_remains(host, phrases, since)
-    proof, notes = taint(host, TAINT_DIED, event)
-    events = find_events(log, phrases, describe, remains.lines)
-    return Seen(log, events, since, remains, proof, notes=notes)
+        whole = self.covered or self.covered_since_fix
+        return self.doubt is None and (self.proof is not None or whole)
 
 
 def number(host: Host, path: str) -> int | None:
@@ -95,7 +79,7 @@ def number(host: Host, path: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
-def watch(host: Host, names: Sequence[str]) -> tuple[int | None, str]:
+def watch(host: Host, names: Sequence[str]) -> tuple[int | None, Statement | None]:
     """The first of these settings of the kernel that there is, and why a silent log proves nothing.
 
     A kernel that lacks all of them does not look; where they cannot be read, nobody knows.  What
@@ -106,13 +90,15 @@ def watch(host: Host, names: Sequence[str]) -> tuple[int | None, str]:
         text = found.text.strip() if isinstance(found, Evidence) else ""
         digits = text.removeprefix("-")
         if digits.isascii() and digits.isdigit() and len(digits) < 20:
-            return int(text), ""
+            return int(text), None
         if isinstance(found, Evidence):
-            return None, f"kernel.{name} is not the number that it should be"
+            return None, say("kernel.{name} is not the number that it should be", name=name)
+        if found.why is Why.NOT_COLLECTED:
+            return None, None
         if found.why is not Why.ABSENT:
-            collected = found.why is not Why.NOT_COLLECTED
-            return None, f"kernel.{name}: {found.why.value}" if collected else ""
-    return None, f"this kernel does not look for it (it has no kernel.{names[0]})"
+            return None, say("{unread}", unread=Unreadable(f"kernel.{name}", found.why))
+    words = "this kernel does not look for it (it has no kernel.{name})"
+    return None, say(words, name=names[0])
 
 
 def counter(host: Host, name: str) -> int | None:
@@ -134,14 +120,16 @@ def release(host: Host) -> tuple[int, int] | None:
     return int(words[0]), int(words[1])
 
 
-def taint(host: Host, bit: int, event: str) -> tuple[str, tuple[str, ...]]:
+def taint(host: Host, bit: int, event: str) -> tuple[Statement | None, tuple[Statement, ...]]:
     """What kernel.tainted says of an event: a proof that there was none, or a note that there was.
 
-    Both are empty where it cannot be read.
+    Neither is there where it cannot be read.
     """
     tainted = number(host, "/proc/sys/kernel/tainted")
     if tainted is None:
-        return "", ()
+        return None, ()
     if tainted & bit:
-        return "", (f"kernel.tainted is {tainted}: {event} since boot",)
-    return f"kernel.tainted is {tainted}: no {event} since boot", ()
+        words = "kernel.tainted is {tainted}: {event} since boot"
+        return None, (say(words, tainted=tainted, event=event),)
+    words = "kernel.tainted is {tainted}: no {event} since boot"
+    return say(words, tainted=tainted, event=event), ()

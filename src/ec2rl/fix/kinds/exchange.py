@@ -1,10 +1,10 @@
-"""Whole files, exchanged in one step, so that nobody's edit is lost and every crash can be read.
+"""Exchanging what lies at a path in one step: no edit is lost, and every crash can be read.
 
-A new text is written under `.ec2rl-<change>-<name>.new`, synced, renamed to `....tmp`, and then
-changes places with the file (renameat2).  What was swapped out lies under `....tmp` until the
+What is new is written under `.ec2rl-<change>-<name>.new`, synced, renamed to `....tmp`, and then
+changes places with the old (renameat2).  What was swapped out lies under `....tmp` until the
 change is sure, and is looked at: if it is not what the plan saw, it is swapped back.  So whatever
 lies under `....tmp` is complete, and either one of our two images or somebody's edit.  All of
-these names are ignored by the readers of the folders, which take `*.conf` alone.
+these names are ignored by readers of folders that take `*.conf` alone, or no name with a dot.
 
 A folder that is missing is made while the files are staged, and goes with the file that it was made
 for, if it is empty then and nobody has changed its mode.
@@ -13,47 +13,57 @@ for, if it is empty then and nobody has changed its mode.
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 
-from ec2rl.fix.change import FileItem, Found, Image
+from ec2rl.fix.change import Found, Image
 from ec2rl.fix.errors import Conflict, Refused
 from ec2rl.fix.folders import Folder
-from ec2rl.fix.images import READ, look, mount, pinned, renameat2, set_labels
-from ec2rl.fix.machine import Machine, close, there
+from ec2rl.fix.images import READ, RENAME_EXCHANGE, RENAME_NOREPLACE, mount, pinned, renameat2
+from ec2rl.fix.kinds.kind import At, Kind, other
+from ec2rl.fix.machine import close, there
 from ec2rl.fix.prepare import libc
-from ec2rl.model import Unreadable, Why
+from ec2rl.model import Unreadable
 from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import signal
-else:
-    import _signal as signal  # `signal` takes 3 ms to make enumerations of these
+    from typing import Any
 
-_DRAFT = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-
-_RENAME_NOREPLACE = 1
-_RENAME_EXCHANGE = 2
+DRAFT = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class File:
-    """One file of a change, held by its folder's descriptor for as long as `stack` lasts."""
+class Exchange(Kind):
+    """One path of a change, held by its folder's descriptor.
 
-    def __init__(self, machine: Machine, item: FileItem, change: int, stack: ExitStack) -> None:
+    A kind of it says how an image is looked at (`look`) and drawn up (`draw`).
+    """
+
+    def __init__(self, item: Any, at: At) -> None:
+        super().__init__(item, at)
         head, self.name = os.path.split(item.path)
-        self._in = Folder(machine, head, stack)
+        self._in = Folder(at.machine, head, at.stack)
         self._libc = libc()
-        self.item = item
-        self.target = item.path
-        self.draft = f".ec2rl-{change}-{self.name}.new"
-        self.temp = f".ec2rl-{change}-{self.name}.tmp"
+        self.draft = f".ec2rl-{at.change}-{self.name}.new"
+        self.temp = f".ec2rl-{at.change}-{self.name}.tmp"
+
+    def look(self, name: str) -> Image | Unreadable | None:
+        """Take the image of a name in the folder; Unreadable says why not to exchange it."""
+        raise NotImplementedError
+
+    def draw(self, image: Image) -> None:
+        """Make the draft, complete and on disk."""
+        raise NotImplementedError
+
+    @staticmethod
+    def left(lower: Any, upper: Any) -> bool:
+        return same(upper.before, lower.after)
 
     @property
     def folder(self) -> int:
         return self._in.fd
 
-    def found(self) -> Found:
-        now = look(self.folder, self.name) if self._in.there else None
+    def observe(self) -> Found:
+        now = self.look(self.name) if self._in.there else None
         if same(now, self.item.before):
             return Found.BEFORE
         return Found.AFTER if same(now, self.item.after) else Found.CHANGED
@@ -69,14 +79,21 @@ class File:
             raise Refused(f"the folder of {name} is immutable (chattr)")
         if to_make:
             return
-        if look(self.folder, self.temp) is not None:
+        if not self.kept(self.look(self.temp)):
             head = os.path.dirname(self.target)
             raise Refused(f"{head}/{self.temp} is in the way; it may be somebody's edit")
-        now = look(self.folder, self.name)
+        now = self.look(self.name)
         if isinstance(now, Unreadable):
             raise Refused(f"{self.target} {now.detail}")
-        if now is None:
-            return
+        if now is not None:
+            self.check_there()
+
+    def kept(self, image: Image | Unreadable | None) -> bool:
+        """Tell whether what lies under the temporary name is meant to lie there."""
+        return image is None
+
+    def check_there(self) -> None:
+        """Refused where what is there cannot be moved."""
         fd = os.open(self.name, READ, dir_fd=self.folder)
         try:
             if pinned(fd):
@@ -88,34 +105,24 @@ class File:
 
     def stage(self, to: Found) -> None:
         """Have the image to come complete and on disk, next to the file."""
-        image = self._image(to)
+        image = self.image(to)
         if image is not None and self.item.folder and not self._in.there:
             self._in.make()
-        staged = look(self.folder, self.temp)
+        staged = self.look(self.temp)
         if image is None or same(staged, image):
             return
-        if staged is not None and same(staged, self._image(_other(to))):
+        if staged is not None and same(staged, self.image(other(to))):
             os.unlink(self.temp, dir_fd=self.folder)
         with suppress(FileNotFoundError):
             os.unlink(self.draft, dir_fd=self.folder)
-        fd = os.open(self.draft, _DRAFT, 0o600, dir_fd=self.folder)
-        try:
-            rest = memoryview(image.data)
-            while rest:
-                rest = rest[os.write(fd, rest) :]
-            os.fchown(fd, image.uid, image.gid)
-            set_labels(fd, image.labels)
-            os.fchmod(fd, image.mode)
-            os.fsync(fd)
-        finally:
-            close(fd)
+        self.draw(image)
         self._rename(self.draft, self.temp)
 
     def move(self, to: Found) -> None:
         """Put the staged image in place; Conflict if what it takes the place of is not ours."""
-        old, new = self._image(_other(to)), self._image(to)
+        old, new = self.image(other(to)), self.image(to)
         theirs = Conflict(f"{self.target} was changed by somebody else meanwhile; theirs is kept")
-        if not same(look(self.folder, self.name), old):
+        if not same(self.look(self.name), old):
             raise theirs
         try:
             if old is None:
@@ -139,14 +146,14 @@ class File:
         if not self._in.there:
             return ""
         self._tidy()
-        if self._ours(self._swapped_out()):
+        if self._ours(self.swapped_out()):
             return ""
-        now = look(self.folder, self.name)
+        now = self.look(self.name)
         if now is None:
             self._rename(self.temp, self.name)
         elif self._ours(now):
             self._exchange()
-        if not self._ours(self._swapped_out()):
+        if not self._ours(self.swapped_out()):
             head = os.path.dirname(self.target)
             return f"{self.target} was changed twice meanwhile: see also {head}/{self.temp}"
         os.fsync(self.folder)
@@ -159,7 +166,7 @@ class File:
         note = self.rescue()
         if not self._in.there:
             return note
-        left = look(self.folder, self.temp)
+        left = self.look(self.temp)
         if left is not None and self._ours(left):
             os.unlink(self.temp, dir_fd=self.folder)
         os.fsync(self.folder)
@@ -178,46 +185,27 @@ class File:
             ):
                 os.unlink(self.temp, dir_fd=self.folder)
 
-    def _image(self, which: Found) -> Image | None:
-        return self.item.before if which is Found.BEFORE else self.item.after
+    def image(self, which: Found) -> Image | None:
+        """Give one of our two images, None for nothing there."""
+        before: Image | None = self.item.before
+        after: Image | None = self.item.after
+        return before if which is Found.BEFORE else after
 
     def _ours(self, image: Image | Unreadable | None) -> bool:
         return image is None or same(image, self.item.before) or same(image, self.item.after)
 
-    def _swapped_out(self) -> Image | Unreadable | None:
-        """Look at what lies under the temporary name, unless it is open to be written.
-
-        A writer may hold a file open since before it was swapped out; the kernel tells by refusing
-        a read lease (fcntl(2), F_SETLEASE).  Nobody can open it anew under the name it has now.
-        """
-        import fcntl
-
-        try:
-            fd = os.open(self.temp, READ, dir_fd=self.folder)
-        except OSError:
-            return look(self.folder, self.temp)
-        try:
-            # Whoever opens the file to write right now makes the kernel send this, not SIGIO,
-            # which kills; whether they wrote is looked at, now and once more in `discard`.
-            fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
-            fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-            fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-        except BlockingIOError:
-            return Unreadable(self.temp, Why.FAILED, "is being written")
-        except OSError:  # a file system without leases: what can be seen has to do
-            pass
-        finally:
-            close(fd)
-        return look(self.folder, self.temp)
+    def swapped_out(self) -> Image | Unreadable | None:
+        """Look at what lies under the temporary name, and whether somebody still writes to it."""
+        return self.look(self.temp)
 
     def _rename(self, old: str, new: str) -> None:
         """Rename, never onto something: FileExistsError."""
-        if not renameat2(self._libc, self.folder, old, new, _RENAME_NOREPLACE):
+        if not renameat2(self._libc, self.folder, old, new, RENAME_NOREPLACE):
             os.link(old, new, src_dir_fd=self.folder, dst_dir_fd=self.folder, follow_symlinks=False)
             os.unlink(old, dir_fd=self.folder)
 
     def _exchange(self) -> None:
-        if not renameat2(self._libc, self.folder, self.temp, self.name, _RENAME_EXCHANGE):
+        if not renameat2(self._libc, self.folder, self.temp, self.name, RENAME_EXCHANGE):
             # Here alone an edit can be lost: between the look at the file and this call.
             os.rename(self.temp, self.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
 
@@ -226,7 +214,3 @@ def same(found: Image | Unreadable | None, image: Image | None) -> bool:
     if isinstance(found, Image) and image is not None and image.labels is None:
         found = replace(found, labels=None)
     return found == image
-
-
-def _other(side: Found) -> Found:
-    return Found.AFTER if side is Found.BEFORE else Found.BEFORE
