@@ -10,8 +10,9 @@ from ec2rl.conntrack.report.entry_text import entry_line, entry_short
 from ec2rl.conntrack.table.capture import parse_line
 from ec2rl.conntrack.table.entry import ASSURED, ICMP, ICMPV6, SEEN_REPLY, STATES, Entry, Flow
 from ec2rl.conntrack.table.filters import Filter, Net, alive, idle_time, parse_net
-from ec2rl.conntrack.table.netlink import attributes, decode
+from ec2rl.conntrack.table.netlink import decode
 from ec2rl.conntrack.table.timeouts import DEFAULTS
+from ec2rl.netlink import attributes
 from ec2rl.record import replace
 
 A, B = bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2))

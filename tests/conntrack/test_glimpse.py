@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.table.capture import parse_line
-from ec2rl.conntrack.table.glimpse import Glimpse, glimpse_facts, glimpse_lines, sampled
+from ec2rl.conntrack.table.glimpse import Glimpse, glimpse_facts, glimpse_lines
+from ec2rl.conntrack.table.kept import count_entries
 from ec2rl.conntrack.table.timeouts import DEFAULTS
-from ec2rl.host import Entries
+from ec2rl.host.table_text import Entries
 from support import fill
 from support.fill import mixture
 
@@ -21,7 +22,7 @@ def raw(row: fill.Row) -> str:
 
 def test_the_cause_and_what_cannot_be_evicted() -> None:
     text = "".join(f"{raw(row)}\n" for row in ROWS)
-    one = Glimpse("netns 7", 7, sampled(Entries("conntrack -L", text), DEFAULTS, 250_000))
+    one = Glimpse("netns 7", 7, count_entries(Entries("conntrack -L", text), DEFAULTS, 250_000))
     assert glimpse_lines(one) == [
         "netns 7: 70 % of the entries are one client: 10.0.9.31 -> 10.0.4.17:443/tcp",
         "Of its entries 12% can be evicted at once, 9% slowly, 79% not at all "
@@ -39,6 +40,6 @@ def test_lines_of_any_kind_and_none() -> None:
     )
     assert parse_line(line.encode()).state == "SYN_SENT"
     text = f"{line}\n{raw(ROWS[0])}\nroses are red\n0ab\nzz\n\xe9 = 1\n00\n"
-    seen = sampled(Entries("conntrack -L", text), DEFAULTS, None)
+    seen = count_entries(Entries("conntrack -L", text), DEFAULTS, None)
     assert seen.total == 2
     assert [str(row.key) for row in seen.services.rows] == ["10.0.4.17:443/tcp", "192.0.2.1:80/tcp"]

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.conntrack.table.entry import Entry, Flow, address
-from ec2rl.conntrack.table.netlink import MalformedError, attributes, decode
+from ec2rl.conntrack.table.netlink import decode
+from ec2rl.netlink import MalformedError, attributes
 from support.examples import examples
 from support.fill import BOTH_WAYS, CLOSE_WAIT, Row
 from support.tables import body

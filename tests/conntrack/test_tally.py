@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from ec2rl.conntrack.table.census import Census, census
 from ec2rl.conntrack.table.entry import OFFLOAD, Entry
 from ec2rl.conntrack.table.heavy import HeavyHitters
-from ec2rl.conntrack.table.netlink import MalformedError, decode
+from ec2rl.conntrack.table.netlink import decode
 from ec2rl.conntrack.table.stream import TRAIL
 from ec2rl.conntrack.table.tally import Tally
 from ec2rl.conntrack.table.timeouts import DEFAULTS
+from ec2rl.netlink import MalformedError
 from support.examples import examples
 from support.fill import ASSURED, BOTH_WAYS, DNAT, ESTABLISHED, SNAT, Row, mixture
 from support.tables import body

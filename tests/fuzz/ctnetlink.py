@@ -17,10 +17,11 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 from ec2rl.conntrack.table.census import census  # noqa: E402
-from ec2rl.conntrack.table.netlink import MalformedError, decode  # noqa: E402
+from ec2rl.conntrack.table.netlink import decode  # noqa: E402
 from ec2rl.conntrack.table.stream import TRAIL, Stream  # noqa: E402
 from ec2rl.conntrack.table.tally import Tally  # noqa: E402
 from ec2rl.conntrack.table.timeouts import DEFAULTS  # noqa: E402
+from ec2rl.netlink import MalformedError  # noqa: E402
 from support.fill import Row, mixture  # noqa: E402
 from support.tables import COOKIE, DONE, body, wrapped  # noqa: E402
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from ec2rl.conntrack.table import look
 from ec2rl.conntrack.table.census import Census
+from ec2rl.conntrack.table.look import take_census
 from ec2rl.host import ctnetlink
+from ec2rl.host.fake import FakeHost
 from support.fill import Row
 from support.tables import COOKIE, DONE, body, wrapped
 
@@ -44,6 +45,17 @@ class Kernel:
         pass
 
 
+class Asked(FakeHost):
+    """A host that gives one answer."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__({})
+        self._answer = answer
+
+    def query(self, query: object) -> Any:
+        return self._answer
+
+
 @pytest.fixture(params=["by itself", "through a child"])
 def taken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Census]:
     """A census of what a kernel gives, with and without the child that receives."""
@@ -54,8 +66,7 @@ def taken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ca
     def take(*outcomes: bytes | int) -> Census:
         kernel: Any = Kernel(*outcomes)
         counts: Any = Kernel()  # gives no count
-        monkeypatch.setattr(look, "open_dump", lambda _: ctnetlink.Dump(kernel, counts, 0))
-        census = look.take_census()
+        census = take_census(host=Asked(ctnetlink.Dump(kernel, counts, 0)))
         assert isinstance(census, Census)
         return census
 

@@ -10,12 +10,15 @@ import pytest
 
 from ec2rl.catalogue import load
 from ec2rl.conntrack.table.causes import causes
-from ec2rl.conntrack.table.glimpse import sampled
+from ec2rl.conntrack.table.kept import count_entries
 from ec2rl.conntrack.table.timeouts import DEFAULTS
-from ec2rl.host import Clock, Entries, Journal, JournalRecord, Line, Search
+from ec2rl.host import Clock, Journal, JournalRecord, Line, Search
 from ec2rl.host.fake import FakeHost, sections
 from ec2rl.host.mask import mask
+from ec2rl.host.queries.conntrack_entries import ConntrackEntries
+from ec2rl.host.query import Answer
 from ec2rl.host.recording import case
+from ec2rl.host.table_text import Entries
 from ec2rl.model import Evidence, Unreadable, Verdict, Why
 from ec2rl.module import Options, diagnose
 from support import fill
@@ -291,7 +294,7 @@ def test_addresses_within_a_table_of_the_kernel() -> None:
     ] + [fill.Row("2600:1f14::9", "2600:1f14::7", 1, 2, 17)]
     table = Entries("conntrack -L", "".join(f"{fill.message(row)[16:].hex()}\n" for row in rows))
     log = Evidence("/var/log/x", "from 10.0.9.31 and 2600:1f14::9\n")
-    text = case({"/var/log/x": log, "conntrack -L": table}, [])
+    text = case({"/var/log/x": log, "conntrack -L": Answer(ConntrackEntries(), table)}, [])
     masked = mask(text)
     for address in ("10.0.9.31", "10.0.4.17"):
         packed = "".join(f"{int(part):02x}" for part in address.split("."))
@@ -299,14 +302,14 @@ def test_addresses_within_a_table_of_the_kernel() -> None:
         assert packed not in masked
     assert "26001f14" not in masked
     host = FakeHost(sections(masked)[1])
-    found = host.conntrack_entries(0)
+    found = host.query(ConntrackEntries())
     assert isinstance(found, Entries)
-    seen = sampled(found, DEFAULTS, None)
+    seen = count_entries(found, DEFAULTS, None)
     (first, second) = seen.pairs.rows[:2]
     assert (str(first.key), first.count) == ("198.18.0.1 -> 198.18.0.2:443/tcp", 1400)
     assert (str(second.key), second.count) == ("2001:db8::1 -> [2001:db8::2]:2/udp", 1)
     assert host.read("/var/log/x") == Evidence("/var/log/x", "from 198.18.0.1 and 2001:db8::0:1\n")
-    before = sampled(table, DEFAULTS, None)
+    before = count_entries(table, DEFAULTS, None)
     assert [one.share for one in causes(seen)] == [one.share for one in causes(before)]
 
 

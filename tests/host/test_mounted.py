@@ -12,6 +12,8 @@ import pytest
 from ec2rl.host import Door, Phrase, Search
 from ec2rl.host.beneath import NotRegularError, OutsideError, Root, openat2, walk
 from ec2rl.host.mounted import MountedHost
+from ec2rl.host.queries.conntrack_counters import ConntrackCounters
+from ec2rl.host.queries.ethtool import EthtoolStatistics
 from ec2rl.model import Evidence, Unreadable, Why
 
 Find = Callable[[int, str, bool], int]
@@ -160,8 +162,8 @@ def test_what_only_a_running_machine_can_tell_is_not_collected(volume: Path) -> 
         host.link("/proc/self/ns/net"),
         host.inode("/proc/self"),
         host.read("/proc/sys/kernel/random/boot_id"),
-        host.ethtool("eth0"),
-        inside.conntrack_stats(),
+        host.query(EthtoolStatistics("eth0")),
+        inside.query(ConntrackCounters()),
         *host.search(["/proc/kmsg", "dmesg"], [Phrase(b"x")]),
     }
     assert {answer.why for answer in answers if isinstance(answer, Unreadable)} == {

@@ -14,6 +14,7 @@ from ec2rl.conntrack.table.look import open_listing, take_census
 from ec2rl.host import Door
 from ec2rl.host.live import LiveHost
 from ec2rl.host.netns import held
+from ec2rl.host.queries.conntrack_entries import ConntrackEntries
 from ec2rl.model import Unreadable, Why
 from support import fill
 
@@ -47,7 +48,7 @@ def test_what_lies_over_a_name_by_now_is_not_entered(door: Door, over: str, said
     try:
         looks = (
             LiveHost().within(door).read("/proc/net/stat/nf_conntrack"),
-            LiveHost().within(door).conntrack_entries(10),
+            LiveHost().within(door).query(ConntrackEntries(10)),
             take_census(door),
             open_listing(door),
             free(Doomed(), door),

@@ -13,10 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2rl.host import Clock, Door, Entries, Journal, JournalRecord, Line, Phrase, Search
+from ec2rl.host import Clock, Door, Journal, JournalRecord, Line, Phrase, Search
 from ec2rl.host.fake import CaseError, FakeHost, sections
+from ec2rl.host.queries.conntrack_entries import ConntrackEntries
+from ec2rl.host.query import Answer
 from ec2rl.host.recording import case, inert
 from ec2rl.host.remember import Remember
+from ec2rl.host.table_text import Entries
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
 from support.examples import examples
@@ -109,7 +112,7 @@ def looks(draw: st.DrawFn) -> dict[str, Look]:
                     st.just(total),
                     st.just(0.0) if total is None else time,
                     st.just("") if total is None else words,
-                ),
+                ).map(lambda table: Answer(ConntrackEntries(), table)),
                 unreadable("conntrack -L"),
             )
         )
@@ -134,7 +137,7 @@ def read_again(memory: dict[str, Look], host: FakeHost) -> dict[str, Look]:
         elif kind == "inode":
             again.inode(rest)
         elif key == "conntrack -L":
-            again.conntrack_entries(0)
+            again.query(ConntrackEntries())
         else:
             again.read(key)
     return again.memory

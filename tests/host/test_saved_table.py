@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ec2rl.host import Entries
-from ec2rl.host.saved_table import KEPT, open_table, read_table
+from ec2rl.host.saved_table import open_table
+from ec2rl.host.table_text import KEPT, Entries, read_table
 from ec2rl.model import Unreadable, Why
 
 

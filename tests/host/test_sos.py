@@ -11,9 +11,13 @@ import pytest
 
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import KernelLog
-from ec2rl.host import Door, Entries, Journal, Phrase
+from ec2rl.host import Door, Journal, Phrase
 from ec2rl.host.fake import FakeHost
+from ec2rl.host.queries.conntrack_counters import ConntrackCounters
+from ec2rl.host.queries.conntrack_entries import ConntrackEntries
+from ec2rl.host.queries.ethtool import EthtoolStatistics
 from ec2rl.host.sos import open_sos
+from ec2rl.host.table_text import Entries
 from ec2rl.model import Evidence, Unreadable
 from support.journal_writer import JournalWriter, kernel
 
@@ -115,16 +119,18 @@ def test_what_each_file_answers(report, layout: str) -> None:  # type: ignore[no
     assert host.clock().now == NOW + 3600
     path = "/proc/sys/kernel/osrelease"
     assert host.read(path) == Evidence(path, "6.1.0-9\n")
-    assert host.conntrack_stats() == Evidence("conntrack -S", COUNTERS)
-    assert host.ethtool("eth0") == Evidence("ethtool -S eth0", "NIC statistics:\n     x: 1\n")
-    table = host.conntrack_entries(0)
+    assert host.query(ConntrackCounters()) == Evidence("conntrack -S", COUNTERS)
+    assert host.query(EthtoolStatistics("eth0")) == Evidence(
+        "ethtool -S eth0", "NIC statistics:\n     x: 1\n"
+    )
+    table = host.query(ConntrackEntries())
     assert isinstance(table, Entries)
     assert (table.total, table.text, table.modified) == (2, ENTRY * 2, NOW + 3600)
     assert table.source.endswith("/conntrack_-L_-o_extended")
     assert host.names("/run/netns") == ("my_shop",)
     inside = host.within(Door("/run/netns/my_shop"))
-    assert isinstance(inside.conntrack_stats(), Evidence)
-    table = inside.conntrack_entries(0)
+    assert isinstance(inside.query(ConntrackCounters()), Evidence)
+    table = inside.query(ConntrackEntries())
     assert isinstance(table, Entries)
     assert table.total == 1
     assert isinstance(host.read("gaps"), Unreadable)

@@ -16,14 +16,14 @@ import pytest
 
 from ec2rl.host import Journal, Phrase, Search
 from ec2rl.host.fake import sections
+from ec2rl.host.files import open_regular
 from ec2rl.host.journal.folder import JournalFiles
 from ec2rl.host.journal.search import search_journal
 from ec2rl.host.journal.watched import WatchedJournal
-from ec2rl.host.live import open_regular
 from ec2rl.host.saved import close_saved, open_saved
 from ec2rl.host.saved_logs import read_logs
-from ec2rl.host.saved_table import read_table
 from ec2rl.host.search import search_paths
+from ec2rl.host.table_text import read_table
 from ec2rl.host.watched import Watched
 from ec2rl.model import Unreadable
 from hostile.changing import meanwhile

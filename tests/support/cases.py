@@ -21,8 +21,7 @@ from ec2rl.commands import COMMANDS
 from ec2rl.commands.fix import wish_of
 from ec2rl.facts.change import State, SysctlItem, Transaction
 from ec2rl.facts.change_format import encode
-from ec2rl.facts.log import KMSG
-from ec2rl.host import BOOT_ID
+from ec2rl.host import BOOT_ID, KMSG
 from ec2rl.host.fake import CaseError, FakeHost, sections
 from ec2rl.model import Finding, Proposal, SetSysctl, WriteFile
 from ec2rl.module import diagnose

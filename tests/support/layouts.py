@@ -16,7 +16,8 @@ from posixpath import dirname, join, normpath
 import pytest
 
 from ec2rl.facts.sysctl_conf import Reader
-from ec2rl.host.live import LiveHost, unreadable
+from ec2rl.host.files import unreadable
+from ec2rl.host.live import LiveHost
 from ec2rl.model import Evidence, Unreadable
 
 NETFILTER = "net/netfilter/nf_conntrack_"

@@ -125,7 +125,7 @@ def _with_table(past: Past, paths: Sequence[str]) -> Past:
     """The same machine with a saved table beside what is left of it."""
     if not paths or isinstance(past.host, Unreadable):
         return past
-    from ec2rl.host.saved_table import open_table
+    from ec2rl.host.saved_table import kept_table, open_table
 
     table = open_table(paths)
     gaps = past.gaps
@@ -133,14 +133,14 @@ def _with_table(past: Past, paths: Sequence[str]) -> Past:
         _refuse_absent("conntrack", paths[0], table)
         gaps = (*gaps, str(table))
     cut = past.cut or _TABLE_CUT * (isinstance(table, Unreadable) or bool(table.gap))
-    host = Remember(past.host, {"conntrack -L": table})
+    host = Remember(past.host, dict([kept_table(table)]))
     host.name = f"{past.host.name} with the saved table {table.source}"
     return replace(past, host=host, gaps=gaps, cut=cut)
 
 
 def _table_alone(paths: Sequence[str]) -> Past:
     from ec2rl.host.recording import case
-    from ec2rl.host.saved_table import open_table
+    from ec2rl.host.saved_table import kept_table, open_table
 
     table = open_table(paths)
     if isinstance(table, Unreadable):
@@ -148,9 +148,9 @@ def _table_alone(paths: Sequence[str]) -> Past:
         return Past(table)
     looks: dict[str, Look] = {
         "clock": Clock(table.modified, None),
-        "conntrack -L": table,
         "ls /proc": Unreadable("/proc", Why.NOT_COLLECTED),
     }
+    looks.update([kept_table(table)])
     text = case(looks, [])
     name = f"the saved table {table.source}"
     host = FakeHost(sections(text)[1], name, missing=Why.NOT_COLLECTED)

@@ -10,7 +10,6 @@ from ec2rl.arguments import Parsed, UsageError, format_of, moment
 from ec2rl.catalogue import choose
 from ec2rl.commands import reporting
 from ec2rl.commands.evidence import Past, check, opened
-from ec2rl.commands.run import PAST
 from ec2rl.engine import Plan, Race, Result
 from ec2rl.facts.zone import is_zone, zone
 from ec2rl.model import Evidence, Finding, Unreadable, Verdict, say
@@ -65,7 +64,7 @@ def judge_the_past(said: Parsed, terminal: Terminal) -> int:
         if recording is not None:
             options = Options(past.sample, one.since)
             masked = said.has("mask")
-            files = [path for kind in PAST for path in said.values.get(kind, ())]
+            files = [path for kind in reporting.PAST for path in said.values.get(kind, ())]
             unsaved = reporting.record_looks(
                 recording, one.found, options, masked, one.zone, one.gaps, past.cut, files
             )

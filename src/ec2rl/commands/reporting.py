@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from ec2rl.model import Json
 
+PAST = ("root", "sos", "log", "conntrack", "replay")
+"""The options that name what is left of another machine."""
+
 UNSAVED = 4
 """Exit status when there is no failure, but the results could not be saved."""
 

@@ -7,6 +7,7 @@ import time
 from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.catalogue import choose
 from ec2rl.commands.reporting import (
+    PAST,
     choose_colour,
     document_of,
     exit_status,
@@ -26,9 +27,6 @@ from ec2rl.commands.unsettled import tell_unsettled
 from ec2rl.engine import Race
 from ec2rl.host.live import LiveHost
 from ec2rl.terminal import Terminal
-
-PAST = ("root", "sos", "log", "conntrack", "replay")
-"""The options that name what is left of another machine."""
 
 
 def command(said: Parsed, terminal: Terminal) -> int:

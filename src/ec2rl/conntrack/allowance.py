@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ec2rl.conntrack.namespaces import Namespaces
 from ec2rl.host import Host
+from ec2rl.host.queries.ethtool import EthtoolStatistics
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record, replace
 
@@ -93,7 +94,7 @@ def _ask(host: Host, names: Sequence[str], where: str, known: Sequence[str]) -> 
     """Ask each interface; of those that are `known` to be the driver's, each has an answer."""
     found = []
     for name in names:
-        answer = host.ethtool(name)
+        answer = host.query(EthtoolStatistics(name))
         allowance = None
         if isinstance(answer, Evidence):
             allowance = parse_allowance(name + where, answer.text)

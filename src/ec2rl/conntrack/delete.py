@@ -8,15 +8,15 @@ kernel deletes that one entry or says ENOENT, on every version.  It cannot be ta
 from __future__ import annotations
 
 import errno
-import sys
 from collections import Counter
-from struct import pack, unpack_from
+from struct import pack
 
 from ec2rl.conntrack.table.entry import ICMPV6, Entry, Flow
 from ec2rl.conntrack.table.freeing import Freed
 from ec2rl.fix.prepare import stop_if_asked
 from ec2rl.host.ctnetlink import open_netlink
 from ec2rl.model import Unreadable
+from ec2rl.netlink import ERROR, HEADER, NESTED, MalformedError, messages, refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from ec2rl.host import Door
 
 _CT_DELETE, _REQUEST_ACK = 0x102, 0x5
-_NLMSG_ERROR = 2
 _SOL_NETLINK, _CAP_ACK = 270, 10
-_NESTED = 0x8000
 _TUPLE_ORIG, _ID, _ZONE = 1, 12, 18  # CTA_...
 _TOGETHER = 64
 """Messages in a send: their answers fit the receive buffer of any socket."""
@@ -75,7 +73,7 @@ def deletion(entry: Entry, sequence: int) -> bytes:
     )
     if entry.zone:
         body += _attribute(_ZONE, pack("!H", entry.zone))
-    return pack("=IHHII", 16 + len(body), _CT_DELETE, _REQUEST_ACK, sequence, 0) + body
+    return pack("=IHHII", HEADER + len(body), _CT_DELETE, _REQUEST_ACK, sequence, 0) + body
 
 
 def _tuple(flow: Flow) -> bytes:
@@ -90,10 +88,10 @@ def _tuple(flow: Flow) -> bytes:
     elif flow.source_port is not None and flow.destination_port is not None:
         protocol += _attribute(2, pack("!H", flow.source_port))
         protocol += _attribute(3, pack("!H", flow.destination_port))
-    parts = _attribute(1 | _NESTED, addresses) + _attribute(2 | _NESTED, protocol)
+    parts = _attribute(1 | NESTED, addresses) + _attribute(2 | NESTED, protocol)
     if flow.zone is not None:
         parts += _attribute(3, pack("!H", flow.zone))
-    return _attribute(_TUPLE_ORIG | _NESTED, parts)
+    return _attribute(_TUPLE_ORIG | NESTED, parts)
 
 
 def _attribute(kind: int, payload: bytes) -> bytes:
@@ -150,6 +148,7 @@ def _answers(netlink: socket) -> list[int]:
             if error.errno == errno.ENOBUFS:
                 continue
             return codes
-        kind = int.from_bytes(answer[4:6], sys.byteorder)
-        if kind == _NLMSG_ERROR and len(answer) >= 20:
-            codes.append(-unpack_from("=i", answer, 16)[0])
+        try:
+            codes += [refusal(body) for kind, body in messages(answer) if kind == ERROR]
+        except MalformedError:
+            continue  # no answer: it is counted among those that did not come

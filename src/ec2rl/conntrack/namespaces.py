@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.owner import container_id, owner
-from ec2rl.host import Door, Entries, Host
+from ec2rl.host import Door, Host
+from ec2rl.host.queries.conntrack_counters import ConntrackCounters
+from ec2rl.host.queries.conntrack_entries import ConntrackEntries
+from ec2rl.host.table_text import Entries
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
 
@@ -215,8 +218,8 @@ def _recorded(host: Host) -> tuple[Namespace, ...]:
     found = []
     kept = ("/proc/net/stat/nf_conntrack", "/proc/sys/net/netfilter/nf_conntrack_count")
     known = any(map(is_kept, map(host.read, kept)))
-    table = host.conntrack_entries(0)
-    if known or is_kept(table) or is_kept(host.conntrack_stats()):
+    table = host.query(ConntrackEntries())
+    if known or is_kept(table) or is_kept(host.query(ConntrackCounters())):
         initial = isinstance(host.read("/proc/sys/net/nf_conntrack_max"), Evidence)
         whose = f"as saved in {table.source}" if isinstance(table, Entries) and not known else ""
         found.append(Namespace(None, initial, RECORDED, (), whose))

@@ -9,10 +9,10 @@ from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.size_policy import is_short, load_of
 from ec2rl.conntrack.tables import Limits, Table, read_again, read_limits, read_tables
 from ec2rl.conntrack.timeline import timeline
-from ec2rl.facts.log import KMSG, KernelLog
+from ec2rl.facts.log import KernelLog
 from ec2rl.facts.memory import available
 from ec2rl.host import Host
-from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.model import Evidence, Unreadable
 from ec2rl.module import Options
 from ec2rl.record import replace
 
@@ -49,8 +49,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
             read_again(later, seen.tables, options.sample),
             risen(seen.allowances, read_allowances(later, namespaces), options.sample),
         )
-    saved = _is_not_collected(host.read(KMSG))
-    worth = [table for table in seen.tables if saved or _troubled(seen, table)]
+    worth = [table for table in seen.tables if not host.is_live or _troubled(seen, table)]
     if worth:
         from ec2rl.conntrack.table.glimpse import glimpse
 
@@ -59,11 +58,6 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     if free is not None:
         free += max((table.count or 0 for table in seen.tables), default=0) * ENTRY
     return replace(seen, free=free, load=load_of(host, seen) if is_short(seen) else None)
-
-
-def _is_not_collected(ring: Evidence | Unreadable) -> bool:
-    """Whether no kernel can be asked: what is there was saved, and costs nothing to look at."""
-    return isinstance(ring, Unreadable) and ring.why is Why.NOT_COLLECTED
 
 
 def _troubled(seen: Seen, table: Table) -> bool:

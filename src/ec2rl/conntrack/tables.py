@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from ec2rl.conntrack.counters import Counters, parse_conntrack_stats, parse_stat, risen
 from ec2rl.conntrack.namespaces import RECORDED, Namespace, Namespaces, inode_number, is_kept
-from ec2rl.host import Entries, Host
+from ec2rl.host import Host
+from ec2rl.host.queries.conntrack_counters import ConntrackCounters
+from ec2rl.host.queries.conntrack_entries import ConntrackEntries
+from ec2rl.host.table_text import Entries
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record, replace
 
@@ -199,14 +202,14 @@ def _recorded(host: Host) -> Counters | Unreadable | None:
     Unreadable where it was kept, and nothing of it can be understood.
     """
     entries = _recorded_entries(host)
-    stats = host.conntrack_stats()
+    stats = host.query(ConntrackCounters())
     if isinstance(stats, Evidence):
         known = parse_conntrack_stats(stats.text, entries)
         if known is not None:
             return known
     if entries is not None:
         return Counters(entries, None, None, None, None)
-    for look in (stats, host.read(SYSCTL + "count"), host.conntrack_entries(0)):
+    for look in (stats, host.read(SYSCTL + "count"), host.query(ConntrackEntries())):
         if not isinstance(look, Unreadable):
             return Unreadable(look.source, Why.FAILED, _GARBLED)
         if is_kept(look):
@@ -217,7 +220,7 @@ def _recorded(host: Host) -> Counters | Unreadable | None:
 def _recorded_entries(host: Host) -> int | None:
     """How many entries were counted, or kept, when somebody recorded them."""
     entries = number(host.read(SYSCTL + "count"))
-    table = host.conntrack_entries(0) if entries is None else None
+    table = host.query(ConntrackEntries()) if entries is None else None
     return table.total if isinstance(table, Entries) else entries
 
 
@@ -257,7 +260,7 @@ def _from_inside(inside: Host) -> Counters | Unreadable:
         return parse_stat(answer.text) or Unreadable(answer.source, Why.FAILED, _GARBLED)
     if answer.why is Why.ABSENT:
         # Kernels without CONFIG_NF_CONNTRACK_PROCFS (Ubuntu's) tell by ctnetlink alone.
-        stats = inside.conntrack_stats()
+        stats = inside.query(ConntrackCounters())
         if isinstance(stats, Unreadable):
             return stats if stats.why is not Why.ABSENT else answer
         entries = number(inside.read(SYSCTL + "count"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ec2rl.facts.log import DIGITS, KMSG, LogLine, LogSource
+from ec2rl.facts.log import DIGITS, LogLine, LogSource
 from ec2rl.facts.trust import Grade
-from ec2rl.host import Host, Phrase
+from ec2rl.host import KMSG, Host, Phrase
 from ec2rl.model import Unreadable
 
 TYPE_CHECKING = False

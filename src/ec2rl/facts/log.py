@@ -7,7 +7,6 @@ from ec2rl.host import Search
 from ec2rl.model import Unreadable
 from ec2rl.record import record
 
-KMSG = "/dev/kmsg"
 LOG_FOLDER = "/var/log"
 DIGITS = 17
 """Of a time in µs: 2**64 ns have as many, and no calendar goes beyond the year 9999."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from ec2rl.facts.journal_log import journal_records
 from ec2rl.facts.kmsg import kmsg_head
-from ec2rl.facts.log import KMSG, LogLine, LogSource
-from ec2rl.host import BEGINNING, Host, Phrase
+from ec2rl.facts.log import LogLine, LogSource
+from ec2rl.host import BEGINNING, KMSG, Host, Phrase
 from ec2rl.model import Evidence
 
 TYPE_CHECKING = False

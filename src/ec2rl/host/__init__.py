@@ -14,10 +14,15 @@ from ec2rl.record import record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Protocol
+    from typing import Protocol, TypeVar
+
+    from ec2rl.host.query import Query
+
+    T = TypeVar("T")
 else:
     Protocol = object
 
+KMSG = "/dev/kmsg"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
@@ -113,22 +118,6 @@ class Journal:
 
 
 @record(frozen=True)
-class Entries:
-    """Entries of a connection-tracking table, one a line of `text`: a uniform sample of it.
-
-    A line is the hexadecimal of ctnetlink's bytes, or text as /proc/net/nf_conntrack has it.  Of a
-    table that somebody saved, `total` is how many entries it holds (None for a live one),
-    `modified` its file's mtime in seconds since the epoch, and `gap` says what of it was not read.
-    """
-
-    source: str
-    text: str
-    total: int | None = None
-    modified: float = 0.0
-    gap: str = ""
-
-
-@record(frozen=True)
 class Door:
     """A file that a network namespace can be entered by.
 
@@ -155,6 +144,10 @@ class Host(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def is_live(self) -> bool:
+        """Whether a running kernel is asked, or was: else these are files that somebody saved."""
+
     def clock(self) -> Clock: ...
 
     def read(self, path: str) -> Evidence | Unreadable:
@@ -180,14 +173,8 @@ class Host(Protocol):
     def journal(self, phrases: Sequence[Phrase]) -> Journal | Unreadable:
         """Look for phrases in the kernel's records of the systemd journal, all boots."""
 
-    def ethtool(self, interface: str) -> Evidence | Unreadable:
-        """A network driver's own counters, as `ethtool -S` prints them."""
-
-    def conntrack_stats(self) -> Evidence | Unreadable:
-        """Conntrack's counters from ctnetlink, as `conntrack -S` prints them."""
-
-    def conntrack_entries(self, first: int) -> Entries | Unreadable:
-        """About so many entries of the table; of a saved one all that were kept."""
+    def query(self, query: Query[T]) -> T | Unreadable:
+        """What else the machine can be asked, in the network namespace that it is seen from."""
 
     def within(self, door: Door) -> Host:
         """The same machine seen from the network namespace behind a door.

@@ -11,32 +11,38 @@ import os
 import sys
 from struct import pack, unpack_from
 
-from ec2rl.host import Door, Entries
-from ec2rl.host.live import LiveHost, open_regular, unreadable
+from ec2rl.host import Door
+from ec2rl.host.files import open_regular, read_file, unreadable
 from ec2rl.host.netns import entered
 from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.netlink import (
+    DONE,
+    DUMP,
+    ERROR,
+    HEADER,
+    NETFILTER,
+    NFGEN,
+    REQUEST,
+    MalformedError,
+    attributes,
+    messages,
+    refused,
+)
 from ec2rl.process import Child, Limits, blocked
-from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
-    from collections.abc import Callable, Generator, Iterator
-    from typing import TypeVar
+    from collections.abc import Generator, Iterator
 
-    T = TypeVar("T")
-
-_AF_NETLINK, _NETLINK_NETFILTER = 16, 12
-_CT_GET, _CT_GET_STATS = 0x101, 0x105  # NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_...
-_REQUEST, _DUMP = 0x1, 0x301  # NLM_F_...
-_NLMSG_ERROR, _NLMSG_DONE = 2, 3
+_AF_NETLINK = 16
+# NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_...
+_GET, GET_STATS_CPU, _GET_STATS = 0x101, 0x104, 0x105
 _STATS_GLOBAL_ENTRIES = 1  # CTA_STATS_GLOBAL_ENTRIES
 _SO_SNDBUFFORCE = 32
 TEXT = "/proc/net/nf_conntrack"
 _ROOM = 1 << 16
 """Bytes for a datagram: the kernel makes none above 32 KiB (netlink_dump, af_netlink.c)."""
-_DRAWING = 10.0
-"""Seconds to draw a sample from the text in: some four million entries."""
 _SILENCE = 10
 """Seconds without a datagram after which a dump has failed."""
 _LONGEST = 600.0
@@ -57,7 +63,7 @@ class Dump:
         self.faults: list[int] = []
         sequence = os.urandom(4)
         self.cookie = sequence + pack("=I", netlink.getsockname()[0])
-        self._request = pack("=IHH", 20, _CT_GET, _DUMP) + sequence + pack("=IBBH", 0, family, 0, 0)
+        self._request = request(_GET, DUMP, sequence, family)
 
     def count(self) -> int | None:
         """Entries of the namespace now, by the kernel's own count; None where it gives none."""
@@ -68,16 +74,17 @@ class Dump:
 
     def ask_count(self) -> int:
         """The kernel's own count (IPCTNL_MSG_CT_GET_STATS); OSError with the kernel's reason."""
-        self._statistics.send(pack("=IHHIIBBH", 20, _CT_GET_STATS, _REQUEST, 1, 0, 0, 0, 0))
-        answer = self._statistics.recv(_ROOM)
-        kind = int.from_bytes(answer[4:6], sys.byteorder)
-        if kind == _NLMSG_ERROR and len(answer) >= 20:
-            code = -unpack_from("=i", answer, 16)[0]
-            raise OSError(code, os.strerror(code))
-        attribute = pack("=HH", 8, _STATS_GLOBAL_ENTRIES)
-        if kind != _CT_GET_STATS or answer[20:24] != attribute or len(answer) < 28:
-            raise OSError(errno.EBADMSG, os.strerror(errno.EBADMSG))
-        return int.from_bytes(answer[24:28], "big")
+        self._statistics.send(request(_GET_STATS, REQUEST))
+        try:
+            for kind, body in messages(self._statistics.recv(_ROOM)):
+                if kind == ERROR:
+                    raise refused(body)
+                count = attributes(body[NFGEN:]).get(_STATS_GLOBAL_ENTRIES, b"")
+                if kind == _GET_STATS and len(count) == 4:
+                    return int.from_bytes(count, "big")
+        except MalformedError:
+            pass
+        raise OSError(errno.EBADMSG, os.strerror(errno.EBADMSG))
 
     def datagrams(self, ahead: bool = True) -> Generator[bytes, None, None]:
         """Ask for the table, and give what comes; with `ahead` a child fetches it meanwhile.
@@ -103,7 +110,7 @@ class Dump:
             if last < 0:
                 return
             (kind,) = unpack_from("=H", datagram, last + 4)
-            if kind in (_NLMSG_DONE, _NLMSG_ERROR):
+            if kind in (DONE, ERROR):
                 return
 
     def _receive_from_child(self) -> Generator[bytes, None, None]:
@@ -164,10 +171,12 @@ def open_dump(door: Door | None = None, family: int = 0) -> Dump | Unreadable:
     another namespace.  Loads no kernel module: nf_conntrack_netlink must be there.
     """
     source = source_of(door, "conntrack -L")
-    if not _loaded():
-        return Unreadable(source, Why.NOT_RUNNING, "nf_conntrack_netlink is not loaded")
+    absent = missing(source)
+    if absent is not None:
+        return absent
     try:
-        netlink, statistics = _inside(door, lambda: (_open(), _open()))
+        with entered(door):
+            netlink, statistics = connected(), connected()
     except OSError as error:
         return unreadable(source, error)
     dump = Dump(netlink, statistics, family)
@@ -180,69 +189,15 @@ def open_dump(door: Door | None = None, family: int = 0) -> Dump | Unreadable:
     return dump
 
 
-def first_entries(first: int) -> Entries | Unreadable:
-    """The first entries of a dump of the caller's own table: in the order of a keyed hash, so a
-    sample; where only text can be read, a sample that is drawn from all of it.
-
-    One a line: the hexadecimal of what follows a message's header, or text; at most 32 KiB of
-    datagrams more than asked for are taken from the kernel.
-    """
-    dump = open_dump()
-    lines: list[str] = []
-    if isinstance(dump, Unreadable):
-        drawn = draw_entries(first)
-        if isinstance(drawn, Unreadable):
-            return drawn if drawn.why is Why.PARTIAL else dump
-        return replace(drawn, total=None)
-    with dump:
-        for datagram in dump.datagrams(ahead=False):
-            lines += [body.hex() for body in _entries(datagram)]
-            if len(lines) >= first:
-                break
-    return Entries("conntrack -L", "".join(f"{line}\n" for line in lines[:first]))
-
-
-def draw_entries(first: int, door: Door | None = None) -> Entries | Unreadable:
-    """So many entries of the table as text, drawn from all of it; `total` is how many there are.
-
-    Nothing promises that the text has any order, so its first lines are no sample.  PARTIAL where
-    its end was not reached in time.
-    """
-    from ec2rl.host.saved_table import read_table
-
-    source = source_of(door, TEXT)
-    handle = _open_text(door, source)
-    if isinstance(handle, Unreadable):
-        return handle
-    try:
-        found = read_table(source, [lambda size: os.read(handle, size)], 0.0, _DRAWING, first)
-    finally:
-        os.close(handle)
-    if isinstance(found, Unreadable):
-        return Entries(source, "", 0)  # not a line: the table is empty
-    if "no time" in found.gap:
-        words = f"{found.total} entries were read in {_DRAWING:.0f} s, and not the others"
-        return Unreadable(source, Why.PARTIAL, words)
-    return found
-
-
-def _entries(datagram: bytes) -> Iterator[bytes]:
-    at = 0
-    while at + 16 <= len(datagram):
-        length, kind = unpack_from("=IH", datagram, at)
-        if length < 16 or kind in (_NLMSG_ERROR, _NLMSG_DONE):
-            return
-        yield datagram[at + 16 : at + length]
-        at += length + 3 & ~3
-
-
 def open_netlink(door: Door | None = None) -> socket | Unreadable:
     """A socket that speaks with netfilter of a namespace; what it may ask, the kernel decides."""
     source = source_of(door, "ctnetlink")
-    if not _loaded():
-        return Unreadable(source, Why.NOT_RUNNING, "nf_conntrack_netlink is not loaded")
+    absent = missing(source)
+    if absent is not None:
+        return absent
     try:
-        return _inside(door, _open)
+        with entered(door):
+            return connected()
     except OSError as error:
         return unreadable(source, error)
 
@@ -258,7 +213,8 @@ def open_text(door: Door | None = None) -> Iterator[bytes] | Unreadable:
 
 def _open_text(door: Door | None, source: str) -> int | Unreadable:
     try:
-        handle = _inside(door, lambda: open_regular("/proc/thread-self/net/nf_conntrack"))
+        with entered(door):
+            handle = open_regular("/proc/thread-self/net/nf_conntrack")
     except OSError as error:
         return unreadable(source, error)
     if isinstance(handle, Unreadable):
@@ -288,22 +244,14 @@ def _may_fork() -> bool:
     return _thread._count() == 0 and len(os.sched_getaffinity(0)) > 1
 
 
-def _loaded() -> bool:
-    """Whether ctnetlink is there already: asking for it would make the kernel load it."""
-    host = LiveHost()
-    modules = host.read("/proc/modules")
-    if not isinstance(modules, Evidence) or "nf_conntrack_netlink " in modules.text:
-        return True
-    builtin = host.read(f"/lib/modules/{os.uname().release}/modules.builtin")
-    return isinstance(builtin, Evidence) and "nf_conntrack_netlink" in builtin.text
-
-
-def _inside(door: Door | None, action: Callable[[], T]) -> T:
-    """Open something in a namespace: what is open stays there, this thread comes back."""
-    if door is None:
-        return action()
-    with entered(door):
-        return action()
+def missing(source: str) -> Unreadable | None:
+    """NOT_RUNNING unless ctnetlink is there already: asking would make the kernel load it."""
+    modules = read_file("/proc/modules")
+    if isinstance(modules, Evidence) and "nf_conntrack_netlink " not in modules.text:
+        builtin = read_file(f"/lib/modules/{os.uname().release}/modules.builtin")
+        if not isinstance(builtin, Evidence) or "nf_conntrack_netlink" not in builtin.text:
+            return Unreadable(source, Why.NOT_RUNNING, "nf_conntrack_netlink is not loaded")
+    return None
 
 
 def source_of(door: Door | None, look: str) -> str:
@@ -311,10 +259,17 @@ def source_of(door: Door | None, look: str) -> str:
     return look if door is None else f"netns {door.path}: {look}"
 
 
-def _open() -> socket:
+def request(kind: int, flags: int, sequence: bytes = bytes(4), family: int = 0) -> bytes:
+    """A message to netfilter that asks for all."""
+    size = HEADER + NFGEN
+    return pack("=IHH4sIBBH", size, kind, flags, sequence, 0, family, 0, 0)
+
+
+def connected(patience: int = _SILENCE) -> socket:
+    """A socket to netfilter of the calling thread's namespace, with a limit in seconds. OSError."""
     from _socket import SO_RCVTIMEO, SOCK_CLOEXEC, SOCK_RAW, SOL_SOCKET, socket
 
-    netlink = socket(_AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, _NETLINK_NETFILTER)
-    netlink.setsockopt(SOL_SOCKET, SO_RCVTIMEO, pack("ll", _SILENCE, 0))
+    netlink = socket(_AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETFILTER)
+    netlink.setsockopt(SOL_SOCKET, SO_RCVTIMEO, pack("ll", patience, 0))
     netlink.bind((0, 0))
     return netlink

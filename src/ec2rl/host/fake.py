@@ -29,16 +29,13 @@ would be taken for another.
 from __future__ import annotations
 
 import json
-import re
-import time
-from calendar import timegm
 from collections.abc import Mapping, Sequence
 
 from ec2rl.host import (
     DMESGS,
+    KMSG,
     Clock,
     Door,
-    Entries,
     Host,
     Journal,
     JournalRecord,
@@ -46,8 +43,18 @@ from ec2rl.host import (
     Phrase,
     Search,
 )
+from ec2rl.host.notes import parse_time, unescaped
+from ec2rl.host.query import decode_text
 from ec2rl.host.remember import LATER
 from ec2rl.model import Evidence, Unreadable, Why
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    from ec2rl.host.query import Query
+
+    T = TypeVar("T")
 
 PLAIN, RETURNED = "# ", "#\t"
 """How each line of a recording begins, and one that stood behind a carriage return."""
@@ -90,25 +97,10 @@ def _uncommented(text: str) -> str:
     return "\n".join(lines) + "\n" * whole
 
 
-def _when(text: str) -> float:
-    second, _, fraction = text.removesuffix("Z").partition(".")
-    return float(timegm(time.strptime(second, "%Y-%m-%dT%H:%M:%S"))) + float(f"0.{fraction or 0}")
-
-
 def _number(link: str) -> int | None:
     """The number in `net:[N]`."""
     digits = link[5:-1]
     return int(digits) if digits.isdecimal() and len(digits) <= 10 else None
-
-
-def escaped(text: str) -> str:
-    """Words that can stand in a key, a note or a list of names, whatever they are."""
-    return re.sub(r"[\n\r;\\]|^ | $", lambda match: f"\\x{ord(match[0]):02x}", text)
-
-
-def unescaped(text: str) -> str:
-    """What `escaped` was given."""
-    return re.sub(r"\\x([0-7][0-9a-f])", lambda match: chr(int(match[1], 16)), text)
 
 
 def journal_record(fields: Mapping[str, str]) -> JournalRecord:
@@ -172,21 +164,24 @@ class FakeHost:
                 return key, Unreadable(self._source(what), why, detail)
         raise CaseError(f"{key}: no such reason {reason!r}")
 
+    @property
+    def is_live(self) -> bool:
+        _, ring = self._find(KMSG)
+        return not (isinstance(ring, Unreadable) and ring.why is Why.NOT_COLLECTED)
+
     def clock(self) -> Clock:
         _, body = self._find("clock")
         if isinstance(body, Unreadable):
             return Clock(0.0, None)
         words = dict(word.partition("=")[::2] for word in body.split())
         uptime = float(words["uptime"]) if "uptime" in words else None
-        return Clock(_when(words["now"]), uptime)
+        return Clock(parse_time(words["now"]), uptime)
 
     def read(self, path: str) -> Evidence | Unreadable:
         key, body = self._find(path)
         if isinstance(body, Unreadable):
             return body
-        if not (body.endswith("\n") or "exact" in self._notes[key]):
-            body += "\n"
-        return Evidence(self._source(path), body)
+        return Evidence(self._source(path), decode_text(body, self._notes[key]))
 
     def read_own(self, path: str) -> Evidence | Unreadable:
         return self.read(path)
@@ -252,7 +247,7 @@ class FakeHost:
                 above = None
             offset += len(raw) + 1
         notes = self._notes[key]
-        modified = _when(notes["modified"]) if "modified" in notes else self.clock().now
+        modified = parse_time(notes["modified"]) if "modified" in notes else self.clock().now
         return Search(
             notes.get("path", path),
             tuple(lines),
@@ -285,24 +280,11 @@ class FakeHost:
         )
         return Journal(tuple(records), hits, ("journal",), gaps, oldest, newest)
 
-    def ethtool(self, interface: str) -> Evidence | Unreadable:
-        return self.read(f"ethtool -S {interface}")
-
-    def conntrack_stats(self) -> Evidence | Unreadable:
-        return self.read("conntrack -S")
-
-    def conntrack_entries(self, first: int) -> Entries | Unreadable:
-        key, body = self._find("conntrack -L")
+    def query(self, query: Query[T]) -> T | Unreadable:
+        key, body = self._find(query.key)
         if isinstance(body, Unreadable):
             return body
-        notes = self._notes[key]
-        return Entries(
-            notes.get("path", self._source("conntrack -L")),
-            body + "\n" * bool(body),
-            int(notes["entries"]) if "entries" in notes else None,
-            _when(notes["modified"]) if "modified" in notes else 0.0,
-            notes.get("gap", ""),
-        )
+        return query.decode(self._source(query.key), body, self._notes[key])
 
     def within(self, door: Door) -> Host:
         inside = self._seen_as(f"{self._prefix}netns {door.path}: ")

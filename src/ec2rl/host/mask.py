@@ -10,8 +10,9 @@ told from one that everybody has.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from struct import unpack_from
+from collections.abc import Sequence
+
+from ec2rl.netlink import KIND, NFGEN, spans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def _files(text: str, files: Sequence[str]) -> str:
 
     A section keeps its name, whatever it is: a judge asks for it.
     """
-    from ec2rl.host.fake import escaped
+    from ec2rl.host.notes import escaped
 
     names = _StandIns(lambda number, _: f"file{number}")
     for file in sorted(filter(None, files), key=len, reverse=True):
@@ -270,24 +271,16 @@ _TUPLES, _IP = (1, 2, 14), 1  # CTA_TUPLE_ORIG, _REPLY, _MASTER; CTA_TUPLE_IP
 
 
 def _entry(body: bytearray, packed: Callable[[bytes], bytes]) -> bytearray:
-    """An entry as ctnetlink gives it (ctnetlink.py), with other addresses in its tuples."""
-    for kind, start, end in _attributes(body, 4, len(body)):
-        for inner, first, last in _attributes(body, start, end) if kind in _TUPLES else ():
+    """An entry as ctnetlink gives it, with other addresses in its tuples."""
+    for kind, start, end in spans(body, NFGEN, len(body), cut=True):
+        if kind & KIND not in _TUPLES:
+            continue
+        for inner, first, last in spans(body, start, end, cut=True):
             # CTA_IP_V4_SRC, _DST, CTA_IP_V6_SRC, _DST: the only ones in there.
-            for _, low, high in _attributes(body, first, last) if inner == _IP else ():
+            for _, low, high in spans(body, first, last, cut=True) if inner & KIND == _IP else ():
                 if high - low in (4, 16):
                     body[low:high] = packed(bytes(body[low:high]))
     return body
-
-
-def _attributes(body: bytearray, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Kind, and beginning and end of the content, of netlink's attributes (linux/netlink.h)."""
-    while at + 4 <= end:
-        length, kind = unpack_from("=HH", body, at)
-        if length < 4 or at + length > end:
-            return
-        yield kind & 0x3FFF, at + 4, at + length
-        at += length + 3 & ~3
 
 
 def _card(number: int, _: str) -> str:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from ec2rl.host import BOOT_ID, Clock, Door, Entries, Host, Journal, Phrase, Search
+from ec2rl.host import BOOT_ID, Clock, Door, Host, Journal, Phrase, Search
 from ec2rl.host.beneath import NotRegularError, OutsideError, Root
 from ec2rl.host.boot_entries import COMMAND_LINE, command_line
-from ec2rl.host.live import read_watched, unreadable
+from ec2rl.host.files import read_watched, unreadable
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, TypeVar
+
+    from ec2rl.host.query import Query
 
     T = TypeVar("T")
 
@@ -31,6 +33,8 @@ class MountedHost:
     NOT_COLLECTED, but for the id of its last boot, which the journal's newest file bears, and the
     command line of its next, which the boot loader's entries tell.
     """
+
+    is_live = False
 
     def __init__(self, folder: str) -> None:
         self.name = f"the volume at {folder}"
@@ -114,14 +118,8 @@ class MountedHost:
             gaps.append(f"{len(files) - _JOURNAL_FILES} older journal files")
         return replace(found, gaps=(*gaps, *found.gaps))
 
-    def ethtool(self, interface: str) -> Evidence | Unreadable:
-        return Unreadable(f"ethtool -S {interface}", Why.NOT_COLLECTED)
-
-    def conntrack_stats(self) -> Evidence | Unreadable:
-        return Unreadable("conntrack -S", Why.NOT_COLLECTED)
-
-    def conntrack_entries(self, first: int) -> Entries | Unreadable:
-        return Unreadable("conntrack -L", Why.NOT_COLLECTED)
+    def query(self, query: Query[T]) -> T | Unreadable:
+        return Unreadable(query.key, Why.NOT_COLLECTED)
 
     def within(self, door: Door) -> Host:
         return self

@@ -75,12 +75,17 @@ class held:  # noqa: N801 - a context manager, used like a function
 
 
 class entered:  # noqa: N801 - a context manager, used like a function
-    """The calling thread inside a network namespace; OSError when it cannot enter."""
+    """The calling thread inside a network namespace; OSError when it cannot enter.
 
-    def __init__(self, door: Door) -> None:
+    What it opens there stays there.  For no door it stays where it is.
+    """
+
+    def __init__(self, door: Door | None) -> None:
         self.door = door
 
     def __enter__(self) -> None:
+        if self.door is None:
+            return
         self.home = os.open(_HERE, os.O_RDONLY | os.O_CLOEXEC)
         try:
             there = open_door(self.door) if self.door.fd is None else self.door.fd
@@ -98,6 +103,8 @@ class entered:  # noqa: N801 - a context manager, used like a function
             raise
 
     def __exit__(self, *_: object) -> None:
+        if self.door is None:
+            return
         try:
             setns(self.home, _CLONE_NEWNET)
         except OSError as error:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 
-from ec2rl.host import Clock, Entries, Journal, Search
-from ec2rl.host.fake import PLAIN, RETURNED, escaped
+from ec2rl.host import Clock, Journal, Search
+from ec2rl.host.fake import PLAIN, RETURNED
+from ec2rl.host.notes import escaped, format_time
+from ec2rl.host.query import Answer, encode_text
 from ec2rl.host.remember import LATER
 from ec2rl.model import Evidence, Unreadable
 
@@ -49,21 +50,15 @@ def _guarded(line: str) -> str:
     return "\\" + line if line.startswith(("-- ", "!", "\\")) else line
 
 
-def _stamp(when: float) -> str:
-    whole = int(when // 1)
-    second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
-    fraction = f"{when - whole:.9f}"[1:].rstrip("0").rstrip(".")
-    return f"{second}{fraction}Z"
-
-
 def _notes(look: Look) -> list[str]:
     """What else is to be known of an answer, behind its key."""
     if isinstance(look, Evidence):
-        plain = look.text.endswith("\n") and not look.text.endswith("\n\n") and look.text != "\n"
-        return [] if plain else ["exact"]
+        return _shown(encode_text(look.text)[1])
+    if isinstance(look, Answer):
+        return _shown(look.query.encode(look.value)[1])
     if isinstance(look, Search):
         known = sum(line.hit for line in look.lines)
-        notes = [f"modified={_stamp(look.modified)}", f"unpacked={look.unpacked}"]
+        notes = [f"modified={format_time(look.modified)}", f"unpacked={look.unpacked}"]
         notes += [f"path={escaped(look.path)}", *([f"gap={escaped(look.gap)}"] * bool(look.gap))]
         return [*notes, f"hits={look.hits}"] if look.hits != known else notes
     if isinstance(look, Journal):
@@ -71,11 +66,11 @@ def _notes(look: Look) -> list[str]:
         ends = {"oldest": look.oldest, "newest": look.newest}
         notes += [f"{name}={'' if when is None else when}" for name, when in ends.items()]
         return [*notes, f"hits={look.hits}"]
-    if isinstance(look, Entries) and look.total is not None:
-        notes = [f"entries={look.total}", f"modified={_stamp(look.modified)}"]
-        notes.append(f"path={escaped(look.source)}")
-        return [*notes, *([f"gap={escaped(look.gap)}"] * bool(look.gap))]
     return []
+
+
+def _shown(notes: Mapping[str, str | None]) -> list[str]:
+    return [n if value is None else f"{n}={escaped(value)}" for n, value in notes.items()]
 
 
 def _body(look: Look) -> str:
@@ -88,11 +83,11 @@ def _body(look: Look) -> str:
 def _text(look: Look) -> str:
     if isinstance(look, Clock):
         uptime = "" if look.uptime is None else f" uptime={look.uptime!r}"
-        return f"now={_stamp(look.now)}{uptime}"
+        return f"now={format_time(look.now)}{uptime}"
     if isinstance(look, Evidence):
-        return look.text if _notes(look) else look.text[:-1]
-    if isinstance(look, Entries):
-        return look.text.removesuffix("\n")
+        return encode_text(look.text)[0]
+    if isinstance(look, Answer):
+        return look.query.encode(look.value)[0]
     if isinstance(look, Search):
         return "\n".join(line.text for line in look.lines)
     if isinstance(look, Journal):

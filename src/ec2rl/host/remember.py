@@ -6,7 +6,9 @@ from a network namespace has `netns FILE: ` before it, a look after a pause `lat
 
 from __future__ import annotations
 
-from ec2rl.host import Clock, Door, Entries, Host, Journal, Phrase, Search
+from ec2rl.host import Clock, Door, Host, Journal, Phrase, Search
+from ec2rl.host.forwarding import ForwardingHost
+from ec2rl.host.query import Answer
 from ec2rl.model import Evidence, Unreadable
 
 TYPE_CHECKING = False
@@ -14,19 +16,30 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Callable, TypeVar, Union
 
-    Look = Union[Clock, Evidence, Unreadable, "tuple[str, ...]", str, int, Search, Journal, Entries]
+    from ec2rl.host.query import Query
+
+    Look = Union[Clock, Evidence, Unreadable, "tuple[str, ...]", str, int, Search, Journal, Answer]
     T = TypeVar("T")
 
 
 LATER = "later: "
 
 
-class Remember:
-    """Any host, with a memory of its looks: key to answer, in the order of the first look."""
+class Remember(ForwardingHost):
+    """Any host, with a memory of its looks: key to answer, in the order of the first look.
 
-    def __init__(self, host: Host, memory: dict[str, Look] | None = None, prefix: str = "") -> None:
-        self.host = host
-        self.name = host.name
+    With `recording` a stream is kept as well, as far as its query says.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        memory: dict[str, Look] | None = None,
+        prefix: str = "",
+        recording: bool = False,
+    ) -> None:
+        super().__init__(host)
+        self._recording = recording
         self.memory: dict[str, Look] = {} if memory is None else memory
         self._prefix = prefix
 
@@ -66,17 +79,22 @@ class Remember:
     def journal(self, phrases: Sequence[Phrase]) -> Journal | Unreadable:
         return self._once("journal", lambda: self.host.journal(phrases))
 
-    def ethtool(self, interface: str) -> Evidence | Unreadable:
-        return self._once(f"ethtool -S {interface}", lambda: self.host.ethtool(interface))
+    def query(self, query: Query[T]) -> T | Unreadable:
+        kept = query.kept
+        if kept is not query and not self._recording:  # a stream, which is read once
+            return self.host.query(query)
+        answer = self._once(kept.key, lambda: self._ask(kept))
+        return answer.value if isinstance(answer, Answer) else answer
 
-    def conntrack_stats(self) -> Evidence | Unreadable:
-        return self._once("conntrack -S", self.host.conntrack_stats)
-
-    def conntrack_entries(self, first: int) -> Entries | Unreadable:
-        return self._once("conntrack -L", lambda: self.host.conntrack_entries(first))
+    def _ask(self, query: Query[T]) -> Answer | Unreadable:
+        answer = self.host.query(query)
+        return answer if isinstance(answer, Unreadable) else Answer(query, answer)
 
     def within(self, door: Door) -> Remember:
-        return Remember(self.host.within(door), self.memory, f"{self._prefix}netns {door.path}: ")
+        return self._seen_as(self.host.within(door), f"{self._prefix}netns {door.path}: ")
 
     def later(self, seconds: float) -> Remember:
-        return Remember(self.host.later(seconds), self.memory, LATER + self._prefix)
+        return self._seen_as(self.host.later(seconds), LATER + self._prefix)
+
+    def _seen_as(self, host: Host, prefix: str) -> Remember:
+        return Remember(host, self.memory, prefix, self._recording)

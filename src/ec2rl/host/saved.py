@@ -36,7 +36,7 @@ class Saved:
 
 def open_saved(paths: Sequence[str]) -> list[Saved] | Unreadable:
     """The files, for `close_saved`; `-` is standard input. Unreadable if one is not there."""
-    from ec2rl.host.live import unreadable
+    from ec2rl.host.files import unreadable
 
     if len(paths) > _MOST:
         return Unreadable(paths[0], Why.FAILED, f"more than {_MOST} files")

@@ -85,8 +85,8 @@ def open_logs(paths: Sequence[str], phrases: Sequence[Phrase]) -> FakeHost | Unr
 
 def _journal_folder(path: str) -> JournalFiles | Unreadable:
     """The files of a journal, of one machine or of several, that a folder holds."""
+    from ec2rl.host.files import unreadable
     from ec2rl.host.journal.folder import JournalFiles
-    from ec2rl.host.live import unreadable
 
     journal = JournalFiles()
     try:

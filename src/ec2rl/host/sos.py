@@ -29,7 +29,7 @@ _UNKNOWN = "the archive cannot be unpacked here"
 
 def open_sos(path: str, phrases: Sequence[Phrase]) -> FakeHost | Unreadable:
     """A sosreport, packed or as a folder; Unreadable when there is nothing of one in it."""
-    from ec2rl.host.live import open_regular
+    from ec2rl.host.files import open_regular
     from ec2rl.host.sandbox import read_in_sandbox
     from ec2rl.host.saved import NotReadError, refuse_kernels
 
@@ -85,7 +85,7 @@ def read_archive(fd: int, phrases: Sequence[Phrase], watched: Watched | None = N
 
 
 def _read_folder(path: str, phrases: Sequence[Phrase]) -> str | Unreadable:
-    from ec2rl.host.live import unreadable
+    from ec2rl.host.files import unreadable
 
     found = Collector(phrases, time.monotonic() + SECONDS)
     try:

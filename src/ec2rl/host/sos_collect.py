@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from posixpath import dirname, join, normpath
 
-from ec2rl.host import BEGINNING, BOOT_ID, USERS, Clock, Entries, Journal, Phrase, Search
+from ec2rl.host import BEGINNING, BOOT_ID, USERS, Clock, Journal, Phrase, Search
 from ec2rl.host.packed import Packed
 from ec2rl.host.saved_journal import Together
 from ec2rl.host.scan import cost
@@ -192,7 +192,8 @@ class Collector:
         self._put(f"search {key}", found)
 
     def _count(self, key: str, path: str, member: Member) -> None:
-        from ec2rl.host.saved_table import KEPT, read_table
+        from ec2rl.host.saved_table import kept_table
+        from ec2rl.host.table_text import KEPT, Entries, read_table
 
         self._tables -= 1
         if self._tables < 0:
@@ -204,7 +205,7 @@ class Collector:
         found = read_table(path, read, member.modified, _SECONDS, kept)
         if isinstance(found, Entries) and body.gap:
             found = replace(found, gap="; ".join(filter(None, (found.gap, body.gap))))
-        self._put(key, found)
+        self._put(key, kept_table(found)[1])
 
     def _journal(self, path: str, member: Member) -> None:
         from ec2rl.host.journal.search import search_journal

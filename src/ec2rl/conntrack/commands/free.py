@@ -19,7 +19,8 @@ from ec2rl.conntrack.table.sockets import lifelines
 from ec2rl.fix.prepare import held as signals_held
 from ec2rl.fix.prepare import stop_if_asked
 from ec2rl.host.ctnetlink import Dump, open_dump
-from ec2rl.host.live import LiveHost, unreadable
+from ec2rl.host.files import unreadable
+from ec2rl.host.live import LiveHost
 from ec2rl.host.netns import WrongDoorError, held
 from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable

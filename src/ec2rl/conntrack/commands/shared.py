@@ -87,6 +87,7 @@ def look(
         first,
         None if first else progress,
         keep,
+        host,
     )
     if isinstance(census, Census) and assumed:
         return replace(census, gaps=(*census.gaps, _ASSUMED))

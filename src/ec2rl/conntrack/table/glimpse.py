@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.namespaces import RECORDED
-from ec2rl.conntrack.table.capture import Capture
 from ec2rl.conntrack.table.causes import LONGER_THAN_TODAY, causes
-from ec2rl.conntrack.table.census import Census, census, evictable, evictable_later
+from ec2rl.conntrack.table.census import Census, evictable, evictable_later
+from ec2rl.conntrack.table.kept import count_entries
 from ec2rl.conntrack.table.places import read_settings
-from ec2rl.conntrack.table.stream import TRAIL
-from ec2rl.conntrack.table.tally import Tally
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.diagnosis.coverage import stamp
-from ec2rl.host import Entries, Host
+from ec2rl.host import Host
+from ec2rl.host.queries.conntrack_entries import ConntrackEntries
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from ec2rl.conntrack.table.cause import Cause
     from ec2rl.conntrack.tables import Table
@@ -71,7 +70,7 @@ def glimpse(host: Host, tables: Sequence[Table]) -> Glimpse | None:
         namespace = table.namespace
         here = (host,) if namespace.net == RECORDED else ()
         for inside in (*here, *map(host.within, namespace.doors)):
-            answer = inside.conntrack_entries(FIRST)
+            answer = inside.query(ConntrackEntries(FIRST))
             if isinstance(answer, Unreadable):
                 if answer.why is Why.PARTIAL:  # too large to be read in time by any door
                     break
@@ -80,7 +79,7 @@ def glimpse(host: Host, tables: Sequence[Table]) -> Glimpse | None:
             assumed = isinstance(settings, Unreadable)
             known = DEFAULTS if isinstance(settings, Unreadable) else settings
             counted = table.count if answer.total is None else answer.total
-            found = sampled(answer, known, counted)
+            found = count_entries(answer, known, counted)
             saved = None if answer.total is None else answer.modified
             if found.total:
                 return Glimpse(namespace.label, namespace.inode, found, saved, assumed)
@@ -91,26 +90,6 @@ def sample_of(host: Host, table: Table) -> Census | None:
     """Count a sample of one table's entries; None where there are none to be seen."""
     found = glimpse(host, [table])
     return None if found is None else found.census
-
-
-def sampled(entries: Entries, settings: Mapping[str, int], counted: int | None) -> Census:
-    """Count the entries of a sample as `Host.conntrack_entries` gives it."""
-    tally = Tally(settings)
-    capture = Capture()
-    text = [line for line in entries.text.splitlines(keepends=True) if "=" in line]
-    for entry in capture.entries([line.encode() for line in text]):
-        tally.add(entry)
-    raw = [line for line in entries.text.splitlines() if "=" not in line and _is_hex(line)]
-    tally.add_bodies([bytes.fromhex(line) + bytes(TRAIL) for line in raw])
-    gaps = [entries.gap] if entries.gap else []
-    if capture.others:
-        no = "1 is no entry" if capture.others == 1 else f"{capture.others} are no entries"
-        gaps.append(f"of the lines looked at, {no}")
-    return census(tally, settings, entries.source, counted, tuple(gaps))
-
-
-def _is_hex(line: str) -> bool:
-    return len(line) % 2 == 0 and set(line) <= set("0123456789abcdef")
 
 
 def glimpse_lines(one: Glimpse) -> list[str]:

@@ -8,12 +8,12 @@ the state must be what it was for the first, and names the entry's kind besides.
 
 from __future__ import annotations
 
-import sys
 from itertools import repeat
 from operator import itemgetter
 
 from ec2rl.conntrack.table.entry import DCCP, SCTP, TCP
-from ec2rl.conntrack.table.netlink import NFGEN, MalformedError, decode
+from ec2rl.conntrack.table.netlink import decode
+from ec2rl.netlink import KIND, NESTED, NFGEN, MalformedError, spans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ _ICMP_TYPES = ((2, 5), (2, 8))
 _NESTS = {(1,), (1, 1), (1, 2), (2,), (2, 1), (2, 2), (4,), (4, 1), (4, 2), (4, 3)}
 _NESTS |= {(5,), (9,), (10,), (20,)}
 """What `decode` reads as nested, with NLA_F_NESTED or without."""
-_NESTED, _KIND = 0x8000, 0x3FFF
 _DEEPEST = 3
 _LITTLE: Literal["little"] = "little"
 
@@ -91,19 +90,14 @@ class Layout:
 def _walk(
     body: bytes, at: int, end: int, path: Path, places: dict[Path, Place], mask: bytearray
 ) -> None:
-    while at + 4 <= end:
-        length = int.from_bytes(body[at : at + 2], sys.byteorder)
-        kind = int.from_bytes(body[at + 2 : at + 4], sys.byteorder)
-        if length < 4 or at + length > end:
-            raise MalformedError(f"attribute of {length} bytes at {at}")
-        mask[at : at + 4] = b"\xff\xff\xff\xff"
-        here = (*path, kind & _KIND)
+    for kind, start, stop in spans(body, at, end):
+        mask[start - 4 : start] = b"\xff\xff\xff\xff"
+        here = (*path, kind & KIND)
         if here in places:
             raise MalformedError(f"attribute {here} comes twice")
-        places[here] = slice(at + 4, at + length)
-        if here in _NESTS or (kind & _NESTED and len(here) < _DEEPEST):
-            _walk(body, at + 4, at + length, here, places, mask)
-        at += (length + 3) & ~3
+        places[here] = slice(start, stop)
+        if here in _NESTS or (kind & NESTED and len(here) < _DEEPEST):
+            _walk(body, start, stop, here, places, mask)
 
 
 def _first(places: dict[Path, Place], root: Path, paths: Sequence[Path]) -> Place | None:

@@ -9,20 +9,15 @@ import time
 
 from ec2rl.conntrack.table.capture import Capture
 from ec2rl.conntrack.table.census import Census, census
+from ec2rl.conntrack.table.kept import count_entries
 from ec2rl.conntrack.table.stream import Stream
 from ec2rl.conntrack.table.tally import Tally
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.conntrack.tables import SYSCTL, number
-from ec2rl.host.ctnetlink import (
-    TEXT,
-    Dump,
-    draw_entries,
-    open_capture,
-    open_dump,
-    open_text,
-    source_of,
-)
+from ec2rl.host.ctnetlink import TEXT, Dump, open_capture, open_dump, open_text, source_of
 from ec2rl.host.live import LiveHost
+from ec2rl.host.queries.conntrack_entries import ConntrackTable
+from ec2rl.host.table_text import Entries
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import replace
 
@@ -31,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
 
     from ec2rl.conntrack.table.entry import Entry
-    from ec2rl.host import Door
+    from ec2rl.host import Door, Host
 
     Progress = Callable[[int], None]
 
@@ -51,21 +46,28 @@ def take_census(
     first: int | None = None,
     progress: Progress | None = None,
     keep: int = 100,
+    host: Host | None = None,
 ) -> Census | Unreadable:
-    """Count a namespace's table: the caller's, or the one behind a door.
+    """Count a namespace's table: the caller's, or the one behind a door; `host` is this machine.
 
     With `first` the look ends after about so many entries: the kernel walks a keyed hash, so these
     are a uniform sample (sample.py); from a text it is drawn.  `progress` is called with the
     entries seen so far.  Ctrl-C ends the look too, and `gaps` say so.
     """
-    dump = open_dump(door)
-    if isinstance(dump, Unreadable):
-        return _census_of_text(dump, door, settings, first, progress, keep)
+    host = host or LiveHost()
+    inside = host if door is None else host.within(door)
+    table = inside.query(ConntrackTable(first))
+    if isinstance(table, Unreadable):
+        return table
+    if isinstance(table, Entries):
+        return _census_of_entries(table, inside, settings, keep, source_of(door, table.source))
+    if not isinstance(table, Dump):
+        return _census_of_text(table, inside, settings, progress, keep, source_of(door, TEXT))
     collecting = gc.isenabled()
     gc.disable()  # a million small objects, and no cycles: looking for some takes a fifth
     try:
-        with dump:
-            return _census_of_dump(dump, door, settings, first, progress, keep)
+        with table:
+            return _census_of_dump(table, door, settings, first, progress, keep)
     finally:
         if collecting:
             gc.enable()
@@ -146,27 +148,16 @@ def difference(listed: int, before: int, after: int) -> tuple[str, ...]:
 
 
 def _census_of_text(
-    denied: Unreadable,
-    door: Door | None,
+    text: Iterator[bytes],
+    inside: Host,
     settings: Mapping[str, int],
-    first: int | None,
     progress: Progress | None,
     keep: int,
+    source: str,
 ) -> Census | Unreadable:
-    if first is not None:
-        drawn = draw_entries(first, door)
-        if isinstance(drawn, Unreadable):
-            return drawn if drawn.why is Why.PARTIAL else denied
-        part = _count_text(iter([drawn.text.encode()]), drawn.source, settings, keep)
-        if isinstance(part, Unreadable):
-            return part
-        return replace(part, counted=drawn.total, whole=part.total == drawn.total)
-    text = open_text(door)
-    if isinstance(text, Unreadable):
-        return denied
-    before = _kernels_count(door)
-    seen = _count_text(text, source_of(door, TEXT), settings, keep, progress, _READING)
-    after = _kernels_count(door)
+    before = number(inside.read(SYSCTL + "count"))
+    seen = _count_text(text, source, settings, keep, progress, _READING)
+    after = number(inside.later(0).read(SYSCTL + "count"))
     if isinstance(seen, Unreadable):
         return seen
     seen = replace(seen, counted=before if after is None else after)
@@ -175,9 +166,16 @@ def _census_of_text(
     return replace(seen, gaps=seen.gaps + difference(seen.total, before, seen.counted))
 
 
-def _kernels_count(door: Door | None) -> int | None:
-    host = LiveHost()
-    return number((host if door is None else host.within(door)).read(SYSCTL + "count"))
+def _census_of_entries(
+    entries: Entries, inside: Host, settings: Mapping[str, int], keep: int, source: str
+) -> Census:
+    """Count what was kept of a table, or drawn from its text."""
+    counted = entries.total
+    if counted is None:
+        counted = number(inside.read(SYSCTL + "count"))
+    seen = count_entries(entries, settings, counted, keep)
+    whole = counted is None or seen.total >= counted
+    return replace(seen, source=source, whole=whole)
 
 
 def census_of_capture(

@@ -7,9 +7,8 @@ not know are passed over; one that it knows and that has the wrong length makes 
 
 from __future__ import annotations
 
-import sys
-
 from ec2rl.conntrack.table.entry import DCCP, SCTP, TCP, Entry, Flow, state_name
+from ec2rl.netlink import NFGEN, MalformedError, attributes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,36 +16,7 @@ if TYPE_CHECKING:
 
     Attributes = Mapping[int, bytes]
 
-HEADER = 16
-"""Bytes of a struct nlmsghdr: length, type, flags, sequence number, port id."""
-NFGEN = 4
-"""Bytes of a struct nfgenmsg: family, version, resource id."""
-
-_NATIVE = sys.byteorder
-_KIND = 0x3FFF
 _PROTOINFO = {1: TCP, 2: DCCP, 3: SCTP}
-
-
-class MalformedError(ValueError):
-    """Bytes that are no entry of the table."""
-
-
-def attributes(data: bytes) -> dict[int, bytes]:
-    """Split one level of attributes, type to payload; the last of a type wins, as in the kernel.
-
-    MalformedError where a length runs out of the bytes at hand.
-    """
-    found: dict[int, bytes] = {}
-    at, end = 0, len(data)
-    while at + 4 <= end:
-        length = int.from_bytes(data[at : at + 2], _NATIVE)
-        if length < 4 or at + length > end:
-            raise MalformedError(f"attribute of {length} bytes at {at} of {end}")
-        found[int.from_bytes(data[at + 2 : at + 4], _NATIVE) & _KIND] = data[at + 4 : at + length]
-        at += (length + 3) & ~3
-    if at < end:
-        raise MalformedError(f"{end - at} bytes after the last attribute")
-    return found
 
 
 def decode(body: bytes) -> Entry:

@@ -9,15 +9,13 @@ from __future__ import annotations
 import sys
 
 from ec2rl.conntrack.table.entry import Entry
-from ec2rl.conntrack.table.netlink import MalformedError, decode
+from ec2rl.conntrack.table.netlink import decode
+from ec2rl.netlink import DONE, DUMP_INTR, ERROR, HEADER, MalformedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_DONE, _ERROR = 3, 2  # NLMSG_...
-_DUMP_INTR = 0x10  # NLM_F_DUMP_INTR
-_HEADER = 16
 TRAIL = 8
 """Bytes behind each body: those of the next header that stand in front of its cookie."""
 _NEAR = 32
@@ -50,15 +48,15 @@ class Stream:
         if len(pieces) < 2 or len(lead) != TRAIL:
             self.malformed += 1
             return []
-        if _number(lead[6:8]) & _DUMP_INTR:
+        if _number(lead[6:8]) & DUMP_INTR:
             self.interrupted = True
         last_lead = pieces[-2][-TRAIL:]
         del pieces[0]
         kind = _number(last_lead[4:6])
-        if kind in (_DONE, _ERROR):
+        if kind in (DONE, ERROR):
             self._finish(kind, _number(last_lead[6:8]), pieces.pop())
         else:
-            size = _number(last_lead[:4]) - _HEADER + TRAIL
+            size = _number(last_lead[:4]) - HEADER + TRAIL
             if len(pieces[-1]) != size:
                 self.malformed += 1  # cut off: in this entry, or in the header behind it
                 last = pieces.pop()
@@ -67,8 +65,8 @@ class Stream:
         return self._new(pieces)
 
     def _finish(self, kind: int, flags: int, body: bytes) -> None:
-        self.done = kind == _DONE
-        if flags & _DUMP_INTR:
+        self.done = kind == DONE
+        if flags & DUMP_INTR:
             self.interrupted = True
         code = int.from_bytes(body[:4], sys.byteorder, signed=True)
         if code < 0:

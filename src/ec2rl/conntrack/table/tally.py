@@ -23,9 +23,10 @@ from ec2rl.conntrack.table.entry import (
 )
 from ec2rl.conntrack.table.heavy import Endpoints, HeavyHitters
 from ec2rl.conntrack.table.layout import Layout
-from ec2rl.conntrack.table.netlink import MalformedError, decode
+from ec2rl.conntrack.table.netlink import decode
 from ec2rl.conntrack.table.stream import TRAIL
 from ec2rl.conntrack.table.timeouts import DEFAULTS, Kind
+from ec2rl.netlink import MalformedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

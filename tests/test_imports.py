@@ -1,0 +1,78 @@
+"""No circle of imports, inside packages neither, be the import in a function."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).resolve().parents[1] / "src"
+
+
+def modules(root: Path) -> dict[str, str]:
+    """The text of every module below a folder, by its name."""
+    found = {}
+    for path in root.rglob("*.py"):
+        name = ".".join(path.relative_to(root).with_suffix("").parts)
+        found[name.removesuffix(".__init__")] = path.read_text(encoding="utf-8")
+    return found
+
+
+def imported(node: ast.AST, known: Mapping[str, str]) -> Iterator[str]:
+    """The modules that a program imports at any time, but for what is for the type checker."""
+    if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+        children: list[ast.stmt] = node.orelse
+        for child in children:
+            yield from imported(child, known)
+        return
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names if alias.name in known)
+    if isinstance(node, ast.ImportFrom) and node.module:
+        for alias in node.names:
+            inner = f"{node.module}.{alias.name}"
+            yield inner if inner in known else node.module
+    for child in ast.iter_child_nodes(node):  # type: ignore[assignment]
+        yield from imported(child, known)
+
+
+def circle(texts: Mapping[str, str]) -> list[str]:
+    """The modules of one circle, from one to itself; [] where there is none."""
+    graph = {
+        name: {one for one in imported(ast.parse(text), texts) if one in texts and one != name}
+        for name, text in texts.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        found: list[str] = error.args[1]
+        return found
+    return []
+
+
+def test_there_is_no_circle() -> None:
+    texts = modules(SRC)
+    assert "ec2rl.cli" in texts
+    assert circle(texts) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import a.b",
+        "from a import b",
+        "from a.b import name",
+        "def function():\n    from a.b import name",
+        "if TYPE_CHECKING:\n    pass\nelse:\n    from a.b import name",
+    ],
+)
+def test_a_circle_is_found(text: str) -> None:
+    texts = {"a": "", "a.b": "from a.c import d", "a.c": text}
+    assert sorted(set(circle(texts))) == ["a.b", "a.c"]
+
+
+def test_what_only_the_type_checker_sees_is_no_import() -> None:
+    texts = {"a": "from b import c", "b": "if TYPE_CHECKING:\n    from a import d\n"}
+    assert circle(texts) == []
