@@ -35,7 +35,7 @@ else:
         return type(value)(**{**value.__dict__, **changes})
 
     def _make(cls):
-        names = tuple(cls.__annotations__)
+        names = tuple(getattr(cls, "__annotations__", ()))  # up to 3.9 a class may have none
         defaults = {name: getattr(cls, name) for name in names if hasattr(cls, name)}
         allowed = [frozenset(names[n:]) for n in range(len(names) + 1)]
 

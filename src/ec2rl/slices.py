@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _FOLDER = os.path.dirname(__file__)
+_parts: dict[str, dict[str, Any]] = {}
+"""Those that are loaded: a reader without rights may not be able to look for them."""
 
 
 def names(part: str) -> tuple[str, ...]:
@@ -26,8 +28,12 @@ def names(part: str) -> tuple[str, ...]:
 
 
 def parts(part: str) -> dict[str, Any]:
-    """This part of each package that has it, loaded, by the package's name."""
-    return {name: __import__(f"ec2rl.{name}.{part}", fromlist=[part]) for name in names(part)}
+    """This part of each package that has it, loaded once, by the package's name."""
+    if part not in _parts:
+        _parts[part] = {
+            name: __import__(f"ec2rl.{name}.{part}", fromlist=[part]) for name in names(part)
+        }
+    return _parts[part]
 
 
 def file_of(command: str) -> str:

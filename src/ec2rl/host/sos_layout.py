@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from functools import cache
 
 from ec2rl import slices
 
@@ -76,9 +77,7 @@ def _use_of_command(name: str, path: str) -> tuple[Use, str] | None:
         return Use.RELEASE, path
     if re.fullmatch(r"journalctl_(?!.*--(?:list|disk|header|verify)).+", name):
         return Use.JOURNAL, path
-    forms = slices.parts("saved_evidence").values()
-    texts = "|".join((_COMMAND, *(form.TEXTS for form in forms)))
-    streams = {form.STREAMS: form.KEY for form in forms}
+    texts, streams = _forms()
     found = re.fullmatch(rf"(?:{_NETNS})?(?P<command>{'|'.join((texts, *streams))})", name)
     if found is None:
         return None
@@ -87,6 +86,14 @@ def _use_of_command(name: str, path: str) -> tuple[Use, str] | None:
         if re.fullmatch(names, found["command"]):
             return Use.STREAM, f"{prefix}{key}"
     return Use.TEXT, prefix + " ".join(found["command"].split("_", 2))
+
+
+@cache
+def _forms() -> tuple[str, dict[str, str]]:
+    """The names of commands whose text is an answer; those of others, with what they answer."""
+    forms = slices.parts("saved_evidence").values()
+    texts = "|".join((_COMMAND, *(form.TEXTS for form in forms)))
+    return texts, {form.STREAMS: form.KEY for form in forms}
 
 
 def settings(text: str, most: int) -> dict[str, str]:
