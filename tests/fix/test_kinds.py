@@ -178,6 +178,15 @@ def test_what_a_later_change_took_from_there_is_to_be_taken_back_first(machine: 
     assert os.path.exists(machine.root + FSTAB)
 
 
+def test_so_is_what_was_changed_in_a_folder_under_its_new_name(machine: Machine) -> None:
+    apply((Rename("/etc/sysctl.d", "/etc/sysctl.off"),), machine=machine, why="")
+    apply((WriteFile("/etc/sysctl.off/a.conf", "a\n", None),), machine=machine, why="")
+    with pytest.raises(Refused, match="first undo 2"):
+        undo(1, machine=machine)
+    undo(2, machine=machine)
+    undo(1, machine=machine)
+
+
 def _made(machine: Machine) -> SetLink:
     return SetLink(LINK, "../usr/share/zoneinfo/UTC", None)
 

@@ -39,13 +39,15 @@ class Image:
 class Item:
     """What every kind of item tells: `kind` is its name in a record, `runs` as `Change.runs`.
 
-    `folder` is whether its folder was missing, `keeps` whether an image lies beside it.
+    `folder` is whether its folder was missing, `keeps` whether an image lies beside it, `carries`
+    whether what is below its names goes along.
     """
 
     kind = ""
     runs = False
     folder = False
     keeps = False
+    carries = False
     before: Any
     after: Any
 
@@ -217,6 +219,7 @@ class RenameItem(_OfPath):
     what: str
 
     kind = "rename"
+    carries = True
 
     @property
     def touched(self) -> tuple[str, ...]:
