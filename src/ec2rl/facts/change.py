@@ -106,8 +106,18 @@ class SysctlItem(Item):
         return self.before, self.after
 
 
+class _OfPath(Item):
+    """What is told by the path of one thing."""
+
+    path: str
+
+    @property
+    def target(self) -> str:
+        return self.path
+
+
 @record(frozen=True)
-class SysfsItem(Item):
+class SysfsItem(_OfPath):
     """A value below /sys that was written; `after` is what the kernel made of what was `asked`."""
 
     path: str
@@ -119,22 +129,8 @@ class SysfsItem(Item):
     runs = True
 
     @property
-    def target(self) -> str:
-        return self.path
-
-    @property
     def words(self) -> tuple[str, str]:
         return self.before, self.after
-
-
-class _OfPath(Item):
-    """What is told by the path of one thing, which has an image before and after."""
-
-    path: str
-
-    @property
-    def target(self) -> str:
-        return self.path
 
 
 @record(frozen=True)
