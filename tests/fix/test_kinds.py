@@ -6,10 +6,11 @@ import os
 
 import pytest
 
+from ec2rl.commands.history import told
 from ec2rl.fix.change import State
 from ec2rl.fix.errors import Conflict, FixError, Refused
 from ec2rl.fix.machine import Machine
-from ec2rl.fix.transaction import apply, history, undo
+from ec2rl.fix.transaction import apply, foresee, history, undo
 from ec2rl.model import (
     Change,
     EditLines,
@@ -268,3 +269,26 @@ def test_what_is_proposed_crosses_to_another_process_whole() -> None:
     )
     remedy = Remedy("Mend it", changes, Risk.SAFE)
     assert unpack(pack(remedy)) == remedy
+
+
+def test_a_dry_run_of_an_undo_and_history_write_nothing(machine: Machine) -> None:
+    changes = (
+        EditLines(FSTAB, (Lines(1, ("# mounts",), ()),)),
+        SetRights("/etc/modprobe.d", (0o700, *me()), (0o755, *me())),
+        Rename("/etc/sysctl.d", "/etc/sysctl.off"),
+        SetLink(LINK, "a", None),
+        SetSysfs(SCHEDULER, "none", "mq-deadline"),
+    )
+    apply(changes, machine=machine, why="")
+    put(machine.root + FSTAB, "# theirs\n")
+
+    def everything() -> dict[str, int]:
+        paths = (f"{top}/{n}" for top, _, names in os.walk(machine.root) for n in names)
+        return {path: os.lstat(path).st_ctime_ns for path in paths}
+
+    seen = everything()
+    found = [outcome.found.name for outcome in undo(1, machine=machine, dry_run=True)]
+    assert found == ["AFTER", "CHANGED", "AFTER", "AFTER", "AFTER"]
+    assert [one.id for one, _ in foresee(1, machine=machine)] == [1]
+    told(machine)
+    assert everything() == seen
