@@ -96,7 +96,7 @@ def _heard(reading: int, seconds: float) -> tuple[bytes, bool]:
     poll.register(reading)
     while time.monotonic() < end:
         stop_if_asked()
-        if poll.poll(200):
+        if poll.poll(1000):
             more = os.read(reading, 1 << 16)
             if not more:
                 return words, False
