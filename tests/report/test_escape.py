@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2rl.model import Evidence, Finding, Verdict
+from ec2rl.model import Evidence, Finding, Verdict, say
 from ec2rl.report.escape import one_line, printable
 from ec2rl.report.formats.json import write
 from ec2rl.report.json_report import Judged, report
@@ -59,7 +59,8 @@ def safe(text: str) -> bool:
 @pytest.mark.more
 def test_ten_thousand_hostile_strings_reach_no_terminal() -> None:
     for text in hostile(10_000):
-        finding = Finding(Verdict.PROBLEM, text, (text, text), (Evidence(text, text),))
+        said = say("{text}", text=text)
+        finding = Finding(Verdict.PROBLEM, said, (said, said), (Evidence(text, text),))
         lines = result("conntrackfull", finding).split("\n")
         assert len(lines) == 3
         assert lines[0].startswith("module run/conntrackfull         [FAILURE] ")
@@ -76,8 +77,8 @@ def test_ten_thousand_hostile_strings_come_out_of_json_as_they_went_in() -> None
     texts = hostile(10_000)
     finding = Finding(
         Verdict.UNKNOWN,
-        texts[0],
-        tuple(texts),
+        say("{text}", text=texts[0]),
+        tuple(say("{text}", text=text) for text in texts),
         tuple(Evidence(text, text) for text in texts),
         facts={"texts": tuple(texts), "module": "another", **dict.fromkeys(texts, 1)},
     )

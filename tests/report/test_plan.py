@@ -22,6 +22,7 @@ from ec2rl.model import (
     SetSysfs,
     Verdict,
     WriteFile,
+    say,
 )
 from ec2rl.report.formats.json import write
 from ec2rl.report.plan import Done, done, fix_facts, helped, plan
@@ -132,7 +133,7 @@ def test_whether_it_helped(before: float | None, after: float, words: str) -> No
 
 
 def test_the_plan_and_its_end_are_one_document() -> None:
-    finding = Finding(Verdict.PROBLEM, "full")
+    finding = Finding(Verdict.PROBLEM, say("full"))
     made = Done(3, ITEMS, True, Rate(37.0, LOST), Rate(0.0, LOST), None, "")
     told = json.loads(write(fix_facts("conntrackfull", finding, WHOLE, made)))
     assert told == {
