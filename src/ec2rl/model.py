@@ -164,6 +164,10 @@ class Proposal:
     fleeting: tuple[str, ...] = ()
 
 
+MOST = 2000
+"""Characters that one statement, or one text in it, is shown with."""
+
+
 class Role(Choice):
     """What a statement is for, where somebody has to choose among them."""
 
@@ -240,6 +244,7 @@ class Finding:
 
     `summary` is one line that follows `[STATUS] `; `details` are lines below it; `facts` are
     the values behind the words, for the JSON report: an unknown number is None, never 0.
+    `zone` is the time zone of the machine that it is about, "" for ours.
     """
 
     verdict: Verdict
@@ -249,39 +254,41 @@ class Finding:
     remedies: tuple[Remedy, ...] = ()
     facts: Mapping[str, Fact] = {}
     tense: Tense = Tense.PRESENT
+    zone: str = ""
+
+
+_PACKED = (Finding, Statement, Evidence, Unreadable, Remedy, Change, Lines)
 
 
 def pack(value: object) -> object:
     """A value of this file as tuples, text and numbers, for another process of this program."""
-    if value is None or isinstance(value, (str, bytes, int, float)):  # most are
+    if value is None or isinstance(value, (str, int, float)):  # most are
         return value
     if isinstance(value, dict):
-        return {name: pack(one) for name, one in value.items()}
+        return {name: pack(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [pack(one) for one in value]
+        return [pack(item) for item in value]
     if isinstance(value, tuple):
-        return ("tuple", [pack(one) for one in value])
-    if isinstance(value, Statement):
-        return ("say", value.template, pack(value.values), value.role.name)
+        return ("tuple", [pack(item) for item in value])
     if isinstance(value, Choice):
         return ("enum", type(value).__name__, value.name)
-    return ("record", type(value).__name__, pack(vars(value)))
+    if isinstance(value, _PACKED):
+        return ("record", type(value).__name__, pack(vars(value)))
+    return value
 
 
 def unpack(packed: object) -> Any:
     """What `pack` was given."""
-    if packed is None or isinstance(packed, (str, bytes, int, float)):
+    if packed is None or isinstance(packed, (str, int, float)):
         return packed
     if isinstance(packed, dict):
-        return {name: unpack(one) for name, one in packed.items()}
+        return {name: unpack(item) for name, item in packed.items()}
     if isinstance(packed, list):
-        return [unpack(one) for one in packed]
-    assert isinstance(packed, tuple), "pack makes nothing else"
+        return [unpack(item) for item in packed]
+    if not isinstance(packed, tuple):
+        return packed
     kind, what, *rest = packed
     if kind == "tuple":
         return tuple(unpack(what))
-    if kind == "say":
-        values, role = rest
-        return Statement(what, unpack(values), Role[role])
     made = globals()[what]
     return made[rest[0]] if kind == "enum" else made(**unpack(rest[0]))
