@@ -24,6 +24,7 @@ from ec2rl.model import Finding, Verdict
 from ec2rl.module import Module, Options
 from ec2rl.report.wording import summary
 from support.misbehaving import GOOD, MARK, modules, named
+from support.said import said
 
 PROGRAM = str(Path(__file__).parent / "support/misbehaving.py")
 GOOD_ROW = ["OK", "All is well.", ["a detail"], []]
@@ -251,7 +252,7 @@ def reader(name: str) -> Module:
     def judge(log: KernelLog) -> Finding:
         source = log.ring
         verdict = Verdict.OK if source.unreadable is None else Verdict.UNKNOWN
-        return Finding(verdict, f"{len(log.lines)} lines", facts={"lost": source.lost})
+        return Finding(verdict, said(f"{len(log.lines)} lines"), facts={"lost": source.lost})
 
     return Module(name, "", "os", PHRASE, read, judge, "", lambda _: ())
 
@@ -271,7 +272,7 @@ def test_the_log_is_read_for_one_or_for_many(count: int) -> None:
     race = Race([reader(f"m{i}") for i in range(count)], FakeHost(KMSG), Plan(Options()))
     race.start()
     results, _ = race.finish()
-    expected = Finding(Verdict.OK, "1 lines", facts={"lost": 0})
+    expected = Finding(Verdict.OK, said("1 lines"), facts={"lost": 0})
     assert [r.finding for r in results] == [expected] * count
 
 

@@ -248,8 +248,8 @@ class Finding:
     """
 
     verdict: Verdict
-    summary: Statement | str
-    details: tuple[Statement | str, ...] = ()
+    summary: Statement
+    details: tuple[Statement, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     remedies: tuple[Remedy, ...] = ()
     facts: Mapping[str, Fact] = {}

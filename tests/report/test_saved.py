@@ -209,6 +209,7 @@ def test_a_relative_output_dir_of_a_folder_that_is_gone_is_a_mistake(tmp_path: P
 
 ATTACKER = """
 import os, sys, itertools
+from support.said import said
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 base, evil = sys.argv[1:]
 for turn in itertools.count():
@@ -334,10 +335,10 @@ def test_each_call_that_fails_is_told(tmp_path: Path) -> None:
     from ec2rl.catalogue import load
     from ec2rl.commands.reporting import save
     from ec2rl.engine import Result
-    from ec2rl.model import Finding, Verdict
+    from ec2rl.model import Finding, Verdict, say
 
     tmp_path.chmod(0o700)
-    found = [Result(load("conntrackfull"), Finding(Verdict.OK, "x"), 0.0)]
+    found = [Result(load("conntrackfull"), Finding(Verdict.OK, say("x")), 0.0)]
     told = []
     for number in range(1, 8):
         folder = FailingFolder(open_run_folder(str(tmp_path), float(number)), [number])

@@ -6,9 +6,10 @@ import pytest
 
 from ec2rl.model import Evidence, Finding, Verdict
 from ec2rl.report.text import evidence, header, result, results, statistics, table
+from support.said import said
 
-OK = Finding(Verdict.OK, "No conntrack table full errors found.")
-BAD = Finding(Verdict.PROBLEM, "Conntrack table full errors found. 2 occurrences in dmesg")
+OK = Finding(Verdict.OK, said("No conntrack table full errors found."))
+BAD = Finding(Verdict.PROBLEM, said("Conntrack table full errors found. 2 occurrences in dmesg"))
 
 
 def test_the_result_lines_that_users_know() -> None:
@@ -22,7 +23,7 @@ def test_the_result_lines_that_users_know() -> None:
 
 
 def test_details_stand_below() -> None:
-    found = Finding(Verdict.WARNING, "a", ("b", "c\nd"))
+    found = Finding(Verdict.WARNING, said("a"), (said("b"), said("c\nd")))
     assert result("x", found) == (
         "module run/x                     [WARN] a\n"
         "                                 -- b\n"
@@ -42,11 +43,13 @@ def test_details_stand_below() -> None:
     ],
 )
 def test_colours(verdict: Verdict, shown: str) -> None:
-    assert result("x", Finding(verdict, "y"), colour=True) == f"module run/x{' ' * 21}{shown} y"
+    assert (
+        result("x", Finding(verdict, said("y")), colour=True) == f"module run/x{' ' * 21}{shown} y"
+    )
 
 
 def test_statistics() -> None:
-    found = [("a", OK), ("b", BAD), ("c", Finding(Verdict.CRASHED, ""))]
+    found = [("a", OK), ("b", BAD), ("c", Finding(Verdict.CRASHED, said("")))]
     assert statistics(found, 1.234) == (
         "--------------[Run  Stats]--------------\n"
         "\n"
@@ -61,9 +64,13 @@ def test_statistics() -> None:
 
 def test_the_file_of_a_module() -> None:
     finding = Finding(
-        Verdict.CRASHED, "no", (), (Evidence("dmesg", "one\ntwo"),), facts={"traceback": "T\n  at"}
+        Verdict.CRASHED,
+        said("no"),
+        (),
+        (Evidence("dmesg", "one\ntwo"),),
+        facts={"traceback": "T\n  at"},
     )
-    assert evidence("x", finding, ("do this", "")) == (
+    assert evidence("x", finding, (said("do this"), said(""))) == (
         "module run/x                     [UNKNOWN] no\n"
         "\n"
         "Evidence:\n"

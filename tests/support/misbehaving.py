@@ -21,14 +21,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
 from ec2rl.engine import Plan, Race
 from ec2rl.host.fake import FakeHost
-from ec2rl.model import Evidence, Finding, Verdict
+from ec2rl.model import Evidence, Finding, Verdict, say
 from ec2rl.module import Module, Options
-from ec2rl.report.wording import details, summary
+from ec2rl.report.wording import details, lines, summary
 
 MARK = "ec2rl-misbehaving"
 """What the processes that stay behind would be called (comm has 15 characters)."""
 
-GOOD = Finding(Verdict.OK, "All is well.", ("a detail",), (Evidence("/etc/x", "words"),))
+GOOD = Finding(Verdict.OK, say("All is well."), (say("a detail"),), (Evidence("/etc/x", "words"),))
 
 
 def sleep_forever() -> None:
@@ -124,7 +124,7 @@ def deep(levels: int) -> Any:
 
 
 def found(**fields: Any) -> Finding:
-    return Finding(**{"verdict": Verdict.OK, "summary": "odd", **fields})
+    return Finding(**{"verdict": Verdict.OK, "summary": say("odd"), **fields})
 
 
 READS: dict[str, Callable[[], object]] = {
@@ -235,7 +235,7 @@ def main(which: str, deadline: str = "60") -> int:
     results, interrupted = race.finish()
     words = [
         [r.module.name, r.finding.verdict.name, summary(r.finding), details(r.finding),
-         list(r.by_hand)]
+         lines(r.by_hand)]
         for r in results
     ]  # fmt: skip
     print(json.dumps(words))

@@ -41,6 +41,6 @@ def command(said: Parsed, terminal: Terminal) -> int:
     return 130 if interrupted else 0
 
 
-def _is_here(line: Statement | str) -> bool:
+def _is_here(line: Statement) -> bool:
     """Whether a line only names the page that stands above."""
-    return isinstance(line, Statement) and line.role is Role.PAGE
+    return line.role is Role.PAGE

@@ -53,5 +53,5 @@ def _gives(said: Value, reason: str) -> bool:
     return reason == (said.detail if isinstance(said, Unreadable) else said)
 
 
-def _role(one: Statement | str) -> Role:
-    return one.role if isinstance(one, Statement) else Role.STATE
+def _role(one: Statement) -> Role:
+    return one.role

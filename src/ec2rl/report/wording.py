@@ -34,7 +34,7 @@ def details(finding: Finding) -> list[str]:
     return _in_its_zone(finding, finding.details)
 
 
-def _in_its_zone(finding: Finding, said: Sequence[Statement | str]) -> list[str]:
+def _in_its_zone(finding: Finding, said: Sequence[Statement]) -> list[str]:
     if finding.zone:
         from ec2rl.facts.zone import InZone
 
@@ -43,7 +43,7 @@ def _in_its_zone(finding: Finding, said: Sequence[Statement | str]) -> list[str]
     return lines(said, finding.tense)
 
 
-def lines(said: Sequence[Statement | str], tense: Tense = Tense.PRESENT) -> list[str]:
+def lines(said: Sequence[Statement], tense: Tense = Tense.PRESENT) -> list[str]:
     """The words of statements, cut to what a person can read."""
     return [text(one, tense)[:MOST] for one in said]
 
@@ -59,10 +59,8 @@ def facts(fact: Fact, tense: Tense) -> Json:
     return fact  # type: ignore[return-value]
 
 
-def text(statement: Statement | str, tense: Tense = Tense.PRESENT) -> str:
+def text(statement: Statement, tense: Tense = Tense.PRESENT) -> str:
     """The words of a statement; KeyError for a place that nothing fills."""
-    if isinstance(statement, str):
-        return statement if tense is Tense.PRESENT else _then(statement)
     from _string import formatter_parser  # type: ignore[import-not-found]
 
     parts = []
@@ -73,19 +71,6 @@ def text(statement: Statement | str, tense: Tense = Tense.PRESENT) -> str:
         elif name is not None:
             parts.append(TENSED[name][tense])
     return "".join(parts)
-
-
-def _then(words: str) -> str:
-    import re
-
-    for pattern, instead in (
-        (r"(?<![\w/.-])now(?![\w/-]|\.\w)", "then"),
-        (r"\btoday's settings give\b", "the recorded settings give"),
-        (r"\bthis boot\b", "its last boot"),
-        (r"\bthe last hour\b", "its last hour"),
-    ):
-        words = re.sub(pattern, instead, words)
-    return words
 
 
 def _shown(value: Value, form: str, tense: Tense) -> str:
