@@ -61,7 +61,7 @@ class Result:
     module: Module
     finding: Finding
     seconds: float
-    by_hand: tuple[Statement | str, ...] = ()
+    by_hand: tuple[Statement, ...] = ()
     memory: dict[str, Look] | None = None
 
 

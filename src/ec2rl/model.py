@@ -279,15 +279,13 @@ def unpack(packed: object) -> Any:
     if packed is None or isinstance(packed, (str, bytes, int, float)):
         return packed
     if isinstance(packed, dict):
-        return {name: unpack(one) for name, one in packed.items()}
+        return {name: unpack(item) for name, item in packed.items()}
     if isinstance(packed, list):
-        return [unpack(one) for one in packed]
-    assert isinstance(packed, tuple), "pack makes nothing else"
+        return [unpack(item) for item in packed]
+    if not isinstance(packed, tuple):
+        return packed
     kind, what, *rest = packed
     if kind == "tuple":
         return tuple(unpack(what))
-    if kind == "say":
-        values, role = rest
-        return Statement(what, unpack(values), Role[role])
     made = globals()[what]
     return made[rest[0]] if kind == "enum" else made(**unpack(rest[0]))

@@ -23,7 +23,7 @@ from ec2rl.engine import Plan, Race
 from ec2rl.host.fake import FakeHost
 from ec2rl.model import Evidence, Finding, Verdict, say
 from ec2rl.module import Module, Options
-from ec2rl.report.wording import details, summary
+from ec2rl.report.wording import details, lines, summary
 
 MARK = "ec2rl-misbehaving"
 """What the processes that stay behind would be called (comm has 15 characters)."""
@@ -237,7 +237,7 @@ def main(which: str, deadline: str = "60") -> int:
     results, interrupted = race.finish()
     words = [
         [r.module.name, r.finding.verdict.name, summary(r.finding), details(r.finding),
-         list(r.by_hand)]
+         lines(r.by_hand)]
         for r in results
     ]  # fmt: skip
     print(json.dumps(words))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ec2rl.diagnosis.before_last_fix import explained, set_apart
 from ec2rl.diagnosis.events import Event, Events, count, find_events
 from ec2rl.diagnosis.finding import DiagnosisText, judge_events
+from ec2rl.diagnosis.kernel_log import commands_of
 from ec2rl.diagnosis.observations import Observations, number
 from ec2rl.facts.log import KernelLog, LogLine
 from ec2rl.facts.net_stat import parse_rows
@@ -433,17 +434,6 @@ def _facts(table: Table) -> dict[str, Fact]:
     }
 
 
-def by_hand(look: Look) -> tuple[str, ...]:
-    """Commands that show the same, and the plan with this host's numbers."""
-    return (
-        "dmesg -T | grep 'table overflow'",
-        "cat /proc/net/stat/arp_cache /proc/net/stat/ndisc_cache    # table_fulls; hexadecimal",
-        f"sysctl {IPV4.keys[2]} {IPV6.keys[2]}    # on the host",
-        "ip -s neigh show    # of one network namespace; the table has those of all",
-        "sudo ./ec2rl fix neighbourfull --dry-run    # the sizes for this host, and the commands",
-    )
-
-
 def measure(host: Host) -> Rate | None:
     """What is refused each second, by two looks a second apart."""
     tables = _again(host, _tables(host), 1.0)
@@ -591,7 +581,7 @@ MODULE = Module(
     read=read,
     judge=judge,
     needs="root, for the kernel log",
-    by_hand=by_hand,
+    by_hand=lambda _: commands_of(NAME),
     propose=propose,
     settings=SETTINGS,
     measure=measure,
