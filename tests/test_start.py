@@ -152,6 +152,7 @@ def test_in_little_memory(words: tuple[str, ...], megabytes: int, tmp_path: Path
 
 @pytest.mark.parametrize("most", [4, 5, 7, 10, 16])
 @pytest.mark.parametrize("limit", ["RLIMIT_NOFILE", "RLIMIT_FSIZE"])
+@pytest.mark.sampled(3)
 def test_with_few_descriptors_or_short_files(limit: str, most: int, tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text(QUIET)
@@ -165,6 +166,7 @@ def test_with_few_descriptors_or_short_files(limit: str, most: int, tmp_path: Pa
 
 @pytest.mark.root
 @pytest.mark.parametrize("words", [("version",), ("list",), ("run", "--no-save"), ("help",)])
+@pytest.mark.sampled(3)
 def test_a_python_without_half_of_its_library(words: tuple[str, ...]) -> None:
     """As where a package manager was interrupted: no module in C, or of a whole folder."""
     if os.geteuid():

@@ -126,6 +126,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.sampled(3)
 def test_what_is_no_plain_file_inside_is_refused(tmp_path: Path, what: str) -> None:
     root = lay(tmp_path)
     change, words = REFUSED[what]

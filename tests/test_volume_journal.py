@@ -109,7 +109,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("state", ["applying", "undoing", "applied"])
 @pytest.mark.parametrize("way", links(Path()))
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(11)
 def test_no_way_leads_to_the_kernel_that_runs(root: Path, way: str, state: str) -> None:
     links(root)[way]()
     write(root, 1, [setting_item(key_for(way), "7", "9")], state=state)
@@ -226,7 +226,7 @@ def test_no_other_file_of_the_volume_is_moved(root: Path, tmp_path: Path, path: 
 
 @pytest.mark.parametrize("name", ["lock", "draft", "unfinished", "trial-3", "2.json"])
 @pytest.mark.parametrize("kind", ["a hard link", "a link", "a FIFO", "a device"])
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(7)
 def test_what_lies_in_the_journal_is_no_way_to_another_file(
     root: Path, tmp_path: Path, name: str, kind: str
 ) -> None:
