@@ -12,7 +12,7 @@ from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.next_boot.effects import Load, NoShell, Run, Write, effects
 from ec2rl.next_boot.paths import SYS
 from ec2rl.next_boot.rules import Rules
-from ec2rl.next_boot.setting import AS_BY_HAND, Changer, Idle
+from ec2rl.next_boot.setting import AS_AT_BOOT, AS_BY_HAND, Changer, Idle
 from ec2rl.next_boot.startup import IF, Script, Start, starts
 from ec2rl.record import replace
 
@@ -105,7 +105,7 @@ class _Look:
             if isinstance(effect, Write):
                 yield from self._written(start, effect)
             elif isinstance(effect, Load):
-                yield from self._loaded(start, effect.files)
+                yield from self._loaded(start, effect)
             elif isinstance(effect, Run):
                 yield from self._ran(start, effect.path, depth)
             elif isinstance(effect, NoShell) and self._named(effect.key):
@@ -131,15 +131,23 @@ class _Look:
             yield Changer(start.who, "", None, start.line, note, within=within)
             return
         setting = self._named(effect.key)
-        if setting is not None:
-            value = None if effect.value is None else self._rules.value(effect.value)
-            yield Changer(start.who, setting, value, start.line, start.note)
+        if setting is None:
+            return
+        if effect.value is None:
+            yield Changer(start.who, setting, None, start.line, start.note)
+            return
+        reading = self._rules.read(setting, effect.value)
+        if reading.refused:
+            yield Idle(start.line, f"the kernel refuses it, {reading.note}")
+        else:
+            yield Changer(start.who, setting, reading.value, start.line, start.note)
 
-    def _loaded(self, start: Start, files: tuple[str, ...]) -> Iterator[Found]:
-        if not files:
+    def _loaded(self, start: Start, effect: Load) -> Iterator[Found]:
+        if not effect.files:
             note = f"applies all sysctl files, {start.note}"
-            yield Changer(start.who, AS_BY_HAND, None, start.line, note)
-        for path in files:
+            which = AS_AT_BOOT if effect.at_boot else AS_BY_HAND
+            yield Changer(start.who, which, None, start.line, note)
+        for path in effect.files:
             for file in self._met(path):
                 text = conf_files.text(self._host, file)
                 if isinstance(text, Unreadable):
@@ -197,6 +205,9 @@ def _yaml(line: str) -> str:
     """The command of a line of YAML, `- CMD` or `- [CMD, WORD]`; other lines as they are."""
     if line[:2] == "- ":
         line = line[2:].strip()
+    name, colon, rest = line.partition(": ")
+    if colon and name in ("command", "args", "runcmd", "bootcmd"):
+        line = rest.strip()
     if line[:1] == "[" and line[-1:] == "]" and line[:2] not in ("[ -", "[["):
         inside = line[1:-1].strip()
         line = inside if "," not in inside else _listed(inside)
