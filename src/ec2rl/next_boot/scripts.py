@@ -28,6 +28,9 @@ MAX_WORDS = 2_000
 MAX_LINE = 1 << 16
 """Characters of one line."""
 
+MAX_TEXT = 1 << 20
+"""Characters of all lines that may do something; what is beyond counts as not read."""
+
 MAX_DEPTH = 3
 """Scripts that run scripts."""
 
@@ -37,6 +40,9 @@ MAX_RUN = 300
 _ENDS = (".sh", ".bash", ".ash", ".py", ".pl", ".rb")
 _OWN = ("/etc/", "/usr/local/", "/opt/", "/root/", "/home/", "/srv/", "/var/")
 """Where people put scripts of their own; a file there counts as one if it begins with `#!`."""
+
+_SIGNS = ("sysctl", "procps", "/sys/", *_ENDS, *_OWN)
+"""What a line that does something to keys, or runs a script, holds at least one of."""
 
 _OPENS = ("if", "case", "for", "while", "until", "select", "{")
 _CLOSES = ("fi", "esac", "done", "}")
@@ -72,6 +78,7 @@ class _Look:
     def __init__(self, host: Host, rules: Rules) -> None:
         self._host, self._rules = host, rules
         self._run: set[tuple[str, str]] = set()
+        self._left = MAX_TEXT
 
     def script(self, script: Script, depth: int = 0) -> Iterator[Found]:
         """Look at a script's lines, as far as they can be reached."""
@@ -90,7 +97,7 @@ class _Look:
             _remember(command, known, open_)
             words = command.replace(";", " ").split()
             open_ += sum(word in _OPENS for word in words) - sum(word in _CLOSES for word in words)
-            ended |= open_ <= 0 and words[0] == "exit" and len(words) < 3
+            ended |= open_ <= 0 and words[:1] == ["exit"] and len(words) < 3
 
     def line(self, start: Start, depth: int = 0) -> Iterator[Found]:
         """Look at one line."""
@@ -101,6 +108,13 @@ class _Look:
         place = Evidence(start.line.source, start.line.text[:200])
         start = replace(start, line=place)
         yield from self._assignment(start)
+        if self._left <= 0 or not any(sign in text for sign in _SIGNS):
+            return
+        self._left -= len(text)
+        if self._left <= 0:
+            what = f"more than {MAX_TEXT >> 20} MiB of start-up commands"
+            yield Unreadable(start.line.source, Why.PARTIAL, what)
+            return
         for effect in effects(text, start.variables, start.shell):
             if isinstance(effect, Write):
                 yield from self._written(start, effect)

@@ -92,6 +92,7 @@ def kube_proxies(host: Host) -> Iterator[Given | Unreadable]:
         yield kubelet
 
 
+_PROGRAMS = ("kube", "k3s", "rke2", "k0s")
 _KUBELET = "kube-proxy, if kubelet starts one,"
 
 
@@ -153,6 +154,8 @@ def _units(host: Host) -> Iterator[Given | Unreadable]:
         if not isinstance(service, Service):
             continue
         for line in service.lines:
+            if not any(name in line.text for name in _PROGRAMS):
+                continue
             told = commands(command_of(line), service.variables, operators=False)
             # `$NAME` alone stands for several words, and so does what a shell is given.
             words = " ".join(word.text for one in told for word in one.words).split()
