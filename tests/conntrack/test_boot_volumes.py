@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ec2rl.conntrack.boot.files import boot_files
-from ec2rl.conntrack.boot.keys import MAX
+from ec2rl.conntrack.boot.keys import BUCKETS, MAX
 from ec2rl.conntrack.boot.settings import BootSettings, boot_settings
 from ec2rl.host.mounted import MountedHost
 from ec2rl.host.remember import Remember
@@ -98,6 +98,15 @@ def test_a_module_that_is_late_and_a_unit_that_comes_later(tmp_path: Path) -> No
     assert setting is not None
     assert setting.lost
     assert later(found) == [("ct.service", 65535)]
+
+
+def test_the_hash_set_as_a_parameter_of_the_module(tmp_path: Path) -> None:
+    line = "echo 1000000 > /sys/module/nf_conntrack/parameters/hashsize"
+    found = boot_settings(lay(tmp_path, EARLY, FILE, {"etc/rc.local": f"#!/bin/sh\n{line}\n"}))
+    setting = found.setting(BUCKETS)
+    assert setting is not None
+    assert [(one.who, one.value) for one in setting.changers] == [("rc.local", 1000448)]
+    assert later(found) == []
 
 
 def test_rc_local_that_applies_sysctl_conf(tmp_path: Path) -> None:

@@ -167,6 +167,18 @@ def test_inside_k3s_and_rke2(line: str, more: dict[str, str], value: int | None)
     assert found[:2] == ("kube.service", value)
 
 
+def test_inside_k3s_with_openrc() -> None:
+    script = """#!/sbin/openrc-run
+command="/usr/local/bin/k3s"
+command_args="server \\
+    '--kube-proxy-arg=conntrack-min=400000' \\
+    >>/var/log/k3s.log 2>&1"
+"""
+    looks = {"/etc/init.d/k3s": script, "ls /etc/runlevels/default": "k3s\nsshd"}
+    assert told(looks, {"ls /sbin": "openrc"})[MAX] == ("k3s", 400000, "/etc/init.d/k3s")
+    assert told(looks) == {}
+
+
 def test_k3s_lowers_whatever_its_version() -> None:
     host = FakeHost({**EARLY, **CPUS, **unit("k3s", "/usr/local/bin/k3s server"),
                      "/etc/sysctl.d/a.conf": f"{MAX}=2000000"})  # fmt: skip

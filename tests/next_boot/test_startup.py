@@ -116,7 +116,48 @@ def test_a_unit_that_another_starts(first: str, text: str) -> None:
 
 
 def test_a_unit_that_nobody_starts() -> None:
-    assert told({f"{UNITS}/t.service": f"ExecStart={SET}"}) == []
+    looks = {f"{UNITS}/t.service": f"ExecStart={SET}"}
+    assert told(looks) == []
+    assert told({**looks, f"link {UNITS}/shutdown.target.wants/t.service": "../t.service"}) == []
+    assert told({**looks, f"link {UNITS}/sleep.target.wants/t.service": "../t.service"}) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'command: ["sh", "-c", "sysctl -w vm.swappiness=7"]',
+        "- sysctl -w vm.swappiness=7",
+        '- "sysctl -w vm.swappiness=7"',
+        "runcmd: [sysctl, -w, vm.swappiness=7]",
+    ],
+)
+def test_a_line_of_yaml(line: str) -> None:
+    path = "/etc/kubernetes/manifests/t.yaml"
+    assert told({path: f"spec:\n    {line}"}) == [("a static pod", "7", f"{path}:2")]
+
+
+def test_a_service_that_applies_the_files_once_more() -> None:
+    """What came too late the first time is there by then."""
+    looks = {
+        **HOST,
+        **WANTED,
+        f"{UNITS}/t.service": "ExecStart=/bin/systemctl restart systemd-sysctl.service",
+        "/etc/sysctl.d/a.conf": "net.bridge.bridge-nf-call-iptables=1",
+        "/lib/modules/6.1.0/modules.builtin": "kernel/fs/ext4/ext4.ko",
+        "/lib/modules/6.1.0/modules.dep": "kernel/net/bridge/br_netfilter.ko:",
+        "/proc/sys/kernel/osrelease": "6.1.0",
+    }
+    host = FakeHost(looks)
+    (setting,) = next_boot(host, Rules(host, ["net/bridge/bridge-nf-call-iptables"])).settings
+    assert setting.lost
+    assert [(one.who, one.value) for one in setting.changers] == [("t.service", "1")]
+
+
+def test_a_value_that_the_kernel_refuses() -> None:
+    looks = {"/proc/sys/vm/swappiness": "60", "/etc/rc.local": "sysctl -w vm.swappiness=1M"}
+    why = "the kernel refuses it, the kernel takes no number from it (EINVAL)"
+    line = Evidence("/etc/rc.local:1", "sysctl -w vm.swappiness=1M")
+    assert everything(looks) == [Idle(line, why)]
 
 
 def test_a_script_that_a_unit_runs_and_one_that_this_runs() -> None:
@@ -235,6 +276,7 @@ def test_interfaces_that_name_each_other_without_end() -> None:
         ("/etc/networkd-dispatcher/routable.d/tune.sh", "networkd-dispatcher"),
         ("/etc/dhcp/dhclient-exit-hooks.d/tune", "dhclient"),
         ("/etc/local.d/tune.start", "OpenRC's local"),
+        ("/etc/kubernetes/manifests/tune.yaml", "a static pod"),
         ("/etc/init.d/boot.local", "rc.local"),
         ("/etc/rc.d/rc.local", "rc.local"),
         ("/etc/sysconfig/modules/tune.modules", "rhel-loadmodules"),

@@ -19,12 +19,20 @@ if TYPE_CHECKING:
 
     Effect = Union["Write", "Load", "Run", "NoShell"]
 
+_APPLIERS = ("systemd-sysctl", "systemd-sysctl.service", "procps", "procps.service")
+_STARTERS = ("systemctl", "service", "rc-service", "invoke-rc.d")
 _SHELLS = ("sh", "bash", "dash", "ash", "ksh", "zsh", "su", "runuser", "eval")
 _HARMLESS = (
     *("[", "[[", "test", "echo", "printf", "cat", "grep", "egrep", "fgrep", "head", "tail", "ls"),
     *("stat", "logger", "for", "case", "modprobe", "which", "type", "awk", "cut", "wc"),
 )
 """Programs that write nothing to a file that they are given."""
+
+_PARAMETERS = "/sys/module/"
+"""Where parameters of modules are files; some of them are keys below /proc/sys as well."""
+
+_SOURCES = (".", "source")
+_KNOWN = ("sysctl", "systemd-sysctl", "tee", *_SOURCES, *_SHELLS, *_STARTERS, *_HARMLESS)
 
 _FORMATS = ("%s", "%d", "%s\\n", "%d\\n")
 
@@ -33,6 +41,7 @@ _FORMATS = ("%s", "%d", "%s\\n", "%d\\n")
 class Write:
     """A value for a key, which is a path below /proc/sys or dotted; None where it is not told.
 
+    A parameter of a module is told by its whole path.
     `plain` is whether the key is told; where it is not, it holds what a shell would replace.
     """
 
@@ -43,9 +52,13 @@ class Write:
 
 @record(frozen=True)
 class Load:
-    """Files that are applied as sysctl.conf(5) says; none for all, as `sysctl --system`."""
+    """Files that are applied as sysctl.conf(5) says; none for all, as `sysctl --system`.
+
+    `at_boot` is whether it is done by who does it at boot (`systemctl restart systemd-sysctl`).
+    """
 
     files: tuple[str, ...]
+    at_boot: bool = False
 
 
 @record(frozen=True)
@@ -78,24 +91,34 @@ def _command(
     command: Command, variables: Mapping[str, str], shell: bool, depth: int
 ) -> Iterator[Effect]:
     words = command.words
-    known = ("sysctl", "tee", ".", "source", *_SHELLS, *_HARMLESS)
-    at = next((n for n, word in enumerate(words) if _base(word) in known), None)
-    name = "" if at is None else _base(words[at])
-    rest = () if at is None else words[at + 1 :]
-    if name == "sysctl":
-        yield from _sysctl(rest)
-    elif name == "tee":
-        for word in rest:
-            yield from _written(word, _echoed(command.fed_by))
-    elif name in _SHELLS:
+    at = next((n for n, word in enumerate(words) if _base(word) in _KNOWN), None)
+    if at is None:
+        yield from _unknown(words, variables, depth)
+        return
+    name, rest = _base(words[at]), words[at + 1 :]
+    if name in _SHELLS:
         yield from _inner(rest, variables, depth, name)
-    elif name in (".", "source"):
-        yield from (Run(word.text) for word in rest[:1] if word.text[:1] == "/")
     elif name in _HARMLESS:
         if not shell:
             yield from (NoShell(word.text) for word in rest if _is_key(word))
+    elif name == "tee":
+        for word in rest:
+            yield from _written(word, _echoed(command.fed_by))
+    elif name in _SOURCES:
+        yield from (Run(word.text) for word in rest[:1] if word.text[:1] == "/")
     else:
-        yield from _unknown(words, variables, depth)
+        yield from _applied(name, rest)
+
+
+def _applied(name: str, words: Sequence[Word]) -> Iterator[Effect]:
+    """What sysctl does, or who applies the files at boot, if it is started once more."""
+    if name == "sysctl":
+        yield from _sysctl(words)
+        return
+    said = [word.text for word in words]
+    again = any(one in said for one in _APPLIERS) and any("start" in one for one in said)
+    if name == "systemd-sysctl" or again:
+        yield Load((), at_boot=True)
 
 
 def _base(word: Word) -> str:
@@ -103,12 +126,12 @@ def _base(word: Word) -> str:
 
 
 def _is_key(word: Word) -> bool:
-    return word.text.lstrip(">").startswith(f"{SYS}/")
+    return word.text.lstrip(">").startswith((f"{SYS}/", _PARAMETERS))
 
 
 def _written(file: Word, value: str | None) -> Iterator[Effect]:
-    if file.text.startswith(f"{SYS}/"):
-        key = file.text[len(SYS) + 1 :]
+    if _is_key(file):
+        key = file.text.removeprefix(f"{SYS}/")
         yield Write(key, not _is_replaced(key), value)
 
 
@@ -224,7 +247,7 @@ def _unknown(words: Sequence[Word], variables: Mapping[str, str], depth: int) ->
         yield Run(first)
     for word in words:
         text = word.text
-        if word.holds_commands:
+        if word.holds_commands or not any(sign in text for sign in ("sysctl", "/sys/")):
             continue
         if any(blank in text for blank in " \t") and ("sysctl" in text or SYS in text):
             yield from effects(text, variables, True, depth + 1)

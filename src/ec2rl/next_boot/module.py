@@ -117,6 +117,12 @@ def find_module(
         # With its own copies of modprobe.d, and only if it was made since.
         when, unsure = When.UNKNOWN, disk if isinstance(disk, Unreadable) else unsure
         evidence = disk.place if isinstance(disk, EarlyLoad) else None
+    if isinstance(disk, EarlyLoad):
+        warnings += [
+            f"{command.evidence().source}: counts if the initial RAM disk was made since: "
+            f"{disk.place.source} has it load {name}"
+            for command in ours
+        ]
     return Module(name, when, evidence, taken, install, tuple(warnings), tuple(unread), unsure)
 
 

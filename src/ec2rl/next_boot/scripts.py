@@ -12,7 +12,7 @@ from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.next_boot.effects import Load, NoShell, Run, Write, effects
 from ec2rl.next_boot.paths import SYS
 from ec2rl.next_boot.rules import Rules
-from ec2rl.next_boot.setting import AS_BY_HAND, Changer, Idle
+from ec2rl.next_boot.setting import AS_AT_BOOT, AS_BY_HAND, Changer, Idle
 from ec2rl.next_boot.startup import IF, Script, Start, starts
 from ec2rl.record import replace
 
@@ -28,6 +28,9 @@ MAX_WORDS = 2_000
 MAX_LINE = 1 << 16
 """Characters of one line."""
 
+MAX_TEXT = 1 << 20
+"""Characters of all lines that may do something; what is beyond counts as not read."""
+
 MAX_DEPTH = 3
 """Scripts that run scripts."""
 
@@ -37,6 +40,9 @@ MAX_RUN = 300
 _ENDS = (".sh", ".bash", ".ash", ".py", ".pl", ".rb")
 _OWN = ("/etc/", "/usr/local/", "/opt/", "/root/", "/home/", "/srv/", "/var/")
 """Where people put scripts of their own; a file there counts as one if it begins with `#!`."""
+
+_SIGNS = ("sysctl", "procps", "/sys/", *_ENDS, *_OWN)
+"""What a line that does something to keys, or runs a script, holds at least one of."""
 
 _OPENS = ("if", "case", "for", "while", "until", "select", "{")
 _CLOSES = ("fi", "esac", "done", "}")
@@ -72,6 +78,7 @@ class _Look:
     def __init__(self, host: Host, rules: Rules) -> None:
         self._host, self._rules = host, rules
         self._run: set[tuple[str, str]] = set()
+        self._left = MAX_TEXT
 
     def script(self, script: Script, depth: int = 0) -> Iterator[Found]:
         """Look at a script's lines, as far as they can be reached."""
@@ -90,7 +97,7 @@ class _Look:
             _remember(command, known, open_)
             words = command.replace(";", " ").split()
             open_ += sum(word in _OPENS for word in words) - sum(word in _CLOSES for word in words)
-            ended |= open_ <= 0 and words[0] == "exit" and len(words) < 3
+            ended |= open_ <= 0 and words[:1] == ["exit"] and len(words) < 3
 
     def line(self, start: Start, depth: int = 0) -> Iterator[Found]:
         """Look at one line."""
@@ -101,11 +108,18 @@ class _Look:
         place = Evidence(start.line.source, start.line.text[:200])
         start = replace(start, line=place)
         yield from self._assignment(start)
+        if self._left <= 0 or not any(sign in text for sign in _SIGNS):
+            return
+        self._left -= len(text)
+        if self._left <= 0:
+            what = f"more than {MAX_TEXT >> 20} MiB of start-up commands"
+            yield Unreadable(start.line.source, Why.PARTIAL, what)
+            return
         for effect in effects(text, start.variables, start.shell):
             if isinstance(effect, Write):
                 yield from self._written(start, effect)
             elif isinstance(effect, Load):
-                yield from self._loaded(start, effect.files)
+                yield from self._loaded(start, effect)
             elif isinstance(effect, Run):
                 yield from self._ran(start, effect.path, depth)
             elif isinstance(effect, NoShell) and self._named(effect.key):
@@ -131,15 +145,23 @@ class _Look:
             yield Changer(start.who, "", None, start.line, note, within=within)
             return
         setting = self._named(effect.key)
-        if setting is not None:
-            value = None if effect.value is None else self._rules.value(effect.value)
-            yield Changer(start.who, setting, value, start.line, start.note)
+        if setting is None:
+            return
+        if effect.value is None:
+            yield Changer(start.who, setting, None, start.line, start.note)
+            return
+        reading = self._rules.read(setting, effect.value)
+        if reading.refused:
+            yield Idle(start.line, f"the kernel refuses it, {reading.note}")
+        else:
+            yield Changer(start.who, setting, reading.value, start.line, start.note)
 
-    def _loaded(self, start: Start, files: tuple[str, ...]) -> Iterator[Found]:
-        if not files:
+    def _loaded(self, start: Start, effect: Load) -> Iterator[Found]:
+        if not effect.files:
             note = f"applies all sysctl files, {start.note}"
-            yield Changer(start.who, AS_BY_HAND, None, start.line, note)
-        for path in files:
+            which = AS_AT_BOOT if effect.at_boot else AS_BY_HAND
+            yield Changer(start.who, which, None, start.line, note)
+        for path in effect.files:
             for file in self._met(path):
                 text = conf_files.text(self._host, file)
                 if isinstance(text, Unreadable):
@@ -197,6 +219,9 @@ def _yaml(line: str) -> str:
     """The command of a line of YAML, `- CMD` or `- [CMD, WORD]`; other lines as they are."""
     if line[:2] == "- ":
         line = line[2:].strip()
+    name, colon, rest = line.partition(": ")
+    if colon and name in ("command", "args", "runcmd", "bootcmd"):
+        line = rest.strip()
     if line[:1] == "[" and line[-1:] == "]" and line[:2] not in ("[ -", "[["):
         inside = line[1:-1].strip()
         line = inside if "," not in inside else _listed(inside)

@@ -42,6 +42,9 @@ class Initial:
 AS_BY_HAND = "--system"
 """In place of a setting: all, as `sysctl --system` makes them."""
 
+AS_AT_BOOT = "--boot"
+"""In place of a setting: all, as who applies the files at boot makes them once more."""
+
 
 class Lowers(Enum):
     """Whether somebody who wants a number sets it where a larger one is there already."""
@@ -55,8 +58,8 @@ class Lowers(Enum):
 class Changer:
     """Somebody who changes a setting later: `value` is None where it is reset or not computed.
 
-    `setting` is "" for all of them, or `AS_BY_HAND`. With `within` it is one that is not told,
-    among those whose path begins and ends so.
+    `setting` is "" for all of them, or `AS_BY_HAND`, or `AS_AT_BOOT`. With `within` it is one that
+    is not told, among those whose path begins and ends so.
     """
 
     who: str

@@ -21,7 +21,7 @@ from ec2rl.next_boot.module import When
 from ec2rl.next_boot.passed_over import passed_over
 from ec2rl.next_boot.presence import Presence
 from ec2rl.next_boot.rules import Rules
-from ec2rl.next_boot.setting import AS_BY_HAND, Changer, Idle, Lowers, NextBoot, Setting
+from ec2rl.next_boot.setting import AS_AT_BOOT, AS_BY_HAND, Changer, Idle, Lowers, NextBoot, Setting
 from ec2rl.next_boot.udev import Reapplied
 from ec2rl.record import replace
 
@@ -49,7 +49,7 @@ def next_boot(host: Host, rules: Rules, changers: Changers = everybody) -> NextB
     by_key: dict[str, list[int]] = {}
     for number, one in enumerate(after):
         by_key.setdefault(one.setting, []).append(number)
-    of_all = [*by_key.get("", ()), *by_key.get(AS_BY_HAND, ())]
+    of_all = [n for which in ("", AS_BY_HAND, AS_AT_BOOT) for n in by_key.get(which, ())]
     settings = []
     for key, setting in told[chosen].items():
         if reader is None and setting.value != told[Reader.PROCPS][key].value:
@@ -66,7 +66,8 @@ def next_boot(host: Host, rules: Rules, changers: Changers = everybody) -> NextB
             setting = replace(setting, value=None, because=f"{presence.unsure}: {either}")
         by_hand = told[Reader.PROCPS][key]
         mine = sorted({*by_key.get(key, ()), *of_all})
-        theirs = tuple(_theirs([after[n] for n in mine], setting, by_hand, rules.paths(key)))
+        again = {AS_BY_HAND: by_hand, AS_AT_BOOT: told[chosen][key]}
+        theirs = tuple(_theirs([after[n] for n in mine], setting, again, rules.paths(key)))
         settings.append(replace(setting, now=rules.now(key), changers=theirs))
     differ = {
         key: setting.value
@@ -105,16 +106,19 @@ def _keys(
     also = {key for path in met if (key := rules.name(path))}
     also.update(rules.argument_keys())
     also.update(changer.setting for changer in changers)
-    return tuple(rules.keys(named, also - {"", AS_BY_HAND}))
+    return tuple(rules.keys(named, also - {"", AS_BY_HAND, AS_AT_BOOT}))
 
 
 def _theirs(
-    changers: Iterable[Changer], setting: Setting, by_hand: Setting, paths: Sequence[str]
+    changers: Iterable[Changer],
+    setting: Setting,
+    again: Mapping[str, Setting],
+    paths: Sequence[str],
 ) -> Iterator[Changer]:
     """What changers do to a setting, one after the other."""
     value = setting.value
     for changer in changers:
-        each = _of(changer, setting, by_hand, paths)
+        each = _of(changer, setting, again, paths)
         if each is not None:
             each = _raised(each, value)
             value = each.value
@@ -122,9 +126,9 @@ def _theirs(
 
 
 def _of(
-    changer: Changer, setting: Setting, by_hand: Setting, paths: Sequence[str]
+    changer: Changer, setting: Setting, again: Mapping[str, Setting], paths: Sequence[str]
 ) -> Changer | None:
-    """What a changer does to a setting, None for nothing."""
+    """What a changer does to a setting, None for nothing; `again` are all files applied again."""
     if changer.within is not None:
         start, end = changer.within
         met = any(path.startswith(start) and path.endswith(end) for path in paths)
@@ -132,8 +136,9 @@ def _of(
     if changer.setting in (setting.key, ""):
         # A line that decides anyway, applied once more.
         return None if changer.evidence == setting.decided else changer
-    if changer.setting == AS_BY_HAND and by_hand.spoken_of and by_hand.value != setting.value:
-        return replace(changer, setting=setting.key, value=by_hand.value)
+    made = again.get(changer.setting)
+    if made is not None and made.spoken_of and made.value != setting.value:
+        return replace(changer, setting=setting.key, value=made.value)
     return None
 
 

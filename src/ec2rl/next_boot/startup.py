@@ -66,6 +66,8 @@ _HOOKS = (
     ("networkd-dispatcher", "/etc/networkd-dispatcher/routable.d", ""),
     ("dhclient", "/etc/dhcp/dhclient-enter-hooks.d", ""),
     ("dhclient", "/etc/dhcp/dhclient-exit-hooks.d", ""),
+    ("a static pod", "/etc/kubernetes/manifests", ""),
+    ("k3s, by a manifest,", "/var/lib/rancher/k3s/server/manifests", ".yaml"),
     ("rhel-loadmodules", "/etc/sysconfig/modules", ".modules"),
 )
 """Folders of scripts: who runs those whose names end so; None: names that run-parts(8) takes."""

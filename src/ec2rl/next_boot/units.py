@@ -26,6 +26,12 @@ FOLDERS = (
 
 MAX_UNITS = 500
 
+_NO_BOOT = (
+    *("shutdown", "reboot", "halt", "poweroff", "kexec", "final", "umount", "rescue", "emergency"),
+    *("sleep", "suspend", "hibernate", "hybrid-sleep", "suspend-then-hibernate", "soft-reboot"),
+)
+"""Targets that are not reached at boot (systemd.special(7))."""
+
 _EXEC = ("ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost")
 _PULLS = ("Wants", "Requires", "Requisite", "BindsTo", "Upholds")
 _STARTS = (".timer", ".socket", ".path")
@@ -119,7 +125,8 @@ def _wanted(host: Host) -> set[str]:
     for folder in FOLDERS:
         inside = host.names(folder)
         for name in inside if isinstance(inside, tuple) else ():
-            if name.endswith((".wants", ".requires")):
+            target = name.rpartition(".")[0].removesuffix(".target")
+            if name.endswith((".wants", ".requires")) and target not in _NO_BOOT:
                 units = host.names(f"{folder}/{name}")
                 if isinstance(units, tuple):
                     found.update(unit for unit in units if unit.endswith((".service", *_STARTS)))

@@ -16,6 +16,7 @@ from ec2rl.conntrack.boot.kube_config import FLAGS, config_values, flag_values, 
 from ec2rl.facts import conf_files
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.next_boot.openrc import openrc_services
 from ec2rl.next_boot.shell import commands
 from ec2rl.next_boot.units import Service, command_of, services
 from ec2rl.record import record
@@ -91,6 +92,7 @@ def kube_proxies(host: Host) -> Iterator[Given | Unreadable]:
         yield kubelet
 
 
+_PROGRAMS = ("kube", "k3s", "rke2", "k0s")
 _KUBELET = "kube-proxy, if kubelet starts one,"
 
 
@@ -148,10 +150,12 @@ def _without(given: Given, why: str) -> Given:
 def _units(host: Host) -> Iterator[Given | Unreadable]:
     """kube-proxy, k3s, RKE2, k0s and the kubelet as services; what of units is not read is told
     by those who look at all of them."""
-    for service in services(host):
+    for service in (*services(host), *openrc_services(host)):
         if not isinstance(service, Service):
             continue
         for line in service.lines:
+            if not any(name in line.text for name in _PROGRAMS):
+                continue
             told = commands(command_of(line), service.variables, operators=False)
             # `$NAME` alone stands for several words, and so does what a shell is given.
             words = " ".join(word.text for one in told for word in one.words).split()

@@ -37,6 +37,9 @@ PARAMETERS = (
 )
 """What the module takes, from 4.4 to 7.2; the kernel ignores all others with a log line."""
 
+HASHSIZE = "/sys/module/nf_conntrack/parameters/hashsize"
+"""The buckets by another name (nf_conntrack_set_hashsize())."""
+
 ALWAYS = {f"nf_conntrack_{name}" for name in ("max", "count", "buckets", "generic_timeout")}
 """Where these are, the listing is the kernel's own and whole, not a container's or a record's."""
 
@@ -61,7 +64,7 @@ class ConntrackRules(Rules):
         return setting_of(path) is not None
 
     def named_by(self, word: str) -> str | None:
-        return setting_of(normalize(word))
+        return BUCKETS if word == HASHSIZE else setting_of(normalize(word))
 
     def speaks(self, text: str) -> bool:
         return "conntrack" in text
