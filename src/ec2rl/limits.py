@@ -6,7 +6,7 @@ Which limits there are, how large they should be and in what order they are writ
 
 from __future__ import annotations
 
-from ec2rl.facts.memory import available
+from ec2rl.facts.proc import available_memory
 from ec2rl.host import Host
 from ec2rl.model import Proposal, Remedy, Risk, SetSysctl, Wish, WriteFile
 from ec2rl.next_boot.by_hand import commands
@@ -89,7 +89,7 @@ def too_much(
 
     `held` bytes are what it holds today, which are not among those that are available.
     """
-    memory = available(host)
+    memory = available_memory(host)
     if not memory or wish.force or not any(limit.grows for limit in limits):
         return ()
     memory += held

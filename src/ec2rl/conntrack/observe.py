@@ -9,6 +9,7 @@ from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.tables import Limits, Table, read_again, read_limits, read_tables
 from ec2rl.conntrack.timeline import timeline
 from ec2rl.facts.log import KernelLog
+from ec2rl.facts.proc import release
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable
 from ec2rl.module import Options
@@ -62,10 +63,9 @@ def _troubled(seen: Seen, table: Table) -> bool:
 
 def _default_maximum(host: Host, limits: Limits) -> int | None:
     """The limit that this kernel would choose for this memory; None if its rule is unknown."""
-    release = host.read("/proc/sys/kernel/osrelease")
     statistics = host.read("/proc/net/stat/nf_conntrack")
     how = rule(
-        release.text.strip() if isinstance(release, Evidence) else None,
+        release(host),
         statistics.text if isinstance(statistics, Evidence) else None,
     )
     if how is None or limits.memory is None:

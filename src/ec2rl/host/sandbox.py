@@ -19,7 +19,7 @@ _NEEDED = (
     *("base64", "datetime", "fcntl", "signal", "subprocess", "threading", "zlib"),
     *(f"ec2rl.host.{name}" for name in ("ahead", "halves", "journal.search", "journal.program")),
     *(f"ec2rl.host.{name}" for name in ("recording", "saved_journal", "saved_table", "scan")),
-    *(f"ec2rl.host.{name}" for name in ("search", "table_text", "unpack")),
+    *(f"ec2rl.host.{name}" for name in ("aligned", "search", "table_text", "unpack")),
 )
 """Modules that a reader may import, whose files nobody may not be able to open."""
 

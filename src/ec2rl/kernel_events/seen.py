@@ -5,6 +5,9 @@ from __future__ import annotations
 from ec2rl.facts.coverage import covers
 from ec2rl.facts.crash_remains import Remains, read_remains
 from ec2rl.facts.log import KernelLog
+from ec2rl.facts.proc import counter as counter
+from ec2rl.facts.proc import number as number
+from ec2rl.facts.proc import parse_number, running_version
 from ec2rl.host import Host, Phrase
 from ec2rl.kernel_events.events import Events, find_events
 from ec2rl.model import Evidence, Why
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 
     from ec2rl.kernel_events.events import Describe
     from ec2rl.model import Verdict
+
+release = running_version
 
 TAINT_DIED, TAINT_SOFT_LOCKUP = 1 << 7, 1 << 14
 """Bits of kernel.tainted that only a boot clears: an oops or BUG killed a task; a CPU was stuck.
@@ -88,13 +93,6 @@ def read_death(
     return Seen(log, events, since, remains, proof, notes=notes)
 
 
-def number(host: Host, path: str) -> int | None:
-    """The number that a file of /proc or /sys holds; None if there is none to be read."""
-    found = host.read(path)
-    text = found.text.strip() if isinstance(found, Evidence) else ""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
-
-
 def watch(host: Host, names: Sequence[str]) -> tuple[int | None, str]:
     """The first of these settings of the kernel that there is, and why a silent log proves nothing.
 
@@ -104,8 +102,7 @@ def watch(host: Host, names: Sequence[str]) -> tuple[int | None, str]:
     for name in names:
         found = host.read(f"/proc/sys/kernel/{name}")
         text = found.text.strip() if isinstance(found, Evidence) else ""
-        digits = text.removeprefix("-")
-        if digits.isascii() and digits.isdigit() and len(digits) < 20:
+        if parse_number(text.removeprefix("-")) is not None:
             return int(text), ""
         if isinstance(found, Evidence):
             return None, f"kernel.{name} is not the number that it should be"
@@ -113,25 +110,6 @@ def watch(host: Host, names: Sequence[str]) -> tuple[int | None, str]:
             collected = found.why is not Why.NOT_COLLECTED
             return None, f"kernel.{name}: {found.why.value}" if collected else ""
     return None, f"this kernel does not look for it (it has no kernel.{names[0]})"
-
-
-def counter(host: Host, name: str) -> int | None:
-    """A counter of /proc/vmstat since boot; None if there is none to be read."""
-    found = host.read("/proc/vmstat")
-    for line in found.text.splitlines() if isinstance(found, Evidence) else ():
-        key, _, value = line.partition(" ")
-        if key == name and value.isascii() and value.isdigit() and len(value) < 21:
-            return int(value)
-    return None
-
-
-def release(host: Host) -> tuple[int, int] | None:
-    """The running kernel's version, as (6, 18)."""
-    found = host.read("/proc/sys/kernel/osrelease")
-    words = found.text.split(".") if isinstance(found, Evidence) else []
-    if len(words) < 2 or not all(w.isascii() and w.isdigit() and len(w) < 6 for w in words[:2]):
-        return None
-    return int(words[0]), int(words[1])
 
 
 def taint(host: Host, bit: int, event: str) -> tuple[str, tuple[str, ...]]:

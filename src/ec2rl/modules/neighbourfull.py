@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.facts.log import KernelLog, LogLine
-from ec2rl.facts.net_stat import parse_rows
+from ec2rl.facts.proc import parse_rows
 from ec2rl.facts.trace import Trace
 from ec2rl.host import Host, Phrase
 from ec2rl.kernel_events.events import Event, count, find_events
