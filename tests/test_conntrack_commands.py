@@ -221,6 +221,15 @@ def test_size_of_a_saved_table_cannot_tell_when_it_is_full(small: str) -> None:
     assert (table["growth"], table["seconds_to_full"]) == ([], None)
 
 
+def test_size_of_a_saved_table_uses_nothing_of_this_host(small: str) -> None:
+    text = ec2rl("conntrack", "size", f"--file={small}").stdout
+    assert "Recommended:  max 16384, buckets 16384 (of the machine that it is from" in text
+    assert "(320 bytes an entry, assumed: /proc/slabinfo: not collected)" in text
+    assert "this machine's memory" not in text
+    (table,) = json.loads(ec2rl("conntrack", "size", f"--file={small}", "--json").stdout)["tables"]
+    assert (table["max"], table["buckets"], table["memory"]["share"]) == (None, None, None)
+
+
 @pytest.mark.parametrize(
     ("filters", "ports"),
     [

@@ -249,7 +249,7 @@ def reader(name: str) -> Module:
         return log
 
     def judge(log: KernelLog) -> Finding:
-        source = log.sources[0]
+        source = log.ring
         verdict = Verdict.OK if source.unreadable is None else Verdict.UNKNOWN
         return Finding(verdict, f"{len(log.lines)} lines", facts={"lost": source.lost})
 

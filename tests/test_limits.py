@@ -29,7 +29,7 @@ HOST = FakeHost(
 def planned(wanted: int, wish: Wish, now: int | None = 1000, octets: int = 0) -> Proposal:
     one = Limit("fs.file-max", now, wanted)
     refused = limits.refusals(FILES, [one], wish, lambda _: "")
-    refused = refused or limits.too_much(HOST, [one], wish, octets, "a full table")
+    refused = refused or limits.too_much([one], wish, octets, 800_000 << 10, "a full table")
     cautions = ["file-max: fewer"] * one.shrinks
     return limits.propose(HOST, wish, FILES, [one], refused=refused, cautions=cautions)
 

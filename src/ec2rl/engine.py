@@ -15,7 +15,7 @@ from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import KernelLog, LogSource
 from ec2rl.host import Host
 from ec2rl.host.remember import Remember
-from ec2rl.model import Finding, Unreadable, Verdict, Why, pack, unpack
+from ec2rl.model import Finding, Unreadable, Verdict, Why, pack, say, unpack
 from ec2rl.module import Module, Options, bounded, diagnose
 from ec2rl.process import ENDINGS, Limits, LostError, TooLongError, Worker, work_here
 from ec2rl.record import record, replace
@@ -279,16 +279,16 @@ class Race:
     ) -> None:
         if job is None:
             lost = Unreadable("kernel log", Why.FAILED, why)
-            self.log = KernelLog((), (LogSource("dmesg", lost),), None, whole_boot=False)
+            self.log = KernelLog((), LogSource("dmesg", lost))
             return
-        finding = Finding(Verdict.CRASHED, why) if crashed else _unknown(why)
+        finding = Finding(Verdict.CRASHED, say("{why}", why=why)) if crashed else _unknown(why)
         if traceback:
             finding = replace(finding, facts={"traceback": traceback})
         self.results[job.name] = Result(job, finding, seconds)
 
 
 def _unknown(why: str) -> Finding:
-    return Finding(Verdict.UNKNOWN, f"Could not be judged: {why}")
+    return Finding(Verdict.UNKNOWN, say("Could not be judged: {why}", why=why))
 
 
 # What a process says is small and plain, and `marshal` is built in; only where the log or a

@@ -6,7 +6,6 @@ Which limits there are, how large they should be and in what order they are writ
 
 from __future__ import annotations
 
-from ec2rl.facts.proc import available_memory
 from ec2rl.host import Host
 from ec2rl.model import Proposal, Remedy, Risk, SetSysctl, Wish, WriteFile
 from ec2rl.next_boot.by_hand import commands
@@ -83,16 +82,11 @@ def refusals(
 
 
 def too_much(
-    host: Host, limits: Sequence[Limit], wish: Wish, octets: int, what: str, held: int = 0
+    limits: Sequence[Limit], wish: Wish, octets: int, memory: int | None, what: str
 ) -> tuple[str, ...]:
-    """Say why `what` would take too much memory, with `octets` bytes when it is full.
-
-    `held` bytes are what it holds today, which are not among those that are available.
-    """
-    memory = available_memory(host)
+    """Say why `what`, of so many bytes when it is full, would take too much of the free memory."""
     if not memory or wish.force or not any(limit.grows for limit in limits):
         return ()
-    memory += held
     if octets <= memory * MUCH:
         return ()
     return (

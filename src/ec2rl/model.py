@@ -16,13 +16,14 @@ from ec2rl.remedies import WriteFile as WriteFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any, Union
 
     Json = Union[
         None, bool, int, float, str, "list[Json]", "tuple[Json, ...]", Mapping[str, "Json"]
     ]
-    Value = Union[None, int, float, str, "Statement", tuple["Value", ...]]
+    Value = Union[None, int, float, str, "Unreadable", "Statement", tuple["Value", ...]]
+    Fact = Union[None, bool, int, float, str, "Statement", "Sequence[Fact]", Mapping[str, "Fact"]]
 
 
 class Verdict(Choice):
@@ -238,7 +239,7 @@ class Finding:
     """What one diagnostic found.
 
     `summary` is one line that follows `[STATUS] `; `details` are lines below it; `facts` are
-    the numbers behind the words, for the JSON report: an unknown number is None, never 0.
+    the values behind the words, for the JSON report: an unknown number is None, never 0.
     """
 
     verdict: Verdict
@@ -246,7 +247,7 @@ class Finding:
     details: tuple[Statement | str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     remedies: tuple[Remedy, ...] = ()
-    facts: Mapping[str, Json] = {}
+    facts: Mapping[str, Fact] = {}
     tense: Tense = Tense.PRESENT
 
 
@@ -254,13 +255,14 @@ def pack(value: object) -> object:
     """A value of this file as tuples, text and numbers, for another process of this program."""
     if isinstance(value, Choice):
         return ("enum", type(value).__name__, value.name)
-    if isinstance(value, (Finding, Evidence, Remedy, Change, Lines)):
+    if isinstance(value, (Finding, Evidence, Unreadable, Remedy, Change, Lines)):
         return ("record", type(value).__name__, {k: pack(v) for k, v in vars(value).items()})
     if isinstance(value, Statement):
-        values = {name: pack(one) for name, one in value.values.items()}
-        return ("say", value.template, values, value.role.name)
-    if isinstance(value, tuple):
-        return ("tuple", [pack(item) for item in value])
+        return ("say", value.template, pack(value.values), value.role.name)
+    if isinstance(value, dict):
+        return ("dict", {name: pack(one) for name, one in value.items()})
+    if isinstance(value, (tuple, list)):
+        return (type(value).__name__, [pack(item) for item in value])
     return value
 
 
@@ -271,9 +273,13 @@ def unpack(packed: object) -> Any:
     kind, what, *rest = packed
     if kind == "tuple":
         return tuple(map(unpack, what))
+    if kind == "list":
+        return list(map(unpack, what))
+    if kind == "dict":
+        return {name: unpack(one) for name, one in what.items()}
     if kind == "say":
         values, role = rest
-        return Statement(what, {name: unpack(one) for name, one in values.items()}, Role[role])
+        return Statement(what, unpack(values), Role[role])
     made = globals()[what]
     if kind == "enum":
         return made[rest[0]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.facts.kernel_log import read_kernel_log
-from ec2rl.facts.log import KernelLog
+from ec2rl.facts.log import KernelLog, LogSource
 from ec2rl.host import Host, Phrase
 from ec2rl.model import (
     TENSED,
@@ -13,7 +13,9 @@ from ec2rl.model import (
     Rate,
     Setting,
     Statement,
+    Unreadable,
     Verdict,
+    Why,
     Wish,
     places,
     say,
@@ -88,7 +90,9 @@ class Diagnosis:
     by_hand: tuple[str, ...]
 
 
-_NO_LOG = KernelLog((), (), None, whole_boot=False)
+_NO_LOG = KernelLog(
+    (), LogSource("dmesg", Unreadable("kernel log", Why.NOT_COLLECTED, "not asked"))
+)
 """For a module that does not ask for the log: one that hangs is not to hang it."""
 
 
@@ -135,7 +139,7 @@ def _said(value: object) -> bool:
         return places(value.template) <= filled and all(map(_said, value.values.values()))
     if isinstance(value, tuple):
         return all(map(_said, value))
-    return value is None or isinstance(value, (str, int, float))
+    return value is None or isinstance(value, (str, int, float, Unreadable))
 
 
 def _texts(value: object) -> bool:
@@ -143,7 +147,9 @@ def _texts(value: object) -> bool:
 
 
 def _plain(value: object, depth: int = 20) -> bool:
-    """Whether JSON can hold it."""
+    """Whether JSON can hold it, once its statements are words."""
+    if isinstance(value, Statement):
+        return _said(value)
     if isinstance(value, dict):
         return depth > 0 and all(
             isinstance(key, str) and _plain(item, depth - 1) for key, item in value.items()

@@ -6,14 +6,24 @@ type checker is shown the real `dataclass`, and the interpreter runs the sixty l
 
 from __future__ import annotations
 
-__all__ = ["Choice", "record", "replace"]
+__all__ = ["Choice", "Generic", "T", "record", "replace"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dataclasses import dataclass as record
     from dataclasses import replace
     from enum import Enum as Choice
+    from typing import Generic, TypeVar
+
+    T = TypeVar("T", covariant=True)
 else:
+    T = None
+
+    class Generic:
+        """The base of a record that is generic in one of its fields: `class Event(Generic[T])`."""
+
+        def __class_getitem__(cls, of):
+            return cls
 
     def record(*, frozen):
         """Make a frozen value class of the annotated fields of a class."""

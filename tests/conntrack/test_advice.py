@@ -17,6 +17,11 @@ COLUMNS = (
     "early_drop icmp_error  expect_new expect_create expect_delete search_restart\n"
 )
 OURS = {"/proc/sys/net/nf_conntrack_max": "1"}
+FULL = {
+    **OURS,
+    "/dev/kmsg": "6,0,0,-;Linux version 6.18.44\n"
+    "4,1,9000000,-;nf_conntrack: nf_conntrack: table full, dropping packet",
+}
 
 
 def seen(maximum: str, buckets: str, gibibytes: float, more: dict[str, str]) -> Seen:
@@ -38,9 +43,12 @@ def seen(maximum: str, buckets: str, gibibytes: float, more: dict[str, str]) -> 
 
 
 def test_a_large_host_of_today() -> None:
-    assert by_hand(seen("262144", "262144", 23, OURS)) == (
+    assert by_hand(seen("262144", "262144", 23, FULL)) == (
         "Today:      nf_conntrack_max 262144, nf_conntrack_buckets 262144",
         "Larger:     nf_conntrack_max 524288, nf_conntrack_buckets 524288",
+        "Because:    twice today's limit, as packets were lost: what was refused is in no count; "
+        "12 entries of this host (initial network namespace) by the kernel's count; they could not "
+        "be read",
         "Costs:      at most 228 MiB of kernel memory when every entry is used, 1% of this "
         "machine's memory",
         "",
@@ -51,8 +59,8 @@ def test_a_large_host_of_today() -> None:
         "            (sysctl can exit 0 on a refused write: read both back)",
         "Next boot:  printf '%s\\n' net.netfilter.nf_conntrack_max=524288 "
         "net.netfilter.nf_conntrack_buckets=524288 |",
-        "                sudo tee /etc/sysctl.d/99-zz-conntrack.conf",
-        "            echo nf_conntrack | sudo tee /etc/modules-load.d/conntrack.conf",
+        "                sudo tee /etc/sysctl.d/99-zz-ec2rl-conntrack.conf",
+        "            echo nf_conntrack | sudo tee /etc/modules-load.d/ec2rl-conntrack.conf",
         "            (the module must be there before the settings are read, or they are lost)",
         "",
         "The page's fixed numbers (131072 and 32768) would SHRINK this host's table: "
@@ -75,7 +83,7 @@ def test_what_the_fixed_numbers_would_shrink(
     maximum: str, buckets: str, larger: tuple[int, int], shrunk: str
 ) -> None:
     """The larger of twice today's and of the kernel's own default; never less of anything."""
-    lines = by_hand(seen(maximum, buckets, 3.8, OURS))
+    lines = by_hand(seen(maximum, buckets, 3.8, FULL))
     most, slots = larger
     assert lines[1] == f"Larger:     nf_conntrack_max {most}, nf_conntrack_buckets {slots}"
     told = [line.partition("table: ")[2] for line in lines if "SHRINK" in line]
@@ -83,9 +91,25 @@ def test_what_the_fixed_numbers_would_shrink(
 
 
 def test_a_table_that_is_too_much_for_the_machine() -> None:
-    costs = by_hand(seen("262144", "262144", 1, OURS))[2]
+    more = {**FULL, "/proc/meminfo": "MemTotal: 1048576 kB\nMemAvailable: 524288 kB"}
+    costs = by_hand(seen("262144", "262144", 1, more))[3]
     assert costs.endswith(
-        ", 22% of this machine's memory: too much; find out first what fills the table"
+        ", 22% of this machine's memory, and 45% of what is available: too much; find out first "
+        "what fills the table"
+    )
+
+
+def test_where_nothing_says_that_the_table_is_too_small_no_other_numbers_are_given() -> None:
+    assert by_hand(seen("262144", "262144", 23, OURS)) == (
+        "Today:      nf_conntrack_max 262144, nf_conntrack_buckets 262144",
+        "Enough:     nothing that was seen says that the table is too small",
+        "",
+        "See:        sysctl net.netfilter.nf_conntrack_max net.netfilter.nf_conntrack_count",
+        "            dmesg | grep -E 'table full( in netns [0-9]+)?, dropping packet'",
+        "",
+        "The page's fixed numbers (131072 and 32768) would SHRINK this host's table: "
+        "nf_conntrack_max from 262144 to 131072, nf_conntrack_buckets from 262144 to 32768. "
+        "Do not use them here.",
     )
 
 

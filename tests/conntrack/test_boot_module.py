@@ -104,7 +104,7 @@ def test_dead_lines_are_named() -> None:
         "'options nf_conntrack nf_conntrack_max=1000000' does nothing",
         "/etc/modprobe.d/ct.conf:2: nf_conntrack is built in, modprobe never loads it: "
         "'options nf_conntrack hashsize=131072' does nothing",
-        "/etc/sysctl.d/a.conf:2: no assignment: 'net.nf_conntrack_max 9'",
+        "/etc/sysctl.d/a.conf:2: does nothing, no assignment: 'net.nf_conntrack_max 9'",
         "/etc/sysctl.d/a.conf:1: this kernel has no such key: 'net.ipv4.ip_conntrack_max=9'",
         f"/etc/sysctl.conf:1: '{MAX}=7' counts for sysctl --system, not at boot",
     )

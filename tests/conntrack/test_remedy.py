@@ -259,7 +259,7 @@ def test_what_circulates_as_the_pages_file_is_taken_over_and_a_foreign_one_is_no
         SIZES + f"-{N}udp_timeout = 10\n",
         SIZES + f"{N}tcp_timeout_* = 10\n",
         SIZES + f"{N}udp_timeout = ten\n",
-        f"{N}max = 65536\n",
+        f"{N}max = 65536\n{N}udp_timeout = 10\n",
     ],
 )
 def test_our_file_with_a_line_of_somebody_else_is_theirs(theirs: str) -> None:
@@ -267,6 +267,12 @@ def test_our_file_with_a_line_of_somebody_else_is_theirs(theirs: str) -> None:
     assert [c.path for c in remedy.changes if isinstance(c, WriteFile)] == [
         "/etc/sysctl.d/zzz-ec2rl-conntrack.conf"
     ]
+
+
+def test_what_was_written_by_hand_under_the_name_of_our_file_is_taken_over() -> None:
+    theirs = {DROP_IN: f"{N}max=400000\n{N}buckets=400000\n"}
+    [remedy] = proposed("two_lines", Wish(now=False), **theirs).chosen
+    assert remedy.changes == (WriteFile(DROP_IN, SIZES, theirs[DROP_IN]),)
 
 
 def test_a_link_in_the_place_of_our_file_is_not_followed() -> None:

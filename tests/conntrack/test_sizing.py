@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ec2rl.conntrack.table.recommend import ObjectSize, Size, object_size, recommend
+from ec2rl.conntrack.table.cost import Cost, ObjectSize, cost_of, object_size
 from ec2rl.conntrack.table.sizing import (
     Growth,
     Need,
@@ -98,37 +98,17 @@ def test_time_to_full_with_its_bounds() -> None:
     assert time_to_full(1000, 1600, still) == TimeToFull(None, 300.0, None)
 
 
-def test_a_recommendation_with_headroom() -> None:
-    assert recommend(300_000, 262_144, 262_144, KERNEL, 16 * GIB) == Size(
-        max=606_208,
-        buckets=606_208,
-        octets=606_208 * (256 + 128 + 8),
-        share=606_208 * 392 / (16 * GIB),
-        otherwise=(),
-    )
-
-
-@pytest.mark.parametrize(
-    ("wanted", "limit", "buckets", "answer"),
-    [
-        (100, 262_144, 262_144, (262_144, 262_144)),  # never below today's
-        (100, 65_536, 16_384, (65_536, 65_536)),  # the old rule had a quarter
-        (100, 1000, 1_000_000, (1000, 1_000_000)),
-        (100_000, 0, 262_144, (0, 262_144)),  # no limit: none is set
-        (1 << 40, 262_144, 262_144, ((1 << 31) - 1, (1 << 28) - 512)),
-    ],
-)
-def test_what_it_never_does(wanted: int, limit: int, buckets: int, answer: tuple[int, int]) -> None:
-    size = recommend(wanted, limit, buckets, KERNEL)
-    assert (size.max, size.buckets, size.share) == (*answer, None)
+def test_the_cost_of_a_full_table() -> None:
+    octets = 606_208 * (256 + 128 + 8)
+    assert cost_of(606_208, 606_208, KERNEL) == Cost(octets, None)
+    assert cost_of(606_208, 606_208, KERNEL, 16 * GIB, GIB) == Cost(octets, octets / (16 * GIB))
 
 
 def test_too_much_memory_has_other_ways() -> None:
-    size = recommend(3_000_000, 262_144, 262_144, KERNEL, 4 * GIB)
-    assert size.share is not None
-    assert size.share > 0.15
-    assert size.otherwise[0] == (
-        "a full table would take 55% of the memory, which the kernel cannot swap out"
+    cost = cost_of(6_000_000, 6_000_000, KERNEL, 16 * GIB, 4 * GIB)
+    assert cost.otherwise[0] == (
+        "a full table would take 55% of the memory that is available, and the kernel cannot swap "
+        "it out"
     )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from ec2rl.conntrack.boot.settings import boot_settings
 from ec2rl.conntrack.report.boot_text import boot_facts, boot_text
 from ec2rl.conntrack.report.curve import curve
-from ec2rl.conntrack.report.size_text import Sizing, size_text
+from ec2rl.conntrack.report.size_text import Sizing, Tables, size_text
 from ec2rl.conntrack.report.table_text import all_tables, span, top
+from ec2rl.conntrack.size_policy import TableSize, size_for
 from ec2rl.conntrack.table.capture import Capture
 from ec2rl.conntrack.table.census import Census, census
+from ec2rl.conntrack.table.cost import ObjectSize, cost_of
 from ec2rl.conntrack.table.places import Place, Places
-from ec2rl.conntrack.table.recommend import ObjectSize, recommend
 from ec2rl.conntrack.table.sizing import Growth, Need, TimeToFull, time_to_full
 from ec2rl.conntrack.table.tally import Tally
 from ec2rl.conntrack.table.timeouts import DEFAULTS
@@ -90,19 +91,23 @@ def test_one_namespace_of_several_is_named_once() -> None:
 def test_a_size_its_cost_and_the_time_that_is_left() -> None:
     grown = (Growth("tcp_timeout_syn_sent", 10.0, 8.0, 12.0, 12.0),)
     sizing = Sizing(
+        HERE,
         some(2000, 240_000),
         5.0,
-        recommend(
-            240_000, 262_144, 262_144, ObjectSize(256, "/proc/slabinfo: nf_conntrack 1 1 256")
-        ),
-        ObjectSize(256, "/proc/slabinfo: nf_conntrack 1 1 256"),
         Need(240_000, (("tcp_timeout_syn_sent", 1200),)),
         (),
         grown,
         time_to_full(240_000, 262_144, grown),
     )
+    entry = ObjectSize(256, "/proc/slabinfo: nf_conntrack 1 1 256")
+    size = TableSize(491_520, 491_520, "twice what is needed, for peaks")
+    tables = Tables((sizing,), size, entry, cost_of(491_520, 491_520, entry))
+
+    def told(one: Sizing, limits: Limits = LIMITS) -> str:
+        return size_text(limits, replace(tables, sized=(one,)))
+
     assert (
-        size_text(HERE, LIMITS, sizing)
+        told(sizing)
         == """\
 netns 7 (web): 240000 of 262144 entries (92%)
     Seen: 2000 of 240000 entries (below 1%), in random order; all numbers are of
@@ -112,6 +117,7 @@ Needed:       at least 240000 entries at the present load
               (1200 of them still to come, by tcp_timeout_syn_sent)
 Recommended:  net.netfilter.nf_conntrack_max=491520 (now 262144)
               net.netfilter.nf_conntrack_buckets=491520 (now 262144)
+              (twice what is needed, for peaks)
               sudo ./ec2rl fix conntrackfull --set max=491520 --set buckets=491520
 Costs:        184 MiB of kernel memory when every entry is used
               (256 bytes an entry, /proc/slabinfo)
@@ -121,12 +127,33 @@ Full in:      36.9 min; between 30.8 min and 46.1 min (chance alone, 95 of 100
 """
     )
     never = replace(sizing, full=TimeToFull(None, None, None))
-    assert "Full in:      never at the present growth" in size_text(HERE, LIMITS, never)
-    assert "Full in:      it is full" in size_text(
-        HERE, LIMITS, replace(sizing, full=TimeToFull(0.0, 0.0, 0.0))
-    )
+    assert "Full in:      never at the present growth" in told(never)
+    assert "Full in:      it is full" in told(replace(sizing, full=TimeToFull(0.0, 0.0, 0.0)))
     unlimited = replace(LIMITS, maximum=0)
-    assert "Full in:      never: there is no limit" in size_text(HERE, unlimited, sizing)
+    assert "Full in:      never: there is no limit" in told(sizing, unlimited)
+
+
+def test_several_tables_get_one_size_and_a_saved_one_has_no_host() -> None:
+    one = Sizing(HERE, some(9, 9), 0.0, Need(9, ()), (), (), TimeToFull(None, None, None))
+    other = replace(one, place=replace(HERE, label="netns 8"))
+    entry = ObjectSize(320, "assumed: /proc/slabinfo: not collected")
+    enough = TableSize(262_144, 262_144)
+    tables = Tables((one, other), enough, entry, cost_of(262_144, 262_144, entry), left=2)
+    text = size_text(LIMITS, tables)
+    assert text.startswith("""\
+The limit is one for all network namespaces: the largest need decides.
+2 more tables have fewer entries: not looked at.
+
+Recommended:  as it is: max 262144, buckets 262144
+Costs:        114 MiB of kernel memory when every entry is used
+""")
+    assert text.count("Recommended") == 1
+    assert text.count("Needed:") == 2
+    saved = replace(tables, sized=(one,), size=size_for(9), saved=True, left=0)
+    assert """\
+Recommended:  max 16384, buckets 16384 (of the machine that it is from nothing
+              else is known: not its limits, nor its load)
+""" in size_text(Limits(None, None, None, None), saved)
 
 
 RELEASE = "6.1.0-18-amd64"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2rl.facts.coverage import covers
+from ec2rl.diagnosis.coverage import covers
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.kmsg import kmsg_span, parse_kmsg, unescape
 from ec2rl.facts.log import KernelLog, LogLine, LogSource
@@ -50,7 +50,7 @@ def ring(text: str) -> KernelLog:
     ],
 )
 def test_overwritten_records_are_counted(text: str, lost: int) -> None:
-    source = ring(text).sources[0]
+    source = ring(text).ring
     assert source.lost == lost
     assert source.gap == (f"{lost} older records were overwritten" if lost else "")
     assert ring(text).whole_boot is (lost == 0)
@@ -58,14 +58,14 @@ def test_overwritten_records_are_counted(text: str, lost: int) -> None:
 
 @pytest.mark.parametrize("text", ["\n", "garbage\n", ";\n", "6,0;short\n", "x,0,0,-;no number\n"])
 def test_a_ring_without_a_record_proves_nothing(text: str) -> None:
-    assert ring(text).sources[0] == LogSource("dmesg", gap="it holds no record")
+    assert ring(text).ring == LogSource("dmesg", gap="it holds no record")
     assert not ring(text).whole_boot
 
 
 def test_a_denied_ring_proves_nothing() -> None:
     found = ring("!denied needs CAP_SYSLOG")
     unreadable = Unreadable("/dev/kmsg", Why.DENIED, "needs CAP_SYSLOG")
-    assert found.sources[0] == LogSource("dmesg", unreadable)
+    assert found.ring == LogSource("dmesg", unreadable)
     assert not found.whole_boot
 
 

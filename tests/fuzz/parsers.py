@@ -24,6 +24,8 @@ from ec2rl.conntrack.counters import parse_conntrack_stats, parse_stat  # noqa: 
 from ec2rl.conntrack.messages import PHRASES, understand  # noqa: E402
 from ec2rl.conntrack.namespaces import inode_number  # noqa: E402
 from ec2rl.conntrack.owner import owner  # noqa: E402
+from ec2rl.diagnosis.events import find_events, group  # noqa: E402
+from ec2rl.diagnosis.observations import Observations  # noqa: E402
 from ec2rl.facts.kmsg import kmsg_span, parse_kmsg  # noqa: E402
 from ec2rl.facts.log import KernelLog, LogLine, LogSource  # noqa: E402
 from ec2rl.facts.oom import kills  # noqa: E402
@@ -32,8 +34,6 @@ from ec2rl.facts.trace import parse_trace  # noqa: E402
 from ec2rl.facts.trust import Grade  # noqa: E402
 from ec2rl.host import Line  # noqa: E402
 from ec2rl.host.fake import CaseError, FakeHost, sections  # noqa: E402
-from ec2rl.kernel_events.events import find_events, group  # noqa: E402
-from ec2rl.kernel_events.seen import Seen  # noqa: E402
 from ec2rl.module import Options  # noqa: E402
 from ec2rl.modules import (  # noqa: E402
     consoleoverload,
@@ -45,7 +45,7 @@ from ec2rl.modules import (  # noqa: E402
     softlockup,
     xennetrocket,
 )
-from ec2rl.record import replace  # noqa: E402
+from ec2rl.report.wording import details, summary  # noqa: E402
 
 NOW = 1795485600.0
 FULL = "nf_conntrack: nf_conntrack: table full in netns 4026532315, dropping packet"
@@ -218,18 +218,21 @@ def take_oom(text: str) -> None:
     lines = [told(line) for line in text.split("\n")] + [told(text)]
     assert len(kills(lines)) <= len(lines)
     host = FakeHost({"clock": "now=2026-11-24T02:00:00Z uptime=9"})
-    log = KernelLog((told(text), *lines), (), NOW, whole_boot=True)
-    seen = oomkiller.read(host, log, Options())
-    oomkiller.judge(replace(seen, log=replace(log, sources=(LogSource("dmesg"),))))
+    log = KernelLog((told(text), *lines), LogSource("dmesg"), None, (), NOW, whole_boot=True)
+    finding = oomkiller.MODULE.judge(oomkiller.MODULE.read(host, log, Options()))
+    assert summary(finding)
+    assert details(finding)
 
 
 def take_events(text: str) -> None:
-    log = KernelLog((told(text),), (LogSource("dmesg"),), NOW, whole_boot=True)
+    log = KernelLog((told(text),), LogSource("dmesg"), None, (), NOW, whole_boot=True)
     for module in MODULES:
-        events = find_events(log, module.PHRASES, module.describe)
-        assert len(events.now) <= 1
-        group(events.now)
-        module.judge(Seen(log, events))
+        events = find_events(log, module.MODULE.phrases, module.parse)
+        assert len(events.this_boot) <= 1
+        group(events.this_boot)
+        finding = module.MODULE.judge(Observations(log, events))
+        assert summary(finding)
+        assert details(finding)
 
 
 def take_stat(text: str) -> None:

@@ -123,7 +123,7 @@ def test_several_logs_are_of_one_machine(saved: Callable[[str, str | bytes], Pat
 def test_the_beginning_of_the_log_may_be_lost(saved: Callable[[str, str | bytes], Path]) -> None:
     log, _ = log_of(saved("x", f"[   99.500000] {MESSAGE}\n"))
     assert not log.whole_boot
-    assert log.sources[0].gap == "it does not go back to the boot"
+    assert log.ring.gap == "it does not go back to the boot"
 
 
 def test_a_console_over_three_boots(saved: Callable[[str, str | bytes], Path]) -> None:
@@ -210,7 +210,8 @@ def test_an_export_that_ends_within_a_field(
 ) -> None:
     log, _ = log_of(saved("x", exported(RECORDS[1]).encode() + tail))
     assert [line.message for line in log.lines] == [MESSAGE]
-    assert log.sources[1].gap.endswith("it ends within a field")
+    assert log.journal is not None
+    assert log.journal.gap.endswith("it ends within a field")
 
 
 def test_what_is_no_log_is_told(saved: Callable[[str, str | bytes], Path]) -> None:

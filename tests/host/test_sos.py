@@ -142,7 +142,7 @@ def test_journal_files_are_read(report) -> None:  # type: ignore[no-untyped-def]
         (MESSAGE, ("journal",), True, True)
     ] * 2
     assert log.whole_boot
-    assert log.sources[1].gap == ""
+    assert log.journal.gap == ""
     found = host.journal(PHRASES)
     assert isinstance(found, Journal)
     assert (found.hits, found.oldest) == (3, NOW * 1_000_000)
@@ -183,7 +183,7 @@ def test_what_stands_in_a_journal_file_and_in_texts_is_counted_once(report) -> N
 )
 def test_a_journal_that_is_not_sound_is_named(report, data: bytes, gap: str) -> None:  # type: ignore[no-untyped-def]
     log, _ = report({**COMMON, f"var/log/journal/{MACHINE}/system.journal": data})
-    assert f"/var/log/journal/{MACHINE}/system.journal: {gap}" in log.sources[1].gap
+    assert f"/var/log/journal/{MACHINE}/system.journal: {gap}" in log.journal.gap
 
 
 def test_an_archive_that_ends_within_a_journal(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from ec2rl.conntrack.size_policy import size_for
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.look import take_census
-from ec2rl.conntrack.table.recommend import ObjectSize, recommend
 from ec2rl.conntrack.table.sizing import need
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.conntrack.table.whatif import what_if
@@ -110,7 +110,7 @@ def test_the_recommended_size_holds_the_load_that_it_was_computed_from() -> None
             time.sleep(8)
             young = look(timeout)  # half-way up, nothing has expired yet
             wanted = need(young)
-            size = recommend(wanted.entries, limit, limit, ObjectSize(256, "a test"))
+            size = size_for(wanted.entries)
             with room_for(size.max):
                 allowed = int(LIMIT.read_text())
                 evicted = counter("early_drop")

@@ -86,7 +86,7 @@ def test_without_keys_all_that_anything_names_is_told() -> None:
         "vm.nr_hugepages",
         "vm.swappiness",
     ]
-    assert f"{A}:4: no assignment: '*no key'" in found.warnings
+    assert f"{A}:4: does nothing, no assignment: '*no key'" in found.warnings
 
 
 def test_lists_are_compared_without_their_blanks() -> None:

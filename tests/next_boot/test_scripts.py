@@ -35,7 +35,7 @@ def found(looks: dict[str, str]) -> list[Changer | Unreadable]:
         ("echo -n 10 | sudo tee /proc/sys/vm/swappiness", "vm.swappiness", "10"),
         ("echo $N > /proc/sys/vm/swappiness", "vm.swappiness", None),
         ("sysctl -w vm.swappiness=$((5 * 2))", "vm.swappiness", None),
-        ("sysctl -w kernel.core_pattern=a,b", "kernel.core_pattern", None),
+        ("sysctl -w kernel.core_pattern=a,b", "kernel.core_pattern", "a,b"),
         ("sysctl -w net.ipv4.conf.eth0/100.rp_filter=1", "net.ipv4.conf.eth0/100.rp_filter", "1"),
         ("  vm.swappiness = 10", "vm.swappiness", "10"),
     ],

@@ -22,17 +22,19 @@ def command(said: Parsed, terminal: Terminal) -> int:
         raise UsageError("explain takes one module: ec2rl explain MODULE; see: ec2rl list")
     module = load(said.operands[0])
     plan = plan_of(said, time.time())
-    terminal.out(page(module.name))
+    text = page(module.name)
+    terminal.out(text)
     if said.has("page-only"):
         return 0
     race = Race([module], LiveHost(), plan)
     race.start()
     found, interrupted = race.finish()
+    shown = {line.strip() for line in text.split("\n")}
     lines = ["", header("This Host"), ""]
     for one in found:
         others = tuple(line for line in one.finding.details if not _is_here(line))
         lines += [result(module.name, replace(one.finding, details=others)), ""]
-        lines += [one_line(line) for line in one.by_hand]
+        lines += [one_line(line) for line in one.by_hand if line not in shown]
     terminal.out("\n".join(lines) + "\n")
     return 130 if interrupted else 0
 

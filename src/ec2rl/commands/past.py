@@ -13,7 +13,7 @@ from ec2rl.commands.evidence import Past, check, opened
 from ec2rl.engine import Plan, Race, Result
 from ec2rl.facts.proc import release
 from ec2rl.facts.zone import is_zone, zone
-from ec2rl.model import Finding, Unreadable, Verdict
+from ec2rl.model import Finding, Unreadable, Verdict, say
 from ec2rl.module import Module, Options
 from ec2rl.record import record, replace
 from ec2rl.report.escape import one_line
@@ -134,7 +134,7 @@ def _judge(
 
 
 def _unjudged(name: str, past: Past, modules: Sequence[Module], why: str) -> Judgement:
-    lost = Finding(Verdict.UNKNOWN, why)
+    lost = Finding(Verdict.UNKNOWN, say("{why}", why=why))
     found = tuple(Result(module, lost, 0.0) for module in modules)
     return Judgement(name, "", past.gaps, found, 0.0, {"name": name, "gaps": list(past.gaps)})
 

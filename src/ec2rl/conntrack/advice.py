@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.defaults import memory_for, round_buckets
+from ec2rl.conntrack.defaults import memory_for
 from ec2rl.conntrack.seen import Seen
+from ec2rl.conntrack.settings import FILES, MODULES
+from ec2rl.conntrack.size_policy import TableSize, table_size
 
 PAGE_MAX, PAGE_BUCKETS = 131072, 32768
 """The fixed numbers of the original page: twice the default of a 4 GiB host up to kernel 5.14."""
@@ -20,28 +22,19 @@ def by_hand(seen: Seen) -> tuple[str, ...]:
         return (
             "The limits of this host could not be read here: run it as root, on the host itself.",
         )
-    target = max(2 * maximum, seen.default_maximum or 0)
-    hash_target = max(round_buckets(target), buckets)
-    cost = memory_for(target, hash_target)
-    settings = (
-        f"net.netfilter.nf_conntrack_max={target}",
-        f"net.netfilter.nf_conntrack_buckets={hash_target}",
-    )
-    lines = [
-        f"Today:      nf_conntrack_max {maximum}, nf_conntrack_buckets {buckets}",
-        f"Larger:     nf_conntrack_max {target}, nf_conntrack_buckets {hash_target}",
-        f"Costs:      at most {cost >> 20} MiB of kernel memory when every entry is used"
-        + _share(cost, seen.limits.memory),
+    lines = [f"Today:      nf_conntrack_max {maximum}, nf_conntrack_buckets {buckets}"]
+    size = table_size(seen)
+    if size.why:
+        lines += _larger(seen, size)
+    else:
+        lines.append("Enough:     nothing that was seen says that the table is too small")
+    lines += [
         "",
         "See:        sysctl net.netfilter.nf_conntrack_max net.netfilter.nf_conntrack_count",
         "            dmesg | grep -E 'table full( in netns [0-9]+)?, dropping packet'",
-        *(f"Set now:    sudo sysctl -w {setting}" for setting in settings[::-1]),
-        "            (sysctl can exit 0 on a refused write: read both back)",
-        "Next boot:  printf '%s\\n' " + " ".join(settings) + " |",
-        "                sudo tee /etc/sysctl.d/99-zz-conntrack.conf",
-        "            echo nf_conntrack | sudo tee /etc/modules-load.d/conntrack.conf",
-        "            (the module must be there before the settings are read, or they are lost)",
     ]
+    if size.why:
+        lines += _commands(size)
     shrunk = [
         f"{name} from {now} to {fixed}"
         for name, now, fixed in (
@@ -63,11 +56,41 @@ def by_hand(seen: Seen) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _share(cost: int, memory: int | None) -> str:
-    if not memory:
-        return ""
-    share = cost / memory
-    words = f", {share:.0%} of this machine's memory"
-    if share > 0.15:
-        words += ": too much; find out first what fills the table"
+def _larger(seen: Seen, size: TableSize) -> list[str]:
+    """What to have instead, why, and what it costs."""
+    cost = memory_for(size.max, size.buckets)
+    because = f"{size.why}; {seen.load.how}" if seen.load else size.why
+    return [
+        f"Larger:     nf_conntrack_max {size.max}, nf_conntrack_buckets {size.buckets}",
+        f"Because:    {because}",
+        f"Costs:      at most {cost >> 20} MiB of kernel memory when every entry is used"
+        + _share(cost, seen),
+    ]
+
+
+def _share(cost: int, seen: Seen) -> str:
+    from ec2rl.limits import MUCH
+
+    memory = seen.limits.memory
+    words = f", {cost / memory:.0%} of this machine's memory" if memory else ""
+    if seen.free and cost > seen.free * MUCH:
+        words += (
+            f", and {cost / seen.free:.0%} of what is available: too much; find out first what "
+            "fills the table"
+        )
     return words
+
+
+def _commands(size: TableSize) -> list[str]:
+    settings = (
+        f"net.netfilter.nf_conntrack_max={size.max}",
+        f"net.netfilter.nf_conntrack_buckets={size.buckets}",
+    )
+    return [
+        *(f"Set now:    sudo sysctl -w {setting}" for setting in settings[::-1]),
+        "            (sysctl can exit 0 on a refused write: read both back)",
+        "Next boot:  printf '%s\\n' " + " ".join(settings) + " |",
+        f"                sudo tee {FILES[0]}",
+        f"            echo nf_conntrack | sudo tee {MODULES}",
+        "            (the module must be there before the settings are read, or they are lost)",
+    ]

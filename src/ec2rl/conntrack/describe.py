@@ -6,7 +6,8 @@ from ec2rl.conntrack.messages import Kind
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.tables import Table
 from ec2rl.conntrack.timeline import Spell
-from ec2rl.facts.coverage import complete_from, reading, stamp, whole_log
+from ec2rl.diagnosis.before_last_fix import settling_lines
+from ec2rl.diagnosis.coverage import complete_from, complete_log, reading, stamp
 from ec2rl.model import (
     Evidence,
     Role,
@@ -15,6 +16,7 @@ from ec2rl.model import (
     Verdict,
     Why,
     fix_with,
+    say,
     see_page,
 )
 
@@ -79,7 +81,7 @@ def details(seen: Seen, verdict: Verdict) -> tuple[Statement | str, ...]:
 
 def _where_it_can_be_told(seen: Seen) -> str:
     """What to type next when something was missing."""
-    ring = seen.log.sources[0]
+    ring = seen.log.ring
     denied = any(one.why is Why.DENIED for one in seen.unread)
     if seen.hidden or ring.unreadable is not None or denied:
         return "Next: run it as root on the host itself: sudo ./ec2rl run"
@@ -151,12 +153,10 @@ def _untold(seen: Seen) -> list[str]:
     return [f"Not collected, and a table cannot tell: {', '.join(missing)}"] if missing else []
 
 
-def _log_lines(seen: Seen) -> list[str]:
+def _log_lines(seen: Seen) -> list[Statement | str]:
     times = seen.times
-    lines = []
+    lines: list[Statement | str] = []
     if seen.settling is not None:
-        from ec2rl.facts.settled import settling_lines
-
         counts = times.settled.lines, times.now.lines, times.undecided
         lines += settling_lines(seen.settling, *counts)
     for spell, name in ((times.now, "this boot"), (times.earlier, "earlier boots")):
@@ -226,21 +226,30 @@ def _allowance_lines(seen: Seen) -> list[str]:
     return lines
 
 
-def _proof(seen: Seen) -> str:
+def _proof(seen: Seen) -> Statement:
     """What a SUCCESS rests on: a log that says that nothing was lost, and tables with room."""
     since = " since that change" if seen.times.settled.lines else ""
-    log = whole_log(seen.log, seen.since) if seen.covered else f"dmesg, whole{since}"
-    words = f"{log}, without a table-full line{since}"
+    log: Statement | str = f"dmesg, whole{since}"
+    if seen.covered:
+        log = complete_log(seen.log, seen.since)
+    words = f"{{log}}, without a table-full line{since}; "
     if seen.limits.loaded is False:
-        return f"{words}; connection tracking is not loaded"
+        return say(words + "connection tracking is not loaded", log=log)
     fullest = seen.fullest
     if fullest is None or fullest.count is None:
-        return f"{words}; how full the table is was not collected"
+        return say(words + "how full the table is was not collected", log=log)
     tables = plural(sum(table.count is not None for table in seen.tables), "table")
     limit = seen.limits.maximum
     of = f" of {limit}" if limit else ""
     lacks = "" if of else ", no limit" if limit == 0 else ", the limit was not collected"
-    return f"{words}; {tables} seen, the fullest with {fullest.count}{of} entries{lacks}"
+    return say(
+        words + "{tables} seen, the fullest with {count}{of} entries{lacks}",
+        log=log,
+        tables=tables,
+        count=fullest.count,
+        of=of,
+        lacks=lacks,
+    )
 
 
 def _rests_on(seen: Seen, verdict: Verdict) -> list[Statement | str]:

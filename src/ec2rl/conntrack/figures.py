@@ -5,15 +5,15 @@ from __future__ import annotations
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.tables import Table
 from ec2rl.conntrack.timeline import Spell
-from ec2rl.facts.coverage import source_facts
+from ec2rl.diagnosis.coverage import source_facts
 from ec2rl.model import Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.model import Json
+    from ec2rl.model import Fact, Json
 
 
-def facts(seen: Seen) -> dict[str, Json]:
+def facts(seen: Seen) -> dict[str, Fact]:
     """The numbers behind the words; None is unknown."""
     times = seen.times
     read = [source.name for source in seen.log.sources if source.unreadable is None]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.allowance import read_allowances, risen
-from ec2rl.conntrack.defaults import default_sizes, rule
+from ec2rl.conntrack.defaults import ENTRY, default_sizes, rule
 from ec2rl.conntrack.namespaces import find_namespaces
 from ec2rl.conntrack.seen import Seen
+from ec2rl.conntrack.size_policy import is_short, load_of
 from ec2rl.conntrack.tables import Limits, Table, read_again, read_limits, read_tables
 from ec2rl.conntrack.timeline import timeline
 from ec2rl.facts.log import KernelLog
-from ec2rl.facts.proc import release
+from ec2rl.facts.proc import available_memory, release
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable
 from ec2rl.module import Options
@@ -27,7 +28,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     settling = None
     if times.now.lines:
         from ec2rl.conntrack.boot.keys import MAX
-        from ec2rl.facts.settled import read_settling
+        from ec2rl.diagnosis.fix_history import read_settling
 
         settling = read_settling(host, MAX, limits.maximum)
         times = timeline(log, settling)
@@ -49,11 +50,14 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
             risen(seen.allowances, read_allowances(later, namespaces), options.sample),
         )
     worth = [table for table in seen.tables if not host.is_live or _troubled(seen, table)]
-    if not worth:
-        return seen
-    from ec2rl.conntrack.table.glimpse import glimpse
+    if worth:
+        from ec2rl.conntrack.table.glimpse import glimpse
 
-    return replace(seen, glimpse=glimpse(host, worth))
+        seen = replace(seen, glimpse=glimpse(host, worth))
+    free = available_memory(host)
+    if free is not None:
+        free += max((table.count or 0 for table in seen.tables), default=0) * ENTRY
+    return replace(seen, free=free, load=load_of(host, seen) if is_short(seen) else None)
 
 
 def _troubled(seen: Seen, table: Table) -> bool:

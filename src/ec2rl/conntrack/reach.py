@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ec2rl import limits
 from ec2rl.conntrack.boot.keys import BUCKETS, MAX, read_value
-from ec2rl.conntrack.defaults import ENTRY, EXTENSION, PREFIX, memory_for
+from ec2rl.conntrack.defaults import EXTENSION, PREFIX, memory_for
 from ec2rl.conntrack.seen import Seen
-from ec2rl.conntrack.table.recommend import object_size
+from ec2rl.conntrack.table.cost import object_size
 from ec2rl.host import Host
 from ec2rl.limits import Limit
 from ec2rl.model import Evidence, Wish
@@ -47,15 +47,14 @@ def refusal(target: Limit) -> str:
     return f"{target.key}={target.wanted}: {reading.note}" if reading.refused else ""
 
 
-def too_much(host: Host, seen: Seen, wish: Wish, targets: list[Limit]) -> tuple[str, ...]:
+def too_much(seen: Seen, wish: Wish, targets: list[Limit]) -> tuple[str, ...]:
     """Why a full table of this size is no good for this machine's memory."""
     wanted = {one.key: one.wanted for one in targets if one.sizes and one.wanted != one.now}
     cost = memory_for(
         wanted.get(MAX, seen.limits.maximum or 0), wanted.get(BUCKETS, seen.limits.buckets or 0)
     )
-    held = max((table.count or 0 for table in seen.tables), default=0) * ENTRY
     words = ", ".join(f"{key}={value}" for key, value in wanted.items())
-    return limits.too_much(host, targets, wish, cost, f"{words}: a full table", held)
+    return limits.too_much(targets, wish, cost, seen.free, f"{words}: a full table")
 
 
 def rounding(wish: Wish, targets: list[Limit]) -> tuple[str, ...]:

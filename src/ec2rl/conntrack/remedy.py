@@ -7,9 +7,9 @@ from ec2rl.conntrack.boot.files import boot_files
 from ec2rl.conntrack.boot.keys import BUCKETS, MAX
 from ec2rl.conntrack.defaults import PREFIX, TIMEOUTS, round_buckets
 from ec2rl.conntrack.reach import costs, not_here, refusal, rounding, short, too_much
-from ec2rl.conntrack.room import Room, is_short, room
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.settings import CAUTIONS
+from ec2rl.conntrack.size_policy import TableSize, is_short, table_size
 from ec2rl.facts.proc import number, running_version
 from ec2rl.host import Host
 from ec2rl.limits import Limit
@@ -30,7 +30,7 @@ _SUBJECT = limits.Subject(
 
 def propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
     """What to change on this host for this wish; what is already so is left out."""
-    found = Room(0, 0) if wish.settings else room(host, seen)
+    found = TableSize(0, 0) if wish.settings else table_size(seen)
     targets = _targets(host, seen, wish, found)
     # Buckets that follow from a limit are not told of beside it.
     follows = "max" in wish.settings and "buckets" not in wish.settings
@@ -42,13 +42,26 @@ def propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
         _SUBJECT,
         targets,
         elsewhere=not_here(host, seen, wish),
-        refused=refused or too_much(host, seen, wish, targets),
+        refused=refused or too_much(seen, wish, targets),
         lasts=_lasts(host, seen, wish, targets),
         cautions=_cautions(seen, targets),
-        notes=(*found.why, *rounding(wish, targets), *costs(host, seen, wish, targets)),
+        notes=(*_told(seen, found), *rounding(wish, targets), *costs(host, seen, wish, targets)),
         offers=() if wish.risky else _offers(host, seen, wish),
         parameters=_parameters(host),
     )
+
+
+def _told(seen: Seen, found: TableSize) -> tuple[str, ...]:
+    """How the sizes were found."""
+    lines = [f"Size: {found.why}"] if found.why else []
+    if found.why and seen.load:
+        lines.append(f"Need: {seen.load.how}")
+    if found.more:
+        lines.append(
+            f"More: --set max={found.more} has room for all of it; look first whether the load is "
+            "wanted: ./ec2rl conntrack top"
+        )
+    return tuple(lines)
 
 
 def _lasts(host: Host, seen: Seen, wish: Wish, targets: list[Limit]) -> bool:
@@ -80,7 +93,7 @@ def _caution(target: Limit) -> str:
     return CAUTIONS.get(short(target), "a flow that pauses for longer is forgotten")
 
 
-def _targets(host: Host, seen: Seen, wish: Wish, found: Room) -> list[Limit]:
+def _targets(host: Host, seen: Seen, wish: Wish, found: TableSize) -> list[Limit]:
     """Buckets before the limit, then the timeouts."""
     asked, buckets = wish.settings, seen.limits.buckets or 0
     wanted: dict[str, int] = {}

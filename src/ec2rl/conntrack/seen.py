@@ -8,15 +8,17 @@ from ec2rl.conntrack.messages import Kind, understand
 from ec2rl.conntrack.namespaces import RECORDED
 from ec2rl.conntrack.tables import Limits, Table
 from ec2rl.conntrack.timeline import Timeline
-from ec2rl.facts.coverage import covers
+from ec2rl.diagnosis.before_last_fix import whole_since_fix
+from ec2rl.diagnosis.coverage import covers
 from ec2rl.facts.log import KernelLog, LogLine
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ec2rl.conntrack.size_policy import Load
     from ec2rl.conntrack.table.glimpse import Glimpse
-    from ec2rl.facts.settled import Settling
+    from ec2rl.diagnosis.before_last_fix import Settling
 
 NEAR = 0.9
 """The share of the table from which on it is called near its end."""
@@ -39,6 +41,10 @@ class Seen:
     sampled: bool = False
     glimpse: Glimpse | None = None
     """What the worst table consists of, where one is nearly full or loses packets."""
+    load: Load | None = None
+    """The entries that the load leads to, where the table is too small for what is seen."""
+    free: int | None = None
+    """Bytes of memory that are available, those of today's entries included; None if unknown."""
 
     def again(self, tables: tuple[Table, ...], allowances: tuple[Allowance, ...]) -> Seen:
         return replace(self, tables=tables, allowances=allowances, sampled=True)
@@ -119,7 +125,7 @@ class Seen:
         """
         if self.limit_unread:
             return False
-        ring = self.log.sources[0]
+        ring = self.log.ring
         if self.all_counted and ring.unreadable is None and (ring.lost or not ring.gap):
             return True
         # The kernel's rate limit may have swallowed the line; then only counters could tell.
@@ -141,10 +147,7 @@ class Seen:
             return False
         if any(_may_have_lost(line, self.settling.log_end) for line in self.log.lines):
             return False
-        oldest, booted = self.log.sources[0].oldest, self.log.booted
-        if self.log.whole_boot or oldest is None or booted is None:
-            return self.log.whole_boot
-        return (oldest - booted) * 1e6 <= self.settling.log_end
+        return whole_since_fix(self.log, [self.settling])
 
     @property
     def proven(self) -> bool:
@@ -159,7 +162,7 @@ class Seen:
     @property
     def unseen(self) -> tuple[str, ...]:
         """What was missing for a verdict, and which right would give it."""
-        ring = self.log.sources[0]
+        ring = self.log.ring
         reasons = []
         if ring.unreadable is not None:
             collected = ring.unreadable.why is not Why.NOT_COLLECTED or ring.unreadable.detail

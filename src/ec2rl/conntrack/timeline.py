@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.messages import Kind, Message, understand
+from ec2rl.diagnosis.before_last_fix import set_apart
+from ec2rl.diagnosis.events import Event, count, places, sort_events
 from ec2rl.facts.log import KernelLog, LogLine
-from ec2rl.facts.trust import Grade, told
+from ec2rl.facts.trust import told
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ec2rl.facts.settled import Settling
+    from ec2rl.diagnosis.before_last_fix import Settling
+    from ec2rl.model import Statement
 
 # The kernel tells of a suppression with the next line that it does print (lib/ratelimit.c).
 _NEAR = 60.0
@@ -58,86 +61,80 @@ class Timeline:
     others: Mapping[Kind, int]
     quotes: tuple[LogLine, ...]
     """The first and the last line that counts, of this boot if there is one."""
-    grades: tuple[str, ...] = ()
+    grades: tuple[Statement, ...] = ()
     """How far these lines can be believed (`trust.told`)."""
     doubted: bool = False
     """Whether lines in the kernel's form are among the hearsay."""
 
 
 def timeline(log: KernelLog, settling: Settling | None = None) -> Timeline:
-    """Sort the kernel's lines from what others wrote in its name, and those that are settled."""
-    understood = [(line, message) for line in log.lines if (message := understand(line.message))]
-    full = [(line, message) for line, message in understood if message.kind is Kind.TABLE_FULL]
-    proven = [pair for pair in full if pair[0].trusted]
-    hearsay = [pair for pair in full if pair[0].grade is Grade.HEARSAY]
-    # What is trusted carries its boot; without a boot's number to compare, it counts as this one.
-    here = [pair for pair in proven if pair[0].this_boot is not False]
-    settled: list[tuple[LogLine, Message]] = []
-    now: list[tuple[LogLine, Message]] = []
-    for pair in here:
-        past = settling is not None and settling.settles(pair[0])
-        (settled if past else now).append(pair)
-    earlier = [pair for pair in proven if pair[0].this_boot is False]
-    suppressed = [pair for pair in understood if pair[1].kind is Kind.SUPPRESSED]
+    """Group table-full lines by boot and trust; `settling` tells which of this boot's are past."""
+    understood = [
+        Event(message, line) for line in log.lines if (message := understand(line.message))
+    ]
+    full = [event for event in understood if event.detail.kind is Kind.TABLE_FULL]
+    events = sort_events(full)
+    if settling is not None:
+        events = set_apart(events, [settling])
+    suppressed = [event for event in understood if event.detail.kind is Kind.SUPPRESSED]
     others: dict[Kind, int] = {}
-    for line, message in understood:
-        if line.trusted and line.this_boot is not False and message.kind is not Kind.TABLE_FULL:
-            others[message.kind] = others.get(message.kind, 0) + line.count
-    boots: dict[str | None, list[tuple[LogLine, Message]]] = {}
-    for pair in earlier:
-        boots.setdefault(pair[0].boot, []).append(pair)
-    quoted = now or settled or earlier
-    ends = quoted if len(quoted) < 2 else [quoted[0], quoted[-1]]
+    for event in understood:
+        line, kind = event.line, event.detail.kind
+        if line.trusted and line.this_boot is not False and kind is not Kind.TABLE_FULL:
+            others[kind] = others.get(kind, 0) + line.count
+    boots: dict[str | None, list[Event[Message]]] = {}
+    for event in events.earlier_boots:
+        boots.setdefault(event.line.boot, []).append(event)
+    quoted = events.this_boot or events.before_last_fix or events.earlier_boots
+    ends = quoted if len(quoted) < 2 else (quoted[0], quoted[-1])
+    unverified = events.unverified
     return Timeline(
-        _spell(now, [pair for pair in suppressed if pair[0].this_boot is not False]),
-        _spell(settled, ()),
-        sum(
-            pair[0].count for pair in now if settling is not None and settling.may_precede(pair[0])
-        ),
-        _spell(earlier, [pair for pair in suppressed if pair[0].this_boot is False]),
-        tuple(_spell(pairs, ()) for pairs in boots.values()),
-        replace(_spell(hearsay, ()), suppressed=_suppressed_behind(hearsay)),
-        sum(line.count for line, _ in full if line.grade is Grade.FORGED),
+        _spell(events.this_boot, [one for one in suppressed if one.line.this_boot is not False]),
+        _spell(events.before_last_fix, ()),
+        0 if settling is None else count(settling.undecided(events.this_boot)),
+        _spell(events.earlier_boots, [one for one in suppressed if one.line.this_boot is False]),
+        tuple(_spell(found, ()) for found in boots.values()),
+        replace(_spell(unverified, ()), suppressed=_suppressed_behind(unverified)),
+        events.forged,
         others,
-        tuple(line for line, _ in ends),
-        told(line for line, _ in full),
-        any(line.doubt for line, _ in hearsay),
+        tuple(event.line for event in ends),
+        told(event.line for event in full),
+        any(event.line.doubt for event in unverified),
     )
 
 
-def _spell(
-    pairs: Sequence[tuple[LogLine, Message]], suppressed: Sequence[tuple[LogLine, Message]]
-) -> Spell:
-    times = sorted(line.time for line, _ in pairs if line.time is not None)
-    uptimes = sorted(line.monotonic / 1e6 for line, _ in pairs if line.monotonic is not None)
+def _spell(events: Sequence[Event[Message]], suppressed: Sequence[Event[Message]]) -> Spell:
+    lines = [event.line for event in events]
+    times = sorted(line.time for line in lines if line.time is not None)
+    uptimes = sorted(line.monotonic / 1e6 for line in lines if line.monotonic is not None)
     namespaces: dict[int | None, int] = {}
-    places: list[str] = []
-    for line, message in pairs:
-        namespaces[message.netns] = namespaces.get(message.netns, 0) + line.count
-        places.extend(place for place in line.sources if place not in places)
+    for event in events:
+        netns = event.detail.netns
+        namespaces[netns] = namespaces.get(netns, 0) + event.line.count
     return Spell(
-        sum(line.count for line, _ in pairs),
+        count(events),
         times[0] if times else None,
         times[-1] if times else None,
         _suppressed(times or uptimes, suppressed),
-        tuple(places),
+        places(events),
         namespaces,
         (uptimes[0], uptimes[-1]) if uptimes and not times else None,
     )
 
 
-def _suppressed_behind(pairs: Sequence[tuple[LogLine, Message]]) -> int:
+def _suppressed_behind(events: Sequence[Event[Message]]) -> int:
     """Sum the suppressions in the lines behind each of these, where only those were kept."""
-    behind = (understand(text) for line, _ in pairs for text in line.context)
+    behind = (understand(text) for event in events for text in event.line.context)
     return sum(m.number or 0 for m in behind if m is not None and m.kind is Kind.SUPPRESSED)
 
 
-def _suppressed(times: Sequence[float], suppressed: Sequence[tuple[LogLine, Message]]) -> int:
+def _suppressed(times: Sequence[float], suppressed: Sequence[Event[Message]]) -> int:
     """Sum the suppressions that came at most a minute after a table-full line."""
     from bisect import bisect_right
 
     total = 0
-    for line, message in suppressed:
+    for event in suppressed:
+        line, message = event.line, event.detail
         when = line.time
         if when is None and line.monotonic is not None:
             when = line.monotonic / 1e6

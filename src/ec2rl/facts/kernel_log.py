@@ -58,7 +58,7 @@ def read_kernel_log(
         lines = weigh(merge(ring_lines, journal_lines, text_lines), known)
     if since is not None:
         lines = [line for line in lines if _counts(line, since, clock.uptime or 0)]
-    return KernelLog(tuple(lines), (ring, journal, *text), booted, whole)
+    return KernelLog(tuple(lines), ring, journal, tuple(text), booted, whole)
 
 
 def _counts(line: LogLine, since: float, uptime: float) -> bool:

@@ -63,14 +63,22 @@ class LogSource:
 class KernelLog:
     """What was found, in the order of time, and where it was looked for.
 
-    `booted` is when this boot began, in seconds since the epoch; `whole_boot` means that every
-    record of this boot was there to be read.
+    `ring` is the kernel's ring buffer, or what dmesg had left of it; `text_logs` are all other
+    texts, printed journals among them; `booted` is when this boot began, in seconds since the
+    epoch; `whole_boot` means that every record of this boot was there to be read.
     """
 
     lines: tuple[LogLine, ...]
-    sources: tuple[LogSource, ...]
-    booted: float | None
-    whole_boot: bool
+    ring: LogSource
+    journal: LogSource | None = None
+    text_logs: tuple[LogSource, ...] = ()
+    booted: float | None = None
+    whole_boot: bool = False
+
+    @property
+    def sources(self) -> tuple[LogSource, ...]:
+        """All places that were asked, the strongest first."""
+        return (self.ring, *([self.journal] if self.journal else ()), *self.text_logs)
 
 
 def search_gap(found: Search) -> str:

@@ -13,6 +13,7 @@ names of mount options and paths (`logfc()` in fs/fs_context.c from 5.1, fs/over
 from __future__ import annotations
 
 from ec2rl.host import BEGINNING
+from ec2rl.model import Statement, say
 from ec2rl.record import Choice, record, replace
 
 TYPE_CHECKING = False
@@ -87,12 +88,13 @@ def _is_covered(line: LogLine, known: Known) -> bool:
     return line.time is not None and line.time <= now
 
 
-def told(lines: Iterable[LogLine]) -> tuple[str, ...]:
-    """How far lines can be believed: the grade of what decides, and what keeps others out."""
+def told(lines: Iterable[LogLine]) -> tuple[Statement, ...]:
+    """Say how far lines can be believed: the grade of what decides, what keeps others out."""
     found = list(lines)
-    graded = (f"Grade: {TEXT_IS}",) if any(one.grade is Grade.TEXT for one in found) else ()
+    is_text = any(one.grade is Grade.TEXT for one in found)
+    graded = (say("Grade: {grade}", grade=TEXT_IS),) if is_text else ()
     doubts = dict.fromkeys(one.doubt for one in found if one.doubt)
-    return (*graded, *(f"Not verified: {doubt}" for doubt in doubts))
+    return (*graded, *(say("Not verified: {doubt}", doubt=doubt) for doubt in doubts))
 
 
 # What a message begins with that goes on with a string of a user's, in whole or up to a line end.

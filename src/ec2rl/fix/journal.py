@@ -214,7 +214,7 @@ def _needed(change: Transaction, boot: str) -> bool:
     """Whether an undo may have something to do, or a line of the kernel's log may be of that time.
 
     A change of settings went with its boot, if that is not `boot`; until then it tells, though it
-    is undone, what the limits were (`facts.settled`).
+    is undone, what the limits were (`diagnosis.before_last_fix`).
     """
     settings = [item.runs for item in change.items]
     this_boot = not boot or change.boot in ("", boot)

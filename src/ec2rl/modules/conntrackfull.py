@@ -138,7 +138,7 @@ def _dropped(seen: Seen, refused: int) -> str:
     dropped = f"{plural(refused, 'packet')} dropped by conntrack"
     if seen.times.settled.lines and not rising:
         return f"{dropped}; whether all of it was before the change of the limit is not known"
-    if seen.log.sources[0].unreadable is not None:
+    if seen.log.ring.unreadable is not None:
         return f"{dropped}, and the log that would say when and why was not read"
     if not seen.log.whole_boot:
         return f"{dropped} with no table-full line left in the log to say when and why"

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from ec2rl.facts.log import KernelLog, LogLine
+from ec2rl.diagnosis.events import AnothersEvent
+from ec2rl.diagnosis.finding import DiagnosisText
+from ec2rl.diagnosis.kernel_log import kernel_log_module
+from ec2rl.diagnosis.observations import Observations
+from ec2rl.facts.log import LogLine
+from ec2rl.facts.proc import running_version
 from ec2rl.facts.trace import Trace
 from ec2rl.host import Host, Phrase
-from ec2rl.kernel_events.events import find_events
-from ec2rl.kernel_events.finding import Words, judge_events
-from ec2rl.kernel_events.seen import Seen, release
-from ec2rl.model import Finding
-from ec2rl.module import Module, Options
-
-PHRASES = (
-    Phrase(b": too much work for irq"),
-    Phrase(b"BUG: soft lockup - CPU#", after=100),
-    Phrase(b" input overrun(s)", recent=True),
-)
+from ec2rl.model import Statement, say
+from ec2rl.record import replace
 
 # drivers/tty/serial/8250/8250_core.c from 3.10 to 4.19, gone in 5.0; drivers/tty/n_tty.c, with the
 # driver's name before the port's from 4.9 to 7.1. hvc is the console of an instance under Xen.
@@ -34,73 +30,62 @@ _WRITERS = (
     "console_unlock", "console_flush_", "nbcon_",
 )  # fmt: skip
 
-_WORDS = Words(
-    name="consoleoverload",
-    found="Serial console overload messages found",
-    none="No serial console overload messages found.",
-    question="the serial console was overloaded",
-    advice=(
-        "What helps: find what writes so much (the lines around the message), and lower what goes "
-        "to the console (kernel.printk, systemd's ForwardToConsole=)",
-    ),
-)
-
 _SILENT_SINCE = (5, 0)
 """The kernel from which on the driver gives up without a word (serial8250_interrupt())."""
 
 
-def describe(line: LogLine, trace: Trace) -> str | None:
-    """One message by its port (the kernel prints at most ten in five seconds), or a stuck CPU."""
+def parse(line: LogLine, trace: Trace) -> Statement | AnothersEvent | None:
+    """Parse a message of a port (the kernel prints at most ten in five seconds), or a stuck CPU."""
     import re
 
     match = re.fullmatch(_WORK, line.message)
     if match is not None:
-        return f"{match['port']}: more output than it can send (irq {match['irq']})"
+        words = "{port}: more output than it can send (irq {irq})"
+        return say(words, port=match["port"], irq=int(match["irq"]))
     match = re.fullmatch(_OVERRUN, line.message)
     if match is not None:
-        return f"{match['port']}: input lost, overruns: {match['n']}"
+        return say("{port}: input lost, overruns: {n}", port=match["port"], n=int(match["n"]))
     match = re.fullmatch(_STUCK, line.message)
     if match is None:
         return None
-    writes = any(name.startswith(_WRITERS) for name in (trace.place, *trace.frames))
-    stuck = f"CPU {match['cpu']} stuck for {match['s']} s while it wrote to the console"
-    return stuck if writes else ""
+    if not any(name.startswith(_WRITERS) for name in (trace.place, *trace.frames)):
+        return AnothersEvent()
+    words = "CPU {cpu} stuck for {seconds} s while it wrote to the console"
+    return say(words, cpu=int(match["cpu"]), seconds=int(match["s"]))
 
 
-def read(host: Host, log: KernelLog, options: Options) -> Seen:
-    """Look at the log, and whether this kernel would say it at all."""
-    version = release(host)
-    notes: tuple[str, ...] = ()
-    if version is not None and version >= _SILENT_SINCE:
-        notes = (
-            f"Linux {version[0]}.{version[1]} tells of lost input, and of a CPU that is stuck in "
-            "writing: from 5.0 on the driver does not say that it has too much to send",
-        )
-    return Seen(log, find_events(log, PHRASES, describe), options.since, notes=notes)
-
-
-def judge(seen: Seen) -> Finding:
-    """This boot's is a failure: whatever shares that CPU waits for 115,200 bits a second."""
-    return judge_events(seen, _WORDS)
-
-
-def by_hand(seen: Seen) -> tuple[str, ...]:
-    """Commands that show the same, and what goes to the console."""
-    return (
-        "dmesg -T | grep -E 'too much work for irq|input overrun|soft lockup|console_'",
-        "cat /proc/consoles /proc/tty/driver/serial    # oe: overruns",
-        "sysctl kernel.printk    # the first number: what goes to the console",
-        "dmesg -n 4    # errors and worse only, until the next boot",
+def look(host: Host, seen: Observations[Statement]) -> Observations[Statement]:
+    """Note whether this kernel would say it at all."""
+    version = running_version(host)
+    if version is None or version < _SILENT_SINCE:
+        return seen
+    words = (
+        "Linux {major}.{minor} tells of lost input, and of a CPU that is stuck in writing: from "
+        "5.0 on the driver does not say that it has too much to send"
     )
+    return replace(seen, notes=(say(words, major=version[0], minor=version[1]),))
 
 
-MODULE = Module(
+MODULE = kernel_log_module(
     name="consoleoverload",
     title="The serial console keeps up",
     domain="performance",
-    phrases=PHRASES,
-    read=read,
-    judge=judge,
-    needs="root, for the kernel log",
-    by_hand=by_hand,
+    phrases=(
+        Phrase(b": too much work for irq"),
+        Phrase(b"BUG: soft lockup - CPU#", after=100),
+        Phrase(b" input overrun(s)", recent=True),
+    ),
+    parse=parse,
+    text=DiagnosisText(
+        found="Serial console overload messages found",
+        none="No serial console overload messages found.",
+        question="the serial console was overloaded",
+        advice=(
+            say(
+                "What helps: find what writes so much (the lines around the message), and lower "
+                "what goes to the console (kernel.printk, systemd's ForwardToConsole=)"
+            ),
+        ),
+    ),
+    look=look,
 )

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from ec2rl.facts.log import KernelLog, LogLine
+from ec2rl.diagnosis.finding import DiagnosisText
+from ec2rl.diagnosis.kernel_log import kernel_log_module, mark_of_death
+from ec2rl.facts.log import LogLine
 from ec2rl.facts.trace import Trace
-from ec2rl.host import Host, Phrase
-from ec2rl.kernel_events.finding import Words, judge_events
-from ec2rl.kernel_events.seen import Seen, read_death
-from ec2rl.model import Finding
-from ec2rl.module import Module, Options
-
-PHRASES = (
-    Phrase(b"nable to handle kernel ", after=100),
-    Phrase(b"BUG: kernel NULL pointer dereference, address: ", after=100),
-    Phrase(b"BUG: unable to handle page fault for address: ", after=100),
-    Phrase(b"general protection fault", after=100, recent=True),
-)
+from ec2rl.host import Phrase
+from ec2rl.model import Statement, say
 
 # arch/x86/mm/fault.c: the first form from 3.10 to 5.0, the third and the fourth from 5.2 to 7.1.
 # Up to 4.14 the first is printed in pieces: where another CPU says something between them, the
@@ -33,57 +25,41 @@ _BAD = (
     rf"(?:, [A-Za-z -]{{4,80}} {_AT})?: [0-9a-f]{{4}} \[#\d{{1,5}}\][\w ()]{{0,100}}",
 )
 
-_WORDS = Words(
-    name="kerneldereference",
-    found="Kernel pointer dereference errors found",
-    none="No kernel pointer dereference errors found.",
-    question="the kernel has followed a bad pointer",
-    advice=(
-        "What helps: a newer kernel or module (the trace names where), or its vendor's answer; "
-        "restart soon: the task that was killed may have left locks held",
-    ),
-)
 
-
-def describe(line: LogLine, trace: Trace) -> str | None:
-    """One oops by what the pointer led to."""
+def parse(line: LogLine, trace: Trace) -> Statement | None:
+    """Parse an oops: what the pointer led to."""
     import re
 
     for pattern in _BAD:
         match = re.fullmatch(pattern, line.message)
         if match:
-            where = f" at {match['at']}" if match["at"] else ""
-            return f"kernel {match['what'] or 'bad pointer'}{where}"
+            words = "kernel {what} at {at}" if match["at"] else "kernel {what}"
+            return say(words, what=match["what"] or "bad pointer", at=match["at"])
     return None
 
 
-def read(host: Host, log: KernelLog, options: Options) -> Seen:
-    """Look at the log, at what dead kernels left, and at the mark that an oops leaves."""
-    return read_death(host, log, options.since, PHRASES, describe, "oops or BUG")
-
-
-def judge(seen: Seen) -> Finding:
-    """This boot's is a failure: what the killed task held stays held."""
-    return judge_events(seen, _WORDS)
-
-
-def by_hand(seen: Seen) -> tuple[str, ...]:
-    """Commands that show the same."""
-    return (
-        "dmesg -T | grep -iE -A 40 'unable to handle|NULL pointer dereference'",
-        "journalctl _TRANSPORT=kernel --grep 'NULL pointer dereference'",
-        "cat /proc/sys/kernel/tainted    # 128 is set: the kernel has died once since boot",
-        "modinfo MODULE    # the one in [brackets] behind the function",
-    )
-
-
-MODULE = Module(
+MODULE = kernel_log_module(
     name="kerneldereference",
     title="The kernel has followed no bad pointer",
     domain="os",
-    phrases=PHRASES,
-    read=read,
-    judge=judge,
-    needs="root, for the kernel log and the crash records",
-    by_hand=by_hand,
+    phrases=(
+        Phrase(b"nable to handle kernel ", after=100),
+        Phrase(b"BUG: kernel NULL pointer dereference, address: ", after=100),
+        Phrase(b"BUG: unable to handle page fault for address: ", after=100),
+        Phrase(b"general protection fault", after=100, recent=True),
+    ),
+    parse=parse,
+    text=DiagnosisText(
+        found="Kernel pointer dereference errors found",
+        none="No kernel pointer dereference errors found.",
+        question="the kernel has followed a bad pointer",
+        advice=(
+            say(
+                "What helps: a newer kernel or module (the trace names where), or its vendor's "
+                "answer; restart soon: the task that was killed may have left locks held"
+            ),
+        ),
+    ),
+    of_dead_kernels=True,
+    look=mark_of_death("oops or BUG"),
 )

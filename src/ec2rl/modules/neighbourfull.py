@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from ec2rl.diagnosis.before_last_fix import explained, set_apart
+from ec2rl.diagnosis.events import Event, Events, count, find_events
+from ec2rl.diagnosis.finding import DiagnosisText, judge_events
+from ec2rl.diagnosis.observations import Observations
 from ec2rl.facts.log import KernelLog, LogLine
-from ec2rl.facts.proc import parse_rows
+from ec2rl.facts.proc import number, parse_rows
 from ec2rl.facts.trace import Trace
 from ec2rl.host import Host, Phrase
-from ec2rl.kernel_events.events import Event, count, find_events
-from ec2rl.kernel_events.finding import Words, judge_events
-from ec2rl.kernel_events.seen import Seen, number
 from ec2rl.model import (
     Evidence,
     Finding,
@@ -21,6 +22,7 @@ from ec2rl.model import (
     Why,
     Wish,
     fix_with,
+    say,
 )
 from ec2rl.module import Module, Options
 from ec2rl.record import record, replace
@@ -29,8 +31,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from ec2rl.diagnosis.before_last_fix import Settling
     from ec2rl.limits import Limit
-    from ec2rl.model import Json
+    from ec2rl.model import Fact, Value
     from ec2rl.next_boot.files import BootFiles
 
 PHRASES = (Phrase(b"table overflow"), Phrase(b"s suppressed", recent=True))
@@ -53,8 +56,8 @@ DEFAULTS = (128, 512, 1024)
 
 FILES = ("/etc/sysctl.d/99-zz-ec2rl-neighbour.conf", "/etc/sysctl.d/zzz-ec2rl-neighbour.conf")
 
-_WORDS = Words(
-    name="neighbourfull",
+NAME = "neighbourfull"
+TEXT = DiagnosisText(
     found="Neighbour table overflows found",
     none="No neighbour table overflows found.",
     question="a neighbour table has been full",
@@ -132,24 +135,34 @@ class Table:
         """Whether it is nearly full, as far as that is known."""
         return isinstance(self.limit, int) and self.entries >= max(1, NEAR * self.limit)
 
-    def told_by(self, events: Sequence[Event]) -> set[str]:
-        """Which messages of these events are, or may be, of this table."""
-        messages = {event.line.message for event in events}
-        return {one for one in messages if self.family in (families_of(one) or ())}
+    def is_told_by(self, events: Sequence[Event[Overflow]]) -> bool:
+        """Whether any of these events is, or may be, of this table."""
+        return any(self.family in event.detail.families for event in events)
+
+
+@record(frozen=True)
+class Overflow:
+    """A table that was full: of one of these families; the kernel does not say for whom."""
+
+    families: tuple[Family, ...]
+
+    def message(self) -> Statement:
+        """Say which table was full."""
+        labels = tuple(one.label for one in self.families)
+        return say("{tables: or } was full: a new neighbour was refused", tables=labels)
 
 
 @record(frozen=True)
 class Look:
-    """What was seen; `past` are events from before a change that made room, not in `seen`."""
+    """What was seen of the log and of the tables."""
 
-    seen: Seen
+    seen: Observations[Overflow]
     tables: tuple[Table, ...]
-    past: tuple[Event, ...] = ()
 
     def is_short(self, table: Table) -> bool:
         """Whether a table was too small, or nearly is."""
-        told = table.told_by(self.seen.events.now)
-        return bool(told) or table.near or bool(table.risen)
+        told = table.is_told_by(self.seen.events.this_boot)
+        return told or table.near or bool(table.risen)
 
 
 def families_of(message: str) -> tuple[Family, ...] | None:
@@ -166,12 +179,10 @@ def families_of(message: str) -> tuple[Family, ...] | None:
     return tuple(one for one in FAMILIES if named in ("", one.name.lower()))
 
 
-def describe(line: LogLine, trace: Trace) -> str | None:
-    """One line in words; the kernel does not say which neighbour it was."""
-    found = families_of(line.message)
-    if found is None:
-        return None
-    return f"{' or '.join(one.label for one in found)} was full: a new neighbour was refused"
+def parse(line: LogLine, trace: Trace) -> Overflow | None:
+    """Parse a message that a table is full."""
+    families = families_of(line.message)
+    return None if families is None else Overflow(families)
 
 
 def parse_counts(text: str) -> Counts | None:
@@ -225,65 +236,59 @@ def _after(table: Table, counts: Counts | Unreadable, seconds: float) -> Table:
 
 def read(host: Host, log: KernelLog, options: Options) -> Look:
     """Look at the log and at both tables; twice if something is odd."""
-    events = find_events(log, PHRASES, describe)
+    events = find_events(log, PHRASES, parse)
     tables = _tables(host)
-    if options.sample and (events.now or any(t.near or t.refused for t in tables)):
+    if options.sample and (events.this_boot or any(t.near or t.refused for t in tables)):
         tables = _again(host, tables, options.sample)
-    past, now, notes = _settled(host, tables, events.now) if events.now else ((), (), ())
-    seen = Seen(
+    seen = Observations(
         log,
-        replace(events, now=now),
+        events,
         options.since,
         proof=_proof(tables),
         doubt=_doubt(log, tables),
-        notes=(*filter(None, map(_told, tables)), *notes),
+        notes=tuple(told for table in tables if (told := _told(table)) is not None),
         state=_state(tables),
     )
-    return Look(replace(seen, suspected=_suspected(seen, tables, past)), tables, past)
+    if events.this_boot:
+        seen = _settled(host, tables, seen)
+    return Look(replace(seen, suspected=_suspected(seen, tables)), tables)
 
 
 def _settled(
-    host: Host, tables: Sequence[Table], events: Sequence[Event]
-) -> tuple[tuple[Event, ...], tuple[Event, ...], tuple[str, ...]]:
-    """Tell events from before a change that made room from others, and why, in words."""
-    from ec2rl.facts.settled import read_settling, settling_lines
+    host: Host, tables: Sequence[Table], seen: Observations[Overflow]
+) -> Observations[Overflow]:
+    """Set events apart that are from before a change that made room, and say why."""
+    from ec2rl.diagnosis.fix_history import read_settling
 
-    past: list[Event] = []
-    now: list[Event] = []
-    known = []
+    known: dict[str, Settling] = {}
     for table in tables:
-        key, name = table.family.keys[2], f"gc_thresh3 of {table.family.name}"
-        settling = read_settling(host, key, _number(table.limit), name)
-        known.append((settling, table.told_by(events)))
-    for event in events:
-        found = [settling for settling, own in known if event.line.message in own]
-        settled = bool(found) and all(settling.settles(event.line) for settling in found)
-        (past if settled else now).append(event)
-    notes: list[str] = []
-    for settling, own in known:
-        mine = [event for event in now if event.line.message in own]
-        counts = (
-            count([event for event in past if event.line.message in own]),
-            count(mine),
-            count([event for event in mine if settling.may_precede(event.line)]),
-        )
-        notes += settling_lines(settling, *counts)
-    return tuple(past), tuple(now), tuple(notes)
+        family, limit = table.family, _number(table.limit)
+        name = f"gc_thresh3 of {family.name}"
+        known[family.name] = read_settling(host, family.keys[2], limit, name)
+
+    def tells_of(event: Event[Overflow]) -> list[Settling]:
+        families = event.detail.families
+        return [known[family.name] for family in families if family.name in known]
+
+    settlings = tuple(known.values())
+    events: Events[Overflow] = set_apart(seen.events, settlings, tells_of)
+    notes = (*seen.notes, *explained(events, settlings, tells_of))
+    return replace(seen, events=events, settlings=settlings, notes=notes)
 
 
 def _number(value: int | Unreadable) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _proof(tables: Sequence[Table]) -> str:
-    """Why no table has been full in this boot, "" where that is not known."""
+def _proof(tables: Sequence[Table]) -> Statement | None:
+    """Why no table has been full in this boot, None where that is not known."""
     if any(table.refused != 0 for table in tables):
-        return ""
-    names = " and ".join(table.family.stat for table in tables)
-    return f"table_fulls in {names} is 0: no neighbour was refused since boot"
+        return None
+    words = "table_fulls in {files: and } is 0: no neighbour was refused since boot"
+    return say(words, files=tuple(table.family.stat for table in tables))
 
 
-def _doubt(log: KernelLog, tables: Sequence[Table]) -> str:
+def _doubt(log: KernelLog, tables: Sequence[Table]) -> Statement | None:
     """Why a whole log would not tell that there is room.
 
     What nobody collected is not held against it.
@@ -291,12 +296,12 @@ def _doubt(log: KernelLog, tables: Sequence[Table]) -> str:
     for table in tables:
         for part in (table.counts, table.limit):
             if isinstance(part, Unreadable) and part.why is Why.ABSENT:
-                return f"{part}: only the host's own network namespace has it"
+                return say("{unread}: only the host's own network namespace has it", unread=part)
             if isinstance(part, Unreadable) and part.why is not Why.NOT_COLLECTED:
-                return str(part)
+                return say("{unread}", unread=part)
     if any(table.refused is None for table in tables) and _suppressed(log):
-        return "the kernel left lines out of its log, and no counter tells of them"
-    return ""
+        return say("the kernel left lines out of its log, and no counter tells of them")
+    return None
 
 
 def _suppressed(log: KernelLog) -> bool:
@@ -308,88 +313,116 @@ def _suppressed(log: KernelLog) -> bool:
     )
 
 
-def _state(tables: Sequence[Table]) -> tuple[Verdict, str] | None:
+def _state(tables: Sequence[Table]) -> tuple[Verdict, Statement] | None:
     """What is so now: entries are being refused, or soon will be."""
-    losing = [table for table in tables if table.risen]
-    if losing:
-        refused = ", ".join(f"{t.risen} in {t.seconds:g} s by {t.family.label}" for t in losing)
-        return Verdict.PROBLEM, f"New neighbours are being refused now: {refused}"
-    near = [f"{t.family.label} has {t.entries} of {t.limit} entries" for t in tables if t.near]
+    refused = tuple(
+        say("{n} in {seconds} s by {table}", n=t.risen, seconds=_short(t), table=t.family.label)
+        for t in tables
+        if t.risen
+    )
+    if refused:
+        words = "New neighbours are being refused {now}: {tables}"
+        return Verdict.PROBLEM, say(words, tables=refused)
+    words = "{table} has {entries} of {limit} entries"
+    near = tuple(
+        say(words, table=t.family.label, entries=t.entries, limit=_number(t.limit))
+        for t in tables
+        if t.near
+    )
     if near:
-        return Verdict.WARNING, f"A neighbour table is nearly full: {', '.join(near)}"
+        return Verdict.WARNING, say("A neighbour table is nearly full: {tables}", tables=near)
     return None
 
 
-def _suspected(seen: Seen, tables: Sequence[Table], past: Sequence[Event]) -> str:
-    """What was refused since boot and nothing explains, "" for nothing."""
+def _short(table: Table) -> str:
+    """The seconds between two looks."""
+    return f"{table.seconds:g}"
+
+
+def _suspected(seen: Observations[Overflow], tables: Sequence[Table]) -> Statement | None:
+    """What was refused since boot and nothing explains, None for nothing."""
     if seen.covered and seen.since is not None and not seen.counts_apply:
-        return ""  # the log has all of the time that is asked about, and the counters have more
-    unexplained = [table for table in tables if table.refused and not _explained(seen, table, past)]
+        return None  # the log has all of the time that is asked about, and the counters have more
+    unexplained = [table for table in tables if table.refused and not _explained(seen, table)]
     if not unexplained:
-        return ""
-    words = (
-        f"{sum(table.refused or 0 for table in unexplained)} new neighbours were refused since boot"
-    )
+        return None
+    words = "{n} new neighbours were refused since boot"
     if all(table.risen == 0 for table in unexplained):
-        words += ", none is now"
-    if any(table.told_by(past) for table in unexplained):
-        return f"{words}; whether all of it was before the change of the limit is not known"
-    return f"{words}; no line in the log says when"
-
-
-def _explained(seen: Seen, table: Table, past: Sequence[Event]) -> bool:
-    """Whether what a table refused is explained by lines from before a change that made room."""
-    return table.risen == 0 and seen.covered and bool(table.told_by(past))
-
-
-def _told(table: Table) -> str:
-    """A table in a line; "" where nobody kept anything of it."""
-    parts = (table.counts, table.limit)
-    if all(isinstance(part, Unreadable) and part.why is Why.NOT_COLLECTED for part in parts):
-        return ""
-    counts, limit = parts
-    if isinstance(counts, Unreadable):
-        words = str(counts)
-    elif isinstance(limit, Unreadable):
-        words = f"{counts.entries} entries, the limit is unknown: {limit}"
+        words += ", none is {now}"
+    if any(table.is_told_by(seen.events.before_last_fix) for table in unexplained):
+        words += "; whether all of it was before the change of the limit is not known"
     else:
-        words = f"{counts.entries} of {limit} entries"
-        words += f" ({counts.entries * 100 // limit}%)" if limit else ""
+        words += "; no line in the log says when"
+    return say(words, n=sum(table.refused or 0 for table in unexplained))
+
+
+def _explained(seen: Observations[Overflow], table: Table) -> bool:
+    """Whether what a table refused is explained by lines from before a change that made room."""
+    whole = seen.covered or seen.covered_since_fix
+    return table.risen == 0 and whole and table.is_told_by(seen.events.before_last_fix)
+
+
+def _told(table: Table) -> Statement | None:
+    """A table in a line; None where nobody kept anything of it."""
+    counts, limit = table.counts, table.limit
+    if all(
+        isinstance(part, Unreadable) and part.why is Why.NOT_COLLECTED for part in (counts, limit)
+    ):
+        return None
+    if isinstance(counts, Unreadable):
+        return say("{table}: {unread}", table=table.family.label, unread=counts)
+    values: dict[str, Value] = {
+        "table": table.family.label,
+        "entries": counts.entries,
+        "limit": limit,
+    }
+    words = "{table}: {entries} of {limit} entries"
+    if isinstance(limit, Unreadable):
+        words = "{table}: {entries} entries, the limit is unknown: {limit}"
+    elif limit:
+        words += " ({percent}%)"
+        values["percent"] = counts.entries * 100 // limit
     if table.refused:
-        words += f", {table.refused} refused since boot"
-        now = f"{table.risen} in {table.seconds:g} s" if table.risen else "none"
-        words += "" if table.risen is None else f", {now} now"
-    return f"{table.family.label}: {words}"
+        words += ", {refused} refused since boot"
+        values["refused"] = table.refused
+        if table.risen:
+            words += ", {risen} in {seconds} s {now}"
+            values.update(risen=table.risen, seconds=_short(table))
+        elif table.risen == 0:
+            words += ", none {now}"
+    return say(words, **values)
 
 
 def judge(look: Look) -> Finding:
     """One finding: the log's lines, the counters, and where the limit is set."""
     short = [table for table in look.tables if look.is_short(table)]
-    advice: list[Statement | str] = []
+    advice: list[Statement] = []
     if any(table.near for table in look.tables):
-        advice.append(
-            "Permanent and learned entries count, though they take no room from Linux 5.0 on"
-        )
+        words = "Permanent and learned entries count, though they take no room from Linux 5.0 on"
+        advice.append(say(words))
     if short:
-        names = " and ".join(table.family.name for table in short)
+        words = "What helps: raise gc_thresh1, gc_thresh2 and gc_thresh3 of {tables: and } together"
         advice += [
-            f"What helps: raise gc_thresh1, gc_thresh2 and gc_thresh3 of {names} together",
-            "It is one limit for all namespaces, set on the host: a container cannot raise it",
+            say(words, tables=tuple(table.family.name for table in short)),
+            say("It is one limit for all namespaces, set on the host: a container cannot raise it"),
         ]
     if short and all(isinstance(table.limit, int) for table in short):
-        advice.append(fix_with("neighbourfull"))
-    finding = judge_events(look.seen, replace(_WORDS, advice=tuple(advice)))
+        advice.append(fix_with(NAME))
+    finding = judge_events(NAME, look.seen, replace(TEXT, advice=tuple(advice)))
     counted = [
         Evidence(t.family.stat, f"table_fulls rose by {t.risen} in {t.seconds:g} s")
         for t in look.tables
         if t.risen
     ]
-    tables: list[Json] = [_facts(table) for table in look.tables]
-    facts = {**finding.facts, "before_last_fix": count(look.past), "tables": tables}
+    facts: dict[str, Fact] = {
+        **finding.facts,
+        "before_last_fix": count(look.seen.events.before_last_fix),
+        "tables": [_facts(table) for table in look.tables],
+    }
     return replace(finding, evidence=(*finding.evidence, *counted), facts=facts)
 
 
-def _facts(table: Table) -> dict[str, Json]:
+def _facts(table: Table) -> dict[str, Fact]:
     known = isinstance(table.counts, Counts)
     return {
         "table": table.family.table,
@@ -447,7 +480,8 @@ def propose(host: Host, look: Look, wish: Wish) -> Proposal:
         subject,
         sizes,
         elsewhere=_not_here(look, wish, today),
-        refused=refused or limits.too_much(host, sizes, wish, cost, "full tables"),
+        refused=refused
+        or limits.too_much(sizes, wish, cost, available_memory(host), "full tables"),
         cautions=[f"{one.key}: there is LESS room than before" for one in sizes if one.shrinks],
         notes=_costs(cost),
     )
@@ -550,7 +584,7 @@ def _costs(cost: int) -> tuple[str, ...]:
 
 
 MODULE = Module(
-    name="neighbourfull",
+    name=NAME,
     title="The neighbour tables (ARP, NDP) have room for new entries",
     domain="net",
     phrases=PHRASES,

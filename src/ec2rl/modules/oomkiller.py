@@ -4,143 +4,173 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ec2rl.facts.log import KernelLog, LogLine
+from ec2rl.diagnosis.events import Event, count
+from ec2rl.diagnosis.finding import DiagnosisText
+from ec2rl.diagnosis.kernel_log import kernel_log_module
+from ec2rl.diagnosis.observations import Observations
+from ec2rl.facts.log import LogLine
+from ec2rl.facts.proc import counter
 from ec2rl.host import Host, Phrase
-from ec2rl.kernel_events.events import Event, count, sort_events
-from ec2rl.kernel_events.finding import Words, judge_events
-from ec2rl.kernel_events.seen import Seen, counter
-from ec2rl.model import Finding
-from ec2rl.module import Module, Options
-from ec2rl.record import replace
+from ec2rl.model import Statement, say
+from ec2rl.record import record, replace
 
-PHRASES = (
-    Phrase(b"invoked oom-killer: gfp_mask=", after=100),
-    Phrase(b"oom-kill:constraint="),
-    Phrase(b"kB, anon-rss:"),
-    Phrase(b" or sacrifice child", recent=True),
-)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.facts.oom import Kill
 
-_WORDS = Words(
-    name="oomkiller",
-    found="oom-killer invocations found",
-    none="No oom-killer invocations found.",
-    question="the oom-killer was invoked",
-)
-_HOST = "the whole host was out of memory"
-_NODES = "the memory nodes that it may use were full"
-_LIMIT = "was at its limit"
 _HOUR = 3600.0
 
 
-def read(host: Host, log: KernelLog, options: Options) -> Seen:
-    """Look at the log, and at the kernel's own count of its kills (since 4.13)."""
-    seen = Seen(log, sort_events(_events(log.lines)), options.since)
+@record(frozen=True)
+class Killed:
+    """A call of the OOM killer, in words."""
+
+    kill: Kill
+
+    def message(self) -> Statement:
+        """Say who was killed, what it held, whose memory had run out, and who asked for some."""
+        kill = self.kill
+        if not kill.task:
+            words = "{asker} asked for memory, it is not told who was killed"
+            return say(words, asker=kill.asker)
+        held = "" if kill.resident is None else ", which held {held} MiB,"
+        asked = "; {asker} had asked for memory" if kill.asker else ""
+        return say(
+            f"{{task}} ({{pid}}){held} was killed: {{whose}}{asked}",
+            task=kill.task,
+            pid=kill.pid,
+            held=None if kill.resident is None else kill.resident >> 20,
+            whose=_whose(kill),
+            asker=kill.asker,
+        )
+
+
+def _whose(kill: Kill) -> Statement:
+    from ec2rl.facts.oom import HOST, NODES, UNNAMED
+
+    if kill.cgroup is None:
+        return say("it is not told whose memory had run out")
+    if kill.cgroup == HOST:
+        return say("the whole host was out of memory")
+    if kill.cgroup == NODES:
+        return say("the memory nodes that it may use were full")
+    if kill.cgroup == UNNAMED:
+        return say("a cgroup was at its limit (which one is not told)")
+    if kill.limit is None:
+        return say("cgroup {cgroup} was at its limit", cgroup=kill.cgroup)
+    words = "cgroup {cgroup} was at its limit of {limit} MiB"
+    return say(words, cgroup=kill.cgroup, limit=kill.limit >> 20)
+
+
+def find(lines: Sequence[LogLine]) -> Iterable[Event[Killed]]:
+    """Find the OOM killer's calls: a kill takes up to three lines."""
+    if not lines:
+        return
+    from ec2rl.facts.oom import kills
+
+    for kill in kills(lines):
+        # The trace is that of who asked: whose memory it was says more of the same event again.
+        same = (kill.task, kill.cgroup) if kill.task else "nobody"
+        yield Event(Killed(kill), kill.line, kill.trace, same)
+
+
+def look(host: Host, seen: Observations[Killed]) -> Observations[Killed]:
+    """Look at the kernel's own count of its kills (since 4.13), and whether it goes on."""
     counted = counter(host, "oom_kill")
     if counted == 0:
-        return replace(seen, proof="oom_kill in /proc/vmstat is 0: nothing was killed since boot")
-    now = seen.events.now
+        proof = say("oom_kill in /proc/vmstat is 0: nothing was killed since boot")
+        return replace(seen, proof=proof)
+    kills = seen.events.this_boot
     notes = []
-    if counted is not None and counted > count(now):
-        notes.append(f"The kernel counts {counted} processes killed since boot (/proc/vmstat)")
-    notes += _going_on(now, host.clock().now)
-    told = "" if counted is None else f"The kernel counts {counted} since boot"
+    if counted is not None and counted > count(kills):
+        words = "The kernel counts {n} processes killed since boot (/proc/vmstat)"
+        notes.append(say(words, n=counted))
+    notes += _going_on(kills, host.clock().now)
+    told = None if counted is None else say("The kernel counts {n} since boot", n=counted)
     return replace(seen, notes=tuple(notes), counted=told)
 
 
-def _going_on(now: Sequence[Event], moment: float) -> list[str]:
+def _going_on(kills: Sequence[Event[Killed]], moment: float) -> list[Statement]:
     """Whether it still goes on: when the last one was, and how many the last hour had."""
-    times = [(e.line.time, e.line.count) for e in now if e.line.time is not None]
+    times = [(one.line.time, one.line.count) for one in kills if one.line.time is not None]
     if not times:
         return []
     recent = sum(count for when, count in times if moment - when < _HOUR)
     ago = int(max(0, moment - max(when for when, _ in times)))
-    last = f"{ago // 60} min" if ago < _HOUR else f"{ago // 3600} h"
-    goes_on = ": it goes on" if recent > 1 else ""
-    return [f"In the last hour: {recent}, the last one {last} ago{goes_on}"]
+    unit, name = (60, "min") if ago < _HOUR else (3600, "h")
+    words = "In {the_last_hour}: {recent}, the last one {ago} {unit} ago"
+    words += ": it goes on" if recent > 1 else ""
+    return [say(words, recent=recent, ago=ago // unit, unit=name)]
 
 
-def _events(lines: Sequence[LogLine]) -> Iterable[Event]:
-    if not lines:
-        return
-    from ec2rl.facts.oom import HOST, NODES, UNNAMED, kills
+def advise(seen: Observations[Killed]) -> list[Statement]:
+    """Advise by whose memory ran out: a host and a cgroup at its limit need different steps."""
+    from ec2rl.facts.oom import HOST, NODES
 
-    plain = {
-        None: "it is not told whose memory had run out",
-        HOST: _HOST,
-        NODES: _NODES,
-        UNNAMED: f"a cgroup {_LIMIT} (which one is not told)",
-    }
-    for kill in kills(lines):
-        if not kill.task:
-            what = f"{kill.asker} asked for memory, it is not told who was killed"
-            yield Event(what, kill.line, kill.trace, "nobody")
-            continue
-        size = f" of {kill.limit >> 20} MiB" if kill.limit is not None else ""
-        whose = plain.get(kill.cgroup, f"cgroup {kill.cgroup} {_LIMIT}{size}")
-        held = "" if kill.resident is None else f", which held {kill.resident >> 20} MiB,"
-        asked = f"; {kill.asker} had asked for memory" if kill.asker else ""
-        what = f"{kill.task} ({kill.pid}){held} was killed: {whose}{asked}"
-        # The trace is that of who asked: whose memory it was says more of the same event again.
-        yield Event(what, kill.line, kill.trace, f"{kill.task} {kill.cgroup}")
-
-
-def judge(seen: Seen) -> Finding:
-    """A host without memory and a cgroup at its limit need different steps."""
-    told = [event.what for event in (seen.events.now or seen.events.earlier)]
+    events = seen.events.this_boot or seen.events.earlier_boots
+    cgroups = [kill.cgroup for kill in (event.detail.kill for event in events) if kill.task]
     advice = []
-    if any(_HOST in what for what in told):
-        advice.append(
+    if HOST in cgroups:
+        words = (
             "The host ran out: find what grew (the largest is killed, it need not be the cause), "
             "give services a limit (MemoryMax=), or take a larger instance"
         )
-    if any(_NODES in what for what in told):
-        advice.append(
+        advice.append(say(words))
+    if NODES in cgroups:
+        words = (
             "Only some memory nodes were full: look at the cpuset or the numactl policy of the task"
         )
-    if any(_LIMIT in what for what in told):
-        advice.append(
+        advice.append(say(words))
+    limited = [one for one in cgroups if one not in (None, HOST, NODES)]
+    if limited:
+        words = (
             "A cgroup met its own limit: raise that limit, or lower what runs in it; more memory "
             "in the host would change nothing"
         )
-        advice += list(dict.fromkeys(filter(None, map(_raising, told))))[:3]
-    return judge_events(seen, replace(_WORDS, advice=tuple(advice)))
+        advice.append(say(words))
+        found = [one for one in map(_raising, limited) if one is not None]
+        advice += [one for place, one in enumerate(found) if one not in found[:place]][:3]
+    return advice
 
 
-def _raising(what: str) -> str:
-    """How the limit of the cgroup in an event is raised: by whoever manages it."""
+def _raising(cgroup: str | None) -> Statement | None:
+    """How the limit of a cgroup is raised: by whoever manages it; None where its name shows nobody.
+
+    By the path of the cgroup, which the kubelet, dockerd and systemd make in forms of their own.
+    """
     import re
 
-    cgroup = what.partition(": cgroup ")[2].partition(f" {_LIMIT}")[0]
-    container = re.search(r"docker[/-]([0-9a-f]{64})(?:\.scope)?(?:/|$)", cgroup)
+    container = re.search(r"docker[/-]([0-9a-f]{64})(?:\.scope)?(?:/|$)", cgroup or "")
     unit = re.match(
-        r"/system\.slice/(?:.*/)?([A-Za-z0-9][A-Za-z0-9@_.-]{0,80}\.service)(?:/|$)", cgroup
+        r"/system\.slice/(?:.*/)?([A-Za-z0-9][A-Za-z0-9@_.-]{0,80}\.service)(?:/|$)", cgroup or ""
     )
-    if "kubepods" in cgroup:
-        return "Its limit is set in the pod: resources.limits.memory of the container"
+    if "kubepods" in (cgroup or ""):
+        return say("Its limit is set in the pod: resources.limits.memory of the container")
     if container:
-        return f"Its limit is set in Docker: docker update --memory=SIZE {container[1][:12]}"
+        words = "Its limit is set in Docker: docker update --memory=SIZE {container}"
+        return say(words, container=container[1][:12])
     if unit:
-        return f"Its limit is set in systemd: systemctl set-property {unit[1]} MemoryMax=SIZE"
-    return ""
+        words = "Its limit is set in systemd: systemctl set-property {unit} MemoryMax=SIZE"
+        return say(words, unit=unit[1])
+    return None
 
 
-def by_hand(seen: Seen) -> tuple[str, ...]:
-    """Commands that show the same, and who uses the memory now."""
-    return (
-        "dmesg -T | grep -E 'invoked oom-killer|Killed process'",
-        "grep oom_kill /proc/vmstat",
-        "ps -eo pid,rss,cgroup,comm --sort=-rss | head -20",
-        "systemd-cgtop -m -n 1",
-    )
-
-
-MODULE = Module(
+MODULE = kernel_log_module(
     name="oomkiller",
     title="No process had to be killed for want of memory",
     domain="os",
-    phrases=PHRASES,
-    read=read,
-    judge=judge,
-    needs="root, for the kernel log",
-    by_hand=by_hand,
+    phrases=(
+        Phrase(b"invoked oom-killer: gfp_mask=", after=100),
+        Phrase(b"oom-kill:constraint="),
+        Phrase(b"kB, anon-rss:"),
+        Phrase(b" or sacrifice child", recent=True),
+    ),
+    find=find,
+    text=DiagnosisText(
+        found="oom-killer invocations found",
+        none="No oom-killer invocations found.",
+        question="the oom-killer was invoked",
+    ),
+    look=look,
+    advise=advise,
 )

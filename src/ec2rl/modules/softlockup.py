@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from ec2rl.facts.crash_remains import read_remains
-from ec2rl.facts.log import KernelLog, LogLine
+from ec2rl.diagnosis.finding import DiagnosisText
+from ec2rl.diagnosis.kernel_log import kernel_log_module
+from ec2rl.diagnosis.observations import TAINT_SOFT_LOCKUP, Observations, taint, watch
+from ec2rl.facts.log import LogLine
+from ec2rl.facts.proc import running_version
 from ec2rl.facts.trace import Trace
 from ec2rl.host import Host, Phrase
-from ec2rl.kernel_events.events import find_events
-from ec2rl.kernel_events.finding import Words, judge_events
-from ec2rl.kernel_events.seen import TAINT_SOFT_LOCKUP, Seen, release, taint, watch
-from ec2rl.model import Finding
-from ec2rl.module import Module, Options
-
-PHRASES = (
-    Phrase(b"BUG: soft lockup - CPU#", after=100),
-    Phrase(b"Watchdog detected hard LOCKUP on cpu ", after=100, recent=True),
-)
+from ec2rl.model import Statement, say
+from ec2rl.record import replace
 
 # kernel/watchdog.c: no prefix in 3.10, `NMI watchdog: ` in 4.4, 4.9 and late ones of Red Hat's
 # 3.10, `watchdog: ` from 4.14 to 7.1. A hard lockup is a warning without a prefix in 3.10, `NMI
@@ -28,77 +23,65 @@ _SOFT = (
 )
 _HARD = _PREFIX + r"(?:CPU\d{1,5}: )?Watchdog detected hard LOCKUP on cpu (?P<cpu>\d{1,5})\s*"
 
-_WORDS = Words(
-    name="softlockup",
-    found="Soft lockup messages found",
-    none="No soft lockup messages found.",
-    question="a CPU was stuck in the kernel",
-    advice=(
-        "Look at: steal time (a burstable instance without credits stands still too), a newer "
-        "kernel or driver for the function on top of the trace",
-    ),
-)
-
 _TAINT_SINCE = (3, 17)
 """The kernel from which on a soft lockup leaves its mark (kernel/watchdog.c, TAINT_SOFTLOCKUP)."""
 
 
-def describe(line: LogLine, trace: Trace) -> str | None:
-    """One lockup by its CPU, and how long it had lasted when it was noticed."""
+def parse(line: LogLine, trace: Trace) -> Statement | None:
+    """Parse a lockup: its CPU, and how long it had lasted when it was noticed."""
     import re
 
     match = re.fullmatch(_SOFT, line.message)
     if match is not None:
-        return (
-            f"CPU {match['cpu']} stuck for {match['seconds']} s in {match['task']} ({match['pid']})"
+        return say(
+            "CPU {cpu} stuck for {seconds} s in {task} ({pid})",
+            cpu=int(match["cpu"]),
+            seconds=int(match["seconds"]),
+            task=match["task"],
+            pid=int(match["pid"]),
         )
     match = re.fullmatch(_HARD, line.message)
-    return f"CPU {match['cpu']} stuck with interrupts off (hard lockup)" if match else None
+    words = "CPU {cpu} stuck with interrupts off (hard lockup)"
+    return say(words, cpu=int(match["cpu"])) if match else None
 
 
-def read(host: Host, log: KernelLog, options: Options) -> Seen:
-    """Look at the log, at what dead kernels left, at the mark of a lockup, and who watches."""
-    remains = read_remains(host, PHRASES, options.since)
-    version = release(host)
+def look(host: Host, seen: Observations[Statement]) -> Observations[Statement]:
+    """Look at the mark of a lockup, and who watches."""
+    version = running_version(host)
     watches, doubt = watch(host, ["soft_watchdog", "watchdog"])
     if watches == 0:
-        doubt = "the kernel's soft-lockup watchdog is off (kernel.watchdog)"
+        doubt = say("the kernel's soft-lockup watchdog is off (kernel.watchdog)")
     marks = version is not None and version >= _TAINT_SINCE
-    proof, notes = taint(host, TAINT_SOFT_LOCKUP, "soft lockup") if marks else ("", ())
-    return Seen(
-        log,
-        find_events(log, PHRASES, describe, remains.lines),
-        options.since,
-        remains,
-        proof=proof if watches else "",
+    proof, notes = taint(host, TAINT_SOFT_LOCKUP, "soft lockup") if marks else (None, ())
+    return replace(
+        seen,
+        proof=proof if watches else None,
         doubt=doubt,
-        counted="The kernel is marked by one since boot" if notes else "",
+        counted=say("The kernel is marked by one since boot") if notes else None,
         notes=notes,
     )
 
 
-def judge(seen: Seen) -> Finding:
-    """This boot's is a failure: tasks and timers of that CPU stood still."""
-    return judge_events(seen, _WORDS)
-
-
-def by_hand(seen: Seen) -> tuple[str, ...]:
-    """Commands that show the same, and whether the CPU was there at all."""
-    return (
-        "dmesg -T | grep -A 40 'soft lockup'",
-        "journalctl _TRANSPORT=kernel --grep 'soft lockup'",
-        "vmstat 1 5    # column st: time that the hypervisor gave to others",
-        "sysctl kernel.watchdog kernel.soft_watchdog kernel.watchdog_thresh",
-    )
-
-
-MODULE = Module(
+MODULE = kernel_log_module(
     name="softlockup",
     title="No CPU was stuck in the kernel",
     domain="os",
-    phrases=PHRASES,
-    read=read,
-    judge=judge,
-    needs="root, for the kernel log and the crash records",
-    by_hand=by_hand,
+    phrases=(
+        Phrase(b"BUG: soft lockup - CPU#", after=100),
+        Phrase(b"Watchdog detected hard LOCKUP on cpu ", after=100, recent=True),
+    ),
+    parse=parse,
+    text=DiagnosisText(
+        found="Soft lockup messages found",
+        none="No soft lockup messages found.",
+        question="a CPU was stuck in the kernel",
+        advice=(
+            say(
+                "Look at: steal time (a burstable instance without credits stands still too), a "
+                "newer kernel or driver for the function on top of the trace"
+            ),
+        ),
+    ),
+    of_dead_kernels=True,
+    look=look,
 )

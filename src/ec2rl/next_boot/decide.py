@@ -40,7 +40,10 @@ def decide(rules: Rules, lines: Lines, key: str) -> Setting:
 
 def dead_lines(rules: Rules, lines: Lines) -> list[str]:
     """Lines about the wanted settings that never do anything."""
-    dead = [f"{line.path}:{line.line}: no assignment: {line.text!r}" for line in lines.malformed]
+    dead = [
+        f"{line.path}:{line.line}: does nothing, no assignment: {line.text!r}"
+        for line in lines.malformed
+    ]
     for line in lines.all_named():
         if line.item.value is not None and not rules.exists(line.item.key):
             place = line.item.evidence()

@@ -117,6 +117,11 @@ def read_lines(host: Host, reader: Reader, rules: Rules, prefixes: Sequence[str]
     )
 
 
+def _is_no_key(path: str) -> bool:
+    """Whether a path can be none below /proc/sys: `sysctl -w a.b`, `/proc/sys/a/b`."""
+    return any(map(str.isspace, path)) or path.startswith("proc/sys/")
+
+
 class _Collected:
     """The lines of all files so far that are about wanted settings."""
 
@@ -144,6 +149,8 @@ class _Collected:
         if isinstance(item, NoAssignment):
             if self.rules.speaks(item.text):
                 self.malformed.append(item)
+        elif _is_no_key(item.key) and self.rules.speaks(item.text):
+            self.malformed.append(NoAssignment(item.path, item.line, item.text))
         elif item.is_pattern() and alternatives(item.key) is None:
             self.not_read(Unreadable(item.path, Why.PARTIAL, "a pattern too long"))
         elif item.is_pattern():

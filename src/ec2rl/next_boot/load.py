@@ -9,9 +9,12 @@ from ec2rl.facts.kernel_cmdline import arguments
 from ec2rl.facts.modprobe_conf import module_name, named_modules
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.next_boot.init_system import Init, in_runlevel, init_system
+from ec2rl.next_boot.shell_values import shell_values
 from ec2rl.record import record
 
 CMDLINE = "/proc/cmdline"
+MODULES = "/etc/modules"
 MAX_MODULES = 1000
 
 
@@ -41,16 +44,21 @@ def built_in(host: Host, release: str | None, module: str) -> Evidence | bool | 
 
 @record(frozen=True)
 class Wanted:
-    """The modules that systemd-modules-load is told to load; `unread` may name more."""
+    """The modules that are loaded right before the sysctl files; `unread` may name more.
+
+    `parameters` are those that lines of /etc/modules give: module, words, place.
+    """
 
     modules: tuple[tuple[str, Evidence], ...]
     unread: Unreadable | None
+    parameters: tuple[tuple[str, Evidence], ...] = ()
 
 
 def wanted_modules(host: Host) -> Wanted:
-    """What modules-load.d and the kernel command line name."""
-    modules: list[tuple[str, Evidence]] = []
-    unread: Unreadable | None = None
+    """What modules-load.d, the kernel command line, and where no systemd is, /etc/modules name."""
+    own = list(_init_modules(host))
+    modules: list[tuple[str, Evidence]] = [one for one in own if not isinstance(one, Unreadable)]
+    unread: Unreadable | None = next((one for one in own if isinstance(one, Unreadable)), None)
     for item in conf_files.merged(host, conf_files.folders("modules-load.d"), ".conf"):
         if isinstance(item, Unreadable):
             unread = item
@@ -66,7 +74,40 @@ def wanted_modules(host: Host) -> Wanted:
             if word.name == "modules_load":
                 place = Evidence(cmdline.source, word.text)
                 modules += [(module_name(name), place) for name in (word.value or "").split(",")]
-    return Wanted(tuple(modules), unread)
+    given = tuple((name, place) for name, place in modules if place.source.startswith(MODULES))
+    return Wanted(tuple(modules), unread, given)
+
+
+def _init_modules(host: Host) -> Iterator[tuple[str, Evidence] | Unreadable]:
+    """What init scripts load: /etc/modules, and on Gentoo `modules=` in /etc/conf.d/modules.
+
+    Alpine's `modules` (main/openrc/modules.initd) and Debian's kmod read the former, with
+    parameters behind a name; OpenRC's own (init.d/modules.in, 0.45) the latter alone.
+    """
+    init = init_system(host)
+    if init in (Init.SYSTEMD, Init.UNKNOWN):
+        return
+    if init is Init.OPENRC and not in_runlevel(host, "modules"):
+        return
+    script = conf_files.text(host, "/etc/init.d/modules")
+    settings = conf_files.text(host, "/etc/conf.d/modules")
+    if isinstance(script, Unreadable) or not script.text or f"{MODULES} " in script.text:
+        yield from _etc_modules(conf_files.text(host, MODULES))
+    if isinstance(settings, Unreadable):
+        yield settings
+    for name, (value, place) in shell_values(settings).items():
+        if name == "modules" or name.startswith("modules_"):
+            yield from ((module_name(word), place) for word in value.split())
+
+
+def _etc_modules(text: Evidence | Unreadable) -> Iterator[tuple[str, Evidence] | Unreadable]:
+    if isinstance(text, Unreadable):
+        yield text
+        return
+    for number, line in enumerate(text.text.split("\n"), 1):
+        words = line.partition("#")[0].split()
+        if words:
+            yield module_name(words[0]), Evidence(f"{MODULES}:{number}", " ".join(words))
 
 
 def early(

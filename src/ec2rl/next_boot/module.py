@@ -5,7 +5,7 @@ Its sysctl keys exist from then on; systemd-sysctl runs once, right after system
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from enum import Enum
 
 from ec2rl.facts import conf_files
@@ -20,6 +20,7 @@ from ec2rl.facts.modprobe_conf import (
 from ec2rl.facts.proc import release
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.next_boot.initramfs import EarlyLoad, early_load
 from ec2rl.next_boot.load import CMDLINE, built_in, early, wanted_modules
 from ec2rl.record import record
 
@@ -77,6 +78,11 @@ def find_module(
     ours, blacklisted, unread = _modprobe(host, name, {one for one, _ in wanted.modules})
     install = next((c.evidence() for c in ours if c.words[0] == "install"), None)
     given = [parameter for command in ours for parameter in parameters(command)]
+    for owner, place in wanted.parameters:
+        given += _words(place.text.split()[1:], place) if owner == name else ()
+    disk = early_load(host, name)
+    if isinstance(disk, EarlyLoad):
+        given += _words(disk.parameters, disk.place)
     cmdline = host.read(CMDLINE)
     if isinstance(cmdline, Evidence):
         # modprobe puts these behind those of its files, and the last one counts.
@@ -108,7 +114,18 @@ def find_module(
     else:
         when = When.UNKNOWN if builtin is None else When.LATE
         warnings += loads
+    if when is not When.EARLY and disk is not None:
+        # With its own copies of modprobe.d, and only if it was made since.
+        when, unsure = When.UNKNOWN, disk if isinstance(disk, Unreadable) else unsure
+        evidence = disk.place if isinstance(disk, EarlyLoad) else None
     return Module(name, when, evidence, taken, install, tuple(warnings), tuple(unread), unsure)
+
+
+def _words(words: Collection[str], place: Evidence) -> Iterator[Parameter]:
+    """Parameters that stand behind a module's name in a list of modules."""
+    for word in words:
+        parameter, _, value = word.partition("=")
+        yield Parameter(module_name(parameter), value, place)
 
 
 def _modprobe(

@@ -41,10 +41,16 @@ class Presence:
 def of_module(module: Module, udev: RunRules) -> Presence:
     """The presence of the keys that a module brings."""
     late = module.when in (When.LATE, When.UNKNOWN)
+    unsure = "when the module is loaded is not known"
+    if module.evidence is not None:
+        unsure = (
+            f"whether the initial RAM disk was made since {module.evidence.source} has it load "
+        )
+        unsure += f"{module.name} is not known"
     return Presence(
         module.when,
         f"{module.name} is loaded after the sysctl files are read: no such key yet, exit status 0",
-        "when the module is loaded is not known",
+        unsure,
         module.install,
         module_rule(udev, module.name) if late else None,
         module.name,

@@ -220,6 +220,13 @@ class Rules:
             self._found[name] = find_module(self.host, self.release, name)
         return self._found[name]
 
+    def brings(self, module: str) -> bool:
+        """Whether a module brings wanted settings, or may."""
+        if not self.asked:
+            return True
+        keys = [dotted(path) for path in self._plain]
+        return any(module in (self._modules.get(key), module_of(normalize(key))) for key in keys)
+
     def udev(self) -> RunRules:
         """The rules of udev that run a program; read once."""
         self._udev = self._udev or run_rules(self.host)

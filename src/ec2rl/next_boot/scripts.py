@@ -1,63 +1,57 @@
-"""Lines of start-up scripts and units that speak of a setting; whether they run is not computed."""
+"""Who changes settings by a command as the host starts; whether it is run is not computed."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from ec2rl.facts import conf_files
-from ec2rl.facts.sysctl_conf import SYSCTL_CONF, Assignment, Reader, parse
+from ec2rl.facts import conf_files, glob
+from ec2rl.facts.sysctl_conf import Assignment, Reader, parse
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.next_boot.effects import Load, NoShell, Run, Write, effects
 from ec2rl.next_boot.paths import SYS
 from ec2rl.next_boot.rules import Rules
-from ec2rl.next_boot.setting import AS_BY_HAND, Changer
-from ec2rl.next_boot.units import start_lines
+from ec2rl.next_boot.setting import AS_BY_HAND, Changer, Idle
+from ec2rl.next_boot.startup import IF, Script, Start, starts
+from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.next_boot.setting import Value
+    from typing import Union
 
-SCRIPTS = (
-    ("rc.local", ("/etc/rc.local", "/etc/rc.d/rc.local")),
-    (
-        "cloud-init",
-        (
-            "/etc/cloud/cloud.cfg",
-            "/var/lib/cloud/instance/cloud-config.txt",
-            "/var/lib/cloud/instance/user-data.txt",
-        ),
-    ),
-)
-FOLDERS = (
-    ("cloud-init", "/etc/cloud/cloud.cfg.d", ".cfg"),
-    ("cloud-init", "/var/lib/cloud/scripts/per-boot", ""),
-    ("cloud-init", "/var/lib/cloud/scripts/per-instance", ""),
-    ("cloud-init", "/var/lib/cloud/instance/scripts", ""),
-)
-_IF = "if this line is run"
+    Found = Union[Changer, Idle, Unreadable]
+
 MAX_WORDS = 2_000
 """Words of one line; nobody types more."""
-_NEAR = 50
-"""Words in front of a path that are looked at for what is written to it."""
-_PART = r"""("[^"]*"|'[^']*')|([=>|])|[^\s"'=>|,;()\[\]]+"""
+
+MAX_LINE = 1 << 16
+"""Characters of one line."""
+
+MAX_DEPTH = 3
+"""Scripts that run scripts."""
+
+MAX_RUN = 300
+"""Files that all commands together may run, and are looked at."""
+
+_ENDS = (".sh", ".bash", ".ash", ".py", ".pl", ".rb")
+_OWN = ("/etc/", "/usr/local/", "/opt/", "/root/", "/home/", "/srv/", "/var/")
+"""Where people put scripts of their own; a file there counts as one if it begins with `#!`."""
+
+_OPENS = ("if", "case", "for", "while", "until", "select", "{")
+_CLOSES = ("fi", "esac", "done", "}")
 
 
-def scripts(host: Host, rules: Rules) -> Iterator[Changer | Unreadable]:
-    """What rc.local, cloud-init and the services that systemd starts may change."""
-    texts = [(who, conf_files.text(host, path)) for who, paths in SCRIPTS for path in paths]
-    for who, folder, suffix in FOLDERS:
-        texts += [(who, item) for item in conf_files.merged(host, (folder,), suffix)]
-    for who, text in texts:
-        if isinstance(text, Evidence):
-            yield from _mentions(host, rules, who, _lines(text))
-        elif text.why is not Why.FAILED:  # a folder or a device of that name: no script
-            yield text
-    for unit, found in start_lines(host):
-        if isinstance(found, Unreadable):
-            yield found
+def scripts(host: Host, rules: Rules) -> Iterator[Found]:
+    """Yield what the commands of start-up scripts, units and others change, and lines in vain."""
+    look = _Look(host, rules)
+    for start in starts(host):
+        if isinstance(start, Unreadable):
+            yield start
+        elif isinstance(start, Script):
+            yield from look.script(start)
         else:
-            yield from _mentions(host, rules, unit, [found])
+            yield from look.line(start)
 
 
 def assigned(who: str, rules: Rules, text: Evidence, note: str) -> Iterator[Changer]:
@@ -72,80 +66,144 @@ def assigned(who: str, rules: Rules, text: Evidence, note: str) -> Iterator[Chan
     yield from last.values()
 
 
-def _lines(text: Evidence) -> Iterator[Evidence]:
-    for number, line in enumerate(text.text.split("\n"), 1):
-        line = line.strip()
-        if line and not line.startswith("#"):
-            yield Evidence(f"{text.source}:{number}", line)
+class _Look:
+    """Looks at lines and at what they run, each file once for who runs it."""
 
+    def __init__(self, host: Host, rules: Rules) -> None:
+        self._host, self._rules = host, rules
+        self._run: set[tuple[str, str]] = set()
 
-def _mentions(
-    host: Host, rules: Rules, who: str, lines: Iterable[Evidence]
-) -> Iterator[Changer | Unreadable]:
-    for line in lines:
-        if "sysctl" not in line.text and SYS not in line.text and "=" not in line.text:
-            continue
-        place = Evidence(line.source, line.text[:200])
-        if len(re.findall(r"[^\s\"',;|&()\[\]=>]+|[=>]", line.text)) > MAX_WORDS:
-            yield Unreadable(line.source, Why.PARTIAL, f"more than {MAX_WORDS} words")
-            continue
-        for setting, value in _settings_in(line.text, rules):
-            yield Changer(who, setting, value, place, _IF)
-        yield from _loaded(host, rules, who, place)
+    def script(self, script: Script, depth: int = 0) -> Iterator[Found]:
+        """Look at a script's lines, as far as they can be reached."""
+        known: dict[str, str] = {}
+        open_, ended = 0, False
+        for number, line in conf_files.joined_lines(script.text.text):
+            command = _yaml(line.strip())
+            if not command or command.startswith("#"):
+                continue
+            place = Evidence(f"{script.text.source}:{number}", line.strip())
+            for found in self.line(
+                Start(script.who, place, command, True, known, script.note), depth
+            ):
+                ends = ended and isinstance(found, Changer)
+                yield Idle(place, "never run, it stands behind `exit`") if ends else found
+            _remember(command, known, open_)
+            words = command.replace(";", " ").split()
+            open_ += sum(word in _OPENS for word in words) - sum(word in _CLOSES for word in words)
+            ended |= open_ <= 0 and words[0] == "exit" and len(words) < 3
 
-
-def _loaded(host: Host, rules: Rules, who: str, line: Evidence) -> Iterator[Changer | Unreadable]:
-    """What `sysctl -p [FILE]` and `sysctl --system` in a line apply."""
-    words = re.findall(r"[^\s\"',;|&()\[\]]+", line.text)
-    at = next((n for n, word in enumerate(words) if word.rpartition("/")[2] == "sysctl"), None)
-    for number, word in enumerate(words[at + 1 :], at + 1) if at is not None else ():
-        if word == "--system":
-            yield Changer(who, AS_BY_HAND, None, line, f"applies all sysctl files, {_IF}")
+    def line(self, start: Start, depth: int = 0) -> Iterator[Found]:
+        """Look at one line."""
+        text = start.command
+        if len(text) > MAX_LINE or len(text.split(None, MAX_WORDS)) > MAX_WORDS:
+            yield Unreadable(start.line.source, Why.PARTIAL, f"more than {MAX_WORDS} words")
             return
-        if word in ("-p", "--load") or word.startswith(("-p/", "--load=")):
-            path = word.removeprefix("-p").removeprefix("--load").removeprefix("=")
-            following = words[number + 1] if number + 1 < len(words) else ""
-            path = path or (following if following[:1] == "/" else SYSCTL_CONF)
-            text = conf_files.text(host, path)
-            if isinstance(text, Unreadable):
-                yield text
-            else:
-                yield from assigned(who, rules, text, f"if {line.source} is run: {line.text}")
+        place = Evidence(start.line.source, start.line.text[:200])
+        start = replace(start, line=place)
+        yield from self._assignment(start)
+        for effect in effects(text, start.variables, start.shell):
+            if isinstance(effect, Write):
+                yield from self._written(start, effect)
+            elif isinstance(effect, Load):
+                yield from self._loaded(start, effect.files)
+            elif isinstance(effect, Run):
+                yield from self._ran(start, effect.path, depth)
+            elif isinstance(effect, NoShell) and self._named(effect.key):
+                yield Idle(place, "no shell reads this line: it writes nothing there")
+
+    def _named(self, word: str) -> str | None:
+        return self._rules.named_by(word.lstrip(">").removeprefix(f"{SYS}/"))
+
+    def _assignment(self, start: Start) -> Iterator[Found]:
+        """`KEY = VALUE` alone on a line: a sysctl file that is written, or a list of settings."""
+        key, equals, value = start.command.partition("=")
+        words = key.split()
+        setting = self._named(words[0]) if equals and len(words) == 1 else None
+        if setting is not None:
+            told = not any(sign in value for sign in "$`%")
+            text = self._rules.value(value.strip().strip("\"'")) if told else None
+            yield Changer(start.who, setting, text, start.line, start.note)
+
+    def _written(self, start: Start, effect: Write) -> Iterator[Found]:
+        if not effect.plain:
+            within = _within(effect.key)
+            note = f"{start.note}; which key, is not told there"
+            yield Changer(start.who, "", None, start.line, note, within=within)
             return
+        setting = self._named(effect.key)
+        if setting is not None:
+            value = None if effect.value is None else self._rules.value(effect.value)
+            yield Changer(start.who, setting, value, start.line, start.note)
+
+    def _loaded(self, start: Start, files: tuple[str, ...]) -> Iterator[Found]:
+        if not files:
+            note = f"applies all sysctl files, {start.note}"
+            yield Changer(start.who, AS_BY_HAND, None, start.line, note)
+        for path in files:
+            for file in self._met(path):
+                text = conf_files.text(self._host, file)
+                if isinstance(text, Unreadable):
+                    yield text
+                else:
+                    place = start.line
+                    note = f"{start.note}: {place.source}: {place.text}"
+                    if start.note == IF:
+                        note = f"if {place.source} is run: {place.text}"
+                    yield from assigned(start.who, self._rules, text, note)
+
+    def _met(self, path: str) -> Iterator[str]:
+        """The files of a pattern whose last part may hold stars, in their order."""
+        folder, _, pattern = path.rpartition("/")
+        if not any(sign in pattern for sign in "*?["):
+            yield path
+            return
+        names = self._host.names(folder)
+        for name in sorted(names) if isinstance(names, tuple) else ():
+            if glob.matches(pattern, name):
+                yield f"{folder}/{name}"
+
+    def _ran(self, start: Start, path: str, depth: int) -> Iterator[Found]:
+        script = path.endswith(_ENDS)
+        if depth == MAX_DEPTH or not (script or path.startswith(_OWN)):
+            return
+        if (start.who, path) in self._run or len(self._run) == MAX_RUN:
+            return
+        self._run.add((start.who, path))
+        text = conf_files.read(self._host, path)
+        if isinstance(text, Evidence) and (script or text.text.startswith("#!")):
+            yield from self.script(Script(start.who, text, start.note), depth + 1)
+        elif isinstance(text, Unreadable) and (script or text.why is Why.DENIED):
+            yield text
 
 
-def _settings_in(line: str, rules: Rules) -> Iterator[tuple[str, Value | None]]:
-    """The settings that a line of shell or YAML names, with the value given to each, if plain."""
-    tokens = list(re.finditer(_PART, line))
-    texts = [token[0].strip("\"'") for token in tokens]
-    for at, token in enumerate(tokens):
-        text = texts[at]
-        if token[1] and ("sysctl" in text or f"> {SYS}" in text.replace(">/", "> /")):
-            yield from _settings_in(text, rules)  # a command for another shell
-            continue
-        word, equals, value = text.partition("=") if token[1] else (text, "", "")
-        word = word.strip().rstrip(":")
-        follows = texts[at + 1 : at + 2] == ["="]
-        if not (equals or follows or word.startswith(SYS) or "sysctl" in line):
-            continue
-        setting = rules.named_by(word.removeprefix(f"{SYS}/"))
-        if setting is None:
-            continue
-        if follows and at + 2 < len(tokens):
-            value = texts[at + 2]
-            if re.match(r",\S", line[tokens[at + 2].end() :]):  # a list: not the whole of it
-                value = ""
-        elif not equals:
-            value = _echoed(texts[max(0, at - _NEAR) : at])
-        plain = value and not any(sign in value for sign in "$`\\%")
-        yield setting, rules.value(value) if plain else None
+def _within(key: str) -> tuple[str, str]:
+    """How the path of a key begins and ends, of which a part is not told."""
+    path = key if "/" in key else key.replace(".", "/")
+    start = re.split(r"[$`*?]", path, maxsplit=1)[0]
+    end = path.rpartition("/")[2]
+    return start, "" if re.search(r"[$`*?]", end) else f"/{end}"
 
 
-def _echoed(before: list[str]) -> str:
-    """What `echo VALUE > ` or `echo VALUE | tee ` in front of a path writes; "" for another."""
-    ends = [n for n, text in enumerate(before) if text in (">", "|")]
-    writes = bool(before) and (before[-1] == ">" or "tee" in before[ends[-1] if ends else 0 :])
-    if not writes or "echo" not in before[: ends[0] if ends else 0]:
-        return ""
-    start = before.index("echo") + 1
-    return " ".join(text for text in before[start : ends[0]] if text not in ("-n", "-e"))
+def _remember(command: str, known: dict[str, str], depth: int) -> None:
+    """Keep `NAME=VALUE`; a name that is set again, or inside an `if`, stands for nothing."""
+    match = re.fullmatch(
+        r"(?:export |readonly )?([A-Za-z_]\w*)=(\"[^\"$`]*\"|'[^']*'|[^\s\"'$`;|&()<>]*)", command
+    )
+    if match:
+        known[match[1]] = "$" if match[1] in known or depth > 0 else match[2].strip("\"'")
+
+
+def _yaml(line: str) -> str:
+    """The command of a line of YAML, `- CMD` or `- [CMD, WORD]`; other lines as they are."""
+    if line[:2] == "- ":
+        line = line[2:].strip()
+    if line[:1] == "[" and line[-1:] == "]" and line[:2] not in ("[ -", "[["):
+        inside = line[1:-1].strip()
+        line = inside if "," not in inside else _listed(inside)
+    return line
+
+
+def _listed(text: str) -> str:
+    """The commas outside quotes made blanks."""
+    parts = re.split(r"(\"[^\"]*\"|'[^']*')", text)
+    return "".join(part if n % 2 else part.replace(",", " ") for n, part in enumerate(parts))

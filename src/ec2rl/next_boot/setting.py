@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 from ec2rl.model import Evidence, Unreadable
 from ec2rl.record import record
 
@@ -41,11 +43,20 @@ AS_BY_HAND = "--system"
 """In place of a setting: all, as `sysctl --system` makes them."""
 
 
+class Lowers(Enum):
+    """Whether somebody who wants a number sets it where a larger one is there already."""
+
+    ALWAYS = "sets it, whatever is there"
+    NEVER = "only raises it"
+    UNKNOWN = "may leave a larger one"
+
+
 @record(frozen=True)
 class Changer:
     """Somebody who changes a setting later: `value` is None where it is reset or not computed.
 
-    `setting` is "" for all of them, or `AS_BY_HAND`.
+    `setting` is "" for all of them, or `AS_BY_HAND`. With `within` it is one that is not told,
+    among those whose path begins and ends so.
     """
 
     who: str
@@ -53,6 +64,16 @@ class Changer:
     value: Value | None
     evidence: Evidence
     note: str = ""
+    lowers: Lowers = Lowers.ALWAYS
+    within: tuple[str, str] | None = None
+
+
+@record(frozen=True)
+class Idle:
+    """A line that looks as if it set something, and does nothing: why not."""
+
+    line: Evidence
+    why: str
 
 
 @record(frozen=True)

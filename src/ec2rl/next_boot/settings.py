@@ -6,20 +6,22 @@ First the kernel or a module brings the keys (`presence`), then one reader appli
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ec2rl.facts.conf_files import final
 from ec2rl.facts.proc import version
 from ec2rl.facts.sysctl_conf import Reader
 from ec2rl.host import Host
-from ec2rl.model import Unreadable, Why
+from ec2rl.model import Unreadable
 from ec2rl.next_boot.changers import everybody
 from ec2rl.next_boot.decide import dead_lines, decide
+from ec2rl.next_boot.init_system import Init, in_runlevel, init_system
 from ec2rl.next_boot.lines import Lines, read_lines
 from ec2rl.next_boot.module import When
+from ec2rl.next_boot.passed_over import passed_over
 from ec2rl.next_boot.presence import Presence
 from ec2rl.next_boot.rules import Rules
-from ec2rl.next_boot.setting import AS_BY_HAND, Changer, NextBoot, Setting
+from ec2rl.next_boot.setting import AS_BY_HAND, Changer, Idle, Lowers, NextBoot, Setting
 from ec2rl.next_boot.udev import Reapplied
 from ec2rl.record import replace
 
@@ -27,7 +29,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
 
-    Changers = Callable[[Host, Rules], Iterable["Changer | Unreadable"]]
+    from ec2rl.next_boot.setting import Value
+
+    Changers = Callable[[Host, Rules], Iterable["Changer | Idle | Unreadable"]]
 
 UNIT = "/etc/systemd/system/systemd-sysctl.service"
 
@@ -58,10 +62,11 @@ def next_boot(host: Host, rules: Rules, changers: Changers = everybody) -> NextB
         elif masked:
             setting = _lost(rules, setting, masked)
         elif presence and when is When.UNKNOWN and setting.value != late.value:
-            setting = replace(setting, value=None, because=presence.unsure)
+            either = f"{_shown(setting.value)} if it comes in time, else {_shown(late.value)}"
+            setting = replace(setting, value=None, because=f"{presence.unsure}: {either}")
         by_hand = told[Reader.PROCPS][key]
         mine = sorted({*by_key.get(key, ()), *of_all})
-        theirs = tuple(each for n in mine if (each := _of(after[n], setting, by_hand)) is not None)
+        theirs = tuple(_theirs([after[n] for n in mine], setting, by_hand, rules.paths(key)))
         settings.append(replace(setting, now=rules.now(key), changers=theirs))
     differ = {
         key: setting.value
@@ -69,12 +74,19 @@ def next_boot(host: Host, rules: Rules, changers: Changers = everybody) -> NextB
         if setting.value != told[chosen][key].value
     }
     warnings = [*rules.warnings(), *dead_lines(rules, lines[chosen])]
-    warnings += _by_hand_alone(told[Reader.PROCPS][key] for key in differ)
+    idle = [*passed_over(host, rules), *(one for one in found if isinstance(one, Idle))]
+    warnings += [f"{one.line.source}: {one.why}: {one.line.text!r}" for one in idle]
+    later = {s.key for s in settings if any(c.value == differ.get(s.key) for c in s.changers)}
+    warnings += _by_hand_alone(told[Reader.PROCPS][key] for key in differ if key not in later)
     unread = [one for one in found if isinstance(one, Unreadable)]
     unread += (*rules.unread(), *lines[chosen].unread, *rules.unsure())
     if any(setting.decided is None for setting in settings):
         unread += rules.unread_before()
     return NextBoot(tuple(settings), reader, differ, tuple(warnings), tuple(unread))
+
+
+def _shown(value: Value | None) -> str:
+    return "the default" if value is None else str(value)
 
 
 def _by_hand_alone(settings: Iterable[Setting]) -> Iterator[str]:
@@ -96,26 +108,56 @@ def _keys(
     return tuple(rules.keys(named, also - {"", AS_BY_HAND}))
 
 
-def _of(changer: Changer, setting: Setting, by_hand: Setting) -> Changer | None:
+def _theirs(
+    changers: Iterable[Changer], setting: Setting, by_hand: Setting, paths: Sequence[str]
+) -> Iterator[Changer]:
+    """What changers do to a setting, one after the other."""
+    value = setting.value
+    for changer in changers:
+        each = _of(changer, setting, by_hand, paths)
+        if each is not None:
+            each = _raised(each, value)
+            value = each.value
+            yield each
+
+
+def _of(
+    changer: Changer, setting: Setting, by_hand: Setting, paths: Sequence[str]
+) -> Changer | None:
     """What a changer does to a setting, None for nothing."""
+    if changer.within is not None:
+        start, end = changer.within
+        met = any(path.startswith(start) and path.endswith(end) for path in paths)
+        return replace(changer, setting=setting.key) if met else None
     if changer.setting in (setting.key, ""):
-        return changer
+        # A line that decides anyway, applied once more.
+        return None if changer.evidence == setting.decided else changer
     if changer.setting == AS_BY_HAND and by_hand.spoken_of and by_hand.value != setting.value:
         return replace(changer, setting=setting.key, value=by_hand.value)
     return None
 
 
+def _raised(changer: Changer, before: Value | None) -> Changer:
+    """The same with the value that is there afterwards, where a larger one may stay."""
+    wanted = changer.value
+    if changer.lowers is Lowers.ALWAYS or not isinstance(wanted, int):
+        return changer
+    if isinstance(before, int) and before <= wanted:
+        return changer
+    stays = isinstance(before, int) and changer.lowers is Lowers.NEVER
+    note = f"{changer.note}; it wants {wanted}, and {changer.lowers.value}"
+    return replace(changer, value=before if stays else None, note=note.removeprefix("; "))
+
+
 def _reader(host: Host) -> tuple[Reader | None, str]:
     """Who applies the files at boot, and why nobody does ("" if somebody does)."""
-    reader: Reader | None = Reader.PROCPS
-    for folder in ("/usr/lib/systemd", "/lib/systemd"):
-        names = host.names(folder)
-        if isinstance(names, tuple) and "systemd-sysctl" in names:
-            masked = final(host, UNIT) == "/dev/null"
-            return Reader.SYSTEMD, f"{UNIT} is masked: nobody applies the files" if masked else ""
-        if isinstance(names, Unreadable) and names.why is not Why.ABSENT:
-            reader = None
-    return reader, ""
+    init = init_system(host)
+    if init is Init.SYSTEMD:
+        masked = final(host, UNIT) == "/dev/null"
+        return Reader.SYSTEMD, f"{UNIT} is masked: nobody applies the files" if masked else ""
+    if init is Init.OPENRC and not in_runlevel(host, "sysctl"):
+        return Reader.PROCPS, "sysctl is in no run level of OpenRC: nobody applies the files"
+    return None if init is Init.UNKNOWN else Reader.PROCPS, ""
 
 
 class _Late:

@@ -6,7 +6,10 @@ import time
 
 from ec2rl.model import Finding, Role, Statement, Tense, Verdict, say
 from ec2rl.record import replace
-from ec2rl.report.wording import summary
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.model import Value
 
 
 def recorded_on(when: float) -> str:
@@ -32,11 +35,20 @@ def of_what_is_cut(finding: Finding, cut: str) -> Finding:
     if verdict in (Verdict.OK, Verdict.WARNING, Verdict.NOT_APPLICABLE):
         verdict = Verdict.UNKNOWN
         said = say("Cannot tell: {cut}. In what was read: {summary}", cut=cut, summary=said)
-    elif verdict is Verdict.UNKNOWN and cut not in summary(finding):
+    elif verdict is Verdict.UNKNOWN and not _mentions(said, cut):
         said = say("{summary}; {cut}", summary=said, cut=cut)
     kept = (one for one in finding.details if _role(one) is not Role.PROOF)
     missing = say("Not whole: {cut}; what is missing may have stood there", cut=cut)
     return replace(finding, verdict=verdict, summary=said, details=(*kept, missing))
+
+
+def _mentions(value: Value, words: str) -> bool:
+    """Whether these words are among the values of what is said."""
+    if isinstance(value, Statement):
+        return any(_mentions(one, words) for one in value.values.values())
+    if isinstance(value, tuple):
+        return any(_mentions(one, words) for one in value)
+    return words in str(value)
 
 
 def _role(one: Statement | str) -> Role:

@@ -13,8 +13,8 @@ A place for which there is no value is a word that the tense decides: {now}, {th
 
 from __future__ import annotations
 
-from ec2rl.facts.coverage import stamp
-from ec2rl.model import TENSED, Statement, Tense
+from ec2rl.diagnosis.coverage import stamp
+from ec2rl.model import TENSED, Statement, Tense, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,14 +68,14 @@ def _shown(value: Value, form: str, tense: Tense) -> str:
         return text(value, tense)
     if isinstance(value, tuple):
         return (form or ", ").join(_shown(one, "", tense) for one in value)
-    if value is None or isinstance(value, str) or not form:
+    if form == "time" and not isinstance(value, (str, Unreadable)):
+        return stamp(value)
+    if value is None or isinstance(value, (str, Unreadable)) or not form:
         return str(value)
     if form == "%":
         return percent(value)
     if form == "pace":
         return pace(value)
-    if form == "time":
-        return stamp(value)
     noun, _, more = form.partition("/")
     return f"{value} {noun}" if value == 1 else f"{value} {more or noun + 's'}"
 

@@ -12,11 +12,17 @@ from ec2rl.conntrack.boot.rules import ConntrackRules
 from ec2rl.facts import conf_files
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable
-from ec2rl.next_boot.changers import shell_values, tuned, ufw
+from ec2rl.next_boot.changers import ufw
 from ec2rl.next_boot.module import When
 from ec2rl.next_boot.rules import Rules
 from ec2rl.next_boot.scripts import scripts
 from ec2rl.next_boot.setting import Changer
+from ec2rl.next_boot.shell_values import shell_values
+from ec2rl.next_boot.tuned import tuned
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.next_boot.scripts import Found
 
 ENABLED = (
     "/etc/systemd/system/multi-user.target.wants",
@@ -52,7 +58,7 @@ def loaders(host: Host) -> tuple[Evidence, ...]:
     return tuple(link for link in found if link is not None)
 
 
-def changers(host: Host, rules: Rules) -> Iterator[Changer | Unreadable]:
+def changers(host: Host, rules: Rules) -> Iterator[Found]:
     """Everybody found who changes a setting after boot, and what could not be read of them."""
     yield from kube_proxy(host)
     yield from tuned(host, rules)

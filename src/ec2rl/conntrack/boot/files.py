@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ec2rl.conntrack.boot.changers import changers
 from ec2rl.conntrack.boot.keys import BUCKETS, MAX
 from ec2rl.conntrack.boot.rules import ConntrackRules
+from ec2rl.conntrack.settings import FILES, MODULES, OPTIONS
 from ec2rl.facts.proc import version
 from ec2rl.host import Host
 from ec2rl.next_boot import files
@@ -16,12 +17,6 @@ from ec2rl.next_boot.module import kernel_release
 PAGE_FILE = "/etc/sysctl.d/99-netfilter.conf"
 """The file that the original page appends its two lines to."""
 
-OURS = ("/etc/sysctl.d/99-zz-ec2rl-conntrack.conf", "/etc/sysctl.d/zzz-ec2rl-conntrack.conf")
-"""Names that come behind 99-sysctl.conf, the second behind nearly everything."""
-
-MODULES = "/etc/modules-load.d/ec2rl-conntrack.conf"
-OPTIONS = "/etc/modprobe.d/ec2rl-conntrack.conf"
-
 
 def boot_files(host: Host, wanted: Mapping[str, int], write: bool = True) -> BootFiles:
     """Files for these settings, by key; none where the next boot has them, or none is wanted."""
@@ -30,5 +25,7 @@ def boot_files(host: Host, wanted: Mapping[str, int], write: bool = True) -> Boo
     if BUCKETS in wanted and release is not None and release < (4, 9):
         # Read-only there: only the module's parameter sets it.
         more[OPTIONS] = MARK + f"options nf_conntrack hashsize={wanted[BUCKETS]}\n"
-    names = Names(OURS, MODULES, more, {PAGE_FILE: (MAX, BUCKETS)})
+    sizes = (MAX, BUCKETS)
+    # `explain` has people write the first of ours by hand.
+    names = Names(FILES, MODULES, more, {FILES[0]: sizes, PAGE_FILE: sizes})
     return files.boot_files(host, wanted, names, ConntrackRules, changers, write)

@@ -114,6 +114,9 @@ class ConntrackRules(Rules):
     def presence(self, key: str) -> Presence | None:
         return self._presence
 
+    def brings(self, module: str) -> bool:
+        return "conntrack" in module
+
     def warnings(self) -> Sequence[str]:
         return (*self.nf_conntrack.warnings, *super().warnings())
 

@@ -39,7 +39,11 @@ COMMANDS = {
     "size": Command(
         "how large the table should be, its cost, and when it will be full",
         "",
-        {"seconds": Option("SECONDS", "pause between two looks (5; 0: one look)"), **_TABLE},
+        {
+            "seconds": Option("SECONDS", "pause between two looks (5; 0: one look)"),
+            **_TABLE,
+            "netns": Option("NAME|PID|all", "the need of one namespace (all: the limit is one)"),
+        },
     ),
     "namespaces": Command("how full the table of each network namespace is", "", FORMATS),
     "list": Command(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 from ec2rl.arguments import Parsed, UsageError
 from ec2rl.conntrack.table.census import Census
@@ -24,14 +24,17 @@ INTERRUPTED = 130
 _ASSUMED = "the timeouts in force could not be read: idle times are told by the kernel's defaults"
 
 
-def places_of(said: Parsed, host: Host) -> Places | Unreadable:
-    """The tables that the options mean; the capture of --file is a place of its own."""
+def places_of(said: Parsed, host: Host, netns: str = "") -> Places | Unreadable:
+    """The tables that the options mean; the capture of --file is a place of its own.
+
+    `netns` is the namespace where none is named, "" for our own.
+    """
     if said.has("file"):
         if said.has("netns"):
             raise UsageError("--file and --netns exclude each other")
         place = Place(said.last("file"), (), None)
         return Places((place,), (), Limits(None, None, None, None), "")
-    return find_places(host, said.last("netns"))
+    return find_places(host, said.last("netns", netns))
 
 
 def chosen(places: Places) -> Iterator[Place]:
@@ -40,11 +43,18 @@ def chosen(places: Places) -> Iterator[Place]:
     One that no door leads to comes as it is: whoever looks at it is told the reason.
     """
     for place in places.chosen:
-        with ExitStack() as stack:
-            with suppress(OSError):
-                door = stack.enter_context(held(place.doors))
-                place = place if door is None else replace(place, doors=(door,))
-            yield place
+        with kept(place) as one:
+            yield one
+
+
+@contextmanager
+def kept(place: Place) -> Iterator[Place]:
+    """A place with its namespace held open, where a door leads to it."""
+    with ExitStack() as stack:
+        with suppress(OSError):
+            door = stack.enter_context(held(place.doors))
+            place = place if door is None else replace(place, doors=(door,))
+        yield place
 
 
 def look(
@@ -106,13 +116,13 @@ def failed(terminal: Terminal, why: Unreadable) -> int:
     return COULD_NOT_LOOK
 
 
-def nothing_to_show(said: Parsed, places: Places) -> str:
+def nothing_to_show(said: Parsed, places: Places, netns: str = "") -> str:
     """What is said where no table has an entry, "" where there is one to look at."""
     if places.chosen:
         return ""
     if places.limits.loaded is False:
         return "Connection tracking is not loaded: there is no table.\n"
-    words = "No network namespace has an entry" if said.last("netns") == ALL else "No table"
+    words = "No network namespace has an entry" if said.last("netns", netns) == ALL else "No table"
     return words + (f" (not seen: {places.hidden})" if places.hidden else "") + ".\n"
 
 

@@ -3,112 +3,178 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 
 from ec2rl.arguments import Parsed, format_of, seconds
 from ec2rl.conntrack.commands.shared import (
     INTERRUPTED,
-    chosen,
     failed,
+    kept,
     look,
     nothing_to_show,
     places_of,
     was_interrupted,
 )
-from ec2rl.conntrack.report.size_text import Sizing, size_text
-from ec2rl.conntrack.report.table_json import place_facts, seen_facts, size_facts
+from ec2rl.conntrack.messages import PHRASES
+from ec2rl.conntrack.observe import read
+from ec2rl.conntrack.report.size_text import Sizing, Tables, size_text
+from ec2rl.conntrack.report.table_json import need_facts, place_facts, seen_facts, size_facts
+from ec2rl.conntrack.seen import Seen
+from ec2rl.conntrack.size_policy import LOOKED_INTO, Load, size_for, table_size
 from ec2rl.conntrack.table.census import Census
-from ec2rl.conntrack.table.places import Place
-from ec2rl.conntrack.table.recommend import object_size, recommend
+from ec2rl.conntrack.table.cost import cost_of, object_size
+from ec2rl.conntrack.table.places import ALL, Place, Places
 from ec2rl.conntrack.table.sizing import growth, need, rates, time_to_full
-from ec2rl.conntrack.tables import Limits, read_limits
+from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.host.live import LiveHost
 from ec2rl.host.remember import Remember
-from ec2rl.model import Unreadable
-from ec2rl.record import replace
+from ec2rl.model import Unreadable, Why
+from ec2rl.module import Options
+from ec2rl.record import record, replace
 from ec2rl.report.escape import one_line
 from ec2rl.subcommand import COULD_NOT_LOOK, document
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ec2rl.conntrack.tables import Limits
     from ec2rl.host import Host
     from ec2rl.model import Json
+
+
+@record(frozen=True)
+class _Looks:
+    """One look at a table, or two that were `between` seconds apart."""
+
+    place: Place
+    began: float
+    first: Census | Unreadable
+    second: Census | None = None
+    between: float = 0.0
 
 
 def command(said: Parsed, terminal: Terminal) -> int:
     """0 shown; 3 could not look; 130 interrupted: what one look tells is shown."""
     pause = seconds("seconds", said.last("seconds", "5"), 0, 3600)
     host = Remember(LiveHost())
-    places = places_of(said, host)
+    places = places_of(said, host, ALL)
     if isinstance(places, Unreadable):
         return failed(terminal, places)
-    limits = read_limits(host) if said.has("file") else places.limits
     write = format_of(said).write
-    terminal.out(nothing_to_show(said, places) if write is None else "")
-    tables: list[Json] = []
-    status = 0
-    for place in chosen(places):
-        first, second, between, status = _twice(said, terminal, host, place, pause)
-        facts = place_facts(place, limits)
-        if isinstance(first, Unreadable):
-            terminal.say(str(first))
-            tables.append({**facts, "unreadable": str(first)})
-            status = COULD_NOT_LOOK
-            continue
-        sizing = _sizing(host, limits, first, second, between)
-        tables.append(
-            {
-                **facts,
-                **seen_facts(sizing.seen),
-                **size_facts(sizing.size, sizing.needed, sizing.rates, sizing.grown, sizing.full),
-            }
-        )
-        if write is None:
-            terminal.out(size_text(place, limits, sizing))
-        if status == INTERRUPTED:
-            break
+    if write is None:
+        terminal.out(nothing_to_show(said, places, ALL))
+    found, status = _look_twice(said, terminal, host, places, pause)
+    unread = [looks for looks in found if isinstance(looks.first, Unreadable)]
+    for looks in unread:
+        terminal.say(str(looks.first))
+    sized = [_sizing(looks, places.limits) for looks in found if looks not in unread]
+    # Where no table has an entry now, packets may have been lost in this boot all the same.
+    empty = not places.chosen and places.limits.loaded is not False
+    tables = _recommended(host, said, places, sized) if sized or empty else None
     if write is not None:
-        terminal.out(write(document(tables=tables)))
-    return status
+        terminal.out(write(document(tables=_facts(places, unread, tables))))
+    elif tables is not None:
+        terminal.out(size_text(places.limits, tables))
+    return status or (COULD_NOT_LOOK if unread else 0)
 
 
-def _twice(
-    said: Parsed, terminal: Terminal, host: Host, place: Place, pause: float
-) -> tuple[Census | Unreadable, Census | None, float, int]:
-    """Two looks, the seconds between them, and the exit status; one look where that is all."""
-    began = time.monotonic()
-    first = look(said, terminal, host, place)
-    if was_interrupted(first):
-        return first, None, 0.0, INTERRUPTED
-    if isinstance(first, Unreadable) or not pause or said.has("file"):
-        return first, None, 0.0, 0
-    try:
-        terminal.progress(f"{one_line(place.label)}: waiting {pause:g} s for a second look")
-        time.sleep(max(0.0, began + pause - time.monotonic()))
-    except KeyboardInterrupt:
-        return first, None, 0.0, INTERRUPTED
-    again = time.monotonic()
-    second = look(said, terminal, host, place)
-    if isinstance(second, Unreadable):
-        terminal.say(f"no second look: {second}")
-        return first, None, 0.0, 0
-    if was_interrupted(second):
-        return first, None, 0.0, INTERRUPTED
-    return first, second, again - began, 0
+def _look_twice(
+    said: Parsed, terminal: Terminal, host: Host, places: Places, pause: float
+) -> tuple[list[_Looks], int]:
+    """Look at the fullest tables, and again after a pause; the exit status is that of a signal."""
+    found: list[_Looks] = []
+    with ExitStack() as stack:
+        for place in places.chosen[:LOOKED_INTO]:
+            here = stack.enter_context(kept(place))
+            began = time.monotonic()
+            found.append(_Looks(here, began, look(said, terminal, host, here)))
+            if was_interrupted(found[-1].first):
+                return found, INTERRUPTED
+        if not found or not pause or said.has("file"):
+            return found, 0
+        try:
+            terminal.progress(f"{_named(found)}: waiting {pause:g} s for a second look")
+            time.sleep(max(0.0, found[0].began + pause - time.monotonic()))
+        except KeyboardInterrupt:
+            return found, INTERRUPTED
+        for number, one in enumerate(found):
+            if isinstance(one.first, Unreadable):
+                continue
+            again = time.monotonic()
+            second = look(said, terminal, host, one.place)
+            if isinstance(second, Unreadable):
+                terminal.say(f"no second look: {second}")
+            elif was_interrupted(second):
+                return found, INTERRUPTED
+            else:
+                found[number] = replace(one, second=second, between=again - one.began)
+    return found, 0
 
 
-def _sizing(
-    host: Host, limits: Limits, first: Census, second: Census | None, between: float
-) -> Sizing:
-    """What the looks come to; what could not be read of the limits counts as nothing."""
+def _named(found: Sequence[_Looks]) -> str:
+    return one_line(found[0].place.label) if len(found) == 1 else f"{len(found)} tables"
+
+
+def _sizing(looks: _Looks, limits: Limits) -> Sizing:
+    """What the looks at one table come to; what could not be read of the limits is nothing."""
+    first, second = looks.first, looks.second
+    assert not isinstance(first, Unreadable)
     last = first if second is None else second
-    grown = () if second is None else growth(first, second, between)
+    grown = () if second is None else growth(first, second, looks.between)
     needed = need(last, grown)
     peak = max(needed.entries, first.total, last.total, last.counted or 0)
-    entry = object_size(host.read("/proc/slabinfo"))
-    size = recommend(peak, limits.maximum or 0, limits.buckets or 0, entry, limits.memory)
     count = last.total if last.counted is None else last.counted
     full = time_to_full(count, limits.maximum or 0, grown)
     return Sizing(
-        last, between, size, entry, replace(needed, entries=peak), rates(last), grown, full
+        looks.place,
+        last,
+        looks.between,
+        replace(needed, entries=peak),
+        rates(last),
+        grown,
+        full,
     )
+
+
+def _recommended(host: Host, said: Parsed, places: Places, sized: Sequence[Sizing]) -> Tables:
+    """One size for all, as the limit is one; of a saved table's machine nothing else is known."""
+    needed = max((one.needed.entries for one in sized), default=0)
+    if said.has("file"):
+        slabs = Unreadable("/proc/slabinfo", Why.NOT_COLLECTED)
+        size, entry = size_for(needed), object_size(slabs)
+        cost = cost_of(max(size.max, needed), size.buckets, entry)
+        return Tables(tuple(sized), size, entry, cost, saved=True)
+    seen = _observed(host, needed, any(one.between for one in sized))
+    known = seen.limits.maximum is not None and seen.limits.buckets is not None
+    size = table_size(seen) if known else size_for(needed)
+    entry = object_size(host.read("/proc/slabinfo"))
+    cost = cost_of(max(size.max, needed), size.buckets, entry, seen.limits.memory, seen.free)
+    return Tables(tuple(sized), size, entry, cost, left=len(places.chosen) - LOOKED_INTO)
+
+
+def _observed(host: Host, needed: int, twice: bool) -> Seen:
+    """What the module sees of this host, with the load as the looks tell it, if that is more."""
+    seen = read(host, read_kernel_log(host, PHRASES, None), Options(1.0 if twice else 0.0))
+    if seen.load is None or seen.load.entries < needed:
+        seen = replace(seen, load=Load(needed, f"{needed} entries by a census"))
+    return seen
+
+
+def _facts(places: Places, unread: Sequence[_Looks], tables: Tables | None) -> list[Json]:
+    facts: list[Json] = [
+        {**place_facts(looks.place, places.limits), "unreadable": str(looks.first)}
+        for looks in unread
+    ]
+    if tables is not None:
+        facts += [
+            {
+                **place_facts(one.place, places.limits),
+                **seen_facts(one.seen),
+                **size_facts(tables.size, tables.cost),
+                **need_facts(one.needed, one.rates, one.grown, one.full),
+            }
+            for one in tables.sized
+        ]
+    return facts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ec2rl.next_boot.module import When
 from ec2rl.report.next_boot_text import also, line_facts, quoted, setting_facts, setting_lines
 from ec2rl.report.wrap import wrapped
 
@@ -21,7 +22,11 @@ def boot_text(boot: BootSettings, runs: bool = True) -> str:
     """
     reader = "unknown" if boot.reader is None else boot.reader.value
     lines = ["After a reboot:", "", f"    sysctl files are applied by: {reader}"]
-    lines += wrapped("    nf_conntrack is ", quoted(boot.module.when.value, boot.module.evidence))
+    when, place = boot.module.when, boot.module.evidence
+    if when is When.UNKNOWN:
+        lines += wrapped("    ", quoted("when nf_conntrack is loaded is not known", place))
+    else:
+        lines += wrapped("    nf_conntrack is ", quoted(when.value, place))
     for option in boot.module.given:
         lines += wrapped("    given: ", quoted(f"{option.name}={option.value}", option.given))
     lines.append("")

@@ -10,9 +10,12 @@ from ec2rl.report.wrap import wrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ec2rl.conntrack.size_policy import TableSize
     from ec2rl.conntrack.table.census import Census
+    from ec2rl.conntrack.table.cost import Cost, ObjectSize
     from ec2rl.conntrack.table.places import Place
-    from ec2rl.conntrack.table.recommend import ObjectSize, Size
     from ec2rl.conntrack.table.sizing import Growth, Need, Rate, TimeToFull
     from ec2rl.conntrack.tables import Limits
 
@@ -22,37 +25,56 @@ class Sizing:
     """All that was computed of one table from its last look, and from two that were `between`
     seconds apart (0: one look alone)."""
 
+    place: Place
     seen: Census
     between: float
-    size: Size
-    entry: ObjectSize
     needed: Need
     rates: tuple[Rate, ...]
     grown: tuple[Growth, ...]
     full: TimeToFull
 
 
-def size_text(place: Place, limits: Limits, sizing: Sizing) -> str:
+@record(frozen=True)
+class Tables:
+    """The tables that were looked at, and the one size for all of them with its cost.
+
+    `saved` is whether they are from a file, of whose machine nothing else is known; `left` is how
+    many others have fewer entries.
+    """
+
+    sized: tuple[Sizing, ...]
+    size: TableSize
+    entry: ObjectSize
+    cost: Cost
+    saved: bool = False
+    left: int = 0
+
+
+def size_text(limits: Limits, tables: Tables) -> str:
     """The recommendation first, then its cost, the time that is left, and what it rests on."""
-    size = sizing.size
-    lines = [heading(place, limits, sizing.seen)]
-    lines += part(sizing.seen)
-    lines += [line for gap in sizing.seen.gaps for line in wrapped("    ", f"Note: {gap}.")]
-    least = "" if is_whole(sizing.seen) else "at least "
-    lines += ["", f"Needed:       {least}{entries(sizing.needed.entries)} at the present load"]
-    for setting, more in sizing.needed.growing[:5]:
+    sized = tables.sized
+    if len(sized) == 1 and tables.left <= 0:
+        return _table(limits, sized[0], _recommended(limits, tables))
+    if not sized:
+        return "\n".join(_recommended(limits, tables)) + "\n"
+    lines = wrapped("", "The limit is one for all network namespaces: the largest need decides.")
+    if tables.left > 0:
+        lines += wrapped("", f"{tables.left} more tables have fewer entries: not looked at.")
+    lines += ["", *_recommended(limits, tables), ""]
+    return "\n".join(lines) + "\n" + "".join(_table(limits, one, []) for one in sized)
+
+
+def _table(limits: Limits, one: Sizing, recommended: Sequence[str]) -> str:
+    lines = [heading(one.place, limits, one.seen)]
+    lines += part(one.seen)
+    lines += [line for gap in one.seen.gaps for line in wrapped("    ", f"Note: {gap}.")]
+    least = "" if is_whole(one.seen) else "at least "
+    lines += ["", f"Needed:       {least}{entries(one.needed.entries)} at the present load"]
+    for setting, more in one.needed.growing[:5]:
         lines.append(f"              ({more} of them still to come, by {setting})")
-    lines += _recommended(limits, size)
-    cost = f"{size.octets / (1 << 20):.0f} MiB of kernel memory when every entry is used"
-    cost += "" if size.share is None else f", {percent(size.share)} of this machine's memory"
-    lines.append(f"Costs:        {cost}")
-    lines += wrapped(
-        "              ", f"({sizing.entry.octets} bytes an entry, {_where(sizing.entry.source)})"
-    )
-    for way in size.otherwise:
-        lines += wrapped("Too much:     ", way)
-    lines += wrapped("Full in:      ", _when(limits, sizing))
-    active = [rate for rate in sizing.rates if rate.entries][:8]
+    lines += recommended
+    lines += wrapped("Full in:      ", _when(limits, one))
+    active = [rate for rate in one.rates if rate.entries][:8]
     if active:
         lines += ["", f"{'entries that got their last packet':40} {'each second':>12}  between"]
     for rate in active:
@@ -61,25 +83,47 @@ def size_text(place: Place, limits: Limits, sizing: Sizing) -> str:
     return "\n".join(lines) + "\n\n"
 
 
+def _recommended(limits: Limits, tables: Tables) -> list[str]:
+    cost = tables.cost
+    words = f"{cost.octets / (1 << 20):.0f} MiB of kernel memory when every entry is used"
+    words += "" if cost.share is None else f", {percent(cost.share)} of this machine's memory"
+    lines = [*_sizes(limits, tables), f"Costs:        {words}"]
+    lines += wrapped(
+        "              ", f"({tables.entry.octets} bytes an entry, {_where(tables.entry.source)})"
+    )
+    for way in cost.otherwise:
+        lines += wrapped("Too much:     ", way)
+    return lines
+
+
 def _where(source: str) -> str:
     """Where an entry's size is from, without the line that says it."""
     return source.partition(": nf_conntrack")[0]
 
 
-def _recommended(limits: Limits, size: Size) -> list[str]:
+def _sizes(limits: Limits, tables: Tables) -> list[str]:
+    size = tables.size
+    if tables.saved:
+        where = "of the machine that it is from nothing else is known: not its limits, nor its load"
+        return wrapped("Recommended:  ", f"max {size.max}, buckets {size.buckets} ({where})")
     if limits.maximum is None or limits.buckets is None:
         return wrapped(
             "Recommended:  ",
             f"max {size.max}, buckets {size.buckets}; today's limits could not be read here",
         )
-    if (size.max, size.buckets) == (limits.maximum, limits.buckets):
+    if not size.why:
         return [f"Recommended:  as it is: max {size.max}, buckets {size.buckets}"]
     sizes = f"--set max={size.max} --set buckets={size.buckets}"
-    return [
+    lines = [
         f"Recommended:  net.netfilter.nf_conntrack_max={size.max} (now {limits.maximum})",
         f"              net.netfilter.nf_conntrack_buckets={size.buckets} (now {limits.buckets})",
+        *wrapped("              ", f"({size.why})"),
         f"              sudo ./ec2rl fix conntrackfull {sizes}",
     ]
+    if size.more:
+        more = f"max={size.more} has room for all of it; look first whether the load is wanted"
+        lines += wrapped("More:         ", more)
+    return lines
 
 
 def _when(limits: Limits, sizing: Sizing) -> str:

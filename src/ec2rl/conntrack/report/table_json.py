@@ -14,10 +14,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ec2rl.conntrack.size_policy import TableSize
     from ec2rl.conntrack.table.cause import Cause
+    from ec2rl.conntrack.table.cost import Cost
     from ec2rl.conntrack.table.entry import Entry, Flow
     from ec2rl.conntrack.table.places import Place, Places
-    from ec2rl.conntrack.table.recommend import Size
     from ec2rl.conntrack.table.sizing import Growth, Need, Rate, TimeToFull
     from ec2rl.conntrack.table.timeouts import Kind
     from ec2rl.conntrack.table.whatif import WhatIf
@@ -197,14 +198,20 @@ def what_if_facts(answer: WhatIf) -> dict[str, Json]:
     }
 
 
-def size_facts(
-    size: Size, needed: Need, rates: Sequence[Rate], grown: Sequence[Growth], full: TimeToFull
-) -> dict[str, Json]:
-    """A recommended size and what it rests on; `seconds_to_full` is null for never or unknown."""
+def size_facts(size: TableSize, cost: Cost) -> dict[str, Json]:
+    """A recommended size, the same for all tables, and what it costs."""
     return {
         "recommended": {"max": size.max, "buckets": size.buckets},
-        "memory": {"bytes": size.octets, "share": size.share},
-        "otherwise": list(size.otherwise),
+        "memory": {"bytes": cost.octets, "share": cost.share},
+        "otherwise": list(cost.otherwise),
+    }
+
+
+def need_facts(
+    needed: Need, rates: Sequence[Rate], grown: Sequence[Growth], full: TimeToFull
+) -> dict[str, Json]:
+    """What a size rests on; `seconds_to_full` is null for never or unknown."""
+    return {
         "need": {"entries": needed.entries, "growing": dict(needed.growing)},
         "arrivals": [{**vars(rate)} for rate in rates],
         "growth": [{**vars(one)} for one in grown],

@@ -8,7 +8,7 @@ from ec2rl.conntrack.table.census import Census, evictable, evictable_later
 from ec2rl.conntrack.table.kept import count_entries
 from ec2rl.conntrack.table.places import read_settings
 from ec2rl.conntrack.table.timeouts import DEFAULTS
-from ec2rl.facts.coverage import stamp
+from ec2rl.diagnosis.coverage import stamp
 from ec2rl.host import Host
 from ec2rl.host.queries.conntrack_entries import ConntrackEntries
 from ec2rl.model import Unreadable, Why

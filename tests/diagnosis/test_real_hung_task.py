@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from ec2rl.catalogue import load
+from ec2rl.diagnosis.observations import Observations
+from ec2rl.diagnosis.wait_channels import FROZEN
 from ec2rl.host.live import LiveHost
-from ec2rl.kernel_events.seen import Seen
 from ec2rl.model import Unreadable, Verdict
 from ec2rl.module import diagnose
 from ec2rl.report.wording import details
@@ -82,14 +83,14 @@ def test_a_real_hung_task_is_told_with_what_it_waits_for(hung: int) -> None:
     for _ in range(60):
         found = diagnose(module, LiveHost())
         seen = found.seen
-        assert isinstance(seen, Seen)
-        ours = [event for event in seen.events.now if f"touch ({hung})" in event.what]
+        assert isinstance(seen, Observations)
+        ours = [one for one in seen.events.this_boot if one.detail.pid == hung]
         if ours:
             finding = found.finding
             break
         time.sleep(0.5)
     assert finding is not None, "the kernel has told of it within 30 s"
-    assert "s and more for a frozen file system" in ours[0].what
+    assert ours[0].detail.wait is FROZEN
     assert "mnt_want_write" in ours[0].trace.frames
     assert finding.verdict is Verdict.PROBLEM
     assert any("fsfreeze --unfreeze" in line for line in details(finding))

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from ec2rl.catalogue import load
+from ec2rl.diagnosis.events import message
+from ec2rl.diagnosis.observations import Observations
 from ec2rl.host.live import LiveHost
-from ec2rl.kernel_events.seen import Seen
 from ec2rl.model import Unreadable, Verdict
 from ec2rl.module import diagnose
-from ec2rl.report.wording import details, summary
+from ec2rl.report.wording import details, summary, text
 
 pytestmark = pytest.mark.kernel
 
@@ -72,11 +73,12 @@ def test_a_real_kill_is_told_with_its_cgroup(cgroup: Path) -> None:
     found = diagnose(module, LiveHost())
     seen, finding = found.seen, found.finding
 
-    assert isinstance(seen, Seen)
-    ours = [event for event in seen.events.now if f"({victim.pid})" in event.what]
+    assert isinstance(seen, Observations)
+    ours = [event for event in seen.events.this_boot if event.detail.kill.pid == victim.pid]
     assert len(ours) == 1
-    assert f"cgroup /{NAME} was at its limit of 24 MiB" in ours[0].what
-    assert " MiB, was killed: " in ours[0].what
+    words = text(message(ours[0]))
+    assert f"cgroup /{NAME} was at its limit of 24 MiB" in words
+    assert " MiB, was killed: " in words
     assert ours[0].trace.frames, "the trace of who asked"
     assert finding.verdict is Verdict.PROBLEM
     assert summary(finding).startswith("oom-killer invocations found. ")

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2rl.facts.log import KernelLog, LogLine
+from ec2rl.diagnosis.events import Event, Events, find_events, group, sort_events
+from ec2rl.diagnosis.wait_channels import waits_for
+from ec2rl.facts.log import KernelLog, LogLine, LogSource
 from ec2rl.facts.oom import Kill, kills
 from ec2rl.facts.trace import Trace, parse_trace
 from ec2rl.facts.trust import Grade
-from ec2rl.kernel_events.events import Event, Events, find_events, group, sort_events
-from ec2rl.kernel_events.waits import waits_for
+from ec2rl.model import Statement, say
 from ec2rl.modules import (
     consoleoverload,
     hungtasks,
@@ -122,9 +123,9 @@ def line(message: str, time: float = 100.0, **named: object) -> LogLine:
 @pytest.mark.parametrize(("name", "message"), REAL)
 def test_a_real_wording_is_an_event_and_a_quote_is_not(name: str, message: str) -> None:
     module = MODULES[name]
-    assert any(phrase.text.decode() in message for phrase in module.PHRASES)
-    assert module.describe(line(message), Trace())
-    told = [q for q in QUOTES if module.describe(line(q.format(message)), Trace())]
+    assert any(phrase.text.decode() in message for phrase in module.MODULE.phrases)
+    assert module.parse(line(message), Trace())
+    told = [q for q in QUOTES if module.parse(line(q.format(message)), Trace())]
     # A panic's reason is whatever stands behind its name.
     assert told == ([QUOTES[2]] if name == "kernelpanic" else [])
 
@@ -198,7 +199,7 @@ def test_what_a_task_waits_for_is_the_cause_and_not_the_way(
     frames: tuple[str, ...], words: str | None
 ) -> None:
     wait = waits_for(Trace(frames=frames))
-    assert (wait and wait.words) == words
+    assert (wait and wait.label) == words
 
 
 def test_brackets_without_a_name_are_no_module() -> None:
@@ -239,19 +240,33 @@ def test_events_are_told_apart_by_who_vouches_for_them() -> None:
     forged = line(message, grade=Grade.FORGED)
     heard = line(message, grade=Grade.HEARSAY, this_boot=None, sources=("/var/log/messages",))
     refuted = line(message, grade=Grade.FORGED, sources=("/var/log/messages",))
-    log = KernelLog((mine, earlier, forged, heard, refuted), (), 0.0, whole_boot=True)
-    what = "kernel BUG at mm/slub.c:1"
-    assert find_events(log, kernelbug.PHRASES, kernelbug.describe) == Events(
-        (Event(what, mine, Trace()),),
-        (Event(what, earlier, Trace()),),
-        (Event(what, heard, Trace()),),
-        2,
+    log = KernelLog((mine, earlier, forged, heard, refuted), LogSource("dmesg"), whole_boot=True)
+    what = say("kernel BUG at {place}", place="mm/slub.c:1")
+    assert find_events(log, kernelbug.MODULE.phrases, kernelbug.parse) == Events(
+        this_boot=(Event(what, mine),),
+        earlier_boots=(Event(what, earlier),),
+        unverified=(Event(what, heard),),
+        forged=2,
     )
 
 
 def test_the_same_event_again_is_counted_and_not_told_again() -> None:
-    one = Event("CPU 1 stuck for 22 s", line("x", 1.0), Trace(frames=("f", "g")))
-    two = Event("CPU 2 stuck for 23 s", line("x", 2.0, count=3), Trace(frames=("f", "g")))
-    other = Event("CPU 2 stuck for 23 s", line("x", 3.0), Trace(frames=("h",)))
-    groups = group(sort_events([one, two, other]).now)
+    one = Event(stuck(1, 22), line("x", 1.0), Trace(frames=("f", "g")))
+    two = Event(stuck(2, 23), line("x", 2.0, count=3), Trace(frames=("f", "g")))
+    other = Event(stuck(2, 23), line("x", 3.0), Trace(frames=("h",)))
+    groups = group(sort_events([one, two, other]).this_boot)
     assert [(g.first, g.last, g.count) for g in groups] == [(other, other, 1), (one, two, 4)]
+
+
+def test_without_a_trace_the_same_but_for_numbers_is_the_same_event() -> None:
+    bugs = ["mm/slub.c:12", "mm/slub.c:900", "mm/mmap.c:12"]
+    events = [Event(say("BUG at {place}", place=one), line("x", 1.0)) for one in bugs]
+    assert sorted(one.count for one in group([*events, Event(stuck(1, 22), line("x"))])) == [
+        1,
+        1,
+        2,
+    ]
+
+
+def stuck(cpu: int, seconds: int) -> Statement:
+    return say("CPU {cpu} stuck for {seconds} s", cpu=cpu, seconds=seconds)

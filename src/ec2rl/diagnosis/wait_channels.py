@@ -1,4 +1,4 @@
-"""What a task waits for in the kernel, by the functions on its stack."""
+"""Why a task blocks in the kernel, by the functions on its stack."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from ec2rl.record import record
 
 @record(frozen=True)
 class Wait:
-    """What a task waits for: the beginnings of functions that say so, in words, and what helps."""
+    """Why a task blocks: beginnings of the names of functions, what they wait for, what helps."""
 
-    names: tuple[str, ...]
-    words: str
+    prefixes: tuple[str, ...]
+    label: str
     advice: str
 
 
@@ -29,12 +29,18 @@ _LOCK = Wait(
     "A lock: look at the task that holds it (cat /proc/PID/stack); mostly it waits for a disk or "
     "for NFS itself",
 )
+NFS = Wait(
+    ("nfs_", "nfs3_", "nfs4", "rpc_", "__rpc_"),
+    "an NFS server",
+    "NFS: is the server there, and its port 2049 open (security group, mount target of EFS)?",
+)
+FROZEN = Wait(
+    ("sb_start_", "__sb_start_", "mnt_want_write"),
+    "a frozen file system (fsfreeze, a snapshot)",
+    "A frozen file system: whoever froze it must thaw it: fsfreeze --unfreeze MOUNTPOINT",
+)
 WAITS = (
-    Wait(
-        ("nfs_", "nfs3_", "nfs4", "rpc_", "__rpc_"),
-        "an NFS server",
-        "NFS: is the server there, and its port 2049 open (security group, mount target of EFS)?",
-    ),
+    NFS,
     Wait(
         ("cifs", "smb2"),
         "an SMB server",
@@ -50,18 +56,15 @@ WAITS = (
         "a Ceph cluster",
         "Ceph: look at the cluster's health, and at the network to it",
     ),
-    Wait(
-        ("sb_start_", "__sb_start_", "mnt_want_write"),
-        "a frozen file system (fsfreeze, a snapshot)",
-        "A frozen file system: whoever froze it must thaw it: fsfreeze --unfreeze MOUNTPOINT",
-    ),
+    FROZEN,
     DISK,
     _LOCK,
 )
 
 
 def waits_for(trace: Trace) -> Wait | None:
-    """What the first of these that is on the stack says; None where none is."""
+    """Find the first of these that is on the stack; None where none is."""
     return next(
-        (wait for wait in WAITS if any(name.startswith(wait.names) for name in trace.frames)), None
+        (wait for wait in WAITS if any(name.startswith(wait.prefixes) for name in trace.frames)),
+        None,
     )

@@ -1,0 +1,141 @@
+"""How large a table to have: one policy, for `explain`, `conntrack size` and `fix`.
+
+docs/decisions/0019-the-vertical-slice.md says why these numbers.
+"""
+
+from __future__ import annotations
+
+from ec2rl.conntrack.defaults import round_buckets
+from ec2rl.conntrack.seen import NEAR, Seen
+from ec2rl.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.conntrack.tables import Table
+    from ec2rl.host import Host
+
+HEADROOM = 2
+"""For peaks, and for entries that have expired: the kernel counts them until its worker comes by,
+which can be as long again as they lived (gc_worker, net/netfilter/nf_conntrack_core.c; a steady
+340,000 live entries of 20 s were 459,000 by the count on 6.18)."""
+
+LOOKED_INTO = 4
+"""Tables whose entries are looked at: the limit is one number, and the worst of them decides."""
+
+_STEP = 16_384
+_MOST_MAX, _MOST_BUCKETS = (1 << 31) - 1, (1 << 28) - 512
+
+_TIMES = 4
+"""A flood leads to any number of entries: who wants more than so many times as much says so."""
+
+
+@record(frozen=True)
+class Load:
+    """The entries that the present load leads to, and in words how that is known."""
+
+    entries: int
+    how: str
+
+
+@record(frozen=True)
+class TableSize:
+    """The sizes to have, and in words why; today's, and "", where they will do.
+
+    `more` is a limit that has room for all of a load that is too large to be taken as wanted, else
+    None.
+    """
+
+    max: int
+    buckets: int
+    why: str = ""
+    more: int | None = None
+
+
+def table_size(seen: Seen) -> TableSize:
+    """Today's sizes, or as much more as this load needs; 0 for a limit that is unknown, or none."""
+    maximum, buckets = seen.limits.maximum or 0, seen.limits.buckets or 0
+    if maximum and is_short(seen):
+        lost = seen.times.now.lines or any(table.rate("drop") for table in seen.tables)
+        entries = seen.load.entries if seen.load else 0
+        return enlarged(entries, maximum, buckets, seen.default_maximum or 0, bool(lost))
+    chains = sum(seen.last(table, "chaintoolong") or 0 for table in seen.tables)
+    rising = any(table.rate("chaintoolong") for table in seen.tables)
+    if rising and buckets >= maximum:
+        return TableSize(maximum, round_buckets(2 * buckets), "twice the buckets: long chains")
+    # The last: below what any kernel has chosen.
+    if (chains and buckets < maximum) or 4 * buckets < maximum:
+        return TableSize(maximum, round_buckets(maximum), "as many buckets as entries")
+    return TableSize(maximum, buckets)
+
+
+def size_for(entries: int) -> TableSize:
+    """The sizes for so many entries on a machine whose limits are not known."""
+    most = _with_headroom(entries)
+    return TableSize(most, _buckets(most, 0), "twice what is needed, for peaks")
+
+
+def enlarged(
+    entries: int, maximum: int, buckets: int, default: int = 0, lost: bool = False
+) -> TableSize:
+    """A table for so many entries, with as much again: never below today's, nor the default.
+
+    `lost` is whether packets were refused for want of room.
+    """
+    wanted = _with_headroom(entries) if HEADROOM * entries > maximum else maximum
+    # What was refused is in no census: where packets were lost, at least twice today's.
+    most = max(wanted, default, 2 * maximum if lost else 0)
+    more = None
+    if most > max(_TIMES * maximum, default):
+        most, more = max(_TIMES * maximum, default), most
+        why = f"{_TIMES} times today's limit, the most that is taken without being asked for"
+    elif lost and most == 2 * maximum:
+        why = "twice today's limit, as packets were lost: what was refused is in no count"
+    elif most == wanted:
+        why = "twice what is needed, for peaks"
+    else:
+        why = "what this kernel chooses for this machine's memory"
+    most = min(_MOST_MAX, most)
+    return TableSize(most, _buckets(most, buckets), why, more)
+
+
+def _with_headroom(entries: int) -> int:
+    return min(_MOST_MAX, -(-HEADROOM * entries // _STEP) * _STEP)
+
+
+def _buckets(maximum: int, today: int) -> int:
+    """As many as entries: the kernel's own rule since 5.15, and 8 bytes each; never fewer."""
+    return max(today, min(_MOST_BUCKETS, round_buckets(maximum)))
+
+
+def is_short(seen: Seen) -> bool:
+    """Whether the table was, or nearly is, too small, or is known to become so."""
+    maximum = seen.limits.maximum or 0
+    fullest = seen.fullest
+    near = fullest is not None and seen.near(fullest)
+    small = seen.in_use and maximum < (seen.default_maximum or 0)
+    will_be = maximum > 0 and seen.load is not None and seen.load.entries >= NEAR * maximum
+    return bool(seen.times.now.lines or near or small or will_be)
+
+
+def load_of(host: Host, seen: Seen) -> Load:
+    """The entries that the present load leads to, by the fullest tables."""
+    tables = sorted(seen.tables, key=lambda table: -(table.count or 0))
+    found = [_load_of(host, table) for table in tables[:LOOKED_INTO] if table.count]
+    nothing = Load(0, "not known: no table has entries to go by now")
+    return max(found, key=lambda one: one.entries, default=nothing)
+
+
+def _load_of(host: Host, table: Table) -> Load:
+    """Little's law over a sample of the entries, else the kernel's count of them."""
+    from ec2rl.conntrack.table.glimpse import sample_of
+    from ec2rl.conntrack.table.sizing import need
+
+    count, label = table.count or 0, table.namespace.label
+    census = sample_of(host, table)
+    if census is None:
+        return Load(
+            count, f"{count} entries of {label} by the kernel's count; they could not be read"
+        )
+    entries = max(count, round(need(census).entries * max(1.0, count / census.total)))
+    how = f"a census of {census.total} of its {count}"
+    return Load(entries, f"{entries} entries at the present load of {label}, by {how}")

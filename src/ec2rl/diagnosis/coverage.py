@@ -1,0 +1,104 @@
+"""How far the kernel's log can be believed, for every diagnosis alike."""
+
+from __future__ import annotations
+
+import time
+
+from ec2rl.facts.log import DRIFT
+from ec2rl.model import say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ec2rl.facts.log import KernelLog
+    from ec2rl.model import Json, Statement, Unreadable
+
+
+def stamp(when: float | None) -> str:
+    """A time as people in an outage compare it: local, with its zone."""
+    if when is None:
+        return "at a time unknown"
+    return time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(when))
+
+
+def covers(log: KernelLog, since: float | None) -> bool:
+    """Whether the kernel's own log was read for all of the time that is asked about."""
+    if log.whole_boot:
+        return True
+    complete = complete_from(log)
+    return since is not None and complete is not None and complete <= since
+
+
+def complete_log(log: KernelLog, since: float | None) -> Statement:
+    """Say which log has all that is asked about, and from when on; for one that `covers` it."""
+    ring = log.ring
+    if ring.unreadable is not None:
+        name = "the journal"
+    elif ring.lost and log.whole_boot:
+        name = "dmesg and the journal behind it"
+    else:
+        name = ring.name
+    if log.whole_boot:
+        return say("{log}, whole since boot", log=name)
+    return say("{log}, whole since {since:time}", log=name, since=since)
+
+
+def complete_from(log: KernelLog) -> float | None:
+    """From when on the ring buffer surely has all there was; seconds since the epoch.
+
+    The stamp of its oldest record may be behind the clock by what has drifted since boot
+    (ABI/testing/dev-kmsg); without that, records overwritten just after it would be forgotten.
+    """
+    oldest = log.ring.oldest
+    if oldest is None or log.booted is None:
+        return oldest
+    return oldest + DRIFT * max(0.0, oldest - log.booted)
+
+
+def missing(log: KernelLog, since: float | None) -> list[Statement]:
+    """Say what the kernel's own log lacks of the time that is asked about, if anything."""
+    ring = log.ring
+    if ring.unreadable is not None:
+        return [say("{unread}", unread=ring.unreadable)]
+    if covers(log, since):
+        return []
+    reasons = [say("dmesg: {gap}", gap=ring.gap)]
+    if not ring.gap:
+        reasons = [say("the kernel's log is incomplete")]
+    if ring.oldest is not None:
+        reasons.append(say("none since {oldest:time}", oldest=ring.oldest))
+    return reasons
+
+
+def reading(
+    log: KernelLog, read: Sequence[str] = (), unread: Sequence[Unreadable] = ()
+) -> list[Statement]:
+    """Say which sources were read, in whole or in part, and which were not; others beside them."""
+    seen = [source for source in log.sources if source.unreadable is None]
+    whole = (*(source.name for source in seen if not source.gap), *read)
+    lines = [say("Read: {sources}", sources=whole)] if whole else []
+    for one in seen:
+        if one.gap and one.lost:
+            words = "Read in part: {source}: {gap}; none since {oldest:time}"
+            lines.append(say(words, source=one.name, gap=one.gap, oldest=one.oldest))
+        elif one.gap:
+            lines.append(say("Read in part: {source}: {gap}", source=one.name, gap=one.gap))
+    lost = tuple(one.unreadable for one in log.sources if one.unreadable is not None)
+    if lost or unread:
+        lines.append(say("Not read: {sources:; }", sources=(*lost, *unread)))
+    return lines
+
+
+def source_facts(log: KernelLog) -> list[Json]:
+    """The same as numbers and words for a program; None is unknown."""
+    return [
+        {
+            "name": source.name,
+            "status": "read" if source.unreadable is None else source.unreadable.why.value,
+            "gap": source.gap
+            or (source.unreadable.detail if source.unreadable is not None else ""),
+            "oldest": source.oldest,
+        }
+        for source in log.sources
+    ]

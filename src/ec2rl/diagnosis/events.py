@@ -1,0 +1,202 @@
+"""Events of the kernel's log by period: this boot, before the last fix, earlier boots, unverified.
+
+An event is typed: what a module's parser understood of the line, never a sentence about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
+
+from ec2rl.facts.log import KernelLog, LogLine
+from ec2rl.facts.trace import Trace, parse_trace
+from ec2rl.facts.trust import Grade
+from ec2rl.host import Phrase
+from ec2rl.model import Statement
+from ec2rl.record import Generic, T, record, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Protocol, Union
+
+    from ec2rl.model import Value
+
+    class Told(Protocol):
+        """What a module knows of an event: a record of its own that can say it."""
+
+        def message(self) -> Statement: ...
+
+    Detail = Union[Statement, Told]
+    """What is known of an event: a statement, where nothing is decided by its values."""
+    Parse = Callable[[LogLine, Trace], Union[T, "AnothersEvent", None]]
+    """One event of a line, and of the trace behind it; None for a line that begins no such event.
+
+    It is asked twice, first without the trace.
+    """
+
+
+class AnothersEvent:
+    """The answer of a parser for a line that begins an event, as its trace tells, of another."""
+
+
+@record(frozen=True)
+class Event(Generic[T]):
+    """One event: what was understood of it, where it was told, and the trace behind it.
+
+    `same` is equal for the same event again; None leaves that to the trace.
+    """
+
+    detail: T
+    line: LogLine
+    trace: Trace = Trace()
+    same: object = None
+
+
+@record(frozen=True)
+class Group(Generic[T]):
+    """The same event again: the first and the last, and how many there were."""
+
+    first: Event[T]
+    last: Event[T]
+    count: int
+
+
+@record(frozen=True)
+class Events(Generic[T]):
+    """Events by period, each in the order of time.
+
+    `before_last_fix` are this boot's from before a change that made room, and is in force;
+    `unverified` stand only where any user can write; `forged` counts lines that the kernel
+    verifiably did not write.
+    """
+
+    this_boot: tuple[Event[T], ...] = ()
+    before_last_fix: tuple[Event[T], ...] = ()
+    earlier_boots: tuple[Event[T], ...] = ()
+    unverified: tuple[Event[T], ...] = ()
+    forged: int = 0
+
+    @property
+    def newest(self) -> tuple[Event[T], ...]:
+        """The events of the most telling period that has any."""
+        return self.this_boot or self.earlier_boots or self.unverified
+
+
+def find_events(
+    log: KernelLog, phrases: Sequence[Phrase], parse: Parse[T], remains: Sequence[LogLine] = ()
+) -> Events[T]:
+    """Parse the events of a log, and of the remains of dead kernels that no log tells of.
+
+    `phrases` are the words that each event has one of.
+    """
+    words = [phrase.text.decode() for phrase in phrases]
+    return sort_events(_parsed(_together(log.lines, remains), words, parse))
+
+
+def _together(lines: Sequence[LogLine], remains: Sequence[LogLine]) -> list[LogLine]:
+    """Each event once, in the order of time, with the most that anyone kept of its trace.
+
+    systemd-pstore keeps both the pieces and the whole; a journal seldom gets the trace of a death.
+    """
+    if not remains:
+        return list(lines)
+    fullest = sorted(remains, key=lambda line: len(line.context))
+    left = {(line.message, line.monotonic): line for line in fullest}
+    told = []
+    for line in lines:
+        same = left.pop((line.message, line.monotonic), line)
+        told.append(replace(line, context=max(line.context, same.context, key=len)))
+    return [*sorted(left.values(), key=lambda line: line.time or 0.0), *told]
+
+
+def _parsed(lines: Iterable[LogLine], words: Sequence[str], parse: Parse[T]) -> Iterable[Event[T]]:
+    def begins(line: LogLine) -> bool:
+        # Most lines are other modules', or the inside of a trace: they are not looked at closely.
+        named = any(word in line.message for word in words)
+        return named and parse(line, Trace()) is not None
+
+    for line in lines:
+        if begins(line):
+            # The lines behind an event are its own up to the next event.
+            behind = (replace(line, message=text, context=()) for text in line.context)
+            own = [one.message for one in takewhile(lambda one: not begins(one), behind)]
+            trace = _of_its_cpu(line.message, parse_trace(own))
+            detail = parse(line, trace)
+            if detail is not None and not isinstance(detail, AnothersEvent):
+                yield Event(detail, line, trace)
+
+
+def _of_its_cpu(message: str, trace: Trace) -> Trace:
+    """A trace of the CPU that the message names: where two report at once their lines mix.
+
+    What another one says is kept as words only.
+    """
+    if trace.cpu is None or not ("CPU#" in message or "on cpu " in message):
+        return trace
+    import re
+
+    named = re.search(r"(?:CPU#|on cpu )(\d+)", message)
+    return trace if named is None or int(named[1]) == trace.cpu else Trace(lines=trace.lines)
+
+
+def sort_events(events: Iterable[Event[T]]) -> Events[T]:
+    """Sort events by period, apart from what others wrote in the kernel's name."""
+    this_boot: list[Event[T]] = []
+    earlier: list[Event[T]] = []
+    unverified: list[Event[T]] = []
+    forged = 0
+    for event in events:
+        line = event.line
+        if line.trusted:
+            # Without a boot's number to compare, what is trusted counts as of this boot.
+            (earlier if line.this_boot is False else this_boot).append(event)
+        elif line.grade is Grade.FORGED:
+            forged += line.count
+        else:
+            unverified.append(event)
+    return Events(tuple(this_boot), (), tuple(earlier), tuple(unverified), forged)
+
+
+def message(event: Event[Detail]) -> Statement:
+    """Say what happened."""
+    detail = event.detail
+    return detail if isinstance(detail, Statement) else detail.message()
+
+
+def count(events: Iterable[Event[object]]) -> int:
+    """Count how often the events happened, at least."""
+    return sum(event.line.count for event in events)
+
+
+def places(events: Iterable[Event[object]]) -> tuple[str, ...]:
+    """Name where events were told, each place once."""
+    return tuple(dict.fromkeys(place for event in events for place in event.line.sources))
+
+
+def group(events: Sequence[Event[Detail]]) -> list[Group[Detail]]:
+    """Put the same events together, those that went on longest first.
+
+    The same is what has the same trace; without one, what says the same but for numbers.
+    """
+    groups: dict[object, list[Event[Detail]]] = {}
+    for event in events:
+        trace = event.trace
+        same = event.same
+        if same is None:
+            same = (trace.place, trace.frames[:8] or _but_numbers(message(event)))
+        groups.setdefault(same, []).append(event)
+    made = [Group(found[0], found[-1], count(found)) for found in groups.values()]
+    return sorted(made, key=lambda one: -(one.last.line.time or 0.0))
+
+
+def _but_numbers(value: Value) -> object:
+    """A value that is equal for those that differ by numbers alone, decimal or hexadecimal."""
+    if isinstance(value, Statement):
+        return value.template, tuple(map(_but_numbers, value.values.values()))
+    if isinstance(value, tuple):
+        return tuple(map(_but_numbers, value))
+    if not isinstance(value, str):
+        return None
+    import re
+
+    return re.sub(r"\b[0-9a-f]+\b|\d+", "#", value)

@@ -1,0 +1,114 @@
+"""A module whose events the kernel's log tells: what is common to all of them, said once."""
+
+from __future__ import annotations
+
+import os
+from itertools import takewhile
+
+from ec2rl.diagnosis.before_last_fix import explained, set_apart
+from ec2rl.diagnosis.events import find_events, sort_events
+from ec2rl.diagnosis.finding import judge_events
+from ec2rl.diagnosis.observations import TAINT_DIED, Observations, taint
+from ec2rl.facts.crash_remains import Remains, read_remains
+from ec2rl.facts.proc import number
+from ec2rl.module import Module
+from ec2rl.record import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any, Callable, TypeVar
+
+    from ec2rl.diagnosis.events import Detail, Event, Events, Parse
+    from ec2rl.diagnosis.finding import DiagnosisText
+    from ec2rl.facts.log import KernelLog, LogLine
+    from ec2rl.host import Host, Phrase
+    from ec2rl.model import Finding, Setting, Statement
+    from ec2rl.module import Options
+
+    D = TypeVar("D", bound=Detail)
+
+_PAGES = os.path.join(os.path.dirname(os.path.dirname(__file__)), "modules")
+
+
+def kernel_log_module(
+    *,
+    name: str,
+    title: str,
+    domain: str,
+    phrases: tuple[Phrase, ...],
+    text: DiagnosisText,
+    parse: Parse[D] | None = None,
+    find: Callable[[Sequence[LogLine]], Iterable[Event[D]]] | None = None,
+    look: Callable[[Host, Observations[D]], Observations[D]] | None = None,
+    advise: Callable[[Observations[D]], Sequence[Statement]] | None = None,
+    of_dead_kernels: bool = False,
+    settings: tuple[Setting, ...] = (),
+    **fix: Any,
+) -> Module:
+    """Make the module of events that the kernel's log tells of.
+
+    `parse` understands one line and its trace; `find` is for events of several lines.  `look` adds
+    what else tells of them: a proof, a count, a doubt, notes.  `advise` gives advice by what was
+    found, instead of that of `text`.  `of_dead_kernels` looks in crash records as well.  Where
+    there are `settings`, this boot's events from before a change that raised all of them, and is in
+    force, are past; `fix` are the fields of `Module` that such a module has.  The commands "By
+    hand" are those of the module's page.
+    """
+
+    def read(host: Host, log: KernelLog, options: Options) -> Observations[D]:
+        remains = read_remains(host, phrases, options.since) if of_dead_kernels else Remains()
+        events: Events[D]
+        if parse is not None:
+            events = find_events(log, phrases, parse, remains.lines)
+        else:
+            assert find is not None, "a module parses lines, or finds events in them"
+            events = sort_events(find(log.lines))
+        seen = Observations(log, events, options.since, remains)
+        if settings and events.this_boot:
+            seen = _settled(host, seen, settings)
+        if look is not None:
+            seen = look(host, seen)
+        return replace(seen, notes=(*seen.notes, *explained(seen.events, seen.settlings)))
+
+    def judge(seen: Observations[D]) -> Finding:
+        advice = text.advice if advise is None else tuple(advise(seen))
+        return judge_events(name, seen, replace(text, advice=advice))
+
+    needs = "root, for the kernel log" + (" and the crash records" if of_dead_kernels else "")
+    by_hand = fix.pop("by_hand", lambda _: commands_of(name))
+    return Module(
+        name, title, domain, phrases, read, judge, needs, by_hand, settings=settings, **fix
+    )
+
+
+def _settled(host: Host, seen: Observations[D], settings: Sequence[Setting]) -> Observations[D]:
+    """Set this boot's events apart that are from before a change of these settings."""
+    from ec2rl.diagnosis.fix_history import read_settling
+
+    settlings = tuple(
+        read_settling(host, one.key, number(host, f"/proc/sys/{one.key.replace('.', '/')}"))
+        for one in settings
+    )
+    return replace(seen, events=set_apart(seen.events, settlings), settlings=settlings)
+
+
+def mark_of_death(event: str) -> Callable[[Host, Observations[D]], Observations[D]]:
+    """Look whether a task was killed since boot: bit 7 of kernel.tainted; `event` is its name."""
+
+    def look(host: Host, seen: Observations[D]) -> Observations[D]:
+        proof, notes = taint(host, TAINT_DIED, event)
+        return replace(seen, proof=proof, notes=(*seen.notes, *notes))
+
+    return look
+
+
+def commands_of(name: str) -> tuple[str, ...]:
+    """Read the commands right below "By hand" on a module's page; none where there is no page."""
+    try:
+        with open(os.path.join(_PAGES, f"{name}.md"), encoding="utf-8") as page:
+            section = page.read().partition("\n## By hand\n\n")[2]
+    except OSError:
+        return ()
+    block = takewhile(lambda line: line.startswith("    "), section.split("\n"))
+    return tuple(line[4:] for line in block)

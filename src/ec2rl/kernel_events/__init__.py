@@ -1,1 +1,0 @@
-"""Events that the kernel tells of in its log: told apart from hearsay, grouped, and judged."""
