@@ -7,7 +7,7 @@ from ec2rl.diagnosis.events import Event, Events, count, find_events
 from ec2rl.diagnosis.finding import DiagnosisText, judge_events
 from ec2rl.diagnosis.observations import Observations
 from ec2rl.facts.log import KernelLog, LogLine
-from ec2rl.facts.proc import number, parse_rows
+from ec2rl.facts.proc import available_memory, number, parse_rows
 from ec2rl.facts.trace import Trace
 from ec2rl.host import Host, Phrase
 from ec2rl.model import (
