@@ -11,8 +11,9 @@ from ec2rl.catalogue import choose
 from ec2rl.commands import reporting
 from ec2rl.commands.evidence import Past, check, opened
 from ec2rl.engine import Plan, Race, Result
+from ec2rl.facts.proc import release
 from ec2rl.facts.zone import is_zone, zone
-from ec2rl.model import Evidence, Finding, Unreadable, Verdict, say
+from ec2rl.model import Finding, Unreadable, Verdict, say
 from ec2rl.module import Module, Options
 from ec2rl.record import record, replace
 from ec2rl.report.escape import one_line
@@ -121,10 +122,9 @@ def _judge(
         results_, interrupted = race.finish(lambda *waiting: reporting.progress(terminal, *waiting))
     where = f"{host.name}, as recorded {when}"
     found = tuple(_of_the_past(result, past.cut, where) for result in results_)
-    release = host.read("/proc/sys/kernel/osrelease")
     about: dict[str, Json] = {
         "name": host.name,
-        "kernel": release.text.strip() if isinstance(release, Evidence) else None,
+        "kernel": release(host),
         "machine": None,
         "recorded": _iso(recorded) if recorded else None,
         "gaps": list(past.gaps),
