@@ -63,7 +63,9 @@ _GENERAL = {
         "MODULE",
         {
             "dry-run": Option("", "show the plan only"),
-            "set": Option("NAME=N", "a value of your own (max, buckets, a timeout)", many=True),
+            "set": Option(
+                "NAME=N", "a value of your own: a setting's short name, or its whole key", many=True
+            ),
             "runtime-only": Option("", "change nothing for the next boot"),
             "persist-only": Option("", "change nothing now, only for the next boot"),
             "try": Option("[SECONDS]", "take it back by itself unless confirmed (120)"),

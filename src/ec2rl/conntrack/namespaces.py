@@ -8,7 +8,7 @@ from ec2rl.conntrack.queries.counters import ConntrackCounters
 from ec2rl.conntrack.queries.entries import ConntrackEntries
 from ec2rl.conntrack.queries.saved_text import Entries
 from ec2rl.host import Door, Host
-from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.model import Evidence, Statement, Unreadable, Why, say
 from ec2rl.record import record
 
 _NAMED = ("/run/netns", "/run/docker/netns")
@@ -73,10 +73,10 @@ class Namespace:
 
 @record(frozen=True)
 class Namespaces:
-    """All that were found; `hidden` says what kept us from seeing the rest, "" for nothing."""
+    """All that were found; `hidden` says what kept us from seeing the rest, None for nothing."""
 
     all: tuple[Namespace, ...]
-    hidden: str
+    hidden: Statement | None
 
 
 class _Found:
@@ -93,7 +93,8 @@ def find_namespaces(host: Host) -> Namespaces:
     found: dict[object, _Found] = {}
     names = host.names("/proc")
     if isinstance(names, Unreadable) and names.why is Why.NOT_COLLECTED:
-        return Namespaces(_recorded(host), "the namespaces of processes: not collected")
+        hidden = say("the namespaces of processes: not collected")
+        return Namespaces(_recorded(host), hidden)
     pids = () if isinstance(names, Unreadable) else sorted(filter(str.isdecimal, names), key=int)
     shy: list[str] = []
     for pid in pids:
@@ -237,16 +238,17 @@ def is_kept(look: Evidence | Entries | Unreadable) -> bool:
     return not (isinstance(look, Unreadable) and look.why in (Why.NOT_COLLECTED, Why.ABSENT))
 
 
-def _hidden(host: Host, names: tuple[str, ...] | Unreadable) -> str:
+def _hidden(host: Host, names: tuple[str, ...] | Unreadable) -> Statement | None:
     if isinstance(names, Unreadable):
-        return f"the processes cannot be listed: {names}"
+        return say("the processes cannot be listed: {why}", why=names)
     ours = host.link("/proc/self/ns/pid")
     if isinstance(ours, Unreadable) and ours.why is Why.NOT_COLLECTED:
-        return f"whose processes these are: {ours.detail or ours.why.value}"
+        why = ours.detail or ours.why.value
+        return say("whose processes these are: {why}", why=why)
     if not any(map(str.isdecimal, names)):
-        return "no process can be seen: /proc shows none"
+        return say("no process can be seen: /proc shows none")
     if ours != _INITIAL_PID:
-        return "only this container's own processes can be seen from here"
+        return say("only this container's own processes can be seen from here")
     if "1" not in names:
-        return "other users' processes are hidden (hidepid)"
-    return ""
+        return say("other users' processes are hidden (hidepid)")
+    return None

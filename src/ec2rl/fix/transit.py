@@ -9,7 +9,7 @@ reverse order; from the moment at which the record says that all is done, there 
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 
 from ec2rl.fix.change import Found, State, Transaction
 from ec2rl.fix.errors import Conflict, Failed, FixError, Refused
@@ -52,7 +52,7 @@ def transit(
         notes, whole = put_back(things, Found.BEFORE if applying else Found.AFTER)
         if whole:
             gone = State.PARTLY if notes else State.UNDONE
-            left = replace(change, state=gone) if applying else change
+            left = replace(_with_items(change, things), state=gone) if applying else change
             open_yet = _close(journal, replace(left, notes=(words(error), *notes)), things)
             notes, whole = notes + open_yet, not open_yet
         if isinstance(error, OSError):
@@ -87,11 +87,17 @@ def _moved(
     return final
 
 
-def forget(things: Sequence[Kind]) -> None:
-    """Let go of what either side was kept in, as the record is closed; else `recover` does."""
-    for one in things:
-        with suppress(Exception):
-            one.forget()
+def forget(things: Sequence[Kind]) -> bool:
+    """Let go of what either side was kept in, as the record is closed; False: `recover` has to."""
+    return len([one for one in things if _forgotten(one) or _forgotten(one)]) == len(things)
+
+
+def _forgotten(one: Kind) -> bool:
+    try:
+        one.forget()
+    except Exception:  # the change is made: nothing is to be moved back for this
+        return False
+    return True
 
 
 def _with_items(change: Transaction, things: Sequence[Kind]) -> Transaction:
