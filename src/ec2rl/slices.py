@@ -31,7 +31,7 @@ def parts(part: str) -> dict[str, Any]:
     """This part of each package that has it, loaded once, by the package's name."""
     if part not in _parts:
         _parts[part] = {
-            name: __import__(f"ec2rl.{name}.{part}", fromlist=[part]) for name in names(part)
+            name: __import__(f"ec2rl.{name}.{part}", fromlist=["__name__"]) for name in names(part)
         }
     return _parts[part]
 

@@ -15,7 +15,7 @@ from ec2rl.conntrack.defaults import (
     round_buckets,
     rule,
 )
-from ec2rl.facts.kernel_release import version
+from ec2rl.facts.proc import version
 
 N = "net.netfilter.nf_conntrack_"
 MIB = 1 << 20

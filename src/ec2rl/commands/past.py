@@ -10,8 +10,9 @@ from ec2rl.catalogue import choose
 from ec2rl.commands import reporting
 from ec2rl.commands.evidence import Past, check, opened
 from ec2rl.engine import Plan, Race, Result
+from ec2rl.facts.proc import release
 from ec2rl.facts.zone import InZone, zone
-from ec2rl.model import Evidence, Finding, Statement, Unreadable, Verdict, say
+from ec2rl.model import Finding, Statement, Unreadable, Verdict, say
 from ec2rl.module import Module, Options
 from ec2rl.record import record, replace
 from ec2rl.report.escape import one_line
@@ -124,10 +125,9 @@ def _judge(
         race.start()
         results_, interrupted = race.finish(lambda *waiting: reporting.progress(terminal, *waiting))
     found = tuple(_of_the_past(result, past.cut, where, own) for result in results_)
-    release = host.read("/proc/sys/kernel/osrelease")
     about: dict[str, Json] = {
         "name": host.name,
-        "kernel": release.text.strip() if isinstance(release, Evidence) else None,
+        "kernel": release(host),
         "machine": None,
         "recorded": _iso(end) if end else None,
         "gaps": list(past.gaps),

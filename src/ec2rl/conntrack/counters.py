@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.facts.net_stat import parse_rows
+from ec2rl.facts.proc import parse_rows
 from ec2rl.record import record
 
 

@@ -5,7 +5,7 @@ nf_conntrack_init_start() in net/netfilter/nf_conntrack_core.c; 4.4 to 7.2 were 
 
 from __future__ import annotations
 
-from ec2rl.facts.kernel_release import version
+from ec2rl.facts.proc import parse_fields, version
 from ec2rl.record import Choice, record
 
 GIB = 1 << 30
@@ -72,11 +72,8 @@ def page_size(meminfo: str) -> int | None:
 
     None where default_hugepagesz= or an architecture hides it.
     """
-    for line in meminfo.split("\n"):
-        words = line.split()
-        if words[:1] == ["Hugepagesize:"] and len(words) == 3:
-            return {"2048": 4096, "32768": 16384, "524288": 65536}.get(words[1])
-    return None
+    huge = parse_fields(meminfo).get("Hugepagesize", 0)
+    return {2 << 20: 4096, 32 << 20: 16384, 512 << 20: 65536}.get(huge)
 
 
 def rule(release: str | None, statistics: str | None) -> Rule | None:
@@ -98,27 +95,27 @@ def rule(release: str | None, statistics: str | None) -> Rule | None:
 
 
 PREFIX = "net.netfilter.nf_conntrack_"
+SYSCTL = f"/proc/sys/{PREFIX.replace('.', '/')}"
 
-TIMEOUTS = {
-    f"{PREFIX}{name}": seconds
-    for name, seconds in (
-        ("generic_timeout", 600),
-        ("icmp_timeout", 30),
-        ("icmpv6_timeout", 30),
-        ("tcp_timeout_close", 10),
-        ("tcp_timeout_close_wait", 60),
-        ("tcp_timeout_established", 432000),
-        ("tcp_timeout_fin_wait", 120),
-        ("tcp_timeout_last_ack", 30),
-        ("tcp_timeout_max_retrans", 300),
-        ("tcp_timeout_syn_recv", 60),
-        ("tcp_timeout_syn_sent", 120),
-        ("tcp_timeout_time_wait", 120),
-        ("tcp_timeout_unacknowledged", 300),
-        ("udp_timeout", 30),
-    )
+STEADY_TIMEOUTS = {
+    "generic_timeout": 600,
+    "icmp_timeout": 30,
+    "icmpv6_timeout": 30,
+    "tcp_timeout_close": 10,
+    "tcp_timeout_close_wait": 60,
+    "tcp_timeout_established": 432000,
+    "tcp_timeout_fin_wait": 120,
+    "tcp_timeout_last_ack": 30,
+    "tcp_timeout_max_retrans": 300,
+    "tcp_timeout_syn_recv": 60,
+    "tcp_timeout_syn_sent": 120,
+    "tcp_timeout_time_wait": 120,
+    "tcp_timeout_unacknowledged": 300,
+    "udp_timeout": 30,
 }
-"""Seconds, the same from 4.4 to 7.2."""
+"""Seconds, the same from 4.4 to 7.2, by setting without `PREFIX`."""
+
+TIMEOUTS = {f"{PREFIX}{name}": seconds for name, seconds in STEADY_TIMEOUTS.items()}
 
 _STREAM = f"{PREFIX}udp_timeout_stream"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ec2rl.conntrack.defaults import SYSCTL
 from ec2rl.conntrack.owner import container_id, owner
 from ec2rl.conntrack.queries.counters import ConntrackCounters
 from ec2rl.conntrack.queries.entries import ConntrackEntries
@@ -14,7 +15,7 @@ _NAMED = ("/run/netns", "/run/docker/netns")
 _FOLDERS = tuple(f"{folder}/" for folder in _NAMED)
 _NONE = 0
 """The number that no namespace has."""
-_FIRST_INODE = 0xF0000000
+FIRST_INODE = 0xF0000000
 """Namespaces are numbered from PROC_DYNAMIC_FIRST on (fs/proc/generic.c); a plain file is not."""
 _INITIAL_PID = "pid:[4026531836]"
 """PROC_PID_INIT_INO, include/linux/proc_ns.h: the same on every kernel."""
@@ -172,7 +173,7 @@ def _bound(host: Host) -> list[tuple[str, int]]:
         names = host.names(folder)
         for name in () if isinstance(names, Unreadable) else names:
             number = host.inode(f"{folder}/{name}")
-            if isinstance(number, int) and number >= _FIRST_INODE:
+            if isinstance(number, int) and number >= FIRST_INODE:
                 bound.setdefault(f"{folder}/{name}", number)
     return sorted(bound.items())
 
@@ -217,7 +218,7 @@ RECORDED = "/proc/net"
 def _recorded(host: Host) -> tuple[Namespace, ...]:
     """Those that somebody recorded something of; of the others nobody knows."""
     found = []
-    kept = ("/proc/net/stat/nf_conntrack", "/proc/sys/net/netfilter/nf_conntrack_count")
+    kept = ("/proc/net/stat/nf_conntrack", f"{SYSCTL}count")
     known = any(map(is_kept, map(host.read, kept)))
     table = host.query(ConntrackEntries())
     if known or is_kept(table) or is_kept(host.query(ConntrackCounters())):

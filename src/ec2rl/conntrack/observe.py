@@ -10,7 +10,7 @@ from ec2rl.conntrack.size_policy import is_short, load_of
 from ec2rl.conntrack.tables import Limits, Table, read_again, read_limits, read_tables
 from ec2rl.conntrack.timeline import timeline
 from ec2rl.facts.log import KernelLog
-from ec2rl.facts.memory import available
+from ec2rl.facts.proc import available_memory, release
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable
 from ec2rl.module import Options
@@ -54,7 +54,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         from ec2rl.conntrack.table.glimpse import glimpse
 
         seen = replace(seen, glimpse=glimpse(host, worth))
-    free = available(host)
+    free = available_memory(host)
     if free is not None:
         free += max((table.count or 0 for table in seen.tables), default=0) * ENTRY
     return replace(seen, free=free, load=load_of(host, seen) if is_short(seen) else None)
@@ -67,10 +67,9 @@ def _troubled(seen: Seen, table: Table) -> bool:
 
 def _default_maximum(host: Host, limits: Limits) -> int | None:
     """The limit that this kernel would choose for this memory; None if its rule is unknown."""
-    release = host.read("/proc/sys/kernel/osrelease")
     statistics = host.read("/proc/net/stat/nf_conntrack")
     how = rule(
-        release.text.strip() if isinstance(release, Evidence) else None,
+        release(host),
         statistics.text if isinstance(statistics, Evidence) else None,
     )
     if how is None or limits.memory is None:

@@ -10,11 +10,10 @@ from ec2rl.conntrack.reach import costs, not_here, refusal, rounding, short, too
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.settings import CAUTIONS
 from ec2rl.conntrack.size_policy import TableSize, is_short, table_size
-from ec2rl.conntrack.tables import number
-from ec2rl.facts.kernel_release import version
+from ec2rl.facts.proc import number, running_version
 from ec2rl.host import Host
 from ec2rl.limits import Limit
-from ec2rl.model import Evidence, Proposal, Remedy, Risk, SetSysctl, Wish
+from ec2rl.model import Proposal, Remedy, Risk, SetSysctl, Wish
 
 _CAREFUL = ("tcp_timeout_close_wait", "tcp_timeout_time_wait")
 """Never offered: only for who names them (the original page: extreme caution)."""
@@ -120,13 +119,12 @@ def _targets(host: Host, seen: Seen, wish: Wish, found: TableSize) -> list[Limit
 
 
 def _now(host: Host, key: str) -> int | None:
-    return number(host.read("/proc/sys/" + key.replace(".", "/")))
+    return number(host, "/proc/sys/" + key.replace(".", "/"))
 
 
 def _parameters(host: Host) -> dict[str, str]:
     """What this kernel takes by a module's parameter alone: the number of buckets, up to 4.8."""
-    release = host.read("/proc/sys/kernel/osrelease")
-    found = version(release.text.strip()) if isinstance(release, Evidence) else None
+    found = running_version(host)
     if found is None or found >= (4, 9):
         return {}
     return {BUCKETS: "/sys/module/nf_conntrack/parameters/hashsize"}

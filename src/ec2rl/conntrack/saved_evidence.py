@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Sequence
-
 from ec2rl.arguments import Option
-from ec2rl.model import Unreadable
-from ec2rl.record import replace
 
+# Whoever only asks for the option pays for nothing else.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ec2rl.conntrack.queries.saved_text import Entries, Read
     from ec2rl.host.query import Answer
     from ec2rl.host.saved import Saved
+    from ec2rl.model import Unreadable
 
 OPTION = Option("FILE", "count a saved table, alone or beside these", many=True)
 NOUN = "table"
@@ -40,6 +38,8 @@ def open_named(paths: Sequence[str]) -> Entries | Unreadable:
     from ec2rl.host.fake import FakeHost, sections
     from ec2rl.host.sandbox import read_in_sandbox
     from ec2rl.host.saved import close_saved, open_saved, shown
+    from ec2rl.model import Unreadable
+    from ec2rl.record import replace
 
     files = open_saved(paths)
     if isinstance(files, Unreadable):
@@ -59,6 +59,7 @@ def kept(table: Entries | Unreadable) -> tuple[str, Answer | Unreadable]:
     """A saved table as a recording keeps it: its key, and the look."""
     from ec2rl.conntrack.queries.entries import ConntrackEntries
     from ec2rl.host.query import Answer
+    from ec2rl.model import Unreadable
 
     query = ConntrackEntries()
     return query.key, table if isinstance(table, Unreadable) else Answer(query, table)
@@ -72,9 +73,14 @@ def read_member(path: str, read: Read, modified: float, few: bool) -> Entries | 
 
 
 def _recording(name: str, files: Sequence[Saved]) -> str:
+    import os
+    import time
+
     from ec2rl.conntrack.queries.saved_text import SECONDS, Entries, read_table
     from ec2rl.host.recording import case
     from ec2rl.host.saved import Text
+    from ec2rl.model import Unreadable
+    from ec2rl.record import replace
 
     deadline = time.monotonic() + SECONDS
     texts = [Text(file, deadline) for file in files]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.counters import Counters, parse_conntrack_stats, parse_stat, risen
+from ec2rl.conntrack.defaults import SYSCTL
 from ec2rl.conntrack.namespaces import RECORDED, Namespace, Namespaces, inode_number, is_kept
 from ec2rl.conntrack.queries.counters import ConntrackCounters
 from ec2rl.conntrack.queries.entries import ConntrackEntries
 from ec2rl.conntrack.queries.saved_text import Entries
+from ec2rl.facts.proc import memory, number, number_of
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record, replace
 
-SYSCTL = "/proc/sys/net/netfilter/nf_conntrack_"
 STAT = "stat/nf_conntrack"
 _GARBLED = "not the text that it should be"
 
@@ -66,7 +67,6 @@ class Limits:
 
 def read_limits(host: Host) -> Limits:
     maximum = host.read(SYSCTL + "max")
-    memory = host.read("/proc/meminfo")
     loaded: bool | None = None
     if isinstance(maximum, Evidence):
         loaded = True
@@ -77,27 +77,14 @@ def read_limits(host: Host) -> Limits:
         whole = "core" in keys if isinstance(keys, tuple) else False
         if whole and isinstance(modules, tuple) and modules:
             loaded = False if "nf_conntrack" not in modules else None
-    total = None
-    if isinstance(memory, Evidence):
-        for line in memory.text.splitlines():
-            if line.startswith("MemTotal:"):
-                total = number(line.split()[1])
     if isinstance(maximum, Unreadable) and maximum.why is Why.NOT_COLLECTED:
         maximum = host.read("/proc/sys/net/nf_conntrack_max")  # the same number by another name
     return Limits(
-        number(maximum),
-        number(host.read(SYSCTL + "buckets")),
-        None if total is None else total * 1024,
+        number_of(maximum),
+        number(host, SYSCTL + "buckets"),
+        memory(host).get("MemTotal"),
         loaded,
     )
-
-
-def number(answer: Evidence | Unreadable | str) -> int | None:
-    """A small file that holds one decimal number; None for anything else."""
-    if isinstance(answer, Unreadable):
-        return None
-    text = (answer if isinstance(answer, str) else answer.text).strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 def read_tables(host: Host, namespaces: Namespaces) -> tuple[Table, ...]:
@@ -122,9 +109,9 @@ def _entries(host: Host, namespace: Namespace) -> int | None:
     if namespace.net == RECORDED:
         return _recorded_entries(host)
     if is_ours:
-        return number(host.read(SYSCTL + "count"))
+        return number(host, SYSCTL + "count")
     for door in namespace.doors:
-        entries = number(host.within(door).read(SYSCTL + "count"))
+        entries = number(host.within(door), SYSCTL + "count")
         if entries is not None:
             return entries
     return None
@@ -219,7 +206,7 @@ def _recorded(host: Host) -> Counters | Unreadable | None:
 
 def _recorded_entries(host: Host) -> int | None:
     """How many entries were counted, or kept, when somebody recorded them."""
-    entries = number(host.read(SYSCTL + "count"))
+    entries = number(host, SYSCTL + "count")
     table = host.query(ConntrackEntries()) if entries is None else None
     return table.total if isinstance(table, Entries) else entries
 
@@ -263,7 +250,7 @@ def _from_inside(inside: Host) -> Counters | Unreadable:
         stats = inside.query(ConntrackCounters())
         if isinstance(stats, Unreadable):
             return stats if stats.why is not Why.ABSENT else answer
-        entries = number(inside.read(SYSCTL + "count"))
+        entries = number(inside, SYSCTL + "count")
         found = None if entries is None else parse_conntrack_stats(stats.text, entries)
         return found or Unreadable(answer.source, Why.FAILED, _GARBLED)
     return _recorded(inside) or answer if answer.why is Why.NOT_COLLECTED else answer

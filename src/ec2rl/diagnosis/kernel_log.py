@@ -8,8 +8,9 @@ from itertools import takewhile
 from ec2rl.diagnosis.before_last_fix import explained, set_apart
 from ec2rl.diagnosis.events import find_events, sort_events
 from ec2rl.diagnosis.finding import judge_events
-from ec2rl.diagnosis.observations import TAINT_DIED, Observations, number, taint
+from ec2rl.diagnosis.observations import TAINT_DIED, Observations, taint
 from ec2rl.facts.crash_remains import Remains, read_remains
+from ec2rl.facts.proc import number
 from ec2rl.model import say
 from ec2rl.module import Module
 from ec2rl.record import replace

@@ -7,6 +7,7 @@ from ec2rl.diagnosis.coverage import covers
 from ec2rl.diagnosis.events import Events
 from ec2rl.facts.crash_remains import Remains
 from ec2rl.facts.log import KernelLog
+from ec2rl.facts.proc import number, parse_number
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Statement, Unreadable, Why, say
 from ec2rl.record import Generic, T, record
@@ -72,13 +73,6 @@ class Observations(Generic[T]):
         return self.doubt is None and (self.proof is not None or whole)
 
 
-def number(host: Host, path: str) -> int | None:
-    """The number that a file of /proc or /sys holds; None if there is none to be read."""
-    found = host.read(path)
-    text = found.text.strip() if isinstance(found, Evidence) else ""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
-
-
 def watch(host: Host, names: Sequence[str]) -> tuple[int | None, Statement | None]:
     """The first of these settings of the kernel that there is, and why a silent log proves nothing.
 
@@ -88,8 +82,7 @@ def watch(host: Host, names: Sequence[str]) -> tuple[int | None, Statement | Non
     for name in names:
         found = host.read(f"/proc/sys/kernel/{name}")
         text = found.text.strip() if isinstance(found, Evidence) else ""
-        digits = text.removeprefix("-")
-        if digits.isascii() and digits.isdigit() and len(digits) < 20:
+        if parse_number(text.removeprefix("-")) is not None:
             return int(text), None
         if isinstance(found, Evidence):
             return None, say("kernel.{name} is not the number that it should be", name=name)
@@ -99,25 +92,6 @@ def watch(host: Host, names: Sequence[str]) -> tuple[int | None, Statement | Non
             return None, say("{unread}", unread=Unreadable(f"kernel.{name}", found.why))
     words = "this kernel does not look for it (it has no kernel.{name})"
     return None, say(words, name=names[0])
-
-
-def counter(host: Host, name: str) -> int | None:
-    """A counter of /proc/vmstat since boot; None if there is none to be read."""
-    found = host.read("/proc/vmstat")
-    for line in found.text.splitlines() if isinstance(found, Evidence) else ():
-        key, _, value = line.partition(" ")
-        if key == name and value.isascii() and value.isdigit() and len(value) < 21:
-            return int(value)
-    return None
-
-
-def release(host: Host) -> tuple[int, int] | None:
-    """The running kernel's version, as (6, 18)."""
-    found = host.read("/proc/sys/kernel/osrelease")
-    words = found.text.split(".") if isinstance(found, Evidence) else []
-    if len(words) < 2 or not all(w.isascii() and w.isdigit() and len(w) < 6 for w in words[:2]):
-        return None
-    return int(words[0]), int(words[1])
 
 
 def taint(host: Host, bit: int, event: str) -> tuple[Statement | None, tuple[Statement, ...]]:

@@ -70,7 +70,9 @@ class Scan:
         self._buffer: bytearray | mmap
         self._find: Find
         if is_large:
-            self._buffer, self._find = _aligned(carry + window)
+            from ec2rl.host.aligned import aligned
+
+            self._buffer, self._find = aligned(carry + window)
         else:
             self._buffer = bytearray(carry + window)
             self._find = self._buffer.find
@@ -330,30 +332,3 @@ def _count(block: bytes, phrases: Sequence[Phrase], pending: int) -> tuple[int, 
             if phrase.after - distance > pending and phrase.text in line:
                 pending = phrase.after - distance
     return len(lines) - len(rest), pending
-
-
-def _aligned(size: int) -> tuple[mmap, Find]:
-    """A buffer at the start of a page, which the kernel fills twice as fast, and memmem(3) on it.
-
-    The foreign function lets other threads run meanwhile; importing ctypes takes 4 ms.
-    """
-    from mmap import mmap
-
-    buffer = mmap(-1, size)
-    try:
-        import ctypes
-
-        memmem = ctypes.CDLL(None).memmem
-    except (ImportError, AttributeError, OSError):
-        return buffer, buffer.find
-    memmem.restype = ctypes.c_void_p
-    memmem.argtypes = (
-        ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t,
-    )  # fmt: skip
-    address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
-
-    def find(phrase: bytes, start: int, end: int) -> int:
-        place = memmem(address + start, end - start, phrase, len(phrase))
-        return place - address if place else -1
-
-    return buffer, find

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ec2rl.diagnosis.events import AnothersEvent
 from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module
-from ec2rl.diagnosis.observations import Observations, release
+from ec2rl.diagnosis.observations import Observations
 from ec2rl.facts.log import LogLine
+from ec2rl.facts.proc import running_version
 from ec2rl.facts.trace import Trace
 from ec2rl.host import Host, Phrase
 from ec2rl.model import Statement, say
@@ -55,7 +56,7 @@ def parse(line: LogLine, trace: Trace) -> Statement | AnothersEvent | None:
 
 def look(host: Host, seen: Observations[Statement]) -> Observations[Statement]:
     """Note whether this kernel would say it at all."""
-    version = release(host)
+    version = running_version(host)
     if version is None or version < _SILENT_SINCE:
         return seen
     words = (

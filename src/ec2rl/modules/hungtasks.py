@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from ec2rl.diagnosis.events import Event, count
 from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module
-from ec2rl.diagnosis.observations import Observations, number, watch
+from ec2rl.diagnosis.observations import Observations, watch
 from ec2rl.diagnosis.wait_channels import DISK, NFS, WAITS, Wait, waits_for
 from ec2rl.facts.log import LogLine
+from ec2rl.facts.proc import number
 from ec2rl.facts.trace import Trace
 from ec2rl.host import Host, Phrase
 from ec2rl.model import Evidence, Statement, say

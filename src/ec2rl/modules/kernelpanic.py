@@ -5,9 +5,10 @@ from __future__ import annotations
 from ec2rl.diagnosis.events import places
 from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module
-from ec2rl.diagnosis.observations import Observations, number
+from ec2rl.diagnosis.observations import Observations
 from ec2rl.facts.crash_remains import PSTORE
 from ec2rl.facts.log import LogLine
+from ec2rl.facts.proc import number
 from ec2rl.facts.trace import Trace
 from ec2rl.host import Host, Phrase
 from ec2rl.model import Statement, Verdict, say

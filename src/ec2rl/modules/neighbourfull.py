@@ -6,9 +6,9 @@ from ec2rl.diagnosis.before_last_fix import explained, set_apart
 from ec2rl.diagnosis.events import Event, Events, count, find_events
 from ec2rl.diagnosis.finding import DiagnosisText, judge_events
 from ec2rl.diagnosis.kernel_log import commands_of
-from ec2rl.diagnosis.observations import Observations, number
+from ec2rl.diagnosis.observations import Observations
 from ec2rl.facts.log import KernelLog, LogLine
-from ec2rl.facts.net_stat import parse_rows
+from ec2rl.facts.proc import available_memory, number, parse_rows
 from ec2rl.facts.trace import Trace
 from ec2rl.host import Host, Phrase
 from ec2rl.model import (
@@ -450,7 +450,6 @@ def _files(host: Host, wanted: Mapping[str, int]) -> BootFiles:
 def propose(host: Host, look: Look, wish: Wish) -> Proposal:
     """The sizes for this host, now and for the next boot; what is already so is left out."""
     from ec2rl import limits
-    from ec2rl.facts.memory import available
 
     subject = limits.Subject(
         room="Give the neighbour tables room",
@@ -471,7 +470,8 @@ def propose(host: Host, look: Look, wish: Wish) -> Proposal:
         subject,
         sizes,
         elsewhere=_not_here(look, wish, today),
-        refused=refused or limits.too_much(sizes, wish, cost, available(host), "full tables"),
+        refused=refused
+        or limits.too_much(sizes, wish, cost, available_memory(host), "full tables"),
         cautions=[f"{one.key}: there is LESS room than before" for one in sizes if one.shrinks],
         notes=_costs(cost),
     )

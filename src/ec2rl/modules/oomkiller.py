@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from ec2rl.diagnosis.events import Event, count
 from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module
-from ec2rl.diagnosis.observations import Observations, counter
+from ec2rl.diagnosis.observations import Observations
 from ec2rl.facts.log import LogLine
+from ec2rl.facts.proc import counter
 from ec2rl.host import Host, Phrase
 from ec2rl.model import Statement, say
 from ec2rl.record import record, replace

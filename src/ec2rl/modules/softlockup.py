@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module
-from ec2rl.diagnosis.observations import TAINT_SOFT_LOCKUP, Observations, release, taint, watch
+from ec2rl.diagnosis.observations import TAINT_SOFT_LOCKUP, Observations, taint, watch
 from ec2rl.facts.log import LogLine
+from ec2rl.facts.proc import running_version
 from ec2rl.facts.trace import Trace
 from ec2rl.host import Host, Phrase
 from ec2rl.model import Statement, say
@@ -46,7 +47,7 @@ def parse(line: LogLine, trace: Trace) -> Statement | None:
 
 def look(host: Host, seen: Observations[Statement]) -> Observations[Statement]:
     """Look at the mark of a lockup, and who watches."""
-    version = release(host)
+    version = running_version(host)
     watches, doubt = watch(host, ["soft_watchdog", "watchdog"])
     if watches == 0:
         doubt = say("the kernel's soft-lockup watchdog is off (kernel.watchdog)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ec2rl.facts.kernel_cmdline import arguments
-from ec2rl.facts.kernel_release import version
+from ec2rl.facts.proc import version
 from ec2rl.facts.sysctl_conf import Assignment
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why

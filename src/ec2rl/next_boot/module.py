@@ -17,6 +17,7 @@ from ec2rl.facts.modprobe_conf import (
     module_name,
     parameters,
 )
+from ec2rl.facts.proc import release
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.next_boot.initramfs import EarlyLoad, early_load
@@ -54,9 +55,9 @@ class Module:
 
 def kernel_release(host: Host) -> str | None:
     """The release of the kernel that boots: the running one, else the only one installed."""
-    running = host.read("/proc/sys/kernel/osrelease")
-    if isinstance(running, Evidence):
-        return running.text.strip()
+    running = release(host)
+    if running is not None:
+        return running
     installed = host.names("/lib/modules")
     return installed[0] if isinstance(installed, tuple) and len(installed) == 1 else None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ec2rl.facts.conf_files import final
-from ec2rl.facts.kernel_release import version
+from ec2rl.facts.proc import version
 from ec2rl.facts.sysctl_conf import Reader
 from ec2rl.host import Host
 from ec2rl.model import Unreadable

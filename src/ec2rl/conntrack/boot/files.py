@@ -8,7 +8,7 @@ from ec2rl.conntrack.boot.changers import changers
 from ec2rl.conntrack.boot.keys import BUCKETS, MAX
 from ec2rl.conntrack.boot.rules import ConntrackRules
 from ec2rl.conntrack.settings import FILES, MODULES, OPTIONS
-from ec2rl.facts.kernel_release import version
+from ec2rl.facts.proc import version
 from ec2rl.host import Host
 from ec2rl.next_boot import files
 from ec2rl.next_boot.files import MARK, BootFiles, Names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.defaults import PAGE, PREFIX, round_buckets
-from ec2rl.facts.kernel_release import version
+from ec2rl.facts.proc import version
 from ec2rl.facts.sysctl_conf import kernel_int
 from ec2rl.next_boot.setting import Reading
 

@@ -17,7 +17,7 @@ from ec2rl.conntrack.boot.keys import (
 )
 from ec2rl.conntrack.boot.start import Start, start
 from ec2rl.conntrack.defaults import PAGE, PAGE_KEYS, PREFIX, SWITCHES, default_value
-from ec2rl.facts.kernel_release import version
+from ec2rl.facts.proc import version
 from ec2rl.facts.sysctl_conf import kernel_int, normalize
 from ec2rl.host import Host
 from ec2rl.model import Unreadable

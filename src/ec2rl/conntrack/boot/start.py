@@ -12,6 +12,7 @@ from ec2rl.conntrack.defaults import (
     rule,
 )
 from ec2rl.facts.modprobe_conf import kernel_uint
+from ec2rl.facts.proc import MEMORY, parse_fields
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable
 from ec2rl.next_boot.module import Module
@@ -30,7 +31,7 @@ class Start:
 
 def start(host: Host, release: str | None, module: Module) -> Start:
     """The sizes with which the module comes up."""
-    meminfo = host.read("/proc/meminfo")
+    meminfo = host.read(MEMORY)
     page = page_size(meminfo.text) if isinstance(meminfo, Evidence) else None
     if module.unread:
         what = "; ".join(str(item) for item in module.unread)
@@ -49,10 +50,10 @@ def start(host: Host, release: str | None, module: Module) -> Start:
         return Start(None, f"the memory is not known: {meminfo}", None, page)
     statistics = host.read("/proc/net/stat/nf_conntrack")
     found = rule(release, statistics.text if isinstance(statistics, Evidence) else None)
-    words = meminfo.text.split(maxsplit=2)
-    if found is None or words[:1] != ["MemTotal:"] or not words[1].isdecimal():
+    memory = parse_fields(meminfo.text).get("MemTotal")
+    if found is None or memory is None:
         return Start(None, "the default of this kernel is not known", None, page)
-    sizes = default_sizes(int(words[1][:15]) << 10, found, page or PAGE)
+    sizes = default_sizes(memory, found, page or PAGE)
     told = "max = buckets" if found is Rule.X1 else "max = 4 x buckets"
-    because = f"default of this kernel for {words[1]} kB of memory, {told}"
-    return Start(sizes, because, Evidence("/proc/meminfo", meminfo.text.split("\n", 1)[0]), page)
+    because = f"default of this kernel for {memory >> 10} kB of memory, {told}"
+    return Start(sizes, because, Evidence(MEMORY, meminfo.text.split("\n", 1)[0]), page)

@@ -38,10 +38,14 @@ _ASKED = 5000
 
 def command(said: Parsed, terminal: Terminal) -> int:
     """0 shown; 3 a table could not be read; 130 interrupted: what was seen is shown."""
+    return show(said, terminal, Remember(LiveHost()))
+
+
+def show(said: Parsed, terminal: Terminal, host: Host) -> int:
+    """Show what fills the tables of a host, this machine or a recorded one; the exit status."""
     by = _by(said)
     limit = whole_number(said, "limit", 10 if by else 5, 100)
     sample = whole_number(said, "sample", SAMPLE, 10_000_000) if said.has("sample") else None
-    host = Remember(LiveHost())
     places = places_of(said, host)
     if isinstance(places, Unreadable):
         return failed(terminal, places)

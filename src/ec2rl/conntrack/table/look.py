@@ -7,6 +7,7 @@ import gc
 import os
 import time
 
+from ec2rl.conntrack.defaults import SYSCTL
 from ec2rl.conntrack.queries.ctnetlink import (
     TEXT,
     Dump,
@@ -23,7 +24,7 @@ from ec2rl.conntrack.table.kept import count_entries
 from ec2rl.conntrack.table.stream import Stream
 from ec2rl.conntrack.table.tally import Tally
 from ec2rl.conntrack.table.timeouts import DEFAULTS
-from ec2rl.conntrack.tables import SYSCTL, number
+from ec2rl.facts.proc import number
 from ec2rl.host.live import LiveHost
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import replace
@@ -162,9 +163,9 @@ def _census_of_text(
     keep: int,
     source: str,
 ) -> Census | Unreadable:
-    before = number(inside.read(SYSCTL + "count"))
+    before = number(inside, SYSCTL + "count")
     seen = _count_text(text, source, settings, keep, progress, _READING)
-    after = number(inside.later(0).read(SYSCTL + "count"))
+    after = number(inside.later(0), SYSCTL + "count")
     if isinstance(seen, Unreadable):
         return seen
     seen = replace(seen, counted=before if after is None else after)
@@ -179,7 +180,7 @@ def _census_of_entries(
     """Count what was kept of a table, or drawn from its text."""
     counted = entries.total
     if counted is None:
-        counted = number(inside.read(SYSCTL + "count"))
+        counted = number(inside, SYSCTL + "count")
     seen = count_entries(entries, settings, counted, keep)
     whole = counted is None or seen.total >= counted
     return replace(seen, source=source, whole=whole)

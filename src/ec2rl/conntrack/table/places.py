@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.namespaces import Namespace, find_namespaces, inode_number
+from ec2rl.conntrack.defaults import SYSCTL
+from ec2rl.conntrack.namespaces import FIRST_INODE, Namespace, find_namespaces, inode_number
 from ec2rl.conntrack.table.timeouts import DEFAULTS
-from ec2rl.conntrack.tables import SYSCTL, Limits, Table, number, read_limits, read_tables
+from ec2rl.conntrack.tables import Limits, Table, read_limits, read_tables
+from ec2rl.facts.proc import number, number_of
 from ec2rl.host import Door, Host
 from ec2rl.model import Statement, Unreadable, Why
 from ec2rl.record import record
 
 ALL = "all"
-_FIRST_INODE = 0xF0000000
 _ID = 12
 """Digits of a container's id that tell it from others, as `docker ps` shows them."""
 
@@ -63,7 +64,7 @@ def find_places(host: Host, said: str = "") -> Places | Unreadable:
     if found is None:
         if said:
             return Unreadable(f"netns {said}", Why.ABSENT, "that namespace has just gone")
-        found = Place("this network namespace", (), number(host.read(SYSCTL + "count")))
+        found = Place("this network namespace", (), number(host, SYSCTL + "count"))
     others = tuple(place for place in every if (place.count or 0) > (found.count or 0))
     return Places((found,), others, limits, namespaces.hidden)
 
@@ -102,7 +103,7 @@ def _inode(host: Host, said: str, known: tuple[Namespace, ...]) -> int | None | 
         or any(name.rpartition("/")[2] == said for name in one.names)
         or (len(said) >= _ID and one.container.startswith(said))
     }
-    if number and int(said) < _FIRST_INODE:
+    if number and int(said) < FIRST_INODE:
         path = f"/proc/{int(said)}/ns/net"
         link = host.link(path)
         if not isinstance(link, Unreadable):
@@ -139,7 +140,7 @@ def read_settings(host: Host) -> dict[str, int] | Unreadable:
     found = dict(DEFAULTS)
     for name in DEFAULTS:
         answer = host.read(SYSCTL + name)
-        value = number(answer)
+        value = number_of(answer)
         if value is not None:
             found[name] = value
         elif name == "generic_timeout" and isinstance(answer, Unreadable):

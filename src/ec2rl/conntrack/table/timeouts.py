@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ec2rl.conntrack.defaults import STEADY_TIMEOUTS
 from ec2rl.conntrack.table.entry import (
     DCCP,
     GRE,
@@ -19,20 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULTS: Mapping[str, int] = {
-    "generic_timeout": 600,
-    "icmp_timeout": 30,
-    "icmpv6_timeout": 30,
-    "tcp_timeout_syn_sent": 120,
-    "tcp_timeout_syn_recv": 60,
-    "tcp_timeout_established": 432000,
-    "tcp_timeout_fin_wait": 120,
-    "tcp_timeout_close_wait": 60,
-    "tcp_timeout_last_ack": 30,
-    "tcp_timeout_time_wait": 120,
-    "tcp_timeout_close": 10,
-    "tcp_timeout_max_retrans": 300,
-    "tcp_timeout_unacknowledged": 300,
-    "udp_timeout": 30,
+    **STEADY_TIMEOUTS,
     "udp_timeout_stream": 120,
     "gre_timeout": 30,
     "gre_timeout_stream": 180,

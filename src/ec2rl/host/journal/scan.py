@@ -6,6 +6,8 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 
+from ec2rl.host.aligned import aligned
+
 OVERLAP = 4096
 """Bytes that each piece shares with the next: more than the longest needle."""
 
@@ -33,30 +35,15 @@ class AlignedPiece(Piece):
     size = 512 << 10
 
     def __init__(self) -> None:
-        import ctypes
-        import mmap
-
-        self._buffer = mmap.mmap(-1, self.size)
-        self._start = ctypes.addressof(ctypes.c_char.from_buffer(self._buffer))
-        self._end = self._start
-        self._memmem = ctypes.CDLL(None).memmem
-        self._memmem.restype = ctypes.c_void_p
-        self._memmem.argtypes = [
-            ctypes.c_void_p,
-            ctypes.c_size_t,
-            ctypes.c_char_p,
-            ctypes.c_size_t,
-        ]
+        self._buffer, self._find = aligned(self.size)
+        self._end = 0
 
     def fill(self, fd: int, offset: int) -> int:
-        size = os.preadv(fd, [self._buffer], offset)
-        self._end = self._start + size
-        return size
+        self._end = os.preadv(fd, [self._buffer], offset)
+        return self._end
 
     def find(self, needle: bytes, start: int) -> int:
-        begin = self._start + start
-        found: int | None = self._memmem(begin, self._end - begin, needle, len(needle))
-        return -1 if found is None else found - self._start
+        return self._find(needle, start, self._end)
 
 
 def scan(
