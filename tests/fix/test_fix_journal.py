@@ -7,12 +7,16 @@ import json
 import os
 import re
 import resource
+import time
 
 import pytest
 
 from ec2rl.facts.change_format import MAX_BYTES
+from ec2rl.fix.change import State, Transaction
 from ec2rl.fix.errors import FixError, JournalDamaged, Refused
+from ec2rl.fix.journal import locked
 from ec2rl.fix.machine import Machine
+from ec2rl.fix.survey import survey
 from ec2rl.fix.transaction import (
     apply,
     end_trials,
@@ -332,3 +336,30 @@ def test_a_record_that_takes_more_memory_than_there_is(
         "Move it away to go on.",
         said,
     )
+
+
+def change_of(machine: Machine, state: State) -> Transaction:
+    items = survey(CHANGES, machine)
+    return Transaction(1, state, "", time.time(), machine.boot(), "", items)
+
+
+@pytest.mark.parametrize("state", [State.APPLYING, State.UNDOING])
+def test_a_record_that_cannot_be_put_in_its_place_leaves_nothing_under_way(
+    machine: Machine, state: State
+) -> None:
+    with locked(machine, "a test") as journal:
+        os.mkdir(f"{machine.root}{machine.state}/1.json")
+        with pytest.raises(OSError, match=r"1\.json"):
+            journal.save(change_of(machine, state))
+    assert not machine.interrupted()
+
+
+def test_what_is_under_way_stays_so_when_more_of_it_cannot_be_noted(machine: Machine) -> None:
+    with locked(machine, "a test") as journal:
+        change = change_of(machine, State.APPLYING)
+        journal.save(change)
+        os.unlink(f"{machine.root}{machine.state}/1.json")
+        os.mkdir(f"{machine.root}{machine.state}/1.json")
+        with pytest.raises(OSError, match=r"1\.json"):
+            journal.save(change)
+    assert machine.interrupted()

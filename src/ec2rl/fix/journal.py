@@ -136,10 +136,18 @@ class Journal:
 
         `forget` is called then; where it cannot, the mark stays, and `recover` sees to it.
         """
-        if change.unfinished:
-            with suppress(FileExistsError):
-                close(os.open(UNFINISHED, _NEW, 0o600, dir_fd=self.fd))
-        os.rename("draft", f"{change.id}.json", src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        ours = change.unfinished
+        try:
+            if change.unfinished:
+                try:
+                    close(os.open(UNFINISHED, _NEW, 0o600, dir_fd=self.fd))
+                except FileExistsError:
+                    ours = False
+            os.rename("draft", f"{change.id}.json", src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        except BaseException:  # nothing is under way, so nothing is to be said to be
+            if ours:
+                self.unmark()
+            raise
         if change.unfinished:
             os.fsync(self.fd)
             return
