@@ -8,7 +8,7 @@ from ec2rl.conntrack.advice import by_hand
 from ec2rl.conntrack.observe import read
 from ec2rl.conntrack.seen import Seen
 from ec2rl.facts.kernel_log import read_kernel_log
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.module import Options
 from ec2rl.modules.conntrackfull import MODULE
 
@@ -25,7 +25,7 @@ FULL = {
 
 
 def seen(maximum: str, buckets: str, gibibytes: float, more: dict[str, str]) -> Seen:
-    host = FakeHost(
+    host = RecordedHost(
         {
             "/proc/meminfo": f"MemTotal: {int(gibibytes * (1 << 20))} kB",
             "/proc/sys/kernel/osrelease": "6.18.44",

@@ -6,7 +6,7 @@ from ec2rl.conntrack.table.capture import parse_line
 from ec2rl.conntrack.table.glimpse import Glimpse, glimpse_facts, glimpse_lines
 from ec2rl.conntrack.table.kept import count_entries
 from ec2rl.conntrack.table.timeouts import DEFAULTS
-from ec2rl.host.table_text import Entries
+from ec2rl.host.entries import Entries
 from support import fill
 from support.fill import mixture
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ec2rl.host.entries import Entries
 from ec2rl.host.saved_table import open_table
-from ec2rl.host.table_text import KEPT, Entries, read_table
+from ec2rl.host.table_text import KEPT, read_table
 from ec2rl.model import Unreadable, Why
 
 

@@ -22,7 +22,7 @@ from ec2rl.commands.fix import wish_of
 from ec2rl.facts.change import State, SysctlItem, Transaction
 from ec2rl.facts.change_format import encode
 from ec2rl.host import BOOT_ID, KMSG
-from ec2rl.host.fake import CaseError, FakeHost, sections
+from ec2rl.host.recording import CaseError, RecordedHost, sections
 from ec2rl.model import Finding, Proposal, SetSysctl, WriteFile
 from ec2rl.module import diagnose
 from ec2rl.report.plan import plan
@@ -52,7 +52,7 @@ def answered(text: str, name: str) -> str:
     for key in looks:
         if not re.fullmatch(_LOOK, key) and key not in ("options", "gaps", "cut"):
             raise CaseError(f"unknown section -- {key} --: it is no look, and no answer")
-    module, host = load(name), FakeHost(looks)
+    module, host = load(name), RecordedHost(looks)
     found = diagnose(module, host)
     answers = {"expect": told(name, found.finding)}
     for key in wanted:
@@ -64,7 +64,7 @@ def answered(text: str, name: str) -> str:
             proposal = module.propose(host, found.seen, wish)
             answers[key] = plan(proposal).partition("\n\n")[2].strip("\n")
         elif kind == "after":
-            carried_out = FakeHost(_after(looks, name, proposal))
+            carried_out = RecordedHost(_after(looks, name, proposal))
             answers[key] = told(name, diagnose(module, carried_out).finding)
     return head + "".join(f"-- {key} --\n{_guarded(body)}\n" for key, body in answers.items())
 
@@ -98,7 +98,7 @@ def _after(looks: dict[str, str], name: str, proposal: Proposal) -> dict[str, st
             looks[change.path] = change.text.removesuffix("\n")
     if items:
         number = sum(path.startswith(CHANGES) for path in looks) + 1
-        boot, now = looks[BOOT_ID], FakeHost(looks).clock().now
+        boot, now = looks[BOOT_ID], RecordedHost(looks).clock().now
         why, done = f"fix {name}", tuple(items)
         made = Transaction(number, State.APPLIED, why, now, boot, "2", done, module=name)
         looks[f"{CHANGES}/{number}.json"] = encode(made).decode().removesuffix("\n")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ec2rl.arguments import Parsed, UsageError
 from ec2rl.host import Clock, Host
-from ec2rl.host.fake import CaseError, FakeHost, sections
+from ec2rl.host.recording import CaseError, RecordedHost, sections
 from ec2rl.host.remember import Remember
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.module import Module
@@ -102,7 +102,7 @@ def _mounted(path: str) -> Host:
         raise UsageError(f"--root={path}: {os.strerror(error.errno or 0)}") from None
 
 
-def _read(option: str, path: str, host: FakeHost | Unreadable) -> Past:
+def _read(option: str, path: str, host: RecordedHost | Unreadable) -> Past:
     """What was read, if there is such a file at all: else the command line is wrong."""
     if isinstance(host, Unreadable):
         _refuse_absent(option, path, host)
@@ -110,7 +110,7 @@ def _read(option: str, path: str, host: FakeHost | Unreadable) -> Past:
     return Past(host, _said(host, "gaps"), " ".join(_said(host, "cut")))
 
 
-def _said(host: FakeHost, key: str) -> tuple[str, ...]:
+def _said(host: RecordedHost, key: str) -> tuple[str, ...]:
     """The lines of a section that is about the evidence itself."""
     said = host.read(key)
     return tuple(said.text.splitlines()) if isinstance(said, Evidence) else ()
@@ -139,22 +139,15 @@ def _with_table(past: Past, paths: Sequence[str]) -> Past:
 
 
 def _table_alone(paths: Sequence[str]) -> Past:
-    from ec2rl.host.recording import case
     from ec2rl.host.saved_table import kept_table, open_table
 
     table = open_table(paths)
     if isinstance(table, Unreadable):
         _refuse_absent("conntrack", paths[0], table)
         return Past(table)
-    looks: dict[str, Look] = {
-        "clock": Clock(table.modified, None),
-        "ls /proc": Unreadable("/proc", Why.NOT_COLLECTED),
-    }
-    looks.update([kept_table(table)])
-    text = case(looks, [])
-    name = f"the saved table {table.source}"
-    host = FakeHost(sections(text)[1], name, missing=Why.NOT_COLLECTED)
-    return Past(host, cut=_TABLE_CUT * bool(table.gap))
+    nothing = RecordedHost({}, f"the saved table {table.source}", missing=Why.NOT_COLLECTED)
+    looks: dict[str, Look] = {"clock": Clock(table.modified, None), **dict([kept_table(table)])}
+    return Past(Remember(nothing, looks), cut=_TABLE_CUT * bool(table.gap))
 
 
 def _replay(path: str) -> Past:
@@ -165,7 +158,7 @@ def _replay(path: str) -> Past:
             changed = changed or "the recording is cut"
             _leave_out_the_torn(looks)
         how = dict(word.partition("=")[::2] for word in looks.pop("options", "").split())
-        host = FakeHost(looks, f"the recording {path}", "", Why.NOT_COLLECTED, changed)
+        host = RecordedHost(looks, f"the recording {path}", "", Why.NOT_COLLECTED, changed)
         host.clock()
         return Past(
             host,

@@ -6,17 +6,18 @@ import os
 import time
 from collections.abc import Sequence
 
+from ec2rl.host.entries import Entries
 from ec2rl.host.queries.conntrack_entries import ConntrackEntries
 from ec2rl.host.query import Answer
 from ec2rl.host.saved import Saved, Text, close_saved, open_saved, shown
-from ec2rl.host.table_text import SECONDS, Entries, read_table
+from ec2rl.host.table_text import SECONDS, read_table
 from ec2rl.model import Unreadable
 from ec2rl.record import replace
 
 
 def open_table(paths: Sequence[str]) -> Entries | Unreadable:
     """The table in these files (that of IPv4 and of IPv6, say); `-` is standard input."""
-    from ec2rl.host.fake import FakeHost, sections
+    from ec2rl.host.recording import RecordedHost, sections
     from ec2rl.host.sandbox import read_in_sandbox
 
     files = open_saved(paths)
@@ -29,7 +30,7 @@ def open_table(paths: Sequence[str]) -> Entries | Unreadable:
         close_saved(files)
     if isinstance(text, Unreadable):
         return text
-    found = FakeHost(sections(text)[1]).query(ConntrackEntries())
+    found = RecordedHost(sections(text)[1]).query(ConntrackEntries())
     return replace(found, source=name)
 
 

@@ -192,8 +192,9 @@ class Collector:
         self._put(f"search {key}", found)
 
     def _count(self, key: str, path: str, member: Member) -> None:
+        from ec2rl.host.entries import Entries
         from ec2rl.host.saved_table import kept_table
-        from ec2rl.host.table_text import KEPT, Entries, read_table
+        from ec2rl.host.table_text import KEPT, read_table
 
         self._tables -= 1
         if self._tables < 0:

@@ -16,9 +16,9 @@ from ec2rl.conntrack.table.tally import Tally
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.facts.proc import number
 from ec2rl.host.ctnetlink import TEXT, Dump, open_capture, open_dump, open_text, source_of
+from ec2rl.host.entries import Entries
 from ec2rl.host.live import LiveHost
 from ec2rl.host.queries.conntrack_entries import ConntrackTable
-from ec2rl.host.table_text import Entries
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import replace
 

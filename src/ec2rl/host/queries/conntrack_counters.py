@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-from struct import unpack
 
-from ec2rl.host import ctnetlink
 from ec2rl.host.files import unreadable
 from ec2rl.host.query import TextQuery
 from ec2rl.model import Evidence, Unreadable
-from ec2rl.netlink import DONE, DUMP, ERROR, NFGEN, MalformedError, attributes, messages, refused
 from ec2rl.record import record
 
 _PATIENCE = 2
@@ -40,6 +37,9 @@ class ConntrackCounters(TextQuery):
         return "conntrack -S"
 
     def ask(self) -> Evidence | Unreadable:
+        from ec2rl.host import ctnetlink
+        from ec2rl.netlink import MalformedError
+
         missing = ctnetlink.missing(self.key)
         if missing is not None:
             return missing
@@ -52,6 +52,9 @@ class ConntrackCounters(TextQuery):
 
 
 def _ask_kernel() -> list[str]:
+    from ec2rl.host import ctnetlink
+    from ec2rl.netlink import DONE, DUMP, ERROR, messages, refused
+
     netlink = ctnetlink.connected(_PATIENCE)
     lines: list[str] = []
     try:
@@ -69,10 +72,12 @@ def _ask_kernel() -> list[str]:
 
 def counters(body: bytes) -> str:
     """One CPU's counters. MalformedError."""
+    from ec2rl.netlink import NFGEN, MalformedError, attributes
+
     if len(body) < NFGEN:
         raise MalformedError(f"{len(body)} bytes are no message of netfilter's")
     words = [f"cpu={int.from_bytes(body[2:NFGEN], 'big')}"]
     for kind, payload in attributes(body[NFGEN:]).items():
         if kind in _NAMES and len(payload) == 4:
-            words.append(f"{_NAMES[kind]}={unpack('!I', payload)[0]}")
+            words.append(f"{_NAMES[kind]}={int.from_bytes(payload, 'big')}")
     return " ".join(words)
