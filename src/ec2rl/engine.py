@@ -15,10 +15,11 @@ from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import KernelLog, LogSource
 from ec2rl.host import Host
 from ec2rl.host.remember import Remember
-from ec2rl.model import Finding, Unreadable, Verdict, Why, pack, say, unpack
+from ec2rl.model import Finding, Statement, Unreadable, Verdict, Why, pack, say, unpack
 from ec2rl.module import Module, Options, bounded, diagnose
 from ec2rl.process import ENDINGS, Limits, LostError, TooLongError, Worker, work_here
 from ec2rl.record import record, replace
+from ec2rl.report.wording import text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
     from ec2rl.host.remember import Look
+    from ec2rl.model import Value
 else:
     import _signal as signal  # `signal` takes 3 ms to make enumerations of these
 
@@ -59,7 +61,7 @@ class Result:
     module: Module
     finding: Finding
     seconds: float
-    by_hand: tuple[str, ...] = ()
+    by_hand: tuple[Statement | str, ...] = ()
     memory: dict[str, Look] | None = None
 
 
@@ -139,7 +141,7 @@ class Race:
         self.interrupted = True
         self._give_up("interrupted")
 
-    def _give_up(self, why: str) -> None:
+    def _give_up(self, why: Value) -> None:
         """End all that is still at work; what was to be judged is UNKNOWN, and says why."""
         for fd in list(self.working):
             self._stop(fd, why)
@@ -179,7 +181,7 @@ class Race:
         try:
             said = work_here(lambda: self._work(job, here=True), limit, self.mask)
         except TooLongError:
-            self._fail(job, f"took longer than {limit:.0f} s: stopped", limit)
+            self._fail(job, _too_long(limit), limit)
             return
         self._take(job, said, time.monotonic() - began)
 
@@ -215,7 +217,7 @@ class Race:
             self._hear(fd)
         for fd, (_, worker) in list(self.working.items()):
             if worker.seconds > worker.limits.seconds:
-                self._stop(fd, f"took longer than {worker.limits.seconds:.0f} s: stopped")
+                self._stop(fd, _too_long(worker.limits.seconds))
         if progress and self.working:
             slowest = max(worker.seconds for _, worker in self.working.values())
             if slowest > 1:
@@ -241,10 +243,11 @@ class Race:
             self._forget(fd)
             self._take(job, said, worker.seconds)
 
-    def _stop(self, fd: int, why: str) -> None:
+    def _stop(self, fd: int, why: Value) -> None:
         job, worker = self._forget(fd)
-        stuck = " (it is still stuck in the kernel)" if worker.end() is None else ""
-        self._fail(job, why + stuck, worker.seconds)
+        if worker.end() is None:
+            why = say("{why} (it is still stuck in the kernel)", why=why)
+        self._fail(job, why, worker.seconds)
 
     def _forget(self, fd: int) -> tuple[Module | None, Worker]:
         self.poll.unregister(fd)
@@ -255,7 +258,8 @@ class Race:
         try:
             values = marshal.loads(said)  # noqa: S302 - our own process's words
             if isinstance(values, str):
-                why = "fault of ec2rl itself: " + values.strip().rpartition("\n")[2]
+                last = values.strip().rpartition("\n")[2]
+                why = say("fault of ec2rl itself: {error}", error=last)
                 self._fail(job, why, seconds, crashed=True, traceback=values)
                 return
             records, packed = values
@@ -272,13 +276,13 @@ class Race:
     def _fail(
         self,
         job: Module | None,
-        why: str,
+        why: Value,
         seconds: float,
         crashed: bool = False,
         traceback: str = "",
     ) -> None:
         if job is None:
-            lost = Unreadable("kernel log", Why.FAILED, why)
+            lost = Unreadable("kernel log", Why.FAILED, text(say("{why}", why=why)))
             self.log = KernelLog((), LogSource("dmesg", lost))
             return
         finding = Finding(Verdict.CRASHED, say("{why}", why=why)) if crashed else _unknown(why)
@@ -287,7 +291,11 @@ class Race:
         self.results[job.name] = Result(job, finding, seconds)
 
 
-def _unknown(why: str) -> Finding:
+def _too_long(limit: float) -> Statement:
+    return say("took longer than {seconds} s: stopped", seconds=round(limit))
+
+
+def _unknown(why: Value) -> Finding:
     return Finding(Verdict.UNKNOWN, say("Could not be judged: {why}", why=why))
 
 

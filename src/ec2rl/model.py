@@ -164,6 +164,10 @@ class Proposal:
     fleeting: tuple[str, ...] = ()
 
 
+MOST = 2000
+"""Characters that one statement, or one text in it, is shown with."""
+
+
 class Role(Choice):
     """What a statement is for, where somebody has to choose among them."""
 
@@ -240,6 +244,7 @@ class Finding:
 
     `summary` is one line that follows `[STATUS] `; `details` are lines below it; `facts` are
     the values behind the words, for the JSON report: an unknown number is None, never 0.
+    `zone` is the time zone of the machine that it is about, "" for ours.
     """
 
     verdict: Verdict
@@ -249,38 +254,40 @@ class Finding:
     remedies: tuple[Remedy, ...] = ()
     facts: Mapping[str, Fact] = {}
     tense: Tense = Tense.PRESENT
+    zone: str = ""
 
 
 def pack(value: object) -> object:
     """A value of this file as tuples, text and numbers, for another process of this program."""
-    if isinstance(value, Choice):
-        return ("enum", type(value).__name__, value.name)
-    if isinstance(value, (Finding, Evidence, Unreadable, Remedy, Change, Lines)):
-        return ("record", type(value).__name__, {k: pack(v) for k, v in vars(value).items()})
+    if value is None or isinstance(value, (str, bytes, int, float)):  # most are
+        return value
+    if isinstance(value, dict):
+        return {name: pack(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [pack(one) for one in value]
+    if isinstance(value, tuple):
+        return ("tuple", [pack(one) for one in value])
     if isinstance(value, Statement):
         return ("say", value.template, pack(value.values), value.role.name)
-    if isinstance(value, dict):
-        return ("dict", {name: pack(one) for name, one in value.items()})
-    if isinstance(value, (tuple, list)):
-        return (type(value).__name__, [pack(item) for item in value])
-    return value
+    if isinstance(value, Choice):
+        return ("enum", type(value).__name__, value.name)
+    return ("record", type(value).__name__, pack(vars(value)))
 
 
 def unpack(packed: object) -> Any:
     """What `pack` was given."""
-    if not isinstance(packed, tuple):
+    if packed is None or isinstance(packed, (str, bytes, int, float)):
         return packed
+    if isinstance(packed, dict):
+        return {name: unpack(one) for name, one in packed.items()}
+    if isinstance(packed, list):
+        return [unpack(one) for one in packed]
+    assert isinstance(packed, tuple), "pack makes nothing else"
     kind, what, *rest = packed
     if kind == "tuple":
-        return tuple(map(unpack, what))
-    if kind == "list":
-        return list(map(unpack, what))
-    if kind == "dict":
-        return {name: unpack(one) for name, one in what.items()}
+        return tuple(unpack(what))
     if kind == "say":
         values, role = rest
         return Statement(what, unpack(values), Role[role])
     made = globals()[what]
-    if kind == "enum":
-        return made[rest[0]]
-    return made(**{name: unpack(value) for name, value in rest[0].items()})
+    return made[rest[0]] if kind == "enum" else made(**unpack(rest[0]))

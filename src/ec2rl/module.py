@@ -6,6 +6,7 @@ from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import KernelLog, LogSource
 from ec2rl.host import Host, Phrase
 from ec2rl.model import (
+    MOST,
     TENSED,
     Finding,
     Held,
@@ -62,7 +63,7 @@ class Module:
     read: Callable[[Host, KernelLog, Options], object]
     judge: Callable[..., Finding]
     needs: str
-    by_hand: Callable[..., tuple[str, ...]]
+    by_hand: Callable[..., tuple[Statement | str, ...]]
     propose: Callable[[Host, Any, Wish], Proposal] | None = None
     settings: tuple[Setting, ...] = ()
     measure: Callable[[Host], Rate | None] | None = None
@@ -87,7 +88,7 @@ class Diagnosis:
 
     seen: Any
     finding: Finding
-    by_hand: tuple[str, ...]
+    by_hand: tuple[Statement | str, ...]
 
 
 _NO_LOG = KernelLog(
@@ -109,19 +110,20 @@ def diagnose(
     return Diagnosis(seen, module.judge(seen), module.by_hand(seen))
 
 
-def bounded(finding: Finding, by_hand: tuple[str, ...]) -> tuple[Finding, tuple[str, ...]]:
+def bounded(
+    finding: Finding, by_hand: tuple[Statement | str, ...]
+) -> tuple[Finding, tuple[Statement | str, ...]]:
     """What a module has answered, cut to what a person can read.
 
     TypeError for a finding, or for lines by hand, that no report could show.
     """
-    if not _texts(by_hand):
+    if not _lines(by_hand):
         raise TypeError("by_hand gives no tuple of lines")
     if not (
         isinstance(finding, Finding)
         and isinstance(finding.verdict, Verdict)
-        and _said(finding.summary)
-        and isinstance(finding.details, tuple)
-        and all(map(_said, finding.details))
+        and _lines((finding.summary,))
+        and _lines(finding.details)
         and all(isinstance(e.source, str) and isinstance(e.text, str) for e in finding.evidence)
         and _plain(finding.facts)
     ):
@@ -129,21 +131,46 @@ def bounded(finding: Finding, by_hand: tuple[str, ...]) -> tuple[Finding, tuple[
     details = finding.details[:DETAILS]
     if len(finding.details) > DETAILS:
         details += (say("{n} more lines", n=len(finding.details) - DETAILS),)
-    return replace(finding, details=details), by_hand
+    summary, facts = _cut(finding.summary), _cut_facts(finding.facts)
+    return replace(finding, summary=summary, details=_cut(details), facts=facts), _cut(by_hand)
 
 
-def _said(value: object) -> bool:
-    """Whether it is a statement, each of whose values can be shown."""
+def _lines(value: object) -> bool:
+    return isinstance(value, tuple) and all(
+        isinstance(line, (Statement, str)) and _said(line) for line in value
+    )
+
+
+def _said(value: object, depth: int = 20) -> bool:
+    """Whether it can be shown: a place of a statement that nothing fills cannot."""
     if isinstance(value, Statement):
         filled = value.values.keys() | TENSED.keys()
-        return places(value.template) <= filled and all(map(_said, value.values.values()))
+        return places(value.template) <= filled and _said((*value.values.values(),), depth)
     if isinstance(value, tuple):
-        return all(map(_said, value))
-    return value is None or isinstance(value, (str, int, float, Unreadable))
+        return depth > 0 and all(_said(one, depth - 1) for one in value)
+    if isinstance(value, Unreadable):
+        return isinstance(value.source, str) and isinstance(value.detail, str)
+    return not isinstance(value, (list, dict)) and _plain(value)
 
 
-def _texts(value: object) -> bool:
-    return isinstance(value, tuple) and all(isinstance(text, str) for text in value)
+def _cut(value: Any) -> Any:
+    """What can be said, each text in it cut to what a person can read."""
+    if isinstance(value, Statement):
+        return replace(value, values={name: _cut(one) for name, one in value.values.items()})
+    if isinstance(value, tuple):
+        return tuple(map(_cut, value))
+    if isinstance(value, Unreadable):
+        return replace(value, source=value.source[:MOST], detail=value.detail[:MOST])
+    return value[:MOST] if isinstance(value, str) else value
+
+
+def _cut_facts(value: Any) -> Any:
+    """Facts, with what is said among them cut; other text is for a program, and stays whole."""
+    if isinstance(value, dict):
+        return {name: _cut_facts(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_cut_facts(one) for one in value]
+    return _cut(value) if isinstance(value, Statement) else value
 
 
 def _plain(value: object, depth: int = 20) -> bool:
@@ -156,6 +183,8 @@ def _plain(value: object, depth: int = 20) -> bool:
         )
     if isinstance(value, (list, tuple)):
         return depth > 0 and all(_plain(item, depth - 1) for item in value)
+    if isinstance(value, Statement):
+        return _said(value)
     if isinstance(value, float):
         return value - value == 0  # neither infinite nor no number
     if isinstance(value, int):

@@ -10,8 +10,10 @@ from ec2rl.record import record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Union
 
     Owner = tuple[int, int, int]
+    Hunk = tuple[int, Union[str, None], str]
 
 NOW, DISK, BOOT = "Now", "On disk", "For the next boot"
 
@@ -42,9 +44,9 @@ class Change:
         raise NotImplementedError
 
     @property
-    def texts(self) -> tuple[str | None, str] | None:
-        """Give the texts before (None: no file) and after, where a person compares lines."""
-        return None
+    def hunks(self) -> tuple[Hunk, ...]:
+        """Give what a person compares by lines: from which on, before (None: no file) and after."""
+        return ()
 
     @property
     def facts(self) -> Mapping[str, str | None]:
@@ -125,8 +127,8 @@ class WriteFile(Change):
         return "absent" if self.before is None else "a file", "written anew"
 
     @property
-    def texts(self) -> tuple[str | None, str] | None:
-        return self.before, self.text
+    def hunks(self) -> tuple[Hunk, ...]:
+        return ((1, self.before, self.text),)
 
     @property
     def facts(self) -> Mapping[str, str | None]:
@@ -163,13 +165,11 @@ class EditLines(Change):
         return " | ".join(olds) or "nothing", " | ".join(news) or "nothing"
 
     @property
-    def texts(self) -> tuple[str | None, str] | None:
-        """Give the lines that change, each at its number: what stands between is left out."""
-        texts = ["", ""]
-        for edit in sorted(self.edits, key=lambda edit: edit.first):
-            texts[0] += "".join(f"{line}\n" for line in edit.old)
-            texts[1] += "".join(f"{line}\n" for line in edit.new)
-        return texts[0], texts[1]
+    def hunks(self) -> tuple[Hunk, ...]:
+        def text(lines: tuple[str, ...]) -> str:
+            return "".join(f"{line}\n" for line in lines)
+
+        return tuple((edit.first, text(edit.old), text(edit.new)) for edit in self.edits)
 
 
 @record(frozen=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from ec2rl.conntrack.advice import by_hand
+from ec2rl.conntrack import advice
 from ec2rl.conntrack.observe import read
 from ec2rl.conntrack.seen import Seen
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.host.recording import RecordedHost
 from ec2rl.module import Options
 from ec2rl.modules.conntrackfull import MODULE
+from ec2rl.report.wording import lines
 
 COLUMNS = (
     "entries  clashres found new invalid ignore delete chainlength insert insert_failed drop "
@@ -22,6 +23,10 @@ FULL = {
     "/dev/kmsg": "6,0,0,-;Linux version 6.18.44\n"
     "4,1,9000000,-;nf_conntrack: nf_conntrack: table full, dropping packet",
 }
+
+
+def by_hand(seen: Seen) -> tuple[str, ...]:
+    return tuple(lines(advice.by_hand(seen)))
 
 
 def seen(maximum: str, buckets: str, gibibytes: float, more: dict[str, str]) -> Seen:
@@ -83,10 +88,10 @@ def test_what_the_fixed_numbers_would_shrink(
     maximum: str, buckets: str, larger: tuple[int, int], shrunk: str
 ) -> None:
     """The larger of twice today's and of the kernel's own default; never less of anything."""
-    lines = by_hand(seen(maximum, buckets, 3.8, FULL))
+    said = by_hand(seen(maximum, buckets, 3.8, FULL))
     most, slots = larger
-    assert lines[1] == f"Larger:     nf_conntrack_max {most}, nf_conntrack_buckets {slots}"
-    told = [line.partition("table: ")[2] for line in lines if "SHRINK" in line]
+    assert said[1] == f"Larger:     nf_conntrack_max {most}, nf_conntrack_buckets {slots}"
+    told = [line.partition("table: ")[2] for line in said if "SHRINK" in line]
     assert told == ([f"{shrunk}. Do not use them here."] if shrunk else [])
 
 
@@ -115,8 +120,8 @@ def test_where_nothing_says_that_the_table_is_too_small_no_other_numbers_are_giv
 
 def test_from_a_container_the_keys_cannot_be_set() -> None:
     more = {"link /proc/self/ns/pid": "pid:[4026532222]"}
-    lines = by_hand(seen("262144", "262144", 23, more))
-    assert lines[-1] == (
+    said = by_hand(seen("262144", "262144", 23, more))
+    assert said[-1] == (
         "This is not the host's own namespace: these keys can be set on the host only."
     )
 

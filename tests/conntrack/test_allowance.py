@@ -79,7 +79,7 @@ def test_every_interface_that_has_the_counters_is_told() -> None:
             "ethtool -S docker0": "!failed Operation not permitted",
         }
     )
-    assert read_allowances(host, Namespaces((HOST,), "")) == (Allowance("eth0", 4711, 136812),)
+    assert read_allowances(host, Namespaces((HOST,), None)) == (Allowance("eth0", 4711, 136812),)
 
 
 def test_an_interface_that_was_moved_into_a_container_is_found_there() -> None:
@@ -92,7 +92,7 @@ def test_an_interface_that_was_moved_into_a_container_is_found_there() -> None:
             "netns /proc/77/ns/net: ethtool -S eth5": ENA,
         }
     )
-    (found,) = read_allowances(host, Namespaces((HOST, BOX), ""))
+    (found,) = read_allowances(host, Namespaces((HOST, BOX), None))
     assert found == Allowance(f"eth5 in {BOX.label}", 4711, 136812)
 
 
@@ -107,7 +107,7 @@ def test_without_a_moved_device_no_container_is_entered() -> None:
             "netns /proc/77/ns/net: ethtool -S eth5": ENA,
         }
     )
-    found = read_allowances(host, Namespaces((HOST, BOX), ""))
+    found = read_allowances(host, Namespaces((HOST, BOX), None))
     assert found == (Allowance("eth0", 4711, 136812),)
 
 
@@ -126,7 +126,7 @@ def test_what_could_not_be_asked_is_told() -> None:
         }
     )
     gone = "its interface was not found in any namespace that can be seen"
-    first, second = (read_allowances(host, Namespaces((HOST,), "")) for _ in range(2))
+    first, second = (read_allowances(host, Namespaces((HOST,), None)) for _ in range(2))
     assert first == (
         Allowance("eth0", None, None, unreadable="ethtool -S eth0: denied"),
         Allowance("eth1", None, None, unreadable="the driver does not tell"),
@@ -138,13 +138,13 @@ def test_what_could_not_be_asked_is_told() -> None:
 def test_a_driver_that_may_not_be_looked_for_is_told() -> None:
     host = RecordedHost({"ls /sys/bus/pci/drivers/ena": "!denied needs root"})
     why = "/sys/bus/pci/drivers/ena: denied (needs root)"
-    assert read_allowances(host, Namespaces((HOST,), "")) == (
+    assert read_allowances(host, Namespaces((HOST,), None)) == (
         Allowance("ENA", None, None, unreadable=why),
     )
 
 
 def test_no_interface_is_no_limit() -> None:
-    assert read_allowances(RecordedHost({}), Namespaces((HOST,), "")) == ()
+    assert read_allowances(RecordedHost({}), Namespaces((HOST,), None)) == ()
 
 
 @examples(2000)

@@ -6,6 +6,7 @@ import pytest
 
 from ec2rl.conntrack.table.causes import causes
 from ec2rl.conntrack.table.remedies import untracked
+from ec2rl.report.wording import text
 from support.tables import counted
 from support.troubled import DNS, EVERYDAY, FLOOD, POOL, TABLES
 
@@ -31,7 +32,8 @@ def test_two_causes_at_once_and_the_larger_first() -> None:
 
 def test_the_headline_of_a_leaking_pool() -> None:
     (cause,) = causes(counted([*POOL, *EVERYDAY[:800]]))
-    assert cause.headline == ("71 % of the entries are one client: 10.0.9.31 -> 10.0.4.17:443/tcp")
+    headline = "71 % of the entries are one client: 10.0.9.31 -> 10.0.4.17:443/tcp"
+    assert text(cause.headline) == headline
     assert cause.evidence == (
         "2000 of 2800 entries (71 %) are established connections of 10.0.9.31",
         "2000 of these go to one service: 10.0.9.31 -> 10.0.4.17:443/tcp",

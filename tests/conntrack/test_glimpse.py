@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from ec2rl.conntrack.queries.kept import Entries
 from ec2rl.conntrack.table.capture import parse_line
 from ec2rl.conntrack.table.glimpse import Glimpse, glimpse_facts, glimpse_lines
 from ec2rl.conntrack.table.kept import count_entries
 from ec2rl.conntrack.table.timeouts import DEFAULTS
-from ec2rl.host.entries import Entries
+from ec2rl.report.wording import lines
 from support import fill
 from support.fill import mixture
 
@@ -23,7 +24,7 @@ def raw(row: fill.Row) -> str:
 def test_the_cause_and_what_cannot_be_evicted() -> None:
     text = "".join(f"{raw(row)}\n" for row in ROWS)
     one = Glimpse("netns 7", 7, count_entries(Entries("conntrack -L", text), DEFAULTS, 250_000))
-    assert glimpse_lines(one) == [
+    assert lines(glimpse_lines(one)) == [
         "netns 7: 70 % of the entries are one client: 10.0.9.31 -> 10.0.4.17:443/tcp",
         "Of its entries 12% can be evicted at once, 9% slowly, 79% not at all "
         "(seen: 2000 of 250000)",

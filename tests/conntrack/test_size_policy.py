@@ -14,6 +14,7 @@ from ec2rl.conntrack.size_policy import TableSize, enlarged, size_for
 from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.model import SetSysctl, Wish
 from ec2rl.module import diagnose
+from ec2rl.report.wording import lines
 
 CASES = sorted((Path(__file__).parent.parent / "modules/conntrackfull").glob("*.case"))
 N = "net.netfilter.nf_conntrack_"
@@ -38,7 +39,7 @@ def told(case: Path) -> Said:
     proposal = module.propose(host, found.seen, Wish(boot=False))
     changes = [change for remedy in proposal.chosen for change in remedy.changes]
     return Said(
-        found.by_hand,
+        tuple(lines(found.by_hand)),
         bool(proposal.refused),
         {change.key: change.value for change in changes if isinstance(change, SetSysctl)},
     )
@@ -47,8 +48,8 @@ def told(case: Path) -> Said:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
 def test_explain_and_fix_have_the_same_numbers(case: Path) -> None:
     said = told(case)
-    lines = "\n".join(said.by_hand)
-    explained = dict(re.findall(rf"(?m)^Set now: +sudo sysctl -w ({N}\w+)=(\d+)$", lines))
+    by_hand = "\n".join(said.by_hand)
+    explained = dict(re.findall(rf"(?m)^Set now: +sudo sysctl -w ({N}\w+)=(\d+)$", by_hand))
     assert said.sizes.items() <= explained.items()
     # From a container it is explained; it is the host that has to do it.
     assert said.refused or bool(said.sizes) is bool(explained)

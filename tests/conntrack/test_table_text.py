@@ -63,7 +63,7 @@ def test_spans_of_time() -> None:
 
 def test_a_sample_is_told_with_its_bounds() -> None:
     seen = some(2000, 240_000)
-    text = top(HERE, Places((HERE,), (), LIMITS, ""), seen, "service", 5, ())
+    text = top(HERE, Places((HERE,), (), LIMITS, None), seen, "service", 5, ())
     assert (
         text
         == """\
@@ -83,9 +83,9 @@ Service                entries share  between
 
 def test_one_namespace_of_several_is_named_once() -> None:
     other = replace(HERE, label="netns 8", count=10)
-    told = all_tables(Places((HERE, other), (), LIMITS, ""))
+    told = all_tables(Places((HERE, other), (), LIMITS, None))
     assert told.startswith("one network namespace has 100 % of all entries: netns 7 (web)\n")
-    assert all_tables(Places((HERE,), (), LIMITS, "")) == ""
+    assert all_tables(Places((HERE,), (), LIMITS, None)) == ""
 
 
 def test_a_size_its_cost_and_the_time_that_is_left() -> None:

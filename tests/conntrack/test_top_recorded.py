@@ -14,7 +14,6 @@ from ec2rl.host import Host
 from ec2rl.host.live import LiveHost
 from ec2rl.host.recording import RecordedHost, case, sections
 from ec2rl.host.remember import Remember
-from ec2rl.slices import commands
 from ec2rl.terminal import Terminal
 from support import fill
 
@@ -80,7 +79,7 @@ class Paper(Terminal):
 
 def top(host: Host, *options: str) -> str:
     paper = Paper()
-    said = parse(["conntrack", "top", *options], {**COMMANDS, **commands()})
+    said = parse(["conntrack", "top", *options], COMMANDS)
     assert show(said, paper, host) == 0, paper.text
     return paper.text
 
@@ -94,7 +93,7 @@ def test_what_nobody_recorded_is_said() -> None:
     looks = sections(CASE)[1]
     looks["conntrack -L"] = "!denied needs CAP_NET_ADMIN"
     paper = Paper()
-    said = parse(["conntrack", "top"], {**COMMANDS, **commands()})
+    said = parse(["conntrack", "top"], COMMANDS)
     assert show(said, paper, RecordedHost(looks)) == 3
     assert paper.text == "ec2rl: conntrack -L: denied (needs CAP_NET_ADMIN)\n"
 

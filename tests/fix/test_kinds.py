@@ -10,7 +10,22 @@ from ec2rl.fix.change import State
 from ec2rl.fix.errors import Conflict, FixError, Refused
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, history, undo
-from ec2rl.model import Change, Rename, SetLink, SetRights, SetSysctl, SetSysfs, WriteFile
+from ec2rl.model import (
+    Change,
+    EditLines,
+    Lines,
+    Rebuild,
+    Remedy,
+    Rename,
+    Risk,
+    SetLink,
+    SetRights,
+    SetSysctl,
+    SetSysfs,
+    WriteFile,
+    pack,
+    unpack,
+)
 from ec2rl.record import replace
 from fix.kinds_machine import FSTAB, SCHEDULER, build, picture, there_and_back
 from fix.small import put, setting
@@ -230,3 +245,17 @@ def test_a_record_of_what_runs_found_on_a_volume_moves_nothing(machine: Machine)
     undo(1, machine=replace(machine, sysctls="", modules=""))
     assert picture(machine) == seen
     assert history(machine=machine)[0].state is State.UNDONE
+
+
+def test_what_is_proposed_crosses_to_another_process_whole() -> None:
+    changes = (
+        SetSysctl("a.b", "1", "0", "m/parameters/p"),
+        SetSysfs(SCHEDULER, "none", "kyber"),
+        EditLines(FSTAB, (Lines(1, ("a",), ("b", "c")), Lines(3, (), ("d",)))),
+        SetRights(FSTAB, (0o600, 0, 0), (0o644, 1, 1)),
+        Rename("/a", "/b"),
+        SetLink(LINK, None, "a"),
+        Rebuild("/boot/a", ("/bin/true", "{out}"), "text"),
+    )
+    remedy = Remedy("Mend it", changes, Risk.SAFE)
+    assert unpack(pack(remedy)) == remedy

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ec2rl.conntrack.queries.entries import ConntrackEntries
+from ec2rl.conntrack.queries.kept import Entries
 from ec2rl.host import Clock, Door, Journal, JournalRecord, Line, Phrase, Search
-from ec2rl.host.entries import Entries
-from ec2rl.host.queries.conntrack_entries import ConntrackEntries
 from ec2rl.host.query import Answer
 from ec2rl.host.recording import CaseError, RecordedHost, case, inert, sections
 from ec2rl.host.remember import Remember

@@ -11,6 +11,7 @@ from ec2rl.engine import Race
 from ec2rl.host.live import LiveHost
 from ec2rl.model import Role, Statement
 from ec2rl.record import replace
+from ec2rl.report import wording
 from ec2rl.report.escape import one_line
 from ec2rl.report.text import header, result
 from ec2rl.terminal import Terminal
@@ -34,7 +35,8 @@ def command(said: Parsed, terminal: Terminal) -> int:
     for one in found:
         others = tuple(line for line in one.finding.details if not _is_here(line))
         lines += [result(module.name, replace(one.finding, details=others)), ""]
-        lines += [one_line(line) for line in one.by_hand if line not in shown]
+        by_hand = wording.lines(one.by_hand)
+        lines += [one_line(line) for line in by_hand if line not in shown]
     terminal.out("\n".join(lines) + "\n")
     return 130 if interrupted else 0
 

@@ -165,10 +165,10 @@ def look(module: Module, wish: Wish, root: str = "") -> tuple[Finding, Proposal]
     finding, proposal = found.finding, module.propose(host, found.seen, wish)
     if not root:
         return finding, proposal
-    from ec2rl.report.past import of_the_past, recorded_on
+    from ec2rl.report.past import of_the_past, recorded
 
     # Typed here, the commands by hand would change this machine.
-    where = f"{host.name}, as recorded {recorded_on(host.clock().now)}"
+    where = recorded(host.name, host.clock().now)
     return of_the_past(finding, where), replace(proposal, by_hand=())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 
@@ -12,13 +11,14 @@ from ec2rl.commands import reporting
 from ec2rl.commands.evidence import Past, check, opened
 from ec2rl.engine import Plan, Race, Result
 from ec2rl.facts.proc import release
-from ec2rl.facts.zone import is_zone, zone
-from ec2rl.model import Finding, Unreadable, Verdict, say
+from ec2rl.facts.zone import InZone, zone
+from ec2rl.model import Finding, Statement, Unreadable, Verdict, say
 from ec2rl.module import Module, Options
 from ec2rl.record import record, replace
 from ec2rl.report.escape import one_line
-from ec2rl.report.past import of_the_past, of_what_is_cut, recorded_on
+from ec2rl.report.past import of_the_past, of_what_is_cut, recorded, recorded_on
 from ec2rl.report.text import header, results, statistics
+from ec2rl.report.wording import text
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 @record(frozen=True)
 class Judgement:
-    """One machine's section of the report."""
+    """One machine's section of the report; `what` is its name and of when it is, in words."""
 
     name: str
-    when: str
+    what: str
     gaps: tuple[str, ...]
     found: tuple[Result, ...]
     seconds: float
@@ -102,68 +102,52 @@ def _judge(
 ) -> tuple[Judgement, bool]:
     host = past.host
     if isinstance(host, Unreadable):
-        why = f"Could not be judged: {host}"
+        why = say("Could not be judged: {host}", host=host)
         return _unjudged(host.source, past, modules, why), False
     clock = time.monotonic()
     own = past.zone or zone(host)
-    with _Zone(own):
-        recorded = host.clock().now
-        when = recorded_on(recorded)
+    with InZone(own):
+        end = host.clock().now
+        where = recorded(host.name, end)
         try:
             since = past.since
             if since_said:
-                since = moment("since", since_said, recorded or time.time())
+                since = moment("since", since_said, end or time.time())
         except UsageError:
-            words = f"Cannot tell: it was recorded {when}, before the time that is asked about"
-            return _unjudged(host.name, past, modules, words), False
+            why = say(
+                "Cannot tell: it was recorded {when}, before the time that is asked about",
+                when=recorded_on(end),
+            )
+            return _unjudged(host.name, past, modules, why, own), False
+        what = text(where)
         options = Options(past.sample, since, plan.options.strict)
         race = Race(modules, host, replace(plan, options=options))
         race.start()
         results_, interrupted = race.finish(lambda *waiting: reporting.progress(terminal, *waiting))
-    where = f"{host.name}, as recorded {when}"
-    found = tuple(_of_the_past(result, past.cut, where) for result in results_)
+    found = tuple(_of_the_past(result, past.cut, where, own) for result in results_)
     about: dict[str, Json] = {
         "name": host.name,
         "kernel": release(host),
         "machine": None,
-        "recorded": _iso(recorded) if recorded else None,
+        "recorded": _iso(end) if end else None,
         "gaps": list(past.gaps),
     }
     took = time.monotonic() - clock
-    return Judgement(host.name, when, past.gaps, found, took, about, since, own), interrupted
+    return Judgement(host.name, what, past.gaps, found, took, about, since, own), interrupted
 
 
-def _unjudged(name: str, past: Past, modules: Sequence[Module], why: str) -> Judgement:
-    lost = Finding(Verdict.UNKNOWN, say("{why}", why=why))
+def _unjudged(
+    name: str, past: Past, modules: Sequence[Module], why: Statement, own: str = ""
+) -> Judgement:
+    lost = Finding(Verdict.UNKNOWN, why, zone=own)
     found = tuple(Result(module, lost, 0.0) for module in modules)
-    return Judgement(name, "", past.gaps, found, 0.0, {"name": name, "gaps": list(past.gaps)})
+    return Judgement(name, name, past.gaps, found, 0.0, {"name": name, "gaps": list(past.gaps)})
 
 
-def _of_the_past(result: Result, cut: str, where: str) -> Result:
+def _of_the_past(result: Result, cut: str, where: Statement, own: str) -> Result:
     """A result that says whose it is and of when; the commands by hand are for what runs."""
     finding = of_what_is_cut(result.finding, cut) if cut else result.finding
-    return replace(result, finding=of_the_past(finding, where), by_hand=())
-
-
-class _Zone:
-    """The time zone of the machine that is judged, for a while."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name if is_zone(name) else ""
-
-    def __enter__(self) -> None:
-        self.before = os.environ.get("TZ")
-        self._set(self.name or self.before)
-
-    def __exit__(self, *_: object) -> None:
-        self._set(self.before)
-
-    def _set(self, name: str | None) -> None:
-        if name is None:
-            os.environ.pop("TZ", None)
-        else:
-            os.environ["TZ"] = name
-        time.tzset()
+    return replace(result, finding=of_the_past(finding, where, own), by_hand=())
 
 
 def _iso(when: float) -> str:
@@ -181,8 +165,7 @@ def _expected(text: str) -> set[str]:
 
 def _text(one: Judgement, colour: bool) -> str:
     pairs = [(result.module.name, result.finding) for result in one.found]
-    what = f"{one.name}, as recorded {one.when}" if one.when else one.name
-    lines = [header("Evidence"), "", one_line(what)]
+    lines = [header("Evidence"), "", one_line(one.what)]
     lines += [one_line(f"Not read: {gap}") for gap in one.gaps]
     body = results(pairs, colour) + "\n" + statistics(pairs, one.seconds)
     return "\n".join(lines) + "\n\n" + body + "\n"

@@ -13,7 +13,7 @@ from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply
 from ec2rl.host.live import LiveHost
-from ec2rl.model import Risk, Verdict, Wish
+from ec2rl.model import Risk, Statement, Verdict, Wish, say
 from ec2rl.module import Module
 from ec2rl.record import replace
 from ec2rl.terminal import Terminal
@@ -42,32 +42,32 @@ def changes_told(terminal: Terminal) -> AbstractContextManager[None]:
     return standing_told(Machine(), terminal)
 
 
-def _mend(module: Module, machine: Machine) -> tuple[str, ...]:
+def _mend(module: Module, machine: Machine) -> tuple[Statement, ...]:
     """Apply what is safe; lines that tell of it."""
     if os.geteuid() != 0:
-        return ("[UNFIXED] a fix needs root",)
+        return (say("[UNFIXED] a fix needs root"),)
     _, proposal = look(module, Wish())
     if proposal.refused:
-        return (f"[UNFIXED] {'; '.join(proposal.refused)}",)
+        return (say("[UNFIXED] {reasons:; }", reasons=proposal.refused),)
     chosen = [remedy for remedy in proposal.chosen if remedy.risk is Risk.SAFE]
     changes = tuple(change for remedy in chosen for change in remedy.changes)
     if not changes:
-        return ("[UNFIXED] there is nothing that is safe to change",)
+        return (say("[UNFIXED] there is nothing that is safe to change"),)
     try:
         why = f"run --remediate, {module.name}"
         change = apply(changes, machine=machine, why=why, module=module.name, keys=module.keys)
         known(change.id, change.state, machine)
     except FixError as error:
-        return ("[UNFIXED] " + "; ".join(why_not(error, machine)),)
-    items = (described(item) for item in change.items)
+        return (say("[UNFIXED] {reasons:; }", reasons=why_not(error, machine)),)
+    undo = "[FIXED] {title}; to take it back: sudo ./ec2rl undo {id}"
     return (
-        f"[FIXED] {chosen[0].title}; to take it back: sudo ./ec2rl undo {change.id}",
-        *(f"Changed: {item['target']}: {item['before']} -> {item['after']}" for item in items),
-        *(f"NOT PERSISTENT: {why}" for why in proposal.fleeting),
-        *pruned(machine),
+        say(undo, title=chosen[0].title, id=change.id),
+        *(say("Changed: {target}: {before} -> {after}", **described(one)) for one in change.items),
+        *(say("NOT PERSISTENT: {why}", why=why) for why in proposal.fleeting),
+        *(say("{dropped}", dropped=line) for line in pruned(machine)),
     )
 
 
-def _told(result: Result, words: tuple[str, ...]) -> Result:
+def _told(result: Result, words: tuple[Statement, ...]) -> Result:
     finding = result.finding
     return replace(result, finding=replace(finding, details=(*words, *finding.details)))

@@ -30,7 +30,7 @@ class Allowance:
     available: int | None
     rate: float | None = None
     """Packets dropped each second between two looks; None without a second look."""
-    unreadable: str = ""
+    unreadable: Unreadable | str = ""
 
 
 def parse_allowance(interface: str, text: str) -> Allowance | None:
@@ -55,7 +55,7 @@ def read_allowances(host: Host, namespaces: Namespaces) -> tuple[Allowance, ...]
     if isinstance(devices, Unreadable):
         if devices.why in (Why.ABSENT, Why.NOT_COLLECTED):
             return ()
-        return (Allowance("ENA", None, None, unreadable=str(devices)),)
+        return (Allowance("ENA", None, None, unreadable=devices),)
     ours = _interfaces(host, devices)
     names = host.names("/sys/class/net")
     asked = [] if isinstance(names, Unreadable) else names
@@ -100,7 +100,7 @@ def _ask(host: Host, names: Sequence[str], where: str, known: Sequence[str]) -> 
         if isinstance(answer, Evidence):
             allowance = parse_allowance(name + where, answer.text)
         if allowance is None and name in known:
-            why = "the driver does not tell" if isinstance(answer, Evidence) else str(answer)
+            why = "the driver does not tell" if isinstance(answer, Evidence) else answer
             allowance = Allowance(name + where, None, None, unreadable=why)
         if allowance is not None:
             found.append(allowance)

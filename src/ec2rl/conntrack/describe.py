@@ -20,46 +20,35 @@ from ec2rl.model import (
     see_page,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.model import Value
+
 _MOST = 10
 """Namespaces that are told one by one; the JSON has them all."""
 
 
-def percent(share: float) -> str:
-    """A share in per cent: never 0 % of something, never 100 % of less than all."""
-    if 0 < share < 0.01:
-        return "below 1%"
-    return f"{min(share, 0.99) if 0.99 < share < 1 else share:.0%}"
-
-
-def pace(number: float) -> str:
-    """A number of things each second: never 0 of something, never in powers of ten."""
-    return f"{number:.0f}" if number >= 10 else f"{number:.2g}"
-
-
-def plural(number: int, noun: str) -> str:
-    """A number of things: `1 packet`, `2 packets`."""
-    return f"{number} {noun}{'s' * (number != 1)}"
-
-
-def trusted_places(spell: Spell) -> str:
+def trusted_places(spell: Spell) -> tuple[str, ...]:
     """Where the kernel's own words were read; one place is enough to name when all stood there."""
     names = {"dmesg": "dmesg", "journal": "the journal"}
-    return " and ".join(names[place] for place in spell.places if place in names)
+    return tuple(names[place] for place in spell.places if place in names)
 
 
-def details(seen: Seen, verdict: Verdict) -> tuple[Statement | str, ...]:
+def details(seen: Seen, verdict: Verdict) -> tuple[Statement, ...]:
     """The lines below the verdict: state, losses, log, what it rests on, what to do next."""
-    lines: list[Statement | str] = []
+    lines = []
     if seen.limits.loaded is False:
-        lines.append("Conntrack is not in use: the kernel has not loaded it.")
+        lines.append(say("Conntrack is not in use: the kernel has not loaded it."))
     elif seen.tables and not seen.unread and not seen.in_use:
-        lines.append("Conntrack is not in use: no namespace that was seen tracks a connection now.")
+        words = "Conntrack is not in use: no namespace that was seen tracks a connection {now}."
+        lines.append(say(words))
     told = [table for table in _by_weight(seen) if _told(table)]
     if seen.limits.loaded is False:  # no namespace has counters then
         told = [table for table in told if not isinstance(table.counters, Unreadable)]
     lines += [_table_line(seen, table) for table in told[:_MOST]]
     if len(told) > _MOST:
-        lines.append(f"{len(told) - _MOST} more namespaces: see the JSON report.")
+        more = len(told) - _MOST
+        lines.append(say("{number} more namespaces: see the JSON report.", number=more))
     if seen.glimpse is not None:
         from ec2rl.conntrack.table.glimpse import glimpse_lines
 
@@ -79,17 +68,17 @@ def details(seen: Seen, verdict: Verdict) -> tuple[Statement | str, ...]:
     return tuple(lines)
 
 
-def _where_it_can_be_told(seen: Seen) -> str:
+def _where_it_can_be_told(seen: Seen) -> Statement:
     """What to type next when something was missing."""
     ring = seen.log.ring
     denied = any(one.why is Why.DENIED for one in seen.unread)
     if seen.hidden or ring.unreadable is not None or denied:
-        return "Next: run it as root on the host itself: sudo ./ec2rl run"
+        return say("Next: run it as root on the host itself: sudo ./ec2rl run")
     complete = complete_from(seen.log)
     if ring.gap and complete is not None:
-        covered = f"--since=@{complete + 1:.0f}"
-        return f"Next: ask for what the log still covers: sudo ./ec2rl run {covered}"
-    return "Next: keep what was read, for a report: sudo ./ec2rl run --record=case.txt"
+        words = "Next: ask for what the log still covers: sudo ./ec2rl run --since=@{since}"
+        return say(words, since=round(complete + 1))
+    return say("Next: keep what was read, for a report: sudo ./ec2rl run --record=case.txt")
 
 
 def _by_weight(seen: Seen) -> list[Table]:
@@ -108,181 +97,218 @@ def _told(table: Table) -> bool:
     return bool(table.count or any(table.counters.__dict__.values()))
 
 
-def _table_line(seen: Seen, table: Table) -> str:
-    limit, fill = seen.limits.maximum, seen.fill(table)
-    words = f"{table.namespace.label}: "
-    if isinstance(table.counters, Unreadable) and table.count is None:
-        return f"{words}{table.counters}"
-    if fill is not None:
-        words += f"{table.count} of {limit} entries ({percent(fill)})"
-    elif table.count is None:
-        words += "an unknown number of entries"
-    else:
-        words += f"{table.count} entries, " + (
-            "the limit is unknown" if limit is None else "no limit"
-        )
-    if isinstance(table.counters, Unreadable):
-        return f"{words}; {table.counters}"
-    lost = seen.last(table, "drop")
-    if lost:
-        since = "conntrack was loaded" if table.namespace.initial else "it was made"
-        words += f", {plural(lost, 'packet')} lost since {since}"
-    for counter, noun, what in (
-        ("early_drop", "entry", " evicted"),
-        ("insert_failed", "insertion", " failed"),
-        ("chaintoolong", "chain", " too long"),
-    ):
-        number = seen.last(table, counter)
-        if number:
-            words += f", {plural(number, noun)}{what}".replace("entrys", "entries")
-    rates = [
-        f"{pace(rate)} {name}/s"
-        for counter, name in (("drop", "lost"), ("early_drop", "evicted"))
+def _table_line(seen: Seen, table: Table) -> Statement:
+    label, counters = table.namespace.label, table.counters
+    if isinstance(counters, Unreadable):
+        if table.count is None:
+            return say("{label}: {why}", label=label, why=counters)
+        return say("{label}: {fill}; {why}", label=label, fill=_fill(seen, table), why=counters)
+    losses = tuple(_losses(seen, table))
+    rates = tuple(
+        say(words, rate=rate)
+        for counter, words in (("drop", "{rate:pace} lost/s"), ("early_drop", _EVICTED))
         if (rate := table.rate(counter))
-    ]
+    )
+    words = "{label}: {told}"
     if rates:
-        return f"{words}; now {', '.join(rates)}"
-    return words + ("; none now" if table.seconds and ", " in words else "")
+        words += "; {now} {rates}"
+    elif table.seconds and losses:
+        words += "; none {now}"
+    return say(words, label=label, told=(_fill(seen, table), *losses), rates=rates)
 
 
-def _untold(seen: Seen) -> list[str]:
+_EVICTED = "{rate:pace} evicted/s"
+
+
+def _fill(seen: Seen, table: Table) -> Statement:
+    """How full a table is, as far as that is known."""
+    limit, fill = seen.limits.maximum, seen.fill(table)
+    if fill is not None:
+        words = "{count} of {limit} entries ({fill:%})"
+        return say(words, count=table.count, limit=limit, fill=fill)
+    if table.count is None:
+        return say("an unknown number of entries")
+    if limit is None:
+        return say("{count} entries, the limit is unknown", count=table.count)
+    return say("{count} entries, no limit", count=table.count)
+
+
+def _losses(seen: Seen, table: Table) -> list[Statement]:
+    """What a table has lost since it was made."""
+    since = "conntrack was loaded" if table.namespace.initial else "it was made"
+    return [
+        say(words, number=number, since=since)
+        for counter, words in (
+            ("drop", "{number:packet} lost since {since}"),
+            ("early_drop", "{number:entry/entries} evicted"),
+            ("insert_failed", "{number:insertion} failed"),
+            ("chaintoolong", "{number:chain} too long"),
+        )
+        if (number := seen.last(table, counter))
+    ]
+
+
+def _untold(seen: Seen) -> list[Statement]:
     """What nobody recorded beside a table that was saved."""
-    missing = ["net.netfilter.nf_conntrack_max"] if seen.limits.maximum is None else []
+    missing: tuple[str, ...] = ()
+    if seen.limits.maximum is None:
+        missing += ("net.netfilter.nf_conntrack_max",)
     if not any(seen.last(table, "drop") is not None for table in seen.tables):
-        missing.append("the drop counters")
-    return [f"Not collected, and a table cannot tell: {', '.join(missing)}"] if missing else []
+        missing += ("the drop counters",)
+    words = "Not collected, and a table cannot tell: {missing}"
+    return [say(words, missing=missing)] if missing else []
 
 
-def _log_lines(seen: Seen) -> list[Statement | str]:
+def _log_lines(seen: Seen) -> list[Statement]:
     times = seen.times
-    lines: list[Statement | str] = []
+    lines = []
     if seen.settling is not None:
         counts = times.settled.lines, times.now.lines, times.undecided
         lines += settling_lines(seen.settling, *counts)
-    for spell, name in ((times.now, "this boot"), (times.earlier, "earlier boots")):
-        if spell.lines:
-            lines.append(f"Log, {name}: {_span(spell)}")
-    named = sorted(
-        ((count, number) for number, count in times.now.namespaces.items() if number is not None),
-        reverse=True,
-    )
-    for count, number in named[:_MOST]:
-        # A namespace's number is given to another one after its end: who dropped nothing is not it.
-        known = next((t for t in seen.tables if t.namespace.inode == number and t.refused), None)
-        gone = "not seen from here" if seen.hidden or seen.unread else "gone by now"
-        where = known.namespace.label if known else f"netns {number} ({gone})"
-        verb = "are" if count > 1 else "is"
-        lines.append(f"Of these, {plural(count, 'line')} {verb} about {where}")
-    if len(named) > _MOST:
-        lines.append(f"Of these, others are about {len(named) - _MOST} more: see the JSON report.")
+    if times.now.lines:
+        lines.append(say("Log, {this_boot}: {span}", span=_span(times.now)))
+    if times.earlier.lines:
+        lines.append(say("Log, earlier boots: {span}", span=_span(times.earlier)))
+    lines += _about(seen)
     if times.hearsay.lines:
-        lines.append(
-            f"Not verified: {_span(times.hearsay)}, in {', '.join(times.hearsay.places)}, "
-            "where any user can write"
-        )
+        words = "Not verified: {span}, in {places}, where any user can write"
+        lines.append(say(words, span=_span(times.hearsay), places=times.hearsay.places))
     lines += times.grades
     if times.forged:
-        lines.append(
-            f"Not the kernel's: {plural(times.forged, 'line')} that someone wrote in its name"
-        )
+        words = "Not the kernel's: {lines:line} that someone wrote in its name"
+        lines.append(say(words, lines=times.forged))
     for kind, name in (
         (Kind.EXPECTATIONS_FULL, "expectation table full (nf_conntrack_expect_max)"),
         (Kind.NEIGHBOURS_FULL, "neighbour table overflow (net.ipv4.neigh.default.gc_thresh3)"),
         (Kind.SYN_FLOOD, "possible SYN flood (a listener's backlog)"),
     ):
         if times.others.get(kind):
-            lines.append(f"Another limit, this boot: {name}, {plural(times.others[kind], 'line')}")
+            words = "Another limit, {this_boot}: {name}, {lines:line}"
+            lines.append(say(words, name=name, lines=times.others[kind]))
     return lines
 
 
-def _span(spell: Spell) -> str:
-    words = f"at least {plural(spell.lines, 'line')}"
+def _about(seen: Seen) -> list[Statement]:
+    """Which namespaces the lines of this boot are about."""
+    named = sorted(
+        (
+            (count, number)
+            for number, count in seen.times.now.namespaces.items()
+            if number is not None
+        ),
+        reverse=True,
+    )
+    gone = "not seen from here" if seen.hidden or seen.unread else say("gone by {now}")
+    lines = []
+    for count, number in named[:_MOST]:
+        # A namespace's number is given to another one after its end: who dropped nothing is not it.
+        known = next((t for t in seen.tables if t.namespace.inode == number and t.refused), None)
+        where: Value = say("netns {number} ({gone})", number=number, gone=gone)
+        if known is not None:
+            where = known.namespace.label
+        words = "Of these, {count:line is/lines are} about {where}"
+        lines.append(say(words, count=count, where=where))
+    if len(named) > _MOST:
+        words = "Of these, others are about {more} more: see the JSON report."
+        lines.append(say(words, more=len(named) - _MOST))
+    return lines
+
+
+def _span(spell: Spell) -> Statement:
+    """How many lines at least, and when."""
+    words = "at least {lines:line}"
     if spell.suppressed:
-        words += f" (about {spell.lines + spell.suppressed} with those that the kernel suppressed)"
+        words += " (about {all} with those that the kernel suppressed)"
+    known = {"lines": spell.lines, "all": spell.lines + spell.suppressed}
     if spell.uptimes is not None:
-        first, last = (f"{seconds:.0f} s" for seconds in spell.uptimes)
-        between = first if first == last else f"{first} to {last}"
-        return f"{words}, {between} after the boot, no date known"
-    first, last = stamp(spell.first), stamp(spell.last)
-    return f"{words}, {first}" if first == last else f"{words}, first {first}, last {last}"
+        first, last = map(round, spell.uptimes)
+        words += ", {first} s" if first == last else ", {first} s to {last} s"
+        words += " after the boot, no date known"
+        return say(words, first=first, last=last, **known)
+    one = spell.first is None or spell.last is None or spell.first // 1 == spell.last // 1
+    words += ", {first:time}" if one else ", first {first:time}, last {last:time}"
+    return say(words, first=spell.first, last=spell.last, **known)
 
 
-def _allowance_lines(seen: Seen) -> list[str]:
+def _allowance_lines(seen: Seen) -> list[Statement]:
     lines = []
     for one in seen.allowances:
         if one.exceeded is None:
-            lines.append(
-                f"Not read: the instance's own allowance: {one.interface}: {one.unreadable}"
-            )
+            words = "Not read: the instance's own allowance: {interface}: {why}"
+            lines.append(say(words, interface=one.interface, why=one.unreadable))
             continue
-        lost = plural(one.exceeded, "packet")
-        words = f"{one.interface}: {lost} dropped by the instance's own allowance"
+        words = "{interface}: {lost:packet} dropped by the instance's own allowance"
         if one.rate is not None and one.exceeded:
-            words += f", now {pace(one.rate)}/s" if one.rate else ", none now"
+            words += ", {now} {rate:pace}/s" if one.rate else ", none {now}"
         if one.available is not None:
-            words += f"; {one.available} connections still possible"
+            words += "; {available} connections still possible"
         if one.exceeded or (one.available is not None and one.available < 1000):
-            lines.append(words)
+            known = {"lost": one.exceeded, "rate": one.rate, "available": one.available}
+            lines.append(say(words, interface=one.interface, **known))
     return lines
 
 
 def _proof(seen: Seen) -> Statement:
     """What a SUCCESS rests on: a log that says that nothing was lost, and tables with room."""
     since = " since that change" if seen.times.settled.lines else ""
-    log: Statement | str = f"dmesg, whole{since}"
+    log: Value = say("dmesg, whole{since}", since=since)
     if seen.covered:
         log = complete_log(seen.log, seen.since)
-    words = f"{{log}}, without a table-full line{since}; "
+    words = "{log}, without a table-full line{since}; {tables}"
+    return say(words, log=log, since=since, tables=_room(seen))
+
+
+def _room(seen: Seen) -> Statement:
+    """How full the tables are, as far as that is known."""
+    fullest, limit = seen.fullest, seen.limits.maximum
     if seen.limits.loaded is False:
-        return say(words + "connection tracking is not loaded", log=log)
-    fullest = seen.fullest
+        return say("connection tracking is not loaded")
     if fullest is None or fullest.count is None:
-        return say(words + "how full the table is was not collected", log=log)
-    tables = plural(sum(table.count is not None for table in seen.tables), "table")
-    limit = seen.limits.maximum
-    of = f" of {limit}" if limit else ""
-    lacks = "" if of else ", no limit" if limit == 0 else ", the limit was not collected"
-    return say(
-        words + "{tables} seen, the fullest with {count}{of} entries{lacks}",
-        log=log,
-        tables=tables,
-        count=fullest.count,
-        of=of,
-        lacks=lacks,
-    )
+        return say("how full the table is was not collected")
+    words = "{tables:table} seen, the fullest with {count} entries"
+    if limit:
+        words = "{tables:table} seen, the fullest with {count} of {limit} entries"
+    elif limit == 0:
+        words += ", no limit"
+    else:
+        words += ", the limit was not collected"
+    tables = sum(table.count is not None for table in seen.tables)
+    return say(words, tables=tables, count=fullest.count, limit=limit)
 
 
-def _rests_on(seen: Seen, verdict: Verdict) -> list[Statement | str]:
+def _rests_on(seen: Seen, verdict: Verdict) -> list[Statement]:
     """Which sources the verdict rests on, and which it had to do without."""
-    lines: list[Statement | str] = [*reading(seen.log)]
+    lines = reading(seen.log)
     if verdict is Verdict.OK:
         lines.insert(0, Statement("Rests on: {proof}", {"proof": _proof(seen)}, Role.PROOF))
     if seen.all_counted and seen.tables and not seen.covered and seen.limits.loaded is not False:
-        whole = f"Every network namespace that was found was asked ({len(seen.tables)})"
         none = all(seen.last(table, "drop") == 0 for table in seen.tables)
-        lines.append(f"{whole}: none has lost a packet since it was made." * none or f"{whole}.")
+        words = "Every network namespace that was found was asked ({tables})"
+        words += ": none has lost a packet since it was made." if none else "."
+        lines.append(say(words, tables=len(seen.tables)))
     if seen.hidden:
-        lines.append(f"Not seen: {seen.hidden}")
+        lines.append(say("Not seen: {hidden}", hidden=seen.hidden))
     return lines
 
 
-def _knobs(seen: Seen) -> list[str]:
+def _knobs(seen: Seen) -> list[Statement]:
     """The knob that works here."""
     table = seen.fullest
     if not (seen.times.now.lines or (table is not None and seen.near(table))):
         return []
-    lines = ["What helps: raise net.netfilter.nf_conntrack_max and nf_conntrack_buckets together"]
+    words = "What helps: raise net.netfilter.nf_conntrack_max and nf_conntrack_buckets together"
     if seen.limits.maximum:
-        lines[0] += f" (now {seen.limits.maximum} and {seen.limits.buckets or 'unknown'})"
+        words += " ({now} {max} and {buckets})"
+    buckets = seen.limits.buckets or "unknown"
+    lines = [say(words, max=seen.limits.maximum, buckets=buckets)]
     contained = [
         table
         for table in seen.tables
         if not table.namespace.initial and (table.refused or seen.near(table))
     ]
     if contained:
-        lines.append(
-            "It is one limit for all namespaces, set on the host: a container cannot raise it"
-        )
+        words = "It is one limit for all namespaces, set on the host: a container cannot raise it"
+        lines.append(say(words))
     return lines
 
 

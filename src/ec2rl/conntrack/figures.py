@@ -18,7 +18,7 @@ def facts(seen: Seen) -> dict[str, Fact]:
     times = seen.times
     read = [source.name for source in seen.log.sources if source.unreadable is None]
     own = bool(seen.log.whole_boot or {"dmesg", "journal"}.intersection(read))
-    census: Json = None
+    census: Fact = None
     if seen.glimpse is not None:
         from ec2rl.conntrack.table.glimpse import glimpse_facts
 
@@ -56,7 +56,7 @@ def facts(seen: Seen) -> dict[str, Fact]:
                 "conntrack_allowance_exceeded": one.exceeded,
                 "conntrack_allowance_available": one.available,
                 "exceeded_per_second": one.rate,
-                "unreadable": one.unreadable or None,
+                "unreadable": str(one.unreadable) or None,
             }
             for one in seen.allowances
         ],

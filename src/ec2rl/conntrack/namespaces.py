@@ -5,12 +5,12 @@ from __future__ import annotations
 from ec2rl.conntrack.defaults import SYSCTL
 from ec2rl.conntrack.owner import container_id, owner
 from ec2rl.host import Door, Host
-from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.model import Evidence, Statement, Unreadable, Why, say
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.host.entries import Entries
+    from ec2rl.conntrack.queries.kept import Entries
 
 _NAMED = ("/run/netns", "/run/docker/netns")
 _FOLDERS = tuple(f"{folder}/" for folder in _NAMED)
@@ -74,10 +74,10 @@ class Namespace:
 
 @record(frozen=True)
 class Namespaces:
-    """All that were found; `hidden` says what kept us from seeing the rest, "" for nothing."""
+    """All that were found; `hidden` says what kept us from seeing the rest, None for nothing."""
 
     all: tuple[Namespace, ...]
-    hidden: str
+    hidden: Statement | None
 
 
 class _Found:
@@ -94,7 +94,8 @@ def find_namespaces(host: Host) -> Namespaces:
     found: dict[object, _Found] = {}
     names = host.names("/proc")
     if isinstance(names, Unreadable) and names.why is Why.NOT_COLLECTED:
-        return Namespaces(_recorded(host), "the namespaces of processes: not collected")
+        hidden = say("the namespaces of processes: not collected")
+        return Namespaces(_recorded(host), hidden)
     pids = () if isinstance(names, Unreadable) else sorted(filter(str.isdecimal, names), key=int)
     shy: list[str] = []
     for pid in pids:
@@ -217,8 +218,8 @@ RECORDED = "/proc/net"
 
 def _recorded(host: Host) -> tuple[Namespace, ...]:
     """Those that somebody recorded something of; of the others nobody knows."""
-    from ec2rl.host.queries.conntrack_counters import ConntrackCounters
-    from ec2rl.host.queries.conntrack_entries import ConntrackEntries
+    from ec2rl.conntrack.queries.counters import ConntrackCounters
+    from ec2rl.conntrack.queries.entries import ConntrackEntries
 
     found = []
     kept = ("/proc/net/stat/nf_conntrack", f"{SYSCTL}count")
@@ -243,16 +244,17 @@ def is_kept(look: Evidence | Entries | Unreadable) -> bool:
     return not (isinstance(look, Unreadable) and look.why in (Why.NOT_COLLECTED, Why.ABSENT))
 
 
-def _hidden(host: Host, names: tuple[str, ...] | Unreadable) -> str:
+def _hidden(host: Host, names: tuple[str, ...] | Unreadable) -> Statement | None:
     if isinstance(names, Unreadable):
-        return f"the processes cannot be listed: {names}"
+        return say("the processes cannot be listed: {why}", why=names)
     ours = host.link("/proc/self/ns/pid")
     if isinstance(ours, Unreadable) and ours.why is Why.NOT_COLLECTED:
-        return f"whose processes these are: {ours.detail or ours.why.value}"
+        why = ours.detail or ours.why.value
+        return say("whose processes these are: {why}", why=why)
     if not any(map(str.isdecimal, names)):
-        return "no process can be seen: /proc shows none"
+        return say("no process can be seen: /proc shows none")
     if ours != _INITIAL_PID:
-        return "only this container's own processes can be seen from here"
+        return say("only this container's own processes can be seen from here")
     if "1" not in names:
-        return "other users' processes are hidden (hidepid)"
-    return ""
+        return say("other users' processes are hidden (hidepid)")
+    return None

@@ -11,7 +11,7 @@ from ec2rl.conntrack.timeline import Timeline
 from ec2rl.diagnosis.before_last_fix import whole_since_fix
 from ec2rl.diagnosis.coverage import covers
 from ec2rl.facts.log import KernelLog, LogLine
-from ec2rl.model import Unreadable, Why
+from ec2rl.model import Statement, Unreadable, Why, say
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ec2rl.conntrack.size_policy import Load
     from ec2rl.conntrack.table.glimpse import Glimpse
     from ec2rl.diagnosis.before_last_fix import Settling
+    from ec2rl.model import Value
 
 NEAR = 0.9
 """The share of the table from which on it is called near its end."""
@@ -31,7 +32,7 @@ class Seen:
     log: KernelLog
     times: Timeline
     limits: Limits
-    hidden: str
+    hidden: Statement | None
     tables: tuple[Table, ...]
     allowances: tuple[Allowance, ...]
     default_maximum: int | None
@@ -160,15 +161,16 @@ class Seen:
         return self.answered and known and not self.uncounted
 
     @property
-    def unseen(self) -> tuple[str, ...]:
+    def unseen(self) -> tuple[Value, ...]:
         """What was missing for a verdict, and which right would give it."""
         ring = self.log.ring
-        reasons = []
+        reasons: list[Value] = []
         if ring.unreadable is not None:
             collected = ring.unreadable.why is not Why.NOT_COLLECTED or ring.unreadable.detail
-            reasons = [str(ring.unreadable) if collected else "the kernel's own log: not collected"]
+            reasons = [ring.unreadable if collected else "the kernel's own log: not collected"]
         if ring.unreadable is None and not self.covered:
-            reasons.append(f"dmesg: {ring.gap}" if ring.gap else "the kernel's log is incomplete")
+            gap = say("dmesg: {gap}", gap=ring.gap)
+            reasons.append(gap if ring.gap else "the kernel's log is incomplete")
         if self.covered and self.times.others.get(Kind.SUPPRESSED) and not self.all_counted:
             reasons.append("the kernel left lines out of its log, and not all counters were read")
         elif self.all_counted and not self.covered and ring.lost:
@@ -177,14 +179,14 @@ class Seen:
             reasons.append(self.hidden)
         unread = self.unread
         if unread:
-            more = f" and {len(unread) - 1} more" if len(unread) > 1 else ""
-            reasons.append(f"{unread[0]}{more}")
+            words = "{first} and {more} more" if len(unread) > 1 else "{first}"
+            reasons.append(say(words, first=unread[0], more=len(unread) - 1))
         if not self.tables and not self.hidden:
             reasons.append("no network namespace could be found")
         if self.limit_unread:
             saved = any(table.namespace.net == RECORDED for table in self.tables)
             how = "was not collected" if saved else "could not be read"
-            reasons.append(f"net.netfilter.nf_conntrack_max {how}")
+            reasons.append(say("net.netfilter.nf_conntrack_max {how}", how=how))
         return tuple(reasons)
 
 

@@ -185,8 +185,8 @@ def _recorded(host: Host) -> Counters | Unreadable | None:
 
     Unreadable where it was kept, and nothing of it can be understood.
     """
-    from ec2rl.host.queries.conntrack_counters import ConntrackCounters
-    from ec2rl.host.queries.conntrack_entries import ConntrackEntries
+    from ec2rl.conntrack.queries.counters import ConntrackCounters
+    from ec2rl.conntrack.queries.entries import ConntrackEntries
 
     entries = _recorded_entries(host)
     stats = host.query(ConntrackCounters())
@@ -209,7 +209,7 @@ def _recorded_entries(host: Host) -> int | None:
     entries = number(host, SYSCTL + "count")
     if entries is not None:
         return entries
-    from ec2rl.host.queries.conntrack_entries import ConntrackEntries
+    from ec2rl.conntrack.queries.entries import ConntrackEntries
 
     table = host.query(ConntrackEntries())
     return None if isinstance(table, Unreadable) else table.total
@@ -250,7 +250,7 @@ def _from_inside(inside: Host) -> Counters | Unreadable:
     if isinstance(answer, Evidence):
         return parse_stat(answer.text) or Unreadable(answer.source, Why.FAILED, _GARBLED)
     if answer.why is Why.ABSENT:
-        from ec2rl.host.queries.conntrack_counters import ConntrackCounters
+        from ec2rl.conntrack.queries.counters import ConntrackCounters
 
         # Kernels without CONFIG_NF_CONNTRACK_PROCFS (Ubuntu's) tell by ctnetlink alone.
         stats = inside.query(ConntrackCounters())

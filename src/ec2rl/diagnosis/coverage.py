@@ -19,7 +19,10 @@ def stamp(when: float | None) -> str:
     """A time as people in an outage compare it: local, with its zone."""
     if when is None:
         return "at a time unknown"
-    return time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(when))
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(when))
+    except (OverflowError, ValueError, OSError):  # no calendar has it
+        return "at a time unknown"
 
 
 def covers(log: KernelLog, since: float | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 
@@ -36,3 +37,25 @@ def our_zone() -> str:
     hours, minutes = divmod(abs(east), 60)
     name = f"<{'+' if east >= 0 else '-'}{hours:02}{minutes:02}>"
     return f"{name}{'-' if east >= 0 else '+'}{hours}:{minutes:02}"
+
+
+class InZone:
+    """The time zone of a machine, for a while; ours where its own is not known."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name if is_zone(name) else ""
+
+    def __enter__(self) -> None:
+        self.before = os.environ.get("TZ")
+        _set(self.name or self.before)
+
+    def __exit__(self, *_: object) -> None:
+        _set(self.before)
+
+
+def _set(name: str | None) -> None:
+    if name is None:
+        os.environ.pop("TZ", None)
+    else:
+        os.environ["TZ"] = name
+    time.tzset()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ec2rl.conntrack.advice import by_hand
 from ec2rl.conntrack.allowance import Allowance
-from ec2rl.conntrack.describe import details, pace, percent, plural, quotes, trusted_places
+from ec2rl.conntrack.describe import details, quotes, trusted_places
 from ec2rl.conntrack.figures import facts
 from ec2rl.conntrack.messages import PHRASES, Kind
 from ec2rl.conntrack.namespaces import find_namespaces
@@ -13,7 +13,7 @@ from ec2rl.conntrack.seen import NEAR, Seen
 from ec2rl.conntrack.settings import SETTINGS
 from ec2rl.conntrack.tables import Table, read_tables
 from ec2rl.host import Host
-from ec2rl.model import Finding, Held, Proposal, Rate, Verdict, Wish
+from ec2rl.model import Finding, Held, Proposal, Rate, Statement, Verdict, Wish, say
 from ec2rl.module import Module
 
 _FULL = 0.95
@@ -27,34 +27,38 @@ def judge(seen: Seen) -> Finding:
     return Finding(verdict, summary, details(seen, verdict), quotes(seen), (), facts(seen))
 
 
-def _verdict(seen: Seen) -> tuple[Verdict, str]:
+def _verdict(seen: Seen) -> tuple[Verdict, Statement]:
     found = seen.times.now
     if found.lines:
-        return Verdict.PROBLEM, (
-            "Conntrack table full errors found. "
-            f"{found.lines} occurrences in {trusted_places(found)}"
-        )
+        words = "Conntrack table full errors found. {lines} occurrences in {places: and }"
+        return Verdict.PROBLEM, say(words, lines=found.lines, places=trusted_places(found))
     losing = [table for table in seen.tables if _losing(seen, table)]
     if losing:
-        losing.sort(key=lambda table: -(table.rate("drop") or 0))
-        lost = sum(table.rate("drop") or 0 for table in losing)
-        more = f" and {len(losing) - 3} more" if len(losing) > 3 else ""
-        return Verdict.PROBLEM, (
-            f"Conntrack table is full and packets are being dropped: {pace(lost)}/s in "
-            + ", ".join(table.namespace.label for table in losing[:3])
-            + more
-        )
+        return Verdict.PROBLEM, _lost_now(losing)
     warning = _warning(seen)
     if warning and (seen.answered or seen.times.doubted):
         return Verdict.WARNING, warning
     if not seen.proven:
-        missing = "; ".join(seen.unseen)
-        return Verdict.UNKNOWN, (
-            f"{warning}; whether the conntrack table has been full cannot be told: {missing}"
-            if warning
-            else f"Cannot tell whether the conntrack table has been full: {missing}"
-        )
-    return Verdict.OK, "No conntrack table full errors found."
+        words = "Cannot tell whether the conntrack table has been full: {missing:; }"
+        if warning:
+            words = (
+                "{warning}; whether the conntrack table has been full cannot be told: {missing:; }"
+            )
+        return Verdict.UNKNOWN, say(words, warning=warning, missing=seen.unseen)
+    return Verdict.OK, say("No conntrack table full errors found.")
+
+
+def _lost_now(losing: list[Table]) -> Statement:
+    losing.sort(key=lambda table: -(table.rate("drop") or 0))
+    words = "Conntrack table is full and packets are being dropped: {lost:pace}/s in {labels}"
+    if len(losing) > 3:
+        words += " and {more} more"
+    return say(
+        words,
+        lost=sum(table.rate("drop") or 0 for table in losing),
+        labels=tuple(table.namespace.label for table in losing[:3]),
+        more=len(losing) - 3,
+    )
 
 
 def _losing(seen: Seen, table: Table) -> bool:
@@ -63,99 +67,110 @@ def _losing(seen: Seen, table: Table) -> bool:
     return fill >= _FULL and bool(table.rate("drop" if fill >= 1 else "refused"))
 
 
-def _warning(seen: Seen) -> str:
+def _warning(seen: Seen) -> Statement | None:
     fullest = seen.fullest
     fill = None if fullest is None else seen.fill(fullest)
     if fullest is not None and fill is not None and fill >= NEAR:
-        evicted = fullest.rate("early_drop") if fill >= 1 else None
-        state = "full" if fill >= 1 else f"{percent(fill)} full"
-        if evicted:
-            state += f"; room is made by evicting {pace(evicted)} entries/s"
-        label = fullest.namespace.label
-        others = sum(map(seen.near, seen.tables)) - 1
-        more = f" and {plural(others, 'other namespace')}" if others else ""
-        return f"Conntrack table is {state} in {label}{more}{_stuck(seen, label)}"
+        return _nearly_full(seen, fullest, fill)
     if seen.times.earlier.lines:
-        return (
-            "Conntrack table full errors found in "
-            f"{plural(len(seen.times.boots), 'earlier boot')}: "
-            f"at least {plural(seen.times.earlier.lines, 'occurrence')}, none in this boot"
+        return say(
+            "Conntrack table full errors found in {boots:earlier boot}: "
+            "at least {lines:occurrence}, none in {this_boot}",
+            boots=len(seen.times.boots),
+            lines=seen.times.earlier.lines,
         )
     return _other_loss(seen) or _small(seen)
 
 
-def _stuck(seen: Seen, label: str) -> str:
-    """The share of a nearly full table that cannot make room, where it could be seen."""
-    if seen.glimpse is None or seen.glimpse.label != label:
-        return ""
-    return f"; {percent(seen.glimpse.stuck)} of its entries cannot be evicted"
+def _nearly_full(seen: Seen, fullest: Table, fill: float) -> Statement:
+    evicted = fullest.rate("early_drop") if fill >= 1 else None
+    label = fullest.namespace.label
+    others = sum(map(seen.near, seen.tables)) - 1
+    words = "Conntrack table is full" if fill >= 1 else "Conntrack table is {fill:%} full"
+    if evicted:
+        words += "; room is made by evicting {evicted:pace} entries/s"
+    words += " in {label}"
+    if others:
+        words += " and {others:other namespace}"
+    stuck = None
+    if seen.glimpse is not None and seen.glimpse.label == label:
+        words += "; {stuck:%} of its entries cannot be evicted"
+        stuck = seen.glimpse.stuck
+    return say(words, fill=fill, evicted=evicted, label=label, others=others, stuck=stuck)
 
 
-def _other_loss(seen: Seen) -> str:
+def _other_loss(seen: Seen) -> Statement | None:
     """Packets that are lost although there is room: a larger table would change nothing."""
     exceeded: list[Allowance] = [one for one in seen.allowances if one.exceeded]
     if exceeded:
-        return (
-            "The instance's own connection-tracking allowance was exceeded: "
-            f"{plural(sum(one.exceeded or 0 for one in exceeded), 'packet')} dropped outside this "
-            "host; "
-            "raising nf_conntrack_max will not help"
+        return say(
+            "The instance's own connection-tracking allowance was exceeded: {lost:packet} dropped "
+            "outside this host; raising nf_conntrack_max will not help",
+            lost=sum(one.exceeded or 0 for one in exceeded),
         )
     chains, clashes, refused = (
         sum(seen.last(table, name) or 0 for table in seen.tables)
         for name in ("chaintoolong", "insert_failed", "refused")
     )
     if chains:
-        return (
-            f"{plural(chains, 'packet')} dropped for hash chains too long: raising "
-            "nf_conntrack_max will not help, raising nf_conntrack_buckets will"
+        return say(
+            "{chains:packet} dropped for hash chains too long: raising nf_conntrack_max will not "
+            "help, raising nf_conntrack_buckets will",
+            chains=chains,
         )
     lost = _dropped(seen, refused)
-    if lost:
+    if lost is not None:
         return lost
     if clashes:
-        return (
-            f"{plural(clashes, 'insertion')} failed (two packets of one flow raced, or NAT "
-            "found no free port): raising nf_conntrack_max will not help"
+        return say(
+            "{clashes:insertion} failed (two packets of one flow raced, or NAT found no free "
+            "port): raising nf_conntrack_max will not help",
+            clashes=clashes,
         )
     if seen.times.hearsay.lines:
-        return (
-            f"{plural(seen.times.hearsay.lines, 'table-full line')} found only where any user can "
-            f"write ({', '.join(seen.times.hearsay.places)}): not verified"
+        return say(
+            "{lines:table-full line} found only where any user can write ({places}): not verified",
+            lines=seen.times.hearsay.lines,
+            places=seen.times.hearsay.places,
         )
     if seen.times.others.get(Kind.EXPECTATIONS_FULL):
-        return "Conntrack expectation table is full: nf_conntrack_expect_max, not nf_conntrack_max"
-    return ""
+        return say(
+            "Conntrack expectation table is full: nf_conntrack_expect_max, not nf_conntrack_max"
+        )
+    return None
 
 
-def _dropped(seen: Seen, refused: int) -> str:
+def _dropped(seen: Seen, refused: int) -> Statement | None:
     """What of the packets that were refused the log does not explain."""
     rising = sum(table.rate("drop") or 0 for table in seen.tables)
     if not refused or seen.drops_settled:
-        return ""
+        return None
     if not rising and seen.since is not None and seen.covered:
-        return ""
-    dropped = f"{plural(refused, 'packet')} dropped by conntrack"
+        return None
     if seen.times.settled.lines and not rising:
-        return f"{dropped}; whether all of it was before the change of the limit is not known"
-    if seen.log.ring.unreadable is not None:
-        return f"{dropped}, and the log that would say when and why was not read"
-    if not seen.log.whole_boot:
-        return f"{dropped} with no table-full line left in the log to say when and why"
-    if seen.times.others.get(Kind.SUPPRESSED):
-        return f"{dropped}; the log does not say why, and the kernel left lines out of it"
-    return f"{dropped} with no table-full line in the log; raising nf_conntrack_max will not help"
+        why = "; whether all of it was before the change of the limit is not known"
+    elif seen.log.ring.unreadable is not None:
+        why = ", and the log that would say when and why was not read"
+    elif not seen.log.whole_boot:
+        why = " with no table-full line left in the log to say when and why"
+    elif seen.times.others.get(Kind.SUPPRESSED):
+        why = "; the log does not say why, and the kernel left lines out of it"
+    else:
+        why = " with no table-full line in the log; raising nf_conntrack_max will not help"
+    return say("{refused:packet} dropped by conntrack" + why, refused=refused)
 
 
-def _small(seen: Seen) -> str:
+def _small(seen: Seen) -> Statement | None:
     """A table below what this kernel would choose for this memory."""
     limits, default = seen.limits, seen.default_maximum
     # While it started it saw a little less memory, and it rounds to whole pages of the hash.
     if not limits.maximum or default is None or limits.maximum >= 0.8 * default or not seen.in_use:
-        return ""
-    return (
-        f"nf_conntrack_max is {limits.maximum}, below the {default} that this kernel would choose "
-        "for this machine's memory"
+        return None
+    return say(
+        "nf_conntrack_max is {maximum}, below the {default} that this kernel would choose for "
+        "this machine's memory",
+        maximum=limits.maximum,
+        default=default,
     )
 
 

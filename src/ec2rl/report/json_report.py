@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from ec2rl.model import Finding, Statement
 from ec2rl.record import record
 from ec2rl.report.text import status
-from ec2rl.report.wording import details, summary, text
+from ec2rl.report.wording import details, facts, lines, summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ec2rl.model import Fact, Json, Tense
+    from ec2rl.model import Finding, Json, Statement
 
 SCHEMA_VERSION = 1
 
@@ -25,7 +24,7 @@ class Judged:
     class_: str
     finding: Finding
     seconds: float
-    by_hand: tuple[str, ...] = ()
+    by_hand: tuple[Statement | str, ...] = ()
 
 
 def report(
@@ -60,22 +59,8 @@ def _result(one: Judged) -> dict[str, Json]:
         "summary": summary(finding),
         "details": [*details(finding)],
         "evidence": [{"source": e.source, "text": e.text} for e in finding.evidence],
-        "by_hand": list(one.by_hand),
+        "by_hand": [*lines(one.by_hand)],
         "seconds": round(one.seconds, 4),
     }
-    return {**own, **{name: fact for name, fact in told_facts(finding).items() if name not in own}}
-
-
-def told_facts(finding: Finding) -> dict[str, Json]:
-    """A finding's facts, with words for its statements."""
-    return {name: _told(fact, finding.tense) for name, fact in finding.facts.items()}
-
-
-def _told(fact: Fact, tense: Tense) -> Json:
-    if isinstance(fact, Statement):
-        return text(fact, tense)
-    if isinstance(fact, (list, tuple)):
-        return [_told(one, tense) for one in fact]
-    if isinstance(fact, dict):
-        return {name: _told(one, tense) for name, one in fact.items()}
-    return fact  # type: ignore[return-value]
+    more = {name: fact for name, fact in finding.facts.items() if name not in own}
+    return {**own, **{name: facts(fact, finding.tense) for name, fact in more.items()}}

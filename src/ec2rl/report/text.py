@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from ec2rl.model import Finding, Verdict
+from ec2rl.model import Verdict
 from ec2rl.report.escape import one_line
-from ec2rl.report.wording import details, summary
+from ec2rl.report.wording import details, lines, summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from ec2rl.model import Finding, Statement
 
 INDENT = 33
 """The column at which a result's text begins, counted from 0."""
@@ -62,7 +64,7 @@ def statistics(findings: Sequence[tuple[str, Finding]], seconds: float) -> str:
     return "\n".join(lines) + "\n"
 
 
-def evidence(name: str, finding: Finding, by_hand: Sequence[str]) -> str:
+def evidence(name: str, finding: Finding, by_hand: Sequence[Statement | str]) -> str:
     """What a diagnostic's file in the run directory holds: result, quotes, commands by hand."""
     parts = [result(name, finding)]
     if finding.evidence:
@@ -71,7 +73,8 @@ def evidence(name: str, finding: Finding, by_hand: Sequence[str]) -> str:
             parts.append(f"[{one_line(quote.source)}]")
             parts += [f"    {one_line(line)}" for line in quote.text.splitlines()]
     if by_hand:
-        parts += ["", "By hand, on this host:", *(f"    {one_line(line)}" for line in by_hand)]
+        shown = (f"    {one_line(line)}" for line in lines(by_hand))
+        parts += ["", "By hand, on this host:", *shown]
     traceback = finding.facts.get("traceback")
     if isinstance(traceback, str):
         parts += ["", *map(one_line, traceback.splitlines())]

@@ -3,35 +3,60 @@
 A place in a template is `{name}` or `{name:form}`.  The forms:
 
     {lines:line}        a number of things: 1 line, 2 lines; {n:entry/entries} with its plural
-    {share:%}           a share of 1 as per cent
+    {share:%}           a share of 1 as per cent; {share: %} with a space before the sign
     {rate:pace}         a number of things each second
-    {when:time}         seconds since the epoch as local time
+    {when:time}         seconds since the epoch as local time, None as a time that is unknown
     {names:, }          a tuple's parts, with this between them (`, ` where no form is given)
 
 A place for which there is no value is a word that the tense decides: {now}, {this_boot}, ...
+A form is for numbers: text, and what could not be read, appear as they are.
 """
 
 from __future__ import annotations
 
 from ec2rl.diagnosis.coverage import stamp
-from ec2rl.model import TENSED, Statement, Tense, Unreadable
+from ec2rl.model import MOST, TENSED, Statement, Tense
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.model import Finding, Value
+    from collections.abc import Sequence
 
-MOST = 2000
-"""Characters that one statement is shown with."""
+    from ec2rl.model import Fact, Finding, Json, Value
 
 
 def summary(finding: Finding) -> str:
     """The words of a finding's summary."""
-    return text(finding.summary, finding.tense)[:MOST]
+    return _in_its_zone(finding, (finding.summary,))[0]
 
 
 def details(finding: Finding) -> list[str]:
     """The words of a finding's details, a line each."""
-    return [text(one, finding.tense)[:MOST] for one in finding.details]
+    return _in_its_zone(finding, finding.details)
+
+
+def _in_its_zone(finding: Finding, said: Sequence[Statement | str]) -> list[str]:
+    if finding.zone:
+        from ec2rl.facts.zone import InZone
+
+        with InZone(finding.zone):
+            return lines(said, finding.tense)
+    return lines(said, finding.tense)
+
+
+def lines(said: Sequence[Statement | str], tense: Tense = Tense.PRESENT) -> list[str]:
+    """The words of statements, cut to what a person can read."""
+    return [text(one, tense)[:MOST] for one in said]
+
+
+def facts(fact: Fact, tense: Tense) -> Json:
+    """A fact for the JSON report: what it says is made into words."""
+    if isinstance(fact, Statement):
+        return text(fact, tense)[:MOST]
+    if isinstance(fact, dict):
+        return {name: facts(one, tense) for name, one in fact.items()}
+    if isinstance(fact, (list, tuple)):
+        return [facts(one, tense) for one in fact]
+    return fact  # type: ignore[return-value]
 
 
 def text(statement: Statement | str, tense: Tense = Tense.PRESENT) -> str:
@@ -68,25 +93,32 @@ def _shown(value: Value, form: str, tense: Tense) -> str:
         return text(value, tense)
     if isinstance(value, tuple):
         return (form or ", ").join(_shown(one, "", tense) for one in value)
-    if form == "time" and not isinstance(value, (str, Unreadable)):
-        return stamp(value)
-    if value is None or isinstance(value, (str, Unreadable)) or not form:
+    if form == "time" and value is None:
+        return stamp(None)
+    if not form or not isinstance(value, (int, float)):
         return str(value)
-    if form == "%":
-        return percent(value)
+    if form == "time":
+        return stamp(value)
+    if form in ("%", " %"):
+        return percent(value, form)
     if form == "pace":
         return pace(value)
-    noun, _, more = form.partition("/")
-    return f"{value} {noun}" if value == 1 else f"{value} {more or noun + 's'}"
+    return plural(value, form)
 
 
-def percent(share: float) -> str:
+def percent(share: float, sign: str = "%") -> str:
     """A share in per cent: never 0 % of something, never 100 % of less than all."""
     if 0 < share < 0.01:
-        return "below 1%"
-    return f"{min(share, 0.99) if 0.99 < share < 1 else share:.0%}"
+        return f"below 1{sign}"
+    return f"{100 * (min(share, 0.99) if 0.99 < share < 1 else share):.0f}{sign}"
 
 
 def pace(number: float) -> str:
     """A number of things each second: never 0 of something, never in powers of ten."""
     return f"{number:.0f}" if number >= 10 else f"{number:.2g}"
+
+
+def plural(number: float, noun: str) -> str:
+    """A number of things: `1 packet`, `2 packets`; `entry/entries` has its own plural."""
+    one, _, more = noun.partition("/")
+    return f"{number} {one}" if number == 1 else f"{number} {more or one + 's'}"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ec2rl.arguments import Parsed, format_of
-from ec2rl.conntrack.describe import plural
 from ec2rl.conntrack.namespaces import find_namespaces
 from ec2rl.conntrack.tables import Limits, Table, read_limits, read_tables
 from ec2rl.host.live import LiveHost
 from ec2rl.model import Unreadable
 from ec2rl.report.escape import one_line
+from ec2rl.report.wording import plural, text
 from ec2rl.subcommand import COULD_NOT_LOOK, document
 from ec2rl.terminal import Terminal
 
@@ -24,22 +24,23 @@ def command(said: Parsed, terminal: Terminal) -> int:
     tables = sorted(
         read_tables(host, namespaces), key=lambda t: (-(t.count or 0), t.namespace.inode or 0)
     )
+    hidden = None if namespaces.hidden is None else text(namespaces.hidden)
     write = format_of(said).write
     if write is None:
         terminal.out(_text(tables, limits))
-        if namespaces.hidden:
-            terminal.say(f"not seen: {namespaces.hidden}")
+        if hidden:
+            terminal.say(f"not seen: {hidden}")
     else:
         found = document(
             max=limits.maximum,
             buckets=limits.buckets,
             loaded=limits.loaded,
-            hidden=namespaces.hidden or None,
+            hidden=hidden,
             namespaces=[_facts(table, limits) for table in tables],
         )
         terminal.out(write(found))
     unread = limits.loaded is not False and any(isinstance(t.counters, Unreadable) for t in tables)
-    return COULD_NOT_LOOK if unread or namespaces.hidden else 0
+    return COULD_NOT_LOOK if unread or hidden else 0
 
 
 def _text(tables: list[Table], limits: Limits) -> str:

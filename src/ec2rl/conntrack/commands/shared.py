@@ -16,6 +16,7 @@ from ec2rl.host.netns import held
 from ec2rl.model import Unreadable
 from ec2rl.record import replace
 from ec2rl.report.escape import one_line
+from ec2rl.report.wording import text
 from ec2rl.subcommand import COULD_NOT_LOOK
 from ec2rl.terminal import Terminal
 
@@ -33,7 +34,7 @@ def places_of(said: Parsed, host: Host, netns: str = "") -> Places | Unreadable:
         if said.has("netns"):
             raise UsageError("--file and --netns exclude each other")
         place = Place(said.last("file"), (), None)
-        return Places((place,), (), Limits(None, None, None, None), "")
+        return Places((place,), (), Limits(None, None, None, None), None)
     return find_places(host, said.last("netns", netns))
 
 
@@ -123,7 +124,8 @@ def nothing_to_show(said: Parsed, places: Places, netns: str = "") -> str:
     if places.limits.loaded is False:
         return "Connection tracking is not loaded: there is no table.\n"
     words = "No network namespace has an entry" if said.last("netns", netns) == ALL else "No table"
-    return words + (f" (not seen: {places.hidden})" if places.hidden else "") + ".\n"
+    hidden = "" if places.hidden is None else f" (not seen: {text(places.hidden)})"
+    return f"{words}{hidden}.\n"
 
 
 def whole_number(said: Parsed, option: str, default: int, most: int) -> int:

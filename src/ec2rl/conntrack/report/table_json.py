@@ -9,6 +9,7 @@ from ec2rl.conntrack.table.entry import address, protocol_name
 from ec2rl.conntrack.table.ranking import Endpoint, Ranking, Row
 from ec2rl.conntrack.table.ruleset import ruleset
 from ec2rl.conntrack.table.sample import estimate
+from ec2rl.report.wording import text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def machine_facts(places: Places) -> dict[str, Json]:
     return {
         "causes": [] if cause is None else [_cause(cause)],
         "fuller": [place_facts(place, places.limits) for place in places.others],
-        "hidden": places.hidden or None,
+        "hidden": None if places.hidden is None else text(places.hidden),
     }
 
 
@@ -166,7 +167,7 @@ def _kind(kind: Kind) -> dict[str, Json]:
 def _cause(cause: Cause) -> dict[str, Json]:
     return {
         "name": cause.name,
-        "headline": cause.headline,
+        "headline": text(cause.headline),
         "share": cause.share,
         "evidence": list(cause.evidence),
         "fits": list(cause.advice.fits),

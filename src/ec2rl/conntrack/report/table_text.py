@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ec2rl.conntrack.describe import percent, plural
 from ec2rl.conntrack.report.table_json import by_namespace, is_sample, is_whole
 from ec2rl.conntrack.table.ages import bucket_end
 from ec2rl.conntrack.table.causes import causes, one_namespace
@@ -20,6 +19,7 @@ from ec2rl.conntrack.table.ruleset import ruleset, unknown_need
 from ec2rl.conntrack.table.sample import estimate
 from ec2rl.conntrack.table.whose import NOBODY
 from ec2rl.report.escape import one_line
+from ec2rl.report.wording import percent, plural, text
 from ec2rl.report.wrap import wrapped
 
 TYPE_CHECKING = False
@@ -103,14 +103,16 @@ def all_tables(places: Places) -> str:
     cause = one_namespace(by_namespace(places))
     if cause is None:
         return ""
-    lines = [line for fact in (cause.headline, *cause.evidence) for line in wrapped("", fact)]
+    lines = [line for fact in (text(cause.headline), *cause.evidence) for line in wrapped("", fact)]
     return "\n".join([*lines, "", ""])
 
 
 def _headline(seen: Census, found: Iterable[Cause]) -> list[str]:
     if not seen.total:
         return ["    The table is empty."]
-    lines = [line for cause in list(found)[:1] for line in wrapped("    ", f"{cause.headline}.")]
+    lines = [
+        line for cause in list(found)[:1] for line in wrapped("    ", f"{text(cause.headline)}.")
+    ]
     lines += part(seen, "bounds hold in 95 of 100 cases" if is_sample(seen) else _OF_THESE)
     at_once, later = (seen.entries(kind) / seen.total for kind in (evictable, evictable_later))
     stay = 1 - at_once - later
@@ -140,7 +142,8 @@ def _causes(found: Sequence[Cause], seen: Census) -> list[str]:
         return [f"Why: none of the known causes stands out{few}.", ""]
     lines = ["Why:"]
     for number, cause in enumerate(found, 1):
-        lines += wrapped(f" {number}. ", f"{cause.name} ({percent(cause.share)}): {cause.headline}")
+        what = f"{cause.name} ({percent(cause.share)}): {text(cause.headline)}"
+        lines += wrapped(f" {number}. ", what)
         for fact in cause.evidence:
             lines += wrapped("    - ", fact)
         for way in cause.advice.fits:
@@ -255,4 +258,4 @@ def _cut(text: str, room: int) -> str:
 
 def entries(number: int) -> str:
     """`1 entry`, `2 entries`."""
-    return plural(number, "entry").replace("entrys", "entries")
+    return plural(number, "entry/entries")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.describe import percent
 from ec2rl.conntrack.report.curve import curve
 from ec2rl.conntrack.report.table_text import entries, heading, part, span
+from ec2rl.report.wording import percent
 from ec2rl.report.wrap import wrapped
 
 TYPE_CHECKING = False

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.table.remedies import Advice
+from ec2rl.model import Statement
 from ec2rl.record import record
+from ec2rl.report import wording
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ class Cause:
     """One explanation: `share` of the table (0 to 1), the numbers, and what to do about it."""
 
     name: str
-    headline: str
+    headline: Statement
     share: float
     evidence: tuple[str, ...]
     advice: Advice
@@ -41,8 +43,8 @@ def most_of(rows: tuple[Row, ...], wanted: Callable[[Kind], bool]) -> tuple[str,
 
 
 def percent(part: int, whole: int) -> str:
-    """A share in whole per cent."""
-    return f"{100 * part / whole:.0f} %" if whole else "0 %"
+    """A share as `71 %`."""
+    return wording.percent(part / whole if whole else 0, " %")
 
 
 def numbers(count: int, seen: Census, what: str) -> str:

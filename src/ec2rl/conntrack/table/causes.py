@@ -11,6 +11,7 @@ from ec2rl.conntrack.table.entry import UDP
 from ec2rl.conntrack.table.remedies import CHURN, DNS, LOCAL, LONGER, NAMESPACE
 from ec2rl.conntrack.table.tcp_causes import close_wait, half_open, hoarding_client, time_wait
 from ec2rl.conntrack.table.timeouts import governing
+from ec2rl.model import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,11 +73,15 @@ def udp_churn(seen: Census) -> Cause | None:
     )
     if dns * 2 > count:
         return Cause(
-            "DNS churn", f"DNS queries, most to {service}", count / seen.total, evidence, DNS
+            "DNS churn",
+            say("DNS queries, most to {service}", service=service),
+            count / seen.total,
+            evidence,
+            DNS,
         )
     return Cause(
         "UDP churn",
-        f"short UDP exchanges, most with {service}",
+        say("short UDP exchanges, most with {service}", service=service),
         count / seen.total,
         evidence,
         CHURN,
@@ -99,7 +104,7 @@ def local_traffic(seen: Census) -> Cause | None:
     rewritten = sum(row.count for row in pairs if _translated(row))
     return Cause(
         "tracked without need",
-        "loopback traffic is tracked, which few rules need",
+        say("loopback traffic is tracked, which few rules need"),
         count / seen.total,
         (
             numbers(count, seen, "have a loopback address as their source"),
@@ -130,7 +135,7 @@ def longer_than_today(seen: Census) -> Cause | None:
     )
     return Cause(
         LONGER_THAN_TODAY,
-        "entries were given more time than today's settings give, and keep it",
+        say("entries were given more time than {todays_settings} give, and keep it"),
         count / seen.total,
         (numbers(count, seen, "have more time left than today's setting"), *lines),
         LONGER,
@@ -145,10 +150,11 @@ def one_namespace(namespaces: Mapping[str, int]) -> Cause | None:
     name = max(sorted(namespaces), key=lambda each: namespaces[each])
     if namespaces[name] * 2 <= total:
         return None
+    share = namespaces[name] / total
     return Cause(
         "one namespace",
-        f"one network namespace has {percent(namespaces[name], total)} of all entries: {name}",
-        namespaces[name] / total,
+        say("one network namespace has {share: %} of all entries: {name}", share=share, name=name),
+        share,
         (
             f"{namespaces[name]} of {total} entries in {len(namespaces)} namespaces are in {name}",
             "nf_conntrack_max holds for each namespace on its own: this one fills first",

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.namespaces import RECORDED
+from ec2rl.conntrack.queries.entries import ConntrackEntries
 from ec2rl.conntrack.table.causes import LONGER_THAN_TODAY, causes
 from ec2rl.conntrack.table.census import Census, evictable, evictable_later
 from ec2rl.conntrack.table.kept import count_entries
 from ec2rl.conntrack.table.places import read_settings
 from ec2rl.conntrack.table.timeouts import DEFAULTS
-from ec2rl.diagnosis.coverage import stamp
 from ec2rl.host import Host
-from ec2rl.host.queries.conntrack_entries import ConntrackEntries
-from ec2rl.model import Unreadable, Why
+from ec2rl.model import Statement, Unreadable, Why, say
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from ec2rl.conntrack.table.cause import Cause
     from ec2rl.conntrack.tables import Table
-    from ec2rl.model import Json
+    from ec2rl.model import Fact
 
 FIRST = 4000
 """Entries to look at: some hundredths of a second, and shares within 2.3 % in 95 of 100 cases."""
@@ -53,14 +52,16 @@ class Glimpse:
         return tuple(c for c in found if not (self.assumed and c.name == LONGER_THAN_TODAY))
 
     @property
-    def headline(self) -> str:
+    def headline(self) -> Statement:
         """What fills the table, in one sentence: its first cause, else its busiest connections."""
         found = self.causes
         if found:
             return found[0].headline
         pair, service = self.census.pairs.rows[0], self.census.services.rows[0]
-        row, to = (service, "to ") if service.count > 2 * pair.count else (pair, "")
-        return f"{row.count / self.census.total:.0%} of the entries are {to}{row.key}"
+        words, row = "{share:%} of the entries are {key}", pair
+        if service.count > 2 * pair.count:
+            words, row = "{share:%} of the entries are to {key}", service
+        return say(words, share=row.count / self.census.total, key=str(row.key))
 
 
 def glimpse(host: Host, tables: Sequence[Table]) -> Glimpse | None:
@@ -92,32 +93,36 @@ def sample_of(host: Host, table: Table) -> Census | None:
     return None if found is None else found.census
 
 
-def glimpse_lines(one: Glimpse) -> list[str]:
+def glimpse_lines(one: Glimpse) -> list[Statement]:
     """What to say below the verdict."""
     found = one.census
-    known = f"{found.total} of {found.counted}" if found.counted else f"{found.total}"
-    at_once, later = (found.entries(kind) / found.total for kind in (evictable, evictable_later))
-    shares = (
-        f"Of its entries {at_once:.0%} can be evicted at once, {later:.0%} slowly, {one.stuck:.0%} "
-        f"not at all (seen: {known})"
+    shares = say(
+        "Of its entries {at_once:%} can be evicted at once, {later:%} slowly, {stuck:%} "
+        "not at all (seen: {seen}" + (" of {counted})" if found.counted else ")"),
+        at_once=found.entries(evictable) / found.total,
+        later=found.entries(evictable_later) / found.total,
+        stuck=one.stuck,
+        seen=found.total,
+        counted=found.counted,
     )
     if one.saved is None:
-        where = "" if one.inode is None else f" --netns={one.inode}"
+        where = "" if one.inode is None else " --netns={inode}"
         return [
-            f"{one.label}: {one.headline}",
+            say("{label}: {headline}", label=one.label, headline=one.headline),
             shares,
-            f"Who, and why: sudo ./ec2rl conntrack top{where}",
+            say("Who, and why: sudo ./ec2rl conntrack top" + where, inode=one.inode),
         ]
+    when = "The time of that file is {saved:time}: nothing proves that the table is of then"
     return [
-        f"In the saved table {found.source}: {one.headline}",
+        say("In the saved table {source}: {headline}", source=found.source, headline=one.headline),
         shares,
-        f"The time of that file is {stamp(one.saved)}: nothing proves that the table is of then",
-        *(f"The saved table is read in part: {gap}" for gap in found.gaps),
-        "Who, and why: ./ec2rl conntrack top --file with that table",
+        say(when, saved=one.saved),
+        *(say("The saved table is read in part: {gap}", gap=gap) for gap in found.gaps),
+        say("Who, and why: ./ec2rl conntrack top --file with that table"),
     ]
 
 
-def glimpse_facts(one: Glimpse) -> dict[str, Json]:
+def glimpse_facts(one: Glimpse) -> dict[str, Fact]:
     """The same as numbers."""
     found = one.census
     return {

@@ -8,7 +8,7 @@ from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.conntrack.tables import Limits, Table, read_limits, read_tables
 from ec2rl.facts.proc import number, number_of
 from ec2rl.host import Door, Host
-from ec2rl.model import Unreadable, Why
+from ec2rl.model import Statement, Unreadable, Why
 from ec2rl.record import record
 
 ALL = "all"
@@ -38,13 +38,13 @@ class Place:
 class Places:
     """The tables that were meant, the fullest first, and `others` that have more entries.
 
-    `hidden` says what kept us from seeing further namespaces, "" for nothing.
+    `hidden` says what kept us from seeing further namespaces, None for nothing.
     """
 
     chosen: tuple[Place, ...]
     others: tuple[Place, ...]
     limits: Limits
-    hidden: str
+    hidden: Statement | None
 
 
 def find_places(host: Host, said: str = "") -> Places | Unreadable:

@@ -6,6 +6,7 @@ from ec2rl.conntrack.table.cause import Cause, how_many, most_of, numbers, perce
 from ec2rl.conntrack.table.entry import TCP
 from ec2rl.conntrack.table.remedies import CLOSE_WAIT, FLOOD, HOARD, SCAN, TIME_WAIT
 from ec2rl.conntrack.table.timeouts import DEFAULTS
+from ec2rl.model import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,14 +37,14 @@ def half_open(seen: Census) -> Cause | None:
     if clients * 2 > count:
         return Cause(
             "scan",
-            f"one client opens connections that nobody answers: {client}",
+            say("one client opens connections that nobody answers: {client}", client=client),
             count / seen.total,
             evidence,
             SCAN,
         )
     return Cause(
         "half-open",
-        f"half-open connections from many sources, most to {target}",
+        say("half-open connections from many sources, most to {target}", target=target),
         count / seen.total,
         evidence,
         FLOOD,
@@ -69,10 +70,11 @@ def hoarding_client(seen: Census) -> Cause | None:
     if surely * 2 < held:
         return None
     timeout = seen.settings.get("tcp_timeout_established", 0)
+    share = held / seen.total
     return Cause(
         "hoarding client",
-        f"{percent(held, seen.total)} of the entries are one client: {pair}",
-        held / seen.total,
+        say("{share: %} of the entries are one client: {pair}", share=share, pair=pair),
+        share,
         (
             numbers(held, seen, f"are established connections of {client}"),
             f"{paired} of these go to one service: {pair}",
@@ -97,7 +99,7 @@ def time_wait(seen: Census) -> Cause | None:
     client, clients = most_of(seen.sources.rows, wanted)
     return Cause(
         "TIME_WAIT storm",
-        f"short connections, most to {service}",
+        say("short connections, most to {service}", service=service),
         count / seen.total,
         (
             numbers(count, seen, "are in TIME_WAIT"),
@@ -123,7 +125,7 @@ def close_wait(seen: Census) -> Cause | None:
     service, most = most_of(seen.services.rows, wanted)
     return Cause(
         "CLOSE_WAIT kept long",
-        f"connections in CLOSE_WAIT are kept for {seconds} s",
+        say("connections in CLOSE_WAIT are kept for {seconds} s", seconds=seconds),
         count / seen.total,
         (
             numbers(count, seen, "are in CLOSE_WAIT"),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from ec2rl.host.entries import Entries
+from ec2rl.conntrack.queries.ctnetlink import TEXT, Dump, open_dump, open_text
+from ec2rl.conntrack.queries.kept import Entries
+from ec2rl.conntrack.queries.saved_text import read_table
+from ec2rl.host.notes import format_time, parse_time
 from ec2rl.host.query import Query
 from ec2rl.model import Unreadable, Why
+from ec2rl.netlink import DONE, ERROR, MalformedError, messages, refusal
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -12,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Union
 
-    from ec2rl.host.ctnetlink import Dump
     from ec2rl.host.query import Encoded
 
     Table = Union[Dump, "Iterator[bytes]", "Entries"]
@@ -38,8 +41,6 @@ class ConntrackEntries(Query[Entries]):
         return _read(self.first)
 
     def encode(self, answer: Entries) -> Encoded:
-        from ec2rl.host.notes import format_time
-
         notes: dict[str, str | None] = {}
         if answer.total is not None:
             notes["entries"] = str(answer.total)
@@ -50,8 +51,6 @@ class ConntrackEntries(Query[Entries]):
         return answer.text.removesuffix("\n"), notes
 
     def decode(self, source: str, text: str, notes: Mapping[str, str]) -> Entries:
-        from ec2rl.host.notes import parse_time
-
         return Entries(
             notes.get("path", source),
             text + "\n" * bool(text),
@@ -90,8 +89,6 @@ def _open(first: int | None) -> Dump | Iterator[bytes] | Entries | Unreadable:
 
     With `first` the look is for a sample of so many, and of a text it is drawn.
     """
-    from ec2rl.host.ctnetlink import Dump, open_dump, open_text
-
     dump = open_dump()
     if isinstance(dump, Dump):
         return dump
@@ -108,9 +105,6 @@ def _read(first: int) -> Entries | Unreadable:
     One a line: the hexadecimal of what follows a message's header, or text; at most 32 KiB of
     datagrams more than asked for are taken from the kernel.
     """
-    from ec2rl.host.ctnetlink import open_dump
-    from ec2rl.netlink import DONE, ERROR, MalformedError, messages, refusal
-
     dump = open_dump()
     lines: list[str] = []
     if isinstance(dump, Unreadable):
@@ -141,9 +135,6 @@ def _draw(first: int) -> Entries | Unreadable:
     Nothing promises that the text has any order, so its first lines are no sample.  PARTIAL where
     its end was not reached in time.
     """
-    from ec2rl.host.ctnetlink import TEXT, open_text
-    from ec2rl.host.table_text import read_table
-
     text = open_text()
     if isinstance(text, Unreadable):
         return text

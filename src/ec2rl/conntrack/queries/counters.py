@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import os
 
+from ec2rl.conntrack.queries import ctnetlink
 from ec2rl.host.files import unreadable
 from ec2rl.host.query import TextQuery
-from ec2rl.model import Evidence, Unreadable
-from ec2rl.record import record
+from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.netlink import DONE, DUMP, ERROR, NFGEN, MalformedError, attributes, messages, refused
+from ec2rl.record import record, replace
 
 _PATIENCE = 2
 _NAMES = {  # include/uapi/linux/netfilter/nfnetlink_conntrack.h, enum ctattr_stats_cpu
@@ -37,9 +39,6 @@ class ConntrackCounters(TextQuery):
         return "conntrack -S"
 
     def ask(self) -> Evidence | Unreadable:
-        from ec2rl.host import ctnetlink
-        from ec2rl.netlink import MalformedError
-
         missing = ctnetlink.missing(self.key)
         if missing is not None:
             return missing
@@ -48,13 +47,12 @@ class ConntrackCounters(TextQuery):
         except MalformedError:
             return unreadable(self.key, OSError(errno.EBADMSG, os.strerror(errno.EBADMSG)))
         except OSError as error:
-            return unreadable(self.key, error)
+            found = unreadable(self.key, error)
+            denied = found.why is Why.DENIED
+            return replace(found, detail="needs CAP_NET_ADMIN") if denied else found
 
 
 def _ask_kernel() -> list[str]:
-    from ec2rl.host import ctnetlink
-    from ec2rl.netlink import DONE, DUMP, ERROR, messages, refused
-
     netlink = ctnetlink.connected(_PATIENCE)
     lines: list[str] = []
     try:
@@ -72,7 +70,6 @@ def _ask_kernel() -> list[str]:
 
 def counters(body: bytes) -> str:
     """One CPU's counters. MalformedError."""
-    from ec2rl.netlink import NFGEN, MalformedError, attributes
 
     if len(body) < NFGEN:
         raise MalformedError(f"{len(body)} bytes are no message of netfilter's")

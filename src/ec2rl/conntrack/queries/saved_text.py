@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Sequence
 
-from ec2rl.host.entries import Entries
+from ec2rl.conntrack.queries.kept import Entries
 from ec2rl.model import Unreadable, Why
 
 TYPE_CHECKING = False
