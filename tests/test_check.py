@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ec2rl.host.fake import CaseError
+from ec2rl.host.recording import CaseError
 from support.cases import CASES, answered
 
 ROOT = Path(__file__).resolve().parents[1]

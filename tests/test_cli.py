@@ -176,13 +176,13 @@ def test_a_full_standard_output_is_told(tmp_path: Path) -> None:
 
 def test_a_recording_is_replayed_to_the_same_verdict(tmp_path: Path) -> None:
     from ec2rl.catalogue import load
-    from ec2rl.host.fake import FakeHost, sections
+    from ec2rl.host.recording import RecordedHost, sections
     from ec2rl.module import Options, diagnose
 
     case = tmp_path / "case.txt"
     done = run(tmp_path, "--json", f"--record={case}")
     (result,) = json.loads(done.stdout)["results"]
-    host = FakeHost(sections(case.read_bytes().decode())[1])
+    host = RecordedHost(sections(case.read_bytes().decode())[1])
     finding = diagnose(load("conntrackfull"), host, Options(sample=0)).finding
     assert (finding.verdict.name, summary(finding)) == (result["verdict"], result["summary"])
 

@@ -13,7 +13,7 @@ from typing import Callable
 import pytest
 
 from ec2rl.host import Phrase
-from ec2rl.host.fake import sections
+from ec2rl.host.recording import sections
 from ec2rl.host.sos import read_archive
 from host.test_sos import COMMON, MESSAGE, SYSTEM, packed
 from host.test_watched import PACKS

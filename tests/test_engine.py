@@ -19,7 +19,7 @@ import pytest
 from ec2rl.engine import Plan, Race
 from ec2rl.facts.log import KernelLog
 from ec2rl.host import Host, Phrase
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Finding, Verdict, say
 from ec2rl.module import Module, Options
 from ec2rl.report.wording import summary
@@ -89,7 +89,7 @@ def test_the_good_ones_alone() -> None:
 def test_the_deadline_ends_what_is_left() -> None:
     slow = [named(f"sleeps-{i}", lambda: time.sleep(3600), lambda: GOOD) for i in range(20)]
     good = named("good", lambda: None, lambda: GOOD)
-    race = Race([*slow, good], FakeHost({}), Plan(Options(), 1.0, 30))
+    race = Race([*slow, good], RecordedHost({}), Plan(Options(), 1.0, 30))
     race.start()
     results, interrupted = race.finish()
     assert not interrupted
@@ -183,7 +183,7 @@ def test_the_reader_of_a_saved_log_ends_with_the_tool(number: int, tmp_path: Pat
 def test_a_module_that_ends_the_tool_is_an_interruption() -> None:
     killer = named("killer", lambda: os.kill(os.getppid(), signal.SIGINT), lambda: GOOD)
     good = named("good", lambda: None, lambda: GOOD)
-    race = Race([good, killer], FakeHost({}), Plan(Options(), 30.0, 1))
+    race = Race([good, killer], RecordedHost({}), Plan(Options(), 30.0, 1))
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         race.start()
@@ -227,7 +227,7 @@ def exhausted() -> list[int]:
 def test_where_no_descriptor_is_left_there_is_still_a_verdict() -> None:
     good = named("good", lambda: None, lambda: GOOD)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    race = Race([good], FakeHost({}), Plan(Options(), 30.0))
+    race = Race([good], RecordedHost({}), Plan(Options(), 30.0))
     opened = []
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
     try:
@@ -257,7 +257,7 @@ def reader(name: str) -> Module:
     return Module(name, "", "os", PHRASE, read, judge, "", lambda _: ())
 
 
-class HangingHost(FakeHost):
+class HangingHost(RecordedHost):
     def read(self, path: str):  # type: ignore[no-untyped-def]
         if path == "/dev/kmsg":
             time.sleep(3600)
@@ -269,7 +269,7 @@ KMSG = {"clock": "now=2026-11-24T02:00:00Z uptime=9", "/dev/kmsg": "4,0,0,-;tabl
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_log_is_read_for_one_or_for_many(count: int) -> None:
-    race = Race([reader(f"m{i}") for i in range(count)], FakeHost(KMSG), Plan(Options()))
+    race = Race([reader(f"m{i}") for i in range(count)], RecordedHost(KMSG), Plan(Options()))
     race.start()
     results, _ = race.finish()
     expected = Finding(Verdict.OK, say("{n:line}", n=1), facts={"lost": 0})
@@ -290,7 +290,7 @@ def test_a_log_that_hangs_is_unknown_to_all_who_need_it_and_to_nobody_else() -> 
 
 
 def test_the_record_of_what_was_looked_at_is_handed_over() -> None:
-    race = Race([reader("a"), reader("b")], FakeHost(KMSG), Plan(Options(), recording=True))
+    race = Race([reader("a"), reader("b")], RecordedHost(KMSG), Plan(Options(), recording=True))
     race.start()
     results, _ = race.finish()
     assert [sorted(r.memory or {}) for r in results] == [sorted(results[0].memory or {})] * 2
@@ -301,7 +301,7 @@ def test_who_is_waited_for_is_told() -> None:
     told: list[tuple[list[str], bool]] = []
     race = Race(
         [named("sleeps", lambda: time.sleep(3600), lambda: GOOD)],
-        FakeHost({}),
+        RecordedHost({}),
         Plan(Options(), 2.5),
     )
     race.start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl import limits
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.limits import Limit, Subject
 from ec2rl.model import Proposal, Risk, SetSysctl, Wish, WriteFile
 from ec2rl.next_boot.files import Names, boot_files
@@ -16,7 +16,7 @@ FILES = Subject(
     less="programs could open FEWER files",
     files=lambda host, wanted: boot_files(host, wanted, Names((FILE,))),
 )
-HOST = FakeHost(
+HOST = RecordedHost(
     {
         "/proc/meminfo": "MemTotal: 1000000 kB\nMemAvailable: 800000 kB",
         "/proc/sys/fs/file-max": "1000",

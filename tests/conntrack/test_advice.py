@@ -8,7 +8,7 @@ from ec2rl.conntrack import advice
 from ec2rl.conntrack.observe import read
 from ec2rl.conntrack.seen import Seen
 from ec2rl.facts.kernel_log import read_kernel_log
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.module import Options
 from ec2rl.modules.conntrackfull import MODULE
 from ec2rl.report.wording import lines
@@ -30,7 +30,7 @@ def by_hand(seen: Seen) -> tuple[str, ...]:
 
 
 def seen(maximum: str, buckets: str, gibibytes: float, more: dict[str, str]) -> Seen:
-    host = FakeHost(
+    host = RecordedHost(
         {
             "/proc/meminfo": f"MemTotal: {int(gibibytes * (1 << 20))} kB",
             "/proc/sys/kernel/osrelease": "6.18.44",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ec2rl.conntrack.allowance import Allowance, parse_allowance, read_allowances, risen
 from ec2rl.conntrack.namespaces import Namespace, Namespaces
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from support.examples import examples
 
 ENA = """NIC statistics:
@@ -69,7 +69,7 @@ def test_an_interface_that_went_between_the_looks_is_left_out() -> None:
 
 
 def test_every_interface_that_has_the_counters_is_told() -> None:
-    host = FakeHost(
+    host = RecordedHost(
         {
             "ls /sys/bus/pci/drivers/ena": "0000:00:05.0\nbind",
             "ls /sys/bus/pci/devices/0000:00:05.0/net": "eth0",
@@ -83,7 +83,7 @@ def test_every_interface_that_has_the_counters_is_told() -> None:
 
 
 def test_an_interface_that_was_moved_into_a_container_is_found_there() -> None:
-    host = FakeHost(
+    host = RecordedHost(
         {
             "ls /sys/class/net": "lo",
             "ls /sys/bus/pci/drivers/ena": "0000:00:05.0\nbind",
@@ -97,7 +97,7 @@ def test_an_interface_that_was_moved_into_a_container_is_found_there() -> None:
 
 
 def test_without_a_moved_device_no_container_is_entered() -> None:
-    host = FakeHost(
+    host = RecordedHost(
         {
             "ls /sys/class/net": "eth0",
             "ethtool -S eth0": ENA,
@@ -113,7 +113,7 @@ def test_without_a_moved_device_no_container_is_entered() -> None:
 
 def test_what_could_not_be_asked_is_told() -> None:
     """Of the driver's own interfaces each has an answer; of others nobody expects one."""
-    host = FakeHost(
+    host = RecordedHost(
         {
             "ls /sys/bus/pci/drivers/ena": "0000:00:05.0\n0000:00:06.0\n0000:00:07.0\nbind",
             "ls /sys/bus/pci/devices/0000:00:05.0/net": "eth0",
@@ -136,7 +136,7 @@ def test_what_could_not_be_asked_is_told() -> None:
 
 
 def test_a_driver_that_may_not_be_looked_for_is_told() -> None:
-    host = FakeHost({"ls /sys/bus/pci/drivers/ena": "!denied needs root"})
+    host = RecordedHost({"ls /sys/bus/pci/drivers/ena": "!denied needs root"})
     why = "/sys/bus/pci/drivers/ena: denied (needs root)"
     assert read_allowances(host, Namespaces((HOST,), None)) == (
         Allowance("ENA", None, None, unreadable=why),
@@ -144,7 +144,7 @@ def test_a_driver_that_may_not_be_looked_for_is_told() -> None:
 
 
 def test_no_interface_is_no_limit() -> None:
-    assert read_allowances(FakeHost({}), Namespaces((HOST,), None)) == ()
+    assert read_allowances(RecordedHost({}), Namespaces((HOST,), None)) == ()
 
 
 @examples(2000)

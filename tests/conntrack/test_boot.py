@@ -6,7 +6,7 @@ from ec2rl.conntrack.boot.keys import BUCKETS, MAX
 from ec2rl.conntrack.boot.settings import would_win
 from ec2rl.conntrack.defaults import PREFIX
 from ec2rl.facts.sysctl_conf import Reader
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.next_boot.setting import Setting
 from support.booted import BUILT_IN, DEFAULT, EARLY, LOADABLE, RELEASE, SET, boot, get, values
@@ -189,7 +189,7 @@ def test_a_masked_unit_applies_nothing() -> None:
 
 
 def test_what_a_file_would_do_before_it_is_written() -> None:
-    host = FakeHost({**LOADABLE, "/etc/sysctl.d/99-sysctl.conf": f"{MAX}=9"})
+    host = RecordedHost({**LOADABLE, "/etc/sysctl.d/99-sysctl.conf": f"{MAX}=9"})
     ours = {
         "/etc/modules-load.d/ec2rl.conf": "nf_conntrack\n",
         "/etc/sysctl.d/99-netfilter.conf": f"{MAX}=500000\n",
@@ -202,12 +202,12 @@ def test_what_a_file_would_do_before_it_is_written() -> None:
 
 
 def test_what_taking_a_file_away_would_do() -> None:
-    host = FakeHost({**BUILT_IN, **SET})
+    host = RecordedHost({**BUILT_IN, **SET})
     assert get(would_win(host, {"/etc/sysctl.d/50.conf": None}), MAX).value == 262144
 
 
 def test_a_file_written_through_its_link() -> None:
-    host = FakeHost(
+    host = RecordedHost(
         {
             **BUILT_IN,
             "link /etc/sysctl.d/99-sysctl.conf": "../sysctl.conf",

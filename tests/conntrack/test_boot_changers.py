@@ -8,7 +8,7 @@ from ec2rl.conntrack.boot.changers import changers
 from ec2rl.conntrack.boot.keys import MAX
 from ec2rl.conntrack.boot.rules import ConntrackRules
 from ec2rl.conntrack.defaults import PREFIX
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.next_boot.setting import Changer, Idle, Lowers
 
@@ -30,7 +30,7 @@ kind: KubeProxyConfiguration
 
 
 def everybody(looks: dict[str, str]) -> tuple[Changer | Idle | Unreadable, ...]:
-    host = FakeHost(looks)
+    host = RecordedHost(looks)
     return tuple(changers(host, ConntrackRules(host)))
 
 

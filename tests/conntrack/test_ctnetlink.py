@@ -13,7 +13,7 @@ import pytest
 from ec2rl.conntrack.queries import ctnetlink
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.look import take_census
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from support.fill import Row
 from support.tables import COOKIE, DONE, body, wrapped
 
@@ -45,7 +45,7 @@ class Kernel:
         pass
 
 
-class Asked(FakeHost):
+class Asked(RecordedHost):
     """A host that gives one answer."""
 
     def __init__(self, answer: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.queries.saved_text import Entries
+from ec2rl.conntrack.queries.kept import Entries
 from ec2rl.conntrack.table.capture import parse_line
 from ec2rl.conntrack.table.glimpse import Glimpse, glimpse_facts, glimpse_lines
 from ec2rl.conntrack.table.kept import count_entries

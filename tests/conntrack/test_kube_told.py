@@ -10,7 +10,7 @@ from ec2rl.conntrack.boot.keys import MAX
 from ec2rl.conntrack.boot.kube_proxy import kube_proxy
 from ec2rl.conntrack.boot.settings import boot_settings
 from ec2rl.conntrack.defaults import PREFIX
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Unreadable, Why
 from ec2rl.next_boot.setting import Changer, Lowers
 from support.booted import EARLY
@@ -25,7 +25,7 @@ def told(*parts: dict[str, str]) -> dict[str, tuple[str, object, str]]:
     looks: dict[str, str] = dict(CPUS)
     for part in parts:
         looks.update(part)
-    found = list(kube_proxy(FakeHost(looks)))
+    found = list(kube_proxy(RecordedHost(looks)))
     return {
         one.setting: (one.who, one.value, one.evidence.source)
         for one in found
@@ -71,7 +71,7 @@ def test_a_unit_that_leaves_the_table_alone() -> None:
 
 
 def test_a_volume_that_does_not_tell_how_many_processors() -> None:
-    found = kube_proxy(FakeHost(unit("kube-proxy", PROXY)))
+    found = kube_proxy(RecordedHost(unit("kube-proxy", PROXY)))
     first = next(one for one in found if isinstance(one, Changer))
     assert (first.who, first.value) == ("kube-proxy.service", None)
     assert first.note.startswith("maxPerCore 32768 x CPUs, at least 131072; ")
@@ -108,7 +108,7 @@ def test_a_static_pod(path: str) -> None:
     ],
 )
 def test_which_versions_lower(minor: int, lowers: Lowers, lowers_timeouts: Lowers) -> None:
-    host = FakeHost({**CPUS, MANIFEST: POD.format(minor=minor)})
+    host = RecordedHost({**CPUS, MANIFEST: POD.format(minor=minor)})
     found = {one.setting: one for one in kube_proxy(host) if isinstance(one, Changer)}
     assert (found[MAX].lowers, found[ESTABLISHED].lowers) == (lowers, lowers_timeouts)
 
@@ -127,7 +127,7 @@ def test_which_versions_lower(minor: int, lowers: Lowers, lowers_timeouts: Lower
 )
 def test_what_a_version_leaves_of_a_value(minor: int, set_to: int, left: int | None) -> None:
     looks = {**EARLY, **CPUS, MANIFEST: POD.format(minor=minor)}
-    host = FakeHost({**looks, "/etc/sysctl.d/a.conf": f"{MAX}={set_to}"})
+    host = RecordedHost({**looks, "/etc/sysctl.d/a.conf": f"{MAX}={set_to}"})
     setting = boot_settings(host).setting(MAX)
     assert setting is not None
     assert [one.value for one in setting.changers] == [left]
@@ -180,7 +180,7 @@ command_args="server \\
 
 
 def test_k3s_lowers_whatever_its_version() -> None:
-    host = FakeHost({**EARLY, **CPUS, **unit("k3s", "/usr/local/bin/k3s server"),
+    host = RecordedHost({**EARLY, **CPUS, **unit("k3s", "/usr/local/bin/k3s server"),
                      "/etc/sysctl.d/a.conf": f"{MAX}=2000000"})  # fmt: skip
     setting = boot_settings(host).setting(MAX)
     assert setting is not None
@@ -206,7 +206,9 @@ def test_inside_microk8s() -> None:
         args: "--kubeconfig=${SNAP_DATA}/proxy.config\n# --conntrack-min=1\n--conntrack-min=400000"
     }
     assert told(looks)[MAX] == ("MicroK8s' kube-proxy", 400000, args)
-    host = FakeHost({**CPUS, **looks, "/snap/microk8s/current/meta/snap.yaml": "version: v1.28.3"})
+    host = RecordedHost(
+        {**CPUS, **looks, "/snap/microk8s/current/meta/snap.yaml": "version: v1.28.3"}
+    )
     first = next(one for one in kube_proxy(host) if isinstance(one, Changer))
     assert first.lowers is Lowers.NEVER
 
@@ -247,7 +249,7 @@ def test_a_kubelet_may_start_one() -> None:
 
 
 def test_a_manifest_that_is_denied() -> None:
-    found = list(kube_proxy(FakeHost({MANIFEST: "!denied needs root"})))
+    found = list(kube_proxy(RecordedHost({MANIFEST: "!denied needs root"})))
     assert found == [Unreadable(MANIFEST, Why.DENIED, "needs root")]
 
 

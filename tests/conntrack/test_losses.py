@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ec2rl.conntrack.losses import losses
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 
 STAT = "/proc/1/net/stat/nf_conntrack"
 
@@ -19,7 +19,7 @@ def counters(drop: int, insert_failed: int = 0, chainlength: int = 0) -> str:
 
 
 def lost(first: str, second: str) -> float | None:
-    host = FakeHost(
+    host = RecordedHost(
         {
             "ls /proc": "1",
             "link /proc/self/ns/net": "net:[4026531840]",

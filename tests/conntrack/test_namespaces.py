@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from ec2rl.conntrack.counters import Counters
 from ec2rl.conntrack.namespaces import Namespace, Namespaces, find_namespaces, inode_number
 from ec2rl.conntrack.tables import Table, read_again, read_tables
-from ec2rl.host.fake import FakeHost
 from ec2rl.host.live import LiveHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable, Why
 from ec2rl.report.wording import text
@@ -31,7 +31,9 @@ INITIAL = {
 
 
 def tables(looks: dict[str, str]) -> dict[str, int | str | None]:
-    host = Remember(FakeHost({**INITIAL, "/proc/1/net/stat/nf_conntrack": STAT.format(1), **looks}))
+    host = Remember(
+        RecordedHost({**INITIAL, "/proc/1/net/stat/nf_conntrack": STAT.format(1), **looks})
+    )
     return {
         one.namespace.label: str(one.counters) if one.count is None else one.count
         for one in read_tables(host, find_namespaces(host))
@@ -168,7 +170,7 @@ def test_who_may_not_ask_still_tells_namespaces_apart() -> None:
         "/proc/40/net/stat/nf_conntrack": STAT.format(7),
         "/proc/9/net/stat/nf_conntrack": STAT.format(1),
     }
-    host = FakeHost(looks)
+    host = RecordedHost(looks)
     found = read_tables(host, find_namespaces(host))
     assert [(t.namespace.inode, t.count) for t in found] == [(4026531840, 1), (None, 7)]
 
@@ -184,7 +186,7 @@ def test_who_may_not_ask_still_tells_namespaces_apart() -> None:
     ],
 )
 def test_what_cannot_be_seen_is_said(looks: dict[str, str], hidden: str) -> None:
-    found = find_namespaces(FakeHost({**INITIAL, **looks})).hidden
+    found = find_namespaces(RecordedHost({**INITIAL, **looks})).hidden
     assert (text(found) if found else "").startswith(hidden)
     assert bool(found) is bool(hidden)
 
@@ -213,7 +215,7 @@ def test_any_link_has_a_number_or_none(link: str) -> None:
 def test_the_second_look_keeps_the_first_where_the_namespace_went() -> None:
     one = Namespace(4026532002, False, None, ("/run/netns/x",), "")
     first = Table(one, Counters(5, 0, 0, 0, 0))
-    host = FakeHost({"netns /run/netns/x: /proc/net/stat/nf_conntrack": "!absent"})
+    host = RecordedHost({"netns /run/netns/x: /proc/net/stat/nf_conntrack": "!absent"})
     assert read_again(host, (first,), 1.0) == (first,)
     assert read_tables(host, Namespaces((one,), None)) == ()
 

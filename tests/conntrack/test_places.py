@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ec2rl.conntrack.table.places import Places, find_places
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Unreadable
 
 HOST, SHOP, OTHER = 4026531840, 4026532001, 4026532002
@@ -37,7 +37,7 @@ def meant(said: str, *looks: dict[str, str]) -> int | str | None:
     merged = dict(BASE)
     for look in looks:
         merged.update(look)
-    places = find_places(FakeHost(merged), said)
+    places = find_places(RecordedHost(merged), said)
     if isinstance(places, Unreadable):
         return str(places)
     assert isinstance(places, Places)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ec2rl.catalogue import load
-from ec2rl.host.fake import FakeHost, sections
+from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.model import Proposal, Remedy, Risk, SetSysctl, Wish, WriteFile
 from ec2rl.module import diagnose
 from ec2rl.next_boot.files import MARK
@@ -29,7 +29,7 @@ def proposed(case: str, wish: Wish, **more: str) -> Proposal:
     _, looks = sections((CASES / f"{case}.case").read_text(encoding="utf-8"))
     looks.pop("expect")
     module = load("conntrackfull")
-    host = FakeHost({**looks, **BOOT, **more})
+    host = RecordedHost({**looks, **BOOT, **more})
     assert module.propose is not None
     return module.propose(host, diagnose(module, host).seen, wish)
 

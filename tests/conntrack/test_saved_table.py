@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ec2rl.conntrack.queries.saved_text import KEPT, Entries, read_table
+from ec2rl.conntrack.queries.kept import Entries
+from ec2rl.conntrack.queries.saved_text import KEPT, read_table
 from ec2rl.conntrack.saved_evidence import open_named
 from ec2rl.model import Unreadable, Why
 

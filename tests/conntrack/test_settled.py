@@ -12,9 +12,8 @@ import pytest
 from ec2rl.facts.change import FileItem, Image, State, SysctlItem, Transaction
 from ec2rl.facts.change_format import encode
 from ec2rl.facts.kernel_log import read_kernel_log
-from ec2rl.host.fake import FakeHost, sections
 from ec2rl.host.mask import mask
-from ec2rl.host.recording import case
+from ec2rl.host.recording import RecordedHost, case, sections
 from ec2rl.host.remember import Remember
 from ec2rl.model import Finding, Verdict
 from ec2rl.module import Options
@@ -79,7 +78,7 @@ def judged(
 
 
 def found_in(looks: Mapping[str, str], sample: float = 1.0) -> Finding:
-    host = FakeHost(looks)
+    host = RecordedHost(looks)
     log = read_kernel_log(host, MODULE.phrases, None)
     return MODULE.judge(MODULE.read(host, log, Options(sample)))
 
@@ -375,7 +374,7 @@ def test_two_raises_in_a_row_settle_all_that_was_before_them() -> None:
 @pytest.mark.parametrize("record", [encode(RAISE).decode(), "!failed can be written by others"])
 def test_a_recording_is_judged_as_the_machine_was(record: str) -> None:
     looks = {**scene(), f"{FOLDER}/1.json": record}
-    machine = Remember(FakeHost(looks))
+    machine = Remember(RecordedHost(looks))
     seen = MODULE.read(machine, read_kernel_log(machine, MODULE.phrases, None), Options())
     for text in (case(machine.memory, ()), mask(case(machine.memory, ()))):
         replayed = sections(text)[1]

@@ -11,7 +11,7 @@ import pytest
 from ec2rl.catalogue import load
 from ec2rl.conntrack.settings import FILES
 from ec2rl.conntrack.size_policy import TableSize, enlarged, size_for
-from ec2rl.host.fake import FakeHost, sections
+from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.model import SetSysctl, Wish
 from ec2rl.module import diagnose
 from ec2rl.report.wording import lines
@@ -33,7 +33,7 @@ class Said:
 def told(case: Path) -> Said:
     _, looks = sections(case.read_text(encoding="utf-8"))
     looks = {key: looks[key] for key in looks if key.split(":")[0] not in ("expect", "plan")}
-    module, host = load("conntrackfull"), FakeHost(looks)
+    module, host = load("conntrackfull"), RecordedHost(looks)
     found = diagnose(module, host)
     assert module.propose is not None
     proposal = module.propose(host, found.seen, Wish(boot=False))

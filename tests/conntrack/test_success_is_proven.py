@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ec2rl.facts.kernel_log import read_kernel_log
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Finding, Verdict, Why
 from ec2rl.module import Options
 from ec2rl.modules.conntrackfull import MODULE
@@ -81,7 +81,9 @@ def counters(kind: str, entries: int) -> str | None:
 
 
 def judged(looks: dict[str, str | None], missing: Why = Why.ABSENT) -> Finding:
-    host = FakeHost({key: look for key, look in looks.items() if look is not None}, missing=missing)
+    host = RecordedHost(
+        {key: look for key, look in looks.items() if look is not None}, missing=missing
+    )
     log = read_kernel_log(host, MODULE.phrases, None)
     finding: Finding = MODULE.judge(MODULE.read(host, log, Options(sample=0)))
     return finding

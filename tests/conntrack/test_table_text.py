@@ -18,7 +18,7 @@ from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.conntrack.table.whatif import Point
 from ec2rl.conntrack.tables import Limits
 from ec2rl.host import Door
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.record import replace
 
 HERE = Place("netns 7 (web)", (Door("/run/netns/web", 7),), 240_000, 7)
@@ -174,7 +174,7 @@ BOOT = {
 
 def test_after_a_reboot_with_the_lines_that_decide_and_those_that_lose() -> None:
     assert (
-        boot_text(boot_settings(FakeHost(BOOT)))
+        boot_text(boot_settings(RecordedHost(BOOT)))
         == f"""\
 After a reboot:
 
@@ -202,7 +202,7 @@ nf_conntrack_buckets                           262144     262144
 
 
 def test_the_same_as_json() -> None:
-    facts = boot_facts(boot_settings(FakeHost(BOOT)))
+    facts = boot_facts(boot_settings(RecordedHost(BOOT)))
     settings = facts["settings"]
     assert isinstance(settings, list)
     assert len(settings) == 17

@@ -11,9 +11,8 @@ from ec2rl.arguments import parse
 from ec2rl.commands import COMMANDS
 from ec2rl.conntrack.commands.top import show
 from ec2rl.host import Host
-from ec2rl.host.fake import FakeHost, sections
 from ec2rl.host.live import LiveHost
-from ec2rl.host.recording import case
+from ec2rl.host.recording import RecordedHost, case, sections
 from ec2rl.host.remember import Remember
 from ec2rl.terminal import Terminal
 from support import fill
@@ -86,7 +85,7 @@ def top(host: Host, *options: str) -> str:
 
 
 def test_a_recorded_table_is_shown_as_one_of_this_machine() -> None:
-    host = FakeHost(sections(CASE)[1])
+    host = RecordedHost(sections(CASE)[1])
     assert top(host).rstrip("\n") == sections(CASE)[1]["expect"].rstrip("\n")
 
 
@@ -95,7 +94,7 @@ def test_what_nobody_recorded_is_said() -> None:
     looks["conntrack -L"] = "!denied needs CAP_NET_ADMIN"
     paper = Paper()
     said = parse(["conntrack", "top"], COMMANDS)
-    assert show(said, paper, FakeHost(looks)) == 3
+    assert show(said, paper, RecordedHost(looks)) == 3
     assert paper.text == "ec2rl: conntrack -L: denied (needs CAP_NET_ADMIN)\n"
 
 
@@ -110,6 +109,6 @@ def test_a_recording_of_a_look_at_the_kernel_shows_the_same() -> None:
         live = Remember(LiveHost(), recording=True)
         seen = top(live, f"--netns={name}")
         text = case(live.memory, [])
-    again = FakeHost(sections(text)[1])
+    again = RecordedHost(sections(text)[1])
     assert "1200" in seen
     assert top(again, f"--netns={name}") == seen

@@ -6,7 +6,7 @@ from ec2rl.conntrack.table.places import Place
 from ec2rl.conntrack.table.ranking import Endpoint
 from ec2rl.conntrack.table.sockets import Socket, lifelines, read_sockets
 from ec2rl.conntrack.table.whose import NOBODY, Owners
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 
 TCP = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -64,21 +64,21 @@ HERE = Place("here", (), None, 4026531840)
 
 
 def test_sockets_as_the_kernel_prints_them() -> None:
-    found = list(read_sockets(FakeHost(LOOKS)))
+    found = list(read_sockets(RecordedHost(LOOKS)))
     assert found[0] == Socket(6, (A, 22), (B, 50000), 111)
     assert [socket.inode for socket in found] == [111, 222, 333, 0]
 
 
 def test_the_session_and_every_ssh_daemon_are_kept() -> None:
     """The shell's own connection (of a dual-stack socket), and that of the SSH daemon."""
-    assert lifelines(FakeHost(LOOKS)) == {
+    assert lifelines(RecordedHost(LOOKS)) == {
         frozenset(((A, 22), (B, 50000))),
         frozenset(((A, 23), (C, 50001))),
     }
 
 
 def test_nothing_is_known_of_a_machine_that_shows_nothing() -> None:
-    assert lifelines(FakeHost({})) == frozenset()
+    assert lifelines(RecordedHost({})) == frozenset()
 
 
 def test_a_client_a_server_a_container_and_nobody() -> None:
@@ -90,7 +90,7 @@ def test_a_client_a_server_a_container_and_nobody() -> None:
         "/proc/2000/comm": "java",
         "netns /proc/2000/ns/net: /proc/net/fib_trie": POD,
     }
-    host = FakeHost(looks)
+    host = RecordedHost(looks)
     client = Endpoint("10.0.0.1", "10.0.4.17", 443, "tcp")
     server = Endpoint("198.18.0.1", "10.0.0.1", 443, "tcp")
     behind = Endpoint("198.18.0.1", "192.0.2.1", 80, "tcp", "10.0.0.1:443")

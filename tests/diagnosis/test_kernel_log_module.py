@@ -16,7 +16,7 @@ from ec2rl.facts.change_format import encode
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.trace import Trace
 from ec2rl.host import Phrase
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Setting, Statement, Verdict, say
 from ec2rl.module import Diagnosis, diagnose
 from ec2rl.report.wording import details, summary
@@ -58,7 +58,7 @@ def seen(*stamps: int, first: int = 0, now: int = 4096, state: State = State.APP
     change = Transaction(1, state, "fix", 1795410000.0, BOOT, "2", (raised,))
     return diagnose(
         MODULE,
-        FakeHost(
+        RecordedHost(
             {
                 "clock": "now=2026-11-24T02:00:00Z uptime=86400",
                 "/dev/kmsg": "\n".join(lines),
@@ -126,7 +126,7 @@ def test_a_ring_that_begins_after_the_fix_proves_nothing() -> None:
         "/dev/kmsg": f"6,5000,{AFTER},-;eth0: up",
         "/proc/sys/kernel/random/boot_id": BOOT,
     }
-    assert diagnose(MODULE, FakeHost(late)).finding.verdict is Verdict.UNKNOWN
+    assert diagnose(MODULE, RecordedHost(late)).finding.verdict is Verdict.UNKNOWN
 
 
 def test_a_module_says_each_thing_once() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ec2rl.catalogue import load
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Verdict
 from ec2rl.module import Options, diagnose
 
@@ -26,7 +26,7 @@ DEATH = "/var/crash/127.0.0.1-2026-11-20-10:00:00/vmcore-dmesg.txt; modified=202
 
 
 def verdict(name: str, looks: dict[str, str], since: float | None) -> Verdict:
-    return diagnose(load(name), FakeHost(looks), Options(since=since)).finding.verdict
+    return diagnose(load(name), RecordedHost(looks), Options(since=since)).finding.verdict
 
 
 @pytest.mark.parametrize("name", ["oomkiller", "hungtasks", "softlockup"])

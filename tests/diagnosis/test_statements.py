@@ -9,7 +9,7 @@ import pytest
 
 import ec2rl
 from ec2rl.catalogue import load
-from ec2rl.host.fake import FakeHost, sections
+from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.model import Statement
 from ec2rl.module import Options, diagnose
 from support.cases import CASES
@@ -22,7 +22,7 @@ READERS = {"partition", "rpartition", "split", "startswith", "endswith", "find",
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_what_is_said_is_statements_alone(path: Path) -> None:
-    host = FakeHost(sections(path.read_text(encoding="utf-8"))[1])
+    host = RecordedHost(sections(path.read_text(encoding="utf-8"))[1])
     found = diagnose(load(path.parent.name), host, Options())
     said = (found.finding.summary, *found.finding.details, *found.by_hand)
     assert all(isinstance(one, Statement) for one in said)

@@ -6,7 +6,7 @@ import pytest
 
 from ec2rl.catalogue import load, names
 from ec2rl.facts.kernel_log import read_kernel_log
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Finding, Verdict, Why
 from ec2rl.module import Options
 from ec2rl.report.wording import details, summary
@@ -34,7 +34,9 @@ PROOFS = {
 
 
 def judged(name: str, looks: dict[str, str], missing: Why = Why.ABSENT) -> Finding:
-    host = FakeHost({"clock": "now=2026-11-24T02:00:00Z uptime=86400", **looks}, missing=missing)
+    host = RecordedHost(
+        {"clock": "now=2026-11-24T02:00:00Z uptime=86400", **looks}, missing=missing
+    )
     module = load(name)
     log = read_kernel_log(host, module.phrases, None)
     finding: Finding = module.judge(module.read(host, log, Options()))

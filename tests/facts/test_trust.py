@@ -14,7 +14,7 @@ from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import KernelLog
 from ec2rl.facts.trust import TEXT_IS, Grade
 from ec2rl.host import Host, Phrase
-from ec2rl.host.fake import FakeHost, sections
+from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.host.saved_logs import open_logs
 from ec2rl.host.sos import open_sos
 from ec2rl.model import Evidence, Finding, Unreadable, Verdict, Why
@@ -61,7 +61,7 @@ def by_sos(folder: Path, text: str) -> Host | Unreadable:
 
 def by_replay(folder: Path, text: str) -> Host | Unreadable:
     looks = {"clock": "now=2026-09-21T14:18:20Z", "dmesg": text, "ls /proc": "!not-collected"}
-    return FakeHost(looks, missing=Why.NOT_COLLECTED)
+    return RecordedHost(looks, missing=Why.NOT_COLLECTED)
 
 
 DOORS = {"log": by_log, "sos": by_sos, "replay": by_replay}
@@ -369,19 +369,19 @@ def test_a_syslog_daemons_text_is_hearsay_at_each_door(tmp_path: Path) -> None:
     saved(logs, SHORT, "messages")
     assert graded(read(open_sos(str(tmp_path / "sos"), WANTED))) == [(FULL, Grade.HEARSAY)]
     live = {"clock": "now=2026-09-21T14:18:20Z", "/var/log/messages": SHORT}
-    assert graded(read(FakeHost(live))) == [(FULL, Grade.HEARSAY)]
+    assert graded(read(RecordedHost(live))) == [(FULL, Grade.HEARSAY)]
 
 
 def test_live_a_record_with_line_ends_is_one_message() -> None:
     ring = f"3,0,0,-;Linux version 6.1.0\n3,1,99500000,-;{HEADS[0]}\\x0a{FULL}\\x0ab': -2\n"
-    log = read(FakeHost({"clock": "now=2026-09-21T14:18:20Z uptime=100", "/dev/kmsg": ring}))
+    log = read(RecordedHost({"clock": "now=2026-09-21T14:18:20Z uptime=100", "/dev/kmsg": ring}))
     assert graded(log) == []
 
 
 @pytest.mark.parametrize("strict", [False, True])
 def test_live_what_the_kernel_said_is_proven(strict: bool) -> None:
     ring = f"3,0,0,-;Linux version 6.1.0\n4,1,99500000,-;{FULL}\n12,2,99600000,-;{PANIC}\n"
-    host = FakeHost({"clock": "now=2026-09-21T14:18:20Z uptime=100", "/dev/kmsg": ring})
+    host = RecordedHost({"clock": "now=2026-09-21T14:18:20Z uptime=100", "/dev/kmsg": ring})
     assert graded(read(host, strict)) == [(FULL, Grade.KERNEL), (PANIC, Grade.FORGED)]
     assert judged("conntrackfull", host, strict).verdict is Verdict.PROBLEM
 
@@ -389,7 +389,7 @@ def test_live_what_the_kernel_said_is_proven(strict: bool) -> None:
 def test_what_a_dead_kernel_left_is_text_with_the_same_tails() -> None:
     body = "\n".join(f"<3>[   99.500000] {text}" for text in (HEADS[2], PANIC, "b'"))
     looks = {"/sys/fs/pstore/dmesg-ramoops-0": body, "/dev/kmsg": "6,0,0,-;Linux version 6\n"}
-    finding = judged("kernelpanic", FakeHost(looks))
+    finding = judged("kernelpanic", RecordedHost(looks))
     assert finding.verdict is Verdict.OK
     assert "Not the kernel's: 1 line that someone wrote in its name" in details(finding)
 
@@ -400,16 +400,16 @@ def test_a_recording_of_a_text_is_judged_as_the_text(tmp_path: Path) -> None:
 
     for text in ((HEADS[0], FULL), ("eth0: up", FULL)):
         host = by_log(tmp_path, "\n".join([*BOOT, *(f"[   99.500000] {one}" for one in text)]))
-        assert isinstance(host, FakeHost)
+        assert isinstance(host, RecordedHost)
         seen = Remember(host)
         first = graded(read(seen))
         looks = sections(case(seen.memory, []))[1]
-        assert graded(read(FakeHost(looks, missing=Why.NOT_COLLECTED))) == first
+        assert graded(read(RecordedHost(looks, missing=Why.NOT_COLLECTED))) == first
 
 
 def test_phrases_are_wanted_with_the_line_above_in_kernel_texts(tmp_path: Path) -> None:
     host = by_log(tmp_path, "\n".join([*BOOT, "[   99.500000] above", f"[   99.600000] {FULL}"]))
-    assert isinstance(host, FakeHost)
+    assert isinstance(host, RecordedHost)
     (found,) = host.search(["dmesg"], [Phrase(b"table full", before=True)])
     assert not isinstance(found, Unreadable)
     assert [line.text for line in found.lines][-2] == "[   99.500000] above"
@@ -417,7 +417,7 @@ def test_phrases_are_wanted_with_the_line_above_in_kernel_texts(tmp_path: Path) 
 
 def test_a_doubt_without_a_date_is_not_forgotten_by_since(tmp_path: Path) -> None:
     host = by_log(tmp_path, "\n".join([*BOOT, f"[   99.500000] {FULL}"]) + "\n")
-    assert isinstance(host, FakeHost)
+    assert isinstance(host, RecordedHost)
     log = read_kernel_log(host, WANTED, 1790000200.0, strict=True)
     assert graded(log) == [(FULL, Grade.HEARSAY)]
 

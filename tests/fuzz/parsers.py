@@ -33,7 +33,7 @@ from ec2rl.facts.syslog import epoch, parse_line, parse_lines  # noqa: E402
 from ec2rl.facts.trace import parse_trace  # noqa: E402
 from ec2rl.facts.trust import Grade  # noqa: E402
 from ec2rl.host import Line  # noqa: E402
-from ec2rl.host.fake import CaseError, FakeHost, sections  # noqa: E402
+from ec2rl.host.recording import CaseError, RecordedHost, sections  # noqa: E402
 from ec2rl.module import Options  # noqa: E402
 from ec2rl.modules import (  # noqa: E402
     consoleoverload,
@@ -217,7 +217,7 @@ def told(text: str) -> LogLine:
 def take_oom(text: str) -> None:
     lines = [told(line) for line in text.split("\n")] + [told(text)]
     assert len(kills(lines)) <= len(lines)
-    host = FakeHost({"clock": "now=2026-11-24T02:00:00Z uptime=9"})
+    host = RecordedHost({"clock": "now=2026-11-24T02:00:00Z uptime=9"})
     log = KernelLog((told(text), *lines), LogSource("dmesg"), None, (), NOW, whole_boot=True)
     finding = oomkiller.MODULE.judge(oomkiller.MODULE.read(host, log, Options()))
     assert summary(finding)
@@ -247,7 +247,7 @@ def take_owner(text: str) -> None:
 
 def take_case(text: str) -> None:
     try:
-        host = FakeHost(sections(text)[1])
+        host = RecordedHost(sections(text)[1])
         host.read("/dev/kmsg")
         host.names("/proc")
         host.search(["/var/log/messages"], PHRASES)

@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 from ec2rl.facts import modprobe_conf, sysctl_conf  # noqa: E402
 from ec2rl.facts.sysctl_conf import Assignment, Reader  # noqa: E402
-from ec2rl.host.fake import FakeHost  # noqa: E402
+from ec2rl.host.recording import RecordedHost  # noqa: E402
 from ec2rl.next_boot.rules import Rules  # noqa: E402
 from ec2rl.next_boot.settings import next_boot  # noqa: E402
 
@@ -84,7 +84,7 @@ def parse_all(words: str) -> None:
             modprobe_conf.kernel_uint(parameter.value)
     list(modprobe_conf.named_modules("f", words))
     list(modprobe_conf.from_command_line("f", words, "nf_conntrack"))
-    host = FakeHost(dict.fromkeys(READ, f"\\{words}") | FOUND)
+    host = RecordedHost(dict.fromkeys(READ, f"\\{words}") | FOUND)
     next_boot(host, Rules(host))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ec2rl.host.boot_entries import command_line
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Evidence, Unreadable, Why
 
 GRUB = "/boot/grub/grub.cfg"
@@ -34,7 +34,7 @@ KERNELOPTS = "# GRUB Environment Block\nkernelopts=root=/dev/x ro a=1 \nsaved_en
 
 
 def line(files: dict[str, str]) -> Evidence | Unreadable:
-    host = FakeHost(files)
+    host = RecordedHost(files)
     return command_line(host.read, host.names)
 
 

@@ -10,15 +10,14 @@ import pytest
 
 from ec2rl.catalogue import load
 from ec2rl.conntrack.queries.entries import ConntrackEntries
-from ec2rl.conntrack.queries.saved_text import Entries
+from ec2rl.conntrack.queries.kept import Entries
 from ec2rl.conntrack.table.causes import causes
 from ec2rl.conntrack.table.kept import count_entries
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.host import Clock, Journal, JournalRecord, Line, Search
-from ec2rl.host.fake import FakeHost, sections
 from ec2rl.host.mask import mask
 from ec2rl.host.query import Answer
-from ec2rl.host.recording import case
+from ec2rl.host.recording import RecordedHost, case, sections
 from ec2rl.model import Evidence, Unreadable, Verdict, Why
 from ec2rl.module import Options, diagnose
 from support import fill
@@ -301,7 +300,7 @@ def test_addresses_within_a_table_of_the_kernel() -> None:
         assert packed in text
         assert packed not in masked
     assert "26001f14" not in masked
-    host = FakeHost(sections(masked)[1])
+    host = RecordedHost(sections(masked)[1])
     found = host.query(ConntrackEntries())
     assert isinstance(found, Entries)
     seen = count_entries(found, DEFAULTS, None)
@@ -327,7 +326,7 @@ def test_the_verdict_stays() -> None:
     module = load("conntrackfull")
     findings = []
     for text in (case(memory, []), mask(case(memory, []), ["me"])):
-        host = FakeHost(sections(text)[1])
+        host = RecordedHost(sections(text)[1])
         findings.append(diagnose(module, host, Options(0)).finding)
     assert findings[0].verdict is Verdict.PROBLEM
     assert findings[0] == findings[1]

@@ -14,11 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.conntrack.queries.entries import ConntrackEntries
-from ec2rl.conntrack.queries.saved_text import Entries
+from ec2rl.conntrack.queries.kept import Entries
 from ec2rl.host import Clock, Door, Journal, JournalRecord, Line, Phrase, Search
-from ec2rl.host.fake import CaseError, FakeHost, sections
 from ec2rl.host.query import Answer
-from ec2rl.host.recording import case, inert
+from ec2rl.host.recording import CaseError, RecordedHost, case, inert, sections
 from ec2rl.host.remember import Remember
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
@@ -119,7 +118,7 @@ def looks(draw: st.DrawFn) -> dict[str, Look]:
     return memory
 
 
-def read_again(memory: dict[str, Look], host: FakeHost) -> dict[str, Look]:
+def read_again(memory: dict[str, Look], host: RecordedHost) -> dict[str, Look]:
     """Take every look that the memory holds once more."""
     again = Remember(host)
     for key in memory:
@@ -147,7 +146,7 @@ def read_again(memory: dict[str, Look], host: FakeHost) -> dict[str, Look]:
 @given(looks())
 def test_every_look_comes_back(memory: dict[str, Look]) -> None:
     _, found = sections(case(memory, ["OK x: y"]))
-    assert read_again(memory, FakeHost(found)) == memory
+    assert read_again(memory, RecordedHost(found)) == memory
 
 
 @examples(100)
@@ -212,7 +211,7 @@ def test_looks_from_a_namespace_and_after_a_pause_come_back() -> None:
         "later: /proc/x": Evidence("/proc/x", "3\n"),
         "later: netns /run/netns/a: /proc/x": Evidence("netns /run/netns/a: /proc/x", "4\n"),
     }
-    host = Remember(FakeHost(sections(case(memory, []))[1]))
+    host = Remember(RecordedHost(sections(case(memory, []))[1]))
     host.read("/proc/x")
     host.within(Door("/run/netns/a")).read("/proc/x")
     host.later(1).read("/proc/x")
@@ -225,7 +224,7 @@ def test_a_log_that_was_read_whole_and_searched_too_is_two_looks() -> None:
         "/var/log/x": Evidence("/var/log/x", "a\nfull\n"),
         "search /var/log/x": Search("/var/log/x", (Line(0, "full"),), 1, 7, 12.5),
     }
-    again = read_again(memory, FakeHost(sections(case(memory, []))[1]))
+    again = read_again(memory, RecordedHost(sections(case(memory, []))[1]))
     assert again["/var/log/x"] == memory["/var/log/x"]
     assert again["search /var/log/x"] == memory["search /var/log/x"]
 
@@ -238,11 +237,11 @@ def test_lines_behind_a_hit_stay_with_it() -> None:
         ),
         "search /log": Search("/log", (Line(0, "oom"), Line(4, "one", False)), 1, 8, 0.0),
     }
-    assert read_again(memory, FakeHost(sections(case(memory, []))[1])) == memory
+    assert read_again(memory, RecordedHost(sections(case(memory, []))[1])) == memory
 
 
 def test_what_nobody_recorded_is_not_said_to_be_absent() -> None:
-    host = FakeHost({"/a": "1"}, missing=Why.NOT_COLLECTED)
+    host = RecordedHost({"/a": "1"}, missing=Why.NOT_COLLECTED)
     assert host.read("/b") == Unreadable("/b", Why.NOT_COLLECTED)
     assert host.within(Door("/n")).read("/b") == Unreadable("netns /n: /b", Why.NOT_COLLECTED)
 

@@ -16,7 +16,7 @@ import pytest
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import KernelLog
 from ec2rl.host import Journal, Phrase
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.host.saved_logs import kind_of_log, open_logs
 from ec2rl.model import Evidence, Unreadable, Why
 from support.journal_writer import JournalWriter, kernel
@@ -67,9 +67,9 @@ FORMS = {
 }
 
 
-def log_of(*paths: Path) -> tuple[KernelLog, FakeHost]:
+def log_of(*paths: Path) -> tuple[KernelLog, RecordedHost]:
     host = open_logs([str(path) for path in paths], PHRASES)
-    assert isinstance(host, FakeHost)
+    assert isinstance(host, RecordedHost)
     return read_kernel_log(host, PHRASES, None), host
 
 
@@ -135,7 +135,7 @@ def test_a_console_over_three_boots(saved: Callable[[str, str | bytes], Path]) -
 
 def test_a_journal_file_is_asked_as_a_journal(saved: Callable[[str, str | bytes], Path]) -> None:
     host = open_logs([str(saved("x", b"LPKSHHRH" + b"\xff" * 300))], PHRASES)
-    assert isinstance(host, FakeHost)
+    assert isinstance(host, RecordedHost)
     found = host.journal(PHRASES)
     assert isinstance(found, Journal)
     assert found.gaps[0].startswith(str(saved("x", b"")))

@@ -11,12 +11,12 @@ import pytest
 
 from ec2rl.conntrack.queries.counters import ConntrackCounters
 from ec2rl.conntrack.queries.entries import ConntrackEntries
-from ec2rl.conntrack.queries.saved_text import Entries
+from ec2rl.conntrack.queries.kept import Entries
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import KernelLog
 from ec2rl.host import Door, Journal, Phrase
-from ec2rl.host.fake import FakeHost
 from ec2rl.host.queries.ethtool import EthtoolStatistics
+from ec2rl.host.recording import RecordedHost
 from ec2rl.host.sos import open_sos
 from ec2rl.model import Evidence, Unreadable
 from support.journal_writer import JournalWriter, kernel
@@ -69,9 +69,9 @@ def unpacked(folder: Path, files: dict[str, bytes | str]) -> str:
 
 @pytest.fixture(params=[packed, unpacked])
 def report(request: pytest.FixtureRequest, tmp_path: Path):  # type: ignore[no-untyped-def]
-    def make(files: dict[str, bytes | str]) -> tuple[KernelLog, FakeHost]:
+    def make(files: dict[str, bytes | str]) -> tuple[KernelLog, RecordedHost]:
         host = open_sos(request.param(tmp_path, files), PHRASES)
-        assert isinstance(host, FakeHost)
+        assert isinstance(host, RecordedHost)
         return read_kernel_log(host, PHRASES, None), host
 
     return make
@@ -192,7 +192,7 @@ def test_an_archive_that_ends_within_a_journal(tmp_path: Path) -> None:
     end = whole.rindex(SYSTEM) + 700
     Path(path).write_bytes(whole[:end])
     host = open_sos(path, PHRASES)
-    assert isinstance(host, FakeHost)
+    assert isinstance(host, RecordedHost)
     found = host.journal(PHRASES)
     assert isinstance(found, Journal)
     assert found.hits == 3
@@ -208,7 +208,7 @@ def test_no_more_than_a_bounded_journal_is_spooled(tmp_path: Path) -> None:
         f"var/log/journal/{MACHINE}/user-1.journal": SYSTEM,
     }
     host = open_sos(packed(tmp_path, {**COMMON, **files}), PHRASES)
-    assert isinstance(host, FakeHost)
+    assert isinstance(host, RecordedHost)
     found = host.journal(PHRASES)
     assert isinstance(found, Journal)
     assert found.hits == 3

@@ -11,7 +11,7 @@ from typing import Callable
 import pytest
 
 from ec2rl.host import Phrase
-from ec2rl.host.fake import sections
+from ec2rl.host.recording import sections
 from ec2rl.host.sos import read_archive
 from host.test_sos import COMMON, MACHINE, MESSAGE, SYSTEM, TOP
 from test_past import QUIET, WHOLE, judged

@@ -16,11 +16,11 @@ import pytest
 
 from ec2rl.conntrack.queries.saved_text import read_table
 from ec2rl.host import Journal, Phrase, Search
-from ec2rl.host.fake import sections
 from ec2rl.host.files import open_regular
 from ec2rl.host.journal.folder import JournalFiles
 from ec2rl.host.journal.search import search_journal
 from ec2rl.host.journal.watched import WatchedJournal
+from ec2rl.host.recording import sections
 from ec2rl.host.saved import close_saved, open_saved
 from ec2rl.host.saved_logs import read_logs
 from ec2rl.host.search import search_paths

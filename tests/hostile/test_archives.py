@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ec2rl.host import Phrase, Search
-from ec2rl.host.fake import FakeHost, sections
+from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.host.sos import open_sos, read_archive
 from ec2rl.model import Evidence, Unreadable
 from hostile.archives import DMESG, FULL, SENTINEL, archives, is_sound
@@ -38,7 +38,7 @@ def test_each_is_read_to_its_sound_end_and_no_further(corpus: dict[str, Path]) -
         with path.open("rb") as file:
             text = read_archive(file.fileno(), PHRASES)
         assert SENTINEL not in text, name
-        host = FakeHost(sections(text)[1])
+        host = RecordedHost(sections(text)[1])
         (found,) = host.search(["dmesg"], PHRASES)
         if is_sound(name):
             assert isinstance(found, Search), name
@@ -56,7 +56,7 @@ def test_what_is_not_sound_is_told(corpus: dict[str, Path]) -> None:
     gaps = {}
     for name in ("name-3", "size-0", "checksum-000", "pax-loop", "cut-0900", "sparse-map-cut"):
         with corpus[name].open("rb") as file:
-            told = FakeHost(sections(read_archive(file.fileno(), PHRASES))[1]).read("gaps")
+            told = RecordedHost(sections(read_archive(file.fileno(), PHRASES))[1]).read("gaps")
         gaps[name] = told.text.strip() if isinstance(told, Evidence) else None
     assert gaps == {
         "name-3": "names that lead out of it: 1",
@@ -72,7 +72,7 @@ def test_what_is_not_sound_is_told(corpus: dict[str, Path]) -> None:
 
 def test_a_forged_section_is_text(corpus: dict[str, Path]) -> None:
     with corpus["forged-case"].open("rb") as file:
-        host = FakeHost(sections(read_archive(file.fileno(), PHRASES))[1])
+        host = RecordedHost(sections(read_archive(file.fileno(), PHRASES))[1])
     assert isinstance(host.read("/proc/meminfo"), Unreadable)
     assert host.read("/etc/sysctl.conf") == Evidence(
         "/etc/sysctl.conf",
@@ -86,8 +86,8 @@ def test_a_process_without_rights_says_the_same(corpus: dict[str, Path]) -> None
         with corpus[name].open("rb") as file:
             expected = read_archive(file.fileno(), PHRASES)
         host = open_sos(str(corpus[name]), PHRASES)
-        if isinstance(host, FakeHost):
-            assert host._looks == FakeHost(sections(expected)[1])._looks, name
+        if isinstance(host, RecordedHost):
+            assert host._looks == RecordedHost(sections(expected)[1])._looks, name
         else:
             assert name == "zeros"
 
@@ -102,7 +102,7 @@ def test_a_folder_is_an_archive_that_somebody_unpacked(tmp_path: Path) -> None:
     (tmp_path / "etc/sysctl.d/out.conf").symlink_to("/etc/passwd")
     (tmp_path / "etc/sysctl.conf").write_text("a = 1\n")
     host = open_sos(str(tmp_path), PHRASES)
-    assert isinstance(host, FakeHost)
+    assert isinstance(host, RecordedHost)
     assert host.name == f"the sosreport {tmp_path}"
     assert host.names("/etc/sysctl.d") == ("99-sysctl.conf", "out.conf")
     assert host.link("/etc/sysctl.d/99-sysctl.conf") == "../sysctl.conf"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ec2rl.host import Phrase
-from ec2rl.host.fake import FakeHost, sections
+from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.host.saved import Saved
 from ec2rl.host.saved_logs import read_logs
 from ec2rl.host.sos import read_archive
@@ -51,7 +51,7 @@ def test_each_gives_a_bounded_recording(corpus: dict[str, Path]) -> None:
     for name, path in corpus.items():
         text = recording(path)
         assert len(text) < 12 << 20, name
-        assert isinstance(FakeHost(sections(text)[1]), FakeHost)
+        assert isinstance(RecordedHost(sections(text)[1]), RecordedHost)
 
 
 @pytest.mark.parametrize("pack", ["gz", "xz", "bz2"])

@@ -14,8 +14,8 @@ import pytest
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.trust import Grade
 from ec2rl.host import Phrase
-from ec2rl.host.fake import FakeHost
 from ec2rl.host.live import LiveHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.host.saved_logs import open_logs
 
 pytestmark = [pytest.mark.kernel, pytest.mark.root]
@@ -63,7 +63,7 @@ def test_what_a_user_has_the_kernel_print_counts_for_no_reader(how: str, tmp_pat
         path = tmp_path / "dmesg.txt"
         path.write_text(text, encoding="utf-8")
         host = open_logs([str(path)], PHRASES)
-        assert isinstance(host, FakeHost)
+        assert isinstance(host, RecordedHost)
         found = read_kernel_log(host, PHRASES, None).lines
         grades = [line.grade for line in found if line.message == message]
         assert grades in ([], [Grade.FORGED]), name

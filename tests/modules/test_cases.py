@@ -11,7 +11,7 @@ from ec2rl.catalogue import load, names, page
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import LOG_FOLDER
 from ec2rl.host import BOOT_ID
-from ec2rl.host.fake import FakeHost, sections
+from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.model import Unreadable
 from ec2rl.module import Options
 from support.cases import CASES, answered
@@ -48,7 +48,7 @@ def test_a_module_has_its_page_and_its_cases(name: str) -> None:
     assert {"OK", "PROBLEM", "UNKNOWN"} <= verdicts, "a case that fires, one not, one cannot tell"
 
 
-class Watched(FakeHost):
+class Watched(RecordedHost):
     """A host of a case that keeps what was looked at."""
 
     def __init__(self, looks: dict[str, str]) -> None:

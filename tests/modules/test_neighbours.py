@@ -10,7 +10,7 @@ from ec2rl.arguments import UsageError, parse
 from ec2rl.catalogue import load
 from ec2rl.commands import COMMANDS
 from ec2rl.commands.fix import setting_of, wish_of
-from ec2rl.host.fake import FakeHost, sections
+from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.model import Proposal, Rate, SetSysctl, Setting, Verdict, Why, Wish
 from ec2rl.module import Options, diagnose
 from ec2rl.modules.neighbourfull import FAMILIES, MODULE, Counts, families_of, parse_counts
@@ -29,7 +29,7 @@ def scene(name: str) -> dict[str, str]:
 
 
 def proposal(looks: dict[str, str], wish: Wish) -> Proposal:
-    host = FakeHost(looks)
+    host = RecordedHost(looks)
     assert MODULE.propose is not None
     return MODULE.propose(host, diagnose(MODULE, host).seen, wish)
 
@@ -124,11 +124,11 @@ def test_a_setting_has_a_short_name_and_its_whole_key(family: object, number: in
 
 def test_what_is_refused_each_second_is_measured_by_two_looks() -> None:
     assert MODULE.measure is not None
-    rate = MODULE.measure(FakeHost(scene("growing")))
+    rate = MODULE.measure(RecordedHost(scene("growing")))
     assert rate == Rate(23.0, "new neighbours refused")
-    assert MODULE.measure(FakeHost(scene("quiet"))) == Rate(0.0, "new neighbours refused")
-    assert MODULE.measure(FakeHost(scene("in_a_container"))) is None
-    assert MODULE.measure(FakeHost(scene("lines_left_out"))) is None
+    assert MODULE.measure(RecordedHost(scene("quiet"))) == Rate(0.0, "new neighbours refused")
+    assert MODULE.measure(RecordedHost(scene("in_a_container"))) is None
+    assert MODULE.measure(RecordedHost(scene("lines_left_out"))) is None
 
 
 def test_a_counter_of_32_bits_may_wrap() -> None:
@@ -138,16 +138,16 @@ def test_a_counter_of_32_bits_may_wrap() -> None:
             rows = f"00000400 {3:08x}" if key.startswith("later") else f"00000400 {2**32 - 4:08x}"
             looks[key] = f"entries table_fulls\n{rows}"
     assert MODULE.measure is not None
-    assert MODULE.measure(FakeHost(looks)) == Rate(7.0, "new neighbours refused")
+    assert MODULE.measure(RecordedHost(looks)) == Rate(7.0, "new neighbours refused")
 
 
 def test_growth_counts_whatever_time_is_asked_about() -> None:
-    found = diagnose(MODULE, FakeHost(scene("growing")), Options(since=1795485599.0))
+    found = diagnose(MODULE, RecordedHost(scene("growing")), Options(since=1795485599.0))
     assert found.finding.verdict is Verdict.PROBLEM
 
 
 def test_what_was_refused_before_the_time_that_is_asked_about_is_none_of_it() -> None:
-    host = FakeHost(scene("refused_without_a_line"))
+    host = RecordedHost(scene("refused_without_a_line"))
     assert diagnose(MODULE, host).finding.verdict is Verdict.WARNING
     asked = Options(since=1795485000.0)
     assert diagnose(MODULE, host, asked).finding.verdict is Verdict.OK
@@ -170,7 +170,7 @@ def test_while_they_are_written_no_threshold_is_above_the_next_one() -> None:
 
 
 def test_a_volume_takes_files_alone_and_needs_no_limits_of_today() -> None:
-    host = FakeHost({"ls /etc/sysctl.d": ""}, missing=Why.NOT_COLLECTED)
+    host = RecordedHost({"ls /etc/sysctl.d": ""}, missing=Why.NOT_COLLECTED)
     assert MODULE.propose is not None
     seen = diagnose(MODULE, host, Options(sample=0)).seen
     plan = MODULE.propose(host, seen, Wish({"gc_thresh3": 8192}, now=False))
@@ -181,7 +181,7 @@ def test_a_volume_takes_files_alone_and_needs_no_limits_of_today() -> None:
 
 def test_a_volume_whose_limits_nobody_knows_asks_for_the_size() -> None:
     looks = {"/dev/kmsg": "!not-collected", "dmesg": f"[    9.123456] {FULL}"}
-    host = FakeHost(looks, missing=Why.NOT_COLLECTED)
+    host = RecordedHost(looks, missing=Why.NOT_COLLECTED)
     assert MODULE.propose is not None
     seen = diagnose(MODULE, host, Options(sample=0)).seen
     plan = MODULE.propose(host, seen, Wish(now=False))
@@ -190,7 +190,7 @@ def test_a_volume_whose_limits_nobody_knows_asks_for_the_size() -> None:
 
 
 def test_without_a_second_look_what_was_refused_is_not_known_to_be_past() -> None:
-    host = FakeHost(scene("settled_by_a_fix"))
+    host = RecordedHost(scene("settled_by_a_fix"))
     assert diagnose(MODULE, host).finding.verdict is Verdict.OK
     found = diagnose(MODULE, host, Options(sample=0)).finding
     assert (found.verdict, summary(found)) == (
@@ -203,13 +203,13 @@ def test_without_a_second_look_what_was_refused_is_not_known_to_be_past() -> Non
 def test_what_one_table_refused_is_not_explained_by_lines_of_the_other() -> None:
     looks = scene("settled_by_a_fix")
     looks["/proc/net/stat/ndisc_cache"] = "entries table_fulls\n4 5"
-    found = diagnose(MODULE, FakeHost(looks)).finding
+    found = diagnose(MODULE, RecordedHost(looks)).finding
     words = "5 new neighbours were refused since boot, none is now; no line in the log says when"
     assert (found.verdict, summary(found)) == (Verdict.WARNING, words)
 
 
 def test_nothing_that_was_collected_is_unknown() -> None:
-    host = FakeHost({"/dev/kmsg": "!not-collected"}, missing=Why.NOT_COLLECTED)
+    host = RecordedHost({"/dev/kmsg": "!not-collected"}, missing=Why.NOT_COLLECTED)
     found = diagnose(MODULE, host, Options(sample=0)).finding
     assert found.verdict is Verdict.UNKNOWN
     assert all(not line.startswith("IPv") for line in details(found))

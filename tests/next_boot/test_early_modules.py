@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.next_boot.module import When, find_module
 from ec2rl.next_boot.rules import Rules
@@ -25,7 +25,7 @@ def when(*parts: dict[str, str]) -> tuple[When, str | None]:
     looks: dict[str, str] = {}
     for part in parts:
         looks.update(part)
-    found = find_module(FakeHost(looks), RELEASE, "br_netfilter")
+    found = find_module(RecordedHost(looks), RELEASE, "br_netfilter")
     return found.when, found.evidence.source if found.evidence else None
 
 
@@ -55,7 +55,7 @@ def test_a_service_that_is_in_no_run_level() -> None:
     levels = {"ls /etc/runlevels/boot": "sysctl", "ls /etc/runlevels/default": ""}
     assert when(HOST, openrc, levels)[0] is When.LATE
     looks = {**HOST, **openrc, "ls /etc/runlevels/boot": "modules", "/etc/sysctl.conf": f"{KEY}=1"}
-    host = FakeHost(looks)
+    host = RecordedHost(looks)
     (setting,) = next_boot(host, Rules(host, [KEY.replace(".", "/")])).settings
     assert setting.lost == "sysctl is in no run level of OpenRC: nobody applies the files"
 
@@ -74,7 +74,7 @@ DISKS = [
 def test_a_disk_may_load_it(path: str, text: str, line: int) -> None:
     disk = {path: text}
     assert when(SYSTEMD, disk) == (When.UNKNOWN, f"{path}:{line}")
-    host = FakeHost({**SYSTEMD, **disk, "/etc/sysctl.d/a.conf": f"{KEY}=1"})
+    host = RecordedHost({**SYSTEMD, **disk, "/etc/sysctl.d/a.conf": f"{KEY}=1"})
     (setting,) = next_boot(host, Rules(host, [KEY.replace(".", "/")])).settings
     assert (setting.value, setting.lost) == (None, "")
     assert setting.because == (
@@ -108,13 +108,15 @@ def test_parameters_behind_a_name() -> None:
         {**HOST, "/etc/modules": "br_netfilter size=9"},
         {**SYSTEMD, "/etc/initramfs-tools/modules": "br_netfilter size=9"},
     ):
-        found = find_module(FakeHost(looks), RELEASE, "br_netfilter")
+        found = find_module(RecordedHost(looks), RELEASE, "br_netfilter")
         assert [(one.name, one.value) for one in found.given] == [("size", "9")]
 
 
 def test_a_list_of_modules_that_is_denied() -> None:
     path = "/etc/initramfs-tools/modules"
-    found = find_module(FakeHost({**SYSTEMD, path: "!denied needs root"}), RELEASE, "br_netfilter")
+    found = find_module(
+        RecordedHost({**SYSTEMD, path: "!denied needs root"}), RELEASE, "br_netfilter"
+    )
     assert (found.when, found.unsure) == (
         When.UNKNOWN,
         Unreadable(path, Why.DENIED, "needs root"),
@@ -132,7 +134,7 @@ WARNED = [
 
 @pytest.mark.parametrize(("path", "text", "suffix"), WARNED)
 def test_a_file_that_nobody_reads_for_its_name(path: str, text: str, suffix: str) -> None:
-    host = FakeHost({**SYSTEMD, path: text})
+    host = RecordedHost({**SYSTEMD, path: text})
     found = next_boot(host, Rules(host, [KEY.replace(".", "/")]))
     last = text.split("\n")[-1]
     number = text.count("\n") + 1
@@ -142,12 +144,12 @@ def test_a_file_that_nobody_reads_for_its_name(path: str, text: str, suffix: str
 
 @pytest.mark.parametrize("text", ["# nothing but words: vm.swappiness=1", "fs.file-max=1", ""])
 def test_a_file_that_nobody_reads_and_nobody_misses(text: str) -> None:
-    host = FakeHost({**SYSTEMD, "/etc/sysctl.d/README.sysctl": text})
+    host = RecordedHost({**SYSTEMD, "/etc/sysctl.d/README.sysctl": text})
     assert next_boot(host, Rules(host, [KEY.replace(".", "/")])).warnings == ()
 
 
 def test_etc_modules_that_systemd_does_not_read() -> None:
-    host = FakeHost({**SYSTEMD, "/etc/modules": "loop\nbr_netfilter"})
+    host = RecordedHost({**SYSTEMD, "/etc/modules": "loop\nbr_netfilter"})
     found = next_boot(host, Rules(host, [KEY.replace(".", "/")]))
     assert found.warnings == (
         "/etc/modules:2: not read at boot, no link in /etc/modules-load.d leads to /etc/modules: "
@@ -156,7 +158,7 @@ def test_etc_modules_that_systemd_does_not_read() -> None:
     debian = {**SYSTEMD, "/etc/modules": "br_netfilter"}
     debian["link /etc/modules-load.d/modules.conf"] = "../modules"
     debian["/etc/modules-load.d/modules.conf"] = "br_netfilter"
-    host = FakeHost(debian)
+    host = RecordedHost(debian)
     assert next_boot(host, Rules(host, [KEY.replace(".", "/")])).warnings == ()
 
 
@@ -172,12 +174,14 @@ def test_etc_modules_that_systemd_does_not_read() -> None:
     ],
 )
 def test_a_line_that_does_nothing(line: str) -> None:
-    host = FakeHost({**SYSTEMD, "/etc/sysctl.d/a.conf": line, "/proc/sys/vm/swappiness": "60"})
+    host = RecordedHost({**SYSTEMD, "/etc/sysctl.d/a.conf": line, "/proc/sys/vm/swappiness": "60"})
     found = next_boot(host, Rules(host, ["vm/swappiness"]))
     assert found.warnings == (f"/etc/sysctl.d/a.conf:1: does nothing, no assignment: {line!r}",)
     assert found.settings[0].decided is None
 
 
 def test_evidence_is_the_line() -> None:
-    found = find_module(FakeHost({**HOST, "/etc/modules": "br_netfilter"}), RELEASE, "br_netfilter")
+    found = find_module(
+        RecordedHost({**HOST, "/etc/modules": "br_netfilter"}), RELEASE, "br_netfilter"
+    )
     assert found.evidence == Evidence("/etc/modules:1", "br_netfilter")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Unreadable, Why, WriteFile
 from ec2rl.next_boot.drop_in import does_not_count
 from ec2rl.next_boot.files import MARK, BootFiles, Names, boot_files
@@ -24,7 +24,7 @@ HOST = {
 
 
 def proposed(looks: dict[str, str], wanted: dict[str, int | str] | None = None) -> BootFiles:
-    return boot_files(FakeHost({**HOST, **looks}), wanted or dict(KEYS), NAMES)
+    return boot_files(RecordedHost({**HOST, **looks}), wanted or dict(KEYS), NAMES)
 
 
 def test_a_file_of_ours_for_all_of_them() -> None:
@@ -121,9 +121,9 @@ A = "/etc/modprobe.d/a.conf"
     ],
 )
 def test_whether_a_drop_in_file_counts(path: str, looks: dict[str, str], why: str) -> None:
-    assert does_not_count(FakeHost(looks), path) == why
+    assert does_not_count(RecordedHost(looks), path) == why
 
 
 def test_a_folder_that_cannot_be_read_may_replace_it() -> None:
     looks = {A: "x", "ls /etc/modprobe.d": "!denied"}
-    assert does_not_count(FakeHost(looks), A) == Unreadable("/etc/modprobe.d", Why.DENIED)
+    assert does_not_count(RecordedHost(looks), A) == Unreadable("/etc/modprobe.d", Why.DENIED)

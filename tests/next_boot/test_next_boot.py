@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.facts.sysctl_conf import Reader
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.next_boot.module import When
 from ec2rl.next_boot.rules import Rules
@@ -30,7 +30,7 @@ BRIDGE = "net.bridge.bridge-nf-call-iptables"
 
 
 def boot(looks: dict[str, str], *keys: str) -> NextBoot:
-    host = FakeHost({**HOST, **looks})
+    host = RecordedHost({**HOST, **looks})
     return next_boot(host, Rules(host, [key.replace(".", "/") for key in keys]))
 
 
@@ -152,7 +152,7 @@ def test_a_module_that_comes_late_loses_its_lines() -> None:
 
 
 def test_the_caller_may_know_the_module() -> None:
-    host = FakeHost({**HOST, A: "net.x.y=1", "/proc/sys/net/x/y": "0"})
+    host = RecordedHost({**HOST, A: "net.x.y=1", "/proc/sys/net/x/y": "0"})
     found = next_boot(host, Rules(host, ["net/x/y"], {"net.x.y": "xt_physdev"}))
     assert found.settings[0].lost.startswith("xt_physdev is loaded after")
 
@@ -164,7 +164,7 @@ def test_a_key_that_is_not_there_now_is_lost_unless_something_brings_it() -> Non
         "are read"
     )
     volume = {path: text for path, text in HOST.items() if not path.startswith("/proc/sys")}
-    host = FakeHost({**volume, "ls /lib/modules": RELEASE, A: "fs.xfs.error_level=3"})
+    host = RecordedHost({**volume, "ls /lib/modules": RELEASE, A: "fs.xfs.error_level=3"})
     (setting,) = next_boot(host, Rules(host, ["fs/xfs/error_level"])).settings
     assert (setting.value, setting.lost) == ("3", "")
 
@@ -178,10 +178,10 @@ NET = (
 def test_keys_of_an_interface_need_udev() -> None:
     path = "net/ipv4/conf/eth0.100/rp_filter"
     looks = {**HOST, A: "net.ipv4.conf.eth0/100.rp_filter=2", f"/proc/sys/{path}": "0"}
-    host = FakeHost({**looks, "/usr/lib/udev/rules.d/99-systemd.rules": NET})
+    host = RecordedHost({**looks, "/usr/lib/udev/rules.d/99-systemd.rules": NET})
     (setting,) = next_boot(host, Rules(host, [path])).settings
     assert (setting.key, setting.value) == ("net.ipv4.conf.eth0/100.rp_filter", "2")
-    (setting,) = next_boot(FakeHost(looks), Rules(FakeHost(looks), [path])).settings
+    (setting,) = next_boot(RecordedHost(looks), Rules(RecordedHost(looks), [path])).settings
     assert (setting.value, setting.because) == (
         None,
         "whether eth0.100 is there when the files are read is not known, and no udev rule applies "
@@ -243,6 +243,6 @@ def test_patterns_meet_what_the_kernel_shows() -> None:
 
 
 def test_modules_are_told_apart_by_their_whole_names() -> None:
-    host = FakeHost(HOST)
+    host = RecordedHost(HOST)
     assert Rules(host).module("br_netfilter").when is When.LATE
     assert Rules(host).module("netfilter").when is not When.BUILT_IN

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Evidence
 from ec2rl.next_boot.options import option
 from support.layouts import RootedHost, lay
@@ -27,17 +27,17 @@ HOST = {
 
 def test_the_command_line_comes_after_modprobe() -> None:
     looks = {**HOST, A: "options scsi-mod scan=async\noptions scsi_mod scan=sync"}
-    (setting,) = option(FakeHost(looks), "scsi_mod.scan").settings
+    (setting,) = option(RecordedHost(looks), "scsi_mod.scan").settings
     assert (setting.value, setting.because) == ("sync", "modprobe")
     assert setting.losers == (Evidence(f"{A}:1", "options scsi-mod scan=async"),)
     looks["/proc/cmdline"] = 'scsi-mod.scan="manual now"'
-    (setting,) = option(FakeHost(looks), "scsi_mod.scan").settings
+    (setting,) = option(RecordedHost(looks), "scsi_mod.scan").settings
     assert (setting.value, setting.because) == ("manual now", "the kernel's command line")
 
 
 def test_a_built_in_module_obeys_the_command_line_alone() -> None:
     looks = {**HOST, A: "options nvme_core io_timeout=255"}
-    found = option(FakeHost(looks), "nvme-core.io_timeout")
+    found = option(RecordedHost(looks), "nvme-core.io_timeout")
     (setting,) = found.settings
     assert (setting.key, setting.now, setting.value) == ("nvme_core.io_timeout", "30", None)
     assert found.warnings == (
@@ -48,7 +48,7 @@ def test_a_built_in_module_obeys_the_command_line_alone() -> None:
 
 def test_an_initial_ram_disk_has_copies() -> None:
     looks = {**HOST, A: "options scsi_mod scan=sync", "ls /boot": "initrd.img-6.1.0"}
-    assert option(FakeHost(looks), "scsi_mod.scan").warnings == (
+    assert option(RecordedHost(looks), "scsi_mod.scan").warnings == (
         "if /boot/initrd.img-6.1.0 loads scsi_mod, its own copies of modprobe.d count: rebuild it "
         "after a change",
     )
@@ -56,11 +56,14 @@ def test_an_initial_ram_disk_has_copies() -> None:
 
 def test_what_may_decide_and_was_not_read() -> None:
     looks = {**HOST, A: "!denied needs root"}
-    found = option(FakeHost(looks), "scsi_mod.scan")
+    found = option(RecordedHost(looks), "scsi_mod.scan")
     assert found.settings[0].because == f"{A}: denied (needs root) may decide"
     assert [str(one) for one in found.unread] == [f"{A}: denied (needs root)"]
     install = {**HOST, A: "install scsi_mod /bin/true"}
-    assert option(FakeHost(install), "scsi_mod.scan").settings[0].because == f"{A}:1 runs a command"
+    assert (
+        option(RecordedHost(install), "scsi_mod.scan").settings[0].because
+        == f"{A}:1 runs a command"
+    )
 
 
 MODPROBE = shutil.which("modprobe") or "/sbin/modprobe"

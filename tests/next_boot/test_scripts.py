@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.next_boot.changers import everybody
 from ec2rl.next_boot.rules import Rules
@@ -15,7 +15,7 @@ IF = "if this line is run"
 
 
 def found(looks: dict[str, str]) -> list[Changer | Idle | Unreadable]:
-    host = FakeHost(looks)
+    host = RecordedHost(looks)
     return list(everybody(host, Rules(host)))
 
 
@@ -128,7 +128,7 @@ def test_a_file_that_a_script_loads() -> None:
 
 def test_a_script_that_applies_all_files_by_hand() -> None:
     """It reads /etc/sysctl.conf, which systemd-sysctl does not; what both agree on it leaves."""
-    host = FakeHost(
+    host = RecordedHost(
         {
             "ls /usr/lib/systemd": "systemd-sysctl",
             "/proc/cmdline": "",

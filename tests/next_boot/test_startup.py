@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.next_boot.changers import everybody
 from ec2rl.next_boot.files import Names, boot_files
@@ -18,7 +18,7 @@ WANTED = {f"link {UNITS}/multi-user.target.wants/t.service": f"{UNITS}/t.service
 
 
 def everything(looks: dict[str, str]) -> list[object]:
-    host = FakeHost(looks)
+    host = RecordedHost(looks)
     return list(everybody(host, Rules(host, ["vm/swappiness"])))
 
 
@@ -147,7 +147,7 @@ def test_a_service_that_applies_the_files_once_more() -> None:
         "/lib/modules/6.1.0/modules.dep": "kernel/net/bridge/br_netfilter.ko:",
         "/proc/sys/kernel/osrelease": "6.1.0",
     }
-    host = FakeHost(looks)
+    host = RecordedHost(looks)
     (setting,) = next_boot(host, Rules(host, ["net/bridge/bridge-nf-call-iptables"])).settings
     assert setting.lost
     assert [(one.who, one.value) for one in setting.changers] == [("t.service", "1")]
@@ -323,7 +323,7 @@ def test_what_udev_runs() -> None:
     ],
 )
 def test_a_key_that_is_not_told(line: str, met: bool) -> None:
-    host = FakeHost({"/etc/rc.local": line, "/proc/sys/vm/swappiness": "60"})
+    host = RecordedHost({"/etc/rc.local": line, "/proc/sys/vm/swappiness": "60"})
     (setting,) = next_boot(host, Rules(host, ["vm/swappiness"])).settings
     assert [(one.who, one.value) for one in setting.changers] == [("rc.local", None)] * met
 
@@ -351,7 +351,7 @@ HOST = {
     ],
 )
 def test_what_a_fix_says(looks: dict[str, str], why: str) -> None:
-    host = FakeHost({**HOST, **looks})
+    host = RecordedHost({**HOST, **looks})
     files = boot_files(host, {"vm.swappiness": "10"}, Names(("/etc/sysctl.d/99-zz.conf",)))
     assert files.lasting is (why == "")
     assert all(why in one for one in files.fleeting)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.next_boot.files import Names, boot_files
 from ec2rl.next_boot.rules import Rules
 from ec2rl.next_boot.setting import Changer
@@ -22,7 +22,7 @@ def values(*parts: dict[str, str]) -> list[object]:
     looks: dict[str, str] = {}
     for part in parts:
         looks.update(part)
-    host = FakeHost(looks)
+    host = RecordedHost(looks)
     found = tuned(host, Rules(host, ["vm/swappiness"]))
     return [one.value if isinstance(one, Changer) else one for one in found]
 
@@ -57,7 +57,7 @@ def test_profiles_that_include_each_other() -> None:
 
 @pytest.mark.parametrize(("more", "lasts"), [({}, True), (OFF, False)])
 def test_a_fix_lasts_where_tuned_applies_the_files_again(more: dict[str, str], lasts: bool) -> None:
-    host = FakeHost({**HOST, **ACTIVE, **FILE, **more})
+    host = RecordedHost({**HOST, **ACTIVE, **FILE, **more})
     files = boot_files(host, {KEY: "10"}, Names(("/etc/sysctl.d/zz.conf",)))
     assert files.lasting is lasts
     assert all("tuned profile node sets it to 5" in why for why in files.fleeting)

@@ -11,7 +11,7 @@ import pytest
 
 from ec2rl import modules
 from ec2rl.catalogue import load
-from ec2rl.host.fake import FakeHost, sections
+from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.model import Finding, Verdict, say
 from ec2rl.module import diagnose
 from ec2rl.report import json_report
@@ -57,7 +57,7 @@ def test_the_schema_is_one(schema: dict[str, object]) -> None:
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_case_gives_a_report_of_the_schema(path: Path) -> None:
     module = load(path.parent.name)
-    host = FakeHost(sections(path.read_text(encoding="utf-8"))[1])
+    host = RecordedHost(sections(path.read_text(encoding="utf-8"))[1])
     found = diagnose(module, host)
     judged = Judged(module.name, module.domain, module.class_, found.finding, 0.1, found.by_hand)
     validate(document(judged))
@@ -75,7 +75,7 @@ def test_what_is_not_known_is_null_and_never_nought() -> None:
         "/dev/kmsg": "!denied",
         "ls /sys/bus/pci/drivers/ena": "!denied",
     }
-    host = FakeHost(looks)
+    host = RecordedHost(looks)
     finding = diagnose(module, host).finding
     judged = Judged(module.name, module.domain, module.class_, finding, 0.1)
     made: Any = document(judged)

@@ -16,7 +16,7 @@ import pytest
 from ec2rl.catalogue import load
 from ec2rl.engine import Plan, Race
 from ec2rl.facts.zone import InZone
-from ec2rl.host.fake import FakeHost, sections
+from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.model import (
     MOST,
     TENSED,
@@ -106,7 +106,7 @@ def parts(said: Value) -> Iterator[Statement]:
 def test_each_statement_of_each_case_has_words_in_both_tenses(case: Path) -> None:
     module = load(case.parent.name)
     _, looks = sections(case.read_bytes().decode())
-    found = diagnose(module, FakeHost(looks), Options())
+    found = diagnose(module, RecordedHost(looks), Options())
     finding, by_hand = bounded(found.finding, found.by_hand)
     packed: Any = pack((finding, by_hand))
     assert (finding, by_hand) == unpack(marshal.loads(marshal.dumps(packed)))
@@ -165,7 +165,9 @@ def test_a_hostile_value_is_never_a_template_and_comes_out_escaped_and_bounded(t
         (statement, say("{x:time} {x:%}", x=text_)),
         facts={"said": statement},
     )
-    race = Race([named("hostile", lambda: None, lambda: finding)], FakeHost({}), Plan(Options()))
+    race = Race(
+        [named("hostile", lambda: None, lambda: finding)], RecordedHost({}), Plan(Options())
+    )
     race.start()
     ((got,), _) = race.finish()
     assert got.finding.verdict is Verdict.PROBLEM
@@ -217,7 +219,7 @@ def test_what_cannot_be_said_is_the_modules_fault_and_nobody_elses() -> None:
                 continue
             finding = made(said)
             modules.append(named(f"{place}: {name}", lambda: None, partial(replace, finding)))
-    race = Race(modules, FakeHost({}), Plan(Options()))
+    race = Race(modules, RecordedHost({}), Plan(Options()))
     race.start()
     results, interrupted = race.finish()
     assert not interrupted

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl.conntrack.boot.keys import BUCKETS, MAX
 from ec2rl.conntrack.boot.settings import BootSettings, boot_settings
 from ec2rl.conntrack.defaults import PREFIX
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.next_boot.setting import Setting
 
 RELEASE = "6.1.0-18-amd64"
@@ -34,7 +34,7 @@ def boot(*parts: dict[str, str]) -> BootSettings:
     looks: dict[str, str] = {}
     for part in parts:
         looks.update(part)
-    return boot_settings(FakeHost(looks))
+    return boot_settings(RecordedHost(looks))
 
 
 def get(found: BootSettings, key: str) -> Setting:

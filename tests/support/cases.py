@@ -22,7 +22,7 @@ from ec2rl.commands.fix import wish_of
 from ec2rl.facts.change import State, SysctlItem, Transaction
 from ec2rl.facts.change_format import encode
 from ec2rl.host import BOOT_ID, KMSG
-from ec2rl.host.fake import CaseError, FakeHost, sections
+from ec2rl.host.recording import CaseError, RecordedHost, sections
 from ec2rl.host.remember import Remember
 from ec2rl.model import Finding, Proposal, SetSysctl, WriteFile
 from ec2rl.module import diagnose
@@ -35,7 +35,7 @@ _LOOK = (
     r"(later: )*(netns /[^:]+: )?((ls |link |inode |search )?/.+|search .+|clock|journal|dmesg)"
     r"|options|gaps|cut"
 )
-"""What stands above a look, or above what else a recording holds (host/fake.py)."""
+"""What stands above a look, or above what else a recording holds (host/recording.py)."""
 
 CASES = sorted((Path(__file__).parent.parent / "modules").glob("*/*.case"))
 
@@ -49,7 +49,7 @@ def answered(text: str, name: str) -> str:
     """The whole text of a case of the module `name`, with the answers that it gives today."""
     head, wanted = _split(text)
     looks = sections(head.removesuffix("\n"))[1]
-    module, host = load(name), Remember(FakeHost(looks), recording=True)
+    module, host = load(name), Remember(RecordedHost(looks), recording=True)
     found = diagnose(module, host)
     for key in looks:  # other questions (host/queries) are known by being asked
         what = key.partition("; ")[0]
@@ -65,7 +65,7 @@ def answered(text: str, name: str) -> str:
             proposal = module.propose(host, found.seen, wish)
             answers[key] = plan(proposal).partition("\n\n")[2].strip("\n")
         elif kind == "after":
-            carried_out = FakeHost(_after(looks, name, proposal))
+            carried_out = RecordedHost(_after(looks, name, proposal))
             answers[key] = told(name, diagnose(module, carried_out).finding)
     return head + "".join(f"-- {key} --\n{_guarded(body)}\n" for key, body in answers.items())
 
@@ -99,7 +99,7 @@ def _after(looks: dict[str, str], name: str, proposal: Proposal) -> dict[str, st
             looks[change.path] = change.text.removesuffix("\n")
     if items:
         number = sum(path.startswith(CHANGES) for path in looks) + 1
-        boot, now = looks[BOOT_ID], FakeHost(looks).clock().now
+        boot, now = looks[BOOT_ID], RecordedHost(looks).clock().now
         why, done = f"fix {name}", tuple(items)
         made = Transaction(number, State.APPLIED, why, now, boot, "2", done, module=name)
         looks[f"{CHANGES}/{number}.json"] = encode(made).decode().removesuffix("\n")

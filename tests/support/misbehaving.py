@@ -20,7 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
 from ec2rl.engine import Plan, Race
-from ec2rl.host.fake import FakeHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Evidence, Finding, Verdict, say
 from ec2rl.module import Module, Options
 from ec2rl.report.wording import details, lines, summary
@@ -231,7 +231,7 @@ def main(which: str, deadline: str = "60") -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
-    race = Race(modules(which), FakeHost({}), Plan(Options(), float(deadline), recording=False))
+    race = Race(modules(which), RecordedHost({}), Plan(Options(), float(deadline), recording=False))
     print("started", file=sys.stderr, flush=True)
     race.start()
     results, interrupted = race.finish()

@@ -9,7 +9,7 @@ from ec2rl import slices
 from ec2rl.arguments import Parsed, UsageError
 from ec2rl.commands.reporting import PAST
 from ec2rl.host import Clock, Host
-from ec2rl.host.fake import CaseError, FakeHost, sections
+from ec2rl.host.recording import CaseError, RecordedHost, sections
 from ec2rl.host.remember import Remember
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.module import Module
@@ -109,7 +109,7 @@ def _mounted(path: str) -> Host:
         raise UsageError(f"--root={path}: {os.strerror(error.errno or 0)}") from None
 
 
-def _read(option: str, path: str, host: FakeHost | Unreadable) -> Past:
+def _read(option: str, path: str, host: RecordedHost | Unreadable) -> Past:
     """What was read, if there is such a file at all: else the command line is wrong."""
     if isinstance(host, Unreadable):
         _refuse_absent(option, path, host)
@@ -117,7 +117,7 @@ def _read(option: str, path: str, host: FakeHost | Unreadable) -> Past:
     return Past(host, _said(host, "gaps"), " ".join(_said(host, "cut")))
 
 
-def _said(host: FakeHost, key: str) -> tuple[str, ...]:
+def _said(host: RecordedHost, key: str) -> tuple[str, ...]:
     """The lines of a section that is about the evidence itself."""
     said = host.read(key)
     return tuple(said.text.splitlines()) if isinstance(said, Evidence) else ()
@@ -153,9 +153,7 @@ def _beside(past: Past, said: Parsed) -> Past:
 
 def _alone(said: Parsed) -> Past:
     """A machine of which nothing else is left."""
-    from ec2rl.host.recording import case
-
-    looks: dict[str, Look] = {"ls /proc": Unreadable("/proc", Why.NOT_COLLECTED)}
+    looks: dict[str, Look] = {}
     modified, named, cut = 0.0, [], ""
     for name, form, paths in _forms(said):
         found = form.open_named(paths)
@@ -165,9 +163,9 @@ def _alone(said: Parsed) -> Past:
         looks.update([form.kept(found)])
         modified, cut = max(modified, found.modified), cut or _cut(form, found)
         named.append(f"the saved {form.NOUN} {found.source}")
-    text = case({"clock": Clock(modified, None), **looks}, [])
-    host = FakeHost(sections(text)[1], " with ".join(named), missing=Why.NOT_COLLECTED)
-    return Past(host, cut=cut)
+    looks["clock"] = Clock(modified, None)
+    nothing = RecordedHost({}, " with ".join(named), missing=Why.NOT_COLLECTED)
+    return Past(Remember(nothing, looks), cut=cut)
 
 
 def _cut(form: Any, found: Any) -> str:
@@ -184,7 +182,7 @@ def _replay(path: str) -> Past:
             changed = changed or "the recording is cut"
             _leave_out_the_torn(looks)
         how = dict(word.partition("=")[::2] for word in looks.pop("options", "").split())
-        host = FakeHost(looks, f"the recording {path}", "", Why.NOT_COLLECTED, changed)
+        host = RecordedHost(looks, f"the recording {path}", "", Why.NOT_COLLECTED, changed)
         host.clock()
         return Past(
             host,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from ec2rl.conntrack.namespaces import Namespaces
 from ec2rl.host import Host
-from ec2rl.host.queries.ethtool import EthtoolStatistics
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record, replace
 
@@ -92,6 +91,8 @@ def _elsewhere(host: Host, namespaces: Namespaces, moved: Sequence[str]) -> list
 
 def _ask(host: Host, names: Sequence[str], where: str, known: Sequence[str]) -> list[Allowance]:
     """Ask each interface; of those that are `known` to be the driver's, each has an answer."""
+    from ec2rl.host.queries.ethtool import EthtoolStatistics
+
     found = []
     for name in names:
         answer = host.query(EthtoolStatistics(name))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from ec2rl.conntrack.defaults import SYSCTL
 from ec2rl.conntrack.owner import container_id, owner
-from ec2rl.conntrack.queries.counters import ConntrackCounters
-from ec2rl.conntrack.queries.entries import ConntrackEntries
-from ec2rl.conntrack.queries.saved_text import Entries
 from ec2rl.host import Door, Host
 from ec2rl.model import Evidence, Statement, Unreadable, Why, say
 from ec2rl.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.conntrack.queries.kept import Entries
 
 _NAMED = ("/run/netns", "/run/docker/netns")
 _FOLDERS = tuple(f"{folder}/" for folder in _NAMED)
@@ -217,13 +218,18 @@ RECORDED = "/proc/net"
 
 def _recorded(host: Host) -> tuple[Namespace, ...]:
     """Those that somebody recorded something of; of the others nobody knows."""
+    from ec2rl.conntrack.queries.counters import ConntrackCounters
+    from ec2rl.conntrack.queries.entries import ConntrackEntries
+
     found = []
     kept = ("/proc/net/stat/nf_conntrack", f"{SYSCTL}count")
     known = any(map(is_kept, map(host.read, kept)))
     table = host.query(ConntrackEntries())
     if known or is_kept(table) or is_kept(host.query(ConntrackCounters())):
         initial = isinstance(host.read("/proc/sys/net/nf_conntrack_max"), Evidence)
-        whose = f"as saved in {table.source}" if isinstance(table, Entries) and not known else ""
+        whose = (
+            f"as saved in {table.source}" if not (known or isinstance(table, Unreadable)) else ""
+        )
         found.append(Namespace(None, initial, RECORDED, (), whose))
     for folder in _NAMED:
         names = host.names(folder)

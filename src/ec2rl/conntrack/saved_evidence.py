@@ -9,7 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ec2rl.conntrack.queries.saved_text import Entries, Read
+    from ec2rl.conntrack.queries.kept import Entries
+    from ec2rl.conntrack.queries.saved_text import Read
     from ec2rl.host.query import Answer
     from ec2rl.host.saved import Saved
     from ec2rl.model import Unreadable
@@ -35,7 +36,7 @@ def open_named(paths: Sequence[str]) -> Entries | Unreadable:
     """The table in these files (that of IPv4 and of IPv6, say); `-` is standard input."""
     from ec2rl.conntrack.queries.entries import ConntrackEntries
     from ec2rl.conntrack.queries.saved_text import SECONDS
-    from ec2rl.host.fake import FakeHost, sections
+    from ec2rl.host.recording import RecordedHost, sections
     from ec2rl.host.sandbox import read_in_sandbox
     from ec2rl.host.saved import close_saved, open_saved, shown
     from ec2rl.model import Unreadable
@@ -51,7 +52,7 @@ def open_named(paths: Sequence[str]) -> Entries | Unreadable:
         close_saved(files)
     if isinstance(text, Unreadable):
         return text
-    found = FakeHost(sections(text)[1]).query(ConntrackEntries())
+    found = RecordedHost(sections(text)[1]).query(ConntrackEntries())
     return replace(found, source=name)
 
 
@@ -76,7 +77,8 @@ def _recording(name: str, files: Sequence[Saved]) -> str:
     import os
     import time
 
-    from ec2rl.conntrack.queries.saved_text import SECONDS, Entries, read_table
+    from ec2rl.conntrack.queries.kept import Entries
+    from ec2rl.conntrack.queries.saved_text import SECONDS, read_table
     from ec2rl.host.recording import case
     from ec2rl.host.saved import Text
     from ec2rl.model import Unreadable

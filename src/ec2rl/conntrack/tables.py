@@ -5,9 +5,6 @@ from __future__ import annotations
 from ec2rl.conntrack.counters import Counters, parse_conntrack_stats, parse_stat, risen
 from ec2rl.conntrack.defaults import SYSCTL
 from ec2rl.conntrack.namespaces import RECORDED, Namespace, Namespaces, inode_number, is_kept
-from ec2rl.conntrack.queries.counters import ConntrackCounters
-from ec2rl.conntrack.queries.entries import ConntrackEntries
-from ec2rl.conntrack.queries.saved_text import Entries
 from ec2rl.facts.proc import memory, number, number_of
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
@@ -188,6 +185,9 @@ def _recorded(host: Host) -> Counters | Unreadable | None:
 
     Unreadable where it was kept, and nothing of it can be understood.
     """
+    from ec2rl.conntrack.queries.counters import ConntrackCounters
+    from ec2rl.conntrack.queries.entries import ConntrackEntries
+
     entries = _recorded_entries(host)
     stats = host.query(ConntrackCounters())
     if isinstance(stats, Evidence):
@@ -207,8 +207,12 @@ def _recorded(host: Host) -> Counters | Unreadable | None:
 def _recorded_entries(host: Host) -> int | None:
     """How many entries were counted, or kept, when somebody recorded them."""
     entries = number(host, SYSCTL + "count")
-    table = host.query(ConntrackEntries()) if entries is None else None
-    return table.total if isinstance(table, Entries) else entries
+    if entries is not None:
+        return entries
+    from ec2rl.conntrack.queries.entries import ConntrackEntries
+
+    table = host.query(ConntrackEntries())
+    return None if isinstance(table, Unreadable) else table.total
 
 
 def _shown(host: Host, namespace: Namespace) -> Evidence | Unreadable:
@@ -246,6 +250,8 @@ def _from_inside(inside: Host) -> Counters | Unreadable:
     if isinstance(answer, Evidence):
         return parse_stat(answer.text) or Unreadable(answer.source, Why.FAILED, _GARBLED)
     if answer.why is Why.ABSENT:
+        from ec2rl.conntrack.queries.counters import ConntrackCounters
+
         # Kernels without CONFIG_NF_CONNTRACK_PROCFS (Ubuntu's) tell by ctnetlink alone.
         stats = inside.query(ConntrackCounters())
         if isinstance(stats, Unreadable):

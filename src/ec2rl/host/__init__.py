@@ -1,9 +1,9 @@
 """LOOK: a machine that can be looked at and cannot be touched.
 
 Everything that a diagnostic knows of a machine it learns through a `Host`: this machine
-(`live`), this machine seen from another network namespace (`live`), a host made of text
-(`fake`), any of them with a memory (`remember`).  A look never raises for what the machine does:
-what cannot be read comes back as `Unreadable`, with its reason.
+(`live`), this machine seen from another network namespace (`live`), a recorded one
+(`recording`), any of them with a memory (`remember`).  A look never raises for what the machine
+does: what cannot be read comes back as `Unreadable`, with its reason.
 """
 
 from __future__ import annotations

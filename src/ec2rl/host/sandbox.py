@@ -18,9 +18,11 @@ _ANSWER = 48 << 20
 _NEEDED = (
     *("bz2", "compression.zstd", "ctypes", "json", "lzma", "mmap", "random", "re", "select"),
     *("base64", "datetime", "fcntl", "signal", "subprocess", "threading", "zlib"),
-    *(f"ec2rl.host.{name}" for name in ("ahead", "halves", "journal.search", "journal.program")),
-    *(f"ec2rl.host.{name}" for name in ("aligned", "recording", "saved_journal", "scan")),
-    *(f"ec2rl.host.{name}" for name in ("search", "unpack")),
+    *(
+        f"ec2rl.host.{name}"
+        for name in ("ahead", "aligned", "halves", "journal.search", "journal.program")
+    ),
+    *(f"ec2rl.host.{name}" for name in ("recording", "saved_journal", "scan", "search", "unpack")),
 )
 """Modules that a reader may import, whose files nobody may not be able to open."""
 

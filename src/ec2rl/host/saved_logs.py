@@ -25,7 +25,7 @@ from ec2rl.host import (
 )
 from ec2rl.host.console import MOST as CONSOLE
 from ec2rl.host.console import console_text, is_console
-from ec2rl.host.fake import FakeHost, sections
+from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.host.saved import Saved, Text, close_saved, open_saved, shown
 from ec2rl.host.saved_journal import Together, read_journal
 from ec2rl.host.spool import MOST, Spool
@@ -58,7 +58,7 @@ _MONOTONIC = rb"(?m)^\[ *\d{1,9}\.\d{6}\] ([\w.-]+) (?:kernel|[^\n:\[]{1,64}\[\d
 _NOISE = rb"(?m)\x1b\[[\d;?]*[A-Za-z]|^\x00+|\xef\xbb\xbf|\r(?=\r*\n)"
 
 
-def open_logs(paths: Sequence[str], phrases: Sequence[Phrase]) -> FakeHost | Unreadable:
+def open_logs(paths: Sequence[str], phrases: Sequence[Phrase]) -> RecordedHost | Unreadable:
     """The machine that these logs are of; `-` is standard input, a folder one of a journal."""
     from ec2rl.host.sandbox import read_in_sandbox
 
@@ -80,7 +80,7 @@ def open_logs(paths: Sequence[str], phrases: Sequence[Phrase]) -> FakeHost | Unr
         close_saved(logs)
     if isinstance(text, Unreadable):
         return text
-    return FakeHost(sections(text)[1], f"the log {name}", missing=Why.NOT_COLLECTED)
+    return RecordedHost(sections(text)[1], f"the log {name}", missing=Why.NOT_COLLECTED)
 
 
 def _journal_folder(path: str) -> JournalFiles | Unreadable:

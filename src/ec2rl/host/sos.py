@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from ec2rl.host import Phrase
 from ec2rl.host.beneath import Root
-from ec2rl.host.fake import FakeHost, sections
 from ec2rl.host.packed import Packed
+from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.host.sos_collect import Collector
 from ec2rl.host.sos_folder import FolderMembers
 from ec2rl.host.spool import MOST
@@ -27,7 +27,7 @@ SECONDS = 900.0
 _UNKNOWN = "the archive cannot be unpacked here"
 
 
-def open_sos(path: str, phrases: Sequence[Phrase]) -> FakeHost | Unreadable:
+def open_sos(path: str, phrases: Sequence[Phrase]) -> RecordedHost | Unreadable:
     """A sosreport, packed or as a folder; Unreadable when there is nothing of one in it."""
     from ec2rl.host.files import open_regular
     from ec2rl.host.sandbox import read_in_sandbox
@@ -53,7 +53,7 @@ def open_sos(path: str, phrases: Sequence[Phrase]) -> FakeHost | Unreadable:
     if len(looks) < 4:  # the clock, the folder of processes, and what is expected
         return Unreadable(path, Why.FAILED, looks.get("gaps", "it holds nothing of a sosreport"))
     cut = looks.get("cut", "").strip()
-    return FakeHost(looks, f"the sosreport {path}", missing=Why.NOT_COLLECTED, detail=cut)
+    return RecordedHost(looks, f"the sosreport {path}", missing=Why.NOT_COLLECTED, detail=cut)
 
 
 def read_archive(fd: int, phrases: Sequence[Phrase], watched: Watched | None = None) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from struct import unpack
 
 from ec2rl.conntrack.queries import ctnetlink
 from ec2rl.host.files import unreadable
@@ -71,10 +70,11 @@ def _ask_kernel() -> list[str]:
 
 def counters(body: bytes) -> str:
     """One CPU's counters. MalformedError."""
+
     if len(body) < NFGEN:
         raise MalformedError(f"{len(body)} bytes are no message of netfilter's")
     words = [f"cpu={int.from_bytes(body[2:NFGEN], 'big')}"]
     for kind, payload in attributes(body[NFGEN:]).items():
         if kind in _NAMES and len(payload) == 4:
-            words.append(f"{_NAMES[kind]}={unpack('!I', payload)[0]}")
+            words.append(f"{_NAMES[kind]}={int.from_bytes(payload, 'big')}")
     return " ".join(words)

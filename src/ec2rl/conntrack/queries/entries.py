@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.queries.ctnetlink import TEXT, Dump, open_dump, open_text
-from ec2rl.conntrack.queries.saved_text import Entries, read_table
+from ec2rl.conntrack.queries.kept import Entries
+from ec2rl.conntrack.queries.saved_text import read_table
 from ec2rl.host.notes import format_time, parse_time
 from ec2rl.host.query import Query
 from ec2rl.model import Unreadable, Why

@@ -11,8 +11,8 @@ import re
 import time
 from collections.abc import Sequence
 
+from ec2rl.conntrack.queries.kept import Entries
 from ec2rl.model import Unreadable, Why
-from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,22 +35,6 @@ _ENTRY = (
 )
 _TOOLS = b" (conntrack-tools): "
 _COUNTED = rb"conntrack v\S+ \(conntrack-tools\): (\d{1,12}) flow entries have been shown\.\r?$"
-
-
-@record(frozen=True)
-class Entries:
-    """Entries of a connection-tracking table, one a line of `text`: a uniform sample of it.
-
-    A line is the hexadecimal of ctnetlink's bytes, or text as /proc/net/nf_conntrack has it.  Of a
-    table that somebody saved, `total` is how many entries it holds (None for a live one),
-    `modified` its file's mtime in seconds since the epoch, and `gap` says what of it was not read.
-    """
-
-    source: str
-    text: str
-    total: int | None = None
-    modified: float = 0.0
-    gap: str = ""
 
 
 def read_table(

@@ -17,7 +17,7 @@ from ec2rl.conntrack.queries.ctnetlink import (
     source_of,
 )
 from ec2rl.conntrack.queries.entries import ConntrackTable
-from ec2rl.conntrack.queries.saved_text import Entries
+from ec2rl.conntrack.queries.kept import Entries
 from ec2rl.conntrack.table.capture import Capture
 from ec2rl.conntrack.table.census import Census, census
 from ec2rl.conntrack.table.kept import count_entries

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from struct import pack, unpack_from
 
 from ec2rl.host.files import unreadable
 from ec2rl.host.query import TextQuery
@@ -45,6 +44,7 @@ def _statistics(interface: str) -> str:
     from _socket import AF_INET, SOCK_DGRAM, socket
     from array import array
     from fcntl import ioctl
+    from struct import pack, unpack_from
 
     name = interface.encode()
     if not 0 < len(name) < 16:  # IFNAMSIZ
