@@ -20,12 +20,12 @@ from ec2rl.engine import Plan, Race
 from ec2rl.facts.log import KernelLog
 from ec2rl.host import Host, Phrase
 from ec2rl.host.fake import FakeHost
-from ec2rl.model import Finding, Verdict
+from ec2rl.model import Finding, Verdict, say
 from ec2rl.module import Module, Options
 from ec2rl.report.wording import summary
 from support.misbehaving import GOOD, MARK, modules, named
-from support.said import said
 
+ODD = ("none", "a-word", "text-for-a-statement", "texts-for-statements")
 PROGRAM = str(Path(__file__).parent / "support/misbehaving.py")
 GOOD_ROW = ["OK", "All is well.", ["a detail"], []]
 
@@ -73,7 +73,7 @@ def test_fifty_misbehaving_modules_change_nothing_of_two_good_ones() -> None:
     assert listed == sorted(listed)
     for hanging in ("sleeps", "busy", "regex", "deaf", "stops-itself", "judge-hangs"):
         assert rows[hanging][1] == "Could not be judged: took longer than 2 s: stopped"
-    for odd in ("none", "a-word", "no-number", "bytes-in-facts", "by-hand-of-none", "exits"):
+    for odd in (*ODD, "no-number", "bytes-in-facts", "by-hand-of-none", "exits"):
         assert rows[odd][0] == "CRASHED"
     assert len(rows["huge-summary"][1]) == 2000
     assert rows["many-details"][2][-1] == "4800 more lines"
@@ -252,7 +252,7 @@ def reader(name: str) -> Module:
     def judge(log: KernelLog) -> Finding:
         source = log.ring
         verdict = Verdict.OK if source.unreadable is None else Verdict.UNKNOWN
-        return Finding(verdict, said(f"{len(log.lines)} lines"), facts={"lost": source.lost})
+        return Finding(verdict, say("{n:line}", n=len(log.lines)), facts={"lost": source.lost})
 
     return Module(name, "", "os", PHRASE, read, judge, "", lambda _: ())
 
@@ -272,7 +272,7 @@ def test_the_log_is_read_for_one_or_for_many(count: int) -> None:
     race = Race([reader(f"m{i}") for i in range(count)], FakeHost(KMSG), Plan(Options()))
     race.start()
     results, _ = race.finish()
-    expected = Finding(Verdict.OK, said("1 lines"), facts={"lost": 0})
+    expected = Finding(Verdict.OK, say("{n:line}", n=1), facts={"lost": 0})
     assert [r.finding for r in results] == [expected] * count
 
 

@@ -63,7 +63,7 @@ class Module:
     read: Callable[[Host, KernelLog, Options], object]
     judge: Callable[..., Finding]
     needs: str
-    by_hand: Callable[..., tuple[Statement, ...]]
+    by_hand: Callable[..., tuple[Statement | str, ...]]
     propose: Callable[[Host, Any, Wish], Proposal] | None = None
     settings: tuple[Setting, ...] = ()
     measure: Callable[[Host], Rate | None] | None = None
@@ -88,7 +88,7 @@ class Diagnosis:
 
     seen: Any
     finding: Finding
-    by_hand: tuple[Statement, ...]
+    by_hand: tuple[Statement | str, ...]
 
 
 _NO_LOG = KernelLog(
@@ -111,19 +111,25 @@ def diagnose(
 
 
 def bounded(
-    finding: Finding, by_hand: tuple[Statement, ...]
-) -> tuple[Finding, tuple[Statement, ...]]:
+    finding: Finding, by_hand: tuple[Statement | str, ...]
+) -> tuple[Finding, tuple[Statement | str, ...]]:
     """What a module has answered, cut to what a person can read.
 
     TypeError for a finding, or for lines by hand, that no report could show.
     """
-    if not _lines(by_hand):
+    if not (
+        isinstance(by_hand, tuple)
+        and all(isinstance(line, (Statement, str)) for line in by_hand)
+        and _said(by_hand)
+    ):
         raise TypeError("by_hand gives no tuple of lines")
     if not (
         isinstance(finding, Finding)
         and isinstance(finding.verdict, Verdict)
-        and _lines((finding.summary,))
-        and _lines(finding.details)
+        and isinstance(finding.summary, Statement)
+        and isinstance(finding.details, tuple)
+        and all(isinstance(line, Statement) for line in finding.details)
+        and _said((finding.summary, *finding.details))
         and all(isinstance(e.source, str) and isinstance(e.text, str) for e in finding.evidence)
         and _plain(finding.facts)
     ):
@@ -133,12 +139,6 @@ def bounded(
         details += (say("{n} more lines", n=len(finding.details) - DETAILS),)
     summary, facts = _cut(finding.summary), _cut_facts(finding.facts)
     return replace(finding, summary=summary, details=_cut(details), facts=facts), _cut(by_hand)
-
-
-def _lines(value: object) -> bool:
-    return isinstance(value, tuple) and all(
-        isinstance(line, Statement) and _said(line) for line in value
-    )
 
 
 def _said(value: object, depth: int = 20) -> bool:

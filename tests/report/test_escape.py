@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2rl.model import Evidence, Finding, Verdict
+from ec2rl.model import Evidence, Finding, Verdict, say
 from ec2rl.report.escape import one_line, printable
 from ec2rl.report.formats.json import write
 from ec2rl.report.json_report import Judged, report
 from ec2rl.report.text import evidence, result, results
 from support.examples import examples
-from support.said import said
 
 HOSTILE = [
     *map(chr, (*range(32), *range(0x7F, 0xA0))),
@@ -60,14 +59,13 @@ def safe(text: str) -> bool:
 @pytest.mark.more
 def test_ten_thousand_hostile_strings_reach_no_terminal() -> None:
     for text in hostile(10_000):
-        finding = Finding(Verdict.PROBLEM, said(text), (said(text),) * 2, (Evidence(text, text),))
+        said = say("{text}", text=text)
+        finding = Finding(Verdict.PROBLEM, said, (said, said), (Evidence(text, text),))
         lines = result("conntrackfull", finding).split("\n")
         assert len(lines) == 3
         assert lines[0].startswith("module run/conntrackfull         [FAILURE] ")
         assert all(line.startswith(" " * 33 + "-- ") for line in lines[1:])
-        shown = evidence("conntrackfull", finding, (said(text),)) + results(
-            [("conntrackfull", finding)]
-        )
+        shown = evidence("conntrackfull", finding, (text,)) + results([("conntrackfull", finding)])
         assert safe(shown)
         assert safe(printable(text))
         assert "\n" not in one_line(text)
@@ -79,13 +77,13 @@ def test_ten_thousand_hostile_strings_come_out_of_json_as_they_went_in() -> None
     texts = hostile(10_000)
     finding = Finding(
         Verdict.UNKNOWN,
-        said(texts[0]),
-        tuple(map(said, texts)),
+        say("{text}", text=texts[0]),
+        tuple(say("{text}", text=text) for text in texts),
         tuple(Evidence(text, text) for text in texts),
         facts={"texts": tuple(texts), "module": "another", **dict.fromkeys(texts, 1)},
     )
     found = report(
-        [Judged("conntrackfull", "net", "diagnose", finding, 0.0, tuple(map(said, texts)))],
+        [Judged("conntrackfull", "net", "diagnose", finding, 0.0, tuple(texts))],
         {"name": texts[1]},
         {"name": texts[2]},
     )

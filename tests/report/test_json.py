@@ -11,12 +11,11 @@ import pytest
 
 from ec2rl.catalogue import load
 from ec2rl.host.fake import FakeHost, sections
-from ec2rl.model import Finding, Verdict
+from ec2rl.model import Finding, Verdict, say
 from ec2rl.module import diagnose
 from ec2rl.report import json_report
 from ec2rl.report.formats.json import write
 from ec2rl.report.json_report import Judged, report
-from support.said import said
 
 SCHEMA = json.loads((Path(json_report.__file__).parent / "report.schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -90,7 +89,7 @@ def test_what_is_not_known_is_null_and_never_nought() -> None:
 
 
 def broken(**changes: object) -> dict[str, object]:
-    made = document(Judged("x", "net", "diagnose", Finding(Verdict.OK, said("y")), 0.0))
+    made = document(Judged("x", "net", "diagnose", Finding(Verdict.OK, say("y")), 0.0))
     results = made["results"]
     assert isinstance(results, list)
     results[0].update(changes)

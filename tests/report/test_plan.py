@@ -6,10 +6,9 @@ import json
 
 import pytest
 
-from ec2rl.model import Finding, Proposal, Rate, Remedy, Risk, SetSysctl, Verdict, WriteFile
+from ec2rl.model import Finding, Proposal, Rate, Remedy, Risk, SetSysctl, Verdict, WriteFile, say
 from ec2rl.report.formats.json import write
 from ec2rl.report.plan import Done, done, fix_facts, helped, plan
-from support.said import said
 
 MAX = "net.netfilter.nf_conntrack_max"
 FILE = "/etc/sysctl.d/99-zz.conf"
@@ -117,7 +116,7 @@ def test_whether_it_helped(before: float | None, after: float, words: str) -> No
 
 
 def test_the_plan_and_its_end_are_one_document() -> None:
-    finding = Finding(Verdict.PROBLEM, said("full"))
+    finding = Finding(Verdict.PROBLEM, say("full"))
     made = Done(3, ITEMS, True, Rate(37.0, LOST), Rate(0.0, LOST), None, "")
     told = json.loads(write(fix_facts("conntrackfull", finding, WHOLE, made)))
     assert told == {

@@ -209,7 +209,6 @@ def test_a_relative_output_dir_of_a_folder_that_is_gone_is_a_mistake(tmp_path: P
 
 ATTACKER = """
 import os, sys, itertools
-from support.said import said
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 base, evil = sys.argv[1:]
 for turn in itertools.count():

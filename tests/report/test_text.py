@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from ec2rl.model import Evidence, Finding, Verdict
+from ec2rl.model import Evidence, Finding, Verdict, say
 from ec2rl.report.text import evidence, header, result, results, statistics, table
-from support.said import said
 
-OK = Finding(Verdict.OK, said("No conntrack table full errors found."))
-BAD = Finding(Verdict.PROBLEM, said("Conntrack table full errors found. 2 occurrences in dmesg"))
+OK = Finding(Verdict.OK, say("No conntrack table full errors found."))
+BAD = Finding(
+    Verdict.PROBLEM, say("Conntrack table full errors found. {n:occurrence} in dmesg", n=2)
+)
 
 
 def test_the_result_lines_that_users_know() -> None:
@@ -23,7 +24,7 @@ def test_the_result_lines_that_users_know() -> None:
 
 
 def test_details_stand_below() -> None:
-    found = Finding(Verdict.WARNING, said("a"), (said("b"), said("c\nd")))
+    found = Finding(Verdict.WARNING, say("a"), (say("b"), say("{x}", x="c\nd")))
     assert result("x", found) == (
         "module run/x                     [WARN] a\n"
         "                                 -- b\n"
@@ -44,12 +45,12 @@ def test_details_stand_below() -> None:
 )
 def test_colours(verdict: Verdict, shown: str) -> None:
     assert (
-        result("x", Finding(verdict, said("y")), colour=True) == f"module run/x{' ' * 21}{shown} y"
+        result("x", Finding(verdict, say("y")), colour=True) == f"module run/x{' ' * 21}{shown} y"
     )
 
 
 def test_statistics() -> None:
-    found = [("a", OK), ("b", BAD), ("c", Finding(Verdict.CRASHED, said("")))]
+    found = [("a", OK), ("b", BAD), ("c", Finding(Verdict.CRASHED, say("")))]
     assert statistics(found, 1.234) == (
         "--------------[Run  Stats]--------------\n"
         "\n"
@@ -65,12 +66,12 @@ def test_statistics() -> None:
 def test_the_file_of_a_module() -> None:
     finding = Finding(
         Verdict.CRASHED,
-        said("no"),
+        say("no"),
         (),
         (Evidence("dmesg", "one\ntwo"),),
         facts={"traceback": "T\n  at"},
     )
-    assert evidence("x", finding, (said("do this"), said(""))) == (
+    assert evidence("x", finding, ("do this", "")) == (
         "module run/x                     [UNKNOWN] no\n"
         "\n"
         "Evidence:\n"

@@ -171,10 +171,12 @@ JUDGES: dict[str, Callable[[], object]] = {
     "none": lambda: None,
     "a-word": lambda: "OK",
     "a-class": lambda: Finding,
-    "huge-summary": lambda: found(summary="x" * (9 << 20)),
+    "huge-summary": lambda: found(summary=say("{x}", x="x" * (9 << 20))),
     "huge-facts": lambda: found(facts={"x": "y" * (70 << 20)}),
-    "many-details": lambda: found(details=("x" * 5000,) * 5000),
+    "many-details": lambda: found(details=(say("{x}", x="x" * 5000),) * 5000),
     "number-for-words": lambda: found(summary=7),
+    "text-for-a-statement": lambda: found(summary="odd"),
+    "texts-for-statements": lambda: found(details=("odd",)),
     "word-for-verdict": lambda: found(verdict="SUCCESS"),
     "text-for-details": lambda: found(details="abc"),
     "no-number": lambda: found(facts={"x": float("nan")}),
@@ -182,7 +184,7 @@ JUDGES: dict[str, Callable[[], object]] = {
     "deep-facts": lambda: found(facts={"x": deep(500)}),
     "huge-number": lambda: found(facts={"x": 10**5000}),
     "renames-itself": lambda: found(facts={"module": "good", "status": "FAILURE"}),
-    "surrogates": lambda: found(summary="\udcff\x1b[2J", details=("\u202e\r",)),
+    "surrogates": lambda: found(summary=say("\udcff\x1b[2J"), details=(say("\u202e\r"),)),
     "evidence-of-none": lambda: found(evidence=(Evidence("x", None),)),  # type: ignore[arg-type]
 }
 

@@ -9,7 +9,7 @@ from ec2rl.catalogue import load, page
 from ec2rl.commands.reporting import plan_of
 from ec2rl.engine import Race
 from ec2rl.host.live import LiveHost
-from ec2rl.model import Role, Statement
+from ec2rl.model import Role
 from ec2rl.record import replace
 from ec2rl.report import wording
 from ec2rl.report.escape import one_line
@@ -33,14 +33,9 @@ def command(said: Parsed, terminal: Terminal) -> int:
     shown = {line.strip() for line in text.split("\n")}
     lines = ["", header("This Host"), ""]
     for one in found:
-        others = tuple(line for line in one.finding.details if not _is_here(line))
+        others = tuple(line for line in one.finding.details if line.role is not Role.PAGE)
         lines += [result(module.name, replace(one.finding, details=others)), ""]
         by_hand = wording.lines(one.by_hand)
         lines += [one_line(line) for line in by_hand if line not in shown]
     terminal.out("\n".join(lines) + "\n")
     return 130 if interrupted else 0
-
-
-def _is_here(line: Statement) -> bool:
-    """Whether a line only names the page that stands above."""
-    return line.role is Role.PAGE

@@ -25,7 +25,7 @@ def of_the_past(finding: Finding, where: Statement, zone: str = "") -> Finding:
     return replace(
         finding,
         summary=say("{summary} (in {where})", summary=finding.summary, where=where),
-        details=tuple(one for one in finding.details if _role(one) is not Role.FIX),
+        details=tuple(one for one in finding.details if one.role is not Role.FIX),
         tense=Tense.PAST,
         zone=zone,
     )
@@ -39,7 +39,7 @@ def of_what_is_cut(finding: Finding, cut: str) -> Finding:
         said = say("Cannot tell: {cut}. In what was read: {summary}", cut=cut, summary=said)
     elif verdict is Verdict.UNKNOWN and not _gives(said, cut):
         said = say("{summary}; {cut}", summary=said, cut=cut)
-    kept = (one for one in finding.details if _role(one) is not Role.PROOF)
+    kept = (one for one in finding.details if one.role is not Role.PROOF)
     missing = say("Not whole: {cut}; what is missing may have stood there", cut=cut)
     return replace(finding, verdict=verdict, summary=said, details=(*kept, missing))
 
@@ -51,7 +51,3 @@ def _gives(said: Value, reason: str) -> bool:
     if isinstance(said, tuple):
         return any(_gives(value, reason) for value in said)
     return reason == (said.detail if isinstance(said, Unreadable) else said)
-
-
-def _role(one: Statement) -> Role:
-    return one.role
