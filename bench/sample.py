@@ -15,13 +15,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
+from ec2rl.conntrack.queries.ctnetlink import Dump, open_dump  # noqa: E402
 from ec2rl.conntrack.table.census import Census, census, state_of  # noqa: E402
 from ec2rl.conntrack.table.ranking import Ranking  # noqa: E402
 from ec2rl.conntrack.table.sample import estimate  # noqa: E402
 from ec2rl.conntrack.table.stream import Stream  # noqa: E402
 from ec2rl.conntrack.table.tally import Tally  # noqa: E402
 from ec2rl.conntrack.table.timeouts import DEFAULTS  # noqa: E402
-from ec2rl.host.ctnetlink import Dump, open_dump  # noqa: E402
 from support import fill  # noqa: E402
 
 SAMPLE, TOP = 20_000, 10

@@ -75,3 +75,12 @@ def test_a_choice_is_fixed() -> None:
         Colour.RED.value = "x"  # type: ignore[misc]
     with pytest.raises(AttributeError):
         Colour.RED = Colour.BLUE  # type: ignore[misc,assignment]
+
+
+def test_a_record_may_have_no_field() -> None:
+    @record(frozen=True)
+    class Nothing:
+        pass
+
+    assert Nothing() == Nothing()
+    assert repr(Nothing()).endswith("Nothing()")

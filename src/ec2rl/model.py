@@ -257,12 +257,9 @@ class Finding:
     zone: str = ""
 
 
-_PACKED = (Finding, Statement, Evidence, Unreadable, Remedy, Change, Lines)
-
-
 def pack(value: object) -> object:
     """A value of this file as tuples, text and numbers, for another process of this program."""
-    if value is None or isinstance(value, (str, int, float)):  # most are
+    if value is None or isinstance(value, (str, bytes, int, float)):  # most are
         return value
     if isinstance(value, dict):
         return {name: pack(item) for name, item in value.items()}
@@ -272,15 +269,11 @@ def pack(value: object) -> object:
         return ("tuple", [pack(item) for item in value])
     if isinstance(value, Choice):
         return ("enum", type(value).__name__, value.name)
-    if isinstance(value, _PACKED):
-        return ("record", type(value).__name__, pack(vars(value)))
-    return value
+    return ("record", type(value).__name__, pack(vars(value)))
 
 
 def unpack(packed: object) -> Any:
     """What `pack` was given."""
-    if packed is None or isinstance(packed, (str, int, float)):
-        return packed
     if isinstance(packed, dict):
         return {name: unpack(item) for name, item in packed.items()}
     if isinstance(packed, list):

@@ -35,7 +35,7 @@ else:
         return type(value)(**{**value.__dict__, **changes})
 
     def _make(cls):
-        names = tuple(cls.__annotations__)
+        names = tuple(getattr(cls, "__annotations__", ()))  # a record of nothing has none in 3.9
         defaults = {name: getattr(cls, name) for name in names if hasattr(cls, name)}
         allowed = [frozenset(names[n:]) for n in range(len(names) + 1)]
 

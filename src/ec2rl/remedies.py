@@ -10,8 +10,10 @@ from ec2rl.record import record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Union
 
     Owner = tuple[int, int, int]
+    Hunk = tuple[int, Union[str, None], str]
 
 NOW, DISK, BOOT = "Now", "On disk", "For the next boot"
 
@@ -42,9 +44,9 @@ class Change:
         raise NotImplementedError
 
     @property
-    def texts(self) -> tuple[str | None, str] | None:
-        """Give the texts before (None: no file) and after, where a person compares lines."""
-        return None
+    def hunks(self) -> tuple[Hunk, ...]:
+        """Give what a person compares by lines: from which on, before (None: no file) and after."""
+        return ()
 
     @property
     def facts(self) -> Mapping[str, str | None]:
@@ -84,8 +86,18 @@ class SetSysctl(Change):
         return {"set": self.key, "before": self.before, "value": self.value}
 
 
+class _OfPath(Change):
+    """What is told by the path of one thing."""
+
+    path: str
+
+    @property
+    def target(self) -> str:
+        return self.path
+
+
 @record(frozen=True)
-class SetSysfs(Change):
+class SetSysfs(_OfPath):
     """A value below /sys to write now, as `/sys/block/vda/queue/scheduler`.
 
     `before` is what was read, or the chosen one where the kernel shows "a [b] c".
@@ -98,16 +110,12 @@ class SetSysfs(Change):
     part = NOW
 
     @property
-    def target(self) -> str:
-        return self.path
-
-    @property
     def words(self) -> tuple[str, str]:
         return self.before, self.value
 
 
 @record(frozen=True)
-class WriteFile(Change):
+class WriteFile(_OfPath):
     """A whole file to write for the next boot; `before` is None where there is none yet."""
 
     path: str
@@ -117,16 +125,12 @@ class WriteFile(Change):
     part = BOOT
 
     @property
-    def target(self) -> str:
-        return self.path
-
-    @property
     def words(self) -> tuple[str, str]:
         return "absent" if self.before is None else "a file", "written anew"
 
     @property
-    def texts(self) -> tuple[str | None, str] | None:
-        return self.before, self.text
+    def hunks(self) -> tuple[Hunk, ...]:
+        return ((1, self.before, self.text),)
 
     @property
     def facts(self) -> Mapping[str, str | None]:
@@ -146,15 +150,11 @@ class Lines:
 
 
 @record(frozen=True)
-class EditLines(Change):
+class EditLines(_OfPath):
     """Lines of a file that keeps all else byte for byte."""
 
     path: str
     edits: tuple[Lines, ...]
-
-    @property
-    def target(self) -> str:
-        return self.path
 
     @property
     def words(self) -> tuple[str, str]:
@@ -163,17 +163,15 @@ class EditLines(Change):
         return " | ".join(olds) or "nothing", " | ".join(news) or "nothing"
 
     @property
-    def texts(self) -> tuple[str | None, str] | None:
-        """Give the lines that change, each at its number: what stands between is left out."""
-        texts = ["", ""]
-        for edit in sorted(self.edits, key=lambda edit: edit.first):
-            texts[0] += "".join(f"{line}\n" for line in edit.old)
-            texts[1] += "".join(f"{line}\n" for line in edit.new)
-        return texts[0], texts[1]
+    def hunks(self) -> tuple[Hunk, ...]:
+        def text(lines: tuple[str, ...]) -> str:
+            return "".join(f"{line}\n" for line in lines)
+
+        return tuple((edit.first, text(edit.old), text(edit.new)) for edit in self.edits)
 
 
 @record(frozen=True)
-class SetRights(Change):
+class SetRights(_OfPath):
     """The mode and owner of a file or a folder: (mode, user, group), and what they were."""
 
     path: str
@@ -181,24 +179,16 @@ class SetRights(Change):
     before: Owner
 
     @property
-    def target(self) -> str:
-        return self.path
-
-    @property
     def words(self) -> tuple[str, str]:
         return rights_words(self.before), rights_words(self.rights)
 
 
 @record(frozen=True)
-class Rename(Change):
+class Rename(_OfPath):
     """A file, a folder or a link to give another name, that nothing has yet."""
 
     path: str
     to: str
-
-    @property
-    def target(self) -> str:
-        return self.path
 
     @property
     def words(self) -> tuple[str, str]:
@@ -206,7 +196,7 @@ class Rename(Change):
 
 
 @record(frozen=True)
-class SetLink(Change):
+class SetLink(_OfPath):
     """A symbolic link to make, to change or (`to` is None) to remove; `before` as it was read."""
 
     path: str
@@ -214,16 +204,12 @@ class SetLink(Change):
     before: str | None
 
     @property
-    def target(self) -> str:
-        return self.path
-
-    @property
     def words(self) -> tuple[str, str]:
         return link_words(self.before), link_words(self.to)
 
 
 @record(frozen=True)
-class Rebuild(Change):
+class Rebuild(_OfPath):
     """A program that builds an artefact anew, of which the old image is kept.
 
     `{out}` in `program` is where it has to write: never over the old image.  `form` is what it
@@ -236,10 +222,6 @@ class Rebuild(Change):
     seconds: float = 300.0
 
     part = BOOT
-
-    @property
-    def target(self) -> str:
-        return self.path
 
     @property
     def words(self) -> tuple[str, str]:

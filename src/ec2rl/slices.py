@@ -1,6 +1,7 @@
-"""Packages that hold a subject whole: one with a folder `commands` has subcommands of its own.
+"""Packages that hold a subject whole, found by their files: to add one changes no other file.
 
-They are found by their files: to add one changes no other file.
+`ec2rl/NAME/commands/` has the subcommands `NAME ...`; `ec2rl/NAME/saved_evidence.py` reads a form
+of saved evidence, which `run --NAME=FILE` names and a sosreport may have.
 """
 
 from __future__ import annotations
@@ -9,29 +10,33 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.arguments import Command
+    from typing import Any
 
 _FOLDER = os.path.dirname(__file__)
+_parts: dict[str, dict[str, Any]] = {}
+"""Those that are loaded: a reader without rights may not be able to look for them."""
 
 
-def names() -> tuple[str, ...]:
-    """The names of these packages, sorted; none of them is loaded for it."""
-    folders = os.listdir(_FOLDER)
+def names(part: str) -> tuple[str, ...]:
+    """The packages that have this part, a file or a folder; sorted, and none is loaded for it."""
     return tuple(
-        sorted(n for n in folders if os.path.isfile(f"{_FOLDER}/{n}/commands/__init__.py"))
+        name
+        for name in sorted(os.listdir(_FOLDER))
+        if os.path.isfile(f"{_FOLDER}/{name}/{part}.py")
+        or os.path.isfile(f"{_FOLDER}/{name}/{part}/__init__.py")
     )
 
 
-def commands() -> dict[str, Command]:
-    """Their subcommands, as `conntrack top`."""
-    return {
-        f"{name} {inner}": command
-        for name in names()
-        for inner, command in __import__(f"ec2rl.{name}.commands", fromlist=["C"]).COMMANDS.items()
-    }
+def parts(part: str) -> dict[str, Any]:
+    """This part of each package that has it, loaded once, by the package's name."""
+    if part not in _parts:
+        _parts[part] = {
+            name: __import__(f"ec2rl.{name}.{part}", fromlist=[part]) for name in names(part)
+        }
+    return _parts[part]
 
 
 def file_of(command: str) -> str:
     """The module in which a subcommand is: `conntrack top` is ec2rl.conntrack.commands.top."""
-    slice_, space, name = command.replace("-", "_").rpartition(" ")
-    return f"ec2rl.{slice_}.commands.{name}" if space else f"ec2rl.commands.{name}"
+    package, space, name = command.replace("-", "_").rpartition(" ")
+    return f"ec2rl.{package}.commands.{name}" if space else f"ec2rl.commands.{name}"

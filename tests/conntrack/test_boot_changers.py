@@ -10,7 +10,7 @@ from ec2rl.conntrack.boot.rules import ConntrackRules
 from ec2rl.conntrack.defaults import PREFIX
 from ec2rl.host.fake import FakeHost
 from ec2rl.model import Evidence, Unreadable, Why
-from ec2rl.next_boot.setting import Changer
+from ec2rl.next_boot.setting import Changer, Idle, Lowers
 
 ESTABLISHED = PREFIX + "tcp_timeout_established"
 CLOSE_WAIT = PREFIX + "tcp_timeout_close_wait"
@@ -29,7 +29,7 @@ kind: KubeProxyConfiguration
 """
 
 
-def everybody(looks: dict[str, str]) -> tuple[Changer | Unreadable, ...]:
+def everybody(looks: dict[str, str]) -> tuple[Changer | Idle | Unreadable, ...]:
     host = FakeHost(looks)
     return tuple(changers(host, ConntrackRules(host)))
 
@@ -54,7 +54,8 @@ def test_kube_proxy_by_its_configuration() -> None:
             327680,
             Evidence(f"{path}:4", "maxPerCore: 65536"),
             "maxPerCore 65536 x 5 CPUs, at least 131072; buckets become max / 4 where they are "
-            "fewer",
+            "fewer; versions 1.23 to 1.28, and since 1.38, leave a larger value",
+            Lowers.UNKNOWN,
         ),
         Changer(
             "kube-proxy",
@@ -62,6 +63,7 @@ def test_kube_proxy_by_its_configuration() -> None:
             3723,
             Evidence(f"{path}:6", "tcpCloseWaitTimeout: 1h2m3s"),
             "tcpCloseWaitTimeout 1h2m3s",
+            Lowers.UNKNOWN,
         ),
     )
 
@@ -78,8 +80,10 @@ def test_kube_proxy_by_its_command_line() -> None:
         "--conntrack-tcp-timeout-established 1h --v=2",
     )
     assert found(looks) == (
-        Changer("kube-proxy", ESTABLISHED, 3600, place, "tcpEstablishedTimeout 1h"),
-        Changer("kube-proxy", CLOSE_WAIT, 3600, place, "tcpCloseWaitTimeout 1h0m0s"),
+        Changer("kube-proxy", ESTABLISHED, 3600, place, "tcpEstablishedTimeout 1h", Lowers.UNKNOWN),
+        Changer(
+            "kube-proxy", CLOSE_WAIT, 3600, place, "tcpCloseWaitTimeout 1h0m0s", Lowers.UNKNOWN
+        ),
     )
 
 
@@ -105,7 +109,7 @@ def test_kube_proxy_by_the_volume_of_its_pod() -> None:
 def test_kube_proxy_where_its_versions_differ() -> None:
     looks = {"/sys/devices/system/cpu/online": "0-63", "/var/lib/kube-proxy/config.conf": CONFIG}
     first = found(looks)[0]
-    assert (first.value, first.note.rpartition("; ")[2]) == (
+    assert (first.value, first.note.split("; ")[2]) == (
         None,
         "from version 1.36 no more than 1048576",
     )

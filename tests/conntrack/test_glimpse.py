@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from ec2rl.conntrack.queries.saved_text import Entries
 from ec2rl.conntrack.table.capture import parse_line
 from ec2rl.conntrack.table.glimpse import Glimpse, glimpse_facts, glimpse_lines
 from ec2rl.conntrack.table.kept import count_entries
 from ec2rl.conntrack.table.timeouts import DEFAULTS
-from ec2rl.host.table_text import Entries
 from ec2rl.report.wording import lines
 from support import fill
 from support.fill import mixture

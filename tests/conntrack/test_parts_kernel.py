@@ -103,7 +103,7 @@ def test_the_glimpse_of_a_run_is_drawn_from_all_of_the_text(table: None) -> None
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]);"
         "from ec2rl.host.live import LiveHost;"
-        "from ec2rl.host.queries.conntrack_entries import ConntrackEntries;"
+        "from ec2rl.conntrack.queries.entries import ConntrackEntries;"
         "print(LiveHost().query(ConntrackEntries(4000)).text.count('src=203.0.113.5 '))"
     )
     done = subprocess.run([*BARE, code, str(SOURCE)], capture_output=True, text=True, check=True)

@@ -6,19 +6,39 @@ import os
 
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.transaction import history, recover, undo
-from faults import scene
+from ec2rl.record import record
+from faults import every_kind, scene
 from faults.place import Case, Place
 from faults.tracer import QUIET, Call, Code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Union
 
-    Way = tuple[str, Callable[[Place, str], Callable[[], None]], str]
+    Seen = Union[tuple[bytes, int, int, int, tuple[tuple[str, bytes], ...]], str, None]
 
 MARK = "# theirs\n"
 BESIDE = os.path.dirname(scene.NEW) + "/theirs.conf"
 VALUE = "393216\n"
+CHOICE = "kyber-at-al\n"
+TEMP = "/boot/.ec2rl-1-initrd.img.tmp"
+
+
+@record(frozen=True)
+class Way:
+    """One edit: `make` prepares it, `kept` says whether it is still there in the end.
+
+    `extra` are names that may be there as well then; at a call that `window` begins with, the
+    kernel offers no way to be sure.
+    """
+
+    words: str
+    make: Callable[[Place, str], Callable[[], None]]
+    target: str
+    kept: Callable[[Seen], bool]
+    window: tuple[tuple[str, ...], ...] = ()
+    extra: tuple[str, ...] = ()
 
 
 def _append(place: Place, target: str) -> Callable[[], None]:
@@ -26,6 +46,16 @@ def _append(place: Place, target: str) -> Callable[[], None]:
         os.makedirs(os.path.dirname(place.root + target), exist_ok=True)
         with open(place.root + target, "a") as file:
             file.write(MARK)
+
+    return edit
+
+
+def _prepend(place: Place, target: str) -> Callable[[], None]:
+    def edit() -> None:
+        with open(place.root + target, "r+b") as file:
+            text = file.read()
+            file.seek(0)
+            file.write(MARK.encode() + text)
 
     return edit
 
@@ -60,68 +90,130 @@ def _set(place: Place, target: str) -> Callable[[], None]:
     return edit
 
 
-WAYS: tuple[Way, ...] = (
-    ("append to", _append, scene.FILE),
-    ("replace", _replace, scene.FILE),
-    ("write late to", _write_late, scene.FILE),
-    ("append to", _append, scene.NEW),
-    ("replace", _replace, scene.NEW),
-    ("append to", _append, BESIDE),
-    ("set", _set, scene.MAX),
-)
+def _choose(place: Place, target: str) -> Callable[[], None]:
+    def edit() -> None:
+        with open(place.proc + every_kind.SCHEDULER, "w") as file:
+            file.write(CHOICE)
+
+    return edit
+
+
+def _chmod(place: Place, target: str) -> Callable[[], None]:
+    return lambda: os.chmod(place.root + target, 0o604)
+
+
+def _relink(place: Place, target: str) -> Callable[[], None]:
+    def edit() -> None:
+        os.symlink("theirs", f"{place.root}{target}.edited")
+        os.rename(f"{place.root}{target}.edited", place.root + target)
+
+    return edit
+
+
+def _marked(*known: str) -> Callable[[Seen], bool]:
+    """Their mark is behind a text of ours, or all there is."""
+    texts = [text.encode("latin-1") + MARK.encode() for text in (*known, "")]
+    return lambda seen: isinstance(seen, tuple) and seen[0] in texts
+
+
+_OF_FILE = _marked(scene.OLD_TEXT, scene.NEW_TEXT, "nf_conntrack\n")
+_OF_FSTAB = _marked(every_kind.FSTAB_TEXT, every_kind.FSTAB_AFTER)
+_VALUE = (("pread64", "write"), ("write", "pread64"))
+_RIGHTS = (("newfstatat", "fchown"), ("fstat", "fchown"), ("fchown", "fchmod"))
+_BEFORE_FSTAB = MARK.encode() + every_kind.FSTAB_TEXT.encode("latin-1")
+_BEFORE_CONF = (every_kind.OFF,)
+
+WAYS = {
+    "files": (
+        Way("append to", _append, scene.FILE, _OF_FILE),
+        Way("replace", _replace, scene.FILE, _OF_FILE),
+        Way("write late to", _write_late, scene.FILE, _OF_FILE),
+        Way("append to", _append, scene.NEW, _OF_FILE),
+        Way("replace", _replace, scene.NEW, _OF_FILE),
+        Way("append to", _append, BESIDE, _OF_FILE),
+        Way("set", _set, scene.MAX, lambda seen: seen == VALUE, _VALUE),
+    ),
+    "every kind": (
+        Way("append to", _append, every_kind.FSTAB, _OF_FSTAB),
+        Way(
+            "put before",
+            _prepend,
+            every_kind.FSTAB,
+            lambda seen: isinstance(seen, tuple) and seen[0] == _BEFORE_FSTAB,
+        ),
+        Way("replace", _replace, every_kind.FSTAB, _OF_FSTAB),
+        Way("write late to", _write_late, every_kind.FSTAB, _OF_FSTAB),
+        Way(
+            "chmod",
+            _chmod,
+            every_kind.KEY,
+            lambda seen: isinstance(seen, tuple) and seen[:2] == (b"secret\n", 0o100604),
+            _RIGHTS,
+        ),
+        Way(
+            "make anew",
+            _replace,
+            every_kind.CONF,
+            _marked(),
+            extra=_BEFORE_CONF,
+        ),
+        Way("relink", _relink, every_kind.LINK, lambda seen: seen == "link to theirs, 0"),
+        Way("relink", _relink, every_kind.OLD_LINK, lambda seen: seen == "link to theirs, 0"),
+        Way("replace", _replace, every_kind.IMAGE, _marked(), extra=(TEMP,)),
+        Way("choose", _choose, "scheduler", lambda seen: seen == CHOICE, _VALUE),
+    ),
+}
 
 
 def edits(place: Place, every: int) -> Iterator[Case]:
-    """Edit a target in seven ways while apply or undo is stopped, then let it go on."""
+    """Edit a target in several ways while apply or undo is stopped, then let it go on."""
     for verb in ("apply", "undo"):
-        cases = [(way, calls, n) for way in WAYS for calls, n in _places(place, verb, way)]
-        for (words, make, target), calls, n in cases[::every]:
+        ways = WAYS[place.scene.name]
+        cases = [(way, calls, n) for way in ways for calls, n in _places(place, verb, way)]
+        for way, calls, n in cases[::every]:
             place.begin(verb)
-            edit = make(place, target)
+            edit = way.make(place, way.target)
             end = place.bench.stop(calls[n], edit, place.verb(verb))
             fault = "" if end.code in (Code.DONE, Code.REFUSED) and end.struck else str(end)
-            yield Case(f"{words} {target}, {verb} at {calls[n]}", fault or _judge(place, target))
+            yield Case(
+                f"{way.words} {way.target}, {verb} at {calls[n]}", fault or _judge(place, way)
+            )
 
 
 def _places(place: Place, verb: str, way: Way) -> Iterator[tuple[list[Call], int]]:
     """List where to stop; a file held open makes for a refusal, and for other system calls."""
-    _, make, target = way
     place.begin(verb)
-    edit = make(place, target) if make is _write_late else None
+    edit = way.make(place, way.target) if way.make is _write_late else None
     calls = place.calls(verb)
     if edit:
         edit()
     for n, call in enumerate(calls):
-        if call.name not in QUIET.split() and not (target == scene.MAX and _in_window(calls, n)):
+        # The two places, documented in value.py and rights.py, where the kernel has no way.
+        window = tuple(call.name for call in calls[n : n + 2]) in way.window
+        if call.name not in QUIET.split() and not window:
             yield calls, n
 
 
-def _in_window(calls: list[Call], n: int) -> bool:
-    """Tell the two places, documented in sysctl.py, where the kernel offers no way to be sure."""
-    names = [call.name for call in calls]
-    return names[n : n + 2] == ["pread64", "write"] or names[n : n + 2] == ["write", "pread64"]
-
-
-def _judge(place: Place, target: str) -> str:
-    machine = scene.machine(place.root, place.proc)
+def _judge(place: Place, way: Way) -> str:
+    machine = place.scene.machine(place.root, place.proc)
     try:
         recover(machine=machine)
         if history(machine=machine):
             undo(1, machine=machine, partial=True)
     except FixError as error:
         return f"{type(error).__name__}: {error} {error.notes}"
-    seen = scene.picture(place.root, place.proc)
-    theirs = seen.pop(target, None)
-    whole = theirs == VALUE if target == scene.MAX else theirs is not None and _kept(theirs[0])
-    if not whole:
+    seen = dict(place.picture())
+    theirs = seen.pop(way.target, None)
+    if not way.kept(theirs):
         return f"the edit is lost: {theirs!r}, {sorted(seen)}"
-    rest = {name: image for name, image in place.before.items() if name != target}
-    if target[0] == "/":  # a folder that they use stays
-        rest.setdefault(os.path.dirname(target), "0o40755")
-    return "" if seen == rest else f"the others are not as before: {seen}"
-
-
-def _kept(text: bytes | str) -> bool:
-    assert isinstance(text, bytes)
-    known = {scene.OLD_TEXT, scene.NEW_TEXT, "nf_conntrack\n", ""}
-    return text.decode().endswith(MARK) and text.decode()[: -len(MARK)] in known
+    rest = {name: image for name, image in place.before.items() if name != way.target}
+    for name in way.extra:
+        rest.pop(name, None)
+        seen.pop(name, None)
+    folder = os.path.dirname(way.target)
+    if folder in seen:  # one that they use stays
+        rest.setdefault(folder, "0o40755")
+    if seen == rest:
+        return ""
+    other = {n: seen.get(n) for n in seen.keys() | rest.keys() if seen.get(n) != rest.get(n)}
+    return f"the others are not as before: {other}"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-from faults import edits, inside, power, scene, told
+from faults import edits, inside, power, told
 from faults.place import Case, Place, judge, judge_now
 from faults.tracer import LOOKING, Call, Code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from faults.scene import Scene
 
 ERRNOS = ("ENOSPC", "EIO", "EROFS", "ENOMEM", "EINTR")
 
@@ -35,7 +37,8 @@ def kills(place: Place, every: int, always: Sequence[str] = ()) -> Iterator[Case
 
 def plain(place: Place, every: int) -> Iterator[Case]:
     """Kill apply and undo on a file system that cannot exchange files."""
-    yield from kills(place, every, PLAIN_RENAME)
+    plain = Place(place.folder, place.scene.without_exchange())
+    yield from kills(plain, every, PLAIN_RENAME)
 
 
 def doubles(place: Place, every: int) -> Iterator[Case]:
@@ -49,7 +52,7 @@ def doubles(place: Place, every: int) -> Iterator[Case]:
         for first in place.calls(verb)[::few]:
             place.begin(verb)
             place.strike(first, "signal=KILL", verb)
-            state = (scene.picture(place.root, place.proc), place.unfinished())
+            state = (place.picture(), place.unfinished())
             if state in seen or not state[1]:
                 continue
             seen.append(state)
@@ -105,6 +108,9 @@ def _fallible(calls: list[Call]) -> list[Call]:
     return [call for call in calls if call.name not in ("getegid", "geteuid", "getpid")]
 
 
+OF_A_SCENE = ("kills", "plain", "doubles", "errors", "recoveries", "edits", "power")
+"""What is struck without a command line: in each scene."""
+
 KINDS: dict[str, Callable[[Place, int], Iterator[Case]]] = {
     "kills": kills,
     "plain": plain,
@@ -121,3 +127,9 @@ KINDS: dict[str, Callable[[Place, int], Iterator[Case]]] = {
     "free": told.free,
     "remediate": told.remediate,
 }
+
+
+def each(chosen: Sequence[str], scenes: Sequence[Scene]) -> Iterator[tuple[str, Scene]]:
+    """Give each kind of faults, in each scene where that makes a difference."""
+    for name in chosen:
+        yield from ((name, one) for one in (scenes if name in OF_A_SCENE else scenes[:1]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 
 from ec2rl.fix.change import State
@@ -32,20 +31,21 @@ class Case:
 class Place:
     """A folder with a machine in it that is to be changed."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, what: scene.Scene | None = None) -> None:
         self.folder = folder
+        self.scene = what or scene.Scene()
         self.bench = Bench(folder)
         self.machine = f"{folder}/machine"
         self.root = f"{self.machine}/root"
         self.proc = f"{self.machine}/proc"
         self._build()
-        self.before = scene.picture(self.root, self.proc)
+        self.before = self.picture()
         self.verb("apply")()
-        self.after = scene.picture(self.root, self.proc)
+        self.after = self.picture()
 
     def _build(self) -> None:
         shutil.rmtree(self.machine, ignore_errors=True)
-        scene.build(self.root, self.proc)
+        self.scene.build(self.root, self.proc)
 
     def begin(self, verb: str) -> None:
         """Make the machine anew, ready for a verb."""
@@ -55,16 +55,20 @@ class Place:
 
     def verb(self, verb: str, root: str = "") -> Callable[[], object]:
         """Give what apply, undo or recover does to the machine."""
-        machine = scene.machine(root or self.root, self.proc)
+        machine = self.scene.machine(root or self.root, self.proc)
+        changes = self.scene.changes(root or self.root)
         verbs: dict[str, Callable[[], object]] = {
-            "apply": lambda: apply(scene.CHANGES, machine=machine, why="a case", until=UNTIL),
+            "apply": lambda: apply(changes, machine=machine, why="a case", until=UNTIL),
             "undo": lambda: undo(1, machine=machine),
             "recover": lambda: recover(machine=machine),
         }
         return verbs[verb]
 
+    def picture(self) -> scene.Picture:
+        return self.scene.picture(self.root, self.proc)
+
     def unfinished(self) -> tuple[State, ...]:
-        past = history(machine=scene.machine(self.root, self.proc))
+        past = history(machine=self.scene.machine(self.root, self.proc))
         return tuple(change.state for change in past if change.unfinished)
 
     def calls(self, verb: str, always: Sequence[str] = ()) -> list[Call]:
@@ -77,20 +81,20 @@ class Place:
 
 def judge_now(place: Place, done: bool) -> str:
     """Compare the machine with what the verb has said: all after if `done`, else all before."""
-    seen = scene.picture(place.root, place.proc)
+    seen = place.picture()
     return "" if seen == (place.after if done else place.before) else f"half-way: {seen}"
 
 
 def judge(place: Place) -> str:
     """Recover and undo, and say what is not as it must be."""
-    machine = scene.machine(place.root, place.proc)
+    machine = place.scene.machine(place.root, place.proc)
     try:
         if place.unfinished() and not machine.interrupted():
             return "nobody would have called recover"
         recover(machine=machine)
         if machine.interrupted():
             return "recover would be called for ever"
-        seen = scene.picture(place.root, place.proc)
+        seen = place.picture()
         if seen not in (place.before, place.after):
             return f"half-way after recover: {seen}"
         past = history(machine=machine)
@@ -106,8 +110,5 @@ def judge(place: Place) -> str:
             undo(1, machine=machine)
     except FixError as error:
         return f"{type(error).__name__}: {error} {error.notes}"
-    seen = scene.picture(place.root, place.proc)
-    if seen != place.before:
-        return f"not as before after undo: {seen}"
-    left = set(os.listdir(f"{place.root}/etc/sysctl.d")) - {os.path.basename(scene.FILE)}
-    return f"left behind: {left}" if left else ""
+    seen = place.picture()
+    return "" if seen == place.before else f"not as before after undo: {seen}"

@@ -51,8 +51,8 @@ def _format(place: Place, disk: str, verb: str) -> scene.Picture:
     subprocess.run(["mkfs.ext4", "-q", "-b", "1024", disk], check=True)
     with _mounted(place, disk) as root:
         shutil.rmtree(place.proc, ignore_errors=True)
-        scene.build(root, place.proc)
-        before = scene.picture(root, place.proc)
+        place.scene.build(root, place.proc)
+        before = place.scene.picture(root, place.proc)
         if verb == "undo":
             place.verb("apply", root)()
     return before
@@ -79,7 +79,7 @@ def _cut(place: Place, disks: tuple[str, str], verb: str, call: Call, before: sc
         return f"was not killed: {end}"
     with _mounted(place, dead) as root:
         _boot(place, root, "second")
-        machine = scene.machine(root, place.proc)
+        machine = place.scene.machine(root, place.proc)
         try:
             past = history(machine=machine)
             if any(change.unfinished for change in past) and not machine.interrupted():
@@ -87,7 +87,9 @@ def _cut(place: Place, disks: tuple[str, str], verb: str, call: Call, before: sc
             recover(machine=machine)
             past = history(machine=machine)
             applied = bool(past and past[-1].state is State.APPLIED)
-            files = {key: v for key, v in scene.picture(root, place.proc).items() if key[0] == "/"}
+            files = {
+                key: v for key, v in place.scene.picture(root, place.proc).items() if key[0] == "/"
+            }
             want = place.after if applied else before
             if files != {key: image for key, image in want.items() if key[0] == "/"}:
                 return f"half-way after recover: {files}"
@@ -95,18 +97,17 @@ def _cut(place: Place, disks: tuple[str, str], verb: str, call: Call, before: sc
                 undo(1, machine=machine)
         except FixError as error:
             return f"{type(error).__name__}: {error} {error.notes}"
-        seen = scene.picture(root, place.proc)
+        seen = place.scene.picture(root, place.proc)
         return "" if seen == before else f"not as before after undo: {seen}"
 
 
 def _boot(place: Place, root: str, name: str) -> None:
     """Boot as systemd-sysctl does: what the file says is set."""
-    scene.boot(place.proc, name)
+    place.scene.boot(place.proc, name)
     with open(root + scene.FILE) as file:
         if file.read() == scene.NEW_TEXT:
             with open(scene.setting(place.proc, scene.MAX), "w") as value:
                 value.write("524288\n")
     # What was applied in the first boot to the rest of the kernel's settings:
     if name == "first" and os.path.exists(root + scene.NEW):
-        with open(scene.setting(place.proc, scene.IDLE), "w") as value:
-            value.write("100000\n")
+        place.scene.set_by_hand(place.proc)

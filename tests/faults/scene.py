@@ -10,7 +10,10 @@ from ec2rl.model import SetSysctl, WriteFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Union
+
+    from ec2rl.model import Change
 
     Picture = dict[str, Union[tuple[bytes, int, int, int, tuple[tuple[str, bytes], ...]], str]]
 
@@ -34,8 +37,34 @@ CHANGES = (
 BEFORE = {MAX: "262144\n", IDLE: "432000\n"}
 
 
-def machine(root: str, proc: str) -> Machine:
-    return Machine(root=root, sysctls=proc, modules=f"{root}/sys/module")
+class Scene:
+    """Settings and files: what most fixes change."""
+
+    name = "files"
+
+    def changes(self, root: str) -> Sequence[Change]:
+        return CHANGES
+
+    def without_exchange(self) -> Scene:
+        """Leave out what takes a file system that can exchange files."""
+        return self
+
+    def machine(self, root: str, proc: str) -> Machine:
+        return Machine(root=root, sysctls=proc, modules=f"{proc}/sys/module")
+
+    def build(self, root: str, proc: str) -> None:
+        build(root, proc)
+
+    def boot(self, proc: str, name: str) -> None:
+        boot(proc, name)
+
+    def picture(self, root: str, proc: str) -> Picture:
+        return picture(root, proc)
+
+    def set_by_hand(self, proc: str) -> None:
+        """Have those of the kernel's values that no file sets as the change leaves them."""
+        with open(setting(proc, IDLE), "w") as value:
+            value.write("100000\n")
 
 
 def build(root: str, proc: str) -> None:

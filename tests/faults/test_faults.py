@@ -8,12 +8,16 @@ import shutil
 import pytest
 
 from faults import kinds, place, tracer
+from faults.every_kind import SCENES
+from faults.scene import Scene
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Each N-th case of a kind, so that all of them together take less than a minute.
+# Each N-th case of a kind, so that all of them together take about a minute; where every kind of
+# change is made there are more cases, and larger ones.
+MORE = 8
 SAMPLES = {
     "kills": 20,
     "plain": 25,
@@ -35,13 +39,20 @@ SAMPLES = {
 @pytest.mark.slow
 @pytest.mark.root
 @pytest.mark.kernel
-@pytest.mark.parametrize("kind", kinds.KINDS)
-def test_whatever_strikes_the_machine_is_all_before_or_all_after(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    kinds.each([*kinds.KINDS], [*SCENES.values()]),
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)
+def test_whatever_strikes_the_machine_is_all_before_or_all_after(
+    kind: str, what: Scene, tmp_path: Path
+) -> None:
     lack = tracer.missing()
     if lack:
         pytest.skip(lack)
     if kind == "power" and not (shutil.which("mkfs.ext4") and os.path.exists("/dev/loop-control")):
         pytest.skip("a power cut needs ext4 and loop devices")
-    cases = list(kinds.KINDS[kind](place.Place(str(tmp_path)), SAMPLES[kind]))
+    every = SAMPLES[kind] * (1 if what.name == "files" else MORE)
+    cases = list(kinds.KINDS[kind](place.Place(str(tmp_path), what), every))
     assert [case for case in cases if case.fault] == []
-    assert len(cases) >= 5
+    assert len(cases) >= 3

@@ -33,7 +33,7 @@ MEMORY = "brk mmap munmap mremap madvise mprotect futex rt_sigaction rt_sigprocm
 QUIET = "close fstatfs getegid geteuid getpid lseek uname"
 LOOKING = f"{QUIET} fcntl fgetxattr flistxattr fstat getdents64 ioctl newfstatat pread64 read"
 
-_LINE = re.compile(r"(?:\d+ +)?(\w+)\(")
+_LINE = re.compile(r"(\w+)\(")
 
 
 class Code(Enum):
@@ -149,7 +149,7 @@ class _Victim:
         os.close(gate)
         os.close(words)
         os.read(self.words, 1)
-        command = ["strace", "-f", "-p", str(self.pid), *options]
+        command = ["strace", "-p", str(self.pid), *options]
         self.strace = subprocess.Popen(command, stderr=subprocess.PIPE)
         assert self.strace.stderr
         if b"attached" not in self.strace.stderr.readline():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -13,9 +14,11 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
+from ec2rl.commands.changed import why_not
 from ec2rl.fix.change import Found, State, Transaction
-from ec2rl.fix.errors import FixError, Refused
+from ec2rl.fix.errors import Conflict, FixError, Refused
 from ec2rl.fix.journal import locked
+from ec2rl.fix.kinds.kind import Kind
 from ec2rl.fix.kinds.sysctl import Sysctl
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.prepare import held, stop_if_asked
@@ -124,6 +127,34 @@ def test_what_cannot_be_put_back_does_not_keep_the_others(
     assert history(machine=machine)[0].state is State.APPLYING
     recover(machine=machine)
     os.unlink(machine.root + NEW)
+    assert picture(machine) == before
+
+
+class NoWayBack(list[Kind]):
+    """Targets that can be moved, and not asked again in the other direction."""
+
+    def __reversed__(self) -> Iterator[Kind]:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "no"), Refused("no"), Conflict("no")])
+def test_a_way_back_that_is_struck_is_never_said_to_be_whole(
+    machine: Machine, error: Exception
+) -> None:
+    before = picture(machine)
+    change = Transaction(
+        1, State.APPLYING, "", time.time(), machine.boot(), "", survey(CHANGES, machine)
+    )
+    with locked(machine, "a test") as journal, ExitStack() as stack:
+        things = things_of(change, machine, stack)
+        assert isinstance(things[0], Sysctl)
+        held_back = NoWayBack([Bomb(things[0], "move", error), *things[1:]])
+        with pytest.raises(FixError) as raised:
+            transit(journal, change, held_back, Found.AFTER, State.APPLIED)
+    assert not raised.value.whole
+    assert any("the way back was cut short" in note for note in raised.value.notes)
+    assert "sudo ./ec2rl undo 1" in "\n".join(why_not(raised.value, machine))
+    recover(machine=machine)
     assert picture(machine) == before
 
 

@@ -6,11 +6,27 @@ import os
 
 import pytest
 
+from ec2rl.commands.history import told
 from ec2rl.fix.change import State
 from ec2rl.fix.errors import Conflict, FixError, Refused
 from ec2rl.fix.machine import Machine
-from ec2rl.fix.transaction import apply, history, undo
-from ec2rl.model import Change, Rename, SetLink, SetRights, SetSysctl, SetSysfs, WriteFile
+from ec2rl.fix.transaction import apply, foresee, history, undo
+from ec2rl.model import (
+    Change,
+    EditLines,
+    Lines,
+    Rebuild,
+    Remedy,
+    Rename,
+    Risk,
+    SetLink,
+    SetRights,
+    SetSysctl,
+    SetSysfs,
+    WriteFile,
+    pack,
+    unpack,
+)
 from ec2rl.record import replace
 from fix.kinds_machine import FSTAB, SCHEDULER, build, picture, there_and_back
 from fix.small import put, setting
@@ -163,6 +179,15 @@ def test_what_a_later_change_took_from_there_is_to_be_taken_back_first(machine: 
     assert os.path.exists(machine.root + FSTAB)
 
 
+def test_so_is_what_was_changed_in_a_folder_under_its_new_name(machine: Machine) -> None:
+    apply((Rename("/etc/sysctl.d", "/etc/sysctl.off"),), machine=machine, why="")
+    apply((WriteFile("/etc/sysctl.off/a.conf", "a\n", None),), machine=machine, why="")
+    with pytest.raises(Refused, match="first undo 2"):
+        undo(1, machine=machine)
+    undo(2, machine=machine)
+    undo(1, machine=machine)
+
+
 def _made(machine: Machine) -> SetLink:
     return SetLink(LINK, "../usr/share/zoneinfo/UTC", None)
 
@@ -230,3 +255,40 @@ def test_a_record_of_what_runs_found_on_a_volume_moves_nothing(machine: Machine)
     undo(1, machine=replace(machine, sysctls="", modules=""))
     assert picture(machine) == seen
     assert history(machine=machine)[0].state is State.UNDONE
+
+
+def test_what_is_proposed_crosses_to_another_process_whole() -> None:
+    changes = (
+        SetSysctl("a.b", "1", "0", "m/parameters/p"),
+        SetSysfs(SCHEDULER, "none", "kyber"),
+        EditLines(FSTAB, (Lines(1, ("a",), ("b", "c")), Lines(3, (), ("d",)))),
+        SetRights(FSTAB, (0o600, 0, 0), (0o644, 1, 1)),
+        Rename("/a", "/b"),
+        SetLink(LINK, None, "a"),
+        Rebuild("/boot/a", ("/bin/true", "{out}"), "text"),
+    )
+    remedy = Remedy("Mend it", changes, Risk.SAFE)
+    assert unpack(pack(remedy)) == remedy
+
+
+def test_a_dry_run_of_an_undo_and_history_write_nothing(machine: Machine) -> None:
+    changes = (
+        EditLines(FSTAB, (Lines(1, ("# mounts",), ()),)),
+        SetRights("/etc/modprobe.d", (0o700, *me()), (0o755, *me())),
+        Rename("/etc/sysctl.d", "/etc/sysctl.off"),
+        SetLink(LINK, "a", None),
+        SetSysfs(SCHEDULER, "none", "mq-deadline"),
+    )
+    apply(changes, machine=machine, why="")
+    put(machine.root + FSTAB, "# theirs\n")
+
+    def everything() -> dict[str, int]:
+        paths = (f"{top}/{n}" for top, _, names in os.walk(machine.root) for n in names)
+        return {path: os.lstat(path).st_ctime_ns for path in paths}
+
+    seen = everything()
+    found = [outcome.found.name for outcome in undo(1, machine=machine, dry_run=True)]
+    assert found == ["AFTER", "CHANGED", "AFTER", "AFTER", "AFTER"]
+    assert [one.id for one, _ in foresee(1, machine=machine)] == [1]
+    told(machine)
+    assert everything() == seen

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ec2rl.catalogue import load
+from ec2rl.conntrack.queries.entries import ConntrackEntries
+from ec2rl.conntrack.queries.saved_text import Entries
 from ec2rl.conntrack.table.causes import causes
 from ec2rl.conntrack.table.kept import count_entries
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.host import Clock, Journal, JournalRecord, Line, Search
 from ec2rl.host.fake import FakeHost, sections
 from ec2rl.host.mask import mask
-from ec2rl.host.queries.conntrack_entries import ConntrackEntries
 from ec2rl.host.query import Answer
 from ec2rl.host.recording import case
-from ec2rl.host.table_text import Entries
 from ec2rl.model import Evidence, Unreadable, Verdict, Why
 from ec2rl.module import Options, diagnose
 from support import fill

@@ -9,10 +9,10 @@ from typing import Callable
 
 import pytest
 
+from ec2rl.conntrack.queries.counters import ConntrackCounters
 from ec2rl.host import Door, Phrase, Search
 from ec2rl.host.beneath import NotRegularError, OutsideError, Root, openat2, walk
 from ec2rl.host.mounted import MountedHost
-from ec2rl.host.queries.conntrack_counters import ConntrackCounters
 from ec2rl.host.queries.ethtool import EthtoolStatistics
 from ec2rl.model import Evidence, Unreadable, Why
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import pytest
 
 from ec2rl.conntrack.delete import Doomed, free
+from ec2rl.conntrack.queries.entries import ConntrackEntries
 from ec2rl.conntrack.table.look import open_listing, take_census
 from ec2rl.host import Door
 from ec2rl.host.live import LiveHost
 from ec2rl.host.netns import held
-from ec2rl.host.queries.conntrack_entries import ConntrackEntries
 from ec2rl.model import Unreadable, Why
 from support import fill
 

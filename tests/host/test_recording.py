@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ec2rl.conntrack.queries.entries import ConntrackEntries
+from ec2rl.conntrack.queries.saved_text import Entries
 from ec2rl.host import Clock, Door, Journal, JournalRecord, Line, Phrase, Search
 from ec2rl.host.fake import CaseError, FakeHost, sections
-from ec2rl.host.queries.conntrack_entries import ConntrackEntries
 from ec2rl.host.query import Answer
 from ec2rl.host.recording import case, inert
 from ec2rl.host.remember import Remember
-from ec2rl.host.table_text import Entries
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
 from support.examples import examples

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from ec2rl.conntrack.queries.counters import ConntrackCounters
+from ec2rl.conntrack.queries.entries import ConntrackEntries
+from ec2rl.conntrack.queries.saved_text import Entries
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import KernelLog
 from ec2rl.host import Door, Journal, Phrase
 from ec2rl.host.fake import FakeHost
-from ec2rl.host.queries.conntrack_counters import ConntrackCounters
-from ec2rl.host.queries.conntrack_entries import ConntrackEntries
 from ec2rl.host.queries.ethtool import EthtoolStatistics
 from ec2rl.host.sos import open_sos
-from ec2rl.host.table_text import Entries
 from ec2rl.model import Evidence, Unreadable
 from support.journal_writer import JournalWriter, kernel
 

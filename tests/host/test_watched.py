@@ -14,6 +14,7 @@ from typing import Callable
 
 import pytest
 
+from ec2rl.conntrack.queries.saved_text import read_table
 from ec2rl.host import Journal, Phrase, Search
 from ec2rl.host.fake import sections
 from ec2rl.host.files import open_regular
@@ -23,7 +24,6 @@ from ec2rl.host.journal.watched import WatchedJournal
 from ec2rl.host.saved import close_saved, open_saved
 from ec2rl.host.saved_logs import read_logs
 from ec2rl.host.search import search_paths
-from ec2rl.host.table_text import read_table
 from ec2rl.host.watched import Watched
 from ec2rl.model import Unreadable
 from hostile.changing import meanwhile

@@ -1,7 +1,7 @@
-"""Write what the modules say today into their cases, and show the difference.
+"""Write what is said today into the cases, and into CONTRIBUTING, and show the difference.
 
-    ./check --accept            every case
-    ./check --accept NAME ...   those of these modules
+    ./check --accept            every case, and what CONTRIBUTING shows
+    ./check --accept NAME ...   the cases of these modules
 
 Read the difference before you commit it: it is what users will see.
 """
@@ -9,20 +9,22 @@ Read the difference before you commit it: it is what users will see.
 from __future__ import annotations
 
 import sys
+import tempfile
 from difflib import unified_diff
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parents[1] / "src")]
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
 
 from ec2rl.catalogue import load  # noqa: E402
 from support.cases import CASES, answered  # noqa: E402
+from support.recipe import copy_of_the_project, followed  # noqa: E402
 
 
 def main(names: list[str]) -> int:
-    changed = 0
     for name in names:
         load(name)  # a typing error would accept nothing, in silence
+    changed = 0
     for path in CASES:
         if names and path.parent.name not in names:
             continue
@@ -30,16 +32,26 @@ def main(names: list[str]) -> int:
         try:
             after = answered(before, path.parent.name)
         except ValueError as error:
-            raise ValueError(f"{path.relative_to(HERE.parents[1])}: {error}") from None
-        if after != before:
-            changed += 1
-            path.write_text(after, encoding="utf-8")
-            shown = str(path.relative_to(HERE.parents[1]))
-            sys.stdout.writelines(
-                unified_diff(before.splitlines(True), after.splitlines(True), shown, shown)
-            )
-    print(f"{changed} cases written" if changed else "every case says what its module says")
+            raise ValueError(f"{path.relative_to(ROOT)}: {error}") from None
+        changed += _written(path, before, after)
+    if not names and (ROOT / "CONTRIBUTING.md").exists():
+        text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+        with tempfile.TemporaryDirectory() as folder:
+            today = followed(text, copy_of_the_project(Path(folder)))
+        changed += _written(ROOT / "CONTRIBUTING.md", text, today)
+    print(f"{changed} files written" if changed else "every case says what its module says")
     return 0
+
+
+def _written(path: Path, before: str, after: str) -> bool:
+    """Whether a file had to be changed; the difference has been shown then."""
+    if after != before:
+        path.write_text(after, encoding="utf-8")
+        shown = str(path.relative_to(ROOT))
+        sys.stdout.writelines(
+            unified_diff(before.splitlines(True), after.splitlines(True), shown, shown)
+        )
+    return after != before
 
 
 if __name__ == "__main__":

@@ -185,7 +185,7 @@ def test_keys_of_an_interface_need_udev() -> None:
     assert (setting.value, setting.because) == (
         None,
         "whether eth0.100 is there when the files are read is not known, and no udev rule applies "
-        "the files when it comes",
+        "the files when it comes: 2 if it comes in time, else the default",
     )
 
 

@@ -8,13 +8,13 @@ from ec2rl.host.fake import FakeHost
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.next_boot.changers import everybody
 from ec2rl.next_boot.rules import Rules
-from ec2rl.next_boot.setting import Changer
+from ec2rl.next_boot.setting import Changer, Idle
 from ec2rl.next_boot.settings import next_boot
 
 IF = "if this line is run"
 
 
-def found(looks: dict[str, str]) -> list[Changer | Unreadable]:
+def found(looks: dict[str, str]) -> list[Changer | Idle | Unreadable]:
     host = FakeHost(looks)
     return list(everybody(host, Rules(host)))
 

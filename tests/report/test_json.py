@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
+from ec2rl import modules
 from ec2rl.catalogue import load
 from ec2rl.host.fake import FakeHost, sections
 from ec2rl.model import Finding, Verdict, say
@@ -18,7 +19,12 @@ from ec2rl.report.formats.json import write
 from ec2rl.report.json_report import Judged, report
 
 SCHEMA = json.loads((Path(json_report.__file__).parent / "report.schema.json").read_text())
-VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+MODULES = Path(modules.__file__).parent
+OWN = {
+    path.name.partition(".")[0]: json.loads(path.read_text())
+    for path in MODULES.glob("*.schema.json")
+}
+"""What the results of a module have more."""
 CASES = sorted((Path(__file__).parents[1] / "modules").glob("*/*.case"))
 
 
@@ -36,8 +42,16 @@ def document(*judged: Judged) -> dict[str, object]:
     return made
 
 
-def test_the_schema_is_one() -> None:
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+def validate(made: Any) -> None:
+    """ValidationError unless it is a report, and each result has what its module has more."""
+    jsonschema.Draft202012Validator(SCHEMA).validate(made)
+    for result in made["results"]:
+        jsonschema.Draft202012Validator(OWN.get(result["module"], {})).validate(result)
+
+
+@pytest.mark.parametrize("schema", [SCHEMA, *OWN.values()], ids=["report", *OWN])
+def test_the_schema_is_one(schema: dict[str, object]) -> None:
+    jsonschema.Draft202012Validator.check_schema(schema)
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -46,7 +60,7 @@ def test_every_case_gives_a_report_of_the_schema(path: Path) -> None:
     host = FakeHost(sections(path.read_text(encoding="utf-8"))[1])
     found = diagnose(module, host)
     judged = Judged(module.name, module.domain, module.class_, found.finding, 0.1, found.by_hand)
-    VALIDATOR.validate(document(judged))
+    validate(document(judged))
 
 
 def test_what_is_not_known_is_null_and_never_nought() -> None:
@@ -65,7 +79,7 @@ def test_what_is_not_known_is_null_and_never_nought() -> None:
     finding = diagnose(module, host).finding
     judged = Judged(module.name, module.domain, module.class_, finding, 0.1)
     made: Any = document(judged)
-    VALIDATOR.validate(made)
+    validate(made)
     (found,) = made["results"]
     (namespace,) = found["namespaces"]
     numbers = {
@@ -105,18 +119,26 @@ def broken(**changes: object) -> dict[str, object]:
         {"details": "text"},
         {"module": "../x"},
         {"seconds": -1},
-        {"namespaces": [{"inode": 0}]},
-        {"counters": {"drop": "0"}},
         {"module": "conntrackfull"},
         {"evidence": [{"source": "x"}]},
     ],
 )
 def test_the_schema_refuses_what_is_no_report(changes: dict[str, object]) -> None:
-    VALIDATOR.validate(broken())
+    validate(broken())
     with pytest.raises(jsonschema.ValidationError):
-        VALIDATOR.validate(broken(**changes))
+        validate(broken(**changes))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"namespaces": [{"inode": 0}]}, {"counters": {"drop": "0"}}, {"census": 0}]
+)
+def test_a_module_has_facts_of_its_own_form(changes: dict[str, object]) -> None:
+    unknown = {"module": "conntrackfull", "verdict": "UNKNOWN"}
+    validate(broken(**unknown))
+    with pytest.raises(jsonschema.ValidationError):
+        validate(broken(**unknown, **changes))
 
 
 def test_a_report_says_nothing_more_at_its_top() -> None:
     with pytest.raises(jsonschema.ValidationError):
-        VALIDATOR.validate({**broken(), "more": 1})
+        validate({**broken(), "more": 1})

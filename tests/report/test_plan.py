@@ -6,7 +6,24 @@ import json
 
 import pytest
 
-from ec2rl.model import Finding, Proposal, Rate, Remedy, Risk, SetSysctl, Verdict, WriteFile, say
+from ec2rl.model import (
+    EditLines,
+    Finding,
+    Lines,
+    Proposal,
+    Rate,
+    Rebuild,
+    Remedy,
+    Rename,
+    Risk,
+    SetLink,
+    SetRights,
+    SetSysctl,
+    SetSysfs,
+    Verdict,
+    WriteFile,
+    say,
+)
 from ec2rl.report.formats.json import write
 from ec2rl.report.plan import Done, done, fix_facts, helped, plan
 
@@ -155,3 +172,37 @@ def test_the_plan_and_its_end_are_one_document() -> None:
         },
     }
     assert json.loads(write(fix_facts("conntrackfull", finding, WHOLE, None)))["done"] is None
+
+
+def test_every_kind_of_change_is_shown_with_what_was_and_what_will_be() -> None:
+    line = "/dev/xvdf /data ext4 defaults 0 2"
+    remedy = Remedy(
+        "Let it boot",
+        (
+            SetSysfs("/sys/block/vda/queue/scheduler", "none", "kyber"),
+            SetSysctl("vm.swappiness", "10", "60"),
+            EditLines("/etc/fstab", (Lines(3, (line,), (line.replace("defaults", "nofail"),)),)),
+            SetRights("/etc/shadow", (0o600, 0, 0), (0o666, 0, 0)),
+            Rename("/etc/a.conf", "/etc/a.conf.off"),
+            SetLink("/etc/localtime", "UTC\x1b", None),
+            Rebuild("/boot/initrd.img", ("/usr/bin/dracut", "{out}"), "initrd"),
+        ),
+        Risk.RISKY,
+    )
+    assert plan(Proposal((remedy,))).splitlines()[2:] == [
+        "Let it boot (risk: risky)",
+        "Now:",
+        "    /sys/block/vda/queue/scheduler  kyber -> none",
+        "    vm.swappiness                   60 -> 10",
+        "On disk:",
+        "    --- /etc/fstab",
+        "    +++ /etc/fstab",
+        "    @@ line 3 @@",
+        "    -/dev/xvdf /data ext4 defaults 0 2",
+        "    +/dev/xvdf /data ext4 nofail 0 2",
+        "    /etc/shadow     mode 666, user 0, group 0 -> mode 600, user 0, group 0",
+        "    /etc/a.conf     /etc/a.conf -> /etc/a.conf.off",
+        "    /etc/localtime  no link -> link to UTC\\x1b",
+        "For the next boot:",
+        "    /boot/initrd.img  kept -> rebuilt by /usr/bin/dracut {out}",
+    ]

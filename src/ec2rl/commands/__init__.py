@@ -37,7 +37,7 @@ _GENERAL = {
             "root": Option("DIR", "judge the mounted root of another machine", many=True),
             "sos": Option("FILE|DIR", "judge a sosreport, packed or not", many=True),
             "log": Option("FILE", "judge saved logs, or a journal's folder (-: a pipe)", many=True),
-            "conntrack": Option("FILE", "count a saved table, alone or beside these", many=True),
+            **{name: form.OPTION for name, form in slices.parts("saved_evidence").items()},
             "replay": Option("FILE", "judge a recording again", many=True),
             "record": Option("FILE", "write all that was looked at into FILE, as a case"),
             "mask": Option(
@@ -63,7 +63,9 @@ _GENERAL = {
         "MODULE",
         {
             "dry-run": Option("", "show the plan only"),
-            "set": Option("NAME=N", "a value of your own (max, buckets, a timeout)", many=True),
+            "set": Option(
+                "NAME=N", "a value of your own: a setting's short name, or its whole key", many=True
+            ),
             "runtime-only": Option("", "change nothing for the next boot"),
             "persist-only": Option("", "change nothing now, only for the next boot"),
             "try": Option("[SECONDS]", "take it back by itself unless confirmed (120)"),
@@ -101,4 +103,11 @@ _GENERAL = {
     "bug-report": Command("show what to put into a bug report", "", {}),
 }
 
-COMMANDS = {**_GENERAL, **slices.commands()}
+COMMANDS = {
+    **_GENERAL,
+    **{
+        f"{subject} {name}": command
+        for subject, theirs in slices.parts("commands").items()
+        for name, command in theirs.COMMANDS.items()
+    },
+}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
+from ec2rl import slices
 from ec2rl.arguments import Parsed, UsageError
+from ec2rl.commands.reporting import PAST
 from ec2rl.host import Clock, Host
 from ec2rl.host.fake import CaseError, FakeHost, sections
 from ec2rl.host.remember import Remember
@@ -15,12 +17,15 @@ from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ec2rl.host.remember import Look
 
 _RECORDING = 64 << 20
 """Bytes."""
 
-_TABLE_CUT = "not all of the saved table could be read"
+_PIPED = ("log", *slices.names("saved_evidence"))
+"""The options that may name standard input, or a pipe."""
 
 
 @record(frozen=True)
@@ -52,12 +57,15 @@ def check(said: Parsed) -> None:
     machines += said.has("log")
     if said.has("record") and machines > 1:
         raise UsageError("--record takes one machine at a time")
-    if said.has("conntrack") and (machines > 1 or said.has("replay")):
-        raise UsageError("--conntrack goes with one log, volume or sosreport: whose table is it?")
-    inputs = (*said.values.get("log", ()), *said.operands, *said.values.get("conntrack", ()))
+    for name, form, _ in _forms(said):
+        if machines > 1 or said.has("replay"):
+            whose = f"whose {form.NOUN} is it?"
+            raise UsageError(f"--{name} goes with one log, volume or sosreport: {whose}")
+    piped = [path for option in _PIPED for path in said.values.get(option, ())]
+    inputs = (*piped, *said.operands)
     if inputs.count("-") > 1:
         raise UsageError("standard input can be read once only")
-    for option in ("root", "sos", "log", "conntrack", "replay"):
+    for option in PAST:
         for path in said.values.get(option, ()) + (said.operands if option == "log" else ()):
             _exists(option, path)
 
@@ -65,7 +73,7 @@ def check(said: Parsed) -> None:
 def _exists(option: str, path: str) -> None:
     """Refuse what is not there, before the first of several machines is judged."""
     try:
-        if path != "-" or option not in ("log", "conntrack"):
+        if path != "-" or option not in _PIPED:
             os.stat(path)
     except (OSError, ValueError) as error:
         why = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
@@ -75,22 +83,21 @@ def _exists(option: str, path: str) -> None:
 def opened(said: Parsed, modules: Sequence[Module]) -> Iterator[Past]:
     """The machines, each opened when the one before it has been judged."""
     phrases = tuple({phrase: None for module in modules for phrase in module.phrases})
-    tables = said.values.get("conntrack", ())
     for path in said.values.get("root", ()):
-        yield _with_table(Past(_mounted(path)), tables)
+        yield _beside(Past(_mounted(path)), said)
     for path in said.values.get("sos", ()):
         from ec2rl.host.sos import open_sos
 
-        yield _with_table(_read("sos", path, open_sos(path, phrases)), tables)
+        yield _beside(_read("sos", path, open_sos(path, phrases)), said)
     logs = (*said.values.get("log", ()), *said.operands)
     if logs:
         from ec2rl.host.saved_logs import open_logs
 
-        yield _with_table(_read("log", logs[0], open_logs(logs, phrases)), tables)
+        yield _beside(_read("log", logs[0], open_logs(logs, phrases)), said)
     for path in said.values.get("replay", ()):
         yield _replay(path)
-    if tables and not logs and not said.has("root") and not said.has("sos"):
-        yield _table_alone(tables)
+    if not logs and not any(map(said.has, ("root", "sos", "replay"))):
+        yield _alone(said)
 
 
 def _mounted(path: str) -> Host:
@@ -121,40 +128,52 @@ def _refuse_absent(option: str, path: str, answer: Unreadable) -> None:
         raise UsageError(f"--{option}={path}: {answer.why.value}")
 
 
-def _with_table(past: Past, paths: Sequence[str]) -> Past:
-    """The same machine with a saved table beside what is left of it."""
-    if not paths or isinstance(past.host, Unreadable):
-        return past
-    from ec2rl.host.saved_table import kept_table, open_table
-
-    table = open_table(paths)
-    gaps = past.gaps
-    if isinstance(table, Unreadable):
-        _refuse_absent("conntrack", paths[0], table)
-        gaps = (*gaps, str(table))
-    cut = past.cut or _TABLE_CUT * (isinstance(table, Unreadable) or bool(table.gap))
-    host = Remember(past.host, dict([kept_table(table)]))
-    host.name = f"{past.host.name} with the saved table {table.source}"
-    return replace(past, host=host, gaps=gaps, cut=cut)
+def _forms(said: Parsed) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
+    """The forms of evidence of a subject that are named: the option, its package's, the paths."""
+    for name, form in slices.parts("saved_evidence").items():
+        if said.has(name):
+            yield name, form, said.values[name]
 
 
-def _table_alone(paths: Sequence[str]) -> Past:
+def _beside(past: Past, said: Parsed) -> Past:
+    """The same machine with a saved table, say, beside what is left of it."""
+    for name, form, paths in _forms(said):
+        if isinstance(past.host, Unreadable):
+            break
+        found = form.open_named(paths)
+        gaps = past.gaps
+        if isinstance(found, Unreadable):
+            _refuse_absent(name, paths[0], found)
+            gaps = (*gaps, str(found))
+        host = Remember(past.host, dict([form.kept(found)]))
+        host.name = f"{past.host.name} with the saved {form.NOUN} {found.source}"
+        past = replace(past, host=host, gaps=gaps, cut=past.cut or _cut(form, found))
+    return past
+
+
+def _alone(said: Parsed) -> Past:
+    """A machine of which nothing else is left."""
     from ec2rl.host.recording import case
-    from ec2rl.host.saved_table import kept_table, open_table
 
-    table = open_table(paths)
-    if isinstance(table, Unreadable):
-        _refuse_absent("conntrack", paths[0], table)
-        return Past(table)
-    looks: dict[str, Look] = {
-        "clock": Clock(table.modified, None),
-        "ls /proc": Unreadable("/proc", Why.NOT_COLLECTED),
-    }
-    looks.update([kept_table(table)])
-    text = case(looks, [])
-    name = f"the saved table {table.source}"
-    host = FakeHost(sections(text)[1], name, missing=Why.NOT_COLLECTED)
-    return Past(host, cut=_TABLE_CUT * bool(table.gap))
+    looks: dict[str, Look] = {"ls /proc": Unreadable("/proc", Why.NOT_COLLECTED)}
+    modified, named, cut = 0.0, [], ""
+    for name, form, paths in _forms(said):
+        found = form.open_named(paths)
+        if isinstance(found, Unreadable):
+            _refuse_absent(name, paths[0], found)
+            return Past(found)
+        looks.update([form.kept(found)])
+        modified, cut = max(modified, found.modified), cut or _cut(form, found)
+        named.append(f"the saved {form.NOUN} {found.source}")
+    text = case({"clock": Clock(modified, None), **looks}, [])
+    host = FakeHost(sections(text)[1], " with ".join(named), missing=Why.NOT_COLLECTED)
+    return Past(host, cut=cut)
+
+
+def _cut(form: Any, found: Any) -> str:
+    """Why what is missing of saved evidence may have been there, "" where nothing is."""
+    whole = not isinstance(found, Unreadable) and not found.gap
+    return "" if whole else f"not all of the saved {form.NOUN} could be read"
 
 
 def _replay(path: str) -> Past:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from ec2rl import __version__
+from ec2rl import __version__, slices
 from ec2rl.arguments import Parsed, UsageError, moment, seconds
 from ec2rl.caller import Rights
 from ec2rl.engine import Plan, Result
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ec2rl.model import Json
 
-PAST = ("root", "sos", "log", "conntrack", "replay")
+PAST = ("root", "sos", "log", *slices.names("saved_evidence"), "replay")
 """The options that name what is left of another machine."""
 
 UNSAVED = 4

@@ -11,10 +11,10 @@ import errno
 from collections import Counter
 from struct import pack
 
+from ec2rl.conntrack.queries.ctnetlink import open_netlink
 from ec2rl.conntrack.table.entry import ICMPV6, Entry, Flow
 from ec2rl.conntrack.table.freeing import Freed
 from ec2rl.fix.prepare import stop_if_asked
-from ec2rl.host.ctnetlink import open_netlink
 from ec2rl.model import Unreadable
 from ec2rl.netlink import ERROR, HEADER, NESTED, MalformedError, messages, refusal
 

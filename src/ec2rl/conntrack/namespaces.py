@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.owner import container_id, owner
+from ec2rl.conntrack.queries.counters import ConntrackCounters
+from ec2rl.conntrack.queries.entries import ConntrackEntries
+from ec2rl.conntrack.queries.saved_text import Entries
 from ec2rl.host import Door, Host
-from ec2rl.host.queries.conntrack_counters import ConntrackCounters
-from ec2rl.host.queries.conntrack_entries import ConntrackEntries
-from ec2rl.host.table_text import Entries
 from ec2rl.model import Evidence, Statement, Unreadable, Why, say
 from ec2rl.record import record
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ec2rl.conntrack.counters import Counters, parse_conntrack_stats, parse_stat, risen
 from ec2rl.conntrack.namespaces import RECORDED, Namespace, Namespaces, inode_number, is_kept
+from ec2rl.conntrack.queries.counters import ConntrackCounters
+from ec2rl.conntrack.queries.entries import ConntrackEntries
+from ec2rl.conntrack.queries.saved_text import Entries
 from ec2rl.host import Host
-from ec2rl.host.queries.conntrack_counters import ConntrackCounters
-from ec2rl.host.queries.conntrack_entries import ConntrackEntries
-from ec2rl.host.table_text import Entries
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record, replace
 

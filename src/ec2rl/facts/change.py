@@ -39,13 +39,15 @@ class Image:
 class Item:
     """What every kind of item tells: `kind` is its name in a record, `runs` as `Change.runs`.
 
-    `folder` is whether its folder was missing, `keeps` whether an image lies beside it.
+    `folder` is whether its folder was missing, `keeps` whether an image lies beside it, `carries`
+    whether what is below its names goes along.
     """
 
     kind = ""
     runs = False
     folder = False
     keeps = False
+    carries = False
     before: Any
     after: Any
 
@@ -104,8 +106,18 @@ class SysctlItem(Item):
         return self.before, self.after
 
 
+class _OfPath(Item):
+    """What is told by the path of one thing."""
+
+    path: str
+
+    @property
+    def target(self) -> str:
+        return self.path
+
+
 @record(frozen=True)
-class SysfsItem(Item):
+class SysfsItem(_OfPath):
     """A value below /sys that was written; `after` is what the kernel made of what was `asked`."""
 
     path: str
@@ -117,22 +129,8 @@ class SysfsItem(Item):
     runs = True
 
     @property
-    def target(self) -> str:
-        return self.path
-
-    @property
     def words(self) -> tuple[str, str]:
         return self.before, self.after
-
-
-class _OfPath(Item):
-    """What is told by the path of one thing, which has an image before and after."""
-
-    path: str
-
-    @property
-    def target(self) -> str:
-        return self.path
 
 
 @record(frozen=True)
@@ -217,6 +215,7 @@ class RenameItem(_OfPath):
     what: str
 
     kind = "rename"
+    carries = True
 
     @property
     def touched(self) -> tuple[str, ...]:

@@ -61,8 +61,9 @@ def decode(raw: bytes, number: int) -> Transaction:
         raise ValueError("its checksum is wrong")
     document = json.loads(raw, parse_int=_int, parse_constant=_constant)
     record = document["change"]
-    if get(record, "schema", int) not in (1, 2, 3, 4):
-        raise ValueError(f"schema {record['schema']} is not known to this version")
+    schema = get(record, "schema", int)
+    if schema not in (1, 2, 3, 4):
+        raise ValueError(f"schema {schema} is not known to this version")
     change = Transaction(
         get(record, "id", int),
         State(get(record, "state", str)),
@@ -70,7 +71,7 @@ def decode(raw: bytes, number: int) -> Transaction:
         get(record, "time", float),
         _words(record, "boot"),
         _words(record, "tool"),
-        tuple(load(item) for item in get(record, "items", list)[: _ITEMS + 1]),
+        tuple(load(item, schema < 4) for item in get(record, "items", list)[: _ITEMS + 1]),
         tuple(str(note) for note in get(record, "notes", list)),
         _words(record, "module") if "module" in record else "",
     )

@@ -124,8 +124,11 @@ def _data(data: bytes) -> str | dict[str, str]:
         return {"base64": b64encode(data).decode()}
 
 
-def load(record: Any) -> Item:
-    """Read an item; ValueError, LookupError, TypeError for what `dump` would not give."""
+def load(record: Any, old: bool = False) -> Item:
+    """Read an item; ValueError, LookupError, TypeError for what `dump` would not give.
+
+    With `old`, that of a record before schema 4, which knew a setting below net and few files.
+    """
     item: Item
     if "kind" in record:
         made = _KINDS[get(record, "kind", str)]
@@ -141,6 +144,9 @@ def load(record: Any) -> Item:
         item = FileItem(get(record, "path", str), before, after, folder)
         bad = path_fault(item.path) or _owner_fault(before, after)
         bad = bad or ("a file of it was there before its folder" if folder and before else "")
+    if old and not is_old(item):
+        what = "setting below net" if item.runs else "file that ec2rl writes"
+        bad = bad or f"{item.target!a} is no {what}, in a record of this age"
     if bad:
         raise ValueError(bad)
     return item

@@ -112,6 +112,20 @@ def pinned(fd: int) -> bool:
     return bool(struct.unpack_from("I", answer)[0] & _FS_IMMUTABLE_OR_APPEND)
 
 
+def fixed(folder: int, name: str) -> str:
+    """Say why a file or a folder cannot be given another name, "" if it can."""
+    fd = os.open(name, READ, dir_fd=folder)
+    try:
+        if pinned(fd):
+            return "is immutable or append-only (chattr)"
+        status = os.fstat(fd)
+        if stat.S_ISREG(status.st_mode) and status.st_nlink != 1:
+            return f"has {status.st_nlink} names (hard links)"
+        return "is a mount point" if mount(fd) != mount(folder) else ""
+    finally:
+        close(fd)
+
+
 def mount(fd: int) -> str:
     """Name the mount that an open file is on: proc_pid_fdinfo(5), mnt_id."""
     with open(f"/proc/self/fdinfo/{fd}", encoding="utf-8") as file:

@@ -131,10 +131,10 @@ class Journal:
         finally:
             close(fd)
 
-    def publish(self, change: Transaction, forget: Callable[[], None] | None = None) -> None:
+    def publish(self, change: Transaction, forget: Callable[[], bool] | None = None) -> None:
         """Make the draft the record of its change; from its rename on a finished one is done.
 
-        `forget` is called then, as long as the mark says that something is under way.
+        `forget` is called then; where it cannot, the mark stays, and `recover` sees to it.
         """
         if change.unfinished:
             with suppress(FileExistsError):
@@ -145,16 +145,15 @@ class Journal:
             return
         with suppress(OSError):  # then the mark stays: either record is right about what there is
             os.fsync(self.fd)
-            if forget is not None:
-                forget()
-            self.unmark()
+            if forget is None or forget():
+                self.unmark()
 
     def unmark(self) -> None:
         """Say that nothing is under way; if that fails, `recover` looks once in vain."""
         with suppress(OSError):
             os.unlink(UNFINISHED, dir_fd=self.fd)
 
-    def save(self, change: Transaction, forget: Callable[[], None] | None = None) -> None:
+    def save(self, change: Transaction, forget: Callable[[], bool] | None = None) -> None:
         self.draft(change)
         self.publish(change, forget)
 

@@ -34,13 +34,22 @@ def later(
         held = _in_force(one, top, machine)
         top.update(held)
         holding.append((one, set(held)))
-    wanted = {name for item in change.items for name in item.touched}
+    wanted, carried = _names(change)
     found = []
     for one, targets in reversed(holding):
-        if targets & wanted:
+        below = any(name.startswith(carried) for name in targets) if carried else False
+        if below or targets & wanted:
             found.append(one)
             wanted |= targets
+            carried += _names(one)[1]
     return tuple(reversed(found))
+
+
+def _names(change: Transaction) -> tuple[set[str], tuple[str, ...]]:
+    """Give all names that a change touched, and the folders whose content it took along."""
+    touched = {name for item in change.items for name in item.touched}
+    carried = [f"{name}/" for item in change.items if item.carries for name in item.touched]
+    return touched, tuple(carried)
 
 
 def foreseen(

@@ -307,7 +307,7 @@ def _recovered(journal: Journal, change: Transaction, machine: Machine) -> Trans
         change = replace(change, state=state, notes=notes)
         if state is not State.APPLIED:
             journal.end_trial(change.id)
-        journal.save(change)
+        journal.save(change, lambda: forget(things))
         return change
 
 

@@ -9,7 +9,7 @@ reverse order; from the moment at which the record says that all is done, there 
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 
 from ec2rl.fix.change import Found, State, Transaction
 from ec2rl.fix.errors import Conflict, Failed, FixError, Refused
@@ -48,18 +48,33 @@ def transit(
     except BaseException as error:  # whatever it is: half a change is worse
         if not _open(journal, change.id):
             raise
-        applying = to is Found.AFTER
-        notes, whole = put_back(things, Found.BEFORE if applying else Found.AFTER)
-        if whole:
-            gone = State.PARTLY if notes else State.UNDONE
-            left = replace(change, state=gone) if applying else change
-            open_yet = _close(journal, replace(left, notes=(words(error), *notes)), things)
-            notes, whole = notes + open_yet, not open_yet
+        try:
+            notes, whole = _taken_back(journal, change, things, to, error)
+        except BaseException as again:  # the way back was struck as well: `recover` goes on
+            notes, whole = (f"the way back was cut short: {words(again)}",), False
         if isinstance(error, OSError):
             raise Failed(words(error), notes, whole) from error
         if isinstance(error, FixError):
             error.notes, error.whole = notes, whole
         raise
+
+
+def _taken_back(
+    journal: Journal,
+    change: Transaction,
+    things: Sequence[Kind],
+    to: Found,
+    error: BaseException,
+) -> tuple[tuple[str, ...], bool]:
+    """Have all where it was and close its record; what to say of it, and whether it is whole."""
+    applying = to is Found.AFTER
+    notes, whole = put_back(things, Found.BEFORE if applying else Found.AFTER)
+    if not whole:
+        return notes, False
+    gone = State.PARTLY if notes else State.UNDONE
+    left = replace(_with_items(change, things), state=gone) if applying else change
+    open_yet = _close(journal, replace(left, notes=(words(error), *notes)), things)
+    return notes + open_yet, not open_yet
 
 
 def _moved(
@@ -87,11 +102,17 @@ def _moved(
     return final
 
 
-def forget(things: Sequence[Kind]) -> None:
-    """Let go of what either side was kept in, as the record is closed; else `recover` does."""
-    for one in things:
-        with suppress(Exception):
-            one.forget()
+def forget(things: Sequence[Kind]) -> bool:
+    """Let go of what either side was kept in, as the record is closed; False: `recover` has to."""
+    return len([one for one in things if _forgotten(one) or _forgotten(one)]) == len(things)
+
+
+def _forgotten(one: Kind) -> bool:
+    try:
+        one.forget()
+    except Exception:  # the change is made: nothing is to be moved back for this
+        return False
+    return True
 
 
 def _with_items(change: Transaction, things: Sequence[Kind]) -> Transaction:

@@ -36,8 +36,6 @@ def _right(source: str) -> str:
         return "needs CAP_SYSLOG, as kernel.dmesg_restrict=1 or the container demands"
     if source.startswith("netns "):
         return "needs CAP_SYS_ADMIN to enter a network namespace"
-    if source == "conntrack -S":
-        return "needs CAP_NET_ADMIN"
     return "needs root"
 
 

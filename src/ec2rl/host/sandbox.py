@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ec2rl import slices
 from ec2rl.model import Unreadable, Why
 from ec2rl.process import Limits, LostError, run
 
@@ -18,8 +19,7 @@ _NEEDED = (
     *("bz2", "compression.zstd", "ctypes", "json", "lzma", "mmap", "random", "re", "select"),
     *("base64", "datetime", "fcntl", "signal", "subprocess", "threading", "zlib"),
     *(f"ec2rl.host.{name}" for name in ("ahead", "halves", "journal.search", "journal.program")),
-    *(f"ec2rl.host.{name}" for name in ("recording", "saved_journal", "saved_table", "scan")),
-    *(f"ec2rl.host.{name}" for name in ("search", "table_text", "unpack")),
+    *(f"ec2rl.host.{name}" for name in ("recording", "saved_journal", "scan", "search", "unpack")),
 )
 """Modules that a reader may import, whose files nobody may not be able to open."""
 
@@ -32,7 +32,9 @@ def read_in_sandbox(
     The child writes no file larger than `written` bytes (none at all by default), lives for
     `seconds` at most, and nothing that it starts outlives it.  FAILED where it gives no text.
     """
-    limits = Limits(seconds, _MEMORY, written, unprivileged=True, needs=_NEEDED)
+    forms = slices.parts("saved_evidence").values()
+    needs = (*_NEEDED, *(name for form in forms for name in form.NEEDS))
+    limits = Limits(seconds, _MEMORY, written, unprivileged=True, needs=needs)
     try:
         said = run(lambda: work().encode("utf-8", "backslashreplace"), limits, _ANSWER)
     except LostError as lost:

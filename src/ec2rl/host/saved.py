@@ -7,6 +7,7 @@ import select
 import stat
 from collections.abc import Sequence
 
+from ec2rl import slices
 from ec2rl.host.packed import Packed, Stream
 from ec2rl.host.watched import Watched
 from ec2rl.model import Unreadable, Why
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 _MOST = 256
 _PIECE = 256 << 10
 _PATIENCE = 30  # seconds for the first byte of a pipe
-_TABLES = ("/net/nf_conntrack", "/net/ip_conntrack")
-"""The kernel's files that people name, and that reading leaves as they are."""
 
 
 class Saved:
@@ -71,7 +70,8 @@ def refuse_kernels(fd: int) -> None:
     stored = found.st_blocks or (found.st_size and not _is_in_sysfs(found))
     if not stat.S_ISREG(found.st_mode) or stored or os.fstatvfs(fd).f_blocks:
         return
-    if not os.readlink(f"/proc/self/fd/{fd}").endswith(_TABLES):
+    path, forms = os.readlink(f"/proc/self/fd/{fd}"), slices.parts("saved_evidence").values()
+    if not any(path.endswith(form.KERNELS) for form in forms):
         raise NotReadError("nothing is stored in it: it is empty, or the kernel's own to be read")
 
 

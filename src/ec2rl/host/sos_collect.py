@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from posixpath import dirname, join, normpath
 
+from ec2rl import slices
 from ec2rl.host import BEGINNING, BOOT_ID, USERS, Clock, Journal, Phrase, Search
 from ec2rl.host.packed import Packed
 from ec2rl.host.saved_journal import Together
@@ -32,7 +33,6 @@ _LINES = 4 << 20
 
 _LOOKS, _GAPS = 20_000, 80
 _JOURNALS = 512
-_SECONDS, _KEPT = 20.0, 2000  # for one table; entries of that of a namespace
 _TABLES = 16  # more namespaces than these have their tables counted by nobody
 _NETNS = "netns /run/netns/"
 
@@ -103,7 +103,7 @@ class Collector:
         what, key = found
         if what in (Use.TEXT, Use.SETTINGS, Use.RELEASE):
             self._read(what, key, member)
-        elif what is Use.TABLE:
+        elif what is Use.STREAM:
             self._count(key, path, member)
         elif what is Use.JOURNAL_FILE:
             self._journal(key, member)
@@ -192,20 +192,18 @@ class Collector:
         self._put(f"search {key}", found)
 
     def _count(self, key: str, path: str, member: Member) -> None:
-        from ec2rl.host.saved_table import kept_table
-        from ec2rl.host.table_text import KEPT, Entries, read_table
-
+        forms = slices.parts("saved_evidence").values()
+        form = next(form for form in forms if key.endswith(form.KEY))
         self._tables -= 1
         if self._tables < 0:
             self._counts["tables beyond what is kept"] += 1
             return
         body = member.body
-        kept = _KEPT if key.startswith(_NETNS) else KEPT
-        read = [lambda size: _take(body, size)]
-        found = read_table(path, read, member.modified, _SECONDS, kept)
-        if isinstance(found, Entries) and body.gap:
+        few = key.startswith(_NETNS)
+        found = form.read_member(path, lambda size: _take(body, size), member.modified, few)
+        if not isinstance(found, Unreadable) and body.gap:
             found = replace(found, gap="; ".join(filter(None, (found.gap, body.gap))))
-        self._put(key, kept_table(found)[1])
+        self._put(key, form.kept(found)[1])
 
     def _journal(self, path: str, member: Member) -> None:
         from ec2rl.host.journal.search import search_journal

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from functools import cache
+
+from ec2rl import slices
 
 TOPS = ("etc", "lib", "proc", "run", "sos_commands", "sos_strings", "sys", "usr", "var")
 """The folders that matter; an archive without a folder around them begins with one of these."""
@@ -20,7 +23,7 @@ class Use(Enum):
     JOURNAL = "searched as the journal's text"
     REMAINS = "searched as what a dead kernel left"
     JOURNAL_FILE = "searched as the journal itself"
-    TABLE = "counted as a connection-tracking table"
+    STREAM = "read as it streams past, by the package of its subject"
 
 
 _CONFIGURATION = (
@@ -42,7 +45,7 @@ _REMAINS = (
     r"(?:sys/fs/pstore|var/lib/systemd/pstore|var/crash)(?:/[^/]+){0,2}/(?:vmcore-)?dmesg[^/]*"
 )
 _JOURNAL_FILE = r"(?:var|run)/log/journal/[^/]+/[^/]+\.journal~?"
-_COMMAND = r"conntrack_-S|conntrack_-L(?:_-[of]_\w+)*|ethtool_-S_[^/]+"
+_COMMAND = r"ethtool_-S_[^/]+"
 _NETNS = r"(?:namespaces/[^/]+/)?ip_netns_exec_(?P<netns>[^/]+?)_"
 
 
@@ -74,14 +77,23 @@ def _use_of_command(name: str, path: str) -> tuple[Use, str] | None:
         return Use.RELEASE, path
     if re.fullmatch(r"journalctl_(?!.*--(?:list|disk|header|verify)).+", name):
         return Use.JOURNAL, path
-    found = re.fullmatch(rf"(?:{_NETNS})?(?P<command>{_COMMAND})", name)
+    texts, streams = _forms()
+    found = re.fullmatch(rf"(?:{_NETNS})?(?P<command>{'|'.join((texts, *streams))})", name)
     if found is None:
         return None
     prefix = f"netns /run/netns/{found['netns']}: " if found["netns"] else ""
-    program, option, *interface = found["command"].split("_", 2)
-    if option == "-L":
-        return Use.TABLE, f"{prefix}conntrack -L"
-    return Use.TEXT, prefix + " ".join((program, option, *interface))
+    for names, key in streams.items():
+        if re.fullmatch(names, found["command"]):
+            return Use.STREAM, f"{prefix}{key}"
+    return Use.TEXT, prefix + " ".join(found["command"].split("_", 2))
+
+
+@cache
+def _forms() -> tuple[str, dict[str, str]]:
+    """The names of commands whose text is an answer; those of others, with what they answer."""
+    forms = slices.parts("saved_evidence").values()
+    texts = "|".join((_COMMAND, *(form.TEXTS for form in forms)))
+    return texts, {form.STREAMS: form.KEY for form in forms}
 
 
 def settings(text: str, most: int) -> dict[str, str]:

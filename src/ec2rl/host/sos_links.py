@@ -87,4 +87,4 @@ class Links:
         if other is None or end in self._ends or hash(end) not in read:
             return False
         # What is searched is searched for the same, whatever it is called.
-        return other == found or (other[0] is what and what not in (Use.TEXT, Use.TABLE))
+        return other == found or (other[0] is what and what not in (Use.TEXT, Use.STREAM))

@@ -224,6 +224,8 @@ def _unknown(words: Sequence[Word], variables: Mapping[str, str], depth: int) ->
         yield Run(first)
     for word in words:
         text = word.text
+        if word.holds_commands:
+            continue
         if any(blank in text for blank in " \t") and ("sysctl" in text or SYS in text):
             yield from effects(text, variables, True, depth + 1)
         else:

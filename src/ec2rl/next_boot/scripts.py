@@ -179,9 +179,8 @@ class _Look:
 def _within(key: str) -> tuple[str, str]:
     """How the path of a key begins and ends, of which a part is not told."""
     path = key if "/" in key else key.replace(".", "/")
-    start = re.split(r"[$`*?]", path, maxsplit=1)[0]
-    end = path.rpartition("/")[2]
-    return start, "" if re.search(r"[$`*?]", end) else f"/{end}"
+    parts = re.split(r"\$\{[^}]*\}?|\$\([^)]*\)?|\$\w*|`[^`]*`?|[*?]", path)
+    return parts[0], parts[-1]
 
 
 def _remember(command: str, known: dict[str, str], depth: int) -> None:
@@ -190,7 +189,8 @@ def _remember(command: str, known: dict[str, str], depth: int) -> None:
         r"(?:export |readonly )?([A-Za-z_]\w*)=(\"[^\"$`]*\"|'[^']*'|[^\s\"'$`;|&()<>]*)", command
     )
     if match:
-        known[match[1]] = "$" if match[1] in known or depth > 0 else match[2].strip("\"'")
+        unsure = match[1] in known or depth > 0
+        known[match[1]] = f"${match[1]}" if unsure else match[2].strip("\"'")
 
 
 def _yaml(line: str) -> str:

@@ -23,10 +23,14 @@ _RESERVED = ("if", "then", "elif", "else", "do", "while", "until", "!", "{", "}"
 
 @record(frozen=True)
 class Word:
-    """A word without its quotes; `plain` if a shell would take it as it stands."""
+    """A word without its quotes; `plain` if a shell would take it as it stands.
+
+    `holds_commands` if a part of it is what commands inside print.
+    """
 
     text: str
     plain: bool = True
+    holds_commands: bool = False
 
 
 @record(frozen=True)
@@ -67,10 +71,9 @@ def _commands(tokens: Iterator[Word | str]) -> Iterator[Command]:
         elif token in _READS:
             target = []
         else:
-            done = Command(tuple(words), tuple(outputs), fed_by)
             if words or outputs:
-                yield done
-            fed_by = done if token == "|" else None  # noqa: S105  # no password
+                yield Command(tuple(words), tuple(outputs), fed_by)
+            fed_by = Command(tuple(words)) if token == "|" else None  # noqa: S105
             words, outputs, target = [], [], None
     if words or outputs:
         yield Command(tuple(words), tuple(outputs), fed_by)
@@ -86,6 +89,7 @@ class _Scan:
         self._text: list[str] = []
         self._started = False
         self._plain = True
+        self._inside = 0
 
     def tokens(self) -> Iterator[Word | str]:
         line = self._line
@@ -107,9 +111,11 @@ class _Scan:
 
     def _word(self) -> Iterator[Word | str]:
         if self._started:
-            word = Word("".join(self._text), self._plain)
+            holds = len(self.nested) > self._inside
+            word = Word("".join(self._text), self._plain, holds)
             yield ";" if word.text == ";" and not self._operators else word
         self._text, self._started, self._plain = [], False, True
+        self._inside = len(self.nested)
 
     def _operator(self) -> str:
         found = next((one for one in _OPERATORS if self._line.startswith(one, self._at)), "")
@@ -175,7 +181,8 @@ class _Scan:
                 self._at += 1
         known = self._variables.get(name) if name else None
         self._text.append(line[start : self._at] if known is None else known)
-        self._plain &= known is not None or self._at == start + 1
+        told = known is not None and "$" not in known
+        self._plain &= told or self._at == start + 1
 
     def _parenthesized(self) -> str:
         line, start, depth = self._line, self._at + 2, 1

@@ -76,7 +76,7 @@ def _remedy(remedy: Remedy) -> list[str]:
     for part in (NOW, DISK, BOOT):
         changes = [change for change in remedy.changes if change.part == part]
         lines += [f"{part}:"] if changes else []
-        width = max((len(c.target) for c in changes if c.texts is None), default=0)
+        width = max((len(c.target) for c in changes if not c.hunks), default=0)
         for change in changes:
             lines += [f"    {line}" for line in _shown(change, width)]
     return lines
@@ -85,13 +85,15 @@ def _remedy(remedy: Remedy) -> list[str]:
 def _shown(change: Change, width: int) -> Sequence[str]:
     """What a change does: as a row, or where texts are compared as a diff."""
     name = one_line(change.target)
-    if change.texts is None:
+    if not change.hunks:
         before, after = map(one_line, change.words)
         return [f"{name:{width}}  {before} -> {after}"]
-    before_text, after_text = change.texts
-    body = difference(before_text or "", after_text)
-    old = "/dev/null" if before_text is None else name
-    return [f"--- {old}", f"+++ {name}", *body] if body else []
+    lines = []
+    for first, text, new in change.hunks:
+        body = difference(text or "", new)
+        lines += [f"@@ line {first} @@", *body[1:]] if first > 1 else body
+    old = "/dev/null" if change.hunks[0][1] is None else name
+    return [f"--- {old}", f"+++ {name}", *lines] if lines else []
 
 
 def done(made: Done, proposal: Proposal, details: str = "") -> str:

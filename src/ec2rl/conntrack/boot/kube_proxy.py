@@ -1,42 +1,32 @@
 """What kube-proxy makes of the table when it starts: its own formula, over whatever was set.
 
-cmd/kube-proxy/app/conntrack.go and server_linux.go, getConntrackMax(): max = maxPerCore x CPUs,
-at least min, maxPerCore 0 leaves it alone; buckets become max / 4 where they are fewer.
+getConntrackMax() and setIntSysCtl() in Kubernetes' cmd/kube-proxy/app/{server_linux,conntrack}.go,
+and in 1.36 pkg/proxy/conntrack/sysctls.go: max = maxPerCore x CPUs, at least min; maxPerCore 0
+leaves it alone; buckets become max / 4 where they are fewer. Where a larger value is there already:
+
+- to 1.22, and from 1.29 to 1.35, it is lowered (pull requests 103174 and 120448);
+- from 1.23 to 1.28 nothing is lowered;
+- since 1.36 max is at most 1048576 (137002), and since 1.38 it is not lowered, nor in later
+  releases of 1.36 and 1.37 (142035); timeouts are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from ec2rl.conntrack.boot.keys import MAX
+from ec2rl.conntrack.boot.kube_told import Given, kube_proxies
 from ec2rl.conntrack.defaults import PREFIX
-from ec2rl.facts import conf_files
 from ec2rl.facts.sysctl_conf import kernel_int
 from ec2rl.host import Host
-from ec2rl.model import Evidence, Unreadable, Why
-from ec2rl.next_boot.setting import Changer
-from ec2rl.record import record
-
-PODS = "/var/lib/kubelet/pods"
-VOLUMES = ("kube-proxy", "kube-proxy-config", "config")
-CONFIGS = ("/var/lib/kube-proxy/config.conf", "/var/lib/kube-proxy-config/config")
-FOLDERS = ("/etc/kubernetes", "/var/lib/kubelet", "/var/lib/kube-proxy", "/var/lib/rancher")
-MAX_PIDS = 20_000
-MAX_PODS = 1_000
+from ec2rl.model import Evidence, Unreadable
+from ec2rl.next_boot.setting import Changer, Lowers
 
 DEFAULTS = {
     "maxPerCore": "32768",
     "min": "131072",
     "tcpEstablishedTimeout": "24h0m0s",
     "tcpCloseWaitTimeout": "1h0m0s",
-}
-FLAGS = {
-    "--conntrack-max-per-core": "maxPerCore",
-    "--conntrack-min": "min",
-    "--conntrack-tcp-timeout-established": "tcpEstablishedTimeout",
-    "--conntrack-tcp-timeout-close-wait": "tcpCloseWaitTimeout",
-    "--conntrack-udp-timeout": "udpTimeout",
-    "--conntrack-udp-timeout-stream": "udpStreamTimeout",
 }
 TIMEOUTS = {
     "tcpEstablishedTimeout": "tcp_timeout_established",
@@ -45,124 +35,84 @@ TIMEOUTS = {
     "udpStreamTimeout": "udp_timeout_stream",
 }
 CAP = 1 << 20
-"""Version 1.36 gives no more by itself (kubernetes pull request 137002)."""
-
-
-@record(frozen=True)
-class Given:
-    """What kube-proxy is told: texts by the names of its configuration, each with its place."""
-
-    values: Mapping[str, tuple[str, Evidence]]
-    source: Evidence
+"""Version 1.36 and later give no more by themselves."""
 
 
 def kube_proxy(host: Host) -> Iterator[Changer | Unreadable]:
-    """The settings that kube-proxy changes here; nothing on a host without Kubernetes."""
-    if not any(isinstance(host.names(folder), tuple) for folder in FOLDERS):
-        return
-    for given in _found(host):
+    """The settings that kube-proxy changes here; nothing on a host that starts none."""
+    for given in kube_proxies(host):
         if isinstance(given, Unreadable):
             yield given
+        elif given.missing:
+            yield from _untold(given)
         else:
-            yield from _changes(host, given)
-            return
+            yield from _maximum(host, given)
+            yield from _timeouts(given)
 
 
-def _found(host: Host) -> Iterator[Given | Unreadable]:
-    """The first that is there of: the running process, its configuration files."""
-    pids = host.names("/proc")
-    if isinstance(pids, tuple):
-        for pid in [name for name in pids if name.isdecimal()][:MAX_PIDS]:
-            line = host.read(f"/proc/{pid}/cmdline")
-            if isinstance(line, Evidence):
-                words = line.text.rstrip("\n").split("\0")
-                if words[0].rpartition("/")[2] == "kube-proxy":
-                    yield from _process(host, pid, words)
-                    return
-    for path in (*CONFIGS, *_pod_configs(host)):
-        text = conf_files.read(host, path)
-        if isinstance(text, Unreadable):
-            yield text
-        elif text is not None:
-            yield _config(text)
-            return
+def _untold(given: Given) -> Iterator[Changer]:
+    """What a kube-proxy may change whose configuration cannot be read."""
+    words = "32768 x CPUs, at least 131072, where it is told nothing else"
+    yield Changer(given.who, MAX, None, given.source, f"{given.missing}; {words}")
+    for name in ("tcpEstablishedTimeout", "tcpCloseWaitTimeout"):
+        note = f"{given.missing}; {DEFAULTS[name]} where it is told nothing else"
+        yield Changer(given.who, PREFIX + TIMEOUTS[name], None, given.source, note)
 
 
-def _pod_configs(host: Host) -> Iterator[str]:
-    """The configuration map of the kube-proxy pod, as the kubelet lays it out on the host."""
-    pods = host.names(PODS)
-    if isinstance(pods, tuple):
-        for pod in pods[:MAX_PODS]:
-            for volume in VOLUMES:
-                folder = f"{PODS}/{pod}/volumes/kubernetes.io~configmap/{volume}"
-                names = host.names(folder)
-                for name in ("config.conf", "config"):
-                    if isinstance(names, tuple) and name in names:
-                        yield f"{folder}/{name}"
+def _text_of(given: Given, name: str) -> tuple[str, Evidence]:
+    return given.values.get(name, (DEFAULTS.get(name, ""), given.source))
 
 
-def _process(host: Host, pid: str, words: list[str]) -> Iterator[Given | Unreadable]:
-    place = Evidence(f"/proc/{pid}/cmdline", " ".join(words).strip()[:200])
-    flags: dict[str, tuple[str, Evidence]] = {}
-    for at, word in enumerate(words[1:], 1):
-        name, equals, value = word.partition("=")
-        if not equals and at + 1 < len(words):
-            value = words[at + 1]
-        if name == "--config":
-            # Its own view of the file system; with a file, the flags do not count.
-            text = conf_files.read(host, f"/proc/{pid}/root{value}")
-            missing = Unreadable(f"/proc/{pid}/root{value}", Why.ABSENT)
-            yield _config(text) if isinstance(text, Evidence) else text or missing
-            return
-        if name in FLAGS:
-            flags[FLAGS[name]] = (value, place)
-    yield Given(flags, place)
-
-
-def _config(text: Evidence) -> Given:
-    """The `conntrack:` part of a KubeProxyConfiguration in YAML, or in JSON of one value a line."""
-    values: dict[str, tuple[str, Evidence]] = {}
-    depth: int | None = None
-    start = Evidence(text.source, "")
-    for number, line in enumerate(text.text.split("\n"), 1):
-        bare = line.strip().rstrip(",{").strip()
-        indent = len(line) - len(line.lstrip())
-        name, colon, value = bare.replace('"', "").partition(":")
-        if depth is not None:
-            if bare and indent <= depth:
-                break
-            if colon:
-                place = Evidence(f"{text.source}:{number}", line.strip())
-                values[name.strip()] = (value.strip(), place)
-        elif name.strip() == "conntrack" and colon and not value.strip():
-            depth, start = indent, Evidence(f"{text.source}:{number}", line.strip())
-    return Given({k: v for k, v in values.items() if v[0] not in ("", "null", "~")}, start)
-
-
-def _changes(host: Host, given: Given) -> Iterator[Changer]:
-    def text_of(name: str) -> tuple[str, Evidence]:
-        return given.values.get(name, (DEFAULTS.get(name, ""), given.source))
-
-    per_core, place = text_of("maxPerCore")
-    least = kernel_int(text_of("min")[0])
+def _maximum(host: Host, given: Given) -> Iterator[Changer]:
+    per_core, place = _text_of(given, "maxPerCore")
+    least = kernel_int(_text_of(given, "min")[0])
     each = kernel_int(per_core)
-    if each != 0:
-        cpus = _cpus(host)
-        value = None
-        if each is not None and least is not None and cpus is not None:
-            value = max(each * cpus, least)
-        count = "?" if cpus is None else str(cpus)
-        note = f"maxPerCore {per_core} x {count} CPUs, at least {text_of('min')[0]}"
-        note += "; buckets become max / 4 where they are fewer"
-        if value is not None and value > CAP:
-            note += f"; from version 1.36 no more than {CAP}"
-            value = None
-        yield Changer("kube-proxy", MAX, value, place, note)
+    if each == 0:
+        return
+    cpus = _cpus(host)
+    value = None
+    if each is not None and least is not None and cpus is not None:
+        value = max(each * cpus, least)
+    count = "" if cpus is None else f"{cpus} "
+    note = f"maxPerCore {per_core} x {count}CPUs, at least {_text_of(given, 'min')[0]}"
+    note += "; buckets become max / 4 where they are fewer"
+    if value is not None and value > CAP and (given.version or (1, 36)) >= (1, 36):
+        note += f"; from version 1.36 no more than {CAP}"
+        value = CAP if given.version else None
+    lowers = Lowers.ALWAYS if given.sets_always else _lowers_max(given.version)
+    if lowers is Lowers.UNKNOWN:
+        note += "; versions 1.23 to 1.28, and since 1.38, leave a larger value"
+    yield Changer(given.who, MAX, value, place, note, lowers)
+
+
+def _timeouts(given: Given) -> Iterator[Changer]:
+    lowers = _lowers(given.version)
     for name, setting in TIMEOUTS.items():
-        text, place = text_of(name)
+        text, place = _text_of(given, name)
         seconds = _seconds(text)
+        always = given.sets_always and name in DEFAULTS
         if text and seconds != 0:
-            yield Changer("kube-proxy", PREFIX + setting, seconds, place, f"{name} {text}")
+            yield Changer(
+                given.who,
+                PREFIX + setting,
+                seconds,
+                place,
+                f"{name} {text}",
+                Lowers.ALWAYS if always else lowers,
+            )
+
+
+def _lowers(version: tuple[int, int] | None) -> Lowers:
+    """Whether this version lowers a value, but for max since 1.36."""
+    if version is None:
+        return Lowers.UNKNOWN
+    return Lowers.NEVER if (1, 23) <= version < (1, 29) else Lowers.ALWAYS
+
+
+def _lowers_max(version: tuple[int, int] | None) -> Lowers:
+    if version is not None and version >= (1, 36):
+        return Lowers.UNKNOWN if version < (1, 38) else Lowers.NEVER
+    return _lowers(version)
 
 
 def _cpus(host: Host) -> int | None:

@@ -8,6 +8,7 @@ from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.conntrack.commands.list import filter_of
 from ec2rl.conntrack.commands.shared import INTERRUPTED, failed, places_of
 from ec2rl.conntrack.delete import Doomed, free
+from ec2rl.conntrack.queries.ctnetlink import Dump, open_dump
 from ec2rl.conntrack.report.entry_text import entry_short
 from ec2rl.conntrack.report.free_text import done, plan
 from ec2rl.conntrack.table.entry import Entry
@@ -18,7 +19,6 @@ from ec2rl.conntrack.table.places import ALL, Place, inside, read_settings
 from ec2rl.conntrack.table.sockets import lifelines
 from ec2rl.fix.prepare import held as signals_held
 from ec2rl.fix.prepare import stop_if_asked
-from ec2rl.host.ctnetlink import Dump, open_dump
 from ec2rl.host.files import unreadable
 from ec2rl.host.live import LiveHost
 from ec2rl.host.netns import WrongDoorError, held

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ec2rl.host.table_text import Entries
+    from ec2rl.conntrack.queries.saved_text import Entries
 
 
 def count_entries(

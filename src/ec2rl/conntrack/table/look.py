@@ -7,6 +7,16 @@ import gc
 import os
 import time
 
+from ec2rl.conntrack.queries.ctnetlink import (
+    TEXT,
+    Dump,
+    open_capture,
+    open_dump,
+    open_text,
+    source_of,
+)
+from ec2rl.conntrack.queries.entries import ConntrackTable
+from ec2rl.conntrack.queries.saved_text import Entries
 from ec2rl.conntrack.table.capture import Capture
 from ec2rl.conntrack.table.census import Census, census
 from ec2rl.conntrack.table.kept import count_entries
@@ -14,10 +24,7 @@ from ec2rl.conntrack.table.stream import Stream
 from ec2rl.conntrack.table.tally import Tally
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.conntrack.tables import SYSCTL, number
-from ec2rl.host.ctnetlink import TEXT, Dump, open_capture, open_dump, open_text, source_of
 from ec2rl.host.live import LiveHost
-from ec2rl.host.queries.conntrack_entries import ConntrackTable
-from ec2rl.host.table_text import Entries
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import replace
 

@@ -18,9 +18,9 @@ from contextlib import suppress
 from ec2rl.fix.change import Found, Image
 from ec2rl.fix.errors import Conflict, Refused
 from ec2rl.fix.folders import Folder
-from ec2rl.fix.images import READ, RENAME_EXCHANGE, RENAME_NOREPLACE, mount, pinned, renameat2
+from ec2rl.fix.images import RENAME_EXCHANGE, RENAME_NOREPLACE, fixed, pinned, renameat2
 from ec2rl.fix.kinds.kind import At, Kind, other
-from ec2rl.fix.machine import close, there
+from ec2rl.fix.machine import there
 from ec2rl.fix.prepare import libc
 from ec2rl.model import Unreadable
 from ec2rl.record import replace
@@ -85,23 +85,17 @@ class Exchange(Kind):
         now = self.look(self.name)
         if isinstance(now, Unreadable):
             raise Refused(f"{self.target} {now.detail}")
-        if now is not None:
-            self.check_there()
+        why = "" if now is None else self.fixed()
+        if why:
+            raise Refused(f"{self.target} {why}")
 
     def kept(self, image: Image | Unreadable | None) -> bool:
         """Tell whether what lies under the temporary name is meant to lie there."""
         return image is None
 
-    def check_there(self) -> None:
-        """Refused where what is there cannot be moved."""
-        fd = os.open(self.name, READ, dir_fd=self.folder)
-        try:
-            if pinned(fd):
-                raise Refused(f"{self.target} is immutable or append-only (chattr)")
-            if mount(fd) != mount(self.folder):
-                raise Refused(f"{self.target} is a mount point")
-        finally:
-            close(fd)
+    def fixed(self) -> str:
+        """Say why what is there cannot be moved, "" if it can."""
+        return fixed(self.folder, self.name)
 
     def stage(self, to: Found) -> None:
         """Have the image to come complete and on disk, next to the file."""

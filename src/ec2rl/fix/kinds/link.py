@@ -58,8 +58,8 @@ class Link(Exchange):
             return Now(now.detail)
         return Now(link_words(now.text if now else None))
 
-    def check_there(self) -> None:
-        """Nothing: a link cannot be a mount point, nor immutable."""
+    def fixed(self) -> str:
+        return ""  # a link cannot be a mount point, nor immutable
 
     def draw(self, image: Image) -> None:
         os.symlink(image.data, os.fsencode(self.draft), dir_fd=self.folder)

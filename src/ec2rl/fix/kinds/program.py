@@ -13,7 +13,7 @@ import select
 import time
 from contextlib import suppress
 
-from ec2rl.fix.machine import Machine
+from ec2rl.fix.machine import Machine, close
 from ec2rl.fix.prepare import libc, stop_if_asked
 from ec2rl.lifeline import Lifeline
 
@@ -27,6 +27,9 @@ else:
 
 _TOLD = 400
 """Characters of its last words that are told."""
+
+_DYING = 5.0
+"""Seconds that those that were killed may take to be gone."""
 
 # linux/sched.h, linux/mount.h, linux/fcntl.h, linux/prctl.h
 _NEWNS, _NEWIPC, _NEWPID, _NEWNET = 0x20000, 0x8000000, 0x20000000, 0x40000000
@@ -61,18 +64,20 @@ def run(machine: Machine, program: tuple[str, ...], seconds: float, most: int) -
             os.write(writing, f"it cannot be started: {error}".encode("utf-8", "replace"))
         finally:
             os._exit(127)
-    os.close(writing)
-    line.hold()
     words, late = b"", True
     try:
+        os.close(writing)
+        line.hold()
         words, late = _heard(reading, seconds)
     finally:
-        os.close(reading)
         if late:
             for kill in (os.killpg, os.kill):
                 with suppress(OSError):
                     kill(child, signal.SIGKILL)
         status = os.waitpid(child, 0)[1]
+        if late:
+            _gone(reading)
+        close(reading)
         line.close()
     if late:
         return f"{program[0]} took longer than {seconds:g} s"
@@ -91,12 +96,20 @@ def _heard(reading: int, seconds: float) -> tuple[bytes, bool]:
     poll.register(reading)
     while time.monotonic() < end:
         stop_if_asked()
-        if poll.poll(200):
+        if poll.poll(1000):
             more = os.read(reading, 1 << 16)
             if not more:
                 return words, False
             words = (words + more)[-4 * _TOLD :]
     return words, True
+
+
+def _gone(reading: int) -> None:
+    """Wait until the last of those that were killed is gone, and can write no more."""
+    poll, end = select.poll(), time.monotonic() + _DYING
+    poll.register(reading)
+    while time.monotonic() < end and not (poll.poll(200) and not os.read(reading, 1 << 16)):
+        pass
 
 
 def _start(calls: CDLL, machine: Machine, program: tuple[str, ...], most: int, out: int) -> None:

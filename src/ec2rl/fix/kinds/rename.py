@@ -10,9 +10,9 @@ from ec2rl.facts.change import Item, RenameItem
 from ec2rl.facts.change_items import path_fault
 from ec2rl.fix.change import Found, Now
 from ec2rl.fix.errors import Conflict, Refused
-from ec2rl.fix.images import READ, RENAME_NOREPLACE, mount, pinned, renameat2
+from ec2rl.fix.images import RENAME_NOREPLACE, fixed, mount, pinned, renameat2
 from ec2rl.fix.kinds.kind import At, Kind
-from ec2rl.fix.machine import Machine, close, folder
+from ec2rl.fix.machine import Machine, folder
 from ec2rl.fix.prepare import libc
 
 TYPE_CHECKING = False
@@ -77,8 +77,9 @@ class Renaming(Kind):
         if mount(folders[0]) != mount(folders[1]):
             raise Refused(f"{self.item.path} and {self.item.to} are on two file systems")
         for fd, name in self.names:
-            if _what(fd, name) in ("file", "folder"):
-                _check_there(fd, name, self.target)
+            why = fixed(fd, name) if _what(fd, name) in ("file", "folder") else ""
+            if why:
+                raise Refused(f"{self.target} {why}")
 
     def move(self, to: Found) -> None:
         """Rename it, never onto something."""
@@ -116,20 +117,6 @@ class Renaming(Kind):
             os.unlink(name, dir_fd=fd)
             os.fsync(fd)
         return ""
-
-
-def _check_there(folder: int, name: str, target: str) -> None:
-    fd = os.open(name, READ, dir_fd=folder)
-    try:
-        if pinned(fd):
-            raise Refused(f"{target} is immutable or append-only (chattr)")
-        if mount(fd) != mount(folder):
-            raise Refused(f"{target} is a mount point")
-        status = os.fstat(fd)
-        if stat.S_ISREG(status.st_mode) and status.st_nlink != 1:
-            raise Refused(f"{target} has {status.st_nlink} names (hard links)")
-    finally:
-        close(fd)
 
 
 def _what(folder: int, name: str) -> str | None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from ec2rl.conntrack.queries import ctnetlink
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.look import take_census
-from ec2rl.host import ctnetlink
 from ec2rl.host.fake import FakeHost
 from support.fill import Row
 from support.tables import COOKIE, DONE, body, wrapped

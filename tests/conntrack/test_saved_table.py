@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ec2rl.host.saved_table import open_table
-from ec2rl.host.table_text import KEPT, Entries, read_table
+from ec2rl.conntrack.queries.saved_text import KEPT, Entries, read_table
+from ec2rl.conntrack.saved_evidence import open_named
 from ec2rl.model import Unreadable, Why
 
 
@@ -102,13 +102,13 @@ def test_files_packed_or_not_are_one_table(tmp_path: Path) -> None:
     for name in ("a", "b.gz"):
         os.utime(tmp_path / name, (1790000000, 1790000000))
     paths = [str(tmp_path / name) for name in ("a", "b.gz")]
-    assert open_table(paths) == Entries(", ".join(paths), line(1) + line(2), 2, 1790000000.0, "")
+    assert open_named(paths) == Entries(", ".join(paths), line(1) + line(2), 2, 1790000000.0, "")
 
 
 def test_a_packed_file_that_is_cut_short(tmp_path: Path) -> None:
     whole = gzip.compress("".join(map(line, range(3000))).encode())
     (tmp_path / "x").write_bytes(whole[: len(whole) // 2])
-    found = open_table([str(tmp_path / "x")])
+    found = open_named([str(tmp_path / "x")])
     assert isinstance(found, Entries)
     assert "cut short" in found.gap
 
@@ -118,7 +118,7 @@ def test_a_pipe_is_read(tmp_path: Path) -> None:
     os.write(write_end, line(1).encode())
     os.close(write_end)
     try:
-        found = open_table([f"/dev/fd/{read_end}"])
+        found = open_named([f"/dev/fd/{read_end}"])
     finally:
         os.close(read_end)
     assert isinstance(found, Entries)
@@ -128,7 +128,7 @@ def test_a_pipe_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("what", ["folder", "device", "none"])
 def test_what_is_no_file_is_not_opened(tmp_path: Path, what: str) -> None:
     paths = {"folder": str(tmp_path), "device": "/dev/zero", "none": str(tmp_path / "none")}
-    found = open_table([paths[what]])
+    found = open_named([paths[what]])
     assert isinstance(found, Unreadable)
     assert (found.why, found.detail) == {
         "folder": (Why.FAILED, "not a file"),

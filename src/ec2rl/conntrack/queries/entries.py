@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ec2rl.host.ctnetlink import TEXT, Dump, open_dump, open_text
+from ec2rl.conntrack.queries.ctnetlink import TEXT, Dump, open_dump, open_text
+from ec2rl.conntrack.queries.saved_text import Entries, read_table
 from ec2rl.host.notes import format_time, parse_time
 from ec2rl.host.query import Query
-from ec2rl.host.table_text import Entries, read_table
 from ec2rl.model import Unreadable, Why
 from ec2rl.netlink import DONE, ERROR, MalformedError, messages, refusal
 from ec2rl.record import record, replace

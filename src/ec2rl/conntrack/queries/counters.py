@@ -6,12 +6,12 @@ import errno
 import os
 from struct import unpack
 
-from ec2rl.host import ctnetlink
+from ec2rl.conntrack.queries import ctnetlink
 from ec2rl.host.files import unreadable
 from ec2rl.host.query import TextQuery
-from ec2rl.model import Evidence, Unreadable
+from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.netlink import DONE, DUMP, ERROR, NFGEN, MalformedError, attributes, messages, refused
-from ec2rl.record import record
+from ec2rl.record import record, replace
 
 _PATIENCE = 2
 _NAMES = {  # include/uapi/linux/netfilter/nfnetlink_conntrack.h, enum ctattr_stats_cpu
@@ -48,7 +48,9 @@ class ConntrackCounters(TextQuery):
         except MalformedError:
             return unreadable(self.key, OSError(errno.EBADMSG, os.strerror(errno.EBADMSG)))
         except OSError as error:
-            return unreadable(self.key, error)
+            found = unreadable(self.key, error)
+            denied = found.why is Why.DENIED
+            return replace(found, detail="needs CAP_NET_ADMIN") if denied else found
 
 
 def _ask_kernel() -> list[str]:

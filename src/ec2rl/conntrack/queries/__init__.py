@@ -1,0 +1,1 @@
+"""What the kernel, or a file, is asked of connection tracking (`ec2rl.host.query`)."""

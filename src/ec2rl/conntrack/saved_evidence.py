@@ -1,0 +1,88 @@
+"""A connection-tracking table that somebody saved, and names on the command line."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+
+from ec2rl.arguments import Option
+from ec2rl.model import Unreadable
+from ec2rl.record import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.conntrack.queries.saved_text import Entries, Read
+    from ec2rl.host.query import Answer
+    from ec2rl.host.saved import Saved
+
+OPTION = Option("FILE", "count a saved table, alone or beside these", many=True)
+NOUN = "table"
+
+TEXTS = r"conntrack_-S"
+"""The names of a sosreport's files whose text answers the question of that name."""
+STREAMS = r"conntrack_-L(?:_-[of]_\w+)*"
+"""The names of those that are read as they stream past (`read_member`), and what they answer."""
+KEY = "conntrack -L"
+KERNELS = ("/net/nf_conntrack", "/net/ip_conntrack")
+"""The kernel's files that people name, and that reading leaves as they are."""
+NEEDS = tuple(f"ec2rl.conntrack.queries.{name}" for name in ("entries", "saved_text"))
+"""What a reader without rights may import."""
+
+_SECONDS, _FEW = 20.0, 2000
+"""For one table of several; entries that are kept of one that is not the host's own."""
+
+
+def open_named(paths: Sequence[str]) -> Entries | Unreadable:
+    """The table in these files (that of IPv4 and of IPv6, say); `-` is standard input."""
+    from ec2rl.conntrack.queries.entries import ConntrackEntries
+    from ec2rl.conntrack.queries.saved_text import SECONDS
+    from ec2rl.host.fake import FakeHost, sections
+    from ec2rl.host.sandbox import read_in_sandbox
+    from ec2rl.host.saved import close_saved, open_saved, shown
+
+    files = open_saved(paths)
+    if isinstance(files, Unreadable):
+        return files
+    name = shown(files)
+    try:
+        text = read_in_sandbox(name, lambda: _recording(name, files), 2 * SECONDS)
+    finally:
+        close_saved(files)
+    if isinstance(text, Unreadable):
+        return text
+    found = FakeHost(sections(text)[1]).query(ConntrackEntries())
+    return replace(found, source=name)
+
+
+def kept(table: Entries | Unreadable) -> tuple[str, Answer | Unreadable]:
+    """A saved table as a recording keeps it: its key, and the look."""
+    from ec2rl.conntrack.queries.entries import ConntrackEntries
+    from ec2rl.host.query import Answer
+
+    query = ConntrackEntries()
+    return query.key, table if isinstance(table, Unreadable) else Answer(query, table)
+
+
+def read_member(path: str, read: Read, modified: float, few: bool) -> Entries | Unreadable:
+    """The table in a file of an archive, which `read` gives; `few` of its entries are kept."""
+    from ec2rl.conntrack.queries.saved_text import KEPT, read_table
+
+    return read_table(path, [read], modified, _SECONDS, _FEW if few else KEPT)
+
+
+def _recording(name: str, files: Sequence[Saved]) -> str:
+    from ec2rl.conntrack.queries.saved_text import SECONDS, Entries, read_table
+    from ec2rl.host.recording import case
+    from ec2rl.host.saved import Text
+
+    deadline = time.monotonic() + SECONDS
+    texts = [Text(file, deadline) for file in files]
+    modified = max(os.fstat(file.fd).st_mtime for file in files)
+    found = read_table(name, [text.read for text in texts], modified)
+    gaps = [gap for text in texts if (gap := text.refused or text.gap)]
+    if gaps and isinstance(found, Entries):
+        found = replace(found, gap="; ".join(filter(None, (found.gap, *gaps))))
+    elif gaps and isinstance(found, Unreadable):
+        found = replace(found, detail="; ".join(gaps))
+    return case(dict([kept(found)]), [])
