@@ -61,7 +61,7 @@ class Result:
     module: Module
     finding: Finding
     seconds: float
-    by_hand: tuple[Statement, ...] = ()
+    by_hand: tuple[Statement | str, ...] = ()
     memory: dict[str, Look] | None = None
 
 

@@ -262,13 +262,11 @@ def pack(value: object) -> object:
     if value is None or isinstance(value, (str, bytes, int, float)):  # most are
         return value
     if isinstance(value, dict):
-        return {name: pack(one) for name, one in value.items()}
+        return {name: pack(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [pack(one) for one in value]
+        return [pack(item) for item in value]
     if isinstance(value, tuple):
-        return ("tuple", [pack(one) for one in value])
-    if isinstance(value, Statement):
-        return ("say", value.template, pack(value.values), value.role.name)
+        return ("tuple", [pack(item) for item in value])
     if isinstance(value, Choice):
         return ("enum", type(value).__name__, value.name)
     return ("record", type(value).__name__, pack(vars(value)))
@@ -276,8 +274,6 @@ def pack(value: object) -> object:
 
 def unpack(packed: object) -> Any:
     """What `pack` was given."""
-    if packed is None or isinstance(packed, (str, bytes, int, float)):
-        return packed
     if isinstance(packed, dict):
         return {name: unpack(item) for name, item in packed.items()}
     if isinstance(packed, list):

@@ -63,7 +63,7 @@ class Module:
     read: Callable[[Host, KernelLog, Options], object]
     judge: Callable[..., Finding]
     needs: str
-    by_hand: Callable[..., tuple[Statement, ...]]
+    by_hand: Callable[..., tuple[Statement | str, ...]]
     propose: Callable[[Host, Any, Wish], Proposal] | None = None
     settings: tuple[Setting, ...] = ()
     measure: Callable[[Host], Rate | None] | None = None
@@ -88,7 +88,7 @@ class Diagnosis:
 
     seen: Any
     finding: Finding
-    by_hand: tuple[Statement, ...]
+    by_hand: tuple[Statement | str, ...]
 
 
 _NO_LOG = KernelLog(
@@ -111,15 +111,15 @@ def diagnose(
 
 
 def bounded(
-    finding: Finding, by_hand: tuple[Statement, ...]
-) -> tuple[Finding, tuple[Statement, ...]]:
+    finding: Finding, by_hand: tuple[Statement | str, ...]
+) -> tuple[Finding, tuple[Statement | str, ...]]:
     """What a module has answered, cut to what a person can read.
 
     TypeError for a finding, or for lines by hand, that no report could show.
     """
     if not (
         isinstance(by_hand, tuple)
-        and all(isinstance(line, Statement) for line in by_hand)
+        and all(isinstance(line, (Statement, str)) for line in by_hand)
         and _said(by_hand)
     ):
         raise TypeError("by_hand gives no tuple of lines")

@@ -24,7 +24,7 @@ READERS = {"partition", "rpartition", "split", "startswith", "endswith", "find",
 def test_what_is_said_is_statements_alone(path: Path) -> None:
     host = RecordedHost(sections(path.read_text(encoding="utf-8"))[1])
     found = diagnose(load(path.parent.name), host, Options())
-    said = (found.finding.summary, *found.finding.details, *found.by_hand)
+    said = (found.finding.summary, *found.finding.details)
     assert all(isinstance(one, Statement) for one in said)
 
 

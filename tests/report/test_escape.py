@@ -65,7 +65,7 @@ def test_ten_thousand_hostile_strings_reach_no_terminal() -> None:
         assert len(lines) == 3
         assert lines[0].startswith("module run/conntrackfull         [FAILURE] ")
         assert all(line.startswith(" " * 33 + "-- ") for line in lines[1:])
-        shown = evidence("conntrackfull", finding, (said,)) + results([("conntrackfull", finding)])
+        shown = evidence("conntrackfull", finding, (text,)) + results([("conntrackfull", finding)])
         assert safe(shown)
         assert safe(printable(text))
         assert "\n" not in one_line(text)
@@ -83,7 +83,7 @@ def test_ten_thousand_hostile_strings_come_out_of_json_as_they_went_in() -> None
         facts={"texts": tuple(texts), "module": "another", **dict.fromkeys(texts, 1)},
     )
     found = report(
-        [Judged("conntrackfull", "net", "diagnose", finding, 0.0, finding.details)],
+        [Judged("conntrackfull", "net", "diagnose", finding, 0.0, tuple(texts))],
         {"name": texts[1]},
         {"name": texts[2]},
     )

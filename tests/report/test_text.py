@@ -71,7 +71,7 @@ def test_the_file_of_a_module() -> None:
         (Evidence("dmesg", "one\ntwo"),),
         facts={"traceback": "T\n  at"},
     )
-    assert evidence("x", finding, (say("do this"), say(""))) == (
+    assert evidence("x", finding, ("do this", "")) == (
         "module run/x                     [UNKNOWN] no\n"
         "\n"
         "Evidence:\n"

@@ -11,7 +11,6 @@ from ec2rl.diagnosis.finding import judge_events
 from ec2rl.diagnosis.observations import TAINT_DIED, Observations, taint
 from ec2rl.facts.crash_remains import Remains, read_remains
 from ec2rl.facts.proc import number
-from ec2rl.model import say
 from ec2rl.module import Module
 from ec2rl.record import replace
 
@@ -104,7 +103,7 @@ def mark_of_death(event: str) -> Callable[[Host, Observations[D]], Observations[
     return look
 
 
-def commands_of(name: str) -> tuple[Statement, ...]:
+def commands_of(name: str) -> tuple[str, ...]:
     """Read the commands right below "By hand" on a module's page; none where there is no page."""
     try:
         with open(os.path.join(_PAGES, f"{name}.md"), encoding="utf-8") as page:
@@ -112,4 +111,4 @@ def commands_of(name: str) -> tuple[Statement, ...]:
     except OSError:
         return ()
     block = takewhile(lambda line: line.startswith("    "), section.split("\n"))
-    return tuple(say("{command}", command=line[4:]) for line in block)
+    return tuple(line[4:] for line in block)

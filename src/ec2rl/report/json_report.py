@@ -24,7 +24,7 @@ class Judged:
     class_: str
     finding: Finding
     seconds: float
-    by_hand: tuple[Statement, ...] = ()
+    by_hand: tuple[Statement | str, ...] = ()
 
 
 def report(

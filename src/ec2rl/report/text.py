@@ -64,7 +64,7 @@ def statistics(findings: Sequence[tuple[str, Finding]], seconds: float) -> str:
     return "\n".join(lines) + "\n"
 
 
-def evidence(name: str, finding: Finding, by_hand: Sequence[Statement]) -> str:
+def evidence(name: str, finding: Finding, by_hand: Sequence[Statement | str]) -> str:
     """What a diagnostic's file in the run directory holds: result, quotes, commands by hand."""
     parts = [result(name, finding)]
     if finding.evidence:

@@ -43,7 +43,7 @@ def _in_its_zone(finding: Finding, said: Sequence[Statement]) -> list[str]:
     return lines(said, finding.tense)
 
 
-def lines(said: Sequence[Statement], tense: Tense = Tense.PRESENT) -> list[str]:
+def lines(said: Sequence[Statement | str], tense: Tense = Tense.PRESENT) -> list[str]:
     """The words of statements, cut to what a person can read."""
     return [text(one, tense)[:MOST] for one in said]
 
@@ -59,8 +59,10 @@ def facts(fact: Fact, tense: Tense) -> Json:
     return fact  # type: ignore[return-value]
 
 
-def text(statement: Statement, tense: Tense = Tense.PRESENT) -> str:
-    """The words of a statement; KeyError for a place that nothing fills."""
+def text(statement: Statement | str, tense: Tense = Tense.PRESENT) -> str:
+    """The words of a statement, or a command as it is; KeyError for a place that nothing fills."""
+    if isinstance(statement, str):
+        return statement
     from _string import formatter_parser  # type: ignore[import-not-found]
 
     parts = []
