@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ec2rl.conntrack.allowance import Allowance, parse_allowance, read_allowances, risen
 from ec2rl.conntrack.namespaces import Namespace, Namespaces
 from ec2rl.host.recording import RecordedHost
+from ec2rl.model import Unreadable, Why
 from support.examples import examples
 
 ENA = """NIC statistics:
@@ -128,7 +129,7 @@ def test_what_could_not_be_asked_is_told() -> None:
     gone = "its interface was not found in any namespace that can be seen"
     first, second = (read_allowances(host, Namespaces((HOST,), None)) for _ in range(2))
     assert first == (
-        Allowance("eth0", None, None, unreadable="ethtool -S eth0: denied"),
+        Allowance("eth0", None, None, unreadable=Unreadable("ethtool -S eth0", Why.DENIED)),
         Allowance("eth1", None, None, unreadable="the driver does not tell"),
         Allowance("ENA device 0000:00:07.0", None, None, unreadable=gone),
     )
@@ -137,7 +138,7 @@ def test_what_could_not_be_asked_is_told() -> None:
 
 def test_a_driver_that_may_not_be_looked_for_is_told() -> None:
     host = RecordedHost({"ls /sys/bus/pci/drivers/ena": "!denied needs root"})
-    why = "/sys/bus/pci/drivers/ena: denied (needs root)"
+    why = Unreadable("/sys/bus/pci/drivers/ena", Why.DENIED, "needs root")
     assert read_allowances(host, Namespaces((HOST,), None)) == (
         Allowance("ENA", None, None, unreadable=why),
     )

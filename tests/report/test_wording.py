@@ -57,7 +57,6 @@ UNREAD = Unreadable("/dev/kmsg", Why.DENIED, "needs root")
         ("{x:line is/lines are} old", 1, "1 line is old"),
         ("{x:%}", 0, "0%"),
         ("{x:%}", 0.004, "below 1%"),
-        ("{x: %}", 0.714, "71 %"),
         ("{x:%}", 0.999, "99%"),
         ("{x:%}", 1, "100%"),
         ("{x:pace}", 0.0301, "0.03"),

@@ -3,7 +3,7 @@
 A place in a template is `{name}` or `{name:form}`.  The forms:
 
     {lines:line}        a number of things: 1 line, 2 lines; {n:entry/entries} with its plural
-    {share:%}           a share of 1 as per cent; {share: %} with a space before the sign
+    {share:%}           a share of 1 as per cent
     {rate:pace}         a number of things each second
     {when:time}         seconds since the epoch as local time, None as a time that is unknown
     {names:, }          a tuple's parts, with this between them (`, ` where no form is given)
@@ -86,18 +86,18 @@ def _shown(value: Value, form: str, tense: Tense) -> str:
         return str(value)
     if form == "time":
         return stamp(value)
-    if form in ("%", " %"):
-        return percent(value, form)
+    if form == "%":
+        return percent(value)
     if form == "pace":
         return pace(value)
     return plural(value, form)
 
 
-def percent(share: float, sign: str = "%") -> str:
+def percent(share: float) -> str:
     """A share in per cent: never 0 % of something, never 100 % of less than all."""
     if 0 < share < 0.01:
-        return f"below 1{sign}"
-    return f"{100 * (min(share, 0.99) if 0.99 < share < 1 else share):.0f}{sign}"
+        return "below 1%"
+    return f"{min(share, 0.99) if 0.99 < share < 1 else share:.0%}"
 
 
 def pace(number: float) -> str:

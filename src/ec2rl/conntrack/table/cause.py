@@ -5,7 +5,6 @@ from __future__ import annotations
 from ec2rl.conntrack.table.remedies import Advice
 from ec2rl.model import Statement
 from ec2rl.record import record
-from ec2rl.report import wording
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +43,12 @@ def most_of(rows: tuple[Row, ...], wanted: Callable[[Kind], bool]) -> tuple[str,
 
 def percent(part: int, whole: int) -> str:
     """A share as `71 %`."""
-    return wording.percent(part / whole if whole else 0, " %")
+    return f"{rounded(part, whole)} %"
+
+
+def rounded(part: int, whole: int) -> int:
+    """A share in whole per cent, as a number."""
+    return round(100 * part / whole) if whole else 0
 
 
 def numbers(count: int, seen: Census, what: str) -> str:

@@ -6,7 +6,7 @@ tables none does.  The remedies are described: no rule here changes anything.
 
 from __future__ import annotations
 
-from ec2rl.conntrack.table.cause import Cause, most_of, numbers, part_of, percent
+from ec2rl.conntrack.table.cause import Cause, most_of, numbers, part_of, percent, rounded
 from ec2rl.conntrack.table.entry import UDP
 from ec2rl.conntrack.table.remedies import CHURN, DNS, LOCAL, LONGER, NAMESPACE
 from ec2rl.conntrack.table.tcp_causes import close_wait, half_open, hoarding_client, time_wait
@@ -150,11 +150,11 @@ def one_namespace(namespaces: Mapping[str, int]) -> Cause | None:
     name = max(sorted(namespaces), key=lambda each: namespaces[each])
     if namespaces[name] * 2 <= total:
         return None
-    share = namespaces[name] / total
+    share = rounded(namespaces[name], total)
     return Cause(
         "one namespace",
-        say("one network namespace has {share: %} of all entries: {name}", share=share, name=name),
-        share,
+        say("one network namespace has {share} % of all entries: {name}", share=share, name=name),
+        namespaces[name] / total,
         (
             f"{namespaces[name]} of {total} entries in {len(namespaces)} namespaces are in {name}",
             "nf_conntrack_max holds for each namespace on its own: this one fills first",

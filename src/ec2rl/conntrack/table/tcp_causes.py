@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.table.cause import Cause, how_many, most_of, numbers, percent
+from ec2rl.conntrack.table.cause import Cause, how_many, most_of, numbers, percent, rounded
 from ec2rl.conntrack.table.entry import TCP
 from ec2rl.conntrack.table.remedies import CLOSE_WAIT, FLOOD, HOARD, SCAN, TIME_WAIT
 from ec2rl.conntrack.table.timeouts import DEFAULTS
@@ -70,11 +70,11 @@ def hoarding_client(seen: Census) -> Cause | None:
     if surely * 2 < held:
         return None
     timeout = seen.settings.get("tcp_timeout_established", 0)
-    share = held / seen.total
+    share = rounded(held, seen.total)
     return Cause(
         "hoarding client",
-        say("{share: %} of the entries are one client: {pair}", share=share, pair=pair),
-        share,
+        say("{share} % of the entries are one client: {pair}", share=share, pair=pair),
+        held / seen.total,
         (
             numbers(held, seen, f"are established connections of {client}"),
             f"{paired} of these go to one service: {pair}",
