@@ -99,7 +99,7 @@ def twice(place: Place, every: int) -> Iterator[Case]:
             if not verb.startswith(("fix", "undo")):
                 continue
             calls = _places(desk, log, verb, "calls")
-            last = max(n for n, where in enumerate(calls, 1) if where.startswith("files.py"))
+            last = max(n for n, where in enumerate(calls, 1) if where.startswith("exchange.py"))
             again = Steps(f"{log}-again", 0, lambda: None)
             _run(desk, verb, Steps(log, last, _then(again, error)), "calls")
             for nth, where in enumerate(again.places(), 1):

@@ -55,6 +55,8 @@ def _format(place: Place, disk: str, verb: str) -> scene.Picture:
         before = place.scene.picture(root, place.proc)
         if verb == "undo":
             place.verb("apply", root)()
+        # A mount namespace that has just ended, as that of a program has, may keep it mounted.
+        subprocess.run(["sync", "-f", root], check=True)
     return before
 
 

@@ -16,7 +16,12 @@ _FIX = os.path.dirname(os.path.abspath(fix.__file__))
 _COMMANDS = os.path.join(os.path.dirname(_FIX), "commands")
 # What is raised while a record is read or written (format.py) is raised in journal.py as well.
 FILES = frozenset(
-    [os.path.join(_FIX, name) for name in os.listdir(_FIX) if name not in ("format.py", "free.py")]
+    [
+        os.path.join(folder, name)
+        for folder, _, names in os.walk(_FIX)
+        for name in names
+        if name.endswith(".py") and name not in ("format.py", "free.py")
+    ]
     + [os.path.join(_COMMANDS, f"{name}.py") for name in ("changed", "fix", "keep", "undo")]
 )
 """What changes a machine; in the rest of the program nothing can be half done."""
