@@ -183,18 +183,32 @@ def test_a_script_that_goes_on_in_the_next_line_and_keeps_a_number() -> None:
 
 
 def test_what_stands_behind_an_exit() -> None:
-    text = f"if [ -e /x ]; then\n  exit 1\nfi\n{SET}\nexit 0\nsysctl -w vm.swappiness=8\n"
-    place = Evidence("/etc/rc.local:6", "sysctl -w vm.swappiness=8")
+    text = f"#!/bin/sh\nif [ -e /x ]; then\n  exit 1\nfi\n{SET}\nexit 0\nsysctl -w vm.swappiness=8"
+    place = Evidence("/etc/rc.local:7", "sysctl -w vm.swappiness=8")
     assert everything({"/etc/rc.local": text}) == [
         Changer(
             "rc.local",
             "vm.swappiness",
             "7",
-            Evidence("/etc/rc.local:4", SET),
+            Evidence("/etc/rc.local:5", SET),
             "if this line is run",
         ),
         Idle(place, "never run, it stands behind `exit`"),
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#!/bin/sh\n(\nexit 0\n)\n",
+        "#!/bin/sh\ncat <<EOF\nexit 0\nEOF\n",
+        "#!/bin/sh\nstop() {\nexit 0\n}\n",
+        "#!/bin/sh\n[ -e /x ] && exit 0\n",
+        "runcmd:\n- exit 0\n",
+    ],
+)
+def test_an_exit_that_does_not_end_the_script(text: str) -> None:
+    assert [one[:2] for one in told({"/etc/rc.local": text + SET})] == [("rc.local", "7")]
 
 
 @pytest.mark.parametrize(
@@ -344,7 +358,7 @@ HOST = {
         ({"/etc/rc.local": "sysctl -n vm.swappiness"}, ""),
         ({"/etc/rc.local": SET}, "rc.local sets it to 7"),
         ({"/etc/rc.local": "sysctl -w vm.swappiness=$N"}, "rc.local changes it"),
-        ({"/etc/rc.local": "exit\n" + SET}, ""),
+        ({"/etc/rc.local": "#!/bin/sh\nexit\n" + SET}, ""),
         ({"/etc/cron.d/t": f"@reboot root {SET}"}, "cron sets it to 7"),
         ({"/etc/network/interfaces": f"up {SET}"}, "ifupdown sets it to 7"),
         ({**WANTED, f"{UNITS}/t.service": f"ExecStart={SET}"}, "t.service sets it to 7"),

@@ -83,7 +83,8 @@ class _Look:
     def script(self, script: Script, depth: int = 0) -> Iterator[Found]:
         """Look at a script's lines, as far as they can be reached."""
         known: dict[str, str] = {}
-        open_, ended = 0, False
+        # Only of a shell's script it is known that `exit` ends it, and not of a part of one.
+        open_, ended, sure = 0, False, script.text.text.startswith("#!")
         for number, line in conf_files.joined_lines(script.text.text):
             command = _yaml(line.strip())
             if not command or command.startswith("#"):
@@ -97,7 +98,8 @@ class _Look:
             _remember(command, known, open_)
             words = command.replace(";", " ").split()
             open_ += sum(word in _OPENS for word in words) - sum(word in _CLOSES for word in words)
-            ended |= open_ <= 0 and words[:1] == ["exit"] and len(words) < 3
+            sure &= "<<" not in command and "(" not in words
+            ended |= sure and open_ <= 0 and words[:1] == ["exit"] and len(words) < 3
 
     def line(self, start: Start, depth: int = 0) -> Iterator[Found]:
         """Look at one line."""
