@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 from ec2rl.arguments import UsageError, moment, parse, seconds
 from ec2rl.catalogue import names
-from ec2rl.commands import COMMANDS
+from ec2rl.commands import all_commands
 from ec2rl.report.wording import summary
 from support.examples import examples
+
+COMMANDS = all_commands()
 
 ROOT = Path(__file__).resolve().parents[1]
 NOW = 1795485600.0  # 2026-11-24 02:00 UTC

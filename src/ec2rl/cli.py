@@ -6,7 +6,7 @@ import os
 import sys
 
 from ec2rl.arguments import UsageError, parse
-from ec2rl.commands import COMMANDS
+from ec2rl.commands import commands_for
 from ec2rl.slices import file_of
 from ec2rl.terminal import Terminal
 
@@ -41,7 +41,8 @@ def main(words: list[str] | None = None) -> int:
     for number in signals:
         signal.signal(number, lambda got, _: _interrupt(caught, got))
     try:
-        said = parse(sys.argv[1:] if words is None else words, COMMANDS)
+        words = sys.argv[1:] if words is None else words
+        said = parse(words, commands_for(words))
         command = __import__(file_of(said.command), fromlist=["command"]).command
         status: int = command(said, terminal)
     except UsageError as error:

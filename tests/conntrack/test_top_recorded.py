@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from ec2rl.arguments import parse
-from ec2rl.commands import COMMANDS
+from ec2rl.commands import all_commands
 from ec2rl.conntrack.commands.top import show
 from ec2rl.host import Host
 from ec2rl.host.live import LiveHost
@@ -79,7 +79,7 @@ class Paper(Terminal):
 
 def top(host: Host, *options: str) -> str:
     paper = Paper()
-    said = parse(["conntrack", "top", *options], COMMANDS)
+    said = parse(["conntrack", "top", *options], all_commands())
     assert show(said, paper, host) == 0, paper.text
     return paper.text
 
@@ -93,7 +93,7 @@ def test_what_nobody_recorded_is_said() -> None:
     looks = sections(CASE)[1]
     looks["conntrack -L"] = "!denied needs CAP_NET_ADMIN"
     paper = Paper()
-    said = parse(["conntrack", "top"], COMMANDS)
+    said = parse(["conntrack", "top"], all_commands())
     assert show(said, paper, RecordedHost(looks)) == 3
     assert paper.text == "ec2rl: conntrack -L: denied (needs CAP_NET_ADMIN)\n"
 

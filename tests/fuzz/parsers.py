@@ -18,7 +18,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 from ec2rl.arguments import UsageError, moment, parse  # noqa: E402
 from ec2rl.arguments import seconds as parse_seconds  # noqa: E402
-from ec2rl.commands import COMMANDS  # noqa: E402
+from ec2rl.commands import all_commands  # noqa: E402
 from ec2rl.conntrack.allowance import parse_allowance  # noqa: E402
 from ec2rl.conntrack.counters import parse_conntrack_stats, parse_stat  # noqa: E402
 from ec2rl.conntrack.messages import PHRASES, understand  # noqa: E402
@@ -46,6 +46,8 @@ from ec2rl.modules import (  # noqa: E402
     xennetrocket,
 )
 from ec2rl.report.wording import details, summary  # noqa: E402
+
+COMMANDS = all_commands()
 
 NOW = 1795485600.0
 FULL = "nf_conntrack: nf_conntrack: table full in netns 4026532315, dropping packet"

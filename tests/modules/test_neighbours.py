@@ -8,7 +8,7 @@ import pytest
 
 from ec2rl.arguments import UsageError, parse
 from ec2rl.catalogue import load
-from ec2rl.commands import COMMANDS
+from ec2rl.commands import all_commands
 from ec2rl.commands.fix import setting_of, wish_of
 from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.model import Proposal, Rate, SetSysctl, Setting, Verdict, Why, Wish
@@ -94,7 +94,7 @@ def test_what_is_no_setting_of_a_module_is_refused_with_those_that_are(
     module: str, said: str, other: str
 ) -> None:
     with pytest.raises(UsageError) as refused:
-        wish_of(parse(["fix", module, "--set", said], COMMANDS), load(module))
+        wish_of(parse(["fix", module, "--set", said], all_commands()), load(module))
     assert other in str(refused.value)
 
 
@@ -118,7 +118,9 @@ def test_a_setting_has_a_short_name_and_its_whole_key(family: object, number: in
     key = one.keys[number - 1]
     short = f"{one.short}{number}"
     for named in (key, short):
-        wish = wish_of(parse(["fix", "neighbourfull", "--set", f"{named}=9"], COMMANDS), MODULE)
+        wish = wish_of(
+            parse(["fix", "neighbourfull", "--set", f"{named}=9"], all_commands()), MODULE
+        )
         assert wish.settings == {short: 9}
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ec2rl.arguments import parse
 from ec2rl.catalogue import load
-from ec2rl.commands import COMMANDS
+from ec2rl.commands import all_commands
 from ec2rl.commands.fix import wish_of
 from ec2rl.facts.change import State, SysctlItem, Transaction
 from ec2rl.facts.change_format import encode
@@ -61,7 +61,7 @@ def answered(text: str, name: str) -> str:
         if kind == "plan":
             if module.propose is None:
                 raise CaseError(f"-- {key} --: {name} has no fix")
-            wish = wish_of(parse(["fix", name, *options.split()], COMMANDS), module)
+            wish = wish_of(parse(["fix", name, *options.split()], all_commands()), module)
             proposal = module.propose(host, found.seen, wish)
             answers[key] = plan(proposal).partition("\n\n")[2].strip("\n")
         elif kind == "after":

@@ -8,6 +8,10 @@ from __future__ import annotations
 from ec2rl import slices
 from ec2rl.arguments import FORMATS, Command, Option
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
 _CHOICE = {
     "only-modules": Option("NAME,...", "run these modules only", many=True),
     "only-domains": Option("NAME,...", "run modules of these domains only", many=True),
@@ -23,34 +27,6 @@ _LOOK = {
 _VOLUME = Option("DIR", "the mounted root of another machine, in place of this one")
 
 _GENERAL = {
-    "run": Command(
-        "diagnose this machine, or what is left of another",
-        "[LOG ...]",
-        {
-            **_CHOICE,
-            **FORMATS,
-            "color": Option("auto|always|never", "colour the statuses (auto: on a terminal)"),
-            **_LOOK,
-            "concurrency": Option("N", "modules at work at the same time (10)"),
-            "output-dir": Option("DIR", "save the results under DIR (/var/lib/ec2rl, the last 50)"),
-            "no-save": Option("", "write nothing at all"),
-            "root": Option("DIR", "judge the mounted root of another machine", many=True),
-            "sos": Option("FILE|DIR", "judge a sosreport, packed or not", many=True),
-            "log": Option("FILE", "judge saved logs, or a journal's folder (-: a pipe)", many=True),
-            **{name: form.OPTION for name, form in slices.parts("saved_evidence").items()},
-            "replay": Option("FILE", "judge a recording again", many=True),
-            "record": Option("FILE", "write all that was looked at into FILE, as a case"),
-            "mask": Option(
-                "", "take addresses, secrets and names (not of programs, units) out of it"
-            ),
-            "remediate": Option("", "apply what is safe where a module failed, and judge again"),
-            "strict": Option("", "a failure only where it is proven: of mere text, a warning"),
-            "fail-on": Option("warn|failure", "what makes the exit status 1 (failure)"),
-            "exit-zero": Option("", "exit with 0 whatever was found"),
-            "not-an-instance": Option("", "accepted; no module asks the metadata service"),
-            "perfimpact": Option("[true]", "accepted; no module slows the machine"),
-        },
-    ),
     "list": Command("list the modules", "", {**_CHOICE}),
     "help": Command("explain subcommands and modules", "[NAME ...]", {}),
     "explain": Command(
@@ -103,11 +79,54 @@ _GENERAL = {
     "bug-report": Command("show what to put into a bug report", "", {}),
 }
 
-COMMANDS = {
-    **_GENERAL,
-    **{
-        f"{subject} {name}": command
-        for subject, theirs in slices.parts("commands").items()
-        for name, command in theirs.COMMANDS.items()
-    },
-}
+
+def all_commands() -> dict[str, Command]:
+    """Load every subcommand, those of each subject too."""
+    return {
+        "run": _run(),
+        **_GENERAL,
+        **{
+            f"{subject} {name}": command
+            for subject, theirs in slices.parts("commands").items()
+            for name, command in theirs.COMMANDS.items()
+        },
+    }
+
+
+def commands_for(words: Sequence[str]) -> Mapping[str, Command]:
+    """Load what a command line may mean that begins with these words, and seldom all for one."""
+    name = words[0] if words else ""
+    if name == "run":
+        return {name: _run()}
+    return {name: _GENERAL[name]} if name in _GENERAL else all_commands()
+
+
+def _run() -> Command:
+    return Command(
+        "diagnose this machine, or what is left of another",
+        "[LOG ...]",
+        {
+            **_CHOICE,
+            **FORMATS,
+            "color": Option("auto|always|never", "colour the statuses (auto: on a terminal)"),
+            **_LOOK,
+            "concurrency": Option("N", "modules at work at the same time (10)"),
+            "output-dir": Option("DIR", "save the results under DIR (/var/lib/ec2rl, the last 50)"),
+            "no-save": Option("", "write nothing at all"),
+            "root": Option("DIR", "judge the mounted root of another machine", many=True),
+            "sos": Option("FILE|DIR", "judge a sosreport, packed or not", many=True),
+            "log": Option("FILE", "judge saved logs, or a journal's folder (-: a pipe)", many=True),
+            **{name: form.OPTION for name, form in slices.parts("saved_evidence").items()},
+            "replay": Option("FILE", "judge a recording again", many=True),
+            "record": Option("FILE", "write all that was looked at into FILE, as a case"),
+            "mask": Option(
+                "", "take addresses, secrets and names (not of programs, units) out of it"
+            ),
+            "remediate": Option("", "apply what is safe where a module failed, and judge again"),
+            "strict": Option("", "a failure only where it is proven: of mere text, a warning"),
+            "fail-on": Option("warn|failure", "what makes the exit status 1 (failure)"),
+            "exit-zero": Option("", "exit with 0 whatever was found"),
+            "not-an-instance": Option("", "accepted; no module asks the metadata service"),
+            "perfimpact": Option("[true]", "accepted; no module slows the machine"),
+        },
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ec2rl.arguments import Parsed, UsageError, format_of
-from ec2rl.commands import COMMANDS
+from ec2rl.commands import all_commands
 from ec2rl.facts import glob
 from ec2rl.facts.sysctl_conf import normalize
 from ec2rl.host import Host
@@ -69,7 +69,7 @@ def _sorted(host: Host, words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _specialists() -> Iterator[Any]:
     """The commands that know more of their own keys: `setting_of` a path, and `boot_settings`."""
-    for name in COMMANDS:
+    for name in all_commands():
         if name.endswith(" boot"):
             yield __import__(file_of(name), fromlist=["setting_of"])
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from ec2rl.arguments import Command, Parsed, UsageError, unknown
 from ec2rl.catalogue import load, names
-from ec2rl.commands import COMMANDS
+from ec2rl.commands import all_commands
 from ec2rl.terminal import Terminal
+
+COMMANDS = all_commands()
 
 _TOP = """\
 ec2rl: says what is wrong with a Linux machine, from evidence.
