@@ -17,7 +17,7 @@ from ec2rl.host.recording import sections
 from ec2rl.host.sos import read_archive
 from host.test_sos import COMMON, MESSAGE, SYSTEM, packed
 from host.test_watched import PACKS
-from test_past import QUIET, WHOLE, judged, run, saved, table
+from test_offline import QUIET, WHOLE, judged, run, saved, table
 
 PHRASES = (Phrase(b"conntrack: "),)
 FILES: dict[str, bytes | str] = {
@@ -191,7 +191,7 @@ def test_an_export_whose_last_record_is_cut(tmp_path: Path) -> None:
 
 def test_a_file_that_vanishes_from_an_unpacked_sosreport(tmp_path: Path) -> None:
     """Its name was seen, and when its turn came it was not there any more."""
-    from ec2rl.host.beneath import Root
+    from ec2rl.host.chroot_fs import Root
     from ec2rl.host.sos_folder import FolderMembers
 
     folder = tmp_path / "proc"

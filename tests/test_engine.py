@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from ec2rl.engine import Plan, Race
+from ec2rl.engine import Plan, Runner
 from ec2rl.facts.log import KernelLog
 from ec2rl.host import Host, Phrase
 from ec2rl.host.recording import RecordedHost
@@ -89,9 +89,9 @@ def test_the_good_ones_alone() -> None:
 def test_the_deadline_ends_what_is_left() -> None:
     slow = [named(f"sleeps-{i}", lambda: time.sleep(3600), lambda: GOOD) for i in range(20)]
     good = named("good", lambda: None, lambda: GOOD)
-    race = Race([*slow, good], RecordedHost({}), Plan(Options(), 1.0, 30))
-    race.start()
-    results, interrupted = race.finish()
+    runner = Runner([*slow, good], RecordedHost({}), Plan(Options(), 1.0, 30))
+    runner.start()
+    results, interrupted = runner.finish()
     assert not interrupted
     assert [(r.module.name, summary(r.finding)) for r in results] == [
         *sorted(
@@ -183,11 +183,11 @@ def test_the_reader_of_a_saved_log_ends_with_the_tool(number: int, tmp_path: Pat
 def test_a_module_that_ends_the_tool_is_an_interruption() -> None:
     killer = named("killer", lambda: os.kill(os.getppid(), signal.SIGINT), lambda: GOOD)
     good = named("good", lambda: None, lambda: GOOD)
-    race = Race([good, killer], RecordedHost({}), Plan(Options(), 30.0, 1))
+    runner = Runner([good, killer], RecordedHost({}), Plan(Options(), 30.0, 1))
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        race.start()
-        results, interrupted = race.finish()
+        runner.start()
+        results, interrupted = runner.finish()
     finally:
         signal.signal(signal.SIGINT, before)
     assert interrupted
@@ -227,13 +227,13 @@ def exhausted() -> list[int]:
 def test_where_no_descriptor_is_left_there_is_still_a_verdict() -> None:
     good = named("good", lambda: None, lambda: GOOD)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    race = Race([good], RecordedHost({}), Plan(Options(), 30.0))
+    runner = Runner([good], RecordedHost({}), Plan(Options(), 30.0))
     opened = []
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
     try:
         opened += exhausted()
-        race.start()
-        results, _ = race.finish()
+        runner.start()
+        results, _ = runner.finish()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         for fd in opened:
@@ -269,9 +269,9 @@ KMSG = {"clock": "now=2026-11-24T02:00:00Z uptime=9", "/dev/kmsg": "4,0,0,-;tabl
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_log_is_read_for_one_or_for_many(count: int) -> None:
-    race = Race([reader(f"m{i}") for i in range(count)], RecordedHost(KMSG), Plan(Options()))
-    race.start()
-    results, _ = race.finish()
+    runner = Runner([reader(f"m{i}") for i in range(count)], RecordedHost(KMSG), Plan(Options()))
+    runner.start()
+    results, _ = runner.finish()
     expected = Finding(Verdict.OK, say("{n:line}", n=1), facts={"lost": 0})
     assert [r.finding for r in results] == [expected] * count
 
@@ -279,9 +279,9 @@ def test_the_log_is_read_for_one_or_for_many(count: int) -> None:
 @pytest.mark.slow
 def test_a_log_that_hangs_is_unknown_to_all_who_need_it_and_to_nobody_else() -> None:
     good = named("good", lambda: None, lambda: GOOD)
-    race = Race([reader("a"), reader("b"), good], HangingHost(KMSG), Plan(Options(), 8.0))
-    race.start()
-    results, _ = race.finish()
+    runner = Runner([reader("a"), reader("b"), good], HangingHost(KMSG), Plan(Options(), 8.0))
+    runner.start()
+    results, _ = runner.finish()
     assert [(r.module.name, r.finding.verdict) for r in results] == [
         ("a", Verdict.UNKNOWN),
         ("b", Verdict.UNKNOWN),
@@ -290,21 +290,21 @@ def test_a_log_that_hangs_is_unknown_to_all_who_need_it_and_to_nobody_else() -> 
 
 
 def test_the_record_of_what_was_looked_at_is_handed_over() -> None:
-    race = Race([reader("a"), reader("b")], RecordedHost(KMSG), Plan(Options(), recording=True))
-    race.start()
-    results, _ = race.finish()
+    runner = Runner([reader("a"), reader("b")], RecordedHost(KMSG), Plan(Options(), recording=True))
+    runner.start()
+    results, _ = runner.finish()
     assert [sorted(r.memory or {}) for r in results] == [sorted(results[0].memory or {})] * 2
     assert "/dev/kmsg" in (results[0].memory or {})
 
 
 def test_who_is_waited_for_is_told() -> None:
     told: list[tuple[list[str], bool]] = []
-    race = Race(
+    runner = Runner(
         [named("sleeps", lambda: time.sleep(3600), lambda: GOOD)],
         RecordedHost({}),
         Plan(Options(), 2.5),
     )
-    race.start()
-    race.finish(lambda who, seconds: told.append((list(who), seconds > 1)))
+    runner.start()
+    runner.finish(lambda who, seconds: told.append((list(who), seconds > 1)))
     assert told
     assert set(map(str, told)) == {"(['sleeps'], True)"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl import limits
 from ec2rl.host.recording import RecordedHost
 from ec2rl.limits import Limit, Subject
-from ec2rl.model import Proposal, Risk, SetSysctl, Wish, WriteFile
+from ec2rl.model import FixRequest, Proposal, Risk, SetSysctl, WriteFile
 from ec2rl.next_boot.files import Names, boot_files
 
 FILE = "/etc/sysctl.d/99-zz-ec2rl-files.conf"
@@ -26,7 +26,7 @@ HOST = RecordedHost(
 )
 
 
-def planned(wanted: int, wish: Wish, now: int | None = 1000, octets: int = 0) -> Proposal:
+def planned(wanted: int, wish: FixRequest, now: int | None = 1000, octets: int = 0) -> Proposal:
     one = Limit("fs.file-max", now, wanted)
     refused = limits.refusals(FILES, [one], wish, lambda _: "")
     refused = refused or limits.too_much([one], wish, octets, 800_000 << 10, "a full table")
@@ -35,7 +35,7 @@ def planned(wanted: int, wish: Wish, now: int | None = 1000, octets: int = 0) ->
 
 
 def test_more_room_is_set_now_and_written_for_the_next_boot() -> None:
-    [remedy] = planned(2000, Wish()).chosen
+    [remedy] = planned(2000, FixRequest()).chosen
     assert (remedy.title, remedy.risk) == ("Give the table of open files room", Risk.SAFE)
     now, then = remedy.changes
     assert now == SetSysctl("fs.file-max", "2000", "1000")
@@ -44,39 +44,39 @@ def test_more_room_is_set_now_and_written_for_the_next_boot() -> None:
 
 
 def test_a_half_that_is_not_wanted_is_left_out_and_said() -> None:
-    kept = planned(1000, Wish(now=False))
+    kept = planned(1000, FixRequest(now=False))
     assert kept.chosen[0].title == "Keep the number of open files for the next boot"
-    lost = planned(2000, Wish(boot=False))
-    assert lost.fleeting == ("nothing is written for the next boot, as asked",)
-    assert planned(1000, Wish(boot=False)) == Proposal()
+    lost = planned(2000, FixRequest(boot=False))
+    assert lost.not_persistent == ("nothing is written for the next boot, as asked",)
+    assert planned(1000, FixRequest(boot=False)) == Proposal()
 
 
 def test_less_is_refused_unless_allowed_and_then_risky() -> None:
-    assert planned(500, Wish()).refused == (
+    assert planned(500, FixRequest()).refused == (
         "fs.file-max=500 is below today's 1000: programs could open FEWER files (--allow-lower "
         "does it all the same)",
     )
-    [remedy] = planned(500, Wish(lower=True)).chosen
+    [remedy] = planned(500, FixRequest(lower=True)).chosen
     assert (remedy.title, remedy.risk) == ("Set the number of open files as asked", Risk.RISKY)
     assert remedy.caveat == "file-max: fewer"
 
 
 def test_too_much_memory_is_refused_unless_forced() -> None:
-    [why] = planned(2000, Wish(), octets=300_000_000).refused
+    [why] = planned(2000, FixRequest(), octets=300_000_000).refused
     assert why.startswith("a full table would take 286 MiB, 37% of the memory that is available")
-    assert planned(2000, Wish(force=True), octets=300_000_000).refused == ()
-    assert planned(2000, Wish(), octets=200_000_000).refused == ()
+    assert planned(2000, FixRequest(force=True), octets=300_000_000).refused == ()
+    assert planned(2000, FixRequest(), octets=200_000_000).refused == ()
 
 
 def test_a_key_that_is_not_there_cannot_be_set_now_but_for_another_machine() -> None:
-    assert planned(2000, Wish(), now=None).refused == (
+    assert planned(2000, FixRequest(), now=None).refused == (
         "fs.file-max does not exist on this kernel, or could not be read",
     )
-    assert planned(2000, Wish(now=False), now=None).chosen
+    assert planned(2000, FixRequest(now=False), now=None).chosen
 
 
 def test_what_cannot_be_set_from_here_is_told_as_commands() -> None:
     one = Limit("fs.file-max", None, 2000)
-    found = limits.propose(HOST, Wish(), FILES, [one], elsewhere="set it on the host")
+    found = limits.propose(HOST, FixRequest(), FILES, [one], elsewhere="set it on the host")
     assert (found.chosen, found.refused) == ((), ("set it on the host",))
     assert found.by_hand[0] == "sysctl -w fs.file-max=2000"

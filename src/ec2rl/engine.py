@@ -14,7 +14,7 @@ import time
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import KernelLog, LogSource
 from ec2rl.host import Host
-from ec2rl.host.remember import Remember
+from ec2rl.host.caching import CachingHost
 from ec2rl.model import Finding, Statement, Unreadable, Verdict, Why, pack, say, unpack
 from ec2rl.module import Module, Options, bounded, diagnose
 from ec2rl.process import ENDINGS, Limits, LostError, TooLongError, Worker, work_here
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, Callable
 
-    from ec2rl.host.remember import Look
+    from ec2rl.host.caching import Look
     from ec2rl.model import Value
 else:
     import _signal as signal  # `signal` takes 3 ms to make enumerations of these
@@ -76,7 +76,7 @@ class Plan:
     debug: bool = False
 
 
-class Race:
+class Runner:
     """Diagnostics at work: `start` them, do something else meanwhile, and `finish`.
 
     A job is a module, or None: the reading of the log for all of them.
@@ -197,13 +197,13 @@ class Race:
             return marshal.dumps(traceback.format_exc()[-20000:])
 
     def _read_log(self) -> tuple[bytes, None]:
-        host = Remember(self.host)
+        host = CachingHost(self.host)
         options = self.plan.options
         log = read_kernel_log(host, self.phrases, options.since, options.strict)
         return _pickled((log, host.memory if self.plan.recording else {})), None
 
     def _diagnose(self, module: Module) -> tuple[bytes, Any]:
-        host = Remember(self.host)
+        host = CachingHost(self.host)
         found = diagnose(module, host, self.plan.options, self.log)
         said = pack(bounded(found.finding, found.by_hand))
         return _pickled(host.memory) if self.plan.recording else b"", said

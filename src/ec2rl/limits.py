@@ -7,7 +7,7 @@ Which limits there are, how large they should be and in what order they are writ
 from __future__ import annotations
 
 from ec2rl.host import Host
-from ec2rl.model import Proposal, Remedy, Risk, SetSysctl, Wish, WriteFile
+from ec2rl.model import FixRequest, Proposal, Remedy, Risk, SetSysctl, WriteFile
 from ec2rl.next_boot.by_hand import commands
 from ec2rl.record import record
 
@@ -42,7 +42,7 @@ class Limit:
     def shrinks(self) -> bool:
         return self.sizes and self.wanted < (self.now or 0)
 
-    def changes_now(self, wish: Wish) -> bool:
+    def changes_now(self, wish: FixRequest) -> bool:
         return wish.now and self.now is not None and self.now != self.wanted
 
 
@@ -63,7 +63,7 @@ class Subject:
 
 
 def refusals(
-    subject: Subject, limits: Sequence[Limit], wish: Wish, refused: Callable[[Limit], str]
+    subject: Subject, limits: Sequence[Limit], wish: FixRequest, refused: Callable[[Limit], str]
 ) -> tuple[str, ...]:
     """Say why these values may not be set; `refused` gives the module's own reason, "" for none."""
     reasons = []
@@ -82,7 +82,7 @@ def refusals(
 
 
 def too_much(
-    limits: Sequence[Limit], wish: Wish, octets: int, memory: int | None, what: str
+    limits: Sequence[Limit], wish: FixRequest, octets: int, memory: int | None, what: str
 ) -> tuple[str, ...]:
     """Say why `what`, of so many bytes when it is full, would take too much of the free memory."""
     if not memory or wish.force or not any(limit.grows for limit in limits):
@@ -98,7 +98,7 @@ def too_much(
 
 def propose(
     host: Host,
-    wish: Wish,
+    wish: FixRequest,
     subject: Subject,
     limits: Sequence[Limit],
     *,
@@ -124,19 +124,23 @@ def propose(
     changes: tuple[SetSysctl | WriteFile, ...] = tuple(
         _set(limit, parameters) for limit in limits if limit.changes_now(wish)
     )
-    fleeting: tuple[str, ...] = ()
+    not_persistent: tuple[str, ...] = ()
     if not wish.boot:
-        fleeting = ("nothing is written for the next boot, as asked",)
+        not_persistent = ("nothing is written for the next boot, as asked",)
     after: tuple[str, ...] = ()
     if wish.boot and lasts and limits:
         files = subject.files(host, {limit.key: limit.wanted for limit in limits})
-        changes, fleeting, after = (*changes, *files.changes), files.fleeting, files.after
+        changes, not_persistent, after = (
+            (*changes, *files.changes),
+            files.not_persistent,
+            files.after,
+        )
     if not changes:
-        return Proposal(offered=offers, fleeting=fleeting if wish.boot else ())
+        return Proposal(offered=offers, not_persistent=not_persistent if wish.boot else ())
     risk = Risk.RISKY if cautions else Risk.SAFE
     remedy = Remedy(_title(subject, wish, changes, risk), changes, risk, "; ".join(cautions))
     by_hand = commands(changes, parameters)
-    return Proposal((remedy,), offers, (), notes, after, by_hand, fleeting)
+    return Proposal((remedy,), offers, (), notes, after, by_hand, not_persistent)
 
 
 def _set(limit: Limit, parameters: Mapping[str, str] | None) -> SetSysctl:
@@ -145,7 +149,7 @@ def _set(limit: Limit, parameters: Mapping[str, str] | None) -> SetSysctl:
 
 
 def _title(
-    subject: Subject, wish: Wish, changes: Sequence[SetSysctl | WriteFile], risk: Risk
+    subject: Subject, wish: FixRequest, changes: Sequence[SetSysctl | WriteFile], risk: Risk
 ) -> str:
     if risk is Risk.RISKY:
         return subject.asked

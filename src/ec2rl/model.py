@@ -129,7 +129,7 @@ class Rate:
 
 
 @record(frozen=True)
-class Wish:
+class FixRequest:
     """What a person asks of a fix.
 
     `settings` are values by name (`max`, `tcp_timeout_established`); `now` and `boot` say which
@@ -151,8 +151,8 @@ class Proposal:
 
     `refused` says why nothing may be done; `offered` are remedies that were not asked for; `notes`
     are lines about sizes and costs, `after` about the next boot; `by_hand` are the same changes as
-    commands (those for the host, where they cannot be made from here); `fleeting` says what the
-    next boot will not keep, and why.
+    commands (those for the host, where they cannot be made from here); `not_persistent` says
+    what the next boot will not keep, and why.
     """
 
     chosen: tuple[Remedy, ...] = ()
@@ -161,7 +161,7 @@ class Proposal:
     notes: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     by_hand: tuple[str, ...] = ()
-    fleeting: tuple[str, ...] = ()
+    not_persistent: tuple[str, ...] = ()
 
 
 MOST = 2000

@@ -9,6 +9,7 @@ from ec2rl.model import (
     MOST,
     TENSED,
     Finding,
+    FixRequest,
     Held,
     Proposal,
     Rate,
@@ -17,7 +18,6 @@ from ec2rl.model import (
     Unreadable,
     Verdict,
     Why,
-    Wish,
     places,
     say,
 )
@@ -64,7 +64,7 @@ class Module:
     judge: Callable[..., Finding]
     needs: str
     by_hand: Callable[..., tuple[Statement | str, ...]]
-    propose: Callable[[Host, Any, Wish], Proposal] | None = None
+    propose: Callable[[Host, Any, FixRequest], Proposal] | None = None
     settings: tuple[Setting, ...] = ()
     measure: Callable[[Host], Rate | None] | None = None
     held: Callable[[Host], tuple[Held, ...]] | None = None

@@ -10,8 +10,8 @@ import pytest
 from ec2rl.conntrack.boot.files import boot_files
 from ec2rl.conntrack.boot.keys import BUCKETS, MAX
 from ec2rl.conntrack.boot.settings import BootSettings, boot_settings
+from ec2rl.host.caching import CachingHost
 from ec2rl.host.mounted import MountedHost
-from ec2rl.host.remember import Remember
 
 GRUB = 'menuentry "x" {\n linux /vmlinuz-6.1.0 root=UUID=1 ro\n}\n'
 BASE = {
@@ -26,7 +26,7 @@ WANTS = "etc/systemd/system/multi-user.target.wants"
 TUNE = f"[Service]\nExecStart=/sbin/sysctl -w {MAX}=65535\n"
 
 
-def lay(root: Path, *parts: dict[str, str]) -> Remember:
+def lay(root: Path, *parts: dict[str, str]) -> CachingHost:
     for part in (BASE, *parts):
         for path, text in part.items():
             file = root / path
@@ -35,7 +35,7 @@ def lay(root: Path, *parts: dict[str, str]) -> Remember:
                 file.symlink_to(text[3:])
             else:
                 file.write_text(text)
-    return Remember(MountedHost(str(root)))
+    return CachingHost(MountedHost(str(root)))
 
 
 def later(found: BootSettings) -> list[tuple[str, object]]:
@@ -89,7 +89,7 @@ def test_who_changes_it_later(
     files = boot_files(host, {MAX: 2000000})
     ends = "changes it" if sets is None else f"sets it to {sets} "
     assert not files.lasting
-    assert f"{MAX}: {who} {ends}" in files.fleeting[0]
+    assert f"{MAX}: {who} {ends}" in files.not_persistent[0]
 
 
 def test_a_module_that_is_late_and_a_unit_that_comes_later(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_tuned_applies_the_files_again(tmp_path: Path, again: bool) -> None:
     )
     files = boot_files(host, {MAX: 2000000})
     assert files.lasting is again
-    assert all("tuned profile node sets it to 1048576" in why for why in files.fleeting)
+    assert all("tuned profile node sets it to 1048576" in why for why in files.not_persistent)
 
 
 def test_no_link_leads_out_of_a_volume(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2rl.conntrack.delete import MOST, Doomed, deletion
+from ec2rl.conntrack.delete import MOST, DeletionBatch, deletion
 from ec2rl.conntrack.report.entry_text import entry_line, entry_short
 from ec2rl.conntrack.table.capture import parse_line
 from ec2rl.conntrack.table.entry import ASSURED, ICMP, ICMPV6, SEEN_REPLY, STATES, Entry, Flow
@@ -78,14 +78,14 @@ def test_a_deletion_names_one_entry_by_everything_that_it_is(entry: Entry) -> No
 
 
 def test_an_entry_without_an_id_is_never_taken() -> None:
-    doomed = Doomed()
+    doomed = DeletionBatch()
     assert not doomed.add(replace(ENTRY, id=None))
     assert doomed.add(ENTRY)
     assert [len(batch) for batch in doomed.batches()] == [len(deletion(ENTRY, 0))]
 
 
 def test_one_run_takes_a_bounded_number() -> None:
-    doomed = Doomed()
+    doomed = DeletionBatch()
     doomed.count = MOST
     assert not doomed.add(ENTRY)
 

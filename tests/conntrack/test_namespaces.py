@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from ec2rl.conntrack.counters import Counters
 from ec2rl.conntrack.namespaces import Namespace, Namespaces, find_namespaces, inode_number
 from ec2rl.conntrack.tables import Table, read_again, read_tables
+from ec2rl.host.caching import CachingHost
 from ec2rl.host.live import LiveHost
 from ec2rl.host.recording import RecordedHost
-from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable, Why
 from ec2rl.report.wording import text
 from support.fill import Row, fill, keep_private
@@ -31,7 +31,7 @@ INITIAL = {
 
 
 def tables(looks: dict[str, str]) -> dict[str, int | str | None]:
-    host = Remember(
+    host = CachingHost(
         RecordedHost({**INITIAL, "/proc/1/net/stat/nf_conntrack": STAT.format(1), **looks})
     )
     return {
@@ -256,7 +256,7 @@ def test_namespaces_that_come_and_go_are_never_taken_for_one_another() -> None:
     worker.start()
     try:
         while not done.is_set() and worker.is_alive():
-            host = Remember(LiveHost())
+            host = CachingHost(LiveHost())
             for table in read_tables(host, find_namespaces(host)):
                 for path in table.namespace.names:
                     name = path.rpartition("/")[2]

@@ -8,7 +8,7 @@ import pytest
 
 from ec2rl.catalogue import load
 from ec2rl.host.recording import RecordedHost, sections
-from ec2rl.model import Proposal, Remedy, Risk, SetSysctl, Wish, WriteFile
+from ec2rl.model import FixRequest, Proposal, Remedy, Risk, SetSysctl, WriteFile
 from ec2rl.module import diagnose
 from ec2rl.next_boot.files import MARK
 
@@ -25,7 +25,7 @@ BOOT = {
 }
 
 
-def proposed(case: str, wish: Wish, **more: str) -> Proposal:
+def proposed(case: str, wish: FixRequest, **more: str) -> Proposal:
     _, looks = sections((CASES / f"{case}.case").read_text(encoding="utf-8"))
     looks.pop("expect")
     module = load("conntrackfull")
@@ -35,7 +35,7 @@ def proposed(case: str, wish: Wish, **more: str) -> Proposal:
 
 
 def test_a_full_table_gets_twice_the_room_now_and_at_the_next_boot() -> None:
-    found = proposed("two_lines", Wish())
+    found = proposed("two_lines", FixRequest())
     [remedy] = found.chosen
     assert remedy.risk is Risk.SAFE
     assert remedy.changes == (
@@ -50,21 +50,21 @@ def test_a_full_table_gets_twice_the_room_now_and_at_the_next_boot() -> None:
         "mkdir -p /etc/sysctl.d",
         f"printf '%s\\n' '{N}buckets = 524288' '{N}max = 524288' > {DROP_IN}",
     )
-    assert found.fleeting == ()
+    assert found.not_persistent == ()
     assert found.refused == ()
 
 
 @pytest.mark.parametrize(
-    ("wish", "kind"), [(Wish(boot=False), SetSysctl), (Wish(now=False), WriteFile)]
+    ("wish", "kind"), [(FixRequest(boot=False), SetSysctl), (FixRequest(now=False), WriteFile)]
 )
-def test_one_half_can_be_asked_for(wish: Wish, kind: type) -> None:
+def test_one_half_can_be_asked_for(wish: FixRequest, kind: type) -> None:
     [remedy] = proposed("two_lines", wish).chosen
     assert {type(change) for change in remedy.changes} == {kind}
 
 
 @pytest.mark.parametrize("case", ["quiet", "settled_by_a_fix", "chains_too_long"])
-@pytest.mark.parametrize("wish", [Wish(), Wish(boot=False), Wish(now=False)])
-def test_nothing_is_proposed_where_the_host_is_as_wished(case: str, wish: Wish) -> None:
+@pytest.mark.parametrize("wish", [FixRequest(), FixRequest(boot=False), FixRequest(now=False)])
+def test_nothing_is_proposed_where_the_host_is_as_wished(case: str, wish: FixRequest) -> None:
     assert proposed(case, wish) == Proposal()
 
 
@@ -73,7 +73,7 @@ def test_a_size_that_was_raised_by_hand_is_kept_for_the_next_boot() -> None:
         f"/proc/sys/net/netfilter/nf_conntrack_{name}": "524288" for name in ("max", "buckets")
     }
     looks = {"/proc/cmdline": "ro quiet"}
-    found = proposed("quiet", Wish(), **raised, **looks)
+    found = proposed("quiet", FixRequest(), **raised, **looks)
     [remedy] = found.chosen
     assert remedy == Remedy(
         "Keep the size of the connection-tracking table for the next boot",
@@ -85,8 +85,8 @@ def test_a_size_that_was_raised_by_hand_is_kept_for_the_next_boot() -> None:
 def test_what_will_not_last_is_told_although_nothing_can_be_done() -> None:
     last = {"/etc/sysctl.d/zzzz.conf": "net.nf_conntrack_max = 65536", DROP_IN: SIZES}
     looks = {f"/proc/sys/net/netfilter/nf_conntrack_{n}": "524288" for n in ("max", "buckets")}
-    assert proposed("quiet", Wish({"max": 524288}), **last, **looks) == Proposal(
-        fleeting=(
+    assert proposed("quiet", FixRequest({"max": 524288}), **last, **looks) == Proposal(
+        not_persistent=(
             "net.netfilter.nf_conntrack_max will be 65536: "
             "/etc/sysctl.d/zzzz.conf:1: net.nf_conntrack_max = 65536",
         )
@@ -95,7 +95,7 @@ def test_what_will_not_last_is_told_although_nothing_can_be_done() -> None:
 
 def sized(case: str, **more: str) -> tuple[int, tuple[str, ...]]:
     """The limit that is proposed, and the notes on how it was found."""
-    found = proposed(case, Wish(boot=False), **more)
+    found = proposed(case, FixRequest(boot=False), **more)
     [remedy] = found.chosen
     most = [c.value for c in remedy.changes if isinstance(c, SetSysctl) and c.key.endswith("max")]
     return int(most[0]), tuple(n for n in found.notes if n.startswith(("Size", "Need", "More")))
@@ -163,12 +163,12 @@ def test_where_packets_were_lost_it_is_at_least_twice_the_limit() -> None:
 
 def test_chains_that_are_too_long_get_buckets_and_no_larger_limit() -> None:
     few = {"/proc/sys/net/netfilter/nf_conntrack_buckets": "65536"}
-    [remedy] = proposed("chains_too_long", Wish(boot=False), **few).chosen
+    [remedy] = proposed("chains_too_long", FixRequest(boot=False), **few).chosen
     assert remedy.changes == (SetSysctl(f"{N}buckets", "262144", "65536"),)
 
 
 def test_the_fixed_numbers_of_the_page_are_refused_where_they_would_shrink_the_table() -> None:
-    wish = Wish({"max": 131072, "buckets": 32768})
+    wish = FixRequest({"max": 131072, "buckets": 32768})
     found = proposed("two_lines", wish)
     assert found.chosen == ()
     assert found.refused == (
@@ -178,7 +178,7 @@ def test_the_fixed_numbers_of_the_page_are_refused_where_they_would_shrink_the_t
         "(--allow-lower does it all the same)",
     )
     assert found.by_hand == ()
-    allowed = proposed("two_lines", Wish({"max": 131072, "buckets": 32768}, lower=True))
+    allowed = proposed("two_lines", FixRequest({"max": 131072, "buckets": 32768}, lower=True))
     assert [(remedy.risk, remedy.caveat) for remedy in allowed.chosen] == [
         (
             Risk.RISKY,
@@ -189,18 +189,18 @@ def test_the_fixed_numbers_of_the_page_are_refused_where_they_would_shrink_the_t
 
 
 def test_more_memory_than_is_sensible_is_refused_unless_forced() -> None:
-    found = proposed("two_lines", Wish({"max": 100_000_000}))
+    found = proposed("two_lines", FixRequest({"max": 100_000_000}))
     assert found.chosen == ()
     assert "of the memory" in found.refused[0]
-    assert proposed("two_lines", Wish({"max": 100_000_000}, force=True)).refused == ()
+    assert proposed("two_lines", FixRequest({"max": 100_000_000}, force=True)).refused == ()
 
 
 def test_a_value_that_the_kernel_refuses_is_refused_here() -> None:
-    assert "2147483648" in proposed("two_lines", Wish({"max": 2**31}, force=True)).refused[0]
+    assert "2147483648" in proposed("two_lines", FixRequest({"max": 2**31}, force=True)).refused[0]
 
 
 def test_buckets_are_rounded_as_the_kernel_rounds_them() -> None:
-    [remedy] = proposed("two_lines", Wish({"max": 300_000}, boot=False)).chosen
+    [remedy] = proposed("two_lines", FixRequest({"max": 300_000}, boot=False)).chosen
     assert [
         (c.key.rpartition("_")[2], c.value) for c in remedy.changes if isinstance(c, SetSysctl)
     ] == [
@@ -210,11 +210,11 @@ def test_buckets_are_rounded_as_the_kernel_rounds_them() -> None:
 
 
 def test_in_a_container_it_says_where_to_set_it_and_changes_nothing() -> None:
-    found = proposed("in_a_container", Wish({"max": 524288}))
+    found = proposed("in_a_container", FixRequest({"max": 524288}))
     assert found.chosen == ()
     assert found.refused == ("this is not the host's own network namespace: set it on the host",)
     assert "sysctl -w net.netfilter.nf_conntrack_max=524288" in found.by_hand
-    idle = proposed("in_a_container", Wish({"tcp_timeout_established": 600}))
+    idle = proposed("in_a_container", FixRequest({"tcp_timeout_established": 600}))
     assert idle.chosen == ()
     assert idle.refused == (
         "this is not the host's own network namespace, and timeouts are each namespace's own: set "
@@ -227,7 +227,7 @@ def test_a_timeout_that_was_named_is_risky_and_says_what_it_cuts() -> None:
     key = "net.netfilter.nf_conntrack_tcp_timeout_established"
     found = proposed(
         "two_lines",
-        Wish({"tcp_timeout_established": 86400}),
+        FixRequest({"tcp_timeout_established": 86400}),
         **{"/proc/sys/" + key.replace(".", "/"): "432000"},
     )
     [remedy] = found.chosen
@@ -239,14 +239,14 @@ def test_a_timeout_that_was_named_is_risky_and_says_what_it_cuts() -> None:
 def test_what_circulates_as_the_pages_file_is_taken_over_and_a_foreign_one_is_not() -> None:
     page = "net.netfilter.nf_conntrack_max=131072\nnet.netfilter.nf_conntrack_buckets=32768\n"
     [taken] = proposed(
-        "two_lines", Wish(now=False), **{"/etc/sysctl.d/99-netfilter.conf": page}
+        "two_lines", FixRequest(now=False), **{"/etc/sysctl.d/99-netfilter.conf": page}
     ).chosen
     assert [c.path for c in taken.changes if isinstance(c, WriteFile)] == [
         "/etc/sysctl.d/99-netfilter.conf"
     ]
     foreign = page + "net.ipv4.ip_forward=1\n"
     [other] = proposed(
-        "two_lines", Wish(now=False), **{"/etc/sysctl.d/99-netfilter.conf": foreign}
+        "two_lines", FixRequest(now=False), **{"/etc/sysctl.d/99-netfilter.conf": foreign}
     ).chosen
     assert [c.path for c in other.changes if isinstance(c, WriteFile)] == [DROP_IN]
 
@@ -263,7 +263,7 @@ def test_what_circulates_as_the_pages_file_is_taken_over_and_a_foreign_one_is_no
     ],
 )
 def test_our_file_with_a_line_of_somebody_else_is_theirs(theirs: str) -> None:
-    [remedy] = proposed("two_lines", Wish({"max": 600_000}), **{DROP_IN: theirs}).chosen
+    [remedy] = proposed("two_lines", FixRequest({"max": 600_000}), **{DROP_IN: theirs}).chosen
     assert [c.path for c in remedy.changes if isinstance(c, WriteFile)] == [
         "/etc/sysctl.d/zzz-ec2rl-conntrack.conf"
     ]
@@ -271,20 +271,20 @@ def test_our_file_with_a_line_of_somebody_else_is_theirs(theirs: str) -> None:
 
 def test_what_was_written_by_hand_under_the_name_of_our_file_is_taken_over() -> None:
     theirs = {DROP_IN: f"{N}max=400000\n{N}buckets=400000\n"}
-    [remedy] = proposed("two_lines", Wish(now=False), **theirs).chosen
+    [remedy] = proposed("two_lines", FixRequest(now=False), **theirs).chosen
     assert remedy.changes == (WriteFile(DROP_IN, SIZES, theirs[DROP_IN]),)
 
 
 def test_a_link_in_the_place_of_our_file_is_not_followed() -> None:
     link = {f"link {DROP_IN}": "../elsewhere"}
-    [remedy] = proposed("two_lines", Wish(), **link).chosen
+    [remedy] = proposed("two_lines", FixRequest(), **link).chosen
     assert [c.path for c in remedy.changes if isinstance(c, WriteFile)] == [
         "/etc/sysctl.d/zzz-ec2rl-conntrack.conf"
     ]
 
 
 def test_old_kernels_take_the_buckets_as_a_parameter() -> None:
-    found = proposed("two_lines", Wish(), **{"/proc/sys/kernel/osrelease": "4.4.121"})
+    found = proposed("two_lines", FixRequest(), **{"/proc/sys/kernel/osrelease": "4.4.121"})
     assert found.by_hand[0] == "echo 524288 > /sys/module/nf_conntrack/parameters/hashsize"
     assert (
         "printf '%s\\n' 'options nf_conntrack hashsize=524288' > "
@@ -294,7 +294,7 @@ def test_old_kernels_take_the_buckets_as_a_parameter() -> None:
 
 def test_a_file_that_comes_later_in_the_alphabet_is_outdone_by_a_later_name() -> None:
     later = {"/etc/sysctl.d/99-zzz-site.conf": "net.nf_conntrack_max = 65536"}
-    [remedy] = proposed("two_lines", Wish(now=False), **later).chosen
+    [remedy] = proposed("two_lines", FixRequest(now=False), **later).chosen
     assert [c.path for c in remedy.changes if isinstance(c, WriteFile)] == [
         "/etc/sysctl.d/zzz-ec2rl-conntrack.conf"
     ]
@@ -302,7 +302,7 @@ def test_a_file_that_comes_later_in_the_alphabet_is_outdone_by_a_later_name() ->
 
 def test_where_ours_would_not_decide_the_proposal_says_so() -> None:
     last = {"/etc/sysctl.d/zzzz.conf": "net.nf_conntrack_max = 65536"}
-    assert proposed("two_lines", Wish(), **last).fleeting == (
+    assert proposed("two_lines", FixRequest(), **last).not_persistent == (
         "net.netfilter.nf_conntrack_max will be 65536: "
         "/etc/sysctl.d/zzzz.conf:1: net.nf_conntrack_max = 65536",
     )
@@ -313,20 +313,20 @@ def test_where_the_module_comes_late_it_is_named_so_that_nothing_is_lost() -> No
         "ls /etc/modules-load.d": "!absent",
         "/etc/modules-load.d/modules.conf": "!absent",
     }
-    found = proposed("two_lines", Wish(now=False), **looks)
+    found = proposed("two_lines", FixRequest(now=False), **looks)
     [remedy] = found.chosen
     files = {c.path: c.text for c in remedy.changes if isinstance(c, WriteFile)}
     assert files["/etc/modules-load.d/ec2rl-conntrack.conf"] == MARK + "nf_conntrack\n"
-    assert found.fleeting == ()
+    assert found.not_persistent == ()
 
 
 def test_what_is_offered_as_risky_is_taken_only_when_asked_for() -> None:
     key = "net.netfilter.nf_conntrack_tcp_timeout_established"
     looks = {"/proc/sys/" + key.replace(".", "/"): "900000"}
-    plain = proposed("two_lines", Wish(boot=False), **looks)
+    plain = proposed("two_lines", FixRequest(boot=False), **looks)
     assert [remedy.risk for remedy in plain.chosen] == [Risk.SAFE]
     assert [remedy.changes for remedy in plain.offered] == [(SetSysctl(key, "432000", "900000"),)]
-    [taken] = proposed("two_lines", Wish(boot=False, risky=True), **looks).chosen
+    [taken] = proposed("two_lines", FixRequest(boot=False, risky=True), **looks).chosen
     assert taken.risk is Risk.RISKY
     assert SetSysctl(key, "432000", "900000") in taken.changes
     assert len(taken.changes) == 3

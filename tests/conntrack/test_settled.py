@@ -12,9 +12,9 @@ import pytest
 from ec2rl.facts.change import FileItem, Image, State, SysctlItem, Transaction
 from ec2rl.facts.change_format import encode
 from ec2rl.facts.kernel_log import read_kernel_log
+from ec2rl.host.caching import CachingHost
 from ec2rl.host.mask import mask
 from ec2rl.host.recording import RecordedHost, case, sections
-from ec2rl.host.remember import Remember
 from ec2rl.model import Finding, Verdict
 from ec2rl.module import Options
 from ec2rl.modules.conntrackfull import MODULE
@@ -372,7 +372,7 @@ def test_two_raises_in_a_row_settle_all_that_was_before_them() -> None:
 @pytest.mark.parametrize("record", [encode(RAISE).decode(), "!failed can be written by others"])
 def test_a_recording_is_judged_as_the_machine_was(record: str) -> None:
     looks = {**scene(), f"{FOLDER}/1.json": record}
-    machine = Remember(RecordedHost(looks))
+    machine = CachingHost(RecordedHost(looks))
     seen = MODULE.read(machine, read_kernel_log(machine, MODULE.phrases, None), Options())
     for text in (case(machine.memory, ()), mask(case(machine.memory, ()))):
         replayed = sections(text)[1]

@@ -12,7 +12,7 @@ from ec2rl.catalogue import load
 from ec2rl.conntrack.settings import FILES
 from ec2rl.conntrack.size_policy import TableSize, enlarged, size_for
 from ec2rl.host.recording import RecordedHost, sections
-from ec2rl.model import SetSysctl, Wish
+from ec2rl.model import FixRequest, SetSysctl
 from ec2rl.module import diagnose
 from ec2rl.report.wording import lines
 
@@ -36,7 +36,7 @@ def told(case: Path) -> Said:
     module, host = load("conntrackfull"), RecordedHost(looks)
     found = diagnose(module, host)
     assert module.propose is not None
-    proposal = module.propose(host, found.seen, Wish(boot=False))
+    proposal = module.propose(host, found.seen, FixRequest(boot=False))
     changes = [change for remedy in proposal.chosen for change in remedy.changes]
     return Said(
         tuple(lines(found.by_hand)),

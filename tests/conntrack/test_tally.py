@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ec2rl.conntrack.table.census import Census, census
 from ec2rl.conntrack.table.entry import OFFLOAD, Entry
-from ec2rl.conntrack.table.heavy import HeavyHitters
+from ec2rl.conntrack.table.heavy_hitters import HeavyHitters
 from ec2rl.conntrack.table.netlink import decode
 from ec2rl.conntrack.table.stream import TRAIL
 from ec2rl.conntrack.table.tally import Tally

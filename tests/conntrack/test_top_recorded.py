@@ -11,9 +11,9 @@ from ec2rl.arguments import parse
 from ec2rl.commands import all_commands
 from ec2rl.conntrack.commands.top import show
 from ec2rl.host import Host
+from ec2rl.host.caching import CachingHost
 from ec2rl.host.live import LiveHost
 from ec2rl.host.recording import RecordedHost, case, sections
-from ec2rl.host.remember import Remember
 from ec2rl.terminal import Terminal
 from support import fill
 
@@ -106,7 +106,7 @@ def test_a_recording_of_a_look_at_the_kernel_shows_the_same() -> None:
     name = f"ec2rl-top-{os.getpid()}"
     with fill.namespace(name):
         fill.fill(name, fill.mixture(1200, lasting=86400))
-        live = Remember(LiveHost(), recording=True)
+        live = CachingHost(LiveHost(), recording=True)
         seen = top(live, f"--netns={name}")
         text = case(live.memory, [])
     again = RecordedHost(sections(text)[1])

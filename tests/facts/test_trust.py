@@ -395,13 +395,13 @@ def test_what_a_dead_kernel_left_is_text_with_the_same_tails() -> None:
 
 
 def test_a_recording_of_a_text_is_judged_as_the_text(tmp_path: Path) -> None:
+    from ec2rl.host.caching import CachingHost
     from ec2rl.host.recording import case
-    from ec2rl.host.remember import Remember
 
     for text in ((HEADS[0], FULL), ("eth0: up", FULL)):
         host = by_log(tmp_path, "\n".join([*BOOT, *(f"[   99.500000] {one}" for one in text)]))
         assert isinstance(host, RecordedHost)
-        seen = Remember(host)
+        seen = CachingHost(host)
         first = graded(read(seen))
         looks = sections(case(seen.memory, []))[1]
         assert graded(read(RecordedHost(looks, missing=Why.NOT_COLLECTED))) == first

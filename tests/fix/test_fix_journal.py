@@ -16,7 +16,7 @@ from ec2rl.fix.change import State, Transaction
 from ec2rl.fix.errors import FixError, JournalDamaged, Refused
 from ec2rl.fix.journal import locked
 from ec2rl.fix.machine import Machine
-from ec2rl.fix.survey import survey
+from ec2rl.fix.precheck import precheck
 from ec2rl.fix.transaction import (
     apply,
     end_trials,
@@ -339,7 +339,7 @@ def test_a_record_that_takes_more_memory_than_there_is(
 
 
 def change_of(machine: Machine, state: State) -> Transaction:
-    items = survey(CHANGES, machine)
+    items = precheck(CHANGES, machine)
     return Transaction(1, state, "", time.time(), machine.boot(), "", items)
 
 

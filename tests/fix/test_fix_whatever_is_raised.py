@@ -17,14 +17,14 @@ import pytest
 from ec2rl.commands.changed import why_not
 from ec2rl.fix.change import Found, State, Transaction
 from ec2rl.fix.errors import Conflict, FixError, Refused
+from ec2rl.fix.execute import things_of, transit
 from ec2rl.fix.journal import locked
 from ec2rl.fix.kinds.kind import Kind
 from ec2rl.fix.kinds.sysctl import Sysctl
 from ec2rl.fix.machine import Machine
+from ec2rl.fix.precheck import precheck
 from ec2rl.fix.prepare import held, stop_if_asked
-from ec2rl.fix.survey import survey
 from ec2rl.fix.transaction import apply, history, recover, trials, undo
-from ec2rl.fix.transit import things_of, transit
 from ec2rl.fix.trial import watch
 from ec2rl.record import replace
 from fix.apart import NEWNS, apart
@@ -84,7 +84,7 @@ def struck(machine: Machine, where: str, error: BaseException) -> State:
     """Apply the changes, and let `error` be raised; how the record stands then."""
     with locked(machine, "a test") as journal, ExitStack() as stack:
         change = Transaction(
-            1, State.APPLYING, "", time.time(), machine.boot(), "", survey(CHANGES, machine)
+            1, State.APPLYING, "", time.time(), machine.boot(), "", precheck(CHANGES, machine)
         )
         things = [
             Bomb(thing, where, error) if isinstance(thing, Sysctl) else thing
@@ -111,7 +111,7 @@ def test_what_cannot_be_put_back_does_not_keep_the_others(
     before = picture(machine)
     with locked(machine, "a test") as journal, ExitStack() as stack:
         change = Transaction(
-            1, State.APPLYING, "", time.time(), machine.boot(), "", survey(CHANGES, machine)
+            1, State.APPLYING, "", time.time(), machine.boot(), "", precheck(CHANGES, machine)
         )
         things = things_of(change, machine, stack)
         assert isinstance(things[0], Sysctl)
@@ -143,7 +143,7 @@ def test_a_way_back_that_is_struck_is_never_said_to_be_whole(
 ) -> None:
     before = picture(machine)
     change = Transaction(
-        1, State.APPLYING, "", time.time(), machine.boot(), "", survey(CHANGES, machine)
+        1, State.APPLYING, "", time.time(), machine.boot(), "", precheck(CHANGES, machine)
     )
     with locked(machine, "a test") as journal, ExitStack() as stack:
         things = things_of(change, machine, stack)

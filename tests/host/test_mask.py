@@ -25,7 +25,7 @@ from support import fill
 if TYPE_CHECKING:
     from typing import Callable
 
-    from ec2rl.host.remember import Look
+    from ec2rl.host.caching import Look
 
 R = random.Random(7)
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -11,7 +11,7 @@ import pytest
 
 from ec2rl.conntrack.queries.counters import ConntrackCounters
 from ec2rl.host import Door, Phrase, Search
-from ec2rl.host.beneath import NotRegularError, OutsideError, Root, openat2, walk
+from ec2rl.host.chroot_fs import NotRegularError, OutsideError, Root, openat2, walk
 from ec2rl.host.mounted import MountedHost
 from ec2rl.host.queries.ethtool import EthtoolStatistics
 from ec2rl.model import Evidence, Unreadable, Why

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ec2rl.conntrack.delete import Doomed, free
+from ec2rl.conntrack.delete import DeletionBatch, free
 from ec2rl.conntrack.queries.entries import ConntrackEntries
 from ec2rl.conntrack.table.look import open_listing, take_census
 from ec2rl.host import Door
@@ -51,7 +51,7 @@ def test_what_lies_over_a_name_by_now_is_not_entered(door: Door, over: str, said
             LiveHost().within(door).query(ConntrackEntries(10)),
             take_census(door),
             open_listing(door),
-            free(Doomed(), door),
+            free(DeletionBatch(), door),
         )
     finally:
         subprocess.run(["umount", door.path], check=True)

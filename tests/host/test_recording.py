@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from ec2rl.conntrack.queries.entries import ConntrackEntries
 from ec2rl.conntrack.queries.kept import Entries
 from ec2rl.host import Clock, Door, Journal, JournalRecord, Line, Phrase, Search
+from ec2rl.host.caching import CachingHost
 from ec2rl.host.query import Answer
 from ec2rl.host.recording import CaseError, RecordedHost, case, inert, sections
-from ec2rl.host.remember import Remember
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
 from support.examples import examples
 
 if TYPE_CHECKING:
-    from ec2rl.host.remember import Look
+    from ec2rl.host.caching import Look
 
 PHRASES = (Phrase(b"full"), Phrase(b"oom", after=2))
 
@@ -120,7 +120,7 @@ def looks(draw: st.DrawFn) -> dict[str, Look]:
 
 def read_again(memory: dict[str, Look], host: RecordedHost) -> dict[str, Look]:
     """Take every look that the memory holds once more."""
-    again = Remember(host)
+    again = CachingHost(host)
     for key in memory:
         kind, _, rest = key.partition(" ")
         if kind == "clock":
@@ -211,7 +211,7 @@ def test_looks_from_a_namespace_and_after_a_pause_come_back() -> None:
         "later: /proc/x": Evidence("/proc/x", "3\n"),
         "later: netns /run/netns/a: /proc/x": Evidence("netns /run/netns/a: /proc/x", "4\n"),
     }
-    host = Remember(RecordedHost(sections(case(memory, []))[1]))
+    host = CachingHost(RecordedHost(sections(case(memory, []))[1]))
     host.read("/proc/x")
     host.within(Door("/run/netns/a")).read("/proc/x")
     host.later(1).read("/proc/x")

@@ -216,13 +216,13 @@ def test_no_more_than_a_bounded_journal_is_spooled(tmp_path: Path) -> None:
 
 
 def test_what_a_dead_kernel_left(report) -> None:  # type: ignore[no-untyped-def]
-    from ec2rl.facts.crash_remains import read_remains
+    from ec2rl.facts.crash_records import read_crash_records
 
     text = f"[  100.000000] {MESSAGE}\n"
     _, host = report(
         {**COMMON, "var/crash/127.0.0.1-2026/vmcore-dmesg.txt": text, "var/crash/x/vmcore": b"x"}
     )
-    found = read_remains(host, PHRASES, None)
+    found = read_crash_records(host, PHRASES, None)
     assert found.files == ("/var/crash/127.0.0.1-2026/vmcore-dmesg.txt",)
     assert [(one.message, one.trusted, one.this_boot) for one in found.lines] == [
         (MESSAGE, True, False)

@@ -11,12 +11,12 @@ from typing import Callable
 
 import pytest
 
-from ec2rl.host.beneath import Root
+from ec2rl.host.chroot_fs import Root
 from ec2rl.host.sos_folder import FolderMembers
 from host.test_sos import COMMON, MESSAGE
 from hostile.changing import judged as verdict_of
 from hostile.changing import meanwhile, start
-from test_past import EC2RL, QUIET, WHOLE, judged
+from test_offline import EC2RL, QUIET, WHOLE, judged
 
 LINE = f"Sep 21 14:15:00 host kernel: [  100.000000] {MESSAGE}\n"
 

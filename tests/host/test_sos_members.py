@@ -14,7 +14,7 @@ from ec2rl.host import Phrase
 from ec2rl.host.recording import sections
 from ec2rl.host.sos import read_archive
 from host.test_sos import COMMON, MACHINE, MESSAGE, SYSTEM, TOP
-from test_past import QUIET, WHOLE, judged
+from test_offline import QUIET, WHOLE, judged
 
 PHRASES = (Phrase(b"conntrack: "),)
 LINE = f"Sep 21 14:15:00 host kernel: [  100.000000] {MESSAGE}\n"

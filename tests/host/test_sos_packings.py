@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from host.test_sos_members import pack, report, told
-from test_past import judged
+from test_offline import judged
 
 ZSTD = shutil.which("zstd") or ""
 CANNOT = "the archive cannot be unpacked here"

@@ -12,7 +12,7 @@ from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import KernelLog
 from ec2rl.facts.zone import zone
 from ec2rl.host import Phrase
-from ec2rl.host.beneath import Root, openat2, walk
+from ec2rl.host.chroot_fs import Root, openat2, walk
 from ec2rl.host.mounted import MountedHost
 from hostile.volumes import FULL, SENTINEL, build
 

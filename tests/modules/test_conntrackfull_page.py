@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ec2rl.catalogue import load, page
 from ec2rl.facts.kernel_log import read_kernel_log
+from ec2rl.host.caching import CachingHost
 from ec2rl.host.recording import RecordedHost, sections
-from ec2rl.host.remember import Remember
 from ec2rl.module import Options
 
 SAID = {
@@ -45,7 +45,7 @@ def looks() -> set[str]:
     seen: set[str] = set()
     for case in sorted((Path(__file__).parent / "conntrackfull").glob("*.case")):
         told = sections(case.read_text(encoding="utf-8"))[1]
-        host = Remember(RecordedHost(told))
+        host = CachingHost(RecordedHost(told))
         module.read(host, read_kernel_log(host, module.phrases, None), Options())
         seen |= {re.sub(r"^(later: )?(netns .+?: )?", "", key) for key in host.memory}
     return seen

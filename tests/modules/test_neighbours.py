@@ -9,9 +9,9 @@ import pytest
 from ec2rl.arguments import UsageError, parse
 from ec2rl.catalogue import load
 from ec2rl.commands import all_commands
-from ec2rl.commands.fix import setting_of, wish_of
+from ec2rl.commands.fix import request_of, setting_of
 from ec2rl.host.recording import RecordedHost, sections
-from ec2rl.model import Proposal, Rate, SetSysctl, Setting, Verdict, Why, Wish
+from ec2rl.model import FixRequest, Proposal, Rate, SetSysctl, Setting, Verdict, Why
 from ec2rl.module import Options, diagnose
 from ec2rl.modules.neighbourfull import FAMILIES, MODULE, Counts, families_of, parse_counts
 from ec2rl.record import replace
@@ -28,7 +28,7 @@ def scene(name: str) -> dict[str, str]:
             ("expect", "plan", "after")}  # fmt: skip
 
 
-def proposal(looks: dict[str, str], wish: Wish) -> Proposal:
+def proposal(looks: dict[str, str], wish: FixRequest) -> Proposal:
     host = RecordedHost(looks)
     assert MODULE.propose is not None
     return MODULE.propose(host, diagnose(MODULE, host).seen, wish)
@@ -94,7 +94,7 @@ def test_what_is_no_setting_of_a_module_is_refused_with_those_that_are(
     module: str, said: str, other: str
 ) -> None:
     with pytest.raises(UsageError) as refused:
-        wish_of(parse(["fix", module, "--set", said], all_commands()), load(module))
+        request_of(parse(["fix", module, "--set", said], all_commands()), load(module))
     assert other in str(refused.value)
 
 
@@ -118,7 +118,7 @@ def test_a_setting_has_a_short_name_and_its_whole_key(family: object, number: in
     key = one.keys[number - 1]
     short = f"{one.short}{number}"
     for named in (key, short):
-        wish = wish_of(
+        wish = request_of(
             parse(["fix", "neighbourfull", "--set", f"{named}=9"], all_commands()), MODULE
         )
         assert wish.settings == {short: 9}
@@ -157,12 +157,12 @@ def test_what_was_refused_before_the_time_that_is_asked_about_is_none_of_it() ->
 
 def test_a_fix_that_was_made_does_not_make_another_one() -> None:
     looks = scene("settled_by_a_fix")
-    assert proposal(looks, Wish()) == Proposal()
+    assert proposal(looks, FixRequest()) == Proposal()
 
 
 def test_while_they_are_written_no_threshold_is_above_the_next_one() -> None:
     for asked in ({"gc_thresh3": 9000}, {"gc_thresh3": 90}, {"gc_thresh2": 700, "gc_thresh3": 800}):
-        plan = proposal(scene("quiet"), Wish(asked, lower=True, boot=False))
+        plan = proposal(scene("quiet"), FixRequest(asked, lower=True, boot=False))
         state = [128, 512, 1024]
         for change in plan.chosen[0].changes:
             assert isinstance(change, SetSysctl)
@@ -175,9 +175,9 @@ def test_a_volume_takes_files_alone_and_needs_no_limits_of_today() -> None:
     host = RecordedHost({"ls /etc/sysctl.d": ""}, missing=Why.NOT_COLLECTED)
     assert MODULE.propose is not None
     seen = diagnose(MODULE, host, Options(sample=0)).seen
-    plan = MODULE.propose(host, seen, Wish({"gc_thresh3": 8192}, now=False))
+    plan = MODULE.propose(host, seen, FixRequest({"gc_thresh3": 8192}, now=False))
     assert plan.refused == ()
-    plain = MODULE.propose(host, seen, Wish(now=False))
+    plain = MODULE.propose(host, seen, FixRequest(now=False))
     assert plain == Proposal()
 
 
@@ -186,7 +186,7 @@ def test_a_volume_whose_limits_nobody_knows_asks_for_the_size() -> None:
     host = RecordedHost(looks, missing=Why.NOT_COLLECTED)
     assert MODULE.propose is not None
     seen = diagnose(MODULE, host, Options(sample=0)).seen
-    plan = MODULE.propose(host, seen, Wish(now=False))
+    plan = MODULE.propose(host, seen, FixRequest(now=False))
     assert plan.chosen == ()
     assert plan.refused[0].endswith("say the size: --set gc_thresh3=4096")
 

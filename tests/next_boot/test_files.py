@@ -45,12 +45,12 @@ def test_a_name_that_comes_later_where_somebody_else_would_win() -> None:
 
 def test_what_cannot_last_is_told_with_who_decides() -> None:
     theirs = {"/etc/sysctl.d/zzzz.conf": "net/ipv4/neigh/default/gc_thresh3=1024"}
-    assert proposed(theirs).fleeting == (
+    assert proposed(theirs).not_persistent == (
         "net.ipv4.neigh.default.gc_thresh3 will be 1024: "
         "/etc/sysctl.d/zzzz.conf:1: net/ipv4/neigh/default/gc_thresh3=1024",
     )
     script = {"/etc/rc.local": "sysctl -w net.ipv4.neigh.default.gc_thresh3=1024"}
-    assert proposed(script).fleeting == (
+    assert proposed(script).not_persistent == (
         "net.ipv4.neigh.default.gc_thresh3: rc.local sets it to 1024 (if this line is run): "
         "/etc/rc.local:1: sysctl -w net.ipv4.neigh.default.gc_thresh3=1024",
     )
@@ -77,7 +77,7 @@ def test_a_list_and_a_module_that_has_to_come_early() -> None:
         WriteFile(FIRST, f"{MARK}{key} = 0\nnet.ipv4.tcp_rmem = 4096 131072 6291456\n", None),
     )
     assert found.lasting
-    assert proposed(looks, wanted).fleeting == (
+    assert proposed(looks, wanted).not_persistent == (
         "net.ipv4.tcp_rmem: what it will be cannot be told: there is no such key now: lost unless "
         "what makes it is there before the sysctl files are read",
     )

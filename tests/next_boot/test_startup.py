@@ -368,4 +368,4 @@ def test_what_a_fix_says(looks: dict[str, str], why: str) -> None:
     host = RecordedHost({**HOST, **looks})
     files = boot_files(host, {"vm.swappiness": "10"}, Names(("/etc/sysctl.d/99-zz.conf",)))
     assert files.lasting is (why == "")
-    assert all(why in one for one in files.fleeting)
+    assert all(why in one for one in files.not_persistent)

@@ -60,4 +60,4 @@ def test_a_fix_lasts_where_tuned_applies_the_files_again(more: dict[str, str], l
     host = RecordedHost({**HOST, **ACTIVE, **FILE, **more})
     files = boot_files(host, {KEY: "10"}, Names(("/etc/sysctl.d/zz.conf",)))
     assert files.lasting is lasts
-    assert all("tuned profile node sets it to 5" in why for why in files.fleeting)
+    assert all("tuned profile node sets it to 5" in why for why in files.not_persistent)

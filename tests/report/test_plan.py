@@ -106,7 +106,7 @@ def test_what_was_done_whether_it_helped_and_how_it_is_taken_back() -> None:
             "Refused:\n    not here\n\nBy hand, there:\n    sysctl -w a=1\n",
         ),
         (
-            Proposal(fleeting=("a will be 1",)),
+            Proposal(not_persistent=("a will be 1",)),
             "Nothing that this program could do: now it is as wished.\n"
             "NOT PERSISTENT, a reboot will not keep it:\n    a will be 1\n",
         ),
@@ -161,7 +161,7 @@ def test_the_plan_and_its_end_are_one_document() -> None:
         "after_reboot": list(WHOLE.after),
         "by_hand": list(WHOLE.by_hand),
         "lasting": False,
-        "fleeting": list(WHOLE.fleeting),
+        "fleeting": list(WHOLE.not_persistent),
         "done": {
             "change": 3,
             "items": list(ITEMS),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ec2rl.catalogue import load
-from ec2rl.engine import Plan, Race
+from ec2rl.engine import Plan, Runner
 from ec2rl.facts.zone import InZone
 from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.model import (
@@ -34,7 +34,7 @@ from ec2rl.model import (
 from ec2rl.module import Options, bounded, diagnose
 from ec2rl.record import replace
 from ec2rl.report.json_report import Judged, report
-from ec2rl.report.past import of_the_past, of_what_is_cut
+from ec2rl.report.offline import of_the_past, of_what_is_cut
 from ec2rl.report.text import result
 from ec2rl.report.wording import details, lines, summary, text
 from support.cases import CASES
@@ -164,11 +164,11 @@ def test_a_hostile_value_is_never_a_template_and_comes_out_escaped_and_bounded(t
         (statement, say("{x:time} {x:%}", x=text_)),
         facts={"said": statement},
     )
-    race = Race(
+    runner = Runner(
         [named("hostile", lambda: None, lambda: finding)], RecordedHost({}), Plan(Options())
     )
-    race.start()
-    ((got,), _) = race.finish()
+    runner.start()
+    ((got,), _) = runner.finish()
     assert got.finding.verdict is Verdict.PROBLEM
     for shown in (got.finding, of_the_past(got.finding, say("{x}", x="a machine"))):
         said = [summary(shown), *details(shown)]
@@ -218,9 +218,9 @@ def test_what_cannot_be_said_is_the_modules_fault_and_nobody_elses() -> None:
                 continue
             finding = made(said)
             modules.append(named(f"{place}: {name}", lambda: None, partial(replace, finding)))
-    race = Race(modules, RecordedHost({}), Plan(Options()))
-    race.start()
-    results, interrupted = race.finish()
+    runner = Runner(modules, RecordedHost({}), Plan(Options()))
+    runner.start()
+    results, interrupted = runner.finish()
     assert not interrupted
     verdicts = {one.module.name: one.finding.verdict for one in results}
     assert verdicts.pop("good") is Verdict.OK

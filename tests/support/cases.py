@@ -18,12 +18,12 @@ from pathlib import Path
 from ec2rl.arguments import parse
 from ec2rl.catalogue import load
 from ec2rl.commands import all_commands
-from ec2rl.commands.fix import wish_of
+from ec2rl.commands.fix import request_of
 from ec2rl.facts.change import State, SysctlItem, Transaction
 from ec2rl.facts.change_format import encode
 from ec2rl.host import BOOT_ID, KMSG
+from ec2rl.host.caching import CachingHost
 from ec2rl.host.recording import CaseError, RecordedHost, sections
-from ec2rl.host.remember import Remember
 from ec2rl.model import Finding, Proposal, SetSysctl, WriteFile
 from ec2rl.module import diagnose
 from ec2rl.report.plan import plan
@@ -49,7 +49,7 @@ def answered(text: str, name: str) -> str:
     """The whole text of a case of the module `name`, with the answers that it gives today."""
     head, wanted = _split(text)
     looks = sections(head.removesuffix("\n"))[1]
-    module, host = load(name), Remember(RecordedHost(looks), recording=True)
+    module, host = load(name), CachingHost(RecordedHost(looks), recording=True)
     found = diagnose(module, host)
     for key in looks:  # other questions (host/queries) are known by being asked
         what = key.partition("; ")[0]
@@ -61,7 +61,7 @@ def answered(text: str, name: str) -> str:
         if kind == "plan":
             if module.propose is None:
                 raise CaseError(f"-- {key} --: {name} has no fix")
-            wish = wish_of(parse(["fix", name, *options.split()], all_commands()), module)
+            wish = request_of(parse(["fix", name, *options.split()], all_commands()), module)
             proposal = module.propose(host, found.seen, wish)
             answers[key] = plan(proposal).partition("\n\n")[2].strip("\n")
         elif kind == "after":

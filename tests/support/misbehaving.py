@@ -19,7 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
-from ec2rl.engine import Plan, Race
+from ec2rl.engine import Plan, Runner
 from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Evidence, Finding, Verdict, say
 from ec2rl.module import Module, Options
@@ -231,10 +231,12 @@ def main(which: str, deadline: str = "60") -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
-    race = Race(modules(which), RecordedHost({}), Plan(Options(), float(deadline), recording=False))
+    runner = Runner(
+        modules(which), RecordedHost({}), Plan(Options(), float(deadline), recording=False)
+    )
     print("started", file=sys.stderr, flush=True)
-    race.start()
-    results, interrupted = race.finish()
+    runner.start()
+    results, interrupted = runner.finish()
     words = [
         [r.module.name, r.finding.verdict.name, summary(r.finding), details(r.finding),
          lines(r.by_hand)]

@@ -9,7 +9,7 @@ from ec2rl.commands import all_commands
 from ec2rl.facts import glob
 from ec2rl.facts.sysctl_conf import normalize
 from ec2rl.host import Host
-from ec2rl.host.remember import Remember
+from ec2rl.host.caching import CachingHost
 from ec2rl.model import Unreadable
 from ec2rl.next_boot.drop_in import does_not_count, kind_of
 from ec2rl.next_boot.options import option
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def command(said: Parsed, terminal: Terminal) -> int:
     """0 told; 3 something that may decide could not be read."""
-    host = Remember(host_of(said.last("root")))
+    host = CachingHost(host_of(said.last("root")))
     files = [word for word in said.operands if kind_of(word)]
     keys, options = _sorted(host, [word for word in said.operands if word not in files])
     told = [option(host, name) for name in options]

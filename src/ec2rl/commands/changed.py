@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from ec2rl.arguments import Parsed, UsageError
 from ec2rl.fix.change import Item, State, Transaction
 from ec2rl.fix.errors import FixError, Refused
+from ec2rl.fix.execute import words
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.prepare import held
 from ec2rl.fix.transaction import CHANGED, end_trials, history, prune, recover, trials, unsettled
-from ec2rl.fix.transit import words
 from ec2rl.report.difference import difference
 from ec2rl.report.escape import one_line, typed
 from ec2rl.terminal import Terminal

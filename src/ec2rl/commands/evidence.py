@@ -9,8 +9,8 @@ from ec2rl import slices
 from ec2rl.arguments import Parsed, UsageError
 from ec2rl.commands.reporting import PAST
 from ec2rl.host import Clock, Host
+from ec2rl.host.caching import CachingHost
 from ec2rl.host.recording import CaseError, RecordedHost, sections
-from ec2rl.host.remember import Remember
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.module import Module
 from ec2rl.record import record, replace
@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ec2rl.host.remember import Look
+    from ec2rl.host.caching import Look
 
 _RECORDING = 64 << 20
 """Bytes."""
@@ -29,7 +29,7 @@ _PIPED = ("log", *slices.names("saved_evidence"))
 
 
 @record(frozen=True)
-class Past:
+class OfflineEvidence:
     """What is left of one machine.
 
     `gaps` say what of it could not be read, `cut` why what is missing may have been there; a
@@ -80,11 +80,11 @@ def _exists(option: str, path: str) -> None:
         raise UsageError(f"--{option}={path}: {why}") from None
 
 
-def opened(said: Parsed, modules: Sequence[Module]) -> Iterator[Past]:
+def opened(said: Parsed, modules: Sequence[Module]) -> Iterator[OfflineEvidence]:
     """The machines, each opened when the one before it has been judged."""
     phrases = tuple({phrase: None for module in modules for phrase in module.phrases})
     for path in said.values.get("root", ()):
-        yield _beside(Past(_mounted(path)), said)
+        yield _beside(OfflineEvidence(_mounted(path)), said)
     for path in said.values.get("sos", ()):
         from ec2rl.host.sos import open_sos
 
@@ -109,12 +109,12 @@ def _mounted(path: str) -> Host:
         raise UsageError(f"--root={path}: {os.strerror(error.errno or 0)}") from None
 
 
-def _read(option: str, path: str, host: RecordedHost | Unreadable) -> Past:
+def _read(option: str, path: str, host: RecordedHost | Unreadable) -> OfflineEvidence:
     """What was read, if there is such a file at all: else the command line is wrong."""
     if isinstance(host, Unreadable):
         _refuse_absent(option, path, host)
-        return Past(host)
-    return Past(host, _said(host, "gaps"), " ".join(_said(host, "cut")))
+        return OfflineEvidence(host)
+    return OfflineEvidence(host, _said(host, "gaps"), " ".join(_said(host, "cut")))
 
 
 def _said(host: RecordedHost, key: str) -> tuple[str, ...]:
@@ -135,7 +135,7 @@ def _forms(said: Parsed) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
             yield name, form, said.values[name]
 
 
-def _beside(past: Past, said: Parsed) -> Past:
+def _beside(past: OfflineEvidence, said: Parsed) -> OfflineEvidence:
     """The same machine with a saved table, say, beside what is left of it."""
     for name, form, paths in _forms(said):
         if isinstance(past.host, Unreadable):
@@ -145,13 +145,13 @@ def _beside(past: Past, said: Parsed) -> Past:
         if isinstance(found, Unreadable):
             _refuse_absent(name, paths[0], found)
             gaps = (*gaps, str(found))
-        host = Remember(past.host, dict([form.kept(found)]))
+        host = CachingHost(past.host, dict([form.kept(found)]))
         host.name = f"{past.host.name} with the saved {form.NOUN} {found.source}"
         past = replace(past, host=host, gaps=gaps, cut=past.cut or _cut(form, found))
     return past
 
 
-def _alone(said: Parsed) -> Past:
+def _alone(said: Parsed) -> OfflineEvidence:
     """A machine of which nothing else is left."""
     looks: dict[str, Look] = {}
     modified, named, cut = 0.0, [], ""
@@ -159,13 +159,13 @@ def _alone(said: Parsed) -> Past:
         found = form.open_named(paths)
         if isinstance(found, Unreadable):
             _refuse_absent(name, paths[0], found)
-            return Past(found)
+            return OfflineEvidence(found)
         looks.update([form.kept(found)])
         modified, cut = max(modified, found.modified), cut or _cut(form, found)
         named.append(f"the saved {form.NOUN} {found.source}")
     looks["clock"] = Clock(modified, None)
     nothing = RecordedHost({}, " with ".join(named), missing=Why.NOT_COLLECTED)
-    return Past(Remember(nothing, looks), cut=cut)
+    return OfflineEvidence(CachingHost(nothing, looks), cut=cut)
 
 
 def _cut(form: Any, found: Any) -> str:
@@ -174,7 +174,7 @@ def _cut(form: Any, found: Any) -> str:
     return "" if whole else f"not all of the saved {form.NOUN} could be read"
 
 
-def _replay(path: str) -> Past:
+def _replay(path: str) -> OfflineEvidence:
     try:
         text, changed = _recording(path)
         _, looks = sections(text)
@@ -184,7 +184,7 @@ def _replay(path: str) -> Past:
         how = dict(word.partition("=")[::2] for word in looks.pop("options", "").split())
         host = RecordedHost(looks, f"the recording {path}", "", Why.NOT_COLLECTED, changed)
         host.clock()
-        return Past(
+        return OfflineEvidence(
             host,
             _said(host, "gaps"),
             changed or " ".join(_said(host, "cut")),

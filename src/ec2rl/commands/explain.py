@@ -7,7 +7,7 @@ import time
 from ec2rl.arguments import Parsed, UsageError
 from ec2rl.catalogue import load, page
 from ec2rl.commands.reporting import plan_of
-from ec2rl.engine import Race
+from ec2rl.engine import Runner
 from ec2rl.host.live import LiveHost
 from ec2rl.model import Role
 from ec2rl.record import replace
@@ -27,9 +27,9 @@ def command(said: Parsed, terminal: Terminal) -> int:
     terminal.out(text)
     if said.has("page-only"):
         return 0
-    race = Race([module], LiveHost(), plan)
-    race.start()
-    found, interrupted = race.finish()
+    runner = Runner([module], LiveHost(), plan)
+    runner.start()
+    found, interrupted = runner.finish()
     shown = {line.strip() for line in text.split("\n")}
     lines = ["", header("This Host"), ""]
     for one in found:

@@ -23,9 +23,9 @@ from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, unsettled
 from ec2rl.fix.trial import watch
+from ec2rl.host.caching import CachingHost
 from ec2rl.host.live import LiveHost
-from ec2rl.host.remember import Remember
-from ec2rl.model import Finding, Proposal, Rate, Setting, Wish
+from ec2rl.model import Finding, FixRequest, Proposal, Rate, Setting
 from ec2rl.module import Module, diagnose
 from ec2rl.record import replace
 from ec2rl.report.plan import Done, done, fix_facts, plan
@@ -49,7 +49,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
     module = load(said.operands[0])
     if module.propose is None:
         raise UsageError(f"{module.name} has no fix; these have: {', '.join(fixable())}")
-    wish = wish_of(said, module)
+    wish = request_of(said, module)
     trial = _trial(said)
     root, write = said.last("root"), format_of(said).write
     machine = machine_of(root)
@@ -81,7 +81,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
 
 
 def _planned(
-    module: Module, wish: Wish, said: Parsed, terminal: Terminal, first: Sequence[str] = ()
+    module: Module, wish: FixRequest, said: Parsed, terminal: Terminal, first: Sequence[str] = ()
 ) -> tuple[Finding, Proposal]:
     """Look, and show what was found and what is proposed, unless the answer is one document."""
     finding, proposal = look(module, wish, said.last("root"))
@@ -100,7 +100,7 @@ def _trial(said: Parsed) -> float | None:
 
 def _status(proposal: Proposal) -> int:
     """The exit status of a plan that nothing is done of."""
-    return 1 if proposal.refused or (proposal.fleeting and not proposal.chosen) else 0
+    return 1 if proposal.refused or (proposal.not_persistent and not proposal.chosen) else 0
 
 
 def fixable() -> tuple[str, ...]:
@@ -108,7 +108,7 @@ def fixable() -> tuple[str, ...]:
     return tuple(name for name in names() if load(name).propose is not None)
 
 
-def wish_of(said: Parsed, module: Module) -> Wish:
+def request_of(said: Parsed, module: Module) -> FixRequest:
     """What the options ask of a module's fix.
 
     UsageError for what contradicts itself, is no number, or is no setting of this module.
@@ -129,7 +129,7 @@ def wish_of(said: Parsed, module: Module) -> Wish:
         raise UsageError("--root: a volume has files only, nothing that runs")
     if said.has("try") and said.has("persist-only"):
         raise UsageError("--try is of what runs, --persist-only changes the next boot alone")
-    return Wish(
+    return FixRequest(
         settings,
         not said.has("persist-only") and not said.has("root"),
         not said.has("runtime-only") and not said.has("try"),
@@ -157,15 +157,15 @@ def setting_of(name: str, module: Module, modules: Iterable[Module]) -> Setting:
     return setting
 
 
-def look(module: Module, wish: Wish, root: str = "") -> tuple[Finding, Proposal]:
+def look(module: Module, wish: FixRequest, root: str = "") -> tuple[Finding, Proposal]:
     """Diagnose and propose; here, not in a process of its own: a person is waiting to decide."""
-    host = Remember(host_of(root))
+    host = CachingHost(host_of(root))
     found = diagnose(module, host)
     assert module.propose is not None
     finding, proposal = found.finding, module.propose(host, found.seen, wish)
     if not root:
         return finding, proposal
-    from ec2rl.report.past import of_the_past, recorded
+    from ec2rl.report.offline import of_the_past, recorded
 
     # Typed here, the commands by hand would change this machine.
     where = recorded(host.name, host.clock().now)
@@ -228,4 +228,4 @@ def carry_out(
 
 def measured(module: Module) -> Rate | None:
     """What is lost each second now; None where that is not known, or cannot be measured."""
-    return None if module.measure is None else module.measure(Remember(LiveHost()))
+    return None if module.measure is None else module.measure(CachingHost(LiveHost()))

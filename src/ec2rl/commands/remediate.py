@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager
 
 from ec2rl.commands.changed import described, known, pruned, settle, standing_told, why_not
 from ec2rl.commands.fix import look
-from ec2rl.engine import Plan, Race, Result
+from ec2rl.engine import Plan, Result, Runner
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply
 from ec2rl.host.live import LiveHost
-from ec2rl.model import Risk, Statement, Verdict, Wish, say
+from ec2rl.model import FixRequest, Risk, Statement, Verdict, say
 from ec2rl.module import Module
 from ec2rl.record import replace
 from ec2rl.terminal import Terminal
@@ -29,9 +29,9 @@ def remediate(found: Sequence[Result], plan: Plan, terminal: Terminal) -> tuple[
     if not failed or not settle(machine, terminal):
         return list(found), False
     words = {result.module.name: _mend(result.module, machine) for result in failed}
-    race = Race([result.module for result in failed], LiveHost(), plan)
-    race.start()
-    results, interrupted = race.finish()
+    runner = Runner([result.module for result in failed], LiveHost(), plan)
+    runner.start()
+    results, interrupted = runner.finish()
     again = {result.module.name: result for result in results}
     told = [_told(again.get(r.module.name, r), words.get(r.module.name, ())) for r in found]
     return told, interrupted
@@ -46,7 +46,7 @@ def _mend(module: Module, machine: Machine) -> tuple[Statement, ...]:
     """Apply what is safe; lines that tell of it."""
     if os.geteuid() != 0:
         return (say("[UNFIXED] a fix needs root"),)
-    _, proposal = look(module, Wish())
+    _, proposal = look(module, FixRequest())
     if proposal.refused:
         return (say("[UNFIXED] {reasons:; }", reasons=proposal.refused),)
     chosen = [remedy for remedy in proposal.chosen if remedy.risk is Risk.SAFE]
@@ -63,7 +63,7 @@ def _mend(module: Module, machine: Machine) -> tuple[Statement, ...]:
     return (
         say(undo, title=chosen[0].title, id=change.id),
         *(say("Changed: {target}: {before} -> {after}", **described(one)) for one in change.items),
-        *(say("NOT PERSISTENT: {why}", why=why) for why in proposal.fleeting),
+        *(say("NOT PERSISTENT: {why}", why=why) for why in proposal.not_persistent),
         *(say("{dropped}", dropped=line) for line in pruned(machine)),
     )
 

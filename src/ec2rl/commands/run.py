@@ -24,7 +24,7 @@ from ec2rl.commands.reporting import (
     tell_faults,
 )
 from ec2rl.commands.unsettled import tell_unsettled
-from ec2rl.engine import Race
+from ec2rl.engine import Runner
 from ec2rl.host.live import LiveHost
 from ec2rl.terminal import Terminal
 
@@ -32,9 +32,9 @@ from ec2rl.terminal import Terminal
 def command(said: Parsed, terminal: Terminal) -> int:
     """Run; the exit status that `exit_status` tells, 2 for a command line that makes no sense."""
     if any(map(said.has, PAST)):
-        from ec2rl.commands.past import judge_the_past
+        from ec2rl.commands.offline import judge_offline
 
-        return judge_the_past(said, terminal)
+        return judge_offline(said, terminal)
     if said.operands:
         raise UsageError(f"run takes no {said.operands[0]!r}; see: ec2rl help run")
     if said.has("mask") and not said.has("record"):
@@ -58,8 +58,8 @@ def _judge_this_machine(said: Parsed, terminal: Terminal) -> int:
     folder, unsaved = open_folder(said, terminal, started)
     if not modules:
         terminal.say("no module is of all these kinds; see: ec2rl list")
-    race = Race(modules, LiveHost(), plan)
-    race.start()
+    runner = Runner(modules, LiveHost(), plan)
+    runner.start()
     make_room(said, terminal, folder)
 
     # While they look: import what is needed to tell of it.
@@ -70,7 +70,7 @@ def _judge_this_machine(said: Parsed, terminal: Terminal) -> int:
     import ec2rl.report.formats.json
     import ec2rl.report.json_report  # noqa: F401
 
-    found, interrupted = race.finish(lambda *waiting: progress(terminal, *waiting))
+    found, interrupted = runner.finish(lambda *waiting: progress(terminal, *waiting))
     if said.has("remediate") and not interrupted:
         from ec2rl.commands.remediate import remediate
 

@@ -13,7 +13,7 @@ from struct import pack
 
 from ec2rl.conntrack.queries.ctnetlink import open_netlink
 from ec2rl.conntrack.table.entry import ICMPV6, Entry, Flow
-from ec2rl.conntrack.table.freeing import Freed
+from ec2rl.conntrack.table.freeing import DeletionResult
 from ec2rl.fix.prepare import stop_if_asked
 from ec2rl.model import Unreadable
 from ec2rl.netlink import ERROR, HEADER, NESTED, MalformedError, messages, refusal
@@ -34,7 +34,7 @@ MOST = 200_000
 """Entries that one run takes: their messages are kept in memory, about 100 bytes each."""
 
 
-class Doomed:
+class DeletionBatch:
     """Entries to delete, as the messages that will do it."""
 
     def __init__(self) -> None:
@@ -99,8 +99,8 @@ def _attribute(kind: int, payload: bytes) -> bytes:
 
 
 def free(
-    doomed: Doomed, door: Door | None, progress: Callable[[int], None] | None = None
-) -> Freed | Unreadable:
+    doomed: DeletionBatch, door: Door | None, progress: Callable[[int], None] | None = None
+) -> DeletionResult | Unreadable:
     """Delete them in the namespace that they were read from: ours, or the one held open.
 
     Call it with the signals held that end a command: one that waits ends it between two batches.
@@ -133,7 +133,7 @@ def free(
     if unanswered:
         answers[errno.ENOBUFS] += unanswered
     deleted, gone = answers.pop(0, 0), answers.pop(errno.ENOENT, 0)
-    return Freed(deleted, gone, tuple(sorted(answers.items())), interrupted)
+    return DeletionResult(deleted, gone, tuple(sorted(answers.items())), interrupted)
 
 
 def _answers(netlink: socket) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl.conntrack.messages import Kind
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.tables import Table
-from ec2rl.conntrack.timeline import Spell
+from ec2rl.conntrack.timeline import LogPeriod
 from ec2rl.diagnosis.before_last_fix import settling_lines
 from ec2rl.diagnosis.coverage import complete_from, complete_log, reading, stamp
 from ec2rl.model import (
@@ -28,7 +28,7 @@ _MOST = 10
 """Namespaces that are told one by one; the JSON has them all."""
 
 
-def trusted_places(spell: Spell) -> tuple[str, ...]:
+def trusted_places(spell: LogPeriod) -> tuple[str, ...]:
     """Where the kernel's own words were read; one place is enough to name when all stood there."""
     names = {"dmesg": "dmesg", "journal": "the journal"}
     return tuple(names[place] for place in spell.places if place in names)
@@ -49,11 +49,11 @@ def details(seen: Seen, verdict: Verdict) -> tuple[Statement, ...]:
     if len(told) > _MOST:
         more = len(told) - _MOST
         lines.append(say("{number} more namespaces: see the JSON report.", number=more))
-    if seen.glimpse is not None:
-        from ec2rl.conntrack.table.glimpse import glimpse_lines
+    if seen.table_sample is not None:
+        from ec2rl.conntrack.table.table_sample import table_sample_lines
 
-        lines += glimpse_lines(seen.glimpse)
-        if seen.glimpse.saved is not None:
+        lines += table_sample_lines(seen.table_sample)
+        if seen.table_sample.saved is not None:
             lines += _untold(seen)
     lines += _log_lines(seen)
     lines += _allowance_lines(seen)
@@ -214,7 +214,7 @@ def _about(seen: Seen) -> list[Statement]:
     return lines
 
 
-def _span(spell: Spell) -> Statement:
+def _span(spell: LogPeriod) -> Statement:
     """How many lines at least, and when."""
     words = "at least {lines:line}"
     if spell.suppressed:

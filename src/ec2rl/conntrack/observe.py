@@ -51,9 +51,9 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         )
     worth = [table for table in seen.tables if not host.is_live or _troubled(seen, table)]
     if worth:
-        from ec2rl.conntrack.table.glimpse import glimpse
+        from ec2rl.conntrack.table.table_sample import sample_table
 
-        seen = replace(seen, glimpse=glimpse(host, worth))
+        seen = replace(seen, table_sample=sample_table(host, worth))
     free = available_memory(host)
     if free is not None:
         free += max((table.count or 0 for table in seen.tables), default=0) * ENTRY

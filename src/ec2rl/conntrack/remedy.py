@@ -6,14 +6,14 @@ from ec2rl import limits
 from ec2rl.conntrack.boot.files import boot_files
 from ec2rl.conntrack.boot.keys import BUCKETS, MAX
 from ec2rl.conntrack.defaults import PREFIX, TIMEOUTS, round_buckets
-from ec2rl.conntrack.reach import costs, not_here, refusal, rounding, short, too_much
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.settings import CAUTIONS
 from ec2rl.conntrack.size_policy import TableSize, is_short, table_size
+from ec2rl.conntrack.validate import costs, not_here, refusal, rounding, short, too_much
 from ec2rl.facts.proc import number, running_version
 from ec2rl.host import Host
 from ec2rl.limits import Limit
-from ec2rl.model import Proposal, Remedy, Risk, SetSysctl, Wish
+from ec2rl.model import FixRequest, Proposal, Remedy, Risk, SetSysctl
 
 _CAREFUL = ("tcp_timeout_close_wait", "tcp_timeout_time_wait")
 """Never offered: only for who names them (the original page: extreme caution)."""
@@ -28,7 +28,7 @@ _SUBJECT = limits.Subject(
 )
 
 
-def propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
+def propose(host: Host, seen: Seen, wish: FixRequest) -> Proposal:
     """What to change on this host for this wish; what is already so is left out."""
     found = TableSize(0, 0) if wish.settings else table_size(seen)
     targets = _targets(host, seen, wish, found)
@@ -64,7 +64,7 @@ def _told(seen: Seen, found: TableSize) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _lasts(host: Host, seen: Seen, wish: Wish, targets: list[Limit]) -> bool:
+def _lasts(host: Host, seen: Seen, wish: FixRequest, targets: list[Limit]) -> bool:
     """Whether the next boot is to have them: not where nothing is wrong, and it will."""
     if wish.settings or is_short(seen) or any(target.changes_now(wish) for target in targets):
         return True
@@ -93,7 +93,7 @@ def _caution(target: Limit) -> str:
     return CAUTIONS.get(short(target), "a flow that pauses for longer is forgotten")
 
 
-def _targets(host: Host, seen: Seen, wish: Wish, found: TableSize) -> list[Limit]:
+def _targets(host: Host, seen: Seen, wish: FixRequest, found: TableSize) -> list[Limit]:
     """Buckets before the limit, then the timeouts."""
     asked, buckets = wish.settings, seen.limits.buckets or 0
     wanted: dict[str, int] = {}
@@ -130,7 +130,7 @@ def _parameters(host: Host) -> dict[str, str]:
     return {BUCKETS: "/sys/module/nf_conntrack/parameters/hashsize"}
 
 
-def _offers(host: Host, seen: Seen, wish: Wish) -> tuple[Remedy, ...]:
+def _offers(host: Host, seen: Seen, wish: FixRequest) -> tuple[Remedy, ...]:
     """What may help as well, and is never chosen here: shorter timeouts, deleting entries.
 
     Timeouts that are longer today than the kernel's default can be taken by --risky; one below the

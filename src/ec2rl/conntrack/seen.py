@@ -7,7 +7,7 @@ from ec2rl.conntrack.counters import Counters
 from ec2rl.conntrack.messages import Kind, understand
 from ec2rl.conntrack.namespaces import RECORDED
 from ec2rl.conntrack.tables import Limits, Table
-from ec2rl.conntrack.timeline import Timeline
+from ec2rl.conntrack.timeline import FullTableHistory
 from ec2rl.diagnosis.before_last_fix import whole_since_fix
 from ec2rl.diagnosis.coverage import covers
 from ec2rl.facts.log import KernelLog, LogLine
@@ -17,7 +17,7 @@ from ec2rl.record import record, replace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ec2rl.conntrack.size_policy import Load
-    from ec2rl.conntrack.table.glimpse import Glimpse
+    from ec2rl.conntrack.table.table_sample import TableSample
     from ec2rl.diagnosis.before_last_fix import Settling
     from ec2rl.model import Value
 
@@ -30,7 +30,7 @@ class Seen:
     """One look, or two; `hidden` says which namespaces could not be found."""
 
     log: KernelLog
-    times: Timeline
+    times: FullTableHistory
     limits: Limits
     hidden: Statement | None
     tables: tuple[Table, ...]
@@ -40,7 +40,7 @@ class Seen:
     """What this program changed in this boot, where the log has lines that it may settle."""
     since: float | None = None
     sampled: bool = False
-    glimpse: Glimpse | None = None
+    table_sample: TableSample | None = None
     """What the worst table consists of, where one is nearly full or loses packets."""
     load: Load | None = None
     """The entries that the load leads to, where the table is too small for what is seen."""

@@ -127,8 +127,8 @@ def load_of(host: Host, seen: Seen) -> Load:
 
 def _load_of(host: Host, table: Table) -> Load:
     """Little's law over a sample of the entries, else the kernel's count of them."""
-    from ec2rl.conntrack.table.glimpse import sample_of
     from ec2rl.conntrack.table.sizing import need
+    from ec2rl.conntrack.table.table_sample import sample_of
 
     count, label = table.count or 0, table.namespace.label
     census = sample_of(host, table)

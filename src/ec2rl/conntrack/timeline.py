@@ -21,7 +21,7 @@ _NEAR = 60.0
 
 
 @record(frozen=True)
-class Spell:
+class LogPeriod:
     """Table-full lines that belong together; times in seconds since the epoch, None if unknown.
 
     `lines` is how many were printed: the kernel prints at most 10 in 5 s
@@ -41,7 +41,7 @@ class Spell:
 
 
 @record(frozen=True)
-class Timeline:
+class FullTableHistory:
     """All that the log says of full tables, this boot apart from others and from hearsay.
 
     `hearsay` are lines that stand only where any user can write; `forged` counts those that the
@@ -49,14 +49,14 @@ class Timeline:
     this one, in this boot.
     """
 
-    now: Spell
-    settled: Spell
+    now: LogPeriod
+    settled: LogPeriod
     """Lines of this boot from before a change that made room, and is in force."""
     undecided: int
     """How many lines count as of now though they may be from before such a change."""
-    earlier: Spell
-    boots: tuple[Spell, ...]
-    hearsay: Spell
+    earlier: LogPeriod
+    boots: tuple[LogPeriod, ...]
+    hearsay: LogPeriod
     forged: int
     others: Mapping[Kind, int]
     quotes: tuple[LogLine, ...]
@@ -67,7 +67,7 @@ class Timeline:
     """Whether lines in the kernel's form are among the hearsay."""
 
 
-def timeline(log: KernelLog, settling: Settling | None = None) -> Timeline:
+def timeline(log: KernelLog, settling: Settling | None = None) -> FullTableHistory:
     """Group table-full lines by boot and trust; `settling` tells which of this boot's are past."""
     understood = [
         Event(message, line) for line in log.lines if (message := understand(line.message))
@@ -88,7 +88,7 @@ def timeline(log: KernelLog, settling: Settling | None = None) -> Timeline:
     quoted = events.this_boot or events.before_last_fix or events.earlier_boots
     ends = quoted if len(quoted) < 2 else (quoted[0], quoted[-1])
     unverified = events.unverified
-    return Timeline(
+    return FullTableHistory(
         _spell(events.this_boot, [one for one in suppressed if one.line.this_boot is not False]),
         _spell(events.before_last_fix, ()),
         0 if settling is None else count(settling.undecided(events.this_boot)),
@@ -103,7 +103,7 @@ def timeline(log: KernelLog, settling: Settling | None = None) -> Timeline:
     )
 
 
-def _spell(events: Sequence[Event[Message]], suppressed: Sequence[Event[Message]]) -> Spell:
+def _spell(events: Sequence[Event[Message]], suppressed: Sequence[Event[Message]]) -> LogPeriod:
     lines = [event.line for event in events]
     times = sorted(line.time for line in lines if line.time is not None)
     uptimes = sorted(line.monotonic / 1e6 for line in lines if line.monotonic is not None)
@@ -111,7 +111,7 @@ def _spell(events: Sequence[Event[Message]], suppressed: Sequence[Event[Message]
     for event in events:
         netns = event.detail.netns
         namespaces[netns] = namespaces.get(netns, 0) + event.line.count
-    return Spell(
+    return LogPeriod(
         count(events),
         times[0] if times else None,
         times[-1] if times else None,

@@ -9,7 +9,7 @@ from ec2rl.diagnosis.before_last_fix import explained, set_apart
 from ec2rl.diagnosis.events import find_events, sort_events
 from ec2rl.diagnosis.finding import judge_events
 from ec2rl.diagnosis.observations import TAINT_DIED, Observations, taint
-from ec2rl.facts.crash_remains import Remains, read_remains
+from ec2rl.facts.crash_records import CrashRecords, read_crash_records
 from ec2rl.facts.proc import number
 from ec2rl.module import Module
 from ec2rl.record import replace
@@ -57,7 +57,9 @@ def kernel_log_module(
     """
 
     def read(host: Host, log: KernelLog, options: Options) -> Observations[D]:
-        remains = read_remains(host, phrases, options.since) if of_dead_kernels else Remains()
+        remains = (
+            read_crash_records(host, phrases, options.since) if of_dead_kernels else CrashRecords()
+        )
         events: Events[D]
         if parse is not None:
             events = find_events(log, phrases, parse, remains.lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl.diagnosis.before_last_fix import whole_since_fix
 from ec2rl.diagnosis.coverage import covers
 from ec2rl.diagnosis.events import Events
-from ec2rl.facts.crash_remains import Remains
+from ec2rl.facts.crash_records import CrashRecords
 from ec2rl.facts.log import KernelLog
 from ec2rl.facts.proc import number, parse_number
 from ec2rl.host import Host
@@ -40,7 +40,7 @@ class Observations(Generic[T]):
     log: KernelLog
     events: Events[T]
     since: float | None = None
-    remains: Remains = Remains()
+    remains: CrashRecords = CrashRecords()
     settlings: tuple[Settling, ...] = ()
     proof: Statement | None = None
     counted: Statement | None = None

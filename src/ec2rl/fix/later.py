@@ -6,8 +6,8 @@ from contextlib import ExitStack
 
 from ec2rl.fix.change import STANDING, Found, Item, Now, Transaction
 from ec2rl.fix.errors import FixError, Outcome
+from ec2rl.fix.execute import at_of, things_of, words
 from ec2rl.fix.kinds import left, thing
-from ec2rl.fix.transit import at_of, things_of, words
 from ec2rl.record import record
 
 TYPE_CHECKING = False

@@ -8,12 +8,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from ec2rl import __version__
 from ec2rl.fix.change import STANDING, Found, State, Transaction
 from ec2rl.fix.errors import Conflict, Failed, FixError, Outcome, Refused
+from ec2rl.fix.execute import forget, put_back, things_of, transit, words
 from ec2rl.fix.journal import LAST, MOST_RECORDS, Journal, locked, looked_at
 from ec2rl.fix.kinds.kind import Kind
 from ec2rl.fix.later import Standing, foreseen, later, standings
 from ec2rl.fix.machine import Machine
-from ec2rl.fix.survey import survey
-from ec2rl.fix.transit import forget, put_back, things_of, transit, words
+from ec2rl.fix.precheck import precheck
 from ec2rl.record import replace
 
 TYPE_CHECKING = False
@@ -62,7 +62,7 @@ def apply(
             time=time.time(),
             boot=machine.boot(),
             tool=__version__,
-            items=survey(changes, machine),
+            items=precheck(changes, machine),
             module=module,
         )
         things = things_of(change, machine, stack)

@@ -12,10 +12,10 @@ import time
 from contextlib import suppress
 
 from ec2rl.fix.errors import Refused
+from ec2rl.fix.execute import words
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.prepare import held, prepare
 from ec2rl.fix.transaction import end_trials, recover
-from ec2rl.fix.transit import words
 
 _AGAIN = 5.0
 """Seconds until it tries again where something is in its way: another change, a full disk."""

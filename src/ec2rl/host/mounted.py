@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 
 from ec2rl.host import BOOT_ID, Clock, Door, Host, Journal, Phrase, Search
-from ec2rl.host.beneath import NotRegularError, OutsideError, Root
 from ec2rl.host.boot_entries import COMMAND_LINE, command_line
+from ec2rl.host.chroot_fs import NotRegularError, OutsideError, Root
 from ec2rl.host.files import read_watched, unreadable
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace

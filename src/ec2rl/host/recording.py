@@ -31,18 +31,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ec2rl.host import DMESGS, KMSG, Clock, Door, Host, Journal, Phrase, Search
+from ec2rl.host.caching import LATER
 from ec2rl.host.looks import decode_clock, decode_journal, decode_search, encode
 from ec2rl.host.notes import escaped, unescaped
 from ec2rl.host.query import decode_text
-from ec2rl.host.remember import LATER
 from ec2rl.model import Evidence, Unreadable, Why
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeVar
 
+    from ec2rl.host.caching import Look
     from ec2rl.host.query import Query
-    from ec2rl.host.remember import Look
 
     T = TypeVar("T")
 

@@ -20,7 +20,7 @@ _NEEDED = (
     *("base64", "datetime", "fcntl", "signal", "subprocess", "threading", "zlib"),
     *(
         f"ec2rl.host.{name}"
-        for name in ("ahead", "aligned", "halves", "journal.search", "journal.program")
+        for name in ("readahead", "aligned", "split_scan", "journal.search", "journal.program")
     ),
     *(f"ec2rl.host.{name}" for name in ("recording", "saved_journal", "scan", "search", "unpack")),
 )

@@ -36,8 +36,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
 
+    from ec2rl.host.caching import Look
     from ec2rl.host.journal.folder import JournalFiles
-    from ec2rl.host.remember import Look
 
 SECONDS = 900.0
 

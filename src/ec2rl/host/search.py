@@ -7,9 +7,9 @@ import time
 from collections.abc import Sequence
 
 from ec2rl.host import Line, Phrase, Search
-from ec2rl.host.halves import Halves, middle, scan_halves
 from ec2rl.host.packed import Packed, Stream
 from ec2rl.host.scan import WINDOW, Scan, cost
+from ec2rl.host.split_scan import Halves, middle, scan_halves
 from ec2rl.host.unpack import HEAD, SUFFIXES, kind_of, open_archive
 from ec2rl.host.watched import Watched
 from ec2rl.model import Unreadable, Why
@@ -228,7 +228,7 @@ def _search(
             )  # fmt: skip
         else:
             if kind and is_large and len(os.sched_getaffinity(0)) > 1:
-                from ec2rl.host.ahead import Ahead
+                from ec2rl.host.readahead import Ahead
 
                 source = Ahead(source)
             scan = Scan(wanted, budget.kept, window, is_large=is_large)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 from ec2rl.host import Phrase
-from ec2rl.host.beneath import Root
+from ec2rl.host.chroot_fs import Root
 from ec2rl.host.packed import Packed
 from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.host.sos_collect import Collector

@@ -22,7 +22,7 @@ from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.host.remember import Look
+    from ec2rl.host.caching import Look
     from ec2rl.host.unpack import Source
 
 _TEXT, _SETTINGS, _TEXTS = 1 << 20, 4 << 20, 6 << 20

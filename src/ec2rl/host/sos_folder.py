@@ -7,7 +7,7 @@ import stat
 import time
 from collections.abc import Iterator
 
-from ec2rl.host.beneath import Root, listed
+from ec2rl.host.chroot_fs import Root, listed
 from ec2rl.host.packed import Packed
 from ec2rl.host.sos_layout import TOPS, Use, use
 from ec2rl.host.tar import NOTHING, Kind, Member

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from ec2rl.host.remember import Look
+    from ec2rl.host.caching import Look
 
 _LINKS, _DEPTH = 2_000, 8
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl.conntrack.advice import by_hand
 from ec2rl.conntrack.allowance import Allowance
 from ec2rl.conntrack.describe import details, quotes, trusted_places
-from ec2rl.conntrack.figures import facts
+from ec2rl.conntrack.facts_json import facts
 from ec2rl.conntrack.messages import PHRASES, Kind
 from ec2rl.conntrack.namespaces import find_namespaces
 from ec2rl.conntrack.observe import read
@@ -13,7 +13,7 @@ from ec2rl.conntrack.seen import NEAR, Seen
 from ec2rl.conntrack.settings import SETTINGS
 from ec2rl.conntrack.tables import Table, read_tables
 from ec2rl.host import Host
-from ec2rl.model import Finding, Held, Proposal, Rate, Statement, Verdict, Wish, say
+from ec2rl.model import Finding, FixRequest, Held, Proposal, Rate, Statement, Verdict, say
 from ec2rl.module import Module
 
 _FULL = 0.95
@@ -93,9 +93,9 @@ def _nearly_full(seen: Seen, fullest: Table, fill: float) -> Statement:
     if others:
         words += " and {others:other namespace}"
     stuck = None
-    if seen.glimpse is not None and seen.glimpse.label == label:
+    if seen.table_sample is not None and seen.table_sample.label == label:
         words += "; {stuck:%} of its entries cannot be evicted"
-        stuck = seen.glimpse.stuck
+        stuck = seen.table_sample.stuck
     return say(words, fill=fill, evicted=evicted, label=label, others=others, stuck=stuck)
 
 
@@ -174,7 +174,7 @@ def _small(seen: Seen) -> Statement | None:
     )
 
 
-def _propose(host: Host, seen: Seen, wish: Wish) -> Proposal:
+def _propose(host: Host, seen: Seen, wish: FixRequest) -> Proposal:
     from ec2rl.conntrack.remedy import propose
 
     return propose(host, seen, wish)

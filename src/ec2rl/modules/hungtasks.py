@@ -8,7 +8,7 @@ from ec2rl.diagnosis.events import Event, count
 from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module
 from ec2rl.diagnosis.observations import Observations, watch
-from ec2rl.diagnosis.wait_channels import DISK, NFS, WAITS, Wait, waits_for
+from ec2rl.diagnosis.wait_channels import DISK, NFS, WAITS, WaitChannel, waits_for
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.proc import number
 from ec2rl.facts.trace import Trace
@@ -42,7 +42,7 @@ class Hang:
     task: str
     pid: int
     seconds: int
-    wait: Wait | None = None
+    wait: WaitChannel | None = None
     lock: str = ""
     holder: tuple[str, int] | None = None
 

@@ -6,7 +6,7 @@ from ec2rl.diagnosis.events import places
 from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module
 from ec2rl.diagnosis.observations import Observations
-from ec2rl.facts.crash_remains import PSTORE
+from ec2rl.facts.crash_records import PSTORE
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.proc import number
 from ec2rl.facts.trace import Trace

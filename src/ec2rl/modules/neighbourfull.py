@@ -14,6 +14,7 @@ from ec2rl.host import Host, Phrase
 from ec2rl.model import (
     Evidence,
     Finding,
+    FixRequest,
     Proposal,
     Rate,
     Setting,
@@ -21,7 +22,6 @@ from ec2rl.model import (
     Unreadable,
     Verdict,
     Why,
-    Wish,
     fix_with,
     say,
 )
@@ -447,7 +447,7 @@ def _files(host: Host, wanted: Mapping[str, int]) -> BootFiles:
     return boot_files(host, dict(sorted(wanted.items())), Names(FILES))
 
 
-def propose(host: Host, look: Look, wish: Wish) -> Proposal:
+def propose(host: Host, look: Look, wish: FixRequest) -> Proposal:
     """The sizes for this host, now and for the next boot; what is already so is left out."""
     from ec2rl import limits
 
@@ -477,7 +477,7 @@ def propose(host: Host, look: Look, wish: Wish) -> Proposal:
     )
 
 
-def _wanted(look: Look, wish: Wish, today: Mapping[str, int | None]) -> dict[str, int]:
+def _wanted(look: Look, wish: FixRequest, today: Mapping[str, int | None]) -> dict[str, int]:
     """The sizes by key: those that are asked for, else those that the tables need."""
     wanted: dict[str, int] = {}
     if wish.settings:
@@ -528,7 +528,7 @@ def _in_order(wanted: Mapping[str, int], today: Mapping[str, int | None]) -> lis
     return [(key, wanted[key]) for key in order]
 
 
-def _not_here(look: Look, wish: Wish, today: Mapping[str, int | None]) -> str:
+def _not_here(look: Look, wish: FixRequest, today: Mapping[str, int | None]) -> str:
     """Why the sizes cannot be set from here at all, "" if they can."""
     if wish.now and all(value is None for value in today.values()):
         return (

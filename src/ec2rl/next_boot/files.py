@@ -59,10 +59,10 @@ class BootFiles:
 
     @property
     def lasting(self) -> bool:
-        return not self.fleeting
+        return not self.not_persistent
 
     @property
-    def fleeting(self) -> tuple[str, ...]:
+    def not_persistent(self) -> tuple[str, ...]:
         """Of each setting that the next boot will not keep: what it will be, and who decides."""
         return tuple(
             why for key, value in self.wanted.items() if (why := self._fleeting(key, value))

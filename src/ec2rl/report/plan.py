@@ -45,7 +45,7 @@ def plan(proposal: Proposal, trial: float | None = None, first: Sequence[str] = 
         lines += _remedy(remedy)
     if proposal.refused:
         lines += _listed("Refused:", proposal.refused)
-    elif not proposal.chosen and not proposal.fleeting:
+    elif not proposal.chosen and not proposal.not_persistent:
         lines.append("Nothing to do: everything is already as wished.")
     elif not proposal.chosen:
         lines.append("Nothing that this program could do: now it is as wished.")
@@ -54,7 +54,7 @@ def plan(proposal: Proposal, trial: float | None = None, first: Sequence[str] = 
         lines.append(f"On trial: taken back after {trial:g} s unless you confirm it (ec2rl keep)")
     if proposal.chosen:
         lines += _listed("After a reboot:", proposal.after)
-    lines += _listed("NOT PERSISTENT, a reboot will not keep it:", proposal.fleeting)
+    lines += _listed("NOT PERSISTENT, a reboot will not keep it:", proposal.not_persistent)
     if proposal.offered:
         lines += ["", "Offered, and not in this plan:"]
         for remedy in proposal.offered:
@@ -107,7 +107,7 @@ def done(made: Done, proposal: Proposal, details: str = "") -> str:
         end = time.strftime("%H:%M:%S", time.localtime(made.until))
         lines.append(f"On trial: taken back at {end} unless you say: sudo ./ec2rl keep")
     else:
-        lines += _listed("NOT PERSISTENT, a reboot will not keep it:", proposal.fleeting)
+        lines += _listed("NOT PERSISTENT, a reboot will not keep it:", proposal.not_persistent)
     where = f" --root={typed(made.root)}" if made.root else ""
     lines.append(f"To take it back: sudo ./ec2rl undo {made.number}{where}")
     return "\n".join(lines) + "\n"
@@ -143,8 +143,8 @@ def fix_facts(
         "notes": list(proposal.notes),
         "after_reboot": list(proposal.after),
         "by_hand": list(proposal.by_hand),
-        "lasting": not proposal.fleeting,
-        "fleeting": list(proposal.fleeting),
+        "lasting": not proposal.not_persistent,
+        "fleeting": list(proposal.not_persistent),
         "done": None if made is None else _done_facts(made),
     }
 

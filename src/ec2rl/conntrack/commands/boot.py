@@ -6,7 +6,7 @@ from ec2rl.arguments import Parsed, format_of
 from ec2rl.conntrack.boot.keys import setting_of
 from ec2rl.conntrack.boot.settings import boot_settings
 from ec2rl.conntrack.report.boot_text import boot_facts, boot_text
-from ec2rl.host.remember import Remember
+from ec2rl.host.caching import CachingHost
 from ec2rl.subcommand import COULD_NOT_LOOK, document, host_of
 from ec2rl.terminal import Terminal
 
@@ -15,7 +15,7 @@ __all__ = ["boot_settings", "command", "setting_of"]  # `ec2rl boot` asks here a
 
 def command(said: Parsed, terminal: Terminal) -> int:
     """0 told; 3 something that may decide could not be read."""
-    boot = boot_settings(Remember(host_of(said.last("root"))))
+    boot = boot_settings(CachingHost(host_of(said.last("root"))))
     write = format_of(said).write
     if write is None:
         terminal.out(boot_text(boot, runs=not said.has("root")))

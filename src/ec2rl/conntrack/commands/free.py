@@ -7,22 +7,22 @@ import heapq
 from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.conntrack.commands.list import filter_of
 from ec2rl.conntrack.commands.shared import INTERRUPTED, failed, places_of
-from ec2rl.conntrack.delete import Doomed, free
+from ec2rl.conntrack.delete import DeletionBatch, free
 from ec2rl.conntrack.queries.ctnetlink import Dump, open_dump
 from ec2rl.conntrack.report.entry_text import entry_short
 from ec2rl.conntrack.report.free_text import done, plan
 from ec2rl.conntrack.table.entry import Entry
 from ec2rl.conntrack.table.filters import Filter, alive, idle_time
-from ec2rl.conntrack.table.freeing import Choice, Freed
+from ec2rl.conntrack.table.freeing import Choice, DeletionResult
 from ec2rl.conntrack.table.look import Listing, open_listing
 from ec2rl.conntrack.table.places import ALL, Place, inside, read_settings
 from ec2rl.conntrack.table.sockets import lifelines
 from ec2rl.fix.prepare import held as signals_held
 from ec2rl.fix.prepare import stop_if_asked
+from ec2rl.host.caching import CachingHost
 from ec2rl.host.files import unreadable
 from ec2rl.host.live import LiveHost
 from ec2rl.host.netns import WrongDoorError, held
-from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable
 from ec2rl.record import record, replace
 from ec2rl.report.escape import one_line
@@ -45,7 +45,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
     """0 deleted, or none is meant; 1 refused by you or the kernel; 3 could not look."""
     wanted = _wanted(said)
     try:
-        host = Remember(LiveHost())
+        host = CachingHost(LiveHost())
         places = places_of(said, host)
         if isinstance(places, Unreadable):
             return failed(terminal, places)
@@ -136,10 +136,10 @@ class _Meant:
 
 def _choose(
     terminal: Terminal, host: Host, meant: _Meant, listing: Listing
-) -> tuple[Choice, Doomed]:
+) -> tuple[Choice, DeletionBatch]:
     """Take up the entries that are meant, but for those that a session may hang on."""
     place = meant.place
-    lines, doomed = lifelines(host), Doomed()
+    lines, doomed = lifelines(host), DeletionBatch()
     matched = kept = live = unnamed = 0
     freshest: list[tuple[int, int, str]] = []
     for number, entry in enumerate(listing):
@@ -191,7 +191,7 @@ def _delete(
     terminal: Terminal,
     meant: _Meant,
     choice: Choice,
-    doomed: Doomed,
+    doomed: DeletionBatch,
 ) -> int:
     place = meant.place
 
@@ -214,7 +214,7 @@ def _delete(
     return 1 if freed.refused else 0
 
 
-def _facts(choice: Choice, freed: Freed | None) -> dict[str, Json]:
+def _facts(choice: Choice, freed: DeletionResult | None) -> dict[str, Json]:
     """What was chosen, and what became of it; null for what was not done."""
     return {
         "table": choice.table,

@@ -19,8 +19,8 @@ from ec2rl.conntrack.table.filters import (
 from ec2rl.conntrack.table.look import Listing, open_listing
 from ec2rl.conntrack.table.places import inside, read_settings
 from ec2rl.conntrack.table.timeouts import DEFAULTS
+from ec2rl.host.caching import CachingHost
 from ec2rl.host.live import LiveHost
-from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable
 from ec2rl.report.escape import one_line
 from ec2rl.subcommand import COULD_NOT_LOOK
@@ -40,7 +40,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
     """0 listed; 2 a filter that makes no sense; 3 could not look; 130 interrupted."""
     wanted = filter_of(said)
     limit = whole_number(said, "limit", 1, 1 << 40) if said.has("limit") else None
-    host = Remember(LiveHost())
+    host = CachingHost(LiveHost())
     places = places_of(said, host)
     if isinstance(places, Unreadable):
         return failed(terminal, places)

@@ -26,8 +26,8 @@ from ec2rl.conntrack.table.cost import cost_of, object_size
 from ec2rl.conntrack.table.places import ALL, Place, Places
 from ec2rl.conntrack.table.sizing import growth, need, rates, time_to_full
 from ec2rl.facts.kernel_log import read_kernel_log
+from ec2rl.host.caching import CachingHost
 from ec2rl.host.live import LiveHost
-from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable, Why
 from ec2rl.module import Options
 from ec2rl.record import record, replace
@@ -58,7 +58,7 @@ class _Looks:
 def command(said: Parsed, terminal: Terminal) -> int:
     """0 shown; 3 could not look; 130 interrupted: what one look tells is shown."""
     pause = seconds("seconds", said.last("seconds", "5"), 0, 3600)
-    host = Remember(LiveHost())
+    host = CachingHost(LiveHost())
     places = places_of(said, host, ALL)
     if isinstance(places, Unreadable):
         return failed(terminal, places)

@@ -17,10 +17,10 @@ from ec2rl.conntrack.report.table_json import census_facts, is_sample, machine_f
 from ec2rl.conntrack.report.table_text import KEYS, all_tables, first_answer, top
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.places import Place, inside
-from ec2rl.conntrack.table.whose import Owned, Owners, rank
+from ec2rl.conntrack.table.process_owners import Owned, ProcessOwners, rank
 from ec2rl.host import Host
+from ec2rl.host.caching import CachingHost
 from ec2rl.host.live import LiveHost
-from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable
 from ec2rl.subcommand import COULD_NOT_LOOK, document
 from ec2rl.terminal import Terminal
@@ -38,7 +38,7 @@ _ASKED = 5000
 
 def command(said: Parsed, terminal: Terminal) -> int:
     """0 shown; 3 a table could not be read; 130 interrupted: what was seen is shown."""
-    return show(said, terminal, Remember(LiveHost()))
+    return show(said, terminal, CachingHost(LiveHost()))
 
 
 def show(said: Parsed, terminal: Terminal, host: Host) -> int:
@@ -92,4 +92,4 @@ def _owned(said: Parsed, host: Host, place: Place, census: Census) -> tuple[Owne
     if said.has("file"):
         return ()
     rows = census.pairs.rows
-    return rank(rows, Owners(host, inside(host, place), place))
+    return rank(rows, ProcessOwners(host, inside(host, place), place))

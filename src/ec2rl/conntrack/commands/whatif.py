@@ -16,8 +16,8 @@ from ec2rl.conntrack.report.what_if_text import what_if_text
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.timeouts import governing
 from ec2rl.conntrack.table.whatif import SettingError, parse_settings, what_if
+from ec2rl.host.caching import CachingHost
 from ec2rl.host.live import LiveHost
-from ec2rl.host.remember import Remember
 from ec2rl.model import Unreadable
 from ec2rl.subcommand import COULD_NOT_LOOK, document
 from ec2rl.terminal import Terminal
@@ -33,7 +33,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
         wishes = parse_settings(said.operands)
     except SettingError as error:
         raise UsageError(str(error)) from None
-    host = Remember(LiveHost())
+    host = CachingHost(LiveHost())
     places = places_of(said, host)
     if isinstance(places, Unreadable):
         return failed(terminal, places)

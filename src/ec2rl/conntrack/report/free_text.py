@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.report.table_text import entries
-from ec2rl.conntrack.table.freeing import Choice, Freed, reason
+from ec2rl.conntrack.table.freeing import Choice, DeletionResult, reason
 from ec2rl.report.escape import one_line
 from ec2rl.report.wrap import wrapped
 
@@ -35,7 +35,7 @@ def plan(choice: Choice) -> str:
     return "\n".join(lines) + "\n"
 
 
-def done(choice: Choice, freed: Freed, after: int | None, left: int | None) -> str:
+def done(choice: Choice, freed: DeletionResult, after: int | None, left: int | None) -> str:
     """What the kernel did, and its count afterwards."""
     lines = [f"Deleted: {entries(freed.deleted)} of {choice.chosen}."]
     if freed.interrupted:

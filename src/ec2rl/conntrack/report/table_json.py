@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from ec2rl.conntrack.table.cost import Cost
     from ec2rl.conntrack.table.entry import Entry, Flow
     from ec2rl.conntrack.table.places import Place, Places
+    from ec2rl.conntrack.table.process_owners import Owned
     from ec2rl.conntrack.table.sizing import Growth, Need, Rate, TimeToFull
     from ec2rl.conntrack.table.timeouts import Kind
     from ec2rl.conntrack.table.whatif import WhatIf
-    from ec2rl.conntrack.table.whose import Owned
     from ec2rl.conntrack.tables import Limits
     from ec2rl.model import Json
 

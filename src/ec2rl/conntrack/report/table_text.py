@@ -15,9 +15,9 @@ from ec2rl.conntrack.table.census import (
     standing_of,
     state_of,
 )
+from ec2rl.conntrack.table.process_owners import NOBODY
 from ec2rl.conntrack.table.ruleset import ruleset, unknown_need
 from ec2rl.conntrack.table.sample import estimate
-from ec2rl.conntrack.table.whose import NOBODY
 from ec2rl.report.escape import one_line
 from ec2rl.report.wording import percent, plural, text
 from ec2rl.report.wrap import wrapped
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from ec2rl.conntrack.table.cause import Cause
     from ec2rl.conntrack.table.census import Cell
     from ec2rl.conntrack.table.places import Place, Places
+    from ec2rl.conntrack.table.process_owners import Owned
     from ec2rl.conntrack.table.ranking import Ranking, Row
     from ec2rl.conntrack.table.timeouts import Kind
-    from ec2rl.conntrack.table.whose import Owned
     from ec2rl.conntrack.tables import Limits
 
 KEYS = ("src", "dst", "service", "pair", "state", "protocol", "owner", "zone", "mark")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from ec2rl.conntrack.table.entry import TCP, address, protocol_name
-from ec2rl.conntrack.table.heavy import PREFIX, HeavyHitters
+from ec2rl.conntrack.table.heavy_hitters import PREFIX, HeavyHitters
 from ec2rl.conntrack.table.ranking import (
     Endpoint,
     Ranking,

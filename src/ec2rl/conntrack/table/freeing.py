@@ -33,7 +33,7 @@ class Choice:
 
 
 @record(frozen=True)
-class Freed:
+class DeletionResult:
     """What became of the entries: `deleted` by us, `gone` by themselves before, and the others
     by the errno that the kernel refused with (EBUSY: offloaded, up to 6.x)."""
 

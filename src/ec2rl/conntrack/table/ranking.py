@@ -7,7 +7,7 @@ from collections import Counter
 from operator import itemgetter
 
 from ec2rl.conntrack.table.entry import address, protocol_name
-from ec2rl.conntrack.table.heavy import PREFIX, HeavyHitters
+from ec2rl.conntrack.table.heavy_hitters import PREFIX, HeavyHitters
 from ec2rl.conntrack.table.timeouts import Kind
 from ec2rl.record import record, replace
 

@@ -21,7 +21,7 @@ from ec2rl.conntrack.table.entry import (
     Entry,
     state_name,
 )
-from ec2rl.conntrack.table.heavy import Endpoints, HeavyHitters
+from ec2rl.conntrack.table.heavy_hitters import Endpoints, HeavyHitters
 from ec2rl.conntrack.table.layout import Layout
 from ec2rl.conntrack.table.netlink import decode
 from ec2rl.conntrack.table.stream import TRAIL

@@ -14,10 +14,10 @@ import stat
 
 from ec2rl.facts.change import ArtefactItem, Image, Item
 from ec2rl.facts.change_items import path_fault
-from ec2rl.fix import images
+from ec2rl.fix import file_snapshot
 from ec2rl.fix.change import Found, Now
 from ec2rl.fix.errors import Failed, Refused
-from ec2rl.fix.images import READ
+from ec2rl.fix.file_snapshot import READ
 from ec2rl.fix.kinds.exchange import Exchange, same
 from ec2rl.fix.kinds.program import run
 from ec2rl.fix.kinds.regular import dress, written
@@ -133,7 +133,7 @@ class Artefact(Exchange):
 
     def _exchange(self) -> None:
         names = self.folder, self.temp, self.name
-        if not images.renameat2(self._libc, *names, images.RENAME_EXCHANGE):
+        if not file_snapshot.renameat2(self._libc, *names, file_snapshot.RENAME_EXCHANGE):
             raise Failed(f"the file system of {self.target} cannot exchange files (renameat2)")
 
     def move(self, to: Found) -> None:
@@ -173,7 +173,7 @@ def look(folder: int, name: str) -> Image | Unreadable | None:
     except FileNotFoundError:
         return None
     try:
-        odd = images.odd(os.fstat(fd))
+        odd = file_snapshot.odd(os.fstat(fd))
         if odd:
             return Unreadable(name, Why.FAILED, odd)
         status, sum_, size = os.fstat(fd), hashlib.sha256(), 0
@@ -184,7 +184,7 @@ def look(folder: int, name: str) -> Image | Unreadable | None:
             return Unreadable(name, Why.FAILED, f"is larger than {_MOST >> 30} GiB")
         mode = stat.S_IMODE(status.st_mode)
         data = f"{size} {sum_.hexdigest()}".encode()
-        return Image(data, mode, status.st_uid, status.st_gid, images.labels(fd))
+        return Image(data, mode, status.st_uid, status.st_gid, file_snapshot.labels(fd))
     finally:
         close(fd)
 

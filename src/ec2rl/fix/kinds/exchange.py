@@ -17,8 +17,8 @@ from contextlib import suppress
 
 from ec2rl.fix.change import Found, Image
 from ec2rl.fix.errors import Conflict, Refused
+from ec2rl.fix.file_snapshot import RENAME_EXCHANGE, RENAME_NOREPLACE, fixed, pinned, renameat2
 from ec2rl.fix.folders import Folder
-from ec2rl.fix.images import RENAME_EXCHANGE, RENAME_NOREPLACE, fixed, pinned, renameat2
 from ec2rl.fix.kinds.kind import At, Kind, other
 from ec2rl.fix.machine import there
 from ec2rl.fix.prepare import libc

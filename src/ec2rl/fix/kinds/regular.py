@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ec2rl.facts.change import Image
-from ec2rl.fix import images
+from ec2rl.fix import file_snapshot
 from ec2rl.fix.change import Now
 from ec2rl.fix.errors import Refused
 from ec2rl.fix.kinds.exchange import DRAFT, Exchange
@@ -23,7 +23,7 @@ class RegularFile(Exchange):
     """One file with its owner, mode and labels (POSIX ACL and SELinux's are among them)."""
 
     def look(self, name: str) -> Image | Unreadable | None:
-        return images.look(self.folder, name)
+        return file_snapshot.look(self.folder, name)
 
     def now(self) -> Now:
         now = self.look(self.name) if self._in.there else None
@@ -47,9 +47,9 @@ class RegularFile(Exchange):
         return self.look(self.temp)
 
 
-def read(machine: Machine, path: str, most: int = images.MAX_BYTES) -> Image | None:
+def read(machine: Machine, path: str, most: int = file_snapshot.MAX_BYTES) -> Image | None:
     """Read a file that can be exchanged, None where there is none; Refused for any other."""
-    now = images.read(machine, path)
+    now = file_snapshot.read(machine, path)
     if isinstance(now, Unreadable):
         raise Refused(f"{path} {now.detail}")
     if now and len(now.data) > most:
@@ -60,7 +60,7 @@ def read(machine: Machine, path: str, most: int = images.MAX_BYTES) -> Image | N
 def dress(fd: int, image: Image) -> None:
     """Give an open file the owner, labels and mode of an image; on disk, too."""
     os.fchown(fd, image.uid, image.gid)
-    images.set_labels(fd, image.labels)
+    file_snapshot.set_labels(fd, image.labels)
     os.fchmod(fd, image.mode)
     os.fsync(fd)
 
@@ -74,7 +74,7 @@ def written(folder: int, name: str) -> bool:
     import fcntl
 
     try:
-        fd = os.open(name, images.READ, dir_fd=folder)
+        fd = os.open(name, file_snapshot.READ, dir_fd=folder)
     except OSError:
         return False
     try:

@@ -9,7 +9,7 @@ from ec2rl.facts.change import Image, Item, RightsItem
 from ec2rl.facts.change_items import path_fault
 from ec2rl.fix.change import Found, Now
 from ec2rl.fix.errors import Conflict, Refused
-from ec2rl.fix.images import READ, pinned
+from ec2rl.fix.file_snapshot import READ, pinned
 from ec2rl.fix.kinds.kind import At, Kind
 from ec2rl.fix.machine import Machine, close, folder
 from ec2rl.remedies import rights_words

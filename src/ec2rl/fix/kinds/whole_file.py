@@ -7,7 +7,7 @@ import os
 from ec2rl.facts.change import FileItem, Image, Item
 from ec2rl.facts.change_items import path_fault
 from ec2rl.fix.errors import Conflict, Refused
-from ec2rl.fix.images import MAX_BYTES
+from ec2rl.fix.file_snapshot import MAX_BYTES
 from ec2rl.fix.kinds.regular import RegularFile, read
 from ec2rl.fix.machine import Machine, absent
 from ec2rl.record import replace

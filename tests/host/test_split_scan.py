@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.host import Phrase
-from ec2rl.host.halves import middle, scan_halves
 from ec2rl.host.packed import Packed
 from ec2rl.host.scan import Scan
+from ec2rl.host.split_scan import middle, scan_halves
 
 LINES = st.lists(
     st.sampled_from([b"", b"x" * 40, b"conntrack: full", b"another NEEDLE\r", b"z"]), max_size=80

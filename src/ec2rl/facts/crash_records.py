@@ -32,7 +32,7 @@ _MOST = 64
 
 
 @record(frozen=True)
-class Remains:
+class CrashRecords:
     """Lines of dead kernels that hold a phrase, and where they were looked for.
 
     `files` were read, `dumps` are images of memory, which are not; `unread` could not be looked at.
@@ -44,7 +44,7 @@ class Remains:
     unread: tuple[Unreadable, ...] = ()
 
 
-def read_remains(host: Host, phrases: Sequence[Phrase], since: float | None) -> Remains:
+def read_crash_records(host: Host, phrases: Sequence[Phrase], since: float | None) -> CrashRecords:
     """Look for phrases in all that dead kernels left; their time is that of the file.
 
     What was left before `since` (epoch seconds) does not count.
@@ -89,7 +89,7 @@ def read_remains(host: Host, phrases: Sequence[Phrase], since: float | None) -> 
         if isinstance(one, Search) and (since is None or one.modified >= since):
             deaths.setdefault(path[:-_ENDING] if _is_piece(path) else path, []).append(one)
     lines = [line for pieces in deaths.values() for line in _lines(_joined(pieces, wanted))]
-    return Remains(tuple(lines), tuple(read), tuple(dumps), tuple(unread))
+    return CrashRecords(tuple(lines), tuple(read), tuple(dumps), tuple(unread))
 
 
 def _is_piece(path: str) -> bool:

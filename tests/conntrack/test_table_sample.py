@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ec2rl.conntrack.queries.kept import Entries
 from ec2rl.conntrack.table.capture import parse_line
-from ec2rl.conntrack.table.glimpse import Glimpse, glimpse_facts, glimpse_lines
 from ec2rl.conntrack.table.kept import count_entries
+from ec2rl.conntrack.table.table_sample import TableSample, table_sample_facts, table_sample_lines
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.report.wording import lines
 from support import fill
@@ -23,14 +23,14 @@ def raw(row: fill.Row) -> str:
 
 def test_the_cause_and_what_cannot_be_evicted() -> None:
     text = "".join(f"{raw(row)}\n" for row in ROWS)
-    one = Glimpse("netns 7", 7, count_entries(Entries("conntrack -L", text), DEFAULTS, 250_000))
-    assert lines(glimpse_lines(one)) == [
+    one = TableSample("netns 7", 7, count_entries(Entries("conntrack -L", text), DEFAULTS, 250_000))
+    assert lines(table_sample_lines(one)) == [
         "netns 7: 70 % of the entries are one client: 10.0.9.31 -> 10.0.4.17:443/tcp",
         "Of its entries 12% can be evicted at once, 9% slowly, 79% not at all "
         "(seen: 2000 of 250000)",
         "Who, and why: sudo ./ec2rl conntrack top --netns=7",
     ]
-    facts = glimpse_facts(one)
+    facts = table_sample_facts(one)
     assert (facts["seen"], facts["counted"]) == (2000, 250_000)
 
 

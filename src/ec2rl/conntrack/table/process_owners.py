@@ -29,7 +29,7 @@ class Owned:
     entries: int
 
 
-class Owners:
+class ProcessOwners:
     """Knows who is behind a pair in one namespace; what it reads, it reads once."""
 
     def __init__(self, host: Host, inside: Host, place: Place) -> None:
@@ -80,7 +80,7 @@ class Owners:
         return self._elsewhere.get(pair.source) or self._elsewhere.get(pair.destination) or ""
 
 
-def rank(rows: Iterable[Row], owners: Owners) -> tuple[Owned, ...]:
+def rank(rows: Iterable[Row], owners: ProcessOwners) -> tuple[Owned, ...]:
     """Add up a ranking of pairs by who is behind them, most first."""
     pairs = {row.key: row.count for row in rows if not isinstance(row.key, (int, str))}
     names, counts = owners.of(pairs), Counter[str]()

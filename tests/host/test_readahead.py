@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2rl.host import Phrase, Search
-from ec2rl.host.ahead import Ahead
+from ec2rl.host.readahead import Ahead
 from ec2rl.host.search import search_files
 from support.examples import examples
 

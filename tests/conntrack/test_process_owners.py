@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.table.places import Place
+from ec2rl.conntrack.table.process_owners import NOBODY, ProcessOwners
 from ec2rl.conntrack.table.ranking import Endpoint
 from ec2rl.conntrack.table.sockets import Socket, lifelines, read_sockets
-from ec2rl.conntrack.table.whose import NOBODY, Owners
 from ec2rl.host.recording import RecordedHost
 
 TCP = """\
@@ -96,7 +96,7 @@ def test_a_client_a_server_a_container_and_nobody() -> None:
     behind = Endpoint("198.18.0.1", "192.0.2.1", 80, "tcp", "10.0.0.1:443")
     passing = Endpoint("198.18.0.1", "192.0.2.1", 443, "tcp")
     pod = Endpoint("10.244.0.7", "192.0.2.9", 53, "udp")
-    assert Owners(host, host, HERE).of([client, server, behind, passing, pod]) == {
+    assert ProcessOwners(host, host, HERE).of([client, server, behind, passing, pod]) == {
         client: "app.service (client)",
         server: "process nginx",
         behind: "process nginx",

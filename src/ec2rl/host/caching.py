@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LATER = "later: "
 
 
-class Remember(ForwardingHost):
+class CachingHost(ForwardingHost):
     """Any host, with a memory of its looks: key to answer, in the order of the first look.
 
     With `recording` a stream is kept as well, as far as its query says.
@@ -90,11 +90,11 @@ class Remember(ForwardingHost):
         answer = self.host.query(query)
         return answer if isinstance(answer, Unreadable) else Answer(query, answer)
 
-    def within(self, door: Door) -> Remember:
+    def within(self, door: Door) -> CachingHost:
         return self._seen_as(self.host.within(door), f"{self._prefix}netns {door.path}: ")
 
-    def later(self, seconds: float) -> Remember:
+    def later(self, seconds: float) -> CachingHost:
         return self._seen_as(self.host.later(seconds), LATER + self._prefix)
 
-    def _seen_as(self, host: Host, prefix: str) -> Remember:
-        return Remember(host, self.memory, prefix, self._recording)
+    def _seen_as(self, host: Host, prefix: str) -> CachingHost:
+        return CachingHost(host, self.memory, prefix, self._recording)

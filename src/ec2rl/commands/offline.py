@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from ec2rl.arguments import Parsed, UsageError, format_of, moment
 from ec2rl.catalogue import choose
 from ec2rl.commands import reporting
-from ec2rl.commands.evidence import Past, check, opened
-from ec2rl.engine import Plan, Race, Result
+from ec2rl.commands.evidence import OfflineEvidence, check, opened
+from ec2rl.engine import Plan, Result, Runner
 from ec2rl.facts.proc import release
 from ec2rl.facts.zone import InZone, zone
 from ec2rl.model import Finding, Statement, Unreadable, Verdict, say
 from ec2rl.module import Module, Options
 from ec2rl.record import record, replace
 from ec2rl.report.escape import one_line
-from ec2rl.report.past import of_the_past, of_what_is_cut, recorded, recorded_on
+from ec2rl.report.offline import of_the_past, of_what_is_cut, recorded, recorded_on
 from ec2rl.report.text import header, results, statistics
 from ec2rl.report.wording import text
 from ec2rl.terminal import Terminal
@@ -41,7 +41,7 @@ class Judgement:
     zone: str = ""
 
 
-def judge_the_past(said: Parsed, terminal: Terminal) -> int:
+def judge_offline(said: Parsed, terminal: Terminal) -> int:
     """Judge each machine by itself; exit status and options are those of `run`."""
     started, clock = time.time(), time.monotonic()
     reporting.choose_colour(said, terminal)
@@ -90,7 +90,7 @@ def judge_the_past(said: Parsed, terminal: Terminal) -> int:
     return reporting.exit_status(found, fails, bool(unsaved), said.has("exit-zero"))
 
 
-def _tell(past: Past, one: Judgement, plan: Plan, terminal: Terminal) -> None:
+def _tell(past: OfflineEvidence, one: Judgement, plan: Plan, terminal: Terminal) -> None:
     if past.expected and _expected(past.expected) != _verdicts(one.found):
         terminal.say(f"{one.name}: other verdicts than when it was recorded")
     if plan.debug:
@@ -98,7 +98,11 @@ def _tell(past: Past, one: Judgement, plan: Plan, terminal: Terminal) -> None:
 
 
 def _judge(
-    past: Past, modules: Sequence[Module], plan: Plan, terminal: Terminal, since_said: str
+    past: OfflineEvidence,
+    modules: Sequence[Module],
+    plan: Plan,
+    terminal: Terminal,
+    since_said: str,
 ) -> tuple[Judgement, bool]:
     host = past.host
     if isinstance(host, Unreadable):
@@ -121,9 +125,11 @@ def _judge(
             return _unjudged(host.name, past, modules, why, own), False
         what = text(where)
         options = Options(past.sample, since, plan.options.strict)
-        race = Race(modules, host, replace(plan, options=options))
-        race.start()
-        results_, interrupted = race.finish(lambda *waiting: reporting.progress(terminal, *waiting))
+        runner = Runner(modules, host, replace(plan, options=options))
+        runner.start()
+        results_, interrupted = runner.finish(
+            lambda *waiting: reporting.progress(terminal, *waiting)
+        )
     found = tuple(_of_the_past(result, past.cut, where, own) for result in results_)
     about: dict[str, Json] = {
         "name": host.name,
@@ -137,7 +143,7 @@ def _judge(
 
 
 def _unjudged(
-    name: str, past: Past, modules: Sequence[Module], why: Statement, own: str = ""
+    name: str, past: OfflineEvidence, modules: Sequence[Module], why: Statement, own: str = ""
 ) -> Judgement:
     lost = Finding(Verdict.UNKNOWN, why, zone=own)
     found = tuple(Result(module, lost, 0.0) for module in modules)

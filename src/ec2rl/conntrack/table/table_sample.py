@@ -26,7 +26,7 @@ FIRST = 4000
 
 
 @record(frozen=True)
-class Glimpse:
+class TableSample:
     """A sample of the table that is worst off; `label` is its namespace's.
 
     `saved` is the mtime of the file that it was saved in, None for a live table; `assumed` means
@@ -64,7 +64,7 @@ class Glimpse:
         return say(words, share=row.count / self.census.total, key=str(row.key))
 
 
-def glimpse(host: Host, tables: Sequence[Table]) -> Glimpse | None:
+def sample_table(host: Host, tables: Sequence[Table]) -> TableSample | None:
     """Look at the table that loses most, else has most, of those that can be seen at all."""
     worst_first = sorted(tables, key=lambda t: (-(t.rate("drop") or 0), -(t.count or 0)))
     for table in worst_first:
@@ -83,17 +83,17 @@ def glimpse(host: Host, tables: Sequence[Table]) -> Glimpse | None:
             found = count_entries(answer, known, counted)
             saved = None if answer.total is None else answer.modified
             if found.total:
-                return Glimpse(namespace.label, namespace.inode, found, saved, assumed)
+                return TableSample(namespace.label, namespace.inode, found, saved, assumed)
     return None
 
 
 def sample_of(host: Host, table: Table) -> Census | None:
     """Count a sample of one table's entries; None where there are none to be seen."""
-    found = glimpse(host, [table])
+    found = sample_table(host, [table])
     return None if found is None else found.census
 
 
-def glimpse_lines(one: Glimpse) -> list[Statement]:
+def table_sample_lines(one: TableSample) -> list[Statement]:
     """What to say below the verdict."""
     found = one.census
     shares = say(
@@ -122,7 +122,7 @@ def glimpse_lines(one: Glimpse) -> list[Statement]:
     ]
 
 
-def glimpse_facts(one: Glimpse) -> dict[str, Fact]:
+def table_sample_facts(one: TableSample) -> dict[str, Fact]:
     """The same as numbers."""
     found = one.census
     return {

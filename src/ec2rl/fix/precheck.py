@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ec2rl.model import Change
 
 
-def survey(changes: Sequence[Change], machine: Machine) -> tuple[Item, ...]:
+def precheck(changes: Sequence[Change], machine: Machine) -> tuple[Item, ...]:
     """Take the images before; Refused or Conflict where they are not what the proposer saw."""
     planned = [plan(change, machine) for change in sorted(changes, key=order)]
     items = tuple(item for item in planned if item is not None)

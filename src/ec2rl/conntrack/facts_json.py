@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.tables import Table
-from ec2rl.conntrack.timeline import Spell
+from ec2rl.conntrack.timeline import LogPeriod
 from ec2rl.diagnosis.coverage import source_facts
 from ec2rl.model import Unreadable
 
@@ -19,10 +19,10 @@ def facts(seen: Seen) -> dict[str, Fact]:
     read = [source.name for source in seen.log.sources if source.unreadable is None]
     own = bool(seen.log.whole_boot or {"dmesg", "journal"}.intersection(read))
     census: Fact = None
-    if seen.glimpse is not None:
-        from ec2rl.conntrack.table.glimpse import glimpse_facts
+    if seen.table_sample is not None:
+        from ec2rl.conntrack.table.table_sample import table_sample_facts
 
-        census = glimpse_facts(seen.glimpse)
+        census = table_sample_facts(seen.table_sample)
     return {
         "census": census,
         "conntrack": {
@@ -91,7 +91,7 @@ def _table_facts(seen: Seen, table: Table) -> dict[str, Json]:
     }
 
 
-def _spell_facts(spell: Spell, read: bool = True) -> dict[str, Json]:
+def _spell_facts(spell: LogPeriod, read: bool = True) -> dict[str, Json]:
     """The numbers of a spell; unknown where nothing was found and nothing was `read`."""
     known = bool(read or spell.lines)
     return {
