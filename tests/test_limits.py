@@ -5,8 +5,9 @@ from __future__ import annotations
 from ec2rl import limits
 from ec2rl.host.recording import RecordedHost
 from ec2rl.limits import Limit, Subject
-from ec2rl.model import FixRequest, Proposal, Risk, SetSysctl, WriteFile
+from ec2rl.model import FixRequest, Proposal, Risk
 from ec2rl.next_boot.files import Names, boot_files
+from ec2rl.remedies import SetSysctl, WriteFile
 
 FILE = "/etc/sysctl.d/99-zz-ec2rl-files.conf"
 FILES = Subject(

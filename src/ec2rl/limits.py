@@ -7,9 +7,10 @@ Which limits there are, how large they should be and in what order they are writ
 from __future__ import annotations
 
 from ec2rl.host import Host
-from ec2rl.model import FixRequest, Proposal, Remedy, Risk, SetSysctl, WriteFile
+from ec2rl.model import FixRequest, Proposal, Remedy, Risk
 from ec2rl.next_boot.by_hand import commands
 from ec2rl.record import record
+from ec2rl.remedies import SetSysctl, WriteFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from ec2rl.record import Choice, record
-from ec2rl.remedies import Change as Change
-from ec2rl.remedies import EditLines as EditLines
-from ec2rl.remedies import Lines as Lines
-from ec2rl.remedies import Rebuild as Rebuild
-from ec2rl.remedies import Rename as Rename
-from ec2rl.remedies import SetLink as SetLink
-from ec2rl.remedies import SetRights as SetRights
-from ec2rl.remedies import SetSysctl as SetSysctl
-from ec2rl.remedies import SetSysfs as SetSysfs
-from ec2rl.remedies import WriteFile as WriteFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, Union
+
+    from ec2rl.remedies import Change
 
     Json = Union[
         None, bool, int, float, str, "list[Json]", "tuple[Json, ...]", Mapping[str, "Json"]
@@ -283,5 +275,9 @@ def unpack(packed: object) -> Any:
     kind, what, *rest = packed
     if kind == "tuple":
         return tuple(unpack(what))
-    made = globals()[what]
+    made = globals().get(what)
+    if made is None:
+        from ec2rl import remedies
+
+        made = getattr(remedies, what)
     return made[rest[0]] if kind == "enum" else made(**unpack(rest[0]))

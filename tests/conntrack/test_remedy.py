@@ -8,9 +8,10 @@ import pytest
 
 from ec2rl.catalogue import load
 from ec2rl.host.recording import RecordedHost, sections
-from ec2rl.model import FixRequest, Proposal, Remedy, Risk, SetSysctl, WriteFile
+from ec2rl.model import FixRequest, Proposal, Remedy, Risk
 from ec2rl.module import diagnose
 from ec2rl.next_boot.files import MARK
+from ec2rl.remedies import SetSysctl, WriteFile
 
 CASES = Path(__file__).parent.parent / "modules" / "conntrackfull"
 DROP_IN = "/etc/sysctl.d/99-zz-ec2rl-conntrack.conf"

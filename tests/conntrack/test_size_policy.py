@@ -12,8 +12,9 @@ from ec2rl.catalogue import load
 from ec2rl.conntrack.settings import FILES
 from ec2rl.conntrack.size_policy import TableSize, enlarged, size_for
 from ec2rl.host.recording import RecordedHost, sections
-from ec2rl.model import FixRequest, SetSysctl
+from ec2rl.model import FixRequest
 from ec2rl.module import diagnose
+from ec2rl.remedies import SetSysctl
 from ec2rl.report.wording import lines
 
 CASES = sorted((Path(__file__).parent.parent / "modules/conntrackfull").glob("*.case"))

@@ -21,8 +21,8 @@ from ec2rl.cli import main
 from ec2rl.fix.change import State
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, history, trials
-from ec2rl.model import SetSysctl
 from ec2rl.record import record
+from ec2rl.remedies import SetSysctl
 from faults import scene
 from faults.place import UNTIL, Case
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ec2rl.model import (
+from ec2rl.remedies import (
     EditLines,
     Lines,
     Rebuild,
@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ec2rl.model import Change
+    from ec2rl.remedies import Change
 
 SCHEDULER = "/sys/block/vda/queue/scheduler"
 FSTAB = "/etc/fstab"

@@ -6,14 +6,14 @@ import os
 import shutil
 
 from ec2rl.fix.machine import Machine
-from ec2rl.model import SetSysctl, WriteFile
+from ec2rl.remedies import SetSysctl, WriteFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Union
 
-    from ec2rl.model import Change
+    from ec2rl.remedies import Change
 
     Picture = dict[str, Union[tuple[bytes, int, int, int, tuple[tuple[str, bytes], ...]], str]]
 

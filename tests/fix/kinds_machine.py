@@ -6,7 +6,7 @@ import os
 
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, undo
-from ec2rl.model import Change
+from ec2rl.remedies import Change
 from fix import small
 
 SCHEDULER = "/sys/block/vda/queue/scheduler"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ec2rl.fix.machine import Machine
-from ec2rl.model import SetSysctl, WriteFile
+from ec2rl.remedies import SetSysctl, WriteFile
 
 MAX = "net.netfilter.nf_conntrack_max"
 FILE = "/etc/sysctl.d/99-netfilter.conf"

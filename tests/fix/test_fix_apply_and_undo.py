@@ -18,8 +18,8 @@ from ec2rl.fix.change import FileItem, Found, Image, State, SysctlItem, Transact
 from ec2rl.fix.errors import Busy, Conflict, Outcome, Refused
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, history, prune, recover, undo
-from ec2rl.model import SetSysctl, WriteFile
 from ec2rl.record import replace
+from ec2rl.remedies import SetSysctl, WriteFile
 from fix import small
 from fix.small import CHANGES, FILE, MAX, NEW, NEW_TEXT, OLD_TEXT, boot, picture, put, setting
 from support.examples import examples

@@ -11,7 +11,7 @@ from ec2rl.fix.change import State
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, end_trials, foresee, recover, trials, undo
-from ec2rl.model import SetSysctl, WriteFile
+from ec2rl.remedies import SetSysctl, WriteFile
 from fix.apart import NEWNET, apart
 from fix.records import sealed, setting_item, transaction
 from fix.small import FILE, NEW_TEXT, OLD_TEXT, build

@@ -11,7 +11,7 @@ from ec2rl.facts.change_format import decode, encode
 from ec2rl.fix.change import State, SysctlItem
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, history, undo
-from ec2rl.model import SetSysctl
+from ec2rl.remedies import SetSysctl
 from fix.small import CHANGES, MAX, picture, put, setting
 
 LOG = "6,1,1000000,-;up\n4,2,2000000,-;nf_conntrack: table full\n 4,9,9000000,-;not a record\n"

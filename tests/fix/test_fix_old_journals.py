@@ -11,7 +11,7 @@ import pytest
 from ec2rl.fix.change import State
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, history, recover, undo
-from ec2rl.model import WriteFile
+from ec2rl.remedies import WriteFile
 from fix.small import CHANGES, FILE, picture
 
 JOURNALS = {path.stem: path for path in (Path(__file__).parent / "journals").glob("*.json")}

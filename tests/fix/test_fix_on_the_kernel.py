@@ -15,7 +15,7 @@ from ec2rl.fix.kinds.kind import At
 from ec2rl.fix.kinds.sysctl import Sysctl
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, undo
-from ec2rl.model import SetSysctl, WriteFile
+from ec2rl.remedies import SetSysctl, WriteFile
 from fix.apart import NEWNET, apart
 from fix.small import NEW, build, put, setting
 

@@ -12,7 +12,7 @@ from ec2rl.fix.change import State
 from ec2rl.fix.errors import Refused
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, foresee, history, prune, undo
-from ec2rl.model import SetSysctl, WriteFile
+from ec2rl.remedies import SetSysctl, WriteFile
 from fix import small
 from fix.small import FILE, MAX, NEW, OLD_TEXT, put, setting
 

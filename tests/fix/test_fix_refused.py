@@ -9,7 +9,7 @@ import pytest
 from ec2rl.fix.errors import Conflict, FixError, Refused
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, history, undo
-from ec2rl.model import SetSysctl, WriteFile
+from ec2rl.remedies import SetSysctl, WriteFile
 from fix.small import CHANGES, FILE, MAX, NEW, NEW_TEXT, OLD_TEXT, picture, put, setting
 
 TYPE_CHECKING = False

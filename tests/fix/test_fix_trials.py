@@ -8,7 +8,7 @@ import pytest
 
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, confirm, end_trials, prune, trials, undo
-from ec2rl.model import SetSysctl
+from ec2rl.remedies import SetSysctl
 from fix.records import file_item, sealed, setting_item, transaction
 from fix.small import CHANGES, MAX, boot
 

@@ -11,23 +11,20 @@ from ec2rl.fix.change import State
 from ec2rl.fix.errors import Conflict, FixError, Refused
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, foresee, history, undo
-from ec2rl.model import (
+from ec2rl.model import Remedy, Risk, pack, unpack
+from ec2rl.record import replace
+from ec2rl.remedies import (
     Change,
     EditLines,
     Lines,
     Rebuild,
-    Remedy,
     Rename,
-    Risk,
     SetLink,
     SetRights,
     SetSysctl,
     SetSysfs,
     WriteFile,
-    pack,
-    unpack,
 )
-from ec2rl.record import replace
 from fix.kinds_machine import FSTAB, SCHEDULER, build, picture, there_and_back
 from fix.small import put, setting
 

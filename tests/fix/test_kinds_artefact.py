@@ -15,8 +15,8 @@ from ec2rl.fix.change import State
 from ec2rl.fix.errors import Conflict, Failed, FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, history, recover, undo
-from ec2rl.model import EditLines, Lines, Rebuild
 from ec2rl.record import replace
+from ec2rl.remedies import EditLines, Lines, Rebuild
 from fix.kinds_machine import FSTAB, build, picture, there_and_back
 
 TYPE_CHECKING = False

@@ -10,7 +10,7 @@ import pytest
 from ec2rl.commands.history import told
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, undo
-from ec2rl.model import Change, EditLines, Lines, Rename, SetLink, SetRights, SetSysfs, WriteFile
+from ec2rl.remedies import Change, EditLines, Lines, Rename, SetLink, SetRights, SetSysfs, WriteFile
 from fix.kinds_machine import FSTAB, SCHEDULER, build
 from fix.small import CHANGES, FILE, MAX, NEW, boot, put, setting
 from fix.test_kinds_lines import NOFAIL

@@ -14,7 +14,7 @@ from ec2rl.fix.errors import Conflict, FixError, Refused
 from ec2rl.fix.kinds.lines import _reverted, _undone
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, history, undo
-from ec2rl.model import EditLines, Lines
+from ec2rl.remedies import EditLines, Lines
 from fix.kinds_machine import FSTAB, FSTAB_TEXT, build
 from support.examples import examples
 

@@ -11,10 +11,11 @@ from ec2rl.catalogue import load
 from ec2rl.commands import all_commands
 from ec2rl.commands.fix import request_of, setting_of
 from ec2rl.host.recording import RecordedHost, sections
-from ec2rl.model import FixRequest, Proposal, Rate, SetSysctl, Setting, Verdict, Why
+from ec2rl.model import FixRequest, Proposal, Rate, Setting, Verdict, Why
 from ec2rl.module import Options, diagnose
 from ec2rl.modules.neighbourfull import FAMILIES, MODULE, Counts, families_of, parse_counts
 from ec2rl.record import replace
+from ec2rl.remedies import SetSysctl
 from ec2rl.report.wording import details, summary
 
 CASES = Path(__file__).parent / "neighbourfull"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ec2rl.host.recording import RecordedHost
-from ec2rl.model import Unreadable, Why, WriteFile
+from ec2rl.model import Unreadable, Why
 from ec2rl.next_boot.drop_in import does_not_count
 from ec2rl.next_boot.files import MARK, BootFiles, Names, boot_files
+from ec2rl.remedies import WriteFile
 
 KEYS = {f"net.ipv4.neigh.default.gc_thresh{n}": 1024 << n for n in (1, 2, 3)}
 FIRST = "/etc/sysctl.d/99-zz-ec2rl-neighbourfull.conf"

@@ -6,23 +6,17 @@ import json
 
 import pytest
 
-from ec2rl.model import (
+from ec2rl.model import Finding, Proposal, Rate, Remedy, Risk, Verdict, say
+from ec2rl.remedies import (
     EditLines,
-    Finding,
     Lines,
-    Proposal,
-    Rate,
     Rebuild,
-    Remedy,
     Rename,
-    Risk,
     SetLink,
     SetRights,
     SetSysctl,
     SetSysfs,
-    Verdict,
     WriteFile,
-    say,
 )
 from ec2rl.report.formats.json import write
 from ec2rl.report.plan import Done, done, fix_facts, helped, plan

@@ -24,8 +24,9 @@ from ec2rl.facts.change_format import encode
 from ec2rl.host import BOOT_ID, KMSG
 from ec2rl.host.caching import CachingHost
 from ec2rl.host.recording import CaseError, RecordedHost, sections
-from ec2rl.model import Finding, Proposal, SetSysctl, WriteFile
+from ec2rl.model import Finding, Proposal
 from ec2rl.module import diagnose
+from ec2rl.remedies import SetSysctl, WriteFile
 from ec2rl.report.plan import plan
 from ec2rl.report.wording import details, summary
 

@@ -83,7 +83,7 @@ _GENERAL = {
 def all_commands() -> dict[str, Command]:
     """Load every subcommand, those of each subject too."""
     return {
-        "run": _run(),
+        "run": _run(_saved()),
         **_GENERAL,
         **{
             f"{subject} {name}": command
@@ -97,11 +97,18 @@ def commands_for(words: Sequence[str]) -> Mapping[str, Command]:
     """Load what a command line may mean that begins with these words, and seldom all for one."""
     name = words[0] if words else ""
     if name == "run":
-        return {name: _run()}
+        plain = _run({})
+        said = {word[2:].partition("=")[0] for word in words if word.startswith("--")}
+        return {name: plain if said <= plain.options.keys() else _run(_saved())}
     return {name: _GENERAL[name]} if name in _GENERAL else all_commands()
 
 
-def _run() -> Command:
+def _saved() -> dict[str, Option]:
+    """The options that name saved evidence of a subject's own form."""
+    return {name: form.OPTION for name, form in slices.parts("saved_evidence").items()}
+
+
+def _run(saved: Mapping[str, Option]) -> Command:
     return Command(
         "diagnose this machine, or what is left of another",
         "[LOG ...]",
@@ -116,7 +123,7 @@ def _run() -> Command:
             "root": Option("DIR", "judge the mounted root of another machine", many=True),
             "sos": Option("FILE|DIR", "judge a sosreport, packed or not", many=True),
             "log": Option("FILE", "judge saved logs, or a journal's folder (-: a pipe)", many=True),
-            **{name: form.OPTION for name, form in slices.parts("saved_evidence").items()},
+            **saved,
             "replay": Option("FILE", "judge a recording again", many=True),
             "record": Option("FILE", "write all that was looked at into FILE, as a case"),
             "mask": Option(

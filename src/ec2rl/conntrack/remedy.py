@@ -13,7 +13,8 @@ from ec2rl.conntrack.validate import costs, not_here, refusal, rounding, short, 
 from ec2rl.facts.proc import number, running_version
 from ec2rl.host import Host
 from ec2rl.limits import Limit
-from ec2rl.model import FixRequest, Proposal, Remedy, Risk, SetSysctl
+from ec2rl.model import FixRequest, Proposal, Remedy, Risk
+from ec2rl.remedies import SetSysctl
 
 _CAREFUL = ("tcp_timeout_close_wait", "tcp_timeout_time_wait")
 """Never offered: only for who names them (the original page: extreme caution)."""

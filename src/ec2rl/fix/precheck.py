@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from ec2rl.fix.change import Item
     from ec2rl.fix.machine import Machine
-    from ec2rl.model import Change
+    from ec2rl.remedies import Change
 
 
 def precheck(changes: Sequence[Change], machine: Machine) -> tuple[Item, ...]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from typing import Union
 
-    from ec2rl.model import Change
+    from ec2rl.remedies import Change
 
     Steps = Union[tuple[()], tuple[tuple[Transaction, tuple[Outcome, ...]], ...]]
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ec2rl.facts.sysctl_conf import Assignment, Reader, normalize, parse
 from ec2rl.host import Host
-from ec2rl.model import Evidence, Why, WriteFile
+from ec2rl.model import Evidence, Why
 from ec2rl.next_boot.changers import everybody
 from ec2rl.next_boot.module import When
 from ec2rl.next_boot.overlay import Overlay
@@ -15,6 +15,7 @@ from ec2rl.next_boot.setting import Changer, NextBoot
 from ec2rl.next_boot.settings import next_boot
 from ec2rl.next_boot.values import plain
 from ec2rl.record import record
+from ec2rl.remedies import WriteFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

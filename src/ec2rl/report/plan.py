@@ -15,7 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ec2rl.model import Change, Finding, Json, Proposal, Rate, Remedy
+    from ec2rl.model import Finding, Json, Proposal, Rate, Remedy
+    from ec2rl.remedies import Change
 
 
 @record(frozen=True)

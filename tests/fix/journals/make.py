@@ -21,7 +21,7 @@ from ec2rl.fix.change import State
 from ec2rl.fix.journal import locked
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply
-from ec2rl.model import SetSysctl, WriteFile
+from ec2rl.remedies import SetSysctl, WriteFile
 from ec2rl.record import replace
 
 root = sys.argv[1]

@@ -40,7 +40,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ec2rl.facts.change import Item
     from ec2rl.fix.machine import Machine
-    from ec2rl.model import Change
+    from ec2rl.remedies import Change
 
 _KINDS: tuple[tuple[type[Change], type[Item], type[Kind]], ...] = (
     (SetSysctl, SysctlItem, Sysctl),

@@ -27,7 +27,7 @@ from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.model import Rebuild
+    from ec2rl.remedies import Rebuild
 
 _MOST = 1 << 30
 _PROGRAM = r"(/[A-Za-z0-9_.+-]{1,100}){1,12}"

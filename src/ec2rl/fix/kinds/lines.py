@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ec2rl.model import EditLines, Lines
+    from ec2rl.remedies import EditLines, Lines
 
 _MOST = 512 << 10
 """Bytes of a file whose lines are edited: the record holds it twice."""

@@ -16,7 +16,7 @@ from ec2rl.remedies import link_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.model import SetLink
+    from ec2rl.remedies import SetLink
 
 _MOST = 4095
 """Bytes of what a link leads to (PATH_MAX without its NUL)."""

@@ -17,7 +17,7 @@ from ec2rl.fix.prepare import libc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.model import Rename
+    from ec2rl.remedies import Rename
 
 
 class Renaming(Kind):

@@ -16,8 +16,7 @@ from ec2rl.remedies import rights_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.model import SetRights
-    from ec2rl.remedies import Owner
+    from ec2rl.remedies import Owner, SetRights
 
 _SET_ID = stat.S_ISUID | stat.S_ISGID
 

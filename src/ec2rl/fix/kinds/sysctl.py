@@ -15,7 +15,7 @@ from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.model import SetSysctl
+    from ec2rl.remedies import SetSysctl
 
 _BEFORE_SCHEMA_4 = {"net.netfilter.nf_conntrack_buckets": "nf_conntrack/parameters/hashsize"}
 """The one parameter of a module that was written when records did not name theirs."""

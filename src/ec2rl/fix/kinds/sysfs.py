@@ -10,7 +10,7 @@ from ec2rl.fix.machine import Machine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.model import SetSysfs
+    from ec2rl.remedies import SetSysfs
 
 
 class Sysfs(Value):

@@ -14,7 +14,7 @@ from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.model import WriteFile
+    from ec2rl.remedies import WriteFile
 
 
 class WholeFile(RegularFile):
