@@ -89,7 +89,7 @@ def test_the_good_ones_alone() -> None:
 def test_the_deadline_ends_what_is_left() -> None:
     slow = [named(f"sleeps-{i}", lambda: time.sleep(3600), lambda: GOOD) for i in range(20)]
     good = named("good", lambda: None, lambda: GOOD)
-    runner = Runner([*slow, good], RecordedHost({}), Plan(Options(), 1.0, 30))
+    runner = Runner([*slow, good], RecordedHost({}), Plan(Options(), 4.0, 30))
     runner.start()
     results, interrupted = runner.finish()
     assert not interrupted

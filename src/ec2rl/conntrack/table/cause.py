@@ -47,8 +47,9 @@ def percent(part: int, whole: int) -> str:
 
 
 def rounded(part: int, whole: int) -> int:
-    """A share in whole per cent, as a number."""
-    return round(100 * part / whole) if whole else 0
+    """A share in whole per cent, as a number; never 100 of less than all."""
+    share = round(100 * part / whole) if whole else 0
+    return min(share, 99) if part < whole else share
 
 
 def numbers(count: int, seen: Census, what: str) -> str:
