@@ -6,7 +6,6 @@ from ec2rl.conntrack.messages import Kind
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.tables import Table
 from ec2rl.conntrack.timeline import LogPeriod
-from ec2rl.diagnosis.before_last_fix import settling_lines
 from ec2rl.diagnosis.coverage import complete_from, complete_log, reading, stamp
 from ec2rl.model import (
     Evidence,
@@ -163,6 +162,8 @@ def _log_lines(seen: Seen) -> list[Statement]:
     times = seen.times
     lines = []
     if seen.settling is not None:
+        from ec2rl.diagnosis.before_last_fix import settling_lines
+
         counts = times.settled.lines, times.now.lines, times.undecided
         lines += settling_lines(seen.settling, *counts)
     if times.now.lines:

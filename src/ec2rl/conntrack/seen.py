@@ -8,7 +8,6 @@ from ec2rl.conntrack.messages import Kind, understand
 from ec2rl.conntrack.namespaces import RECORDED
 from ec2rl.conntrack.tables import Limits, Table
 from ec2rl.conntrack.timeline import FullTableHistory
-from ec2rl.diagnosis.before_last_fix import whole_since_fix
 from ec2rl.diagnosis.coverage import covers
 from ec2rl.facts.log import KernelLog, LogLine
 from ec2rl.model import Statement, Unreadable, Why, say
@@ -148,6 +147,8 @@ class Seen:
             return False
         if any(_may_have_lost(line, self.settling.log_end) for line in self.log.lines):
             return False
+        from ec2rl.diagnosis.before_last_fix import whole_since_fix
+
         return whole_since_fix(self.log, [self.settling])
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.messages import Kind, Message, understand
-from ec2rl.diagnosis.before_last_fix import set_apart
 from ec2rl.diagnosis.events import Event, count, places, sort_events
 from ec2rl.facts.log import KernelLog, LogLine
 from ec2rl.facts.trust import told
@@ -75,6 +74,8 @@ def timeline(log: KernelLog, settling: Settling | None = None) -> FullTableHisto
     full = [event for event in understood if event.detail.kind is Kind.TABLE_FULL]
     events = sort_events(full)
     if settling is not None:
+        from ec2rl.diagnosis.before_last_fix import set_apart
+
         events = set_apart(events, [settling])
     suppressed = [event for event in understood if event.detail.kind is Kind.SUPPRESSED]
     others: dict[Kind, int] = {}

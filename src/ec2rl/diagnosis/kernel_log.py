@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from itertools import takewhile
 
-from ec2rl.diagnosis.before_last_fix import explained, set_apart
 from ec2rl.diagnosis.events import find_events, sort_events
 from ec2rl.diagnosis.finding import judge_events
 from ec2rl.diagnosis.observations import TAINT_DIED, Observations, taint
@@ -71,6 +70,10 @@ def kernel_log_module(
             seen = _settled(host, seen, settings)
         if look is not None:
             seen = look(host, seen)
+        if not seen.settlings:
+            return seen
+        from ec2rl.diagnosis.before_last_fix import explained
+
         return replace(seen, notes=(*seen.notes, *explained(seen.events, seen.settlings)))
 
     def judge(seen: Observations[D]) -> Finding:
@@ -86,6 +89,7 @@ def kernel_log_module(
 
 def _settled(host: Host, seen: Observations[D], settings: Sequence[Setting]) -> Observations[D]:
     """Set this boot's events apart that are from before a change of these settings."""
+    from ec2rl.diagnosis.before_last_fix import set_apart
     from ec2rl.diagnosis.fix_history import read_settling
 
     settlings = tuple(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ec2rl.diagnosis.before_last_fix import whole_since_fix
 from ec2rl.diagnosis.coverage import covers
 from ec2rl.diagnosis.events import Events
 from ec2rl.facts.crash_records import CrashRecords
@@ -58,7 +57,11 @@ class Observations(Generic[T]):
     @property
     def covered_since_fix(self) -> bool:
         """Whether events are past by a fix, and all of the log since then was read."""
-        return bool(self.events.before_last_fix) and whole_since_fix(self.log, self.settlings)
+        if not self.events.before_last_fix:
+            return False
+        from ec2rl.diagnosis.before_last_fix import whole_since_fix
+
+        return whole_since_fix(self.log, self.settlings)
 
     @property
     def counts_apply(self) -> bool:
