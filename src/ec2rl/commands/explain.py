@@ -20,7 +20,7 @@ from ec2rl.terminal import Terminal
 def command(said: Parsed, terminal: Terminal) -> int:
     """Print the page, the verdict of now, and the manual commands with this host's numbers."""
     if len(said.operands) != 1:
-        raise UsageError("explain takes one module: ec2rl explain MODULE; see: ec2rl list")
+        raise UsageError("explain takes one module: ec2rl explain MODULE", "ec2rl list")
     module = load(said.operands[0])
     plan = plan_of(said, time.time())
     text = page(module.name)
