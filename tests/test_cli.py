@@ -39,7 +39,7 @@ def run(folder: Path, *words: str, **more: Any) -> subprocess.CompletedProcess[s
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    "mistake",
     [
         (["runn"], "unknown subcommand 'runn': did you mean run?"),
         (["run", "--only-module=x"], "unknown option of run '--only-module': did you mean "
@@ -47,7 +47,8 @@ def run(folder: Path, *words: str, **more: Any) -> subprocess.CompletedProcess[s
         (["version", "--foo"], "unknown option of version '--foo': there is none"),
         (["run", "--only-mod"], "unknown option of run '--only-mod': did you mean --only-modules?"),
         (["run", "-x"], "unknown option '-x': options begin with two dashes"),
-        (["run", "extra"], "run takes no 'extra'; see: ec2rl help run"),
+        (["run", "x.log"], "run takes no 'x.log': did you mean --log=x.log?", "ec2rl help run"),
+        (["run", "--root=/", "x"], "run takes no 'x': did you mean --log=x?", "ec2rl help run"),
         (["run", "--json=1"], "--json takes no value"),
         (["run", "--deadline"], "--deadline needs a value: --deadline=SECONDS"),
         (["run", "--deadline="], "--deadline needs a value: --deadline=SECONDS"),
@@ -69,14 +70,16 @@ def run(folder: Path, *words: str, **more: Any) -> subprocess.CompletedProcess[s
         (["run", "--since=@99999999999"], "--since=@99999999999: that time is still to come"),
         (["run", "--record=/nonexistent/x"], "--record=/nonexistent/x: No such file or directory"),
         (["help", "rnu"], "unknown subcommand or module 'rnu': did you mean run?"),
-        (["explain"], "explain takes one module: ec2rl explain MODULE; see: ec2rl list"),
-        (["version", "\x1b[2J"], "version takes no '\\x1b[2J'; see: ec2rl help version"),
+        (["explain"], "explain takes one module: ec2rl explain MODULE", "ec2rl list"),
+        (["undo", "x"], "undo x: not the number of a change", "ec2rl history"),
+        (["version", "\x1b[2J"], "version takes no '\\x1b[2J'", "ec2rl help version"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_with_what_was_meant(words: list[str], told: str) -> None:
+def test_a_mistake_is_told_with_what_was_meant(mistake: tuple[Any, ...]) -> None:
+    words, told, see = (*mistake, "ec2rl help")[:3]
     done = ec2rl(*words)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"ec2rl: {told}\nec2rl: see: ec2rl help\n"
+    assert done.stderr == f"ec2rl: {told}\nec2rl: see: {see}\n"
 
 
 def test_no_word_at_all() -> None:
@@ -95,6 +98,11 @@ def test_there_is_help_for_everything(name: str) -> None:
         assert f"--{option}" in done.stdout
     if name in COMMANDS:
         assert ec2rl(name, "--help").stdout == done.stdout
+
+
+def test_logs_are_named_behind_log() -> None:
+    usage = ec2rl("help", "run").stdout.partition("\n")[0]
+    assert usage == "Usage: ec2rl run [--log=FILE [FILE ...]] [OPTIONS]"
 
 
 def test_the_list_names_every_module_and_lists_intersect() -> None:

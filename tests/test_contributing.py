@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from ec2rl.commands import all_commands
 from support.recipe import ROOT, copy_of_the_project, followed, said_by
 
 TITLE = 'The disk "sda" works'
@@ -33,14 +35,14 @@ def files(project: Path) -> set[str]:
     }
 
 
-def passes_its_cases(project: Path, name: str) -> None:
-    """Have the tests of every module be run, in the copy, for one that is new."""
+def faults_of(project: Path, name: str) -> str:
+    """What the tests of every module find, run in the copy for one that is new; "" for nothing."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly",
          "tests/modules/test_cases.py", "-k", name],
         cwd=project, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout
+    return done.stdout if done.returncode else ""
 
 
 def test_a_new_module_passes_its_cases_at_once(project: Path) -> None:
@@ -61,7 +63,57 @@ def test_a_new_module_passes_its_cases_at_once(project: Path) -> None:
 @pytest.mark.more
 def test_a_new_module_is_as_every_module_is_to_be(project: Path) -> None:
     said_by(project, f"./new-module diskbroken --title '{TITLE}'")
-    passes_its_cases(project, "diskbroken")
+    assert "are to be written, first: " in faults_of(project, "diskbroken")
+    for path in project.glob("src/ec2rl/modules/diskbroken.*"):
+        path.write_text(path.read_text().replace("TODO", "Written"))
+    assert said_by(project, "./check --accept diskbroken").endswith("\n1 file written\n")
+    assert faults_of(project, "diskbroken") == ""
+    page = project / "src/ec2rl/modules/diskbroken.md"
+    page.write_text(page.read_text().replace("diskbroken: failed on", "quite another phrase"))
+    assert "AssertionError: quite another phrase" in faults_of(project, "diskbroken")
+
+
+def test_a_module_without_a_page_is_explained_all_the_same(project: Path) -> None:
+    said_by(project, "./new-module diskbroken && rm src/ec2rl/modules/diskbroken.md")
+    said = said_by(project, "./ec2rl explain --page-only diskbroken; echo status $?")
+    assert said == "diskbroken has no page: No such file or directory\nstatus 0\n"
+
+
+def test_a_case_that_cannot_be_understood_keeps_no_other_from_being_written(project: Path) -> None:
+    said_by(project, f"./new-module diskbroken --title '{TITLE}'")
+    cases = project / "tests/modules/diskbroken"
+    for name, old, new in (("found", "sda", "sdb"), ("log_denied", "-- clock", "-- clok")):
+        case = cases / f"{name}.case"
+        case.write_text(case.read_text().replace(old, new, 1))
+    (cases / "bytes.case").write_bytes(b"\xff")
+    said = said_by(project, "./check --accept diskbroken; echo status $?").splitlines()
+    assert said[-4] == "1 file written"
+    assert said[-3].startswith("accept: tests/modules/diskbroken/bytes.case: 'utf-8' codec")
+    assert said[-2].startswith("accept: tests/modules/diskbroken/log_denied.case: unknown section")
+    assert said[-1] == "status 1"
+
+
+def test_a_recording_of_one_module_is_a_case_of_it(project: Path) -> None:
+    said_by(project, f"./new-module diskbroken --title '{TITLE}'")
+    cases = "tests/modules/diskbroken"
+    said_by(
+        project,
+        f"./ec2rl run --only-modules=diskbroken --replay={cases}/found.case --output-dir=saved"
+        f" --record=recorded; sed 's/^# //' recorded > {cases}/recorded.case",
+    )
+    assert said_by(project, "./check --accept diskbroken").endswith("\n1 file written\n")
+    assert "PROBLEM diskbroken: " in (project / cases / "recorded.case").read_text()
+
+
+def test_contributing_names_the_commands_that_have_every_form() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    told = text.partition("command that takes `--output=NAME`")[2].partition("\n`write`")[0]
+    every = all_commands()
+    with_forms = {name for name, command in every.items() if "output" in command.options}
+    without = {f"conntrack {name}" for name in re.findall("all but `(.+?)`", told)}
+    whole = {name for name in every if name.startswith("conntrack ")} - without
+    named = set(re.findall("`(.+?)`", told.partition("and of `conntrack`")[0]))
+    assert named | whole == with_forms
 
 
 REFUSED = [
@@ -90,4 +142,5 @@ def test_what_is_no_new_name_is_refused(project: Path) -> None:
 def test_contributing_says_what_comes_of_it(project: Path) -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert followed(text, project) == text, "./check --accept writes what is said today"
-    passes_its_cases(project, "synfull")
+    for name in ("synfull", "rootfull"):
+        assert faults_of(project, name) == ""

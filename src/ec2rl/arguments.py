@@ -11,7 +11,14 @@ if TYPE_CHECKING:
 
 
 class UsageError(ValueError):
-    """The command line asks for something that there is not; the message says what there is."""
+    """The command line asks for something that there is not; the message says what there is.
+
+    `see` is the command that says more.
+    """
+
+    def __init__(self, message: str, see: str = "ec2rl help") -> None:
+        super().__init__(message)
+        self.see = see
 
 
 @record(frozen=True)
@@ -90,7 +97,7 @@ def parse(words: Sequence[str], commands: Mapping[str, Command]) -> Parsed:
         else:
             operands.append(word)
     if operands and not command.operands:
-        raise UsageError(f"{name} takes no {operands[0]!r}; see: ec2rl help {name}")
+        raise UsageError(f"{name} takes no {operands[0]!r}", f"ec2rl help {name}")
     return Parsed(name, tuple(operands), values)
 
 

@@ -46,7 +46,7 @@ def main(words: list[str] | None = None) -> int:
         command = __import__(file_of(said.command), fromlist=["command"]).command
         status: int = command(said, terminal)
     except UsageError as error:
-        terminal.say(f"{error}\nec2rl: see: ec2rl help")
+        terminal.say(f"{error}\nec2rl: see: {error.see}")
         return 2
     except KeyboardInterrupt:
         status = 130

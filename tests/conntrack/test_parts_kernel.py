@@ -98,7 +98,7 @@ def test_free_deletes_nothing_that_it_cannot_name(table: None) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (3, "", said)
 
 
-def test_the_glimpse_of_a_run_is_drawn_from_all_of_the_text(table: None) -> None:
+def test_the_sample_of_a_run_is_drawn_from_all_of_the_text(table: None) -> None:
     """The share of one client in 4,000 entries is that in the table, within the bounds."""
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]);"

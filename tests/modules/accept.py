@@ -24,23 +24,29 @@ from support.recipe import copy_of_the_project, followed  # noqa: E402
 def main(names: list[str]) -> int:
     for name in names:
         load(name)  # a typing error would accept nothing, in silence
-    changed = 0
+    changed, refused = 0, []
     for path in CASES:
         if names and path.parent.name not in names:
             continue
-        before = path.read_text(encoding="utf-8")
         try:
+            before = path.read_text(encoding="utf-8")
             after = answered(before, path.parent.name)
-        except ValueError as error:
-            raise ValueError(f"{path.relative_to(ROOT)}: {error}") from None
+        except (OSError, ValueError) as error:
+            refused.append(f"accept: {path.relative_to(ROOT)}: {error}")
+            continue
         changed += _written(path, before, after)
     if not names and (ROOT / "CONTRIBUTING.md").exists():
         text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
         with tempfile.TemporaryDirectory() as folder:
             today = followed(text, copy_of_the_project(Path(folder)))
         changed += _written(ROOT / "CONTRIBUTING.md", text, today)
-    print(f"{changed} files written" if changed else "every case says what its module says")
-    return 0
+    if changed or refused:
+        print(f"{changed} file{'s' * (changed != 1)} written", flush=True)
+    else:
+        print("every case says what its module says")
+    for line in refused:
+        print(line, file=sys.stderr)
+    return bool(refused)
 
 
 def _written(path: Path, before: str, after: str) -> bool:
@@ -57,5 +63,5 @@ def _written(path: Path, before: str, after: str) -> bool:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except ValueError as error:  # a case, or a name, that cannot be understood
+    except ValueError as error:  # a name that there is not
         sys.exit(f"accept: {error}")

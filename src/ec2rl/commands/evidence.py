@@ -51,8 +51,6 @@ def check(said: Parsed) -> None:
         raise UsageError("--remediate changes this machine: it goes with none of the past")
     if said.has("mask") and not said.has("record"):
         raise UsageError("--mask is about what --record writes")
-    if said.operands and not said.has("log"):
-        raise UsageError(f"run takes no {said.operands[0]!r}; see: ec2rl help run")
     machines = sum(len(said.values.get(kind, ())) for kind in ("root", "sos", "replay"))
     machines += said.has("log")
     if said.has("record") and machines > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from ec2rl.arguments import Parsed, UsageError
@@ -20,10 +21,13 @@ from ec2rl.terminal import Terminal
 def command(said: Parsed, terminal: Terminal) -> int:
     """Print the page, the verdict of now, and the manual commands with this host's numbers."""
     if len(said.operands) != 1:
-        raise UsageError("explain takes one module: ec2rl explain MODULE; see: ec2rl list")
+        raise UsageError("explain takes one module: ec2rl explain MODULE", "ec2rl list")
     module = load(said.operands[0])
     plan = plan_of(said, time.time())
-    text = page(module.name)
+    try:
+        text = page(module.name)
+    except OSError as error:
+        text = f"{module.name} has no page: {os.strerror(error.errno or 0)}\n"
     terminal.out(text)
     if said.has("page-only"):
         return 0

@@ -17,7 +17,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
     """0 kept; 1 there is no such trial, or it has ended."""
     words = said.operands
     if len(words) > 1 or not all(w.isascii() and w.isdigit() and len(w) < 9 for w in words):
-        raise UsageError("keep takes the number of a change; see: ec2rl history")
+        raise UsageError("keep takes the number of a change", "ec2rl history")
     machine = Machine()
     if not settle(machine, terminal):
         return 1

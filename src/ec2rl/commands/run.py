@@ -31,12 +31,13 @@ from ec2rl.terminal import Terminal
 
 def command(said: Parsed, terminal: Terminal) -> int:
     """Run; the exit status that `exit_status` tells, 2 for a command line that makes no sense."""
+    if said.operands and not said.has("log"):
+        first = said.operands[0]
+        raise UsageError(f"run takes no {first!r}: did you mean --log={first}?", "ec2rl help run")
     if any(map(said.has, PAST)):
         from ec2rl.commands.offline import judge_offline
 
         return judge_offline(said, terminal)
-    if said.operands:
-        raise UsageError(f"run takes no {said.operands[0]!r}; see: ec2rl help run")
     if said.has("mask") and not said.has("record"):
         raise UsageError("--mask is about what --record writes")
     if not said.has("remediate"):

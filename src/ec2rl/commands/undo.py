@@ -226,12 +226,12 @@ def _lines(change: Transaction, outcomes: Sequence[Outcome]) -> list[str]:
 
 def _wanted(said: Parsed) -> int | None:
     if len(said.operands) > 1:
-        raise UsageError("undo takes one number; see: ec2rl history")
+        raise UsageError("undo takes one number", "ec2rl history")
     if not said.operands:
         return None
     text = said.operands[0]
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise UsageError(f"undo {text}: not the number of a change; see: ec2rl history")
+        raise UsageError(f"undo {text}: not the number of a change", "ec2rl history")
     return int(text)
 
 

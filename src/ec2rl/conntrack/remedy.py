@@ -30,7 +30,7 @@ _SUBJECT = limits.Subject(
 
 
 def propose(host: Host, seen: Seen, wish: FixRequest) -> Proposal:
-    """What to change on this host for this wish; what is already so is left out."""
+    """What to change on this host for this request; what is already so is left out."""
     found = TableSize(0, 0) if wish.settings else table_size(seen)
     targets = _targets(host, seen, wish, found)
     # Buckets that follow from a limit are not told of beside it.

@@ -38,7 +38,7 @@ _CAUTIONS = {
 
 
 class SettingError(ValueError):
-    """A wish that is no timeout of the kernel's, or no number of seconds."""
+    """A request that is no timeout of the kernel's, or no number of seconds."""
 
 
 @record(frozen=True)
