@@ -28,7 +28,7 @@ class Verdict(Choice):
     """It could not look: never to be taken for OK."""
     NOT_APPLICABLE = "NOT_APPLICABLE"
     CRASHED = "CRASHED"
-    """Our own fault; only the engine says it."""
+    """Our own fault; only the engine and the catalogue say it."""
 
 
 class Risk(Choice):

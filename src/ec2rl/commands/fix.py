@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 
 from ec2rl.arguments import Parsed, UsageError, format_of, seconds
-from ec2rl.catalogue import load, names
+from ec2rl.catalogue import load, loadable
 from ec2rl.commands.changed import (
     described,
     known,
@@ -105,7 +105,7 @@ def _status(proposal: Proposal) -> int:
 
 def fixable() -> tuple[str, ...]:
     """The modules that have a fix."""
-    return tuple(name for name in names() if load(name).propose is not None)
+    return tuple(module.name for module in loadable() if module.propose is not None)
 
 
 def request_of(said: Parsed, module: Module) -> FixRequest:
@@ -120,7 +120,7 @@ def request_of(said: Parsed, module: Module) -> FixRequest:
         if not found or not (digits.isascii() and digits.isdigit() and len(digits) < 12):
             example = module.settings[0].name if module.settings else "NAME"
             raise UsageError(f"--set={pair}: not NAME=NUMBER, as in --set {example}=524288")
-        named = setting_of(name.strip(), module, map(load, names())).name
+        named = setting_of(name.strip(), module, loadable()).name
         if settings.setdefault(named, int(digits)) != int(digits):
             raise UsageError(f"--set: {named} is set twice, to {settings[named]} and {digits}")
     if said.has("runtime-only") and said.has("persist-only"):
@@ -148,6 +148,8 @@ def setting_of(name: str, module: Module, modules: Iterable[Module]) -> Setting:
     setting = module.setting(name)
     if setting is None:
         raise UsageError(f"--set: {name!r} is no setting of {module.name}, which has {own}")
+    if name == setting.name:
+        return setting
     know = [each.name for each in modules if name in (one.key for one in each.settings)]
     if len(know) > 1:
         raise UsageError(
