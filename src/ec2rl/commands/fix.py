@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 TRIAL = 120.0
 """Seconds that `--try` gives to confirm."""
 
+_DIGITS = 11
+"""Digits of the largest number that --set takes: no limit that a module sets has more."""
+
 
 @told
 def command(said: Parsed, terminal: Terminal) -> int:
@@ -117,11 +120,14 @@ def request_of(said: Parsed, module: Module) -> FixRequest:
     for pair in said.values.get("set", ()):
         name, found, value = pair.partition("=")
         digits = value.strip()
-        if not found or not (digits.isascii() and digits.isdigit() and len(digits) < 12):
-            example = module.settings[0].name if module.settings else "NAME"
-            raise UsageError(f"--set={pair}: not NAME=NUMBER, as in --set {example}=524288")
+        if not found or not (digits.isascii() and digits.isdigit()):
+            raise UsageError(f"--set={pair}: not NAME=NUMBER{_own(module)}")
         named = setting_of(name.strip(), module, loadable()).name
-        if settings.setdefault(named, int(digits)) != int(digits):
+        if len(digits.lstrip("0")) > _DIGITS:
+            most = "9" * _DIGITS
+            raise UsageError(f"--set={pair}: too large: a number from 0 to {most} is taken")
+        value = digits.lstrip("0") or "0"
+        if settings.setdefault(named, int(value)) != int(value):
             raise UsageError(f"--set: {named} is set twice, to {settings[named]} and {digits}")
     if said.has("runtime-only") and said.has("persist-only"):
         raise UsageError("--runtime-only and --persist-only exclude each other")
@@ -139,6 +145,11 @@ def request_of(said: Parsed, module: Module) -> FixRequest:
     )
 
 
+def _own(module: Module) -> str:
+    names = ", ".join(one.name for one in module.settings)
+    return f"; NAME is one of {names}" if names else ""
+
+
 def setting_of(name: str, module: Module, modules: Iterable[Module]) -> Setting:
     """The module's setting of this name; UsageError for another one, and for a key of two modules.
 
@@ -147,7 +158,10 @@ def setting_of(name: str, module: Module, modules: Iterable[Module]) -> Setting:
     own = ", ".join(one.name for one in module.settings) or "no settings"
     setting = module.setting(name)
     if setting is None:
-        raise UsageError(f"--set: {name!r} is no setting of {module.name}, which has {own}")
+        raise UsageError(
+            f"--set: {name!r} is no setting of {module.name}, which has {own}"
+            + _nearest(name, module)
+        )
     if name == setting.name:
         return setting
     know = [each.name for each in modules if name in (one.key for one in each.settings)]
@@ -157,6 +171,15 @@ def setting_of(name: str, module: Module, modules: Iterable[Module]) -> Setting:
             f"that it has in {module.name}, which has {own}"
         )
     return setting
+
+
+def _nearest(name: str, module: Module) -> str:
+    """Ask whether a setting was meant: one whose key ends so, or that is written much like it."""
+    from difflib import get_close_matches
+
+    ends = [one.name for one in module.settings if one.key.endswith(f".{name}")]
+    near = ends or get_close_matches(name, [one.name for one in module.settings], 1, 0.8)
+    return f": did you mean {near[0]}?" if near else ""
 
 
 def look(module: Module, wish: FixRequest, root: str = "") -> tuple[Finding, Proposal]:
