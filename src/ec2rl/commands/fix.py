@@ -25,7 +25,7 @@ from ec2rl.fix.transaction import apply, unsettled
 from ec2rl.fix.trial import watch
 from ec2rl.host.caching import CachingHost
 from ec2rl.host.live import LiveHost
-from ec2rl.model import Finding, FixRequest, Proposal, Rate, Setting
+from ec2rl.model import Finding, FixRequest, Proposal, Rate, Setting, Verdict
 from ec2rl.module import Module, diagnose
 from ec2rl.record import replace
 from ec2rl.report.plan import Done, done, fix_facts, plan
@@ -91,7 +91,9 @@ def _planned(
     if format_of(said).write is None:
         trial = _trial(said)
         terminal.out(f"{header('Diagnostic Results')}\n\n{result(module.name, finding)}\n\n")
-        terminal.out(plan(proposal, trial, first))
+        healthy = finding.verdict in (Verdict.OK, Verdict.NOT_APPLICABLE)
+        choices = () if healthy or wish.settings else [one.name for one in module.settings]
+        terminal.out(plan(proposal, trial, first, choices))
     return finding, proposal
 
 
