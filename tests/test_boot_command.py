@@ -131,3 +131,22 @@ def test_this_machine() -> None:
     found = {each["key"]: each for each in json.loads(done.stdout)["settings"]}
     assert "net.ipv4.conf.lo.rp_filter" in found
     assert found["kernel.osrelease"]["now"]
+
+
+def test_a_key_that_is_not_here_is_called_that_and_the_nearest_one_is_named() -> None:
+    """Of a host that runs alone: a volume does not tell which keys its kernel has."""
+    said = " ".join(ec2rl("vm.swapiness", "vmm.swappiness", "nosuch.key").stdout.split())
+    assert "vm.swapiness: no such key here: did you mean vm.swappiness?" in said
+    assert "vmm.swappiness: no such key here, and no module vmm is loaded: did you mean" in said
+    assert "nosuch.key: no such key here, and no module nosuch is loaded" in said
+    assert "no such key" not in ec2rl("vm.swappiness").stdout
+
+
+def test_a_drop_in_is_found_by_its_bare_name(tmp_path: Path) -> None:
+    done = ec2rl(volume(tmp_path), "20.conf")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "/etc/sysctl.d/20.conf: counts" in done.stdout
+    done = ec2rl(f"--root={tmp_path}", "99-none.conf")
+    assert done.returncode == 2
+    assert "'99-none.conf': no folder of drop-in files has it: give its path" in done.stderr
+    assert "no such key" not in ec2rl(f"--root={tmp_path}", "vm.swapiness").stdout

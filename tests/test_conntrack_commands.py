@@ -226,8 +226,11 @@ def test_size_of_a_saved_table_uses_nothing_of_this_host(small: str) -> None:
     assert "Recommended:  max 16384, buckets 16384 (of the machine that it is from" in text
     assert "(320 bytes an entry, assumed: /proc/slabinfo: not collected)" in text
     assert "this machine's memory" not in text
-    (table,) = json.loads(ec2rl("conntrack", "size", f"--file={small}", "--json").stdout)["tables"]
+    found = json.loads(ec2rl("conntrack", "size", f"--file={small}", "--json").stdout)
+    (table,), one = found["tables"], found["recommended"]
     assert (table["max"], table["buckets"], table["memory"]["share"]) == (None, None, None)
+    assert (one["max"], one["buckets"], one["entry"]["bytes"]) == (16384, 16384, 320)
+    assert (one["now"], one["set"], one["memory"]["share"]) == (None, None, None)
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,7 @@ def planned(wanted: int, wish: FixRequest, now: int | None = 1000, octets: int =
     one = Limit("fs.file-max", now, wanted)
     refused = limits.refusals(FILES, [one], wish, lambda _: "")
     refused = refused or limits.too_much([one], wish, octets, 800_000 << 10, "a full table")
-    cautions = ["file-max: fewer"] * one.shrinks
-    return limits.propose(HOST, wish, FILES, [one], refused=refused, cautions=cautions)
+    return limits.propose(HOST, wish, FILES, [one], refused=refused)
 
 
 def test_more_room_is_set_now_and_written_for_the_next_boot() -> None:
@@ -59,7 +58,15 @@ def test_less_is_refused_unless_allowed_and_then_risky() -> None:
     )
     [remedy] = planned(500, FixRequest(lower=True)).chosen
     assert (remedy.title, remedy.risk) == ("Set the number of open files as asked", Risk.RISKY)
-    assert remedy.caveat == "file-max: fewer"
+    assert remedy.caveat == "fs.file-max: programs could open FEWER files"
+
+
+def test_a_modules_own_caution_is_said_in_place_of_the_general_one() -> None:
+    both = [Limit("fs.file-max", 1000, 500), Limit("fs.nr_open", 1000, 500)]
+    own = {"fs.file-max": "file-max: 700 are open"}
+    [remedy] = limits.propose(HOST, FixRequest(lower=True), FILES, both, cautions=own).chosen
+    assert remedy.risk is Risk.RISKY
+    assert remedy.caveat == "file-max: 700 are open; fs.nr_open: programs could open FEWER files"
 
 
 def test_too_much_memory_is_refused_unless_forced() -> None:

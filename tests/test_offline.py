@@ -78,7 +78,7 @@ def test_a_table_alone_tells_what_fills_it_and_not_whether_it_was_full(tmp_path:
         "Not collected, and a table cannot tell: net.netfilter.nf_conntrack_max, the drop counters",
         "Not read: /dev/kmsg: not collected; journal: not collected; /var/log: not collected",
         "Not seen: the namespaces of processes: not collected",
-        "Next: run it as root on the host itself: sudo ./ec2rl run",
+        "Next: take a copy that has what was not read, or run it on that machine itself",
     ]
 
 

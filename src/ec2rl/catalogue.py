@@ -6,13 +6,15 @@ import os
 
 from ec2rl import modules as _package
 from ec2rl.arguments import Parsed, UsageError, unknown
+from ec2rl.model import Finding, Verdict, say
 from ec2rl.module import Module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _FOLDER = os.path.dirname(_package.__file__)
+_UNKNOWN = "unknown"
 
 
 def names() -> tuple[str, ...]:
@@ -22,12 +24,51 @@ def names() -> tuple[str, ...]:
     )
 
 
+class BrokenModuleError(Exception):
+    """A module's file cannot be loaded; the message names it, the cause is what was raised."""
+
+
 def load(name: str) -> Module:
-    """One diagnostic by its name; UsageError when there is none."""
+    """One diagnostic by its name.
+
+    UsageError when there is none, BrokenModuleError when its file gives none.
+    """
     if name not in names():
         raise UsageError(unknown("module", name, names()))
-    module: Module = __import__(f"ec2rl.modules.{name}", fromlist=["MODULE"]).MODULE
+    try:
+        module: Module = __import__(f"ec2rl.modules.{name}", fromlist=["MODULE"]).MODULE
+    except (Exception, SystemExit) as error:
+        path = os.path.join(_FOLDER, f"{name}.py")
+        raise BrokenModuleError(f"{path}: {type(error).__name__}: {error}") from error
     return module
+
+
+def loadable() -> Iterator[Module]:
+    """All diagnostics but those whose file is broken."""
+    for name in names():
+        try:
+            yield load(name)
+        except BrokenModuleError:
+            continue
+
+
+def _load_or_report(name: str) -> Module:
+    """One diagnostic; of a broken file one whose finding is what is wrong with it."""
+    try:
+        return load(name)
+    except BrokenModuleError as error:
+        why = say("fault of ec2rl itself: cannot load {error}", error=str(error))
+        return Module(
+            name=name,
+            title=f"cannot be loaded: {error}",
+            domain=_UNKNOWN,
+            phrases=(),
+            read=lambda *_: None,
+            judge=lambda _: Finding(Verdict.CRASHED, why),
+            needs=_UNKNOWN,
+            by_hand=lambda _: (),
+            class_=_UNKNOWN,
+        )
 
 
 def page(name: str) -> str:
@@ -41,21 +82,22 @@ def choose(said: Parsed) -> list[Module]:
 
     UsageError for a name that there is not: a typing error must not choose silently.
     """
-    only = said.names("only-modules")
-    chosen = [load(name) for name in (names() if only is None else only)]
+    only, without = said.names("only-modules"), said.names("no") or ()
+    _check("module", without, names())
+    chosen = [
+        _load_or_report(name) for name in (names() if only is None else only) if name not in without
+    ]
     every = chosen if only is None else None
     for option, field in (("only-domains", "domain"), ("only-classes", "class_")):
         wanted = said.names(option)
         if wanted is None:
             continue
-        if every is None:
-            every = [load(name) for name in names()]
-        known = sorted({getattr(module, field) for module in every})
+        every = list(loadable()) if every is None else every
+        known = sorted({getattr(module, field) for module in every} - {_UNKNOWN})
         _check({"domain": "domain", "class_": "class"}[field], wanted, known)
-        chosen = [module for module in chosen if getattr(module, field) in wanted]
-    without = said.names("no") or ()
-    _check("module", without, names())
-    return [module for module in chosen if module.name not in without]
+        # Nobody knows that a broken one is of another kind.
+        chosen = [one for one in chosen if getattr(one, field) in (*wanted, _UNKNOWN)]
+    return chosen
 
 
 def _check(kind: str, wanted: Sequence[str], known: Sequence[str]) -> None:

@@ -56,7 +56,8 @@ def main(words: list[str] | None = None) -> int:
             import traceback
 
             terminal.say(traceback.format_exc())
-        if isinstance(error, ImportError) and _is_lacking(error):
+        cause = error.__cause__ or error  # of a module that cannot be loaded, what was raised
+        if isinstance(cause, ImportError) and _is_lacking(cause):
             terminal.say(f"this Python lacks something: {error}; name another by EC2RL_PYTHON")
             return 69
         terminal.say(

@@ -106,7 +106,7 @@ def propose(
     elsewhere: str = "",
     refused: tuple[str, ...] = (),
     lasts: bool = True,
-    cautions: Sequence[str] = (),
+    cautions: Mapping[str, str] = {},
     notes: tuple[str, ...] = (),
     offers: tuple[Remedy, ...] = (),
     parameters: Mapping[str, str] | None = None,
@@ -114,8 +114,9 @@ def propose(
     """Plan these limits in their order, now and for the next boot; what is so already is left out.
 
     `elsewhere` says why none of them can be set from here, `refused` why these values may not be;
-    `lasts` is whether the next boot is to have them; each of `cautions` makes the plan RISKY;
-    `parameters` are files that a kernel takes in place of these keys.
+    `lasts` is whether the next boot is to have them; each of `cautions`, by key, makes the plan
+    RISKY, and so does a limit that shrinks: where the module has no caution for it, in the words
+    of the subject; `parameters` are files that a kernel takes in place of these keys.
     """
     if elsewhere:
         asked = [_set(limit, parameters) for limit in limits if limit.wanted]
@@ -138,8 +139,10 @@ def propose(
         )
     if not changes:
         return Proposal(offered=offers, not_persistent=not_persistent if wish.boot else ())
-    risk = Risk.RISKY if cautions else Risk.SAFE
-    remedy = Remedy(_title(subject, wish, changes, risk), changes, risk, "; ".join(cautions))
+    less = {one.key: f"{one.key}: {subject.less}" for one in limits if one.shrinks}
+    caveat = "; ".join({**less, **cautions}.values())
+    risk = Risk.RISKY if caveat else Risk.SAFE
+    remedy = Remedy(_title(subject, wish, changes, risk), changes, risk, caveat)
     by_hand = commands(changes, parameters)
     return Proposal((remedy,), offers, (), notes, after, by_hand, not_persistent)
 

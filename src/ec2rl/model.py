@@ -28,7 +28,7 @@ class Verdict(Choice):
     """It could not look: never to be taken for OK."""
     NOT_APPLICABLE = "NOT_APPLICABLE"
     CRASHED = "CRASHED"
-    """Our own fault; only the engine says it."""
+    """Our own fault; only the engine and the catalogue say it."""
 
 
 class Risk(Choice):
@@ -218,6 +218,10 @@ TENSED: Mapping[str, Mapping[Tense, str]] = {
     },
     # The second half of a page is about the machine that it is typed on.
     "explain": {Tense.PRESENT: "sudo ./ec2rl explain", Tense.PAST: "./ec2rl explain"},
+    "run_as_root": {
+        Tense.PRESENT: "run it as root on the host itself: sudo ./ec2rl run",
+        Tense.PAST: "take a copy that has what was not read, or run it on that machine itself",
+    },
     "page_only": {Tense.PRESENT: "", Tense.PAST: " --page-only"},
 }
 """Words that depend on when the evidence is from, by the place in a template: `{now}`."""

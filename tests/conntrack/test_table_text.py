@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl.conntrack.boot.settings import boot_settings
 from ec2rl.conntrack.report.boot_text import boot_facts, boot_text
 from ec2rl.conntrack.report.curve import curve
-from ec2rl.conntrack.report.size_text import Sizing, Tables, size_text
+from ec2rl.conntrack.report.size_text import Sizing, Tables, recommended_facts, size_text
 from ec2rl.conntrack.report.table_text import all_tables, span, top
 from ec2rl.conntrack.size_policy import TableSize, size_for
 from ec2rl.conntrack.table.capture import Capture
@@ -126,6 +126,9 @@ Full in:      36.9 min; between 30.8 min and 46.1 min (chance alone, 95 of 100
 
 """
     )
+    nowhere = recommended_facts(LIMITS, replace(tables, sized=()))
+    assert nowhere["set"] == {"max": 491_520, "buckets": 491_520}
+    assert (nowhere["max"], nowhere["why"]) == (491_520, "twice what is needed, for peaks")
     never = replace(sizing, full=TimeToFull(None, None, None))
     assert "Full in:      never at the present growth" in told(never)
     assert "Full in:      it is full" in told(replace(sizing, full=TimeToFull(0.0, 0.0, 0.0)))

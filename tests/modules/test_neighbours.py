@@ -88,7 +88,11 @@ def test_only_a_whole_message_is_the_kernels(message: str, names: str | None) ->
         ("neighbourfull", "gc_thresh4=1", "gc_thresh1, gc_thresh2, gc_thresh3, gc6_thresh1"),
         ("conntrackfull", "nf_conntrack_max=300000", "max, buckets, generic_timeout"),
         ("conntrackfull", "netfilter.nf_conntrack_max=300000", "max, buckets, generic_timeout"),
-        ("neighbourfull", "gc_thresh3=many", "as in --set gc_thresh1=524288"),
+        (
+            "neighbourfull",
+            "gc_thresh3=many",
+            "not NAME=NUMBER; NAME is one of gc_thresh1, gc_thresh2",
+        ),
     ],
 )
 def test_what_is_no_setting_of_a_module_is_refused_with_those_that_are(
@@ -97,6 +101,35 @@ def test_what_is_no_setting_of_a_module_is_refused_with_those_that_are(
     with pytest.raises(UsageError) as refused:
         request_of(parse(["fix", module, "--set", said], all_commands()), load(module))
     assert other in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("module", "said", "end"),
+    [
+        ("conntrackfull", "nf_conntrack_max=1", ": did you mean max?"),
+        ("conntrackfull", "bucket=1", ": did you mean buckets?"),
+        ("neighbourfull", "gc_tresh3=1", ": did you mean gc_thresh3?"),
+        (
+            "neighbourfull",
+            "gc_thresh3=9223372036854775807",
+            "too large: a number from 0 to 99999999999 is taken",
+        ),
+    ],
+)
+def test_what_was_meant_is_asked_and_a_number_too_large_is_called_that(
+    module: str, said: str, end: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        request_of(parse(["fix", module, "--set", said], all_commands()), load(module))
+    assert str(refused.value).endswith(end)
+
+
+def test_a_log_that_was_not_read_is_not_said_to_be_silent() -> None:
+    looks = {**scene("refused_without_a_line"), "/dev/kmsg": "!denied"}
+    found = diagnose(MODULE, RecordedHost(looks))
+    assert found.finding.verdict is Verdict.WARNING
+    assert "no line in the log" not in summary(found.finding)
+    assert "the log was not read: /dev/kmsg: denied" in summary(found.finding)
 
 
 def test_a_key_that_two_modules_know_is_refused_and_its_short_name_is_not() -> None:

@@ -39,6 +39,13 @@ WHOLE = Proposal(
     (f"{MAX} will be 65536: /etc/sysctl.d/z.conf:1: evil\x1b[2J = 1",),
 )
 
+CHOICES = """\
+-----------------[Plan]-----------------
+
+Nothing is proposed: what was found does not say that today's settings are too small.
+To choose: --set NAME=N, with NAME one of max, buckets
+"""
+
 PLAN = """\
 -----------------[Plan]-----------------
 
@@ -200,3 +207,9 @@ def test_every_kind_of_change_is_shown_with_what_was_and_what_will_be() -> None:
         "For the next boot:",
         "    /boot/initrd.img  kept -> rebuilt by /usr/bin/dracut {out}",
     ]
+
+
+def test_where_nothing_was_wished_for_and_nothing_is_proposed_it_is_said_how_to_choose() -> None:
+    assert plan(Proposal(), choices=("max", "buckets")) == CHOICES
+    assert "everything is already as wished" in plan(Proposal())
+    assert "To choose" not in plan(Proposal(refused=("not here",)), choices=("max",))

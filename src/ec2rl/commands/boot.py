@@ -11,12 +11,13 @@ from ec2rl.facts.sysctl_conf import normalize
 from ec2rl.host import Host
 from ec2rl.host.caching import CachingHost
 from ec2rl.model import Unreadable
-from ec2rl.next_boot.drop_in import does_not_count, kind_of
+from ec2rl.next_boot.drop_in import does_not_count, kind_of, named
 from ec2rl.next_boot.options import option
-from ec2rl.next_boot.paths import ROOTS, dotted, is_pattern
+from ec2rl.next_boot.paths import ROOTS, dotted, is_missing, is_pattern, nearest
 from ec2rl.next_boot.rules import Rules
 from ec2rl.next_boot.setting import NextBoot, Setting
 from ec2rl.next_boot.settings import next_boot
+from ec2rl.record import replace
 from ec2rl.report.next_boot_text import next_boot_facts, next_boot_text
 from ec2rl.slices import file_of
 from ec2rl.subcommand import COULD_NOT_LOOK, document, host_of
@@ -30,14 +31,19 @@ if TYPE_CHECKING:
 def command(said: Parsed, terminal: Terminal) -> int:
     """0 told; 3 something that may decide could not be read."""
     host = CachingHost(host_of(said.last("root")))
+    bare = {word: named(host, word) for word in said.operands if "/" not in word}
     files = [word for word in said.operands if kind_of(word)]
-    keys, options = _sorted(host, [word for word in said.operands if word not in files])
+    others = [word for word in said.operands if word not in files and not bare.get(word)]
+    files += [path for paths in bare.values() for path in paths]
+    keys, options = _sorted(host, others)
     told = [option(host, name) for name in options]
     sysctls = bool(keys or not said.operands)
     if sysctls:
         told += _sysctls(host, keys)
     counts = {path: does_not_count(host, path) for path in files}
     found = _together(told)
+    missing = [] if said.has("root") else [*_missing(host, keys), *_unloaded(host, options)]
+    found = replace(found, warnings=(*found.warnings, *missing))
     write = format_of(said).write
     if write is None:
         asked = {dotted(path) for path in keys}
@@ -57,6 +63,8 @@ def _sorted(host: Host, words: Sequence[str]) -> tuple[list[str], list[str]]:
         known = first in ROOTS or is_pattern(first)
         if slash and (known or isinstance(host.names(f"/proc/sys/{first}"), tuple)):
             keys.append(path)
+        elif slash and rest in ("conf", "rules"):
+            raise UsageError(f"{word!r}: no folder of drop-in files has it: give its path")
         elif slash and "/" not in rest and not is_pattern(path) and word[0] != "/":
             options.append(f"{first}.{rest}")
         else:
@@ -65,6 +73,28 @@ def _sorted(host: Host, words: Sequence[str]) -> tuple[list[str], list[str]]:
                 "MODULE.PARAMETER, or a file such as /etc/sysctl.d/99-a.conf"
             )
     return keys, options
+
+
+def _missing(host: Host, keys: Sequence[str]) -> Iterator[str]:
+    """What is said of keys that this host has not; one of a module may come with the module."""
+    for path in keys:
+        if not is_pattern(path) and is_missing(host, path):
+            yield f"{dotted(path)}: no such key here{_meant(host, path)}"
+
+
+def _unloaded(host: Host, options: Sequence[str]) -> Iterator[str]:
+    """What is said of parameters of modules that are not loaded: such a word may be any."""
+    loaded = host.names("/sys/module")
+    for name in options:
+        module = name.partition(".")[0]
+        if isinstance(loaded, tuple) and module.replace("-", "_") not in loaded:
+            near = _meant(host, normalize(name))
+            yield f"{name}: no such key here, and no module {module} is loaded{near}"
+
+
+def _meant(host: Host, path: str) -> str:
+    near = nearest(host, path)
+    return f": did you mean {dotted(near)}?" if near else ""
 
 
 def _specialists() -> Iterator[Any]:

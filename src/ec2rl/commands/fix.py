@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 
 from ec2rl.arguments import Parsed, UsageError, format_of, seconds
-from ec2rl.catalogue import load, names
+from ec2rl.catalogue import load, loadable
 from ec2rl.commands.changed import (
     described,
     known,
@@ -25,7 +25,7 @@ from ec2rl.fix.transaction import apply, unsettled
 from ec2rl.fix.trial import watch
 from ec2rl.host.caching import CachingHost
 from ec2rl.host.live import LiveHost
-from ec2rl.model import Finding, FixRequest, Proposal, Rate, Setting
+from ec2rl.model import Finding, FixRequest, Proposal, Rate, Setting, Verdict
 from ec2rl.module import Module, diagnose
 from ec2rl.record import replace
 from ec2rl.report.plan import Done, done, fix_facts, plan
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 TRIAL = 120.0
 """Seconds that `--try` gives to confirm."""
+
+_DIGITS = 11
+"""Digits of the largest number that --set takes: no limit that a module sets has more."""
 
 
 @told
@@ -88,7 +91,9 @@ def _planned(
     if format_of(said).write is None:
         trial = _trial(said)
         terminal.out(f"{header('Diagnostic Results')}\n\n{result(module.name, finding)}\n\n")
-        terminal.out(plan(proposal, trial, first))
+        healthy = finding.verdict in (Verdict.OK, Verdict.NOT_APPLICABLE)
+        choices = () if healthy or wish.settings else [one.name for one in module.settings]
+        terminal.out(plan(proposal, trial, first, choices))
     return finding, proposal
 
 
@@ -105,7 +110,7 @@ def _status(proposal: Proposal) -> int:
 
 def fixable() -> tuple[str, ...]:
     """The modules that have a fix."""
-    return tuple(name for name in names() if load(name).propose is not None)
+    return tuple(module.name for module in loadable() if module.propose is not None)
 
 
 def request_of(said: Parsed, module: Module) -> FixRequest:
@@ -117,11 +122,14 @@ def request_of(said: Parsed, module: Module) -> FixRequest:
     for pair in said.values.get("set", ()):
         name, found, value = pair.partition("=")
         digits = value.strip()
-        if not found or not (digits.isascii() and digits.isdigit() and len(digits) < 12):
-            example = module.settings[0].name if module.settings else "NAME"
-            raise UsageError(f"--set={pair}: not NAME=NUMBER, as in --set {example}=524288")
-        named = setting_of(name.strip(), module, map(load, names())).name
-        if settings.setdefault(named, int(digits)) != int(digits):
+        if not found or not (digits.isascii() and digits.isdigit()):
+            raise UsageError(f"--set={pair}: not NAME=NUMBER{_own(module)}")
+        named = setting_of(name.strip(), module, loadable()).name
+        if len(digits.lstrip("0")) > _DIGITS:
+            most = "9" * _DIGITS
+            raise UsageError(f"--set={pair}: too large: a number from 0 to {most} is taken")
+        value = digits.lstrip("0") or "0"
+        if settings.setdefault(named, int(value)) != int(value):
             raise UsageError(f"--set: {named} is set twice, to {settings[named]} and {digits}")
     if said.has("runtime-only") and said.has("persist-only"):
         raise UsageError("--runtime-only and --persist-only exclude each other")
@@ -139,6 +147,11 @@ def request_of(said: Parsed, module: Module) -> FixRequest:
     )
 
 
+def _own(module: Module) -> str:
+    names = ", ".join(one.name for one in module.settings)
+    return f"; NAME is one of {names}" if names else ""
+
+
 def setting_of(name: str, module: Module, modules: Iterable[Module]) -> Setting:
     """The module's setting of this name; UsageError for another one, and for a key of two modules.
 
@@ -147,7 +160,12 @@ def setting_of(name: str, module: Module, modules: Iterable[Module]) -> Setting:
     own = ", ".join(one.name for one in module.settings) or "no settings"
     setting = module.setting(name)
     if setting is None:
-        raise UsageError(f"--set: {name!r} is no setting of {module.name}, which has {own}")
+        raise UsageError(
+            f"--set: {name!r} is no setting of {module.name}, which has {own}"
+            + _nearest(name, module)
+        )
+    if name == setting.name:
+        return setting
     know = [each.name for each in modules if name in (one.key for one in each.settings)]
     if len(know) > 1:
         raise UsageError(
@@ -155,6 +173,15 @@ def setting_of(name: str, module: Module, modules: Iterable[Module]) -> Setting:
             f"that it has in {module.name}, which has {own}"
         )
     return setting
+
+
+def _nearest(name: str, module: Module) -> str:
+    """Ask whether a setting was meant: one whose key ends so, or that is written much like it."""
+    from difflib import get_close_matches
+
+    ends = [one.name for one in module.settings if one.key.endswith(f".{name}")]
+    near = ends or get_close_matches(name, [one.name for one in module.settings], 1, 0.8)
+    return f": did you mean {near[0]}?" if near else ""
 
 
 def look(module: Module, wish: FixRequest, root: str = "") -> tuple[Finding, Proposal]:

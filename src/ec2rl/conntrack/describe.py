@@ -72,7 +72,7 @@ def _where_it_can_be_told(seen: Seen) -> Statement:
     ring = seen.log.ring
     denied = any(one.why is Why.DENIED for one in seen.unread)
     if seen.hidden or ring.unreadable is not None or denied:
-        return say("Next: run it as root on the host itself: sudo ./ec2rl run")
+        return say("Next: {run_as_root}")
     complete = complete_from(seen.log)
     if ring.gap and complete is not None:
         words = "Next: ask for what the log still covers: sudo ./ec2rl run --since=@{since}"

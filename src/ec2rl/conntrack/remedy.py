@@ -73,16 +73,16 @@ def _lasts(host: Host, seen: Seen, wish: FixRequest, targets: list[Limit]) -> bo
     return any(files.ends_with(target.key) not in (None, target.wanted) for target in targets)
 
 
-def _cautions(seen: Seen, targets: list[Limit]) -> list[str]:
-    """What is risky about them, each with its setting."""
+def _cautions(seen: Seen, targets: list[Limit]) -> dict[str, str]:
+    """What is risky about them by key, each with its setting."""
     fullest = max((table.count or 0 for table in seen.tables), default=0)
-    cautions = [f"{short(target)}: {_caution(target)}" for target in targets if not target.sizes]
+    cautions = {t.key: f"{short(t)}: {_caution(t)}" for t in targets if not t.sizes}
     for target in targets:
         if target.shrinks:
             words = f"{short(target)}: the table becomes SMALLER than it is"
             if target.key == MAX and target.wanted < fullest:
                 words += f", and holds {fullest} entries: new connections are refused at once"
-            cautions.append(words)
+            cautions[target.key] = words
     return cautions
 
 

@@ -353,8 +353,17 @@ def _suspected(seen: Observations[Overflow], tables: Sequence[Table]) -> Stateme
     if any(table.is_told_by(seen.events.before_last_fix) for table in unexplained):
         words += "; whether all of it was before the change of the limit is not known"
     else:
-        words += "; no line in the log says when"
-    return say(words, n=sum(table.refused or 0 for table in unexplained))
+        words += "; {why_no_line}"
+    total = sum(table.refused or 0 for table in unexplained)
+    return say(words, n=total, why_no_line=_why_no_line(seen))
+
+
+def _why_no_line(seen: Observations[Overflow]) -> Statement:
+    """Why nobody knows when: no line of the log says it, or the log was not read."""
+    unread = seen.log.ring.unreadable
+    if unread is None or unread.why is Why.NOT_COLLECTED:
+        return say("no line in the log says when")
+    return say("when is not known, as the log was not read: {unread}", unread=unread)
 
 
 def _explained(seen: Observations[Overflow], table: Table) -> bool:
@@ -472,7 +481,6 @@ def propose(host: Host, look: Look, wish: FixRequest) -> Proposal:
         elsewhere=_not_here(look, wish, today),
         refused=refused
         or limits.too_much(sizes, wish, cost, available_memory(host), "full tables"),
-        cautions=[f"{one.key}: there is LESS room than before" for one in sizes if one.shrinks],
         notes=_costs(cost),
     )
 

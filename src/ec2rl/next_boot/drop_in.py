@@ -21,6 +21,22 @@ def kind_of(path: str) -> str:
     return next((kind for kind in KINDS if folder in folders(kind)), "")
 
 
+def named(host: Host, name: str) -> list[str]:
+    """The drop-in files of this bare name, of each kind the one that is read first."""
+    found = []
+    for kind, end in KINDS.items():
+        inside = (
+            [one for one in folders(kind) if _has(host, one, name)] if name.endswith(end) else []
+        )
+        found += [f"{folder}/{name}" for folder in inside[:1]]
+    return found
+
+
+def _has(host: Host, folder: str, name: str) -> bool:
+    names = host.names(folder)
+    return isinstance(names, tuple) and name in names
+
+
 def does_not_count(host: Host, path: str) -> str | Unreadable:
     """Why the next boot does not read a drop-in file, "" if it does."""
     kind, name = kind_of(path), path.rpartition("/")[2]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ec2rl.facts import glob
 from ec2rl.host import Host
+from ec2rl.model import Unreadable, Why
 
 SYS = "/proc/sys"
 ROOTS = ("abi", "crypto", "debug", "dev", "fs", "kernel", "net", "sunrpc", "user", "vm", "xen")
@@ -55,6 +56,30 @@ def is_pattern(path: str) -> bool:
 def dotted(path: str) -> str:
     """A path below /proc/sys as sysctl(8) shows it: dots for slashes, and slashes for dots."""
     return path.translate({ord("."): "/", ord("/"): "."})
+
+
+def is_missing(host: Host, path: str) -> bool:
+    """Whether a path below /proc/sys is not there, on a host where its folder can be listed."""
+    folder, _, name = f"{SYS}/{path}".rpartition("/")
+    names = host.names(folder)
+    if isinstance(names, Unreadable):
+        return names.why is Why.ABSENT
+    return name not in names
+
+
+def nearest(host: Host, path: str) -> str:
+    """The key that is written most like this one, "" for none."""
+    from difflib import get_close_matches
+
+    found = SYS
+    for part in path.split("/"):
+        names = host.names(found)
+        known = names if isinstance(names, tuple) else ()
+        near = [part] if part in known else get_close_matches(part, known, 1, 0.8)
+        if not near:
+            return ""
+        found += f"/{near[0]}"
+    return found[len(SYS) + 1 :]
 
 
 def walk(host: Host, pattern: str) -> Iterator[str]:

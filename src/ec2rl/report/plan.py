@@ -36,16 +36,24 @@ class Done:
     root: str
 
 
-def plan(proposal: Proposal, trial: float | None = None, first: Sequence[str] = ()) -> str:
+def plan(
+    proposal: Proposal,
+    trial: float | None = None,
+    first: Sequence[str] = (),
+    choices: Sequence[str] = (),
+) -> str:
     """What changes now, what changes for the next boot, its costs, and what was left out.
 
-    `first` are lines of what is settled before all that.
+    `first` are lines of what is settled before all that; `choices` are the settings that could be
+    asked for, where none was and the finding is no SUCCESS.
     """
     lines = [header("Plan"), "", *first, *([""] if first else [])]
     for remedy in proposal.chosen:
         lines += _remedy(remedy)
     if proposal.refused:
         lines += _listed("Refused:", proposal.refused)
+    elif not proposal.chosen and not proposal.not_persistent and choices:
+        lines += nothing_proposed(choices)
     elif not proposal.chosen and not proposal.not_persistent:
         lines.append("Nothing to do: everything is already as wished.")
     elif not proposal.chosen:
@@ -64,6 +72,14 @@ def plan(proposal: Proposal, trial: float | None = None, first: Sequence[str] = 
     by_hand = "By hand, there:" if proposal.refused else "The same by hand:"
     lines += ["", *_listed(by_hand, proposal.by_hand)] if proposal.by_hand else []
     return "\n".join(lines) + "\n"
+
+
+def nothing_proposed(choices: Sequence[str]) -> list[str]:
+    """Say that a module proposes nothing of itself, and how to choose among its settings."""
+    return [
+        "Nothing is proposed: what was found does not say that today's settings are too small.",
+        f"To choose: --set NAME=N, with NAME one of {', '.join(choices)}",
+    ]
 
 
 def _listed(title: str, lines: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ from ec2rl.conntrack.commands.shared import (
 )
 from ec2rl.conntrack.messages import PHRASES
 from ec2rl.conntrack.observe import read
-from ec2rl.conntrack.report.size_text import Sizing, Tables, size_text
+from ec2rl.conntrack.report.size_text import Sizing, Tables, recommended_facts, size_text
 from ec2rl.conntrack.report.table_json import need_facts, place_facts, seen_facts, size_facts
 from ec2rl.conntrack.seen import Seen
 from ec2rl.conntrack.size_policy import LOOKED_INTO, Load, size_for, table_size
@@ -74,7 +74,9 @@ def command(said: Parsed, terminal: Terminal) -> int:
     empty = not places.chosen and places.limits.loaded is not False
     tables = _recommended(host, said, places, sized) if sized or empty else None
     if write is not None:
-        terminal.out(write(document(tables=_facts(places, unread, tables))))
+        recommended = None if tables is None else recommended_facts(places.limits, tables)
+        facts = _facts(places, unread, tables)
+        terminal.out(write(document(recommended=recommended, tables=facts)))
     elif tables is not None:
         terminal.out(size_text(places.limits, tables))
     return status or (COULD_NOT_LOOK if unread else 0)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ec2rl.conntrack.table.places import Place
     from ec2rl.conntrack.table.sizing import Growth, Need, Rate, TimeToFull
     from ec2rl.conntrack.tables import Limits
+    from ec2rl.model import Json
 
 
 @record(frozen=True)
@@ -94,6 +95,26 @@ def _recommended(limits: Limits, tables: Tables) -> list[str]:
     for way in cost.otherwise:
         lines += wrapped("Too much:     ", way)
     return lines
+
+
+def recommended_facts(limits: Limits, tables: Tables) -> dict[str, Json]:
+    """The one size for all tables as JSON, whether or not any of them has an entry.
+
+    `set` are the values of the command that makes it so, null where the text gives none.
+    """
+    size, cost = tables.size, tables.cost
+    known = not (tables.saved or limits.maximum is None or limits.buckets is None)
+    return {
+        "max": size.max,
+        "buckets": size.buckets,
+        "memory": {"bytes": cost.octets, "share": cost.share},
+        "otherwise": list(cost.otherwise),
+        "now": None if tables.saved else {"max": limits.maximum, "buckets": limits.buckets},
+        "entry": {"bytes": tables.entry.octets, "source": tables.entry.source},
+        "why": size.why or None,
+        "more": size.more,
+        "set": {"max": size.max, "buckets": size.buckets} if known and size.why else None,
+    }
 
 
 def _where(source: str) -> str:
