@@ -9,9 +9,9 @@ from ec2rl.catalogue import load, names
 from ec2rl.commands.changed import (
     BEFORE_SCHEMA_3,
     claims,
-    described,
     known,
     machine_of,
+    row,
     settle,
     told,
     told_of,
@@ -191,7 +191,8 @@ def _foreseen(steps: Steps, machine: Machine) -> list[str]:
     for one, outcomes in steps:
         lines += [f"Would take back change {one.id}:", *_lines(one, outcomes)]
         if not machine.runs:
-            lines += ["As a record claims that was found on the volume:", *claims(one)]
+            items = [out.item or item for item, out in zip(one.items, outcomes)]
+            lines += ["As a record claims that was found on the volume:", *claims(items)]
     return lines
 
 
@@ -216,11 +217,11 @@ def _took(change: Transaction, outcomes: Sequence[Outcome], machine: Machine) ->
 def _lines(change: Transaction, outcomes: Sequence[Outcome]) -> list[str]:
     """What became of each target, or would."""
     lines = []
-    for item, outcome in zip(map(described, change.items), outcomes):
-        words = f"{item['after']} -> {item['before']}"
+    for item, outcome in zip(change.items, outcomes):
+        line = row(item, back=True)
         if outcome.found is not Found.AFTER:
-            words = f"left alone: {outcome.found.value}"
-        lines.append(f"    {one_line(item['target'])}: {words}")
+            line = one_line(f"{item.target}: left alone: {outcome.found.value}")
+        lines.append(f"    {line}")
     return lines
 
 

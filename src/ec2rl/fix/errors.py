@@ -16,7 +16,7 @@ from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.fix.change import Found
+    from ec2rl.fix.change import Found, Item
 
 
 class FixError(Exception):
@@ -62,7 +62,13 @@ class Failed(FixError):
 
 @record(frozen=True)
 class Outcome:
-    """How an undo found one target: what stood AFTER is restored (in a dry run: would be)."""
+    """How an undo found one target: what stood AFTER is restored (in a dry run: would be).
+
+    `item` is what it takes back where that is not the record's, in a file with other edits; `why`
+    is why a target cannot be looked at.
+    """
 
     target: str
     found: Found
+    item: Item | None = None
+    why: str = ""

@@ -60,12 +60,14 @@ def foreseen(
     with ExitStack() as stack:
         outcomes = []
         for one in things_of(change, machine, stack):
+            of_record = one.item
             one.rebase()
             upper = next((above[name] for name in one.item.touched if name in above), None)
             found = one.observe() if upper is None else Found.AFTER
             if upper is not None and not left(one.item, upper):
                 found = Found.CHANGED
-            outcomes.append(Outcome(one.target, found))
+            rebased = one.item if one.item != of_record else None
+            outcomes.append(Outcome(one.target, found, rebased))
         return tuple(outcomes)
 
 
