@@ -33,7 +33,14 @@ class FixError(Exception):
 
 
 class Refused(FixError):
-    """Nothing was touched: the target, the value or the machine forbids the change."""
+    """Nothing was touched: the target, the value or the machine forbids the change.
+
+    `absent` is whether there is no folder any more on the way to the target.
+    """
+
+    def __init__(self, message: str, absent: bool = False) -> None:
+        super().__init__(message)
+        self.absent = absent
 
 
 class Busy(FixError):
@@ -72,3 +79,8 @@ class Outcome:
     found: Found
     item: Item | None = None
     why: str = ""
+
+    @property
+    def theirs(self) -> str:
+        """Name a target that is not ours to put back."""
+        return f"{self.target} ({self.why})" if self.why else self.target
