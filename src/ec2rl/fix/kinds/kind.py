@@ -128,7 +128,7 @@ class Unmoved(Kind):
 
 
 class Unseen(Kind):
-    """What was below a folder that is gone: nothing of ours stands there; `why` names the folder."""
+    """What was below a folder that is gone: nothing of ours stands there; `why` says which."""
 
     def __init__(self, item: Any, at: At, why: str) -> None:
         super().__init__(item, at)
