@@ -195,6 +195,39 @@ def test_what_is_claimed_is_shown_before_it_is_done(root: Path) -> None:
     assert place.read_text() == "# theirs\n"
 
 
+@pytest.mark.parametrize("state", ["undoing", "applied"])
+def test_no_word_of_a_record_is_more_than_a_word(root: Path, state: str) -> None:
+    """A link leads to what moves the cursor, and to lines that look like those of a plan."""
+    (root / "etc/l").symlink_to("a")
+    images = [
+        {"data": to, "mode": 0o777, "uid": 0, "gid": 0, "labels": None}
+        for to in ("\x1b[2J\n    /etc/fake: harmless", "a")
+    ]
+    link = {"kind": "link", "path": "/etc/l", "before": images[0], "after": images[1]}
+    write(root, 1, [link], state=state, schema=4)
+    for words in ("undo --dry-run", "history", "undo --yes", "history"):
+        said = in_a_namespace(f"ec2rl {words} --root={root} 2>&1")
+        assert "\x1b" not in said
+        assert "\n    /etc/fake" not in said
+        assert "link to \\x1b[2J\\n    /etc/fake: harmless" in said, said
+    assert os.readlink(root / "etc/l") == images[0]["data"]
+
+
+def test_the_diff_that_is_shown_is_the_one_that_is_made(root: Path) -> None:
+    place = root / "etc/site"
+    place.write_text("a\nours\nc\ntheirs\n")
+    before, after = (
+        {"data": text, "mode": 0o644, "uid": 0, "gid": 0, "labels": []}
+        for text in ("a\nb\nc\n", "a\nours\nc\n")
+    )
+    hunk = {"at": 1, "old": ["b"], "new": ["ours"]}
+    item = {"kind": "lines", "path": "/etc/site", "before": before, "after": after, "hunks": [hunk]}
+    write(root, 1, [item], schema=4)
+    said = in_a_namespace(f"ec2rl undo 1 --yes --root={root} 2>&1")
+    assert "        -ours\n        +b\n         c\n         theirs\n" in said, said
+    assert place.read_text() == "a\nb\nc\ntheirs\n"
+
+
 def test_fix_settles_what_was_agreed_to_and_plans_anew(root: Path) -> None:
     place = root / FILE.lstrip("/")
     place.write_text("net.netfilter.nf_conntrack_max = 1\n")

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import itertools
+import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from ec2rl.fix.change import State
-from ec2rl.fix.errors import Refused
+from ec2rl.fix.errors import Conflict, Refused
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, foresee, history, prune, undo
-from ec2rl.remedies import SetSysctl, WriteFile
+from ec2rl.remedies import Rename, SetLink, SetRights, SetSysctl, WriteFile
 from fix import small
 from fix.small import FILE, MAX, NEW, OLD_TEXT, put, setting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Union
 
-    Change = Union[SetSysctl, WriteFile]
+    Change = Union[SetSysctl, WriteFile, SetRights, Rename, SetLink]
 
 OLD = "262144"
 VALUES = {
@@ -163,3 +166,35 @@ def test_sixty_changes_of_what_a_reboot_forgets(machine: Machine) -> None:
     put(setting(machine.root, MAX), "262144\n")
     small.boot(machine.root, "second")
     assert prune(machine=machine) == tuple(range(1, 11))
+
+
+def me() -> tuple[int, int]:
+    return os.geteuid(), os.getegid()
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        lambda: SetRights("/etc/app/x/f", (0o600, *me()), (0o644, *me())),
+        lambda: WriteFile("/etc/app/x/f", "ours\n", ""),
+        lambda: Rename("/etc/app/x/f", "/etc/app/x/g"),
+        lambda: SetLink("/etc/app/x/l", "f", None),
+    ],
+)
+def test_what_was_below_a_folder_that_is_gone_is_in_nobodys_way(
+    tmp_path: Path, later: Callable[[], Change]
+) -> None:
+    machine = small.build(str(tmp_path))
+    os.makedirs(machine.root + "/etc/app/x", 0o755)
+    put(machine.root + "/etc/app/x/f", "")
+    apply((WriteFile(FILE, "a\n", OLD_TEXT),), machine=machine, why="")
+    apply((later(),), machine=machine, why="")
+    shutil.rmtree(machine.root + "/etc/app")
+    assert over_it(1, machine) == []
+    undo(1, machine=machine)
+    assert history(machine=machine)[0].state is State.UNDONE
+    with pytest.raises(Conflict, match=r"/etc/app/x/\w \(.*/etc/app does not exist\)"):
+        undo(2, machine=machine)
+    (outcome,) = undo(2, machine=machine, partial=True)
+    assert outcome.why.endswith("/etc/app does not exist")
+    assert history(machine=machine)[1].state is State.PARTLY

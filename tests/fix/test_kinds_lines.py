@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 from hypothesis import given
@@ -151,6 +152,58 @@ def test_a_later_change_of_other_lines_is_to_be_taken_back_first(machine: Machin
     undo(2, machine=machine)
     undo(1, machine=machine)
     assert read(machine) == FSTAB_TEXT.encode()
+
+
+ABOVE, BELOW = ("[a]", "enabled=1", "x"), ("[b]", "enabled={}", "y", "z", "")
+BY_HAND = "\n".join((*ABOVE, *BELOW))
+
+
+@pytest.mark.parametrize(
+    ("edit", "before", "theirs"),
+    [
+        (Lines(2, ("enabled=1",), ("enabled=0",)), BY_HAND, BY_HAND),
+        (Lines(2, ("enabled=1",), ("enabled=0",)), BY_HAND, BY_HAND.replace("[a]", "[c]")),
+        (Lines(2, (), ("enabled=0",)), BY_HAND.replace("enabled=1\n", ""), None),
+        (Lines(2, ("enabled=1",), ()), BY_HAND, BY_HAND),
+        (Lines(1, ("[a]",), ()), BY_HAND, BY_HAND),
+    ],
+)
+def test_lines_that_another_took_back_are_not_found_elsewhere(
+    machine: Machine, edit: Lines, before: str, theirs: str | None
+) -> None:
+    """The same text stands once elsewhere, which is not ours; and another line was edited."""
+    written(machine, before.format(0).encode())
+    edited(machine, edit)
+    now = (theirs or before).format(0).replace("z", "ZZ").encode()
+    written(machine, now)
+    with pytest.raises(Conflict):
+        undo(1, machine=machine)
+    assert read(machine) == now
+
+
+def test_ours_are_told_by_the_lines_around_them(machine: Machine) -> None:
+    written(machine, BY_HAND.format(0).encode())
+    edited(machine, Lines(2, ("enabled=1",), ("enabled=0",)))
+    now = "# theirs\n" + BY_HAND.format(0).replace("z", "ZZ")
+    written(machine, now.replace("enabled=1", "enabled=0").encode())
+    undo(1, machine=machine)
+    assert read(machine) == now.encode()
+
+
+def test_the_largest_record_is_looked_for_in_little_time() -> None:
+    lines = [b"%x" % n for n in range(49_000)]
+    hunks = tuple(Hunk(48 * n, (), (lines[48 * n],)) for n in range(1, 1001))
+    ours = {hunk.at for hunk in hunks}
+    after = b"\n".join(lines)
+    before = b"\n".join(line for n, line in enumerate(lines) if n not in ours)
+    images = [Image(data, 0o644, 0, 0, ()) for data in (before, after)]
+    item = LinesItem(FSTAB, images[0], images[1], hunks)
+    began = time.process_time()
+    now = b"# theirs\n" + after + b"\n# theirs"
+    found = _reverted(item, now)
+    assert found is not None
+    assert b"\n".join(_undone(now.split(b"\n"), found)) == b"# theirs\n" + before + b"\n# theirs"
+    assert time.process_time() - began < 2
 
 
 LINES = st.lists(st.sampled_from((b"a", b"b", b"c", b"")), max_size=6)

@@ -24,6 +24,7 @@ from ec2rl.facts.change import (
     Transaction,
 )
 from ec2rl.facts.change_format import decode, encode
+from ec2rl.record import replace
 from fix.records import sealed
 
 TYPE_CHECKING = False
@@ -34,6 +35,7 @@ OLD = Image(b"a\xff\n", 0o640, 0, 4, (("trusted.x", b"\0\xff"),))
 NEW = Image("ü\n".encode(), 0o644, 0, 0, None)
 LINK = Image(b"a\xff", 0o777, 12, 34, None)
 RIGHTS = Image(b"", 0o4755, 12, 34, None)
+BUILT = Image(b"5 " + b"0a" * 32, 0o600, 0, 0, None)
 ITEMS: tuple[Item, ...] = (
     SysctlItem("vm.swappiness", "60", "10", "10"),
     SysctlItem("net.ipv4.tcp_congestion_control", "cubic", "bbr", "bbr", 7, 8),
@@ -41,12 +43,17 @@ ITEMS: tuple[Item, ...] = (
     SysfsItem("/sys/block/nvme0n1/queue/scheduler", "none", "mq-deadline", "mq-deadline"),
     FileItem("/etc/fstab", OLD, NEW),
     FileItem("/etc/new.d/file", None, NEW, folder=True),
-    LinesItem("/etc/fstab", OLD, NEW, (Hunk(0, (b"a\xff",), ("ü".encode(),)), Hunk(1, (), (b"",)))),
+    LinesItem(
+        "/etc/fstab",
+        OLD,
+        replace(OLD, data="ü\n\n".encode()),
+        (Hunk(0, (b"a\xff",), ("ü".encode(),)), Hunk(1, (), (b"",))),
+    ),
     RightsItem("/etc/shadow", RIGHTS, RIGHTS),
     RenameItem("/etc/a", "/etc/b", "folder"),
     LinkItem("/etc/localtime", None, LINK),
     LinkItem("/etc/localtime", LINK, None),
-    ArtefactItem("/boot/a.img", ("/usr/bin/dracut", "{out}"), "initrd", 300, OLD, None),
+    ArtefactItem("/boot/a.img", ("/usr/bin/dracut", "{out}"), "initrd", 300, BUILT, None),
 )
 
 ODD: tuple[Any, ...] = (
@@ -110,3 +117,26 @@ def test_a_record_of_an_older_form_has_no_newer_kind(item: Item, why: str) -> No
         assert str(caught.value) == why
     with pytest.raises(ValueError, match="schema 5 is not known to this version"):
         decode(sealed({**record, "schema": 5}), 1)
+
+
+LINES, ARTEFACT = ITEMS[6], ITEMS[11]
+assert isinstance(LINES, LinesItem)
+assert isinstance(ARTEFACT, ArtefactItem)
+
+
+@pytest.mark.parametrize(
+    ("forged", "why"),
+    [
+        (replace(LINES, before=replace(OLD, data=b"b\n")), "its lines are not those of its images"),
+        (replace(LINES, after=replace(OLD, data=b"b\n")), "its lines are not those of its images"),
+        (replace(LINES, hunks=(Hunk(9, (), ()),)), "its lines are not those of its images"),
+        (replace(LINES, hunks=()), "its lines are not those of its images"),
+        (replace(LINES, after=NEW), "lines of it have changed a mode, an owner or a label"),
+        (replace(LINES, hunks=(Hunk(0, (), ()),) * 1001), "it changes lines at more than 1000 pl"),
+        (replace(ARTEFACT, before=OLD), "an image of it is no size and checksum"),
+        (replace(ARTEFACT, after=replace(BUILT, data=b"5 x")), "an image of it is no size and che"),
+    ],
+)
+def test_what_is_shown_of_a_record_is_what_it_would_write(forged: Item, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        decode(encode(change(forged)), 1)

@@ -42,19 +42,18 @@ def told_of(left: Sequence[Transaction], machine: Machine) -> list[str]:
         how = "was interrupted" if change.unfinished else "is on trial, and its time is over"
         whose = "" if machine.runs else ", as a record claims that was found on the volume"
         lines.append(f"Change {change.id} ({one_line(change.why)}) {how}{whose}:")
-        lines += claims(change)
+        lines += claims(change.items)
     if left:
         again = "by the next ec2rl fix, undo or keep" if machine.runs else "first, if you agree"
         lines.append(f"It is taken back, or, where all of it was done already, stays: {again}")
     return lines
 
 
-def claims(change: Transaction) -> list[str]:
+def claims(items: Sequence[Item]) -> list[str]:
     """What a record says of each of its targets, the texts of files as a diff backwards."""
     lines = []
-    for item in change.items:
-        told = described(item)
-        lines.append(f"    {one_line(told['target'])}: {told['before']} -> {told['after']}")
+    for item in items:
+        lines.append(f"    {row(item)}")
         lines += [f"        {line}" for line in _backwards(item)]
     return lines
 
@@ -188,6 +187,12 @@ def described(item: Item) -> dict[str, str]:
     """One target of a change, in words: what it was, and what it is."""
     before, after = item.words
     return {"target": item.target, "before": before, "after": after}
+
+
+def row(item: Item, back: bool = False) -> str:
+    """One target of a change on a line, whoever wrote its record; `back` as an undo changes it."""
+    before, after = item.words[::-1] if back else item.words
+    return one_line(f"{item.target}: {before} -> {after}")
 
 
 def why_not(error: FixError, machine: Machine, what: str = "nothing") -> tuple[str, ...]:

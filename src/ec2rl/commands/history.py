@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ec2rl.arguments import Parsed, format_of
-from ec2rl.commands.changed import WIDE, cut, described, machine_of
+from ec2rl.commands.changed import WIDE, cut, described, machine_of, row
 from ec2rl.fix.change import NOT_LOOKED, Found, State, Transaction
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.transaction import history, in_force, trials, unsettled
@@ -66,8 +66,7 @@ def told(machine: Machine, write: Callable[[Json], str] | None = None) -> str:
 def _items(change: Transaction, standing: Sequence[Standing]) -> list[str]:
     lines = []
     for n, item in enumerate(change.items):
-        row = "{target}: {before} -> {after}".format(**described(item))
-        lines.append(f"    {one_line(row)}")
+        lines.append(f"    {row(item)}")
         if standing:
             partly = change.state is State.PARTLY
             lines += [f"        {line}" for line in _since(standing[n], partly)]

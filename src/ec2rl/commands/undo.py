@@ -9,9 +9,9 @@ from ec2rl.catalogue import load, names
 from ec2rl.commands.changed import (
     BEFORE_SCHEMA_3,
     claims,
-    described,
     known,
     machine_of,
+    row,
     settle,
     told,
     told_of,
@@ -21,7 +21,7 @@ from ec2rl.commands.changed import (
 from ec2rl.fix.change import Found, State, Transaction
 from ec2rl.fix.errors import Conflict, FixError, Outcome, Refused
 from ec2rl.fix.machine import Machine, shares_journal
-from ec2rl.fix.transaction import CHANGED, foresee, history, undo, unsettled
+from ec2rl.fix.transaction import CHANGED, foresee, history, in_force, undo, unsettled
 from ec2rl.host.live import LiveHost
 from ec2rl.report.escape import one_line
 from ec2rl.subcommand import agreed
@@ -58,6 +58,8 @@ def _undo(said: Parsed, machine: Machine, terminal: Terminal) -> int:
     steps: Steps = ()
     if change is not None and change not in left and change.state is not State.UNDONE:
         steps = _steps(change, said, machine)
+        for line in _unseen(change, machine):
+            terminal.say(line)
     if said.has("dry-run") or not machine.runs:
         lines = [*told_of(left, machine), *_foreseen(steps, machine)]
         if not lines:
@@ -141,7 +143,7 @@ def _steps(change: Transaction, said: Parsed, machine: Machine) -> Steps:
             f"to take back all of them: sudo ./ec2rl undo {change.id} --with-later{here}"
         )
     for one, outcomes in steps:
-        theirs = [outcome.target for outcome in outcomes if outcome.found is Found.CHANGED]
+        theirs = [outcome.theirs for outcome in outcomes if outcome.found is Found.CHANGED]
         if theirs and not said.has("partial"):
             of = f" (of change {one.id})" if over else ""
             words = f"somebody else has changed since: {', '.join(theirs)}{of}"
@@ -170,8 +172,8 @@ def _tell_theirs(
     if not isinstance(error, Conflict):
         return
     for outcome in error.outcomes:
-        terminal.say(f"    {outcome.target}: {outcome.found.value}")
-    if Found.AFTER in {outcome.found for outcome in error.outcomes}:
+        terminal.say(f"    {outcome.target}: {_how(outcome)}")
+    if any(outcome.found is Found.AFTER or outcome.why for outcome in error.outcomes):
         more = " --with-later" if said.has("with-later") else ""
         again = f"sudo ./ec2rl undo {number} --partial{more}{where(machine)}"
         terminal.say(f"to take back the rest, and leave theirs: {again}")
@@ -191,7 +193,8 @@ def _foreseen(steps: Steps, machine: Machine) -> list[str]:
     for one, outcomes in steps:
         lines += [f"Would take back change {one.id}:", *_lines(one, outcomes)]
         if not machine.runs:
-            lines += ["As a record claims that was found on the volume:", *claims(one)]
+            items = [out.item or item for item, out in zip(one.items, outcomes)]
+            lines += ["As a record claims that was found on the volume:", *claims(items)]
     return lines
 
 
@@ -216,12 +219,27 @@ def _took(change: Transaction, outcomes: Sequence[Outcome], machine: Machine) ->
 def _lines(change: Transaction, outcomes: Sequence[Outcome]) -> list[str]:
     """What became of each target, or would."""
     lines = []
-    for item, outcome in zip(map(described, change.items), outcomes):
-        words = f"{item['after']} -> {item['before']}"
+    for item, outcome in zip(change.items, outcomes):
+        line = row(item, back=True)
         if outcome.found is not Found.AFTER:
-            words = f"left alone: {outcome.found.value}"
-        lines.append(f"    {one_line(item['target'])}: {words}")
+            line = one_line(f"{item.target}: left alone: {_how(outcome)}")
+        lines.append(f"    {line}")
     return lines
+
+
+def _how(outcome: Outcome) -> str:
+    return f"cannot be looked at: {outcome.why}" if outcome.why else outcome.found.value
+
+
+def _unseen(change: Transaction, machine: Machine) -> list[str]:
+    """Of later changes, what cannot be looked at, and is taken for what does not stand on it."""
+    past = history(machine=machine)
+    return [
+        f"change {number}: whether it is in force cannot be told: {one.item.target}: {one.why}"
+        for number, stand in in_force(past, machine=machine).items()
+        for one in stand
+        if number > change.id and one.why
+    ]
 
 
 def _wanted(said: Parsed) -> int | None:

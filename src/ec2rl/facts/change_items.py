@@ -23,6 +23,7 @@ from ec2rl.facts.change import (
     SysctlItem,
     SysfsItem,
 )
+from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ _PARAMETER = r"[A-Za-z0-9_]{1,64}/parameters/[A-Za-z0-9_]{1,64}"
 _SYSFS = r"/sys/(block|bus|class|devices|fs|kernel|module)(/[A-Za-z0-9_.:,@+-]{1,128}){1,24}"
 _NOT_FILES = ("/proc", "/sys", "/dev", "/run", "/var/lib/ec2rl")
 _MOST = 4096
+_HUNKS = 1000
+_SIZE_AND_SUM = rb"(0|[1-9][0-9]{0,15}) [0-9a-f]{64}"
 _NO_ID = (1 << 32) - 1
 """(gid_t) -1, with which chown(2) changes nothing."""
 
@@ -195,8 +198,13 @@ def _fault(item: Item) -> str:
     bad = next(filter(None, map(path_fault, item.touched)), "")
     if isinstance(item, (LinesItem, ArtefactItem)):
         bad = bad or _owner_fault(item.before, item.after)
-    if isinstance(item, LinesItem) and not all(hunk.at >= 0 for hunk in item.hunks):
-        bad = bad or "a line of it has no number"
+    if isinstance(item, LinesItem):
+        bad = bad or _lines_fault(item)
+    if isinstance(item, ArtefactItem) and not all(
+        image is None or re.fullmatch(_SIZE_AND_SUM, image.data)
+        for image in (item.before, item.after)
+    ):
+        bad = bad or "an image of it is no size and checksum"
     if isinstance(item, RenameItem) and item.what not in ("file", "folder", "link"):
         bad = bad or "a thing of it is none"
     if isinstance(item, LinkItem) and not all(
@@ -205,6 +213,32 @@ def _fault(item: Item) -> str:
     ):
         bad = bad or "a link of it leads nowhere"
     return bad
+
+
+def _lines_fault(item: LinesItem) -> str:
+    """Say why the lines of an item do not make the second of its images of the first, "" if so.
+
+    The images are what is shown, and the lines what is written.
+    """
+    if replace(item.before, data=b"") != replace(item.after, data=b""):
+        return "lines of it have changed a mode, an owner or a label"
+    if len(item.hunks) > _HUNKS:
+        return f"it changes lines at more than {_HUNKS} places"
+    old, new = item.before.data.split(b"\n"), item.after.data.split(b"\n")
+    n = end = 0
+    for hunk in item.hunks:
+        skip = hunk.at - end
+        first = n + skip
+        n, behind = first + len(hunk.old), hunk.at + len(hunk.new)
+        if (
+            not 0 <= skip <= len(new) - end
+            or old[first - skip : first] != new[end : hunk.at]
+            or tuple(old[first:n]) != hunk.old
+            or tuple(new[hunk.at : behind]) != hunk.new
+        ):
+            return "its lines are not those of its images"
+        end = behind
+    return "" if old[n:] == new[end:] else "its lines are not those of its images"
 
 
 def _owner_fault(*images: Image | None) -> str:

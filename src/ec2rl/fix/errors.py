@@ -16,7 +16,7 @@ from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.fix.change import Found
+    from ec2rl.fix.change import Found, Item
 
 
 class FixError(Exception):
@@ -33,7 +33,14 @@ class FixError(Exception):
 
 
 class Refused(FixError):
-    """Nothing was touched: the target, the value or the machine forbids the change."""
+    """Nothing was touched: the target, the value or the machine forbids the change.
+
+    `absent` is whether there is no folder any more on the way to the target.
+    """
+
+    def __init__(self, message: str, absent: bool = False) -> None:
+        super().__init__(message)
+        self.absent = absent
 
 
 class Busy(FixError):
@@ -62,7 +69,18 @@ class Failed(FixError):
 
 @record(frozen=True)
 class Outcome:
-    """How an undo found one target: what stood AFTER is restored (in a dry run: would be)."""
+    """How an undo found one target: what stood AFTER is restored (in a dry run: would be).
+
+    `item` is what it takes back where that is not the record's, in a file with other edits; `why`
+    is why a target cannot be looked at.
+    """
 
     target: str
     found: Found
+    item: Item | None = None
+    why: str = ""
+
+    @property
+    def theirs(self) -> str:
+        """Name a target that is not ours to put back."""
+        return f"{self.target} ({self.why})" if self.why else self.target

@@ -11,11 +11,11 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 
-from ec2rl.fix.change import Found, State, Transaction
+from ec2rl.fix.change import Found, Item, State, Transaction
 from ec2rl.fix.errors import Conflict, Failed, FixError, Refused
 from ec2rl.fix.journal import Journal
 from ec2rl.fix.kinds import thing
-from ec2rl.fix.kinds.kind import At, Kind
+from ec2rl.fix.kinds.kind import At, Kind, Unseen
 from ec2rl.fix.machine import Machine, is_this_one
 from ec2rl.fix.prepare import room, stop_if_asked
 from ec2rl.record import replace
@@ -31,6 +31,25 @@ def things_of(change: Transaction, machine: Machine, stack: ExitStack) -> list[K
     things = [thing(item, at) for item in change.items]
     room()
     return things
+
+
+def found_of(change: Transaction, machine: Machine, stack: ExitStack) -> list[Kind]:
+    """Hold all that is to be taken back; what is below a folder that is gone says so."""
+    at = at_of(change, machine, stack)
+    room()
+    return [_found(item, at) for item in change.items]
+
+
+def _found(item: Item, at: At) -> Kind:
+    try:
+        one = thing(item, at)
+        one.rebase()
+        one.observe()
+    except Refused as error:
+        if not error.absent:
+            raise
+        return Unseen(item, at, words(error))
+    return one
 
 
 def at_of(change: Transaction, machine: Machine, stack: ExitStack) -> At:

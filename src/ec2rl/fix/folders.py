@@ -27,7 +27,7 @@ class Folder:
     @property
     def fd(self) -> int:
         if self._fd is None:
-            raise Refused(f"{self.path} does not exist")
+            raise Refused(f"{self.path} does not exist", absent=True)
         return self._fd
 
     @property

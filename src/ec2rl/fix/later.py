@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 from ec2rl.fix.change import STANDING, Found, Item, Now, Transaction
 from ec2rl.fix.errors import FixError, Outcome
-from ec2rl.fix.execute import at_of, things_of, words
+from ec2rl.fix.execute import at_of, found_of, words
 from ec2rl.fix.kinds import left, thing
 from ec2rl.record import record
 
@@ -24,7 +24,8 @@ def later(
     """Find the changes that are to be taken back before a change, the first of them first.
 
     These are the later ones that are in force on a target of it, and those on top of them in turn.
-    In force on a target is a change that left it as it is, or as a later one in force found it.
+    In force on a target is a change that left it as it is, or as a later one in force found it, and
+    on none that cannot be looked at: what is below a folder that is gone stands on nothing.
     """
     top: dict[str, Item] = {}
     holding: list[tuple[Transaction, set[str]]] = []
@@ -59,13 +60,13 @@ def foreseen(
     above = {name: item for one in over for item in one.items for name in item.touched}
     with ExitStack() as stack:
         outcomes = []
-        for one in things_of(change, machine, stack):
-            one.rebase()
+        for one, of_record in zip(found_of(change, machine, stack), change.items):
             upper = next((above[name] for name in one.item.touched if name in above), None)
             found = one.observe() if upper is None else Found.AFTER
             if upper is not None and not left(one.item, upper):
                 found = Found.CHANGED
-            outcomes.append(Outcome(one.target, found))
+            rebased = one.item if one.item != of_record else None
+            outcomes.append(Outcome(one.target, found, rebased, one.why))
         return tuple(outcomes)
 
 
@@ -73,8 +74,7 @@ def _in_force(change: Transaction, top: dict[str, Item], machine: Machine) -> di
     """The targets that a change holds, below what holds each of them since (`top`)."""
     held: dict[str, Item] = {}
     with ExitStack() as stack:
-        for one in things_of(change, machine, stack):
-            one.rebase()
+        for one in found_of(change, machine, stack):
             above = next((top[name] for name in one.item.touched if name in top), None)
             if left(one.item, above) if above else one.observe() is Found.AFTER:
                 held.update(dict.fromkeys(one.item.touched, one.item))

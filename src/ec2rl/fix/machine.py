@@ -206,9 +206,9 @@ def _enter(parent: int, part: str, path: str, create: bool) -> int:
     try:
         return os.open(part, _FOLDER, dir_fd=parent)
     except NotADirectoryError:
-        raise Refused(f"{path} is a symbolic link, or no folder") from None
+        raise Refused(f"{path} is a symbolic link, or no folder", absent=True) from None
     except FileNotFoundError:
-        raise Refused(f"{path} does not exist") from None
+        raise Refused(f"{path} does not exist", absent=True) from None
 
 
 def _only_ours(fd: int, path: str) -> None:

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from ec2rl import __version__
 from ec2rl.fix.change import STANDING, Found, State, Transaction
 from ec2rl.fix.errors import Conflict, Failed, FixError, Outcome, Refused
-from ec2rl.fix.execute import forget, put_back, things_of, transit, words
+from ec2rl.fix.execute import forget, found_of, put_back, things_of, transit, words
 from ec2rl.fix.journal import LAST, MOST_RECORDS, Journal, locked, looked_at
 from ec2rl.fix.kinds.kind import Kind
 from ec2rl.fix.later import Standing, foreseen, later, standings
@@ -98,7 +98,7 @@ def undo(
         with _told(), looked_at(machine) as seen:
             change = _numbered(seen.all() if seen else [], number)
             with ExitStack() as stack:
-                return _outcomes(things_of(change, machine, stack))
+                return _outcomes(found_of(change, machine, stack))
     with _told(), locked(machine, f"undo {number}") as journal:
         past = _settled(journal)
         change = _numbered(past, number)
@@ -130,10 +130,8 @@ def _numbered(past: Sequence[Transaction], number: int) -> Transaction:
 
 
 def _outcomes(things: Sequence[Kind]) -> tuple[Outcome, ...]:
-    """Look how an undo finds each target, and have it take back what is ours in it."""
-    for thing in things:
-        thing.rebase()
-    return tuple(Outcome(thing.target, thing.observe()) for thing in things)
+    """Tell how an undo finds each target."""
+    return tuple(Outcome(thing.target, thing.observe(), why=thing.why) for thing in things)
 
 
 def _undone(
@@ -142,9 +140,9 @@ def _undone(
     if change.state is State.UNDONE:
         return tuple(Outcome(item.target, Found.BEFORE) for item in change.items)
     with ExitStack() as stack:
-        things = things_of(change, machine, stack)
+        things = found_of(change, machine, stack)
         outcomes = _outcomes(things)
-        changed = [out.target for out in outcomes if out.found is Found.CHANGED]
+        changed = [out.theirs for out in outcomes if out.found is Found.CHANGED]
         if changed and not partial:
             names = ", ".join(changed)
             raise Conflict(f"somebody else has changed since: {names}", outcomes)

@@ -48,6 +48,7 @@ class Kind:
         self.item = item
         self.target: str = item.target
         self.at = at
+        self.why = ""
 
     @staticmethod
     def plan(change: Any, machine: Machine) -> Item | None:
@@ -124,6 +125,17 @@ class Unmoved(Kind):
             return ""
         number = self.at.change
         return f"{self.target} of what runs stays: sudo ./ec2rl undo {number} takes it back"
+
+
+class Unseen(Kind):
+    """What was below a folder that is gone: nothing of ours stands there; `why` says which."""
+
+    def __init__(self, item: Any, at: At, why: str) -> None:
+        super().__init__(item, at)
+        self.why = why
+
+    def observe(self) -> Found:
+        return Found.CHANGED
 
 
 def other(side: Found) -> Found:

@@ -3,7 +3,8 @@
 A line is what stands between two newlines, whatever its bytes: a carriage return belongs to it, and
 a file without a final newline keeps lacking it.  The file is exchanged whole.  An undo puts back
 the lines that were replaced, and leaves what others have edited elsewhere in the file: it finds
-ours by what is the same before and behind them, else by their text, if that is there once.
+ours by what is the same up to an end of the file, else by their text with the lines around it, if
+that was there once and is.
 """
 
 from __future__ import annotations
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 
 _MOST = 512 << 10
 """Bytes of a file whose lines are edited: the record holds it twice."""
+
+_LINES = 50_000
+"""Of a file with more, no lines are looked for: a journal may name 64 of them."""
+
+_NEAR = 3
+"""Lines on either side that tell ours, as many as a unified diff has."""
+
+_MANY = 16
+"""Where each of some lines is there more often, no place is told by them."""
 
 
 class FileLines(RegularFile):
@@ -108,23 +118,24 @@ def _replaced(old: Sequence[bytes], hunks: Sequence[Hunk]) -> list[bytes]:
 
 
 def _undone(new: Sequence[bytes], hunks: Sequence[Hunk]) -> list[bytes]:
-    old = list(new)
-    for hunk in reversed(hunks):
-        old[hunk.at : hunk.at + len(hunk.new)] = hunk.old
-    return old
+    old: list[bytes] = []
+    end = 0
+    for hunk in hunks:
+        old += (*new[end : hunk.at], *hunk.old)
+        end = hunk.at + len(hunk.new)
+    return [*old, *new[end:]]
 
 
 def _reverted(item: LinesItem, data: bytes) -> tuple[Hunk, ...] | None:
     """Find our lines in a file that others may have edited; None where they cannot be told."""
+    if data.count(b"\n") > _LINES or item.after.data.count(b"\n") > _LINES:
+        return item.hunks if data == item.after.data else None
     ours, now = item.after.data.split(b"\n"), data.split(b"\n")
-    short = min(len(ours), len(now))
-    head = next((n for n in range(short) if ours[n] != now[n]), short)
-    tail = next((n for n in range(short) if ours[-1 - n] != now[-1 - n]), short)
-    tail = min(tail, short - head)
+    files = _Edited(ours, now)
     found: list[Hunk] = []
     end = 0
     for hunk in item.hunks:
-        at = _place(hunk, ours, now, head, tail)
+        at = hunk.at if ours == now else files.place(hunk)
         if at is None or at < end or tuple(now[at : at + len(hunk.new)]) != hunk.new:
             return None
         end = at + len(hunk.new)
@@ -132,20 +143,69 @@ def _reverted(item: LinesItem, data: bytes) -> tuple[Hunk, ...] | None:
     return tuple(found)
 
 
-def _place(
-    hunk: Hunk, ours: Sequence[bytes], now: Sequence[bytes], head: int, tail: int
-) -> int | None:
-    """Find where lines of ours are: in what is the same, else by their text or neighbours."""
-    end = hunk.at + len(hunk.new)
-    if end + (not hunk.new) <= head or ours == now:
-        return hunk.at
-    if hunk.at - (not hunk.new) >= len(ours) - tail:
-        return hunk.at + len(now) - len(ours)
-    # Lines that are gone are told by the two that they stood between.
-    skip = 0 if hunk.new or not hunk.at else 1
-    known = hunk.new or tuple(ours[hunk.at - skip : hunk.at + 1])
-    if not known:  # of a record that nobody has written here
-        return None
-    places = [n for n, line in enumerate(now) if line == known[0]]
-    places = [n for n in places if tuple(now[n : n + len(known)]) == known]
-    return places[0] + skip if len(places) == 1 else None
+class _Edited:
+    """A file as we left it, and as it is; in time linear in both, but for `_MANY` and `_NEAR`."""
+
+    def __init__(self, ours: list[bytes], now: list[bytes]) -> None:
+        self.ours, self.now = ours, now
+        short = min(len(ours), len(now))
+        self.head = next((n for n in range(short) if ours[n] != now[n]), short)
+        tail = next((n for n in range(short) if ours[-1 - n] != now[-1 - n]), short)
+        self.tail = min(tail, short - self.head)
+        self.ends = len(ours) - (ours[-1] == b"")
+        self._places: list[dict[bytes, list[int]]] = []
+
+    def place(self, hunk: Hunk) -> int | None:
+        """Find where lines of ours are: by what is the same up to an end, or by what is near.
+
+        Lines that are gone are told by those that they stood between: both must be there.
+        """
+        at, end = hunk.at, hunk.at + len(hunk.new)
+        behind = at + len(self.now) - len(self.ours)
+        same = len(self.ours) - self.tail
+        if not hunk.new:
+            near = at and at < len(self.ours)
+            if end < self.head:
+                return at
+            if at > same:
+                return behind
+            return self._by_near(at, end, len(self.ours)) if near else None
+        if end <= self.head and (end < self.head or end >= self.ends or self._alone(hunk)):
+            return at
+        if at >= same and (at > same or at == 0 or self._alone(hunk)):
+            return behind
+        return self._by_near(at, end, self.ends)
+
+    def _by_near(self, at: int, end: int, ends: int) -> int | None:
+        """Find lines with those around them, which must be there, once in both files."""
+        first, last = max(at - _NEAR, 0), max(end, min(end + _NEAR, ends))
+        if (first, last) == (at, end):
+            return None
+        found = self._once(self.ours[first:last])
+        return None if found is None else found + at - first
+
+    def _alone(self, hunk: Hunk) -> bool:
+        return self._once([*hunk.new]) is not None
+
+    def _once(self, block: list[bytes]) -> int | None:
+        """Find a block in the file as it is; None unless it is there once, and in ours."""
+        files = (self.ours, self.now)
+        self._places = self._places or [_places(lines) for lines in files]
+        found: list[int] = []
+        for lines, places in zip(files, self._places):
+            rare = min(range(len(block)), key=lambda n: len(places.get(block[n], ())))
+            rows = places.get(block[rare], [])
+            if len(rows) > _MANY:
+                return None
+            starts = [n - rare for n in rows if n >= rare]
+            found = [n for n in starts if lines[n : n + len(block)] == block]
+            if len(found) != 1:
+                return None
+        return found[0]
+
+
+def _places(lines: list[bytes]) -> dict[bytes, list[int]]:
+    places: dict[bytes, list[int]] = {}
+    for n, line in enumerate(lines):
+        places.setdefault(line, []).append(n)
+    return places
