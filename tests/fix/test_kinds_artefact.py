@@ -92,6 +92,19 @@ def test_what_cannot_be_right_changes_nothing(machine: Machine, script: str, why
     assert history(machine=machine)[0].state is State.UNDONE
 
 
+@pytest.mark.parametrize("named", ['"$0"', '"$0".d'])
+def test_folders_that_it_leaves_go_and_nothing_that_their_links_lead_to(
+    machine: Machine, named: str
+) -> None:
+    before = picture(machine)
+    script = f"mkdir -p {named}/a/b/c; ln -s {machine.root}/etc {named}/a/b/l; touch {named}/a/f"
+    with pytest.raises(Failed) as caught:
+        apply((rebuild(machine, script + "; exit 1"),), machine=machine, why="")
+    assert caught.value.whole
+    assert picture(machine) == before
+    assert history(machine=machine)[0].state is State.UNDONE
+
+
 def test_one_that_takes_too_long_ends_with_all_that_it_started(machine: Machine) -> None:
     before = picture(machine)
     mark = f"{machine.root}/var/lib/alive"
