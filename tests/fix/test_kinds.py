@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from ec2rl.commands.history import told
+from ec2rl.facts.change import RightsItem
 from ec2rl.fix.change import State
 from ec2rl.fix.errors import Conflict, FixError, Refused
 from ec2rl.fix.execute import things_of
@@ -143,7 +144,9 @@ def test_a_set_id_bit_that_somebody_gives_meanwhile_stays(machine: Machine) -> N
         thing.rescue()
         assert os.stat(folder).st_mode & 0o7777 == 0o2755
     os.chown(folder, 5, 6)
-    moved = replace(change.items[0], after=replace(change.items[0].after, uid=5, gid=6))
+    (item,) = change.items
+    assert isinstance(item, RightsItem)
+    moved = replace(item, after=replace(item.after, uid=5, gid=6))
     with ExitStack() as stack:
         (thing,) = things_of(replace(change, items=(moved,)), machine, stack)
         thing.rescue()

@@ -101,7 +101,8 @@ class Artefact(Exchange):
         self._clear()
         out = f"{os.path.dirname(self.target)}/{self.draft}"
         program = tuple(out if word == "{out}" else word for word in self.item.program)
-        why = run(self.at.machine, program, self.item.seconds, _MOST)
+        place = self.folder, os.path.dirname(self.target)
+        why = run(self.at.machine, program, self.item.seconds, _MOST, place)
         if why:
             raise Failed(f"{self.target} was not built: {why}")
         self.item = replace(self.item, after=self._made())
