@@ -160,8 +160,8 @@ def _be(
             resource.setrlimit(what, (limit, limit))
         if not machine.runs:
             _lose_rights(calls)
-        for fd, place in ((null, 0), (out, 1), (out, 2)):
-            os.dup2(fd, place)
+        for fd, number in ((null, 0), (out, 1), (out, 2)):
+            os.dup2(fd, number)
         out = 2
         os.closerange(3, 1024)
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
