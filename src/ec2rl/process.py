@@ -17,7 +17,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from collections.abc import Iterable
-    from typing import Callable
+    from typing import Callable, TypeVar
+
+    T = TypeVar("T")
 else:
     import _signal as signal  # `signal` takes 3 ms to make enumerations of these
 
@@ -205,6 +207,19 @@ def work_here(work: Callable[[], bytes], limit: float, mask: Iterable[int]) -> b
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+
+
+def within(seconds: float, work: Callable[[], T]) -> T:
+    """Do work here, in a time; TimeoutError where it takes longer."""
+    before = signal.signal(signal.SIGALRM, _time_out)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        return work()
+    except TooLongError:
+        raise TimeoutError(f"took longer than {seconds:g} s: stopped") from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _time_out(*_: object) -> None:

@@ -11,7 +11,7 @@ from ec2rl.fix.change import State
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, end_trials, foresee, recover, trials, undo
-from ec2rl.remedies import SetSysctl, WriteFile
+from ec2rl.remedies import SetSysctl, SetSysfs, WriteFile
 from fix.apart import NEWNET, apart
 from fix.records import sealed, setting_item, transaction
 from fix.small import FILE, NEW_TEXT, OLD_TEXT, build
@@ -122,3 +122,24 @@ def test_on_the_host_it_is_as_ever(tmp_path: Path) -> None:
             pytest.skip("this machine has another value")
     undo(1, machine=machine)
     assert b'"state": "undone"' in journal(machine)["1.json"]
+
+
+def test_a_device_of_another_namespace_is_not_written(tmp_path: Path) -> None:
+    machine = Machine(root=build(str(tmp_path)).root)
+    path = "/sys/class/net/lo/tx_queue_len"
+
+    def inside() -> str:
+        apply((SetSysfs(path, "600", "1000"),), machine=machine, why="")
+        return "applied"
+
+    assert apart(NEWNET, inside) == WORDS
+    folder = machine.root + machine.state
+    os.makedirs(folder, 0o700, exist_ok=True)
+    for name in (folder, os.path.dirname(folder)):
+        os.chmod(name, 0o700)
+    item = {"kind": "sysfs", "path": path, "before": "1000", "asked": "600", "after": "600"}
+    record = transaction(1, [item], boot=machine.boot(), schema=4, module="m")
+    with open(f"{folder}/1.json", "wb") as file:
+        file.write(sealed(record))
+    os.chmod(f"{folder}/1.json", 0o600)
+    assert apart(NEWNET, lambda: str(undo(1, machine=machine))) == WORDS

@@ -170,7 +170,9 @@ def test_a_value_that_is_no_number_nor_a_word(machine: Machine, value: str) -> N
 
 
 def test_two_changes_of_one_target(machine: Machine) -> None:
-    assert refused(machine, WRITE, WRITE) == "Refused: two changes of the same target"
+    assert (
+        refused(machine, WRITE, WRITE) == f"Refused: two changes of the same target: {WRITE.path}"
+    )
 
 
 def test_what_is_already_as_wished(machine: Machine) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 
 import pytest
 
 from ec2rl.commands.history import told
+from ec2rl.facts.change import RightsItem
 from ec2rl.fix.change import State
 from ec2rl.fix.errors import Conflict, FixError, Refused
+from ec2rl.fix.execute import things_of
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, foresee, history, undo
 from ec2rl.model import Remedy, Risk, pack, unpack
@@ -126,6 +129,57 @@ def test_rights_that_are_not_as_they_were_seen(machine: Machine) -> None:
     assert words.startswith(f"{FSTAB} has mode 644, ")
     os.symlink("fstab", machine.root + LINK)
     assert "is no regular file" in refused(machine, SetRights(LINK, (0o600, 0, 0), (0o777, 0, 0)))
+
+
+@pytest.mark.root
+def test_a_set_id_bit_that_somebody_gives_meanwhile_stays(machine: Machine) -> None:
+    """A kill leaves the owner of one side and the mode of the other: nothing else is that."""
+    folder = machine.root + "/etc/sysctl.d"
+    change = apply(
+        (SetRights("/etc/sysctl.d", (0o700, *me()), (0o755, *me())),), machine=machine, why=""
+    )
+    os.chmod(folder, 0o2755)
+    with ExitStack() as stack:
+        (thing,) = things_of(change, machine, stack)
+        thing.rescue()
+        assert os.stat(folder).st_mode & 0o7777 == 0o2755
+    os.chown(folder, 5, 6)
+    (item,) = change.items
+    assert isinstance(item, RightsItem)
+    moved = replace(item, after=replace(item.after, uid=5, gid=6))
+    with ExitStack() as stack:
+        (thing,) = things_of(replace(change, items=(moved,)), machine, stack)
+        thing.rescue()
+        assert os.stat(folder).st_mode & 0o7777 == 0o2755, "of a folder none is taken either"
+        os.chmod(folder, 0o755)
+        thing.rescue()
+        status = os.stat(folder)
+        assert (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (0o755, *me())
+
+
+@pytest.mark.parametrize("path", ["/var", "/var/lib", "/var/lib/ec2rl", "/var/lib/ec2rl/changes"])
+def test_the_way_to_the_journal_is_left_alone(machine: Machine, path: str) -> None:
+    seen = os.stat(machine.root + "/var").st_mode & 0o7777, *me()
+    for change in (Rename(path, "/srv"), SetRights(path, (0o777, *me()), seen)):
+        assert refused(machine, change) == f"{path!a} is no file that ec2rl writes"
+
+
+def test_two_of_which_one_moves_or_bars_the_other_are_not_made_together(machine: Machine) -> None:
+    os.makedirs(machine.root + "/etc/a", 0o755)
+    put(machine.root + "/etc/a/f", "a\nb\n")
+    lines = EditLines("/etc/a/f", (Lines(1, ("a",), ("A",)),))
+    rights = SetRights("/etc/a", (0o1777, *me()), (0o755, *me()))
+    in_it = "/etc/a and {}, which lies in it, cannot be changed together"
+    assert refused(machine, WriteFile("/etc/a/new", "x\n", None), rights) == in_it.format(
+        "/etc/a/new"
+    )
+    away = Rename("/etc/a", "/etc/b")
+    assert refused(machine, lines, away) == in_it.format("/etc/a/f")
+    assert refused(machine, Rename("/etc/a/f", "/etc/a/g"), away) == in_it.format("/etc/a/f")
+    same = "two changes of the same target: /etc/b"
+    assert refused(machine, away, SetLink("/etc/b", "x", None)) == same
+    changed = there_and_back(machine, lines, WriteFile("/etc/a/new", "x\n", None))
+    assert list(changed) == ["/etc/a/f", "/etc/a/new"]
 
 
 def test_another_name_for_a_file_a_folder_and_a_link(machine: Machine) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -17,6 +18,7 @@ from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, history, recover, undo
 from ec2rl.record import replace
 from ec2rl.remedies import EditLines, Lines, Rebuild
+from fix.apart import NEWNS, apart
 from fix.kinds_machine import FSTAB, build, picture, there_and_back
 
 TYPE_CHECKING = False
@@ -92,6 +94,19 @@ def test_what_cannot_be_right_changes_nothing(machine: Machine, script: str, why
     assert history(machine=machine)[0].state is State.UNDONE
 
 
+@pytest.mark.parametrize("named", ['"$0"', '"$0".d'])
+def test_folders_that_it_leaves_go_and_nothing_that_their_links_lead_to(
+    machine: Machine, named: str
+) -> None:
+    before = picture(machine)
+    script = f"mkdir -p {named}/a/b/c; ln -s {machine.root}/etc {named}/a/b/l; touch {named}/a/f"
+    with pytest.raises(Failed) as caught:
+        apply((rebuild(machine, script + "; exit 1"),), machine=machine, why="")
+    assert caught.value.whole
+    assert picture(machine) == before
+    assert history(machine=machine)[0].state is State.UNDONE
+
+
 def test_one_that_takes_too_long_ends_with_all_that_it_started(machine: Machine) -> None:
     before = picture(machine)
     mark = f"{machine.root}/var/lib/alive"
@@ -148,6 +163,43 @@ def test_a_kill_while_it_builds_leaves_nothing(machine: Machine) -> None:
     recover(machine=machine)
     assert picture(machine) == before
     assert history(machine=machine)[0].state is State.UNDONE
+
+
+def test_on_a_volume_nothing_is_seen_that_the_rescuer_has_mounted(machine: Machine) -> None:
+    busybox = shutil.which("busybox")
+    if not busybox:
+        pytest.skip("needs busybox")
+    for name in ("bin", "sys", "run", "mnt"):
+        os.makedirs(f"{machine.root}/{name}", 0o755, exist_ok=True)
+    shutil.copy(busybox, machine.root + "/bin/busybox")
+    libraries = subprocess.run(["ldd", busybox], capture_output=True, text=True, check=False)
+    for path in re.findall(r"(/\S+) \(", libraries.stdout):
+        os.makedirs(os.path.dirname(machine.root + path), exist_ok=True)
+        shutil.copy(path, machine.root + path)
+    theirs = f"{machine.root}/var/theirs"
+    os.makedirs(theirs)
+    volume = replace(machine, sysctls="", modules="")
+    script = (
+        "B=/bin/busybox; echo x > /mnt/written; "
+        '{ printf 070701; $B ls -d /sys/kernel /run/socket /mnt/mark; $B ls /boot; } > "$0" 2>&1'
+    )
+    change = Rebuild(IMAGE, ("/bin/busybox", "sh", "-c", script, "{out}"), "initrd")
+
+    def inside() -> str:
+        binds = (("--rbind", "/sys", "sys"), ("--bind", theirs, "run"), ("--bind", theirs, "mnt"))
+        for how, source, name in binds:
+            subprocess.run(["mount", how, source, f"{machine.root}/{name}"], check=True)
+        with socket.socket(socket.AF_UNIX) as one, open(theirs + "/mark", "w"):
+            one.bind(theirs + "/socket")
+            apply((change,), machine=volume, why="")
+        with open(machine.root + IMAGE) as file:
+            return file.read()
+
+    told = apart(NEWNS, inside)
+    for path in ("/sys/kernel", "/run/socket", "/mnt/mark"):
+        assert f"{path}: No such file" in told, told
+    assert sorted(os.listdir(theirs)) == ["mark", "socket"]
+    undo(1, machine=volume)
 
 
 def test_on_a_volume_it_sees_nothing_but_the_volume(machine: Machine) -> None:

@@ -27,6 +27,7 @@ from ec2rl.host.caching import CachingHost
 from ec2rl.host.live import LiveHost
 from ec2rl.model import Finding, FixRequest, Proposal, Rate, Setting, Verdict
 from ec2rl.module import Module, diagnose
+from ec2rl.process import within
 from ec2rl.record import replace
 from ec2rl.report.plan import Done, done, fix_facts, plan
 from ec2rl.report.text import header, result
@@ -255,4 +256,10 @@ def carry_out(
 
 def measured(module: Module) -> Rate | None:
     """What is lost each second now; None where that is not known, or cannot be measured."""
-    return None if module.measure is None else module.measure(CachingHost(LiveHost()))
+    measure = module.measure
+    if measure is None:
+        return None
+    try:
+        return within(module.seconds, lambda: measure(CachingHost(LiveHost())))
+    except Exception:  # the change does not hang on it: "could not be counted" is what is said
+        return None

@@ -10,11 +10,13 @@ from ec2rl.commands.changed import described, known, pruned, settle, standing_to
 from ec2rl.commands.fix import look
 from ec2rl.engine import Plan, Result, Runner
 from ec2rl.fix.errors import FixError
+from ec2rl.fix.execute import words as fault
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply
 from ec2rl.host.live import LiveHost
 from ec2rl.model import FixRequest, Risk, Statement, Verdict, say
 from ec2rl.module import Module
+from ec2rl.process import within
 from ec2rl.record import replace
 from ec2rl.terminal import Terminal
 
@@ -28,7 +30,7 @@ def remediate(found: Sequence[Result], plan: Plan, terminal: Terminal) -> tuple[
     failed = [r for r in found if r.finding.verdict is Verdict.PROBLEM and r.module.propose]
     if not failed or not settle(machine, terminal):
         return list(found), False
-    words = {result.module.name: _mend(result.module, machine) for result in failed}
+    words = {result.module.name: _mend(result.module, machine, plan.deadline) for result in failed}
     runner = Runner([result.module for result in failed], LiveHost(), plan)
     runner.start()
     results, interrupted = runner.finish()
@@ -42,11 +44,14 @@ def changes_told(terminal: Terminal) -> AbstractContextManager[None]:
     return standing_told(Machine(), terminal)
 
 
-def _mend(module: Module, machine: Machine) -> tuple[Statement, ...]:
+def _mend(module: Module, machine: Machine, seconds: float) -> tuple[Statement, ...]:
     """Apply what is safe; lines that tell of it."""
     if os.geteuid() != 0:
         return (say("[UNFIXED] a fix needs root"),)
-    _, proposal = look(module, FixRequest())
+    try:
+        _, proposal = within(seconds, lambda: look(module, FixRequest()))
+    except Exception as error:  # a fault of one module: the others' results are to be shown
+        return (say("[UNFIXED] fault of ec2rl itself: {error}", error=fault(error)),)
     if proposal.refused:
         return (say("[UNFIXED] {reasons:; }", reasons=proposal.refused),)
     chosen = [remedy for remedy in proposal.chosen if remedy.risk is Risk.SAFE]

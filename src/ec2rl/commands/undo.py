@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from ec2rl.arguments import Parsed, UsageError
 from ec2rl.catalogue import load, names
@@ -20,9 +21,11 @@ from ec2rl.commands.changed import (
 )
 from ec2rl.fix.change import Found, State, Transaction
 from ec2rl.fix.errors import Conflict, FixError, Outcome, Refused
+from ec2rl.fix.execute import words
 from ec2rl.fix.machine import Machine, shares_journal
 from ec2rl.fix.transaction import CHANGED, foresee, history, in_force, undo, unsettled
 from ec2rl.host.live import LiveHost
+from ec2rl.process import within
 from ec2rl.report.escape import one_line
 from ec2rl.subcommand import agreed
 from ec2rl.terminal import Terminal
@@ -32,6 +35,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ec2rl.fix.transaction import Steps
+    from ec2rl.model import Held
+
+
+_HELD_SECONDS = 30.0
+"""How long a module may look for what has to have room."""
 
 
 @told
@@ -112,19 +120,29 @@ def _may_go_on(steps: Steps, said: Parsed, machine: Machine, terminal: Terminal)
 def _cautions(steps: Steps) -> list[str]:
     """What would have no room any more, by each module that made one of the changes."""
     made = {one.module or BEFORE_SCHEMA_3 for one, _ in steps}
-    holding = [load(name).held for name in sorted(made & {*names()})]
-    held = [one for look in holding if look is not None for one in look(LiveHost())]
+    held: list[Held] = []
+    unasked = []
+    for name in sorted(made & {*names()}):
+        try:
+            held += within(_HELD_SECONDS, partial(_held, name))
+        except Exception as error:  # a fault of a module is no reason to keep its change
+            unasked.append(f"{name} could not be asked what has to have room: {words(error)}")
     last = {
         item.target: item.words[0]
         for change, outcomes in steps
         for item, outcome in zip(change.items, outcomes)
         if item.runs and outcome.found is Found.AFTER
     }
-    return [
+    return unasked + [
         f"Caution: {one.key} will be {last[one.key]}, and {one.words}: new ones are refused at once"
         for one in held
         if last.get(one.key, "").isdecimal() and int(last[one.key]) < one.number
     ]
+
+
+def _held(name: str) -> tuple[Held, ...]:
+    look = load(name).held
+    return () if look is None else look(LiveHost())
 
 
 def _steps(change: Transaction, said: Parsed, machine: Machine) -> Steps:

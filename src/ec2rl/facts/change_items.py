@@ -74,7 +74,7 @@ def path_fault(path: str) -> str:
     plain = path.isprintable() and path[:1] == "/" and len(os.fsencode(path)) < _MOST
     if not plain or any(part in ("", ".", "..") or len(part) > 200 for part in parts[1:]):
         return f"{path!a} is no plain path of a file"
-    if any(f"{path}/".startswith(f"{top}/") for top in _NOT_FILES):
+    if any(f"{path}/".startswith(f"{top}/") or top.startswith(f"{path}/") for top in _NOT_FILES):
         return f"{path!a} is no file that ec2rl writes"
     return ""
 

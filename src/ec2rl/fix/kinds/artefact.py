@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import stat
+from itertools import islice
 
 from ec2rl.facts.change import ArtefactItem, Image, Item
 from ec2rl.facts.change_items import path_fault
@@ -41,6 +42,8 @@ _INITRD = (
 """How an initial RAM disk begins: as cpio, or packed (usr/initramfs_data.S, lib/decompress.c)."""
 
 _FORMS = ("initrd", "text")
+_AT_ONCE = 10_000
+"""Names that are held at once, of a folder that a program filled."""
 
 
 class Artefact(Exchange):
@@ -98,7 +101,8 @@ class Artefact(Exchange):
         self._clear()
         out = f"{os.path.dirname(self.target)}/{self.draft}"
         program = tuple(out if word == "{out}" else word for word in self.item.program)
-        why = run(self.at.machine, program, self.item.seconds, _MOST)
+        place = self.folder, os.path.dirname(self.target)
+        why = run(self.at.machine, program, self.item.seconds, _MOST, place)
         if why:
             raise Failed(f"{self.target} was not built: {why}")
         self.item = replace(self.item, after=self._made())
@@ -144,7 +148,6 @@ class Artefact(Exchange):
     def discard(self) -> str:
         """Rescue once more, and remove what the program has left; either image may be needed."""
         note = self.rescue()
-        self._clear()
         os.fsync(self.folder)
         return note
 
@@ -156,11 +159,45 @@ class Artefact(Exchange):
             os.unlink(self.temp, dir_fd=self.folder)
             os.fsync(self.folder)
 
+    def _tidy(self) -> None:
+        self._clear()
+        super()._tidy()
+
     def _clear(self) -> None:
-        """Remove the draft, and what the program may have named after it."""
-        for name in os.listdir(self.folder):
-            if name.startswith(self.draft):
-                os.unlink(name, dir_fd=self.folder)
+        """Remove the draft, and what the program may have named after it: files and folders."""
+        while True:
+            names = [name for name in os.listdir(self.folder) if name.startswith(self.draft)]
+            if not names:
+                return
+            for name in names:
+                self._remove(self.folder, name)
+
+    def _remove(self, folder: int, name: str) -> None:
+        """Remove what is no folder, and empty a folder; no link is followed."""
+        try:
+            os.unlink(name, dir_fd=folder)
+        except IsADirectoryError:
+            if folder == self.folder:
+                self._empty(name)
+            else:  # beside the draft, however deep it was: one descriptor does, and a kill as well
+                beside = f"{self.draft}.{os.urandom(8).hex()}"
+                os.rename(name, beside, src_dir_fd=folder, dst_dir_fd=self.folder)
+
+    def _empty(self, name: str) -> None:
+        fd = os.open(
+            name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.folder
+        )
+        try:
+            while True:
+                with os.scandir(fd) as entries:
+                    some = [entry.name for entry in islice(entries, _AT_ONCE)]
+                if not some:
+                    break
+                for inner in some:
+                    self._remove(fd, inner)
+        finally:
+            close(fd)
+        os.rmdir(name, dir_fd=self.folder)
 
 
 def look(folder: int, name: str) -> Image | Unreadable | None:

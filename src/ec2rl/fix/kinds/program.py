@@ -13,6 +13,8 @@ import select
 import time
 from contextlib import suppress
 
+from ec2rl.fix.errors import Refused
+from ec2rl.fix.kinds.submounts import volumes_own
 from ec2rl.fix.machine import Machine, close
 from ec2rl.fix.prepare import libc, stop_if_asked
 from ec2rl.lifeline import Lifeline
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     import signal
     from ctypes import CDLL
     from typing import NoReturn
+
+    Place = tuple[int, str]
 else:
     import _signal as signal  # `signal` takes 3 ms to make enumerations of these
 
@@ -34,6 +38,7 @@ _DYING = 5.0
 # linux/sched.h, linux/mount.h, linux/fcntl.h, linux/prctl.h
 _NEWNS, _NEWIPC, _NEWPID, _NEWNET = 0x20000, 0x8000000, 0x20000000, 0x40000000
 _READ_ONLY, _NOSUID, _NOEXEC, _BIND, _REC, _PRIVATE = 1, 2, 8, 1 << 12, 1 << 14, 1 << 18
+_ONLY_NAMED = os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 _MOUNT_SETATTR, _ATTR_NOSUID_NODEV = 442, 0x2 | 0x4
 _EMPTY_PATH_RECURSIVE = 0x1000 | 0x8000
 _PDEATHSIG, _CAPBSET_READ, _CAPBSET_DROP, _NO_NEW_PRIVS = 1, 23, 24, 38
@@ -45,10 +50,11 @@ _DEVICES = (("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/root"}
 
 
-def run(machine: Machine, program: tuple[str, ...], seconds: float, most: int) -> str:
+def run(machine: Machine, program: tuple[str, ...], seconds: float, most: int, place: Place) -> str:
     """Run a program with its whole path; why it failed, "" if it did not.
 
-    It writes no file of more than `most` bytes.  KeyboardInterrupt where a signal waits meanwhile.
+    `place` is the folder that it writes to, open, and its path.  It writes no file of more than
+    `most` bytes.  KeyboardInterrupt where a signal waits meanwhile.
     """
     calls = libc()
     line = Lifeline()
@@ -59,7 +65,7 @@ def run(machine: Machine, program: tuple[str, ...], seconds: float, most: int) -
             os.close(reading)
             os.setpgid(0, 0)
             line.hang()
-            _start(calls, machine, program, most, writing)
+            _start(calls, machine, program, most, writing, place)
         except BaseException as error:
             os.write(writing, f"it cannot be started: {error}".encode("utf-8", "replace"))
         finally:
@@ -112,13 +118,15 @@ def _gone(reading: int) -> None:
         pass
 
 
-def _start(calls: CDLL, machine: Machine, program: tuple[str, ...], most: int, out: int) -> None:
+def _start(
+    calls: CDLL, machine: Machine, program: tuple[str, ...], most: int, out: int, place: Place
+) -> None:
     """Be the one between: pid 1 of the program's own space ends with it, and ends all in it."""
     apart = _NEWNS | _NEWPID | (0 if machine.runs else _NEWNET | _NEWIPC)
     _must(calls.unshare(apart), "unshare")
     child = os.fork()
     if child == 0:
-        _be(calls, machine, program, most, out)
+        _be(calls, machine, program, most, out, place)
     os.close(out)
     _end_with(child)
 
@@ -131,7 +139,9 @@ def _end_with(child: int) -> NoReturn:
     os._exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
 
 
-def _be(calls: CDLL, machine: Machine, program: tuple[str, ...], most: int, out: int) -> None:
+def _be(
+    calls: CDLL, machine: Machine, program: tuple[str, ...], most: int, out: int, place: Place
+) -> None:
     """Become the program; nothing of this returns."""
     import resource
 
@@ -140,7 +150,7 @@ def _be(calls: CDLL, machine: Machine, program: tuple[str, ...], most: int, out:
         _must(calls.mount(b"none", b"/", None, _REC | _PRIVATE, None), "mount /")
         null = os.open("/dev/null", os.O_RDONLY)
         if not machine.runs:
-            _enter(calls, machine)
+            _enter(calls, machine, place)
         _mount(calls, b"proc", b"/proc", 0 if machine.runs else _READ_ONLY)
         os.chdir("/")
         os.umask(0o077)
@@ -150,8 +160,8 @@ def _be(calls: CDLL, machine: Machine, program: tuple[str, ...], most: int, out:
             resource.setrlimit(what, (limit, limit))
         if not machine.runs:
             _lose_rights(calls)
-        for fd, place in ((null, 0), (out, 1), (out, 2)):
-            os.dup2(fd, place)
+        for fd, number in ((null, 0), (out, 1), (out, 2)):
+            os.dup2(fd, number)
         out = 2
         os.closerange(3, 1024)
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
@@ -168,12 +178,21 @@ def _be(calls: CDLL, machine: Machine, program: tuple[str, ...], most: int, out:
         os._exit(127)
 
 
-def _enter(calls: CDLL, machine: Machine) -> None:
-    """See the volume alone, and no devices but those that harm nobody (Linux 5.12 and newer)."""
+def _enter(calls: CDLL, machine: Machine, place: Place) -> None:
+    """See the volume alone, and no devices but those that harm nobody (Linux 5.12 and newer).
+
+    What somebody has mounted below it stays out, but disks that are mounted nowhere else.
+    """
     import ctypes
 
-    here = f"/proc/self/fd/{machine.open()}".encode()
-    _must(calls.mount(here, here, None, _BIND | _REC, None), "bind the volume")
+    bare = machine.open()
+    disks = volumes_own(os.readlink(f"/proc/self/fd/{bare}"))
+    here = f"/proc/self/fd/{bare}".encode()
+    _must(calls.mount(here, here, None, _BIND, None), "bind the volume")
+    for fd, path in disks:
+        onto = os.open(path, _ONLY_NAMED)  # as it is without what was mounted there
+        source, target = (f"/proc/self/fd/{one}".encode() for one in (fd, onto))
+        _must(calls.mount(source, target, None, _BIND, None), f"bind {path}")
     root = machine.open()  # as it is mounted now
     wanted = (ctypes.c_uint64 * 4)(_ATTR_NOSUID_NODEV)
     size = ctypes.c_size_t(ctypes.sizeof(wanted))
@@ -183,6 +202,9 @@ def _enter(calls: CDLL, machine: Machine) -> None:
     os.fchdir(root)
     os.chroot(".")
     os.chdir("/")
+    fd, path = place
+    if not (os.path.isdir(path) and os.path.samestat(os.stat(path), os.fstat(fd))):
+        raise Refused(f"{path} is not the volume's own disk, but mounted there")
     if _mount(calls, b"tmpfs", b"/dev", 0, b"mode=755,size=1m"):
         for name, minor in _DEVICES:
             os.mknod(f"/dev/{name}", 0o020666, os.makedev(1, minor))

@@ -94,7 +94,9 @@ class Rights(Kind):
             return ""
         try:
             now = _seen(fd)
-            if now not in (old, new) and (_between(now, old, new) or _between(now, new, old)):
+            folder = stat.S_ISDIR(os.fstat(fd).st_mode)
+            halfway = _halfway(old, new, folder), _halfway(new, old, folder)
+            if old[1:] != new[1:] and now not in (old, new) and now in halfway:
                 _set(fd, now, old)
         finally:
             close(fd)
@@ -108,9 +110,16 @@ def _set(fd: int, old: Owner, new: Owner) -> None:
     os.fsync(fd)
 
 
-def _between(now: Owner, old: Owner, new: Owner) -> bool:
-    """Tell whether the owner is the new one, and the mode the old, perhaps without set-id bits."""
-    return now[1:] == new[1:] and now[0] | _SET_ID == old[0] | _SET_ID
+def _halfway(old: Owner, new: Owner, folder: bool) -> Owner:
+    """Give what is between the two calls of `_set`: the new owner, and the old mode.
+
+    chown(2) takes the set-id bits of a file, but not that of a group which may not execute it
+    (chown_common in fs/open.c, 6.18).
+    """
+    mode = old[0]
+    if not folder:
+        mode &= ~(_SET_ID if mode & stat.S_IXGRP else stat.S_ISUID)
+    return (mode, *new[1:])
 
 
 def _open(folder: int, name: str) -> int | None:
