@@ -22,6 +22,7 @@ from ec2rl.host import Host, Phrase
 from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Finding, Verdict, say
 from ec2rl.module import Module, Options
+from ec2rl.record import replace
 from ec2rl.report.wording import summary
 from support.misbehaving import GOOD, MARK, modules, named
 
@@ -87,7 +88,8 @@ def test_the_good_ones_alone() -> None:
 
 
 def test_the_deadline_ends_what_is_left() -> None:
-    slow = [named(f"sleeps-{i}", lambda: time.sleep(3600), lambda: GOOD) for i in range(20)]
+    sleeping = named("sleeps", lambda: time.sleep(3600), lambda: GOOD)
+    slow = [replace(sleeping, name=f"sleeps-{i}", seconds=60.0) for i in range(20)]
     good = named("good", lambda: None, lambda: GOOD)
     runner = Runner([*slow, good], RecordedHost({}), Plan(Options(), 4.0, 30))
     runner.start()
