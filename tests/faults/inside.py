@@ -187,6 +187,9 @@ def _hammer() -> None:
     victim = os.pidfd_open(os.getpid())
     if os.fork() == 0:
         try:
+            # A file that it held open for writing would be one that somebody else is writing.
+            os.closerange(0, victim)
+            os.closerange(victim + 1, 1024)
             while True:
                 signal.pidfd_send_signal(victim, signal.SIGINT)
                 time.sleep(0.0005)
