@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 
 from ec2rl.facts.change import Item, SysctlItem
-from ec2rl.facts.change_items import key_fault, parameter_fault, value_fault
+from ec2rl.facts.change_items import key_fault, parameter_fault
 from ec2rl.fix.change import Found
 from ec2rl.fix.errors import Refused
-from ec2rl.fix.kinds.kind import At
-from ec2rl.fix.kinds.value import Value, expect
+from ec2rl.fix.kinds.value import Value
 from ec2rl.fix.machine import Machine
 from ec2rl.record import replace
 
@@ -26,21 +25,12 @@ class Sysctl(Value):
 
     item: SysctlItem
 
-    def __init__(self, item: SysctlItem, at: At) -> None:
-        at.machine.need_the_host()
-        super().__init__(item, at)
-
     @staticmethod
     def plan(change: SetSysctl, machine: Machine) -> Item | None:
-        value = " ".join(change.value.split())
-        bad = key_fault(change.key) or value_fault(change.key, value)
-        bad = bad or parameter_fault(change.parameter)
+        bad = key_fault(change.key) or parameter_fault(change.parameter)
         if bad:
             raise Refused(bad)
-        machine.need_the_host()
-        now = expect(change.key, Sysctl.read(machine, change.key), change.before)
-        if value_fault(change.key, now):
-            raise Refused(f"{change.key} is {now!a}, which could not be put back")
+        now, value = Sysctl.planned(machine, change.key, change)
         if now == value:
             return None
         return SysctlItem(change.key, now, value, value, parameter=change.parameter)

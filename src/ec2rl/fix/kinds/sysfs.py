@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from ec2rl.facts.change import Item, SysfsItem
-from ec2rl.facts.change_items import sysfs_fault, value_fault
+from ec2rl.facts.change_items import sysfs_fault
 from ec2rl.fix.errors import Refused
-from ec2rl.fix.kinds.kind import At
-from ec2rl.fix.kinds.value import Value, expect
+from ec2rl.fix.kinds.value import Value
 from ec2rl.fix.machine import Machine
 
 TYPE_CHECKING = False
@@ -23,20 +22,12 @@ class Sysfs(Value):
 
     item: SysfsItem
 
-    def __init__(self, item: SysfsItem, at: At) -> None:
-        at.machine.need_the_host()
-        super().__init__(item, at)
-
     @staticmethod
     def plan(change: SetSysfs, machine: Machine) -> Item | None:
-        value = " ".join(change.value.split())
-        bad = sysfs_fault(change.path) or value_fault(change.path, value)
+        bad = sysfs_fault(change.path)
         if bad:
             raise Refused(bad)
-        machine.need_the_host()
-        now = expect(change.path, Sysfs.read(machine, change.path), change.before)
-        if value_fault(change.path, now):
-            raise Refused(f"{change.path} is {now!a}, which could not be put back")
+        now, value = Sysfs.planned(machine, change.path, change)
         return None if now == value else SysfsItem(change.path, now, value, value)
 
     @staticmethod

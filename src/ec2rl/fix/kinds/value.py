@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 
+from ec2rl.facts.change_items import value_fault
 from ec2rl.fix.change import Found, Now
 from ec2rl.fix.errors import Conflict, KernelRefused, Refused
-from ec2rl.fix.kinds.kind import Kind
+from ec2rl.fix.kinds.kind import At, Kind
 from ec2rl.fix.machine import Machine, close
 from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ec2rl.facts.change import SysctlItem, SysfsItem
+    from ec2rl.remedies import SetSysctl, SetSysfs
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _WRITE = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -24,6 +26,25 @@ class Value(Kind):
 
     order = 0
     item: SysctlItem | SysfsItem
+
+    def __init__(self, item: SysctlItem | SysfsItem, at: At) -> None:
+        at.machine.need_the_host()
+        super().__init__(item, at)
+
+    @classmethod
+    def planned(
+        cls, machine: Machine, target: str, change: SetSysctl | SetSysfs
+    ) -> tuple[str, str]:
+        """Give the value now and the one to set; Refused where either could not be set."""
+        value = " ".join(change.value.split())
+        bad = value_fault(target, value)
+        if bad:
+            raise Refused(bad)
+        machine.need_the_host()
+        now = _expect(target, cls.read(machine, target), change.before)
+        if value_fault(target, now):
+            raise Refused(f"{target} is {now!a}, which could not be put back")
+        return now, value
 
     @staticmethod
     def at_path(machine: Machine, target: str) -> str:
@@ -111,7 +132,7 @@ class Value(Kind):
         """Note what there is to note of it."""
 
 
-def expect(name: str, now: str | None, before: str) -> str:
+def _expect(name: str, now: str | None, before: str) -> str:
     """Give the value that is there; Conflict where it is not the one that the proposer saw."""
     if now is None:
         raise Refused(f"{name} does not exist on this kernel, or its module is not loaded")
