@@ -138,10 +138,10 @@ def _value(name: str, option: Option, said: bool, value: str, rest: object) -> s
     return str(following)
 
 
-def format_of(said: Parsed) -> formats.Format:
+def format_of(args: Parsed) -> formats.Format:
     """The form that the answer is wanted in. UsageError for one that there is not."""
     known = formats.names()
-    name = "json" if said.has("json") else said.last("output", formats.WORDS)
+    name = "json" if args.has("json") else args.last("output", formats.WORDS)
     if name not in known:
         raise UsageError(f"--output={name}: one of {', '.join(known)}")
     return formats.load(name)

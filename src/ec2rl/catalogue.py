@@ -77,19 +77,19 @@ def page(name: str) -> str:
         return file.read()
 
 
-def choose(said: Parsed) -> list[Module]:
+def choose(args: Parsed) -> list[Module]:
     """The diagnostics that all of --only-modules, --only-domains, --only-classes admit, less --no.
 
     UsageError for a name that there is not: a typing error must not choose silently.
     """
-    only, without = said.names("only-modules"), said.names("no") or ()
+    only, without = args.names("only-modules"), args.names("no") or ()
     _check("module", without, names())
     chosen = [
         _load_or_report(name) for name in (names() if only is None else only) if name not in without
     ]
     every = chosen if only is None else None
     for option, field in (("only-domains", "domain"), ("only-classes", "class_")):
-        wanted = said.names(option)
+        wanted = args.names(option)
         if wanted is None:
             continue
         every = list(loadable()) if every is None else every

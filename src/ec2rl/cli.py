@@ -42,9 +42,9 @@ def main(words: list[str] | None = None) -> int:
         signal.signal(number, lambda got, _: _interrupt(caught, got))
     try:
         words = sys.argv[1:] if words is None else words
-        said = parse(words, commands_for(words))
-        command = __import__(file_of(said.command), fromlist=["command"]).command
-        status: int = command(said, terminal)
+        args = parse(words, commands_for(words))
+        command = __import__(file_of(args.command), fromlist=["command"]).command
+        status: int = command(args, terminal)
     except UsageError as error:
         terminal.say(f"{error}\nec2rl: see: {error.see}")
         return 2

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, Callable
 
-    from ec2rl.host.caching import Look
+    from ec2rl.host.caching import Observation
     from ec2rl.model import Value
 else:
     import _signal as signal  # `signal` takes 3 ms to make enumerations of these
@@ -62,7 +62,7 @@ class Result:
     finding: Finding
     seconds: float
     by_hand: tuple[Statement | str, ...] = ()
-    memory: dict[str, Look] | None = None
+    memory: dict[str, Observation] | None = None
 
 
 @record(frozen=True)
@@ -94,7 +94,7 @@ class Runner:
         readers = [module for module in modules if module.phrases]
         self.phrases = tuple({p: None for module in readers for p in module.phrases})
         self.log: KernelLog | None = None
-        self.log_memory: dict[str, Look] = {}
+        self.log_memory: dict[str, Observation] = {}
         self.shared = len(readers) > 1
         if self.shared:
             self.waiting.insert(0, None)
@@ -214,7 +214,7 @@ class Runner:
         limits = [worker.started + worker.limits.seconds for _, worker in self.working.values()]
         until = min([self.end, now + 0.5 if self.waiting else now + 1.0, *limits])
         for fd, _ in self._listen(max(0, until - now) * 1000 + 1):
-            self._hear(fd)
+            self._receive(fd)
         for fd, (_, worker) in list(self.working.items()):
             if worker.seconds > worker.limits.seconds:
                 self._stop(fd, _too_long(worker.limits.seconds))
@@ -231,10 +231,10 @@ class Runner:
         finally:
             signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
 
-    def _hear(self, fd: int) -> None:
+    def _receive(self, fd: int) -> None:
         job, worker = self.working[fd]
         try:
-            said = worker.hear()
+            said = worker.receive()
         except LostError as lost:
             self._forget(fd)
             self._fail(job, str(lost), worker.seconds, crashed=True)

@@ -138,7 +138,7 @@ class Worker(Child):
             os.close(write)
         os.set_blocking(self.pipe, False)
 
-    def hear(self) -> bytes | None:
+    def receive(self) -> bytes | None:
         """Take what it says: the whole of it, and then it is ended; None while there is more.
 
         LostError, and it is ended, where it said too much, or died.
@@ -180,7 +180,7 @@ def run(work: Callable[[], bytes], limits: Limits, most: int) -> bytes:
         poll.register(worker.pipe, select.POLLIN)
         while poll.poll(max(0.0, limits.seconds - worker.seconds) * 1000):
             try:
-                said = worker.hear()
+                said = worker.receive()
             except LostError:
                 worker = None
                 raise

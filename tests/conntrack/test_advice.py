@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ec2rl.conntrack import advice
+from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.observe import read
-from ec2rl.conntrack.seen import Seen
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.host.recording import RecordedHost
 from ec2rl.module import Options
@@ -25,11 +25,11 @@ FULL = {
 }
 
 
-def by_hand(seen: Seen) -> tuple[str, ...]:
+def by_hand(seen: Observations) -> tuple[str, ...]:
     return tuple(lines(advice.by_hand(seen)))
 
 
-def seen(maximum: str, buckets: str, gibibytes: float, more: dict[str, str]) -> Seen:
+def seen(maximum: str, buckets: str, gibibytes: float, more: dict[str, str]) -> Observations:
     host = RecordedHost(
         {
             "/proc/meminfo": f"MemTotal: {int(gibibytes * (1 << 20))} kB",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.table.places import Place
 from ec2rl.conntrack.table.process_owners import NOBODY, ProcessOwners
 from ec2rl.conntrack.table.ranking import Endpoint
 from ec2rl.conntrack.table.sockets import Socket, lifelines, read_sockets
+from ec2rl.conntrack.table.targets import TableTarget
 from ec2rl.host.recording import RecordedHost
 
 TCP = """\
@@ -60,7 +60,7 @@ LOOKS = {
     "ls /proc/2000/task": "2000",
 }
 A, B, C = bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2)), bytes((10, 0, 0, 3))
-HERE = Place("here", (), None, 4026531840)
+HERE = TableTarget("here", (), None, 4026531840)
 
 
 def test_sockets_as_the_kernel_prints_them() -> None:

@@ -11,9 +11,9 @@ from ec2rl.conntrack.size_policy import TableSize, size_for
 from ec2rl.conntrack.table.capture import Capture
 from ec2rl.conntrack.table.census import Census, census
 from ec2rl.conntrack.table.cost import ObjectSize, cost_of
-from ec2rl.conntrack.table.places import Place, Places
 from ec2rl.conntrack.table.sizing import Growth, Need, TimeToFull, time_to_full
 from ec2rl.conntrack.table.tally import Tally
+from ec2rl.conntrack.table.targets import TableTarget, TableTargets
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.conntrack.table.whatif import Point
 from ec2rl.conntrack.tables import Limits
@@ -21,7 +21,7 @@ from ec2rl.host import Door
 from ec2rl.host.recording import RecordedHost
 from ec2rl.record import replace
 
-HERE = Place("netns 7 (web)", (Door("/run/netns/web", 7),), 240_000, 7)
+HERE = TableTarget("netns 7 (web)", (Door("/run/netns/web", 7),), 240_000, 7)
 LIMITS = Limits(262_144, 262_144, 8 << 30, True)
 LINE = (
     b"ipv4 2 tcp 6 100 SYN_SENT src=198.18.0.%d dst=192.0.2.1 sport=5000 dport=80 "
@@ -63,7 +63,7 @@ def test_spans_of_time() -> None:
 
 def test_a_sample_is_told_with_its_bounds() -> None:
     seen = some(2000, 240_000)
-    text = top(HERE, Places((HERE,), (), LIMITS, None), seen, "service", 5, ())
+    text = top(HERE, TableTargets((HERE,), (), LIMITS, None), seen, "service", 5, ())
     assert (
         text
         == """\
@@ -83,9 +83,9 @@ Service                entries share  between
 
 def test_one_namespace_of_several_is_named_once() -> None:
     other = replace(HERE, label="netns 8", count=10)
-    told = all_tables(Places((HERE, other), (), LIMITS, None))
+    told = all_tables(TableTargets((HERE, other), (), LIMITS, None))
     assert told.startswith("one network namespace has 99 % of all entries: netns 7 (web)\n")
-    assert all_tables(Places((HERE,), (), LIMITS, None)) == ""
+    assert all_tables(TableTargets((HERE,), (), LIMITS, None)) == ""
 
 
 def test_a_size_its_cost_and_the_time_that_is_left() -> None:
@@ -138,7 +138,7 @@ Full in:      36.9 min; between 30.8 min and 46.1 min (chance alone, 95 of 100
 
 def test_several_tables_get_one_size_and_a_saved_one_has_no_host() -> None:
     one = Sizing(HERE, some(9, 9), 0.0, Need(9, ()), (), (), TimeToFull(None, None, None))
-    other = replace(one, place=replace(HERE, label="netns 8"))
+    other = replace(one, target=replace(HERE, label="netns 8"))
     entry = ObjectSize(320, "assumed: /proc/slabinfo: not collected")
     enough = TableSize(262_144, 262_144)
     tables = Tables((one, other), enough, entry, cost_of(262_144, 262_144, entry), left=2)

@@ -238,7 +238,7 @@ def test_events_are_told_apart_by_who_vouches_for_them() -> None:
     mine = line(message)
     earlier = line(message, this_boot=False, boot="b")
     forged = line(message, grade=Grade.FORGED)
-    heard = line(message, grade=Grade.HEARSAY, this_boot=None, sources=("/var/log/messages",))
+    heard = line(message, grade=Grade.UNVERIFIED, this_boot=None, sources=("/var/log/messages",))
     refuted = line(message, grade=Grade.FORGED, sources=("/var/log/messages",))
     log = KernelLog((mine, earlier, forged, heard, refuted), LogSource("dmesg"), whole_boot=True)
     what = say("kernel BUG at {place}", place="mm/slub.c:1")

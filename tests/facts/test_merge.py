@@ -31,7 +31,7 @@ def text(
 ) -> LogLine:
     when = float(int(BOOTED + microseconds / 1e6))
     stamp = microseconds if stamped else None
-    return LogLine(message, (path,), when, stamp, None, True, Grade.HEARSAY, count)
+    return LogLine(message, (path,), when, stamp, None, True, Grade.UNVERIFIED, count)
 
 
 def total(lines: list[LogLine]) -> int:

@@ -170,11 +170,11 @@ def test_the_lines_behind_a_hit_are_its_context() -> None:
             None,
             None,
             None,
-            Grade.HEARSAY,
+            Grade.UNVERIFIED,
             1,
             ("behind one", "behind it too"),
         ),
-        LogLine("nf_conntrack: two", path, second, None, None, None, Grade.HEARSAY, 1, ()),
+        LogLine("nf_conntrack: two", path, second, None, None, None, Grade.UNVERIFIED, 1, ()),
     ]
 
 

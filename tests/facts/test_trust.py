@@ -157,8 +157,8 @@ def test_our_words_in_an_unknown_line_clear_nothing(tmp_path: Path, door: Door, 
     record = [f"[  740.811124] {text}" for text in (head, FULL, BUG)]
     log = read(door(tmp_path, "\n".join([*BOOT, *record]) + "\n"))
     assert [one for one in graded(log) if one[0] in (FULL, BUG)] == [
-        (FULL, Grade.HEARSAY),
-        (BUG, Grade.HEARSAY),
+        (FULL, Grade.UNVERIFIED),
+        (BUG, Grade.UNVERIFIED),
     ]
 
 
@@ -170,7 +170,7 @@ def test_of_whole_seconds_too_our_words_clear_nothing(
     boot = "[Mon Sep 21 14:13:20 2026] Linux version 6.1.0"
     record = [f"[Mon Sep 21 14:15:00 2026] {text}" for text in (head, FULL, "'")]
     log = read(door(tmp_path, "\n".join([boot, *record]) + "\n"))
-    assert graded(log) == [(FULL, Grade.HEARSAY)]
+    assert graded(log) == [(FULL, Grade.UNVERIFIED)]
 
 
 VERSION = "Linux version 6.1.0 (gcc)"
@@ -218,7 +218,7 @@ def test_what_may_be_the_tail_of_any_other_string_is_not_verified(
 ) -> None:
     lines = (*BOOT, *(f"[   99.500000] {text}" for text in (head, FULL, PANIC)))
     log = read(door(tmp_path, "\n".join(lines) + "\n"))
-    assert graded(log) == [(FULL, Grade.HEARSAY), (PANIC, Grade.HEARSAY)]
+    assert graded(log) == [(FULL, Grade.UNVERIFIED), (PANIC, Grade.UNVERIFIED)]
     finding = judged("conntrackfull", door(tmp_path, "\n".join(lines) + "\n"))
     assert finding.verdict is Verdict.WARNING
     assert any("the line above bears the same stamp" in line for line in details(finding))
@@ -257,7 +257,7 @@ def test_whole_seconds_alone_make_no_tail(tmp_path: Path, door: Door) -> None:
     lines = [boot, f"{stamp} eth0: up", f"{stamp} {FULL}"]
     assert graded(read(door(tmp_path, "\n".join(lines)))) == [(FULL, Grade.TEXT)]
     lines = [boot, f"{stamp} tmpfs: Unknown parameter 'q", f"{stamp} {FULL}", f"{stamp} b'"]
-    assert graded(read(door(tmp_path, "\n".join(lines)))) == [(FULL, Grade.HEARSAY)]
+    assert graded(read(door(tmp_path, "\n".join(lines)))) == [(FULL, Grade.UNVERIFIED)]
 
 
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
@@ -312,10 +312,10 @@ BEGIN = ("Linux version 6.1.0 (gcc)", 0.0)
 @pytest.mark.parametrize(
     ("records", "grade"),
     [
-        ([BEGIN, ("sshd", 500.0)], Grade.HEARSAY),  # it goes on behind the line, and lacks it
+        ([BEGIN, ("sshd", 500.0)], Grade.UNVERIFIED),  # it goes on behind the line, and lacks it
         ([BEGIN, ("sshd", 50.0)], Grade.TEXT),  # it ends before the line
         ([("sshd", 50.0), ("sshd", 500.0)], Grade.TEXT),  # it has nothing of the kernel's
-        ([BEGIN, ("Missed 3 kernel messages", 60.0), ("sshd", 500.0)], Grade.HEARSAY),
+        ([BEGIN, ("Missed 3 kernel messages", 60.0), ("sshd", 500.0)], Grade.UNVERIFIED),
         ([BEGIN, (FULL, 99.5), ("sshd", 500.0)], Grade.KERNEL),
     ],
 )
@@ -362,14 +362,14 @@ def test_journalctls_text_is_known_by_what_it_says_of_itself_at_each_door(tmp_pa
 def test_a_syslog_daemons_text_is_hearsay_at_each_door(tmp_path: Path) -> None:
     """`logger -t kernel` writes the same line."""
     host = open_logs([str(saved(tmp_path, SHORT))], WANTED)
-    assert graded(read(host)) == [(FULL, Grade.HEARSAY)]
+    assert graded(read(host)) == [(FULL, Grade.UNVERIFIED)]
     by_sos(tmp_path, "\n".join(BOOT))
     logs = tmp_path / "sos/var/log"
     logs.mkdir(parents=True)
     saved(logs, SHORT, "messages")
-    assert graded(read(open_sos(str(tmp_path / "sos"), WANTED))) == [(FULL, Grade.HEARSAY)]
+    assert graded(read(open_sos(str(tmp_path / "sos"), WANTED))) == [(FULL, Grade.UNVERIFIED)]
     live = {"clock": "now=2026-09-21T14:18:20Z", "/var/log/messages": SHORT}
-    assert graded(read(RecordedHost(live))) == [(FULL, Grade.HEARSAY)]
+    assert graded(read(RecordedHost(live))) == [(FULL, Grade.UNVERIFIED)]
 
 
 def test_live_a_record_with_line_ends_is_one_message() -> None:
@@ -419,7 +419,7 @@ def test_a_doubt_without_a_date_is_not_forgotten_by_since(tmp_path: Path) -> Non
     host = by_log(tmp_path, "\n".join([*BOOT, f"[   99.500000] {FULL}"]) + "\n")
     assert isinstance(host, RecordedHost)
     log = read_kernel_log(host, WANTED, 1790000200.0, strict=True)
-    assert graded(log) == [(FULL, Grade.HEARSAY)]
+    assert graded(log) == [(FULL, Grade.UNVERIFIED)]
 
 
 STAMPED = f"[ 5240.138861] {FULL}"
@@ -528,7 +528,7 @@ def test_what_a_shell_may_have_printed_is_a_warning_at_most(
 )
 def test_a_line_of_another_form_in_a_text_is_hearsay(tmp_path: Path, door: Door, line: str) -> None:
     text = "\n".join([*BOOT, *(f"[   50.000000] eth{n}: up" for n in range(9)), line]) + "\n"
-    assert graded(read(door(tmp_path, text))) == [(FULL, Grade.HEARSAY)]
+    assert graded(read(door(tmp_path, text))) == [(FULL, Grade.UNVERIFIED)]
 
 
 def test_a_text_with_carriage_returns_for_line_ends_is_read(tmp_path: Path) -> None:
@@ -547,7 +547,7 @@ def test_a_text_whose_every_line_is_spoilt_is_dmesgs(tmp_path: Path, colour: str
 def test_a_journal_with_odd_names_is_none_of_dmesgs(tmp_path: Path) -> None:
     others = [f"[   50.{n:06}] h a name of {n}[{n}]: x" for n in range(90)]
     text = "\n".join([*others, f"[   99.500000] h kernel: {FULL}"]) + "\n"
-    assert graded(read(by_log(tmp_path, text))) == [(FULL, Grade.HEARSAY)]
+    assert graded(read(by_log(tmp_path, text))) == [(FULL, Grade.UNVERIFIED)]
 
 
 @pytest.mark.parametrize("count", [9, 20, 64])

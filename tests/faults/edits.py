@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Union
 
-    Seen = Union[tuple[bytes, int, int, int, tuple[tuple[str, bytes], ...]], str, None]
+    Observations = Union[tuple[bytes, int, int, int, tuple[tuple[str, bytes], ...]], str, None]
 
 MARK = "# theirs\n"
 BESIDE = os.path.dirname(scene.NEW) + "/theirs.conf"
@@ -36,7 +36,7 @@ class Way:
     words: str
     make: Callable[[Place, str], Callable[[], None]]
     target: str
-    kept: Callable[[Seen], bool]
+    kept: Callable[[Observations], bool]
     window: tuple[tuple[str, ...], ...] = ()
     extra: tuple[str, ...] = ()
 
@@ -110,7 +110,7 @@ def _relink(place: Place, target: str) -> Callable[[], None]:
     return edit
 
 
-def _marked(*known: str) -> Callable[[Seen], bool]:
+def _marked(*known: str) -> Callable[[Observations], bool]:
     """Their mark is behind a text of ours, or all there is."""
     texts = [text.encode("latin-1") + MARK.encode() for text in (*known, "")]
     return lambda seen: isinstance(seen, tuple) and seen[0] in texts

@@ -13,7 +13,7 @@ SCHEDULER = "/sys/block/vda/queue/scheduler"
 FSTAB = "/etc/fstab"
 FSTAB_TEXT = "# mounts\nUUID=1 / xfs defaults 0 0\n/dev/xvdf /data ext4 defaults 0 2\n"
 
-Seen = dict[str, tuple[str, int, int, int, bytes]]
+Observations = dict[str, tuple[str, int, int, int, bytes]]
 
 
 def build(root: str) -> Machine:
@@ -25,9 +25,9 @@ def build(root: str) -> Machine:
     return machine
 
 
-def picture(machine: Machine) -> Seen:
+def picture(machine: Machine) -> Observations:
     """See all below /etc, /boot and /sys: what it is, its mode and owner, and what is in it."""
-    seen: Seen = {}
+    seen: Observations = {}
     for top in ("etc", "boot", "sys"):
         for folder, folders, files in os.walk(f"{machine.root}/{top}"):
             for name in (*folders, *files):

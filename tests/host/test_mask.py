@@ -25,7 +25,7 @@ from support import fill
 if TYPE_CHECKING:
     from typing import Callable
 
-    from ec2rl.host.caching import Look
+    from ec2rl.host.caching import Observation
 
 R = random.Random(7)
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -84,7 +84,7 @@ def kinds() -> list[tuple[str, str]]:
     return found
 
 
-PLACES: list[Callable[[str], tuple[str, Look]]] = [
+PLACES: list[Callable[[str], tuple[str, Observation]]] = [
     *(
         lambda s, p=path: (p, Evidence(p, f"a\n{s}\nb\n"))
         for path in (
@@ -125,9 +125,9 @@ PLACES: list[Callable[[str], tuple[str, Look]]] = [
 ]  # fmt: skip
 
 
-def planted(seed: int = 7) -> tuple[dict[str, Look], list[str]]:
+def planted(seed: int = 7) -> tuple[dict[str, Observation], list[str]]:
     R.seed(seed)
-    memory: dict[str, Look] = {}
+    memory: dict[str, Observation] = {}
     secrets = []
     everything = [pair for _ in range(3) for pair in kinds()]
     for number, (written, secret) in enumerate(everything):
@@ -313,7 +313,7 @@ def test_addresses_within_a_table_of_the_kernel() -> None:
 
 
 def test_the_verdict_stays() -> None:
-    memory: dict[str, Look] = {
+    memory: dict[str, Observation] = {
         "clock": Clock(1790000000.0, 5000.0),
         "/dev/kmsg": Evidence(
             "/dev/kmsg",

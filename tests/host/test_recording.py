@@ -24,7 +24,7 @@ from ec2rl.record import replace
 from support.examples import examples
 
 if TYPE_CHECKING:
-    from ec2rl.host.caching import Look
+    from ec2rl.host.caching import Observation
 
 PHRASES = (Phrase(b"full"), Phrase(b"oom", after=2))
 
@@ -82,8 +82,8 @@ def unreadable(source: str) -> st.SearchStrategy[Unreadable]:
 
 
 @st.composite
-def looks(draw: st.DrawFn) -> dict[str, Look]:
-    memory: dict[str, Look] = {
+def looks(draw: st.DrawFn) -> dict[str, Observation]:
+    memory: dict[str, Observation] = {
         "clock": Clock(draw(time), draw(st.one_of(st.none(), time))),
         "journal": draw(st.one_of(journal(), unreadable("journal"))),
     }
@@ -118,7 +118,7 @@ def looks(draw: st.DrawFn) -> dict[str, Look]:
     return memory
 
 
-def read_again(memory: dict[str, Look], host: RecordedHost) -> dict[str, Look]:
+def read_again(memory: dict[str, Observation], host: RecordedHost) -> dict[str, Observation]:
     """Take every look that the memory holds once more."""
     again = CachingHost(host)
     for key in memory:
@@ -144,14 +144,14 @@ def read_again(memory: dict[str, Look], host: RecordedHost) -> dict[str, Look]:
 
 @examples(100)
 @given(looks())
-def test_every_look_comes_back(memory: dict[str, Look]) -> None:
+def test_every_look_comes_back(memory: dict[str, Observation]) -> None:
     _, found = sections(case(memory, ["OK x: y"]))
     assert read_again(memory, RecordedHost(found)) == memory
 
 
 @examples(100)
 @given(looks())
-def test_a_recording_of_comments_is_the_same_recording(memory: dict[str, Look]) -> None:
+def test_a_recording_of_comments_is_the_same_recording(memory: dict[str, Observation]) -> None:
     plain = case(memory, ["OK x: y"])
     comments = inert(plain)
     assert sections(comments) == sections(plain)
@@ -176,7 +176,7 @@ EVIL = (
 def test_no_line_of_a_recording_does_anything(place: str, tmp_path: Path) -> None:
     """Whichever reader takes it for its own: a shell, a .pth file, a module of Python's."""
     evil = EVIL.replace("$EVIL", str(tmp_path / "done"))
-    memory: dict[str, Look] = {"/x": Evidence("/x", evil if place == "look" else "x\n")}
+    memory: dict[str, Observation] = {"/x": Evidence("/x", evil if place == "look" else "x\n")}
     text = inert((evil if place == "title" else "") + case(memory, [evil] * (place == "expected")))
     file = tmp_path / "x.pth"
     file.write_bytes(text.encode())
@@ -205,7 +205,7 @@ def test_no_line_of_a_recording_is_a_setting(reader: list[str], tmp_path: Path) 
 
 
 def test_looks_from_a_namespace_and_after_a_pause_come_back() -> None:
-    memory: dict[str, Look] = {
+    memory: dict[str, Observation] = {
         "/proc/x": Evidence("/proc/x", "1\n"),
         "netns /run/netns/a: /proc/x": Evidence("netns /run/netns/a: /proc/x", "2\n"),
         "later: /proc/x": Evidence("/proc/x", "3\n"),
@@ -220,7 +220,7 @@ def test_looks_from_a_namespace_and_after_a_pause_come_back() -> None:
 
 
 def test_a_log_that_was_read_whole_and_searched_too_is_two_looks() -> None:
-    memory: dict[str, Look] = {
+    memory: dict[str, Observation] = {
         "/var/log/x": Evidence("/var/log/x", "a\nfull\n"),
         "search /var/log/x": Search("/var/log/x", (Line(0, "full"),), 1, 7, 12.5),
     }
@@ -231,7 +231,7 @@ def test_a_log_that_was_read_whole_and_searched_too_is_two_looks() -> None:
 
 def test_lines_behind_a_hit_stay_with_it() -> None:
     record = JournalRecord("oom", "kernel", 0, "b", 1, 2)
-    memory: dict[str, Look] = {
+    memory: dict[str, Observation] = {
         "journal": Journal(
             (record, replace(record, message="x", hit=False)), 1, ("journal",), (), 1
         ),
@@ -247,7 +247,7 @@ def test_what_nobody_recorded_is_not_said_to_be_absent() -> None:
 
 
 def test_a_recording_is_plain_to_read() -> None:
-    memory: dict[str, Look] = {
+    memory: dict[str, Observation] = {
         "clock": Clock(1790000000.25, 60.5),
         "/proc/x": Evidence("/proc/x", "12\n"),
         "/dev/kmsg": Unreadable("/dev/kmsg", Why.DENIED, "needs CAP_SYSLOG"),

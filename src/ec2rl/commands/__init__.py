@@ -98,8 +98,8 @@ def commands_for(words: Sequence[str]) -> Mapping[str, Command]:
     name = words[0] if words else ""
     if name == "run":
         plain = _run({})
-        said = {word[2:].partition("=")[0] for word in words if word.startswith("--")}
-        return {name: plain if said <= plain.options.keys() else _run(_saved())}
+        named = {word[2:].partition("=")[0] for word in words if word.startswith("--")}
+        return {name: plain if named <= plain.options.keys() else _run(_saved())}
     return {name: _GENERAL[name]} if name in _GENERAL else all_commands()
 
 

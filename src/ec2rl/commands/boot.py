@@ -28,26 +28,26 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def command(said: Parsed, terminal: Terminal) -> int:
+def command(args: Parsed, terminal: Terminal) -> int:
     """0 told; 3 something that may decide could not be read."""
-    host = CachingHost(host_of(said.last("root")))
-    bare = {word: named(host, word) for word in said.operands if "/" not in word}
-    files = [word for word in said.operands if kind_of(word)]
-    others = [word for word in said.operands if word not in files and not bare.get(word)]
+    host = CachingHost(host_of(args.last("root")))
+    bare = {word: named(host, word) for word in args.operands if "/" not in word}
+    files = [word for word in args.operands if kind_of(word)]
+    others = [word for word in args.operands if word not in files and not bare.get(word)]
     files += [path for paths in bare.values() for path in paths]
     keys, options = _sorted(host, others)
     told = [option(host, name) for name in options]
-    sysctls = bool(keys or not said.operands)
+    sysctls = bool(keys or not args.operands)
     if sysctls:
         told += _sysctls(host, keys)
     counts = {path: does_not_count(host, path) for path in files}
     found = _together(told)
-    missing = [] if said.has("root") else [*_missing(host, keys), *_unloaded(host, options)]
+    missing = [] if args.has("root") else [*_missing(host, keys), *_unloaded(host, options)]
     found = replace(found, warnings=(*found.warnings, *missing))
-    write = format_of(said).write
+    write = format_of(args).write
     if write is None:
         asked = {dotted(path) for path in keys}
-        terminal.out(next_boot_text(found, counts, not said.has("root"), asked, sysctls))
+        terminal.out(next_boot_text(found, counts, not args.has("root"), asked, sysctls))
     else:
         terminal.out(write(document(**next_boot_facts(found, counts))))
     unread = found.unread or any(isinstance(why, Unreadable) for why in counts.values())

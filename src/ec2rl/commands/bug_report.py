@@ -14,7 +14,7 @@ from ec2rl.report.escape import one_line
 from ec2rl.terminal import Terminal
 
 
-def command(said: Parsed, terminal: Terminal) -> int:  # noqa: ARG001 - each command takes both
+def command(args: Parsed, terminal: Terminal) -> int:  # noqa: ARG001 - each command takes both
     """Print facts about the program and the system; nothing that names a person or a host."""
     machine = os.uname()
     release = LiveHost().read("/etc/os-release")

@@ -116,9 +116,9 @@ def settle(
 def told(command: Command) -> Command:
     """Have a command that changes a machine say how that stands, whatever it is ended by."""
 
-    def telling(said: Parsed, terminal: Terminal) -> int:
-        with standing_told(machine_of(said.last("root")), terminal):
-            return command(said, terminal)
+    def telling(args: Parsed, terminal: Terminal) -> int:
+        with standing_told(machine_of(args.last("root")), terminal):
+            return command(args, terminal)
 
     return telling
 

@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ec2rl.host.caching import Look
+    from ec2rl.host.caching import Observation
 
 _RECORDING = 64 << 20
 """Bytes."""
@@ -45,26 +45,26 @@ class OfflineEvidence:
     expected: str = ""
 
 
-def check(said: Parsed) -> None:
+def check(args: Parsed) -> None:
     """Refuse what makes no sense together, before anything is opened."""
-    if said.has("remediate"):
+    if args.has("remediate"):
         raise UsageError("--remediate changes this machine: it goes with none of the past")
-    if said.has("mask") and not said.has("record"):
+    if args.has("mask") and not args.has("record"):
         raise UsageError("--mask is about what --record writes")
-    machines = sum(len(said.values.get(kind, ())) for kind in ("root", "sos", "replay"))
-    machines += said.has("log")
-    if said.has("record") and machines > 1:
+    machines = sum(len(args.values.get(kind, ())) for kind in ("root", "sos", "replay"))
+    machines += args.has("log")
+    if args.has("record") and machines > 1:
         raise UsageError("--record takes one machine at a time")
-    for name, form, _ in _forms(said):
-        if machines > 1 or said.has("replay"):
+    for name, form, _ in _forms(args):
+        if machines > 1 or args.has("replay"):
             whose = f"whose {form.NOUN} is it?"
             raise UsageError(f"--{name} goes with one log, volume or sosreport: {whose}")
-    piped = [path for option in _PIPED for path in said.values.get(option, ())]
-    inputs = (*piped, *said.operands)
+    piped = [path for option in _PIPED for path in args.values.get(option, ())]
+    inputs = (*piped, *args.operands)
     if inputs.count("-") > 1:
         raise UsageError("standard input can be read once only")
     for option in PAST:
-        for path in said.values.get(option, ()) + (said.operands if option == "log" else ()):
+        for path in args.values.get(option, ()) + (args.operands if option == "log" else ()):
             _exists(option, path)
 
 
@@ -78,24 +78,24 @@ def _exists(option: str, path: str) -> None:
         raise UsageError(f"--{option}={path}: {why}") from None
 
 
-def opened(said: Parsed, modules: Sequence[Module]) -> Iterator[OfflineEvidence]:
+def opened(args: Parsed, modules: Sequence[Module]) -> Iterator[OfflineEvidence]:
     """The machines, each opened when the one before it has been judged."""
     phrases = tuple({phrase: None for module in modules for phrase in module.phrases})
-    for path in said.values.get("root", ()):
-        yield _beside(OfflineEvidence(_mounted(path)), said)
-    for path in said.values.get("sos", ()):
+    for path in args.values.get("root", ()):
+        yield _beside(OfflineEvidence(_mounted(path)), args)
+    for path in args.values.get("sos", ()):
         from ec2rl.host.sos import open_sos
 
-        yield _beside(_read("sos", path, open_sos(path, phrases)), said)
-    logs = (*said.values.get("log", ()), *said.operands)
+        yield _beside(_read("sos", path, open_sos(path, phrases)), args)
+    logs = (*args.values.get("log", ()), *args.operands)
     if logs:
         from ec2rl.host.saved_logs import open_logs
 
-        yield _beside(_read("log", logs[0], open_logs(logs, phrases)), said)
-    for path in said.values.get("replay", ()):
+        yield _beside(_read("log", logs[0], open_logs(logs, phrases)), args)
+    for path in args.values.get("replay", ()):
         yield _replay(path)
-    if not logs and not any(map(said.has, ("root", "sos", "replay"))):
-        yield _alone(said)
+    if not logs and not any(map(args.has, ("root", "sos", "replay"))):
+        yield _alone(args)
 
 
 def _mounted(path: str) -> Host:
@@ -126,16 +126,16 @@ def _refuse_absent(option: str, path: str, answer: Unreadable) -> None:
         raise UsageError(f"--{option}={path}: {answer.why.value}")
 
 
-def _forms(said: Parsed) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
+def _forms(args: Parsed) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
     """The forms of evidence of a subject that are named: the option, its package's, the paths."""
     for name, form in slices.parts("saved_evidence").items():
-        if said.has(name):
-            yield name, form, said.values[name]
+        if args.has(name):
+            yield name, form, args.values[name]
 
 
-def _beside(past: OfflineEvidence, said: Parsed) -> OfflineEvidence:
+def _beside(past: OfflineEvidence, args: Parsed) -> OfflineEvidence:
     """The same machine with a saved table, say, beside what is left of it."""
-    for name, form, paths in _forms(said):
+    for name, form, paths in _forms(args):
         if isinstance(past.host, Unreadable):
             break
         found = form.open_named(paths)
@@ -149,11 +149,11 @@ def _beside(past: OfflineEvidence, said: Parsed) -> OfflineEvidence:
     return past
 
 
-def _alone(said: Parsed) -> OfflineEvidence:
+def _alone(args: Parsed) -> OfflineEvidence:
     """A machine of which nothing else is left."""
-    looks: dict[str, Look] = {}
+    looks: dict[str, Observation] = {}
     modified, named, cut = 0.0, [], ""
-    for name, form, paths in _forms(said):
+    for name, form, paths in _forms(args):
         found = form.open_named(paths)
         if isinstance(found, Unreadable):
             _refuse_absent(name, paths[0], found)

@@ -18,18 +18,18 @@ from ec2rl.report.text import header, result
 from ec2rl.terminal import Terminal
 
 
-def command(said: Parsed, terminal: Terminal) -> int:
+def command(args: Parsed, terminal: Terminal) -> int:
     """Print the page, the verdict of now, and the manual commands with this host's numbers."""
-    if len(said.operands) != 1:
+    if len(args.operands) != 1:
         raise UsageError("explain takes one module: ec2rl explain MODULE", "ec2rl list")
-    module = load(said.operands[0])
-    plan = plan_of(said, time.time())
+    module = load(args.operands[0])
+    plan = plan_of(args, time.time())
     try:
         text = page(module.name)
     except OSError as error:
         text = f"{module.name} has no page: {os.strerror(error.errno or 0)}\n"
     terminal.out(text)
-    if said.has("page-only"):
+    if args.has("page-only"):
         return 0
     runner = Runner([module], LiveHost(), plan)
     runner.start()

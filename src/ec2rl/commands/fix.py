@@ -46,16 +46,16 @@ _DIGITS = 11
 
 
 @told
-def command(said: Parsed, terminal: Terminal) -> int:
+def command(args: Parsed, terminal: Terminal) -> int:
     """0 done, or nothing to do; 1 refused or failed, nothing changed; 2 a wrong command line."""
-    if len(said.operands) != 1:
+    if len(args.operands) != 1:
         raise UsageError(f"fix takes one module: one of {', '.join(fixable())}")
-    module = load(said.operands[0])
+    module = load(args.operands[0])
     if module.propose is None:
         raise UsageError(f"{module.name} has no fix; these have: {', '.join(fixable())}")
-    wish = request_of(said, module)
-    trial = _trial(said)
-    root, write = said.last("root"), format_of(said).write
+    wish = request_of(args, module)
+    trial = _trial(args)
+    root, write = args.last("root"), format_of(args).write
     machine = machine_of(root)
     try:
         left = unsettled(time.time(), machine=machine)
@@ -63,15 +63,15 @@ def command(said: Parsed, terminal: Terminal) -> int:
         terminal.say(str(error))
         return 1
     first = told_of(left, machine)
-    finding, proposal = _planned(module, wish, said, terminal, first)
+    finding, proposal = _planned(module, wish, args, terminal, first)
     made, status = None, _status(proposal)
-    if (proposal.chosen or left) and not said.has("dry-run"):
+    if (proposal.chosen or left) and not args.has("dry-run"):
         status = 1
-        go = may_change(module, said, terminal) and settle(machine, terminal, left)
+        go = may_change(module, args, terminal) and settle(machine, terminal, left)
         if go and left:  # the plan had been made for what there was before
             was = proposal.chosen
-            finding, proposal = _planned(module, wish, said, terminal)
-            go = proposal.chosen in (was, ()) or may_change(module, said, terminal)
+            finding, proposal = _planned(module, wish, args, terminal)
+            go = proposal.chosen in (was, ()) or may_change(module, args, terminal)
         if go and proposal.chosen:
             made = carry_out(module, proposal, machine, terminal, trial, root)
             status = 0 if made is not None else 1
@@ -85,12 +85,12 @@ def command(said: Parsed, terminal: Terminal) -> int:
 
 
 def _planned(
-    module: Module, wish: FixRequest, said: Parsed, terminal: Terminal, first: Sequence[str] = ()
+    module: Module, wish: FixRequest, args: Parsed, terminal: Terminal, first: Sequence[str] = ()
 ) -> tuple[Finding, Proposal]:
     """Look, and show what was found and what is proposed, unless the answer is one document."""
-    finding, proposal = look(module, wish, said.last("root"))
-    if format_of(said).write is None:
-        trial = _trial(said)
+    finding, proposal = look(module, wish, args.last("root"))
+    if format_of(args).write is None:
+        trial = _trial(args)
         terminal.out(f"{header('Diagnostic Results')}\n\n{result(module.name, finding)}\n\n")
         healthy = finding.verdict in (Verdict.OK, Verdict.NOT_APPLICABLE)
         choices = () if healthy or wish.settings else [one.name for one in module.settings]
@@ -98,10 +98,10 @@ def _planned(
     return finding, proposal
 
 
-def _trial(said: Parsed) -> float | None:
-    if not said.has("try"):
+def _trial(args: Parsed) -> float | None:
+    if not args.has("try"):
         return None
-    return seconds("try", said.last("try") or str(TRIAL), 5, 86400)
+    return seconds("try", args.last("try") or str(TRIAL), 5, 86400)
 
 
 def _status(proposal: Proposal) -> int:
@@ -114,13 +114,13 @@ def fixable() -> tuple[str, ...]:
     return tuple(module.name for module in loadable() if module.propose is not None)
 
 
-def request_of(said: Parsed, module: Module) -> FixRequest:
+def request_of(args: Parsed, module: Module) -> FixRequest:
     """What the options ask of a module's fix.
 
     UsageError for what contradicts itself, is no number, or is no setting of this module.
     """
     settings: dict[str, int] = {}
-    for pair in said.values.get("set", ()):
+    for pair in args.values.get("set", ()):
         name, found, value = pair.partition("=")
         digits = value.strip()
         if not found or not (digits.isascii() and digits.isdigit()):
@@ -132,19 +132,19 @@ def request_of(said: Parsed, module: Module) -> FixRequest:
         value = digits.lstrip("0") or "0"
         if settings.setdefault(named, int(value)) != int(value):
             raise UsageError(f"--set: {named} is set twice, to {settings[named]} and {digits}")
-    if said.has("runtime-only") and said.has("persist-only"):
+    if args.has("runtime-only") and args.has("persist-only"):
         raise UsageError("--runtime-only and --persist-only exclude each other")
-    if said.has("root") and (said.has("runtime-only") or said.has("try")):
+    if args.has("root") and (args.has("runtime-only") or args.has("try")):
         raise UsageError("--root: a volume has files only, nothing that runs")
-    if said.has("try") and said.has("persist-only"):
+    if args.has("try") and args.has("persist-only"):
         raise UsageError("--try is of what runs, --persist-only changes the next boot alone")
     return FixRequest(
         settings,
-        not said.has("persist-only") and not said.has("root"),
-        not said.has("runtime-only") and not said.has("try"),
-        said.has("risky"),
-        said.has("allow-lower"),
-        said.has("force"),
+        not args.has("persist-only") and not args.has("root"),
+        not args.has("runtime-only") and not args.has("try"),
+        args.has("risky"),
+        args.has("allow-lower"),
+        args.has("force"),
     )
 
 
@@ -200,15 +200,15 @@ def look(module: Module, wish: FixRequest, root: str = "") -> tuple[Finding, Pro
     return of_the_past(finding, where), replace(proposal, by_hand=())
 
 
-def may_change(module: Module, said: Parsed, terminal: Terminal) -> bool:
+def may_change(module: Module, args: Parsed, terminal: Terminal) -> bool:
     """Whether it is root who asks, and has agreed."""
     if os.geteuid() != 0:
         terminal.say("nothing was changed: a fix needs root: sudo ./ec2rl fix " + module.name)
         return False
-    if format_of(said).write is not None and not said.has("yes"):
+    if format_of(args).write is not None and not args.has("yes"):
         terminal.say("nothing was changed: only --output=text asks; --yes does it")
         return False
-    return said.has("yes") or agreed(terminal)
+    return args.has("yes") or agreed(terminal)
 
 
 def carry_out(

@@ -29,15 +29,15 @@ itself, 130 interrupted.
 """
 
 
-def command(said: Parsed, terminal: Terminal) -> int:
+def command(args: Parsed, terminal: Terminal) -> int:
     """Print the help of each name, or of the whole program; UsageError for an unknown name."""
-    if not said.operands:
+    if not args.operands:
         terminal.out(overview())
         return 0
     groups = {name.partition(" ")[0] for name in COMMANDS if " " in name}
     known = [*COMMANDS, *groups, *names()]
     parts = []
-    for name in _joined(said.operands):
+    for name in _joined(args.operands):
         if name in groups:
             parts += [
                 _of_command(one, COMMANDS[one]) for one in COMMANDS if one.startswith(f"{name} ")

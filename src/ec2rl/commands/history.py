@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from ec2rl.model import Json
 
 
-def command(said: Parsed, terminal: Terminal) -> int:
+def command(args: Parsed, terminal: Terminal) -> int:
     """0 told; 1 the records cannot be read or trusted."""
     try:
-        terminal.out(told(machine_of(said.last("root")), format_of(said).write))
+        terminal.out(told(machine_of(args.last("root")), format_of(args).write))
     except FixError as error:
         terminal.say(str(error))
         return 1

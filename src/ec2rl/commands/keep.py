@@ -13,9 +13,9 @@ from ec2rl.terminal import Terminal
 
 
 @told
-def command(said: Parsed, terminal: Terminal) -> int:
+def command(args: Parsed, terminal: Terminal) -> int:
     """0 kept; 1 there is no such trial, or it has ended."""
-    words = said.operands
+    words = args.operands
     if len(words) > 1 or not all(w.isascii() and w.isdigit() and len(w) < 9 for w in words):
         raise UsageError("keep takes the number of a change", "ec2rl history")
     machine = Machine()

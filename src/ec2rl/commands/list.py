@@ -8,9 +8,9 @@ from ec2rl.report.text import table
 from ec2rl.terminal import Terminal
 
 
-def command(said: Parsed, terminal: Terminal) -> int:
+def command(args: Parsed, terminal: Terminal) -> int:
     """Print a row for each module that the options admit."""
-    chosen = sorted(choose(said), key=lambda module: module.name)
+    chosen = sorted(choose(args), key=lambda module: module.name)
     rows = [
         {
             "Module Name": module.name,

@@ -41,31 +41,31 @@ class Judgement:
     zone: str = ""
 
 
-def judge_offline(said: Parsed, terminal: Terminal) -> int:
+def judge_offline(args: Parsed, terminal: Terminal) -> int:
     """Judge each machine by itself; exit status and options are those of `run`."""
     started, clock = time.time(), time.monotonic()
-    reporting.choose_colour(said, terminal)
-    write, fails = format_of(said).write, reporting.failing(said)
-    plan, modules = reporting.plan_of(said, started), choose(said)
-    check(said)
-    recording = reporting.open_record(said, terminal)
-    folder, unsaved = reporting.open_folder(said, terminal, started)
-    reporting.make_room(said, terminal, folder)
+    reporting.choose_colour(args, terminal)
+    write, fails = format_of(args).write, reporting.failing(args)
+    plan, modules = reporting.plan_of(args, started), choose(args)
+    check(args)
+    recording = reporting.open_record(args, terminal)
+    folder, unsaved = reporting.open_folder(args, terminal, started)
+    reporting.make_room(args, terminal, folder)
     if write is None:
         terminal.out(reporting.opening(folder, [module.name for module in modules]))
 
     judged: list[Judgement] = []
     interrupted = False
-    for past in opened(said, modules):
-        one, interrupted = _judge(past, modules, plan, terminal, said.last("since"))
+    for past in opened(args, modules):
+        one, interrupted = _judge(past, modules, plan, terminal, args.last("since"))
         judged.append(one)
         if write is None:
             terminal.out(_text(one, terminal.colour))
         _tell(past, one, plan, terminal)
         if recording is not None:
             options = Options(past.sample, one.since)
-            masked = said.has("mask")
-            files = [path for kind in reporting.PAST for path in said.values.get(kind, ())]
+            masked = args.has("mask")
+            files = [path for kind in reporting.PAST for path in args.values.get(kind, ())]
             unsaved = reporting.record_looks(
                 recording, one.found, options, masked, one.zone, one.gaps, past.cut, files
             )
@@ -77,7 +77,7 @@ def judge_offline(said: Parsed, terminal: Terminal) -> int:
     if folder is not None:
         text = "".join(_text(one, False) for one in judged)
         sections = [one.found for one in judged]
-        mine = reporting.rights_to_save(said, terminal)
+        mine = reporting.rights_to_save(args, terminal)
         unsaved = reporting.save(folder, mine, sections, text, document) or unsaved
     if write is not None:
         terminal.out(write(document))
@@ -87,7 +87,7 @@ def judge_offline(said: Parsed, terminal: Terminal) -> int:
     if unsaved:
         terminal.say(f"results not saved: {unsaved}")
     found = [result for one in judged for result in one.found]
-    return reporting.exit_status(found, fails, bool(unsaved), said.has("exit-zero"))
+    return reporting.exit_status(found, fails, bool(unsaved), args.has("exit-zero"))
 
 
 def _tell(past: OfflineEvidence, one: Judgement, plan: Plan, terminal: Terminal) -> None:

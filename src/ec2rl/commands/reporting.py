@@ -28,53 +28,53 @@ UNSAVED = 4
 """Exit status when there is no failure, but the results could not be saved."""
 
 
-def choose_colour(said: Parsed, terminal: Terminal) -> None:
+def choose_colour(args: Parsed, terminal: Terminal) -> None:
     """Colour results, or not. UsageError for what is neither."""
-    terminal.choose_colour(one_of(said, "color", ("auto", "always", "never")))
+    terminal.choose_colour(one_of(args, "color", ("auto", "always", "never")))
 
 
-def failing(said: Parsed) -> tuple[Verdict, ...]:
+def failing(args: Parsed) -> tuple[Verdict, ...]:
     """The verdicts that make the exit status 1."""
-    if one_of(said, "fail-on", ("failure", "warn")) == "warn":
+    if one_of(args, "fail-on", ("failure", "warn")) == "warn":
         return Verdict.PROBLEM, Verdict.WARNING
     return (Verdict.PROBLEM,)
 
 
-def plan_of(said: Parsed, now: float) -> Plan:
+def plan_of(args: Parsed, now: float) -> Plan:
     """How to run, from the options that `run` and `explain` share. UsageError for nonsense."""
-    since = moment("since", said.last("since"), now) if said.has("since") else None
-    concurrency = said.last("concurrency", "10")
+    since = moment("since", args.last("since"), now) if args.has("since") else None
+    concurrency = args.last("concurrency", "10")
     if not (concurrency.isascii() and concurrency.isdigit() and 1 <= int(concurrency[:9]) <= 100):
         raise UsageError(f"--concurrency={concurrency}: not a number from 1 to 100")
-    sample = seconds("sample", said.last("sample", "1"), 0, 30)  # a module may take 60 in all
-    deadline = seconds("deadline", said.last("deadline", "120"), 1, 86400)
-    if said.has("sample") and sample > deadline / 2:
+    sample = seconds("sample", args.last("sample", "1"), 0, 30)  # a module may take 60 in all
+    deadline = seconds("deadline", args.last("deadline", "120"), 1, 86400)
+    if args.has("sample") and sample > deadline / 2:
         raise UsageError(f"--sample={sample:g} leaves no time to look in --deadline={deadline:g}")
     return Plan(
-        Options(min(sample, deadline / 2), since, said.has("strict")),
+        Options(min(sample, deadline / 2), since, args.has("strict")),
         deadline,
         int(concurrency),
-        said.has("record"),
-        said.has("debug"),
+        args.has("record"),
+        args.has("debug"),
     )
 
 
-def one_of(said: Parsed, option: str, choices: Sequence[str]) -> str:
-    value = said.last(option, choices[0])
+def one_of(args: Parsed, option: str, choices: Sequence[str]) -> str:
+    value = args.last(option, choices[0])
     if value not in choices:
         raise UsageError(f"--{option}={value}: one of {', '.join(choices)}")
     return value
 
 
-def open_record(said: Parsed, terminal: Terminal) -> int | None:
+def open_record(args: Parsed, terminal: Terminal) -> int | None:
     """The new file of --record, if there is to be one, made with the caller's rights."""
-    if said.has("no-save"):
+    if args.has("no-save"):
         for option in ("record", "output-dir", "remediate"):
-            if said.has(option):
+            if args.has(option):
                 raise UsageError(f"--no-save writes nothing: not with --{option}")
-    if not said.has("record"):
+    if not args.has("record"):
         return None
-    path = said.last("record")
+    path = args.last("record")
     rights = Rights(terminal.environment)
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -85,23 +85,23 @@ def open_record(said: Parsed, terminal: Terminal) -> int | None:
         raise UsageError(f"--record={path}: {why}{rights.note}") from None
 
 
-def rights_to_save(said: Parsed, terminal: Terminal) -> Rights:
+def rights_to_save(args: Parsed, terminal: Terminal) -> Rights:
     """The caller's rights in a place of their choice, our own in ours."""
-    ours = said.last("output-dir") in default_bases(terminal.environment)
-    return Rights({} if ours or not said.has("output-dir") else terminal.environment)
+    ours = args.last("output-dir") in default_bases(terminal.environment)
+    return Rights({} if ours or not args.has("output-dir") else terminal.environment)
 
 
-def open_folder(said: Parsed, terminal: Terminal, started: float) -> tuple[RunFolder | None, str]:
+def open_folder(args: Parsed, terminal: Terminal, started: float) -> tuple[RunFolder | None, str]:
     """The run folder, or why there is none ("": nobody wants one).
 
     UsageError for an --output-dir that is not safe.
     """
-    if said.has("no-save"):
+    if args.has("no-save"):
         return None, ""
-    rights = rights_to_save(said, terminal)
-    if said.has("output-dir"):
+    rights = rights_to_save(args, terminal)
+    if args.has("output-dir"):
         try:
-            bases: Sequence[str] = (os.path.abspath(said.last("output-dir")),)
+            bases: Sequence[str] = (os.path.abspath(args.last("output-dir")),)
         except OSError:
             raise UsageError(
                 "--output-dir: the folder you are in is gone: name it from /"
@@ -114,7 +114,7 @@ def open_folder(said: Parsed, terminal: Terminal, started: float) -> tuple[RunFo
             with rights:
                 return open_run_folder(base, started), ""
         except UnsafeFolderError as error:
-            if said.has("output-dir"):
+            if args.has("output-dir"):
                 raise UsageError(f"--output-dir: {error}{rights.note}") from None
             why = str(error)
         except OSError as error:
@@ -164,9 +164,9 @@ def document_of(
     )
 
 
-def make_room(said: Parsed, terminal: Terminal, folder: RunFolder | None) -> None:
+def make_room(args: Parsed, terminal: Terminal, folder: RunFolder | None) -> None:
     """Remove the oldest runs, and say so; in a folder of the user's choice none."""
-    if folder is None or said.has("output-dir"):
+    if folder is None or args.has("output-dir"):
         return
     from ec2rl.report.pruned import BYTES, RUNS, prune
 

@@ -29,39 +29,39 @@ from ec2rl.host.live import LiveHost
 from ec2rl.terminal import Terminal
 
 
-def command(said: Parsed, terminal: Terminal) -> int:
+def command(args: Parsed, terminal: Terminal) -> int:
     """Run; the exit status that `exit_status` tells, 2 for a command line that makes no sense."""
-    if said.operands and not said.has("log"):
-        first = said.operands[0]
+    if args.operands and not args.has("log"):
+        first = args.operands[0]
         raise UsageError(f"run takes no {first!r}: did you mean --log={first}?", "ec2rl help run")
-    if any(map(said.has, PAST)):
+    if any(map(args.has, PAST)):
         from ec2rl.commands.offline import judge_offline
 
-        return judge_offline(said, terminal)
-    if said.has("mask") and not said.has("record"):
+        return judge_offline(args, terminal)
+    if args.has("mask") and not args.has("record"):
         raise UsageError("--mask is about what --record writes")
-    if not said.has("remediate"):
-        return _judge_this_machine(said, terminal)
+    if not args.has("remediate"):
+        return _judge_this_machine(args, terminal)
     from ec2rl.commands.remediate import changes_told
 
     with changes_told(terminal):
-        return _judge_this_machine(said, terminal)
+        return _judge_this_machine(args, terminal)
 
 
-def _judge_this_machine(said: Parsed, terminal: Terminal) -> int:
+def _judge_this_machine(args: Parsed, terminal: Terminal) -> int:
     started, clock = time.time(), time.monotonic()
-    choose_colour(said, terminal)
-    write = format_of(said).write
-    fails = failing(said)
-    plan = plan_of(said, started)
-    modules = choose(said)
-    recording = open_record(said, terminal)
-    folder, unsaved = open_folder(said, terminal, started)
+    choose_colour(args, terminal)
+    write = format_of(args).write
+    fails = failing(args)
+    plan = plan_of(args, started)
+    modules = choose(args)
+    recording = open_record(args, terminal)
+    folder, unsaved = open_folder(args, terminal, started)
     if not modules:
         terminal.say("no module is of all these kinds; see: ec2rl list")
     runner = Runner(modules, LiveHost(), plan)
     runner.start()
-    make_room(said, terminal, folder)
+    make_room(args, terminal, folder)
 
     # While they look: import what is needed to tell of it.
     from ec2rl.report.text import results, statistics
@@ -72,7 +72,7 @@ def _judge_this_machine(said: Parsed, terminal: Terminal) -> int:
     import ec2rl.report.json_report  # noqa: F401
 
     found, interrupted = runner.finish(lambda *waiting: progress(terminal, *waiting))
-    if said.has("remediate") and not interrupted:
+    if args.has("remediate") and not interrupted:
         from ec2rl.commands.remediate import remediate
 
         found, interrupted = remediate(found, plan, terminal)
@@ -81,9 +81,9 @@ def _judge_this_machine(said: Parsed, terminal: Terminal) -> int:
     text = results(pairs) + "\n" + statistics(pairs, took)
     document = document_of(found, started, took, folder, interrupted)
     if folder is not None:
-        unsaved = save(folder, rights_to_save(said, terminal), [found], text, document)
+        unsaved = save(folder, rights_to_save(args, terminal), [found], text, document)
     if recording is not None:
-        unsaved = record_looks(recording, found, plan.options, said.has("mask")) or unsaved
+        unsaved = record_looks(recording, found, plan.options, args.has("mask")) or unsaved
     if write is None:
         terminal.out(results(pairs, terminal.colour) + "\n" + statistics(pairs, took))
     else:
@@ -96,4 +96,4 @@ def _judge_this_machine(said: Parsed, terminal: Terminal) -> int:
         return 130
     if unsaved:
         terminal.say(f"results not saved: {unsaved}")
-    return exit_status(found, fails, bool(unsaved), said.has("exit-zero"))
+    return exit_status(found, fails, bool(unsaved), args.has("exit-zero"))

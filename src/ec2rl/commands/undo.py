@@ -43,44 +43,44 @@ _HELD_SECONDS = 30.0
 
 
 @told
-def command(said: Parsed, terminal: Terminal) -> int:
+def command(args: Parsed, terminal: Terminal) -> int:
     """0 taken back; 1 not, with the reason; the newest change that stands, unless one is named.
 
     What a volume's journal claims is shown, and agreed to, before any of it is acted on.
     """
-    machine = machine_of(said.last("root"))
+    machine = machine_of(args.last("root"))
     try:
-        return _undo(said, machine, terminal)
+        return _undo(args, machine, terminal)
     except FixError as error:
         for line in why_not(error, machine):
             terminal.say(line)
-        change = _change(_wanted(said), machine) if isinstance(error, Conflict) else None
+        change = _change(_wanted(args), machine) if isinstance(error, Conflict) else None
         if change is not None:
-            _tell_theirs(error, change.id, said, machine, terminal)
+            _tell_theirs(error, change.id, args, machine, terminal)
     return 1
 
 
-def _undo(said: Parsed, machine: Machine, terminal: Terminal) -> int:
+def _undo(args: Parsed, machine: Machine, terminal: Terminal) -> int:
     left = unsettled(time.time(), machine=machine)
-    change = _change(_wanted(said), machine)
+    change = _change(_wanted(args), machine)
     steps: Steps = ()
     if change is not None and change not in left and change.state is not State.UNDONE:
-        steps = _steps(change, said, machine)
+        steps = _steps(change, args, machine)
         for line in _unseen(change, machine):
             terminal.say(line)
-    if said.has("dry-run") or not machine.runs:
+    if args.has("dry-run") or not machine.runs:
         lines = [*told_of(left, machine), *_foreseen(steps, machine)]
         if not lines:
             return _nothing(terminal, change)
         terminal.out("\n".join(lines) + "\n")
-        if said.has("dry-run"):
+        if args.has("dry-run"):
             return 0
-    if not _may_go_on(steps, said, machine, terminal):
+    if not _may_go_on(steps, args, machine, terminal):
         return 1
     if not settle(machine, terminal, None if machine.runs else left):
         return 1
     return _go_on(
-        change and _change(change.id, machine), steps, bool(left), said, machine, terminal
+        change and _change(change.id, machine), steps, bool(left), args, machine, terminal
     )
 
 
@@ -88,32 +88,32 @@ def _go_on(
     change: Transaction | None,
     steps: Steps,
     settled: bool,
-    said: Parsed,
+    args: Parsed,
     machine: Machine,
     terminal: Terminal,
 ) -> int:
     """Take back what was shown as `steps`; anew shown and agreed to, where some was `settled`."""
     if change is None or change.state is State.UNDONE:
         return _nothing(terminal, change)
-    now = _steps(change, said, machine)
+    now = _steps(change, args, machine)
     if not machine.runs and now != steps:
         if not settled:
             raise Refused(CHANGED)
         # Something was settled first, and what is there now was not shown yet.
         terminal.out("\n".join(_foreseen(now, machine)) + "\n")
-        if not _may_go_on(now, said, machine, terminal):
+        if not _may_go_on(now, args, machine, terminal):
             return 1
-    return 0 if all(_take_back(one, said, machine, terminal) for one, _ in now) else 1
+    return 0 if all(_take_back(one, args, machine, terminal) for one, _ in now) else 1
 
 
-def _may_go_on(steps: Steps, said: Parsed, machine: Machine, terminal: Terminal) -> bool:
+def _may_go_on(steps: Steps, args: Parsed, machine: Machine, terminal: Terminal) -> bool:
     """Ask for a volume, and where something that runs would have no room any more."""
     if not machine.runs:
-        return said.has("yes") or agreed(terminal)
+        return args.has("yes") or agreed(terminal)
     cautions = _cautions(steps)
     for line in cautions:
         terminal.say(line)
-    asks = bool(cautions) and terminal.asks and not said.has("yes")
+    asks = bool(cautions) and terminal.asks and not args.has("yes")
     return agreed(terminal) if asks else True
 
 
@@ -145,7 +145,7 @@ def _held(name: str) -> tuple[Held, ...]:
     return () if look is None else look(LiveHost())
 
 
-def _steps(change: Transaction, said: Parsed, machine: Machine) -> Steps:
+def _steps(change: Transaction, args: Parsed, machine: Machine) -> Steps:
     """What is taken back, in its order, and how it will be found.
 
     Refused where later changes are in the way, and Conflict where somebody else's are, unless that
@@ -153,7 +153,7 @@ def _steps(change: Transaction, said: Parsed, machine: Machine) -> Steps:
     """
     steps = foresee(change.id, machine=machine)
     over = [one for one, _ in steps[:-1]]
-    if over and not said.has("with-later"):
+    if over and not args.has("with-later"):
         here, names = where(machine), ", ".join(str(one.id) for one in over)
         raise Refused(
             f"later changes were made on top of change {change.id}: {names}\n"
@@ -162,29 +162,29 @@ def _steps(change: Transaction, said: Parsed, machine: Machine) -> Steps:
         )
     for one, outcomes in steps:
         theirs = [outcome.theirs for outcome in outcomes if outcome.found is Found.CHANGED]
-        if theirs and not said.has("partial"):
+        if theirs and not args.has("partial"):
             of = f" (of change {one.id})" if over else ""
             words = f"somebody else has changed since: {', '.join(theirs)}{of}"
             raise Conflict(words, outcomes)
     return steps
 
 
-def _take_back(change: Transaction, said: Parsed, machine: Machine, terminal: Terminal) -> bool:
+def _take_back(change: Transaction, args: Parsed, machine: Machine, terminal: Terminal) -> bool:
     try:
-        outcomes = undo(change.id, machine=machine, partial=said.has("partial"), shown=change)
+        outcomes = undo(change.id, machine=machine, partial=args.has("partial"), shown=change)
         stays = {outcome.found for outcome in outcomes} & {Found.CHANGED, Found.RUNNING}
         known(change.id, State.PARTLY if stays else State.UNDONE, machine)
     except FixError as error:
         for line in why_not(error, machine, f"nothing of change {change.id}"):
             terminal.say(line)
-        _tell_theirs(error, change.id, said, machine, terminal)
+        _tell_theirs(error, change.id, args, machine, terminal)
         return False
     terminal.out("\n".join(_took(change, outcomes, machine)) + "\n")
     return True
 
 
 def _tell_theirs(
-    error: FixError, number: int, said: Parsed, machine: Machine, terminal: Terminal
+    error: FixError, number: int, args: Parsed, machine: Machine, terminal: Terminal
 ) -> None:
     """Of a change that somebody has changed since: how its targets stand, and what can be done."""
     if not isinstance(error, Conflict):
@@ -192,7 +192,7 @@ def _tell_theirs(
     for outcome in error.outcomes:
         terminal.say(f"    {outcome.target}: {_how(outcome)}")
     if any(outcome.found is Found.AFTER or outcome.why for outcome in error.outcomes):
-        more = " --with-later" if said.has("with-later") else ""
+        more = " --with-later" if args.has("with-later") else ""
         again = f"sudo ./ec2rl undo {number} --partial{more}{where(machine)}"
         terminal.say(f"to take back the rest, and leave theirs: {again}")
 
@@ -260,12 +260,12 @@ def _unseen(change: Transaction, machine: Machine) -> list[str]:
     ]
 
 
-def _wanted(said: Parsed) -> int | None:
-    if len(said.operands) > 1:
+def _wanted(args: Parsed) -> int | None:
+    if len(args.operands) > 1:
         raise UsageError("undo takes one number", "ec2rl history")
-    if not said.operands:
+    if not args.operands:
         return None
-    text = said.operands[0]
+    text = args.operands[0]
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise UsageError(f"undo {text}: not the number of a change", "ec2rl history")
     return int(text)

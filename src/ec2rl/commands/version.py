@@ -7,7 +7,7 @@ from ec2rl.arguments import Parsed
 from ec2rl.terminal import Terminal
 
 
-def command(said: Parsed, terminal: Terminal) -> int:  # noqa: ARG001 - each command takes both
+def command(args: Parsed, terminal: Terminal) -> int:  # noqa: ARG001 - each command takes both
     """Print the version."""
     terminal.out(f"ec2rl {__version__}\n")
     return 0

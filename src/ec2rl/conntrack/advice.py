@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.defaults import memory_for
-from ec2rl.conntrack.seen import Seen
+from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.settings import FILES, MODULES
 from ec2rl.conntrack.size_policy import TableSize, table_size
 from ec2rl.model import Statement, say
@@ -28,7 +28,7 @@ _COMMANDS = (
 )
 
 
-def by_hand(seen: Seen) -> tuple[Statement, ...]:
+def by_hand(seen: Observations) -> tuple[Statement, ...]:
     """Lines of text and commands for this host: its numbers, now and for the next boot."""
     maximum, buckets = seen.limits.maximum, seen.limits.buckets
     if seen.limits.loaded is False:
@@ -74,7 +74,7 @@ def by_hand(seen: Seen) -> tuple[Statement, ...]:
     return tuple(lines)
 
 
-def _larger(seen: Seen, size: TableSize) -> list[Statement]:
+def _larger(seen: Observations, size: TableSize) -> list[Statement]:
     """What to have instead, why, and what it costs."""
     words = "Larger:     nf_conntrack_max {max}, nf_conntrack_buckets {buckets}"
     because = "Because:    {why}; {load}" if seen.load else "Because:    {why}"
@@ -85,7 +85,7 @@ def _larger(seen: Seen, size: TableSize) -> list[Statement]:
     ]
 
 
-def _cost(cost: int, seen: Seen) -> Statement:
+def _cost(cost: int, seen: Observations) -> Statement:
     from ec2rl.limits import MUCH
 
     memory, free = seen.limits.memory, seen.free

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.messages import Kind
-from ec2rl.conntrack.seen import Seen
+from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.tables import Table
 from ec2rl.conntrack.timeline import LogPeriod
 from ec2rl.diagnosis.coverage import complete_from, complete_log, reading, stamp
@@ -33,7 +33,7 @@ def trusted_places(spell: LogPeriod) -> tuple[str, ...]:
     return tuple(names[place] for place in spell.places if place in names)
 
 
-def details(seen: Seen, verdict: Verdict) -> tuple[Statement, ...]:
+def details(seen: Observations, verdict: Verdict) -> tuple[Statement, ...]:
     """The lines below the verdict: state, losses, log, what it rests on, what to do next."""
     lines = []
     if seen.limits.loaded is False:
@@ -67,7 +67,7 @@ def details(seen: Seen, verdict: Verdict) -> tuple[Statement, ...]:
     return tuple(lines)
 
 
-def _where_it_can_be_told(seen: Seen) -> Statement:
+def _where_it_can_be_told(seen: Observations) -> Statement:
     """What to type next when something was missing."""
     ring = seen.log.ring
     denied = any(one.why is Why.DENIED for one in seen.unread)
@@ -80,7 +80,7 @@ def _where_it_can_be_told(seen: Seen) -> Statement:
     return say("Next: keep what was read, for a report: sudo ./ec2rl run --record=case.txt")
 
 
-def _by_weight(seen: Seen) -> list[Table]:
+def _by_weight(seen: Observations) -> list[Table]:
     """The worst first: losing now, then nearly full, then those that have lost most."""
 
     def weight(table: Table) -> tuple[float, ...]:
@@ -96,7 +96,7 @@ def _told(table: Table) -> bool:
     return bool(table.count or any(table.counters.__dict__.values()))
 
 
-def _table_line(seen: Seen, table: Table) -> Statement:
+def _table_line(seen: Observations, table: Table) -> Statement:
     label, counters = table.namespace.label, table.counters
     if isinstance(counters, Unreadable):
         if table.count is None:
@@ -119,7 +119,7 @@ def _table_line(seen: Seen, table: Table) -> Statement:
 _EVICTED = "{rate:pace} evicted/s"
 
 
-def _fill(seen: Seen, table: Table) -> Statement:
+def _fill(seen: Observations, table: Table) -> Statement:
     """How full a table is, as far as that is known."""
     limit, fill = seen.limits.maximum, seen.fill(table)
     if fill is not None:
@@ -132,7 +132,7 @@ def _fill(seen: Seen, table: Table) -> Statement:
     return say("{count} entries, no limit", count=table.count)
 
 
-def _losses(seen: Seen, table: Table) -> list[Statement]:
+def _losses(seen: Observations, table: Table) -> list[Statement]:
     """What a table has lost since it was made."""
     since = "conntrack was loaded" if table.namespace.initial else "it was made"
     return [
@@ -147,7 +147,7 @@ def _losses(seen: Seen, table: Table) -> list[Statement]:
     ]
 
 
-def _untold(seen: Seen) -> list[Statement]:
+def _untold(seen: Observations) -> list[Statement]:
     """What nobody recorded beside a table that was saved."""
     missing: tuple[str, ...] = ()
     if seen.limits.maximum is None:
@@ -158,22 +158,22 @@ def _untold(seen: Seen) -> list[Statement]:
     return [say(words, missing=missing)] if missing else []
 
 
-def _log_lines(seen: Seen) -> list[Statement]:
+def _log_lines(seen: Observations) -> list[Statement]:
     times = seen.times
     lines = []
     if seen.settling is not None:
         from ec2rl.diagnosis.before_last_fix import settling_lines
 
-        counts = times.settled.lines, times.now.lines, times.undecided
+        counts = times.before_last_fix.lines, times.now.lines, times.undecided
         lines += settling_lines(seen.settling, *counts)
     if times.now.lines:
         lines.append(say("Log, {this_boot}: {span}", span=_span(times.now)))
     if times.earlier.lines:
         lines.append(say("Log, earlier boots: {span}", span=_span(times.earlier)))
     lines += _about(seen)
-    if times.hearsay.lines:
+    if times.unverified.lines:
         words = "Not verified: {span}, in {places}, where any user can write"
-        lines.append(say(words, span=_span(times.hearsay), places=times.hearsay.places))
+        lines.append(say(words, span=_span(times.unverified), places=times.unverified.places))
     lines += times.grades
     if times.forged:
         words = "Not the kernel's: {lines:line} that someone wrote in its name"
@@ -189,7 +189,7 @@ def _log_lines(seen: Seen) -> list[Statement]:
     return lines
 
 
-def _about(seen: Seen) -> list[Statement]:
+def _about(seen: Observations) -> list[Statement]:
     """Which namespaces the lines of this boot are about."""
     named = sorted(
         (
@@ -231,7 +231,7 @@ def _span(spell: LogPeriod) -> Statement:
     return say(words, first=spell.first, last=spell.last, **known)
 
 
-def _allowance_lines(seen: Seen) -> list[Statement]:
+def _allowance_lines(seen: Observations) -> list[Statement]:
     lines = []
     for one in seen.allowances:
         if one.exceeded is None:
@@ -249,9 +249,9 @@ def _allowance_lines(seen: Seen) -> list[Statement]:
     return lines
 
 
-def _proof(seen: Seen) -> Statement:
+def _proof(seen: Observations) -> Statement:
     """What a SUCCESS rests on: a log that says that nothing was lost, and tables with room."""
-    since = " since that change" if seen.times.settled.lines else ""
+    since = " since that change" if seen.times.before_last_fix.lines else ""
     log: Value = say("dmesg, whole{since}", since=since)
     if seen.covered:
         log = complete_log(seen.log, seen.since)
@@ -259,7 +259,7 @@ def _proof(seen: Seen) -> Statement:
     return say(words, log=log, since=since, tables=_room(seen))
 
 
-def _room(seen: Seen) -> Statement:
+def _room(seen: Observations) -> Statement:
     """How full the tables are, as far as that is known."""
     fullest, limit = seen.fullest, seen.limits.maximum
     if seen.limits.loaded is False:
@@ -277,7 +277,7 @@ def _room(seen: Seen) -> Statement:
     return say(words, tables=tables, count=fullest.count, limit=limit)
 
 
-def _rests_on(seen: Seen, verdict: Verdict) -> list[Statement]:
+def _rests_on(seen: Observations, verdict: Verdict) -> list[Statement]:
     """Which sources the verdict rests on, and which it had to do without."""
     lines = reading(seen.log)
     if verdict is Verdict.OK:
@@ -292,7 +292,7 @@ def _rests_on(seen: Seen, verdict: Verdict) -> list[Statement]:
     return lines
 
 
-def _knobs(seen: Seen) -> list[Statement]:
+def _knobs(seen: Observations) -> list[Statement]:
     """The knob that works here."""
     table = seen.fullest
     if not (seen.times.now.lines or (table is not None and seen.near(table))):
@@ -313,7 +313,7 @@ def _knobs(seen: Seen) -> list[Statement]:
     return lines
 
 
-def quotes(seen: Seen) -> tuple[Evidence, ...]:
+def quotes(seen: Observations) -> tuple[Evidence, ...]:
     """The words of the log that the verdict rests on."""
     return tuple(
         Evidence(", ".join(line.sources), f"{stamp(line.time)} {line.message}")

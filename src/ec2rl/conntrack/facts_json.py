@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.seen import Seen
+from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.tables import Table
 from ec2rl.conntrack.timeline import LogPeriod
 from ec2rl.diagnosis.coverage import source_facts
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ec2rl.model import Fact, Json
 
 
-def facts(seen: Seen) -> dict[str, Fact]:
+def facts(seen: Observations) -> dict[str, Fact]:
     """The numbers behind the words; None is unknown."""
     times = seen.times
     read = [source.name for source in seen.log.sources if source.unreadable is None]
@@ -41,9 +41,9 @@ def facts(seen: Seen) -> dict[str, Fact]:
         },
         "log": {
             "this_boot": _spell_facts(times.now, own),
-            "before_last_change": _spell_facts(times.settled, own),
+            "before_last_change": _spell_facts(times.before_last_fix, own),
             "earlier_boots": [_spell_facts(spell) for spell in times.boots],
-            "unverified": _spell_facts(times.hearsay, bool(read)),
+            "unverified": _spell_facts(times.unverified, bool(read)),
             "grades": list(times.grades),
             "forged_lines": times.forged if read else None,
             "other_limits": {kind.name.lower(): n for kind, n in times.others.items()},
@@ -63,13 +63,13 @@ def facts(seen: Seen) -> dict[str, Fact]:
     }
 
 
-def _total(seen: Seen, counter: str) -> int | None:
+def _total(seen: Observations, counter: str) -> int | None:
     numbers = [seen.last(table, counter) for table in seen.tables]
     known = [number for number in numbers if number is not None]
     return sum(known) if known and len(known) == len(numbers) else None
 
 
-def _table_facts(seen: Seen, table: Table) -> dict[str, Json]:
+def _table_facts(seen: Observations, table: Table) -> dict[str, Json]:
     counters = table.after or table.counters
     return {
         "inode": table.namespace.inode,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl.conntrack.allowance import read_allowances, risen
 from ec2rl.conntrack.defaults import ENTRY, default_sizes, rule
 from ec2rl.conntrack.namespaces import find_namespaces
-from ec2rl.conntrack.seen import Seen
+from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.size_policy import is_short, load_of
 from ec2rl.conntrack.tables import Limits, Table, read_again, read_limits, read_tables
 from ec2rl.conntrack.timeline import timeline
@@ -20,7 +20,7 @@ _WORTH_A_LOOK = 0.75
 """The share of the limit from which on a table's entries are sampled."""
 
 
-def read(host: Host, log: KernelLog, options: Options) -> Seen:
+def read(host: Host, log: KernelLog, options: Options) -> Observations:
     """Look at the log, every namespace and the instance's own limit; twice if something is odd."""
     limits = read_limits(host)
     namespaces = find_namespaces(host)
@@ -32,7 +32,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
 
         settling = read_settling(host, MAX, limits.maximum)
         times = timeline(log, settling)
-    seen = Seen(
+    seen = Observations(
         log=log,
         times=times,
         limits=limits,
@@ -60,7 +60,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     return replace(seen, free=free, load=load_of(host, seen) if is_short(seen) else None)
 
 
-def _troubled(seen: Seen, table: Table) -> bool:
+def _troubled(seen: Observations, table: Table) -> bool:
     """Whether it is worth the time to know what a table consists of."""
     return bool((seen.fill(table) or 0) >= _WORTH_A_LOOK or table.rate("drop"))
 
@@ -77,7 +77,7 @@ def _default_maximum(host: Host, limits: Limits) -> int | None:
     return default_sizes(limits.memory, how).max
 
 
-def _odd(seen: Seen) -> bool:
+def _odd(seen: Observations) -> bool:
     """Whether a second look is worth its time."""
     return bool(
         seen.times.now.lines

@@ -6,7 +6,7 @@ from ec2rl import limits
 from ec2rl.conntrack.boot.files import boot_files
 from ec2rl.conntrack.boot.keys import BUCKETS, MAX
 from ec2rl.conntrack.defaults import PREFIX, TIMEOUTS, round_buckets
-from ec2rl.conntrack.seen import Seen
+from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.settings import CAUTIONS
 from ec2rl.conntrack.size_policy import TableSize, is_short, table_size
 from ec2rl.conntrack.validate import costs, not_here, refusal, rounding, short, too_much
@@ -29,7 +29,7 @@ _SUBJECT = limits.Subject(
 )
 
 
-def propose(host: Host, seen: Seen, wish: FixRequest) -> Proposal:
+def propose(host: Host, seen: Observations, wish: FixRequest) -> Proposal:
     """What to change on this host for this request; what is already so is left out."""
     found = TableSize(0, 0) if wish.settings else table_size(seen)
     targets = _targets(host, seen, wish, found)
@@ -52,7 +52,7 @@ def propose(host: Host, seen: Seen, wish: FixRequest) -> Proposal:
     )
 
 
-def _told(seen: Seen, found: TableSize) -> tuple[str, ...]:
+def _told(seen: Observations, found: TableSize) -> tuple[str, ...]:
     """How the sizes were found."""
     lines = [f"Size: {found.why}"] if found.why else []
     if found.why and seen.load:
@@ -65,7 +65,7 @@ def _told(seen: Seen, found: TableSize) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _lasts(host: Host, seen: Seen, wish: FixRequest, targets: list[Limit]) -> bool:
+def _lasts(host: Host, seen: Observations, wish: FixRequest, targets: list[Limit]) -> bool:
     """Whether the next boot is to have them: not where nothing is wrong, and it will."""
     if wish.settings or is_short(seen) or any(target.changes_now(wish) for target in targets):
         return True
@@ -73,7 +73,7 @@ def _lasts(host: Host, seen: Seen, wish: FixRequest, targets: list[Limit]) -> bo
     return any(files.ends_with(target.key) not in (None, target.wanted) for target in targets)
 
 
-def _cautions(seen: Seen, targets: list[Limit]) -> dict[str, str]:
+def _cautions(seen: Observations, targets: list[Limit]) -> dict[str, str]:
     """What is risky about them by key, each with its setting."""
     fullest = max((table.count or 0 for table in seen.tables), default=0)
     cautions = {t.key: f"{short(t)}: {_caution(t)}" for t in targets if not t.sizes}
@@ -94,7 +94,7 @@ def _caution(target: Limit) -> str:
     return CAUTIONS.get(short(target), "a flow that pauses for longer is forgotten")
 
 
-def _targets(host: Host, seen: Seen, wish: FixRequest, found: TableSize) -> list[Limit]:
+def _targets(host: Host, seen: Observations, wish: FixRequest, found: TableSize) -> list[Limit]:
     """Buckets before the limit, then the timeouts."""
     asked, buckets = wish.settings, seen.limits.buckets or 0
     wanted: dict[str, int] = {}
@@ -131,7 +131,7 @@ def _parameters(host: Host) -> dict[str, str]:
     return {BUCKETS: "/sys/module/nf_conntrack/parameters/hashsize"}
 
 
-def _offers(host: Host, seen: Seen, wish: FixRequest) -> tuple[Remedy, ...]:
+def _offers(host: Host, seen: Observations, wish: FixRequest) -> tuple[Remedy, ...]:
     """What may help as well, and is never chosen here: shorter timeouts, deleting entries.
 
     Timeouts that are longer today than the kernel's default can be taken by --risky; one below the

@@ -6,7 +6,7 @@ docs/decisions/0019-the-vertical-slice.md says why these numbers.
 from __future__ import annotations
 
 from ec2rl.conntrack.defaults import round_buckets
-from ec2rl.conntrack.seen import NEAR, Seen
+from ec2rl.conntrack.observations import NEAR, Observations
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -51,7 +51,7 @@ class TableSize:
     more: int | None = None
 
 
-def table_size(seen: Seen) -> TableSize:
+def table_size(seen: Observations) -> TableSize:
     """Today's sizes, or as much more as this load needs; 0 for a limit that is unknown, or none."""
     maximum, buckets = seen.limits.maximum or 0, seen.limits.buckets or 0
     if maximum and is_short(seen):
@@ -107,7 +107,7 @@ def _buckets(maximum: int, today: int) -> int:
     return max(today, min(_MOST_BUCKETS, round_buckets(maximum)))
 
 
-def is_short(seen: Seen) -> bool:
+def is_short(seen: Observations) -> bool:
     """Whether the table was, or nearly is, too small, or is known to become so."""
     maximum = seen.limits.maximum or 0
     fullest = seen.fullest
@@ -117,7 +117,7 @@ def is_short(seen: Seen) -> bool:
     return bool(seen.times.now.lines or near or small or will_be)
 
 
-def load_of(host: Host, seen: Seen) -> Load:
+def load_of(host: Host, seen: Observations) -> Load:
     """The entries that the present load leads to, by the fullest tables."""
     tables = sorted(seen.tables, key=lambda table: -(table.count or 0))
     found = [_load_of(host, table) for table in tables[:LOOKED_INTO] if table.count]

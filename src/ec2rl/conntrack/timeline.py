@@ -43,19 +43,19 @@ class LogPeriod:
 class FullTableHistory:
     """All that the log says of full tables, this boot apart from others and from hearsay.
 
-    `hearsay` are lines that stand only where any user can write; `forged` counts those that the
+    `unverified` are lines that stand only where any user can write; `forged` counts those that the
     kernel verifiably did not write.  `others` counts lines of limits that are often mistaken for
     this one, in this boot.
     """
 
     now: LogPeriod
-    settled: LogPeriod
+    before_last_fix: LogPeriod
     """Lines of this boot from before a change that made room, and is in force."""
     undecided: int
     """How many lines count as of now though they may be from before such a change."""
     earlier: LogPeriod
     boots: tuple[LogPeriod, ...]
-    hearsay: LogPeriod
+    unverified: LogPeriod
     forged: int
     others: Mapping[Kind, int]
     quotes: tuple[LogLine, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl import limits
 from ec2rl.conntrack.boot.keys import BUCKETS, MAX, read_value
 from ec2rl.conntrack.defaults import EXTENSION, PREFIX, memory_for
-from ec2rl.conntrack.seen import Seen
+from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.table.cost import object_size
 from ec2rl.host import Host
 from ec2rl.limits import Limit
@@ -17,7 +17,7 @@ def short(target: Limit) -> str:
     return target.key[len(PREFIX) :]
 
 
-def not_here(host: Host, seen: Seen, wish: FixRequest) -> str:
+def not_here(host: Host, seen: Observations, wish: FixRequest) -> str:
     """Why these keys cannot be set from here at all, "" if they can."""
     if not wish.now and wish.settings:
         return ""  # files alone: those of another machine's volume, say
@@ -47,7 +47,7 @@ def refusal(target: Limit) -> str:
     return f"{target.key}={target.wanted}: {reading.note}" if reading.refused else ""
 
 
-def too_much(seen: Seen, wish: FixRequest, targets: list[Limit]) -> tuple[str, ...]:
+def too_much(seen: Observations, wish: FixRequest, targets: list[Limit]) -> tuple[str, ...]:
     """Why a full table of this size is no good for this machine's memory."""
     wanted = {one.key: one.wanted for one in targets if one.sizes and one.wanted != one.now}
     cost = memory_for(
@@ -65,7 +65,9 @@ def rounding(wish: FixRequest, targets: list[Limit]) -> tuple[str, ...]:
     return (f"Rounded: the kernel fills whole pages, so {asked} buckets become {made}",)
 
 
-def costs(host: Host, seen: Seen, wish: FixRequest, targets: list[Limit]) -> tuple[str, ...]:
+def costs(
+    host: Host, seen: Observations, wish: FixRequest, targets: list[Limit]
+) -> tuple[str, ...]:
     wanted = {target.key: target.wanted for target in targets}
     if MAX not in wanted and BUCKETS not in wanted:
         return ()

@@ -83,7 +83,7 @@ def parse_lines(
     lines: Sequence[Line],
     modified: float,
     booted: float | None,
-    grade: Grade = Grade.HEARSAY,
+    grade: Grade = Grade.UNVERIFIED,
     is_dmesg: bool = False,
     is_saved: bool = False,
 ) -> list[LogLine]:
@@ -98,7 +98,7 @@ def parse_lines(
     if is_saved:
         lines = [replace(line, text=mended(line.text)) for line in lines]
     # A text log holds millions of lines, and only a priority could make less of hearsay.
-    is_plain = grade is Grade.HEARSAY and not any(line.text[:1] == "<" for line in lines)
+    is_plain = grade is Grade.UNVERIFIED and not any(line.text[:1] == "<" for line in lines)
     graded = [(grade, "")] * len(lines) if is_plain else grades(lines, grade)
     # A stamp without a year is the latest that is no later than what stands below it in the file.
     latest = modified + _DAY
@@ -108,11 +108,11 @@ def parse_lines(
         if matched is not None:
             message, stamp, uptime, count = _parsed(*matched)
             if told is Grade.TEXT and matched[1] is not is_dmesg:
-                told, doubt = Grade.HEARSAY, _OTHER_FORM
+                told, doubt = Grade.UNVERIFIED, _OTHER_FORM
         elif lines[position].hit and is_saved and not is_anothers(text):
             message, stamp, uptime, count = bare(text), None, None, 1
             if told is not Grade.FORGED:
-                told, doubt = Grade.HEARSAY, _no_form(doubts, message, text)
+                told, doubt = Grade.UNVERIFIED, _no_form(doubts, message, text)
         else:
             continue
         when = None if stamp is None else epoch(stamp, latest)

@@ -34,7 +34,7 @@ class Grade(Choice):
     TEXT = "text"
     """The form is that of the kernel's log, and somebody vouches for it by handing it over: it
     decides, unless the journal knows better or proof is asked for (`--strict`)."""
-    HEARSAY = "hearsay"
+    UNVERIFIED = "hearsay"
     """Any user can write it: a warning at most, and none where the kernel's whole log lacks it."""
 
 
@@ -70,12 +70,12 @@ def weigh(lines: Iterable[LogLine], known: Known) -> list[LogLine]:
 
 def _weighed(line: LogLine, known: Known) -> LogLine:
     is_covered = line.this_boot is not False and _is_covered(line, known)
-    if line.grade is Grade.HEARSAY and (is_covered or known.whole) and line.this_boot is True:
+    if line.grade is Grade.UNVERIFIED and (is_covered or known.whole) and line.this_boot is True:
         return replace(line, grade=Grade.FORGED)
     if line.grade is Grade.TEXT and is_covered:
-        return replace(line, grade=Grade.HEARSAY, doubt=_LACKS)
+        return replace(line, grade=Grade.UNVERIFIED, doubt=_LACKS)
     if line.grade is Grade.TEXT and known.strict:
-        return replace(line, grade=Grade.HEARSAY, doubt=_STRICT)
+        return replace(line, grade=Grade.UNVERIFIED, doubt=_STRICT)
     return line
 
 
@@ -173,5 +173,5 @@ def _behind(above: str, is_exact: bool, grade: Grade) -> tuple[Grade, str]:
     if users is not None and is_exact:
         return Grade.FORGED, ""
     if users is not None or is_exact or any(above.count(mark) % 2 for mark in "'\""):
-        return Grade.HEARSAY, _MAYBE_TAIL
+        return Grade.UNVERIFIED, _MAYBE_TAIL
     return grade, ""

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from ec2rl.host.query import Query
 
-    Look = Union[Clock, Evidence, Unreadable, "tuple[str, ...]", str, int, Search, Journal, Answer]
+    Observation = Union[
+        Clock, Evidence, Unreadable, "tuple[str, ...]", str, int, Search, Journal, Answer
+    ]
     T = TypeVar("T")
 
 
@@ -34,13 +36,13 @@ class CachingHost(ForwardingHost):
     def __init__(
         self,
         host: Host,
-        memory: dict[str, Look] | None = None,
+        memory: dict[str, Observation] | None = None,
         prefix: str = "",
         recording: bool = False,
     ) -> None:
         super().__init__(host)
         self._recording = recording
-        self.memory: dict[str, Look] = {} if memory is None else memory
+        self.memory: dict[str, Observation] = {} if memory is None else memory
         self._prefix = prefix
 
     def _once(self, what: str, look: Callable[[], T]) -> T:

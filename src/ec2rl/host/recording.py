@@ -41,7 +41,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeVar
 
-    from ec2rl.host.caching import Look
+    from ec2rl.host.caching import Observation
     from ec2rl.host.query import Query
 
     T = TypeVar("T")
@@ -87,7 +87,7 @@ def _uncommented(text: str) -> str:
     return "\n".join(lines) + "\n" * whole
 
 
-def case(memory: Mapping[str, Look], expected: Sequence[str], options: str = "") -> str:
+def case(memory: Mapping[str, Observation], expected: Sequence[str], options: str = "") -> str:
     """All looks as sections, and the verdicts as what a replay is expected to say.
 
     `options` are words about how was looked, for the replay to look alike.
@@ -120,7 +120,7 @@ def _guarded(line: str) -> str:
     return "\\" + line if line.startswith(("-- ", "!", "\\")) else line
 
 
-def _section(key: str, look: Look) -> str:
+def _section(key: str, look: Observation) -> str:
     if isinstance(look, Unreadable):
         reason = look.why.value.replace(" ", "-")
         body = f"!{reason} {' '.join(look.detail.splitlines())}".rstrip()

@@ -36,7 +36,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
 
-    from ec2rl.host.caching import Look
+    from ec2rl.host.caching import Observation
     from ec2rl.host.journal.folder import JournalFiles
 
 SECONDS = 900.0
@@ -120,7 +120,7 @@ class _Reader:
         )
         self._room = _LINES // count
         self._deadline = time.monotonic() + SECONDS
-        self._memory: dict[str, Look] = {}
+        self._memory: dict[str, Observation] = {}
         self._journals = Together()
         self._gaps = list(gaps)
         self._is_cut = bool(gaps)
@@ -219,8 +219,8 @@ class _Reader:
             spool.close()
         return replace(found, gaps=(f"{log.name}: {gap}", *found.gaps)) if gap else found
 
-    def looks(self) -> dict[str, Look]:
-        memory: dict[str, Look] = {"clock": Clock(self._recorded, None), **self._memory}
+    def looks(self) -> dict[str, Observation]:
+        memory: dict[str, Observation] = {"clock": Clock(self._recorded, None), **self._memory}
         logs = [key for key in self._memory if key.startswith("search /var/log/")]
         if logs:
             memory["ls /var/log"] = tuple(sorted(key.rpartition("/")[2] for key in logs))

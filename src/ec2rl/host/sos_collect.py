@@ -22,7 +22,7 @@ from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.host.caching import Look
+    from ec2rl.host.caching import Observation
     from ec2rl.host.unpack import Source
 
 _TEXT, _SETTINGS, _TEXTS = 1 << 20, 4 << 20, 6 << 20
@@ -52,7 +52,7 @@ class Collector:
         self._kernels = tuple(
             replace(phrase, recent=False, before=True) for phrase in (*phrases, BEGINNING)
         )
-        self._memory: dict[str, Look] = {}
+        self._memory: dict[str, Observation] = {}
         self._links = Links(_LOOKS)
         self._seen: set[int] = set()
         self._top = ""
@@ -137,7 +137,7 @@ class Collector:
         if lost := self._links.add(path, end, is_wanted):
             self.cut("not all of its links were followed", f"{path}: {lost}")
 
-    def _put(self, key: str, look: Look) -> None:
+    def _put(self, key: str, look: Observation) -> None:
         if key in self._memory:
             self._counts["names that came again"] += 1
         else:
@@ -234,7 +234,7 @@ class Collector:
             self.cut("a link in it leads to what was not read", f"{path}: a link to {end}")
         self.gaps += [f"{what}: {count}" for what, count in self._counts.items() if count]
         self._recorded = self._recorded or self._newest
-        memory: dict[str, Look] = {"clock": Clock(self._recorded, self._uptime())}
+        memory: dict[str, Observation] = {"clock": Clock(self._recorded, self._uptime())}
         if self._cut:
             memory["cut"] = Evidence("cut", f"{self._cut}\n")
         if self.gaps:

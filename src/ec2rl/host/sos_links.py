@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from ec2rl.host.caching import Look
+    from ec2rl.host.caching import Observation
 
 _LINKS, _DEPTH = 2_000, 8
 
@@ -37,7 +37,7 @@ class Links:
             self._wanted.append(path)
         return ""
 
-    def follow(self, memory: dict[str, Look]) -> None:
+    def follow(self, memory: dict[str, Observation]) -> None:
         """Let what stands at the end of links answer for their names, links to links too."""
         for _ in range(_DEPTH):
             folders: dict[str, list[str]] = {}
@@ -55,7 +55,7 @@ class Links:
             if len(memory) == before:
                 return
 
-    def _alias(self, memory: dict[str, Look], key: str, other: str) -> None:
+    def _alias(self, memory: dict[str, Observation], key: str, other: str) -> None:
         if other in memory or len(memory) >= self._most:
             return
         look = memory[key]

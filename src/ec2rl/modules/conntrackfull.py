@@ -8,8 +8,8 @@ from ec2rl.conntrack.describe import details, quotes, trusted_places
 from ec2rl.conntrack.facts_json import facts
 from ec2rl.conntrack.messages import PHRASES, Kind
 from ec2rl.conntrack.namespaces import find_namespaces
+from ec2rl.conntrack.observations import NEAR, Observations
 from ec2rl.conntrack.observe import read
-from ec2rl.conntrack.seen import NEAR, Seen
 from ec2rl.conntrack.settings import SETTINGS
 from ec2rl.conntrack.tables import Table, read_tables
 from ec2rl.host import Host
@@ -21,13 +21,13 @@ _FULL = 0.95
 net/netfilter/nf_conntrack_core.c, nf_conntrack_max95)."""
 
 
-def judge(seen: Seen) -> Finding:
+def judge(seen: Observations) -> Finding:
     """One finding: the state, the knob that works, and the one that will not."""
     verdict, summary = _verdict(seen)
     return Finding(verdict, summary, details(seen, verdict), quotes(seen), (), facts(seen))
 
 
-def _verdict(seen: Seen) -> tuple[Verdict, Statement]:
+def _verdict(seen: Observations) -> tuple[Verdict, Statement]:
     found = seen.times.now
     if found.lines:
         words = "Conntrack table full errors found. {lines} occurrences in {places: and }"
@@ -61,13 +61,13 @@ def _lost_now(losing: list[Table]) -> Statement:
     )
 
 
-def _losing(seen: Seen, table: Table) -> bool:
+def _losing(seen: Observations, table: Table) -> bool:
     """Whether packets are being dropped for want of room; below the maximum, clashes may be."""
     fill = seen.fill(table) or 0
     return fill >= _FULL and bool(table.rate("drop" if fill >= 1 else "refused"))
 
 
-def _warning(seen: Seen) -> Statement | None:
+def _warning(seen: Observations) -> Statement | None:
     fullest = seen.fullest
     fill = None if fullest is None else seen.fill(fullest)
     if fullest is not None and fill is not None and fill >= NEAR:
@@ -82,7 +82,7 @@ def _warning(seen: Seen) -> Statement | None:
     return _other_loss(seen) or _small(seen)
 
 
-def _nearly_full(seen: Seen, fullest: Table, fill: float) -> Statement:
+def _nearly_full(seen: Observations, fullest: Table, fill: float) -> Statement:
     evicted = fullest.rate("early_drop") if fill >= 1 else None
     label = fullest.namespace.label
     others = sum(map(seen.near, seen.tables)) - 1
@@ -99,7 +99,7 @@ def _nearly_full(seen: Seen, fullest: Table, fill: float) -> Statement:
     return say(words, fill=fill, evicted=evicted, label=label, others=others, stuck=stuck)
 
 
-def _other_loss(seen: Seen) -> Statement | None:
+def _other_loss(seen: Observations) -> Statement | None:
     """Packets that are lost although there is room: a larger table would change nothing."""
     exceeded: list[Allowance] = [one for one in seen.allowances if one.exceeded]
     if exceeded:
@@ -127,11 +127,11 @@ def _other_loss(seen: Seen) -> Statement | None:
             "port): raising nf_conntrack_max will not help",
             clashes=clashes,
         )
-    if seen.times.hearsay.lines:
+    if seen.times.unverified.lines:
         return say(
             "{lines:table-full line} found only where any user can write ({places}): not verified",
-            lines=seen.times.hearsay.lines,
-            places=seen.times.hearsay.places,
+            lines=seen.times.unverified.lines,
+            places=seen.times.unverified.places,
         )
     if seen.times.others.get(Kind.EXPECTATIONS_FULL):
         return say(
@@ -140,14 +140,14 @@ def _other_loss(seen: Seen) -> Statement | None:
     return None
 
 
-def _dropped(seen: Seen, refused: int) -> Statement | None:
+def _dropped(seen: Observations, refused: int) -> Statement | None:
     """What of the packets that were refused the log does not explain."""
     rising = sum(table.rate("drop") or 0 for table in seen.tables)
     if not refused or seen.drops_settled:
         return None
     if not rising and seen.since is not None and seen.covered:
         return None
-    if seen.times.settled.lines and not rising:
+    if seen.times.before_last_fix.lines and not rising:
         why = "; whether all of it was before the change of the limit is not known"
     elif seen.log.ring.unreadable is not None:
         why = ", and the log that would say when and why was not read"
@@ -160,7 +160,7 @@ def _dropped(seen: Seen, refused: int) -> Statement | None:
     return say("{refused:packet} dropped by conntrack" + why, refused=refused)
 
 
-def _small(seen: Seen) -> Statement | None:
+def _small(seen: Observations) -> Statement | None:
     """A table below what this kernel would choose for this memory."""
     limits, default = seen.limits, seen.default_maximum
     # While it started it saw a little less memory, and it rounds to whole pages of the hash.
@@ -174,7 +174,7 @@ def _small(seen: Seen) -> Statement | None:
     )
 
 
-def _propose(host: Host, seen: Seen, wish: FixRequest) -> Proposal:
+def _propose(host: Host, seen: Observations, wish: FixRequest) -> Proposal:
     from ec2rl.conntrack.remedy import propose
 
     return propose(host, seen, wish)

@@ -154,7 +154,7 @@ class Overflow:
 
 
 @record(frozen=True)
-class Look:
+class NeighbourObservations:
     """What was seen of the log and of the tables."""
 
     seen: Observations[Overflow]
@@ -235,7 +235,7 @@ def _after(table: Table, counts: Counts | Unreadable, seconds: float) -> Table:
     return replace(table, counts=counts, risen=risen, seconds=seconds)
 
 
-def read(host: Host, log: KernelLog, options: Options) -> Look:
+def read(host: Host, log: KernelLog, options: Options) -> NeighbourObservations:
     """Look at the log and at both tables; twice if something is odd."""
     events = find_events(log, PHRASES, parse)
     tables = _tables(host)
@@ -252,7 +252,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Look:
     )
     if events.this_boot:
         seen = _settled(host, tables, seen)
-    return Look(replace(seen, suspected=_suspected(seen, tables)), tables)
+    return NeighbourObservations(replace(seen, suspected=_suspected(seen, tables)), tables)
 
 
 def _settled(
@@ -403,7 +403,7 @@ def _told(table: Table) -> Statement | None:
     return say(words, **values)
 
 
-def judge(look: Look) -> Finding:
+def judge(look: NeighbourObservations) -> Finding:
     """One finding: the log's lines, the counters, and where the limit is set."""
     short = [table for table in look.tables if look.is_short(table)]
     advice: list[Statement] = []
@@ -456,7 +456,7 @@ def _files(host: Host, wanted: Mapping[str, int]) -> BootFiles:
     return boot_files(host, dict(sorted(wanted.items())), Names(FILES))
 
 
-def propose(host: Host, look: Look, wish: FixRequest) -> Proposal:
+def propose(host: Host, look: NeighbourObservations, wish: FixRequest) -> Proposal:
     """The sizes for this host, now and for the next boot; what is already so is left out."""
     from ec2rl import limits
 
@@ -485,7 +485,9 @@ def propose(host: Host, look: Look, wish: FixRequest) -> Proposal:
     )
 
 
-def _wanted(look: Look, wish: FixRequest, today: Mapping[str, int | None]) -> dict[str, int]:
+def _wanted(
+    look: NeighbourObservations, wish: FixRequest, today: Mapping[str, int | None]
+) -> dict[str, int]:
     """The sizes by key: those that are asked for, else those that the tables need."""
     wanted: dict[str, int] = {}
     if wish.settings:
@@ -498,7 +500,9 @@ def _wanted(look: Look, wish: FixRequest, today: Mapping[str, int | None]) -> di
     return wanted
 
 
-def _room(look: Look, table: Table, today: Mapping[str, int | None]) -> dict[str, int]:
+def _room(
+    look: NeighbourObservations, table: Table, today: Mapping[str, int | None]
+) -> dict[str, int]:
     """Four times as much, or twice what is there; where there is room, what a boot would lose."""
     limit = table.limit if isinstance(table.limit, int) else DEFAULTS[2]
     if look.is_short(table):
@@ -536,7 +540,9 @@ def _in_order(wanted: Mapping[str, int], today: Mapping[str, int | None]) -> lis
     return [(key, wanted[key]) for key in order]
 
 
-def _not_here(look: Look, wish: FixRequest, today: Mapping[str, int | None]) -> str:
+def _not_here(
+    look: NeighbourObservations, wish: FixRequest, today: Mapping[str, int | None]
+) -> str:
     """Why the sizes cannot be set from here at all, "" if they can."""
     if wish.now and all(value is None for value in today.values()):
         return (

@@ -13,12 +13,12 @@ from ec2rl.terminal import Terminal
 __all__ = ["boot_settings", "command", "setting_of"]  # `ec2rl boot` asks here about our keys
 
 
-def command(said: Parsed, terminal: Terminal) -> int:
+def command(args: Parsed, terminal: Terminal) -> int:
     """0 told; 3 something that may decide could not be read."""
-    boot = boot_settings(CachingHost(host_of(said.last("root"))))
-    write = format_of(said).write
+    boot = boot_settings(CachingHost(host_of(args.last("root"))))
+    write = format_of(args).write
     if write is None:
-        terminal.out(boot_text(boot, runs=not said.has("root")))
+        terminal.out(boot_text(boot, runs=not args.has("root")))
     else:
         terminal.out(write(document(**boot_facts(boot))))
     return COULD_NOT_LOOK if boot.unread else 0

@@ -6,7 +6,7 @@ import heapq
 
 from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.conntrack.commands.list import filter_of
-from ec2rl.conntrack.commands.shared import INTERRUPTED, failed, places_of
+from ec2rl.conntrack.commands.shared import INTERRUPTED, failed, targets_of
 from ec2rl.conntrack.delete import DeletionBatch, free
 from ec2rl.conntrack.queries.ctnetlink import Dump, open_dump
 from ec2rl.conntrack.report.entry_text import entry_short
@@ -15,8 +15,8 @@ from ec2rl.conntrack.table.entry import Entry
 from ec2rl.conntrack.table.filters import Filter, alive, idle_time
 from ec2rl.conntrack.table.freeing import Choice, DeletionResult
 from ec2rl.conntrack.table.look import Listing, open_listing
-from ec2rl.conntrack.table.places import ALL, Place, inside, read_settings
 from ec2rl.conntrack.table.sockets import lifelines
+from ec2rl.conntrack.table.targets import ALL, TableTarget, inside, read_settings
 from ec2rl.fix.prepare import held as signals_held
 from ec2rl.fix.prepare import stop_if_asked
 from ec2rl.host.caching import CachingHost
@@ -41,32 +41,32 @@ _SHOWN = 10
 _OFTEN = 5000
 
 
-def command(said: Parsed, terminal: Terminal) -> int:
+def command(args: Parsed, terminal: Terminal) -> int:
     """0 deleted, or none is meant; 1 refused by you or the kernel; 3 could not look."""
-    wanted = _wanted(said)
+    wanted = _wanted(args)
     try:
         host = CachingHost(LiveHost())
-        places = places_of(said, host)
-        if isinstance(places, Unreadable):
-            return failed(terminal, places)
-        (place,) = places.chosen
+        targets = targets_of(args, host)
+        if isinstance(targets, Unreadable):
+            return failed(terminal, targets)
+        (target,) = targets.chosen
         # What is counted and what is deleted is one namespace, whatever its doors lead to by now.
-        with held(place.doors) as door:
-            place = replace(place, doors=() if door is None else (door,))
-            return _free(said, terminal, host, place, wanted)
+        with held(target.doors) as door:
+            target = replace(target, doors=() if door is None else (door,))
+            return _free(args, terminal, host, target, wanted)
     except WrongDoorError as error:
-        return failed(terminal, unreadable(f"netns {said.last('netns')}", error))
+        return failed(terminal, unreadable(f"netns {args.last('netns')}", error))
     except KeyboardInterrupt:
         terminal.say("interrupted: nothing was deleted")
         return INTERRUPTED
 
 
-def _free(said: Parsed, terminal: Terminal, host: Host, place: Place, wanted: Filter) -> int:
+def _free(args: Parsed, terminal: Terminal, host: Host, target: TableTarget, wanted: Filter) -> int:
     """KeyboardInterrupt where nothing was deleted."""
-    settings = read_settings(inside(host, place))
+    settings = read_settings(inside(host, target))
     if isinstance(settings, Unreadable):
         return failed(terminal, settings)
-    meant = _Meant(place, wanted, settings)
+    meant = _Meant(target, wanted, settings)
     listing = meant.listing()
     if isinstance(listing, Unreadable):
         return failed(terminal, listing)
@@ -74,21 +74,21 @@ def _free(said: Parsed, terminal: Terminal, host: Host, place: Place, wanted: Fi
     if choice.unnamed:
         terminal.say("the entries could only be read as text: deleting needs CAP_NET_ADMIN")
         return COULD_NOT_LOOK
-    write = format_of(said).write
+    write = format_of(args).write
     if write is None:
         terminal.out(plan(choice))
-    if said.has("dry-run") or not doomed.count:
+    if args.has("dry-run") or not doomed.count:
         terminal.out("" if write is None else write(document(**_facts(choice, None))))
         return 0
-    if write is not None and not said.has("yes"):
+    if write is not None and not args.has("yes"):
         terminal.say("nothing was deleted: only --output=text asks; --yes does it")
         return 1
-    if not said.has("yes") and not agreed(terminal):
+    if not args.has("yes") and not agreed(terminal):
         return 1
     status = None
     try:
         with signals_held():  # what is deleted is told as well
-            status = _delete(said, terminal, meant, choice, doomed)
+            status = _delete(args, terminal, meant, choice, doomed)
     except KeyboardInterrupt:
         if status is None:
             raise
@@ -96,11 +96,11 @@ def _free(said: Parsed, terminal: Terminal, host: Host, place: Place, wanted: Fi
     return status
 
 
-def _wanted(said: Parsed) -> Filter:
-    wanted = filter_of(said)
+def _wanted(args: Parsed) -> Filter:
+    wanted = filter_of(args)
     if not wanted.any:
         raise UsageError("free needs a filter, as --unreplied or --src=ADDRESS: it never takes all")
-    if said.last("netns") == ALL:
+    if args.last("netns") == ALL:
         raise UsageError("free takes one namespace at a time")
     return wanted
 
@@ -109,12 +109,12 @@ def _wanted(said: Parsed) -> Filter:
 class _Meant:
     """The entries of a place that the filters mean, with the timeouts that are in force there."""
 
-    place: Place
+    target: TableTarget
     wanted: Filter
     settings: Mapping[str, int]
 
     def listing(self) -> Listing | Unreadable:
-        return open_listing(self.place.door, family=self.wanted.family)
+        return open_listing(self.target.door, family=self.wanted.family)
 
     def has(self, entry: Entry) -> bool:
         return self.wanted.admits(entry, self.settings)
@@ -138,13 +138,13 @@ def _choose(
     terminal: Terminal, host: Host, meant: _Meant, listing: Listing
 ) -> tuple[Choice, DeletionBatch]:
     """Take up the entries that are meant, but for those that a session may hang on."""
-    place = meant.place
+    target = meant.target
     lines, doomed = lifelines(host), DeletionBatch()
     matched = kept = live = unnamed = 0
     freshest: list[tuple[int, int, str]] = []
     for number, entry in enumerate(listing):
         if number % _OFTEN == 0:
-            terminal.progress(f"{one_line(place.label)}: {number} entries seen, {matched} meant")
+            terminal.progress(f"{one_line(target.label)}: {number} entries seen, {matched} meant")
         if not meant.has(entry):
             continue
         matched += 1
@@ -160,16 +160,16 @@ def _choose(
     shown = tuple(line for _, _, line in sorted(freshest, reverse=True))
     return (
         Choice(
-            place.label, number_of(place), matched, kept, doomed.count, live, shown, unnamed,
+            target.label, number_of(target), matched, kept, doomed.count, live, shown, unnamed,
             listing.gaps(),
         ),
         doomed,
     )  # fmt: skip
 
 
-def number_of(place: Place) -> int | None:
+def number_of(target: TableTarget) -> int | None:
     """The kernel's count of a place's entries now."""
-    dump = open_dump(place.door)
+    dump = open_dump(target.door)
     if not isinstance(dump, Dump):
         return None
     with dump:
@@ -187,23 +187,23 @@ def _connections(entry: Entry) -> set[frozenset[tuple[bytes, int]]]:
 
 
 def _delete(
-    said: Parsed,
+    args: Parsed,
     terminal: Terminal,
     meant: _Meant,
     choice: Choice,
     doomed: DeletionBatch,
 ) -> int:
-    place = meant.place
+    target = meant.target
 
     def progress(answered: int) -> None:
         if answered % 64_00 == 0:
-            terminal.progress(f"{one_line(place.label)}: {answered} of {doomed.count}")
+            terminal.progress(f"{one_line(target.label)}: {answered} of {doomed.count}")
 
-    freed = free(doomed, place.door, progress)
+    freed = free(doomed, target.door, progress)
     if isinstance(freed, Unreadable):
         return failed(terminal, freed)
-    after, left = number_of(place), None if freed.interrupted else meant.left()
-    write = format_of(said).write
+    after, left = number_of(target), None if freed.interrupted else meant.left()
+    write = format_of(args).write
     if write is None:
         terminal.out(done(choice, freed, after, left))
     else:

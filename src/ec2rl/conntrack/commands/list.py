@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ec2rl.arguments import Parsed, UsageError, seconds
-from ec2rl.conntrack.commands.shared import INTERRUPTED, chosen, failed, places_of, whole_number
+from ec2rl.conntrack.commands.shared import INTERRUPTED, chosen, failed, targets_of, whole_number
 from ec2rl.conntrack.report.entry_text import entry_line
 from ec2rl.conntrack.report.table_json import entry_facts
 from ec2rl.conntrack.table.filters import (
@@ -17,7 +17,7 @@ from ec2rl.conntrack.table.filters import (
     parse_state,
 )
 from ec2rl.conntrack.table.look import Listing, open_listing
-from ec2rl.conntrack.table.places import inside, read_settings
+from ec2rl.conntrack.table.targets import inside, read_settings
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.host.caching import CachingHost
 from ec2rl.host.live import LiveHost
@@ -36,31 +36,31 @@ _TOGETHER = 500
 """Lines that are printed at once."""
 
 
-def command(said: Parsed, terminal: Terminal) -> int:
+def command(args: Parsed, terminal: Terminal) -> int:
     """0 listed; 2 a filter that makes no sense; 3 could not look; 130 interrupted."""
-    wanted = filter_of(said)
-    limit = whole_number(said, "limit", 1, 1 << 40) if said.has("limit") else None
+    wanted = filter_of(args)
+    limit = whole_number(args, "limit", 1, 1 << 40) if args.has("limit") else None
     host = CachingHost(LiveHost())
-    places = places_of(said, host)
-    if isinstance(places, Unreadable):
-        return failed(terminal, places)
-    printer = _Printer(terminal, said.has("json"))
+    targets = targets_of(args, host)
+    if isinstance(targets, Unreadable):
+        return failed(terminal, targets)
+    printer = _Printer(terminal, args.has("json"))
     status, missing = 0, []
     try:
-        for place in chosen(places):
-            settings = read_settings(inside(host, place))
-            times = DEFAULTS if isinstance(settings, Unreadable) or said.has("file") else settings
+        for target in chosen(targets):
+            settings = read_settings(inside(host, target))
+            times = DEFAULTS if isinstance(settings, Unreadable) or args.has("file") else settings
             listing = open_listing(
-                place.door, place.label if said.has("file") else None, wanted.family
+                target.door, target.label if args.has("file") else None, wanted.family
             )
             if isinstance(listing, Unreadable):
                 missing.append(str(listing))
                 status = COULD_NOT_LOOK
-            elif printer.print(admitted(listing, wanted, times), place.label, times, limit):
+            elif printer.print(admitted(listing, wanted, times), target.label, times, limit):
                 missing.append(f"more than the {limit} entries of --limit are meant")
                 break
             else:
-                missing += [f"{place.label}: {gap}" for gap in listing.gaps()]
+                missing += [f"{target.label}: {gap}" for gap in listing.gaps()]
     except KeyboardInterrupt:
         missing.append(f"interrupted after {printer.printed} entries that were meant")
         status = INTERRUPTED
@@ -70,33 +70,33 @@ def command(said: Parsed, terminal: Terminal) -> int:
     return status
 
 
-def filter_of(said: Parsed) -> Filter:
+def filter_of(args: Parsed) -> Filter:
     """The conditions that the options name. UsageError for one that makes no sense."""
     try:
         return Filter(
-            parse_net(said.last("src")) if said.has("src") else None,
-            parse_net(said.last("dst")) if said.has("dst") else None,
-            _number(said, "dport", 0xFFFF),
-            parse_protocol(said.last("protocol")) if said.has("protocol") else None,
-            tuple(map(parse_state, said.names("state") or ())),
-            said.has("unreplied"),
-            seconds("idle-over", said.last("idle-over"), 0, 1e9) if said.has("idle-over") else None,
-            _number(said, "mark", 0xFFFFFFFF),
-            _number(said, "zone", 0xFFFF),
+            parse_net(args.last("src")) if args.has("src") else None,
+            parse_net(args.last("dst")) if args.has("dst") else None,
+            _number(args, "dport", 0xFFFF),
+            parse_protocol(args.last("protocol")) if args.has("protocol") else None,
+            tuple(map(parse_state, args.names("state") or ())),
+            args.has("unreplied"),
+            seconds("idle-over", args.last("idle-over"), 0, 1e9) if args.has("idle-over") else None,
+            _number(args, "mark", 0xFFFFFFFF),
+            _number(args, "zone", 0xFFFF),
         )
     except FilterError as error:
         raise UsageError(str(error)) from None
 
 
-def _number(said: Parsed, option: str, most: int) -> int | None:
-    if not said.has(option):
+def _number(args: Parsed, option: str, most: int) -> int | None:
+    if not args.has(option):
         return None
-    text = said.last(option).lower()
+    text = args.last(option).lower()
     digits, base = (text[2:], 16) if text.startswith("0x") else (text, 10)
     allowed = "0123456789abcdef"[:base]
     number = int(digits, base) if digits and set(digits) <= set(allowed) else most + 1
     if number > most:
-        raise UsageError(f"--{option}={said.last(option)}: not a number from 0 to {most}")
+        raise UsageError(f"--{option}={args.last(option)}: not a number from 0 to {most}")
     return number
 
 

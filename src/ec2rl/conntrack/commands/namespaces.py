@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ec2rl.model import Json
 
 
-def command(said: Parsed, terminal: Terminal) -> int:
+def command(args: Parsed, terminal: Terminal) -> int:
     """0 shown; 3 a namespace could not be found or read: it may hold anything."""
     host = LiveHost()
     limits, namespaces = read_limits(host), find_namespaces(host)
@@ -25,7 +25,7 @@ def command(said: Parsed, terminal: Terminal) -> int:
         read_tables(host, namespaces), key=lambda t: (-(t.count or 0), t.namespace.inode or 0)
     )
     hidden = None if namespaces.hidden is None else text(namespaces.hidden)
-    write = format_of(said).write
+    write = format_of(args).write
     if write is None:
         terminal.out(_text(tables, limits))
         if hidden:

@@ -8,7 +8,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from ec2rl.arguments import Parsed, UsageError
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.look import census_of_capture, take_census
-from ec2rl.conntrack.table.places import ALL, Place, Places, find_places, inside, read_settings
+from ec2rl.conntrack.table.targets import (
+    ALL,
+    TableTarget,
+    TableTargets,
+    find_targets,
+    inside,
+    read_settings,
+)
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.conntrack.tables import Limits
 from ec2rl.host import Host
@@ -25,44 +32,44 @@ INTERRUPTED = 130
 _ASSUMED = "the timeouts in force could not be read: idle times are told by the kernel's defaults"
 
 
-def places_of(said: Parsed, host: Host, netns: str = "") -> Places | Unreadable:
+def targets_of(args: Parsed, host: Host, netns: str = "") -> TableTargets | Unreadable:
     """The tables that the options mean; the capture of --file is a place of its own.
 
     `netns` is the namespace where none is named, "" for our own.
     """
-    if said.has("file"):
-        if said.has("netns"):
+    if args.has("file"):
+        if args.has("netns"):
             raise UsageError("--file and --netns exclude each other")
-        place = Place(said.last("file"), (), None)
-        return Places((place,), (), Limits(None, None, None, None), None)
-    return find_places(host, said.last("netns", netns))
+        target = TableTarget(args.last("file"), (), None)
+        return TableTargets((target,), (), Limits(None, None, None, None), None)
+    return find_targets(host, args.last("netns", netns))
 
 
-def chosen(places: Places) -> Iterator[Place]:
+def chosen(targets: TableTargets) -> Iterator[TableTarget]:
     """The tables in turn, each namespace held open meanwhile: all that is told of it is its own.
 
     One that no door leads to comes as it is: whoever looks at it is told the reason.
     """
-    for place in places.chosen:
-        with kept(place) as one:
+    for target in targets.chosen:
+        with kept(target) as one:
             yield one
 
 
 @contextmanager
-def kept(place: Place) -> Iterator[Place]:
+def kept(target: TableTarget) -> Iterator[TableTarget]:
     """A place with its namespace held open, where a door leads to it."""
     with ExitStack() as stack:
         with suppress(OSError):
-            door = stack.enter_context(held(place.doors))
-            place = place if door is None else replace(place, doors=(door,))
-        yield place
+            door = stack.enter_context(held(target.doors))
+            target = target if door is None else replace(target, doors=(door,))
+        yield target
 
 
 def look(
-    said: Parsed,
+    args: Parsed,
     terminal: Terminal,
     host: Host,
-    place: Place,
+    target: TableTarget,
     first: int | None = None,
     keep: int = 100,
 ) -> Census | Unreadable:
@@ -70,20 +77,20 @@ def look(
 
     `first` and `keep` are those of `take_census`.
     """
-    if said.has("file"):
-        return census_of_capture(place.label, keep=keep)
-    settings = read_settings(inside(host, place))
+    if args.has("file"):
+        return census_of_capture(target.label, keep=keep)
+    settings = read_settings(inside(host, target))
     assumed = isinstance(settings, Unreadable)
-    whole = place.count or 0
+    whole = target.count or 0
 
     def progress(seen: int) -> None:
         share = f" of {whole} ({min(99, 100 * seen // whole)}%)" if whole else ""
         terminal.progress(
-            f"{one_line(place.label)}: {seen}{share} entries; Ctrl-C shows what was seen"
+            f"{one_line(target.label)}: {seen}{share} entries; Ctrl-C shows what was seen"
         )
 
     census = take_census(
-        place.door,
+        target.door,
         DEFAULTS if isinstance(settings, Unreadable) else settings,
         first,
         None if first else progress,
@@ -101,12 +108,12 @@ def was_interrupted(census: Census | Unreadable) -> bool:
 
 
 def looks(
-    said: Parsed, terminal: Terminal, host: Host, places: Places
-) -> Iterator[tuple[Place, Census | Unreadable]]:
+    args: Parsed, terminal: Terminal, host: Host, targets: TableTargets
+) -> Iterator[tuple[TableTarget, Census | Unreadable]]:
     """Count the chosen tables in turn; an interrupted one is the last."""
-    for place in chosen(places):
-        census = look(said, terminal, host, place)
-        yield place, census
+    for target in chosen(targets):
+        census = look(args, terminal, host, target)
+        yield target, census
         if was_interrupted(census):
             return
 
@@ -117,20 +124,20 @@ def failed(terminal: Terminal, why: Unreadable) -> int:
     return COULD_NOT_LOOK
 
 
-def nothing_to_show(said: Parsed, places: Places, netns: str = "") -> str:
+def nothing_to_show(args: Parsed, targets: TableTargets, netns: str = "") -> str:
     """What is said where no table has an entry, "" where there is one to look at."""
-    if places.chosen:
+    if targets.chosen:
         return ""
-    if places.limits.loaded is False:
+    if targets.limits.loaded is False:
         return "Connection tracking is not loaded: there is no table.\n"
-    words = "No network namespace has an entry" if said.last("netns", netns) == ALL else "No table"
-    hidden = "" if places.hidden is None else f" (not seen: {text(places.hidden)})"
+    words = "No network namespace has an entry" if args.last("netns", netns) == ALL else "No table"
+    hidden = "" if targets.hidden is None else f" (not seen: {text(targets.hidden)})"
     return f"{words}{hidden}.\n"
 
 
-def whole_number(said: Parsed, option: str, default: int, most: int) -> int:
+def whole_number(args: Parsed, option: str, default: int, most: int) -> int:
     """The value of an option that takes a number from 1 on. UsageError for anything else."""
-    text = said.last(option, str(default))
+    text = args.last(option, str(default))
     if not (text.isascii() and text.isdecimal() and len(text) < 12 and 1 <= int(text) <= most):
         raise UsageError(f"--{option}={text}: not a number from 1 to {most}")
     return int(text)

@@ -12,19 +12,19 @@ from ec2rl.conntrack.commands.shared import (
     kept,
     look,
     nothing_to_show,
-    places_of,
+    targets_of,
     was_interrupted,
 )
 from ec2rl.conntrack.messages import PHRASES
+from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.observe import read
 from ec2rl.conntrack.report.size_text import Sizing, Tables, recommended_facts, size_text
-from ec2rl.conntrack.report.table_json import need_facts, place_facts, seen_facts, size_facts
-from ec2rl.conntrack.seen import Seen
+from ec2rl.conntrack.report.table_json import need_facts, seen_facts, size_facts, target_facts
 from ec2rl.conntrack.size_policy import LOOKED_INTO, Load, size_for, table_size
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.cost import cost_of, object_size
-from ec2rl.conntrack.table.places import ALL, Place, Places
 from ec2rl.conntrack.table.sizing import growth, need, rates, time_to_full
+from ec2rl.conntrack.table.targets import ALL, TableTarget, TableTargets
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.host.caching import CachingHost
 from ec2rl.host.live import LiveHost
@@ -48,53 +48,53 @@ if TYPE_CHECKING:
 class _Looks:
     """One look at a table, or two that were `between` seconds apart."""
 
-    place: Place
+    target: TableTarget
     began: float
     first: Census | Unreadable
     second: Census | None = None
     between: float = 0.0
 
 
-def command(said: Parsed, terminal: Terminal) -> int:
+def command(args: Parsed, terminal: Terminal) -> int:
     """0 shown; 3 could not look; 130 interrupted: what one look tells is shown."""
-    pause = seconds("seconds", said.last("seconds", "5"), 0, 3600)
+    pause = seconds("seconds", args.last("seconds", "5"), 0, 3600)
     host = CachingHost(LiveHost())
-    places = places_of(said, host, ALL)
-    if isinstance(places, Unreadable):
-        return failed(terminal, places)
-    write = format_of(said).write
+    targets = targets_of(args, host, ALL)
+    if isinstance(targets, Unreadable):
+        return failed(terminal, targets)
+    write = format_of(args).write
     if write is None:
-        terminal.out(nothing_to_show(said, places, ALL))
-    found, status = _look_twice(said, terminal, host, places, pause)
+        terminal.out(nothing_to_show(args, targets, ALL))
+    found, status = _look_twice(args, terminal, host, targets, pause)
     unread = [looks for looks in found if isinstance(looks.first, Unreadable)]
     for looks in unread:
         terminal.say(str(looks.first))
-    sized = [_sizing(looks, places.limits) for looks in found if looks not in unread]
+    sized = [_sizing(looks, targets.limits) for looks in found if looks not in unread]
     # Where no table has an entry now, packets may have been lost in this boot all the same.
-    empty = not places.chosen and places.limits.loaded is not False
-    tables = _recommended(host, said, places, sized) if sized or empty else None
+    empty = not targets.chosen and targets.limits.loaded is not False
+    tables = _recommended(host, args, targets, sized) if sized or empty else None
     if write is not None:
-        recommended = None if tables is None else recommended_facts(places.limits, tables)
-        facts = _facts(places, unread, tables)
+        recommended = None if tables is None else recommended_facts(targets.limits, tables)
+        facts = _facts(targets, unread, tables)
         terminal.out(write(document(recommended=recommended, tables=facts)))
     elif tables is not None:
-        terminal.out(size_text(places.limits, tables))
+        terminal.out(size_text(targets.limits, tables))
     return status or (COULD_NOT_LOOK if unread else 0)
 
 
 def _look_twice(
-    said: Parsed, terminal: Terminal, host: Host, places: Places, pause: float
+    args: Parsed, terminal: Terminal, host: Host, targets: TableTargets, pause: float
 ) -> tuple[list[_Looks], int]:
     """Look at the fullest tables, and again after a pause; the exit status is that of a signal."""
     found: list[_Looks] = []
     with ExitStack() as stack:
-        for place in places.chosen[:LOOKED_INTO]:
-            here = stack.enter_context(kept(place))
+        for target in targets.chosen[:LOOKED_INTO]:
+            here = stack.enter_context(kept(target))
             began = time.monotonic()
-            found.append(_Looks(here, began, look(said, terminal, host, here)))
+            found.append(_Looks(here, began, look(args, terminal, host, here)))
             if was_interrupted(found[-1].first):
                 return found, INTERRUPTED
-        if not found or not pause or said.has("file"):
+        if not found or not pause or args.has("file"):
             return found, 0
         try:
             terminal.progress(f"{_named(found)}: waiting {pause:g} s for a second look")
@@ -105,7 +105,7 @@ def _look_twice(
             if isinstance(one.first, Unreadable):
                 continue
             again = time.monotonic()
-            second = look(said, terminal, host, one.place)
+            second = look(args, terminal, host, one.target)
             if isinstance(second, Unreadable):
                 terminal.say(f"no second look: {second}")
             elif was_interrupted(second):
@@ -116,7 +116,7 @@ def _look_twice(
 
 
 def _named(found: Sequence[_Looks]) -> str:
-    return one_line(found[0].place.label) if len(found) == 1 else f"{len(found)} tables"
+    return one_line(found[0].target.label) if len(found) == 1 else f"{len(found)} tables"
 
 
 def _sizing(looks: _Looks, limits: Limits) -> Sizing:
@@ -130,7 +130,7 @@ def _sizing(looks: _Looks, limits: Limits) -> Sizing:
     count = last.total if last.counted is None else last.counted
     full = time_to_full(count, limits.maximum or 0, grown)
     return Sizing(
-        looks.place,
+        looks.target,
         last,
         looks.between,
         replace(needed, entries=peak),
@@ -140,10 +140,12 @@ def _sizing(looks: _Looks, limits: Limits) -> Sizing:
     )
 
 
-def _recommended(host: Host, said: Parsed, places: Places, sized: Sequence[Sizing]) -> Tables:
+def _recommended(
+    host: Host, args: Parsed, targets: TableTargets, sized: Sequence[Sizing]
+) -> Tables:
     """One size for all, as the limit is one; of a saved table's machine nothing else is known."""
     needed = max((one.needed.entries for one in sized), default=0)
-    if said.has("file"):
+    if args.has("file"):
         slabs = Unreadable("/proc/slabinfo", Why.NOT_COLLECTED)
         size, entry = size_for(needed), object_size(slabs)
         cost = cost_of(max(size.max, needed), size.buckets, entry)
@@ -153,10 +155,10 @@ def _recommended(host: Host, said: Parsed, places: Places, sized: Sequence[Sizin
     size = table_size(seen) if known else size_for(needed)
     entry = object_size(host.read("/proc/slabinfo"))
     cost = cost_of(max(size.max, needed), size.buckets, entry, seen.limits.memory, seen.free)
-    return Tables(tuple(sized), size, entry, cost, left=len(places.chosen) - LOOKED_INTO)
+    return Tables(tuple(sized), size, entry, cost, left=len(targets.chosen) - LOOKED_INTO)
 
 
-def _observed(host: Host, needed: int, twice: bool) -> Seen:
+def _observed(host: Host, needed: int, twice: bool) -> Observations:
     """What the module sees of this host, with the load as the looks tell it, if that is more."""
     seen = read(host, read_kernel_log(host, PHRASES, None), Options(1.0 if twice else 0.0))
     if seen.load is None or seen.load.entries < needed:
@@ -164,15 +166,15 @@ def _observed(host: Host, needed: int, twice: bool) -> Seen:
     return seen
 
 
-def _facts(places: Places, unread: Sequence[_Looks], tables: Tables | None) -> list[Json]:
+def _facts(targets: TableTargets, unread: Sequence[_Looks], tables: Tables | None) -> list[Json]:
     facts: list[Json] = [
-        {**place_facts(looks.place, places.limits), "unreadable": str(looks.first)}
+        {**target_facts(looks.target, targets.limits), "unreadable": str(looks.first)}
         for looks in unread
     ]
     if tables is not None:
         facts += [
             {
-                **place_facts(one.place, places.limits),
+                **target_facts(one.target, targets.limits),
                 **seen_facts(one.seen),
                 **size_facts(tables.size, tables.cost),
                 **need_facts(one.needed, one.rates, one.grown, one.full),

@@ -9,15 +9,15 @@ from ec2rl.conntrack.commands.shared import (
     failed,
     look,
     nothing_to_show,
-    places_of,
+    targets_of,
     was_interrupted,
     whole_number,
 )
-from ec2rl.conntrack.report.table_json import census_facts, is_sample, machine_facts, place_facts
+from ec2rl.conntrack.report.table_json import census_facts, is_sample, machine_facts, target_facts
 from ec2rl.conntrack.report.table_text import KEYS, all_tables, first_answer, top
 from ec2rl.conntrack.table.census import Census
-from ec2rl.conntrack.table.places import Place, inside
 from ec2rl.conntrack.table.process_owners import Owned, ProcessOwners, rank
+from ec2rl.conntrack.table.targets import TableTarget, inside
 from ec2rl.host import Host
 from ec2rl.host.caching import CachingHost
 from ec2rl.host.live import LiveHost
@@ -36,60 +36,60 @@ _ASKED = 5000
 """Pairs whose owners are looked up where nothing else is wanted; 100 in the overview."""
 
 
-def command(said: Parsed, terminal: Terminal) -> int:
+def command(args: Parsed, terminal: Terminal) -> int:
     """0 shown; 3 a table could not be read; 130 interrupted: what was seen is shown."""
-    return show(said, terminal, CachingHost(LiveHost()))
+    return show(args, terminal, CachingHost(LiveHost()))
 
 
-def show(said: Parsed, terminal: Terminal, host: Host) -> int:
+def show(args: Parsed, terminal: Terminal, host: Host) -> int:
     """Show what fills the tables of a host, this machine or a recorded one; the exit status."""
-    by = _by(said)
-    limit = whole_number(said, "limit", 10 if by else 5, 100)
-    sample = whole_number(said, "sample", SAMPLE, 10_000_000) if said.has("sample") else None
-    places = places_of(said, host)
-    if isinstance(places, Unreadable):
-        return failed(terminal, places)
-    write = format_of(said).write
+    by = _by(args)
+    limit = whole_number(args, "limit", 10 if by else 5, 100)
+    sample = whole_number(args, "sample", SAMPLE, 10_000_000) if args.has("sample") else None
+    targets = targets_of(args, host)
+    if isinstance(targets, Unreadable):
+        return failed(terminal, targets)
+    write = format_of(args).write
     if write is None:
-        terminal.out(nothing_to_show(said, places) + all_tables(places))
+        terminal.out(nothing_to_show(args, targets) + all_tables(targets))
     tables: list[Json] = []
     status = 0
-    for place in chosen(places):
-        if write is None and not sample and (place.count or 0) >= _LARGE:
-            early = look(said, terminal, host, place, SAMPLE)
+    for target in chosen(targets):
+        if write is None and not sample and (target.count or 0) >= _LARGE:
+            early = look(args, terminal, host, target, SAMPLE)
             if isinstance(early, Census) and is_sample(early):
-                terminal.out(first_answer(place, places.limits, early, by))
-        census = look(said, terminal, host, place, sample, _ASKED if by == "owner" else 100)
-        facts = place_facts(place, places.limits)
+                terminal.out(first_answer(target, targets.limits, early, by))
+        census = look(args, terminal, host, target, sample, _ASKED if by == "owner" else 100)
+        facts = target_facts(target, targets.limits)
         if isinstance(census, Unreadable):
             terminal.say(str(census))
             tables.append({**facts, "unreadable": str(census)})
             status = COULD_NOT_LOOK
             continue
-        owned = _owned(said, host, place, census) if by in ("", "owner") else ()
+        owned = _owned(args, host, target, census) if by in ("", "owner") else ()
         tables.append({**facts, **census_facts(census, owned, limit)})
         if write is None:
-            terminal.out(top(place, places, census, by, limit, owned))
+            terminal.out(top(target, targets, census, by, limit, owned))
         if was_interrupted(census):
             status = INTERRUPTED
             break
     if write is not None:
-        terminal.out(write(document(**machine_facts(places), tables=tables)))
+        terminal.out(write(document(**machine_facts(targets), tables=tables)))
     return status
 
 
-def _by(said: Parsed) -> str:
-    by = said.last("by")
-    if said.has("by") and by not in KEYS:
+def _by(args: Parsed) -> str:
+    by = args.last("by")
+    if args.has("by") and by not in KEYS:
         raise UsageError(f"--by={by}: one of {', '.join(KEYS)}")
-    if by == "owner" and said.has("file"):
+    if by == "owner" and args.has("file"):
         raise UsageError("--by=owner looks at the processes of this machine: not with --file")
     return by
 
 
-def _owned(said: Parsed, host: Host, place: Place, census: Census) -> tuple[Owned, ...]:
+def _owned(args: Parsed, host: Host, target: TableTarget, census: Census) -> tuple[Owned, ...]:
     """Who is behind the busiest pairs, where they can be asked."""
-    if said.has("file"):
+    if args.has("file"):
         return ()
     rows = census.pairs.rows
-    return rank(rows, ProcessOwners(host, inside(host, place), place))
+    return rank(rows, ProcessOwners(host, inside(host, target), target))

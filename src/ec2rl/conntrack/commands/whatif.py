@@ -8,10 +8,10 @@ from ec2rl.conntrack.commands.shared import (
     failed,
     looks,
     nothing_to_show,
-    places_of,
+    targets_of,
     was_interrupted,
 )
-from ec2rl.conntrack.report.table_json import place_facts, seen_facts, what_if_facts
+from ec2rl.conntrack.report.table_json import seen_facts, target_facts, what_if_facts
 from ec2rl.conntrack.report.what_if_text import what_if_text
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.timeouts import governing
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
     from ec2rl.model import Json
 
 
-def command(said: Parsed, terminal: Terminal) -> int:
+def command(args: Parsed, terminal: Terminal) -> int:
     """0 shown; 2 an unknown timeout or a bad number; 3 could not look; 130 interrupted."""
     try:
-        wishes = parse_settings(said.operands)
+        wishes = parse_settings(args.operands)
     except SettingError as error:
         raise UsageError(str(error)) from None
     host = CachingHost(LiveHost())
-    places = places_of(said, host)
+    places = targets_of(args, host)
     if isinstance(places, Unreadable):
         return failed(terminal, places)
-    write = format_of(said).write
-    terminal.out(nothing_to_show(said, places) if write is None else "")
+    write = format_of(args).write
+    terminal.out(nothing_to_show(args, places) if write is None else "")
     tables: list[Json] = []
     status = 0
-    for place, census in looks(said, terminal, host, places):
-        facts = place_facts(place, places.limits)
+    for place, census in looks(args, terminal, host, places):
+        facts = target_facts(place, places.limits)
         if isinstance(census, Unreadable):
             terminal.say(str(census))
             tables.append({**facts, "unreadable": str(census)})

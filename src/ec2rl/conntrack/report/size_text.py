@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ec2rl.conntrack.size_policy import TableSize
     from ec2rl.conntrack.table.census import Census
     from ec2rl.conntrack.table.cost import Cost, ObjectSize
-    from ec2rl.conntrack.table.places import Place
     from ec2rl.conntrack.table.sizing import Growth, Need, Rate, TimeToFull
+    from ec2rl.conntrack.table.targets import TableTarget
     from ec2rl.conntrack.tables import Limits
     from ec2rl.model import Json
 
@@ -26,7 +26,7 @@ class Sizing:
     """All that was computed of one table from its last look, and from two that were `between`
     seconds apart (0: one look alone)."""
 
-    place: Place
+    target: TableTarget
     seen: Census
     between: float
     needed: Need
@@ -66,7 +66,7 @@ def size_text(limits: Limits, tables: Tables) -> str:
 
 
 def _table(limits: Limits, one: Sizing, recommended: Sequence[str]) -> str:
-    lines = [heading(one.place, limits, one.seen)]
+    lines = [heading(one.target, limits, one.seen)]
     lines += part(one.seen)
     lines += [line for gap in one.seen.gaps for line in wrapped("    ", f"Note: {gap}.")]
     least = "" if is_whole(one.seen) else "at least "

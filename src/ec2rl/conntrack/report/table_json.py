@@ -19,40 +19,40 @@ if TYPE_CHECKING:
     from ec2rl.conntrack.table.cause import Cause
     from ec2rl.conntrack.table.cost import Cost
     from ec2rl.conntrack.table.entry import Entry, Flow
-    from ec2rl.conntrack.table.places import Place, Places
     from ec2rl.conntrack.table.process_owners import Owned
     from ec2rl.conntrack.table.sizing import Growth, Need, Rate, TimeToFull
+    from ec2rl.conntrack.table.targets import TableTarget, TableTargets
     from ec2rl.conntrack.table.timeouts import Kind
     from ec2rl.conntrack.table.whatif import WhatIf
     from ec2rl.conntrack.tables import Limits
     from ec2rl.model import Json
 
 
-def place_facts(place: Place, limits: Limits) -> dict[str, Json]:
+def target_facts(target: TableTarget, limits: Limits) -> dict[str, Json]:
     """Which table, how many entries by the kernel's count, and the limit."""
-    fill = place.count / limits.maximum if place.count is not None and limits.maximum else None
+    fill = target.count / limits.maximum if target.count is not None and limits.maximum else None
     return {
-        "table": place.label,
-        "inode": place.inode,
-        "count": place.count,
+        "table": target.label,
+        "inode": target.inode,
+        "count": target.count,
         "max": limits.maximum,
         "buckets": limits.buckets,
         "fill": fill,
     }
 
 
-def by_namespace(places: Places) -> dict[str, int]:
+def by_namespace(targets: TableTargets) -> dict[str, int]:
     """Entries by namespace, of those whose count is known."""
-    return {place.label: place.count for place in places.chosen if place.count is not None}
+    return {target.label: target.count for target in targets.chosen if target.count is not None}
 
 
-def machine_facts(places: Places) -> dict[str, Json]:
+def machine_facts(targets: TableTargets) -> dict[str, Json]:
     """What holds for all tables together."""
-    cause = one_namespace(by_namespace(places))
+    cause = one_namespace(by_namespace(targets))
     return {
         "causes": [] if cause is None else [_cause(cause)],
-        "fuller": [place_facts(place, places.limits) for place in places.others],
-        "hidden": None if places.hidden is None else text(places.hidden),
+        "fuller": [target_facts(target, targets.limits) for target in targets.others],
+        "hidden": None if targets.hidden is None else text(targets.hidden),
     }
 
 

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from ec2rl.conntrack.table.cause import Cause
     from ec2rl.conntrack.table.census import Cell
-    from ec2rl.conntrack.table.places import Place, Places
     from ec2rl.conntrack.table.process_owners import Owned
     from ec2rl.conntrack.table.ranking import Ranking, Row
+    from ec2rl.conntrack.table.targets import TableTarget, TableTargets
     from ec2rl.conntrack.table.timeouts import Kind
     from ec2rl.conntrack.tables import Limits
 
@@ -55,10 +55,10 @@ _TITLES = {
 _OF_THESE = "all numbers are of these"
 
 
-def heading(place: Place, limits: Limits, seen: Census) -> str:
+def heading(target: TableTarget, limits: Limits, seen: Census) -> str:
     """Which table, and how full it is by the kernel's own count."""
-    count = place.count if seen.counted is None else seen.counted
-    label = one_line(place.label)
+    count = target.count if seen.counted is None else seen.counted
+    label = one_line(target.label)
     if count is None:
         return f"{label}: {seen.total} entries"
     if not limits.maximum:
@@ -66,23 +66,28 @@ def heading(place: Place, limits: Limits, seen: Census) -> str:
     return f"{label}: {count} of {limits.maximum} entries ({percent(count / limits.maximum)})"
 
 
-def first_answer(place: Place, limits: Limits, seen: Census, by: str) -> str:
+def first_answer(target: TableTarget, limits: Limits, seen: Census, by: str) -> str:
     """The busiest from a sample, while the whole table is still to be read."""
-    lines = [heading(place, limits, seen), *_headline(seen, causes(seen)), ""]
+    lines = [heading(target, limits, seen), *_headline(seen, causes(seen)), ""]
     lines += _ranking("pair" if by in ("", "owner") else by, seen, 3, ())
     return "\n".join([*lines, "", "The whole table:", ""])
 
 
 def top(
-    place: Place, places: Places, seen: Census, by: str, limit: int, owned: Sequence[Owned]
+    target: TableTarget,
+    targets: TableTargets,
+    seen: Census,
+    by: str,
+    limit: int,
+    owned: Sequence[Owned],
 ) -> str:
     """Headline, causes, and the ranking that was asked for, or those that tell most."""
     found = causes(seen)
-    lines = [heading(place, places.limits, seen), *_headline(seen, found)]
-    for other in places.others[:3]:
+    lines = [heading(target, targets.limits, seen), *_headline(seen, found)]
+    for other in targets.others[:3]:
         lines += wrapped("    ", f"Fuller: {other.label}, {other.count} entries; see --netns=all")
-    if len(places.others) > 3:
-        lines.append(f"    And {len(places.others) - 3} more are fuller.")
+    if len(targets.others) > 3:
+        lines.append(f"    And {len(targets.others) - 3} more are fuller.")
     lines += [line for gap in seen.gaps for line in wrapped("    ", f"Note: {gap}.")]
     if not seen.total:
         return "\n".join(lines) + "\n"
@@ -98,9 +103,9 @@ def top(
     return "\n".join(lines).rstrip() + "\n\n"
 
 
-def all_tables(places: Places) -> str:
+def all_tables(targets: TableTargets) -> str:
     """What is to be said of all namespaces together, "" for nothing."""
-    cause = one_namespace(by_namespace(places))
+    cause = one_namespace(by_namespace(targets))
     if cause is None:
         return ""
     lines = [line for fact in (text(cause.headline), *cause.evidence) for line in wrapped("", fact)]

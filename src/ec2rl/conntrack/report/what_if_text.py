@@ -10,7 +10,7 @@ from ec2rl.report.wrap import wrapped
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ec2rl.conntrack.table.census import Census
-    from ec2rl.conntrack.table.places import Place
+    from ec2rl.conntrack.table.targets import TableTarget
     from ec2rl.conntrack.table.whatif import Effect, WhatIf
     from ec2rl.conntrack.tables import Limits
 
@@ -28,12 +28,14 @@ _UNKNOWN = (
 )
 
 
-def what_if_text(place: Place, limits: Limits, seen: Census, answer: WhatIf, halved: bool) -> str:
+def what_if_text(
+    target: TableTarget, limits: Limits, seen: Census, answer: WhatIf, halved: bool
+) -> str:
     """All effects in a table, what goes for all of them, and the curve of each (or of the first).
 
     `halved` is whether nobody asked for certain values: then half of today's are shown.
     """
-    lines = [heading(place, limits, seen)]
+    lines = [heading(target, limits, seen)]
     lines += part(seen)
     lines += [line for gap in seen.gaps for line in wrapped("    ", f"Note: {gap}.")]
     if not answer.effects:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Literal
 
-    Place = slice
+    Offset = slice
     Path = tuple[int, ...]
     Values = Callable[[Iterable[bytes]], Iterator[bytes]]
 
@@ -45,7 +45,7 @@ class Layout:
         decode(body)  # says MalformedError of lengths that the walk below takes for granted
         mask = bytearray(len(body))
         mask[0] = 0xFF  # the family
-        places: dict[Path, Place] = {}
+        places: dict[Path, Offset] = {}
         _walk(body, NFGEN, len(body), (), places, mask)
         if _PROTOCOL not in places:
             raise MalformedError("a nest without its flag")
@@ -88,7 +88,7 @@ class Layout:
 
 
 def _walk(
-    body: bytes, at: int, end: int, path: Path, places: dict[Path, Place], mask: bytearray
+    body: bytes, at: int, end: int, path: Path, places: dict[Path, Offset], mask: bytearray
 ) -> None:
     for kind, start, stop in spans(body, at, end):
         mask[start - 4 : start] = b"\xff\xff\xff\xff"
@@ -100,11 +100,11 @@ def _walk(
             _walk(body, start, stop, here, places, mask)
 
 
-def _first(places: dict[Path, Place], root: Path, paths: Sequence[Path]) -> Place | None:
+def _first(places: dict[Path, Offset], root: Path, paths: Sequence[Path]) -> Offset | None:
     return next((places[root + path] for path in paths if root + path in places), None)
 
 
-def _values(*wanted: Place | None) -> Values:
+def _values(*wanted: Offset | None) -> Values:
     """A function from bodies to the bytes at some places, joined."""
     places = [place for place in wanted if place is not None]
     get = itemgetter(*places)

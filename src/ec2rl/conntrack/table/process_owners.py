@@ -14,8 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ec2rl.conntrack.table.places import Place
     from ec2rl.conntrack.table.ranking import Endpoint, Row
+    from ec2rl.conntrack.table.targets import TableTarget
 
 NOBODY = "no process here"
 """Of connections that pass through, or whose process has closed them."""
@@ -32,14 +32,14 @@ class Owned:
 class ProcessOwners:
     """Knows who is behind a pair in one namespace; what it reads, it reads once."""
 
-    def __init__(self, host: Host, inside: Host, place: Place) -> None:
-        self._elsewhere = _addresses(host, find_namespaces(host).all, place.inode)
+    def __init__(self, host: Host, inside: Host, target: TableTarget) -> None:
+        self._elsewhere = _addresses(host, find_namespaces(host).all, target.inode)
         self._local = {*_ipv4(inside), *_ipv6(inside), "::1"}
         self._clients: dict[tuple[bytes, bytes, int], int] = {}
         self._servers: dict[tuple[str, int | None], int] = {}
         for socket in read_sockets(inside):
             self._note(socket)
-        self._pids = _pids_in(host, place.inode)
+        self._pids = _pids_in(host, target.inode)
         self._host = host
         self._names: dict[int, str] = {}
         self._asked: set[int] = set()

@@ -7,7 +7,7 @@ from ec2rl.conntrack.queries.entries import ConntrackEntries
 from ec2rl.conntrack.table.causes import LONGER_THAN_TODAY, causes
 from ec2rl.conntrack.table.census import Census, evictable, evictable_later
 from ec2rl.conntrack.table.kept import count_entries
-from ec2rl.conntrack.table.places import read_settings
+from ec2rl.conntrack.table.targets import read_settings
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.host import Host
 from ec2rl.model import Statement, Unreadable, Why, say

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ec2rl.conntrack.table.places import Places, find_places
+from ec2rl.conntrack.table.targets import TableTargets, find_targets
 from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Unreadable
 
@@ -37,11 +37,11 @@ def meant(said: str, *looks: dict[str, str]) -> int | str | None:
     merged = dict(BASE)
     for look in looks:
         merged.update(look)
-    places = find_places(RecordedHost(merged), said)
-    if isinstance(places, Unreadable):
-        return str(places)
-    assert isinstance(places, Places)
-    return places.chosen[0].inode
+    targets = find_targets(RecordedHost(merged), said)
+    if isinstance(targets, Unreadable):
+        return str(targets)
+    assert isinstance(targets, TableTargets)
+    return targets.chosen[0].inode
 
 
 def two(said: str, one: str, other: str) -> str:

@@ -17,7 +17,7 @@ _ID = 12
 
 
 @record(frozen=True)
-class Place:
+class TableTarget:
     """A table to look at: `doors` are what its namespace is entered by, none for the caller's own.
 
     `count` is the kernel's, None where it could not be had.
@@ -35,47 +35,47 @@ class Place:
 
 
 @record(frozen=True)
-class Places:
+class TableTargets:
     """The tables that were meant, the fullest first, and `others` that have more entries.
 
     `hidden` says what kept us from seeing further namespaces, None for nothing.
     """
 
-    chosen: tuple[Place, ...]
-    others: tuple[Place, ...]
+    chosen: tuple[TableTarget, ...]
+    others: tuple[TableTarget, ...]
     limits: Limits
     hidden: Statement | None
 
 
-def find_places(host: Host, said: str = "") -> Places | Unreadable:
+def find_targets(host: Host, said: str = "") -> TableTargets | Unreadable:
     """Find the tables that `said` means: a name, a path, a PID, a number, `all`, "" for ours.
 
     Only counts are read here.  Unreadable for a namespace that there is not, or not any more.
     """
     limits, namespaces = read_limits(host), find_namespaces(host)
-    every = sorted(map(_place, read_tables(host, namespaces)), key=_weight)
+    every = sorted(map(_target, read_tables(host, namespaces)), key=_weight)
     if said == ALL:
-        chosen = [place for place in every if place.count != 0]
-        return Places(tuple(chosen), (), limits, namespaces.hidden)
+        chosen = [target for target in every if target.count != 0]
+        return TableTargets(tuple(chosen), (), limits, namespaces.hidden)
     inode = _inode(host, said, namespaces.all) if said else _own(namespaces.all)
     if isinstance(inode, Unreadable):
         return inode
-    found = next((place for place in every if inode is not None and place.inode == inode), None)
+    found = next((target for target in every if inode is not None and target.inode == inode), None)
     if found is None:
         if said:
             return Unreadable(f"netns {said}", Why.ABSENT, "that namespace has just gone")
-        found = Place("this network namespace", (), number(host, SYSCTL + "count"))
-    others = tuple(place for place in every if (place.count or 0) > (found.count or 0))
-    return Places((found,), others, limits, namespaces.hidden)
+        found = TableTarget("this network namespace", (), number(host, SYSCTL + "count"))
+    others = tuple(target for target in every if (target.count or 0) > (found.count or 0))
+    return TableTargets((found,), others, limits, namespaces.hidden)
 
 
-def _place(table: Table) -> Place:
+def _target(table: Table) -> TableTarget:
     one = table.namespace
-    return Place(one.label, () if one.own else one.doors, table.count, one.inode)
+    return TableTarget(one.label, () if one.own else one.doors, table.count, one.inode)
 
 
-def _weight(place: Place) -> tuple[int, int]:
-    return -(place.count or 0), place.inode or 0
+def _weight(target: TableTarget) -> tuple[int, int]:
+    return -(target.count or 0), target.inode or 0
 
 
 def _own(known: tuple[Namespace, ...]) -> int | None:
@@ -127,9 +127,9 @@ def _none_of(known: tuple[Namespace, ...]) -> str:
     return f"no namespace of this name: {words}"
 
 
-def inside(host: Host, place: Place) -> Host:
+def inside(host: Host, target: TableTarget) -> Host:
     """The host as it is seen from a place."""
-    return host if place.door is None else host.within(place.door)
+    return host if target.door is None else host.within(target.door)
 
 
 def read_settings(host: Host) -> dict[str, int] | Unreadable:

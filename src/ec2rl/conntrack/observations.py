@@ -25,7 +25,7 @@ NEAR = 0.9
 
 
 @record(frozen=True)
-class Seen:
+class Observations:
     """One look, or two; `hidden` says which namespaces could not be found."""
 
     log: KernelLog
@@ -46,7 +46,7 @@ class Seen:
     free: int | None = None
     """Bytes of memory that are available, those of today's entries included; None if unknown."""
 
-    def again(self, tables: tuple[Table, ...], allowances: tuple[Allowance, ...]) -> Seen:
+    def again(self, tables: tuple[Table, ...], allowances: tuple[Allowance, ...]) -> Observations:
         return replace(self, tables=tables, allowances=allowances, sampled=True)
 
     def fill(self, table: Table) -> float | None:
@@ -143,7 +143,7 @@ class Seen:
     @property
     def known_since_change(self) -> bool:
         """Whether all that was logged since the change that made lines past was read."""
-        if self.settling is None or not self.times.settled.lines:
+        if self.settling is None or not self.times.before_last_fix.lines:
             return False
         if any(_may_have_lost(line, self.settling.log_end) for line in self.log.lines):
             return False
