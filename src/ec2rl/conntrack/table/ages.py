@@ -46,20 +46,27 @@ class Ages:
         if len(self._waiting) > _WAITING:
             self.fold()
 
+    def add(self, prefix: bytes, seconds: Iterable[int]) -> None:
+        """Count entries of one prefix by the seconds that they have left."""
+        self._fold(prefix, Counter(seconds).items())
+
     def fold(self) -> None:
         """Turn what was counted since into idle times."""
-        limits: dict[bytes, tuple[int, int]] = {}
+        waiting: dict[bytes, list[tuple[int, int]]] = {}
         for key, count in self._waiting.items():
-            prefix, left = key[:-4], int.from_bytes(key[-4:], "big")
-            if prefix not in limits:
-                limits[prefix] = self._limits(prefix)
-            limit, shorter = limits[prefix]
+            waiting.setdefault(key[:-4], []).append((int.from_bytes(key[-4:], "big"), count))
+        self._waiting.clear()
+        for prefix, counts in waiting.items():
+            self._fold(prefix, counts)
+
+    def _fold(self, prefix: bytes, counts: Iterable[tuple[int, int]]) -> None:
+        limit, shorter = self._limits(prefix)
+        found = self.idle.setdefault(prefix, Counter())
+        for left, count in counts:
             if left > limit:
                 self.beyond[prefix] += count
             else:
-                idle = (shorter if left <= shorter else limit) - left
-                self.idle.setdefault(prefix, Counter())[bucket(idle)] += count
-        self._waiting.clear()
+                found[bucket((shorter if left <= shorter else limit) - left)] += count
 
     def _limits(self, prefix: bytes) -> tuple[int, int]:
         """The time that a kind is given, and the shorter one that stands in for it at times.

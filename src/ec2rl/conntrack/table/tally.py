@@ -15,6 +15,7 @@ from ec2rl.conntrack.table.entry import (
     ASSURED,
     DST_NAT,
     HW_OFFLOAD,
+    LABEL,
     OFFLOAD,
     SEEN_REPLY,
     SRC_NAT,
@@ -79,7 +80,7 @@ class Tally:
         self.sources = HeavyHitters()
         self.destinations = HeavyHitters()
         self.endpoints = {
-            size: Endpoints(size, self.sources, self.destinations) for size in (4, 16)
+            size: Endpoints(size, self.sources, self.destinations) for size in (4, 16, LABEL)
         }
         self.marks = HeavyHitters()
         self.zones = HeavyHitters()
