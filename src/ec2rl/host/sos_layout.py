@@ -96,6 +96,15 @@ def _forms() -> tuple[str, dict[str, str]]:
     return texts, {form.STREAMS: form.KEY for form in forms}
 
 
+def _todays(path: str) -> str:
+    """A setting's path by the name that kernels have for it today."""
+    for form in slices.parts("saved_evidence").values():
+        for old, new in form.OLD_SETTINGS.items():
+            if path.startswith(old):
+                return f"{new}{path[len(old) :]}"
+    return path
+
+
 def settings(text: str, most: int) -> dict[str, str]:
     """The files below /proc/sys that `sysctl -a` printed, with what they hold; the first `most`."""
     found: dict[str, list[str]] = {}
@@ -104,7 +113,7 @@ def settings(text: str, most: int) -> dict[str, str]:
         key, equals, value = line.partition(" = ")
         if equals and re.fullmatch(r"[\w./@:-]{1,200}", key) and ".." not in key:
             # A setting of several lines comes once for each of them.
-            path = f"/proc/sys/{key.translate(swap)}"
+            path = _todays(f"/proc/sys/{key.translate(swap)}")
             if path in found or len(found) < most:
                 found.setdefault(path, []).append(value)
     return {path: "\n".join(lines) + "\n" for path, lines in found.items()}

@@ -25,10 +25,10 @@ _FURNITURE = (b"<?xml", b"<conntrack>", b"</conntrack>")
 
 
 class EntryLines:
-    """Takes a text in pieces of any size; its attributes are the account of it, at the end.
+    """Takes texts in pieces of any size; its attributes are the account of all, at the end.
 
     `total` lines are entries; `others` are none, `events` and `expectations` what their names say;
-    `counted` is how many conntrack(8) said to have shown; `cut` is whether the last line has no end.
+    `counted` is how many conntrack(8) says that it has shown; `cut` is for a last line without end.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class EntryLines:
             if len(rest) > _FLOW:  # no line of ours: keep so much that it fails as one
                 rest = rest[:_FLOW] + b"\0"
         # Cut in a number, it would parse, and be wrong.
-        self.cut = bool(rest.strip())
+        self.cut |= bool(rest.strip())
         yield self._block([], last=True)
 
     def _block(self, lines: list[bytes], last: bool = False) -> Block:
@@ -74,10 +74,8 @@ class EntryLines:
         found: list[bytes] = []
         parts: list[bytes] = []
         for raw in lines:
-            torn, line = self._torn, self._heard(raw)
-            if torn:
-                parts[-1] += line
-            elif _belongs(parts, line):
+            line = self._heard(parts.pop() + raw if self._torn else raw)
+            if _belongs(parts, line):
                 parts.append(line)
             else:
                 self._close(parts, found)
@@ -105,29 +103,28 @@ class EntryLines:
         """Take what no line goes on with any more."""
         if not any(parts):
             return
-        if b"<flow" in parts[0]:
-            text = b"".join(parts)
-            entries = forms.from_xml(text)
-            if entries:
-                found += entries
-            elif forms.event(text):
-                self.events += 1
-            else:
-                self.others += len(parts)
-            return
-        line = forms.joined(parts)
-        if not forms.is_entry(line):
-            line = forms.from_save(line) or line
-        if forms.is_entry(line):
+        line = b"".join(parts) if b"<flow" in parts[0] else forms.joined(parts)
+        entries = forms.entries(line)
+        if entries:
             if len(self._known) < _MOST:
-                self._known.update(_shapes([line]))
-            found.append(line)
+                self._known.update(_shapes(entries))
+            found += entries
         elif forms.event(line):
             self.events += 1
         elif forms.is_expectation(line):
             self.expectations += 1
         elif not line.startswith(_FURNITURE):
             self.others += len(parts)
+
+    def none(self) -> str:
+        """Why there is no table in a text without an entry: what it is likelier."""
+        if self.events:
+            return "it is the output of conntrack -E, no table: save that of conntrack -L"
+        if self.expectations:
+            return "it is a list of expectations: save the output of conntrack -L"
+        if self.cut and not self.others:
+            return "its last line is cut off"
+        return "no line of it is an entry of a conntrack table"
 
     def gaps(self) -> tuple[str, ...]:
         """What stands between this text and a whole table, in words."""
@@ -173,7 +170,7 @@ def decoded(pieces: Iterable[bytes]) -> Iterator[bytes]:
     head = b""
     for piece in rest:
         head += piece
-        if len(head) >= 4:  # noqa: PLR2004 - a mark, and one character
+        if len(head) >= 4:
             break
     encoding = _encoding(head)
     yield from [head] if not encoding else ()

@@ -41,6 +41,14 @@ def is_entry(line: bytes) -> bool:
     return _is_plain(line) and bool(_compiled(_ENTRY).fullmatch(line))
 
 
+def entries(line: bytes) -> list[bytes]:
+    """The entries of a line in any form, in the plain one."""
+    if b"<flow" in line:
+        return [plain for plain in from_xml(line) if is_entry(plain)]
+    plain = line if is_entry(line) else from_save(line)
+    return [plain] if is_entry(plain) else []
+
+
 def _is_plain(line: bytes) -> bool:
     return len(line) <= LONGEST and TOOLS not in line and b"\x1b" not in line and b"\0" not in line
 
@@ -64,9 +72,11 @@ def tidy(line: bytes) -> bytes:
 
 def goes_on(line: bytes) -> bool:
     """Whether a line may be the rest of an entry that was wrapped: fields, flags, and no other."""
-    if begins_entry(line) or b"=" not in line and not line.startswith(b"["):
+    if begins_entry(line) or (b"=" not in line and not line.startswith(b"[")):
         return False
-    return bool(_compiled(rb"(?:\S{0,12}[ ,])?" + _WORD + rb"(?: +" + _WORD + rb")*").fullmatch(line))
+    return bool(
+        _compiled(rb"(?:\S{0,12}[ ,])?" + _WORD + rb"(?: +" + _WORD + rb")*").fullmatch(line)
+    )
 
 
 def joined(parts: list[bytes]) -> bytes:
@@ -94,7 +104,9 @@ def _ends_whole(part: bytes) -> bool:
 
 
 def _starts_whole(part: bytes) -> bool:
-    return bool(_compiled(rb"(?:(?:src|dst|sport|dport|packets|bytes|mark|zone|use|id)=|\[).*").match(part))
+    return bool(
+        _compiled(rb"(?:(?:src|dst|sport|dport|packets|bytes|mark|zone|use|id)=|\[).*").match(part)
+    )
 
 
 def said(line: bytes) -> Match[bytes] | None:
@@ -114,7 +126,7 @@ def event(line: bytes) -> str | None:
 
 def is_expectation(line: bytes) -> bool:
     """Whether a line is one of `conntrack -L expect` or /proc/net/nf_conntrack_expect."""
-    return b"mask-src=" in line or b" proto=" in line and b" l3proto " in line
+    return b"mask-src=" in line or (b" proto=" in line and b" l3proto " in line)
 
 
 def opens_flow(line: bytes) -> bool:
@@ -123,12 +135,8 @@ def opens_flow(line: bytes) -> bool:
 
 
 def from_xml(text: bytes) -> list[bytes]:
-    """The entries of `-o xml` in the plain form; what is none of them is left out."""
-    return [
-        line
-        for flow in _compiled(rb"<flow>.*?</flow>").findall(text)
-        if is_entry(line := _from_flow(flow))
-    ]
+    """The entries of `-o xml` in the plain form."""
+    return list(map(_from_flow, _compiled(rb"<flow>.*?</flow>").findall(text)))
 
 
 def _from_flow(flow: bytes) -> bytes:
@@ -143,9 +151,7 @@ def _from_flow(flow: bytes) -> bytes:
     words += _fields(back)
     words += [b"[ASSURED]"] * (b"<assured/>" in alone)
     words += [
-        b"%s=%s" % (name, value)
-        for element, name in _ALONE
-        if (value := _element(alone, element))
+        b"%s=%s" % (name, value) for element, name in _ALONE if (value := _element(alone, element))
     ]
     return b" ".join(words)
 
@@ -188,7 +194,10 @@ def from_save(line: bytes) -> bytes:
     found = dict(zip(words, words[1:]))
     protocol = found.get(b"-p", b"")
     number = _PROTOCOLS.get(protocol, protocol if protocol.isdigit() else b"0")
-    ports = ((b"sport", b"--sport", b"--reply-port-src"), (b"dport", b"--dport", b"--reply-port-dst"))
+    ports = (
+        (b"sport", b"--sport", b"--reply-port-src"),
+        (b"dport", b"--dport", b"--reply-port-dst"),
+    )
     flags = found.get(b"-u", b"").split(b",")
     plain = [b"ipv6     10" if b":" in found[b"-s"] else b"ipv4     2", protocol, number]
     plain += [found[of] for of in (b"-t", b"--state") if of in found]

@@ -58,6 +58,14 @@ class Capture:
         return self.lines.gaps() + undecoded(self.malformed)
 
 
+def masked(number: int) -> tuple[str, ...]:
+    """What is to be said of entries whose addresses somebody masked."""
+    what = (
+        "the addresses of 1 entry are" if number == 1 else f"the addresses of {number} entries are"
+    )
+    return (f"{what} masked: what is told as one may be many",) if number else ()
+
+
 def undecoded(number: int) -> tuple[str, ...]:
     """What is to be said of lines that look like entries, and are none."""
     what = "1 entry" if number == 1 else f"{number} entries"

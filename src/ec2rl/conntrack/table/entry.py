@@ -70,8 +70,9 @@ STATES = {
 class Flow:
     """One direction of a connection: what ctnetlink calls a tuple.
 
-    Addresses are packed (4 or 16 bytes, both alike; `LABEL` where one was masked).  Ports are None where the protocol has none, and the
-    keys for GRE; `icmp` is (type, code, id).  `zone` is set where only this direction has one.
+    Addresses are packed (4 or 16 bytes; `LABEL` both where one was masked).  Ports are None where
+    the protocol has none, and the keys for GRE; `icmp` is (type, code, id).  `zone` is
+    set where only this direction has one.
     """
 
     source: bytes

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from ec2rl.conntrack.namespaces import RECORDED
 from ec2rl.conntrack.queries.entries import ConntrackEntries
-from ec2rl.conntrack.table.causes import LONGER_THAN_TODAY, causes
+from ec2rl.conntrack.table.causes import causes
 from ec2rl.conntrack.table.census import Census, evictable, evictable_later
 from ec2rl.conntrack.table.kept import count_entries
-from ec2rl.conntrack.table.targets import read_settings
-from ec2rl.conntrack.table.timeouts import DEFAULTS
+from ec2rl.conntrack.table.targets import known_settings
 from ec2rl.host import Host
 from ec2rl.model import Statement, Unreadable, Why, say
 from ec2rl.record import record
@@ -29,15 +28,13 @@ FIRST = 4000
 class TableSample:
     """A sample of the table that is worst off; `label` is its namespace's.
 
-    `saved` is the mtime of the file that it was saved in, None for a live table; `assumed` means
-    that the timeouts in force are unknown, so that nothing is said of entries that exceed them.
+    `saved` is the mtime of the file that it was saved in, None for a live table.
     """
 
     label: str
     inode: int | None
     census: Census
     saved: float | None = None
-    assumed: bool = False
 
     @property
     def stuck(self) -> float:
@@ -48,8 +45,7 @@ class TableSample:
     @property
     def causes(self) -> tuple[Cause, ...]:
         """What explains the table, by what is known of it."""
-        found = causes(self.census)
-        return tuple(c for c in found if not (self.assumed and c.name == LONGER_THAN_TODAY))
+        return causes(self.census)
 
     @property
     def headline(self) -> Statement:
@@ -76,14 +72,11 @@ def sample_table(host: Host, tables: Sequence[Table]) -> TableSample | None:
                 if answer.why is Why.PARTIAL:  # too large to be read in time by any door
                     break
                 continue
-            settings = read_settings(inside)
-            assumed = isinstance(settings, Unreadable)
-            known = DEFAULTS if isinstance(settings, Unreadable) else settings
             counted = table.count if answer.total is None else answer.total
-            found = count_entries(answer, known, counted)
+            found = count_entries(answer, known_settings(inside), counted)
             saved = None if answer.total is None else answer.modified
             if found.total:
-                return TableSample(namespace.label, namespace.inode, found, saved, assumed)
+                return TableSample(namespace.label, namespace.inode, found, saved)
     return None
 
 

@@ -139,7 +139,7 @@ class Tally:
     def finish(self) -> None:
         """Count what is left over: to be called once, after the last entry."""
         self.flush()
-        self.ages.fold()
+        self.ages.finish()
         for endpoints in self.endpoints.values():
             endpoints.finish()
 

@@ -71,11 +71,7 @@ class TextTally:
 
     def _add_alike(self, shape: bytes, lines: list[bytes]) -> bool:
         """Count lines of one shape; False, and none is counted, where a column has a surprise."""
-        if shape not in self._plans:
-            if len(self._plans) >= _PLANS:
-                self._plans.clear()
-            self._plans[shape] = _plan(lines[0])
-        plan = self._plans[shape]
+        plan = self._plan(shape, lines[0])
         columns = None if plan is None else plan.columns(lines)
         if plan is None or columns is None:
             return False
@@ -104,6 +100,13 @@ class TextTally:
             return False
         self._count(plan, len(lines), moved, read, times)
         return True
+
+    def _plan(self, shape: bytes, line: bytes) -> _Plan | None:
+        if shape not in self._plans:
+            if len(self._plans) >= _PLANS:
+                self._plans.clear()
+            self._plans[shape] = _plan(line)
+        return self._plans[shape]
 
     def _count(
         self,
@@ -182,29 +185,23 @@ def _differ(one: list[Column], other: list[Column]) -> list[bool] | None:
 class _Plan:
     """Where the words of a shape stand; `entry` is one of them.
 
-    `fixed` words are the same in all; `fields` are the columns that are counted, by the field's
-    name, with a minus before it for those of the answer, and "" for the seconds that are left.
-    `named` is how often each field's name comes in a line.
+    `width` words stand in a line, names and values apart; `fixed` ones are the same in all;
+    `fields` are the columns that are counted, by the field's name, with a minus before it for
+    those of the answer, and "" for the seconds that are left.
     """
 
     entry: Entry
     width: int
     fixed: tuple[tuple[int, str], ...]
     fields: tuple[tuple[str, int], ...]
-    named: tuple[tuple[str, int], ...]
 
     def columns(self, lines: list[bytes]) -> dict[str, Column] | None:
         """What stands in each field, as text; None where the lines are not all as planned."""
         number = len(lines)
         try:
-            text = b" ".join([b"", *lines]).decode("ascii")
+            words = b" ".join(lines).decode("ascii").replace("=", " ").split()
         except UnicodeDecodeError:
             return None
-        for name, times in self.named:
-            if text.count(name) != times * number:
-                return None
-            text = text.replace(name, " ")
-        words = text.split()
         if len(words) != self.width * number:
             return None
         if any(words[at :: self.width].count(word) != number for at, word in self.fixed):
@@ -218,26 +215,20 @@ def _plan(line: bytes) -> _Plan | None:
         entry = parse_line(line)
     except ValueError:
         return None
-    words = line.decode("ascii").split()
-    first, second = (at for at, word in enumerate(words) if word.startswith("src="))
-    fields: dict[str, int] = {}
-    for at, word in enumerate(words[first:], first):
-        name, equals, _ = word.partition("=")
+    words = line.decode("ascii").replace("=", " ").split()
+    first, second = (at for at, word in enumerate(words) if word == "src")
+    head = 2 if words[0] in ("ipv4", "ipv6") else 0
+    times = [at for at in range(head + 2, first) if words[at].isdecimal()]
+    fixed = {at: words[at] for at in range(head, first) if at not in times}
+    fields = {"": times[-1]} if times else {}
+    for at in range(first, len(words) - 1):
+        name = words[at]
         if name in _UNREAD:
             return None
-        if equals and name in _NAMES:
-            fields.setdefault(f"-{name}" if at >= second else name, at)
+        if name in _NAMES and f"{name}={words[at + 1]}".encode() in line:
+            fields.setdefault(f"-{name}" if at >= second else name, at + 1)
+            fixed[at] = name
     ports = [name in fields for name in ("sport", "dport", "-sport", "-dport")]
     if any(ports) != all(ports):
         return None
-    head = 2 if words[0] in ("ipv4", "ipv6") else 0
-    times = [at for at in range(head + 2, first) if words[at].isdecimal()]
-    fixed = (at for at in range(head, first) if at not in times and "=" not in words[at])
-    named = {f" {name.lstrip('-')}=" for name in fields}
-    return _Plan(
-        entry,
-        len(words),
-        tuple((at, words[at]) for at in fixed),
-        (*fields.items(), *(("", at) for at in times[-1:])),
-        tuple((name, sum(word.startswith(name[1:]) for word in words)) for name in named),
-    )
+    return _Plan(entry, len(words), tuple(fixed.items()), tuple(fields.items()))
