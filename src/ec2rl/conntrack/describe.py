@@ -54,6 +54,11 @@ def details(seen: Observations, verdict: Verdict) -> tuple[Statement, ...]:
         lines += table_sample_lines(seen.table_sample)
         if seen.table_sample.saved is not None:
             lines += _untold(seen)
+    lines += [
+        say("What {label} lost is not known: {why}", label=table.namespace.label, why=why)
+        for table in told[:_MOST]
+        if (why := table.lost_unread) is not None
+    ]
     lines += _log_lines(seen)
     lines += _allowance_lines(seen)
     lines += _rests_on(seen, verdict)
@@ -295,7 +300,8 @@ def _rests_on(seen: Observations, verdict: Verdict) -> list[Statement]:
 def _knobs(seen: Observations) -> list[Statement]:
     """The knob that works here."""
     table = seen.fullest
-    if not (seen.times.now.lines or (table is not None and seen.near(table))):
+    is_near = table is not None and seen.near(table)
+    if not (seen.times.now.lines or is_near or seen.evicted):
         return []
     words = "What helps: raise net.netfilter.nf_conntrack_max and nf_conntrack_buckets together"
     if seen.limits.maximum:

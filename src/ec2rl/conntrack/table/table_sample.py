@@ -28,13 +28,26 @@ FIRST = 4000
 class TableSample:
     """A sample of the table that is worst off; `label` is its namespace's.
 
-    `saved` is the mtime of the file that it was saved in, None for a live table.
+    `saved` is the mtime of the file that it was saved in, None for a live table; `listed` is how
+    many entries that file has.
     """
 
     label: str
     inode: int | None
     census: Census
     saved: float | None = None
+    listed: int | None = None
+
+    @property
+    def short(self) -> str:
+        """What a saved list lacks of what was counted, if that is much; "" where it is not."""
+        listed, counted = self.listed, self.census.counted or 0
+        if listed is None or counted - listed <= 1000 + counted // 10:
+            return ""
+        return (
+            f"{counted} entries were counted, and {listed} are listed: the list was cut, or"
+            " something holds on to entries that are no longer in the table (a leak)"
+        )
 
     @property
     def stuck(self) -> float:
@@ -72,11 +85,11 @@ def sample_table(host: Host, tables: Sequence[Table]) -> TableSample | None:
                 if answer.why is Why.PARTIAL:  # too large to be read in time by any door
                     break
                 continue
-            counted = table.count if answer.total is None else answer.total
+            counted = table.count if answer.total is None else max(answer.total, table.count or 0)
             found = count_entries(answer, known_settings(inside), counted)
             saved = None if answer.total is None else answer.modified
             if found.total:
-                return TableSample(namespace.label, namespace.inode, found, saved)
+                return TableSample(namespace.label, namespace.inode, found, saved, answer.total)
     return None
 
 
@@ -110,6 +123,7 @@ def table_sample_lines(one: TableSample) -> list[Statement]:
         say("In the saved table {source}: {headline}", source=found.source, headline=one.headline),
         shares,
         say(when, saved=one.saved),
+        *([say("{short}", short=one.short)] if one.short else []),
         *(say("The saved table is read in part: {gap}", gap=gap) for gap in found.gaps),
         say("Who, and why: ./ec2rl conntrack top --file with that table"),
     ]
