@@ -14,6 +14,7 @@ import pytest
 from ec2rl.conntrack.queries.entry_lines import EntryLines
 from ec2rl.conntrack.saved_evidence import is_conntrack_counters, is_conntrack_table, open_named
 from ec2rl.conntrack.table.capture import Capture, parse_line
+from ec2rl.conntrack.table.causes import causes
 from ec2rl.conntrack.table.census import Census, census
 from ec2rl.conntrack.table.look import census_of_capture
 from ec2rl.conntrack.table.tally import Tally
@@ -180,6 +181,17 @@ def test_masked_addresses_still_count(tmp_path: Path, mask: str) -> None:
     assert found.gaps == (
         "the addresses of 20 entries are masked: what is told as one may be many",
     )
+
+
+def test_no_client_is_blamed_for_what_a_mask_hides(tmp_path: Path) -> None:
+    half = WAIT.replace("CLOSE_WAIT", "SYN_SENT").replace("[ASSURED] ", "")
+    hidden = half.replace("127.0.0.1", "x.x.x.x").replace("6 59", "6 100")
+    for number, (text, name) in enumerate(((hidden, "half-open"), (half, "scan"))):
+        path = tmp_path / str(number)
+        path.write_text(f"{text} use=1\n" * 1000)
+        found = census_of_capture(str(path), DEFAULTS)
+        assert isinstance(found, Census)
+        assert [cause.name for cause in causes(found)] == [name]
 
 
 def test_one_reader_behind_every_door(tmp_path: Path) -> None:
