@@ -6,10 +6,9 @@ import time
 
 import pytest
 
-from ec2rl.conntrack.boot.keys import MAX
 from ec2rl.conntrack.boot.kube_proxy import kube_proxy
 from ec2rl.conntrack.boot.settings import boot_settings
-from ec2rl.conntrack.defaults import PREFIX
+from ec2rl.conntrack.defaults import MAX, PREFIX
 from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Unreadable, Why
 from ec2rl.next_boot.setting import Changer, Lowers
