@@ -252,6 +252,7 @@ def test_a_manifest_that_is_denied() -> None:
     assert found == [Unreadable(MANIFEST, Why.DENIED, "needs root")]
 
 
+@pytest.mark.more
 def test_texts_of_strangers_take_no_time() -> None:
     start = time.perf_counter()
     told({MANIFEST: "kube-proxy" * 20_000})
