@@ -112,7 +112,7 @@ def _why_no_line(seen: Observations[Detail]) -> Statement:
 def _unseen(seen: Observations[Detail]) -> tuple[Value, ...]:
     """What was missing for a verdict, and which right would give it."""
     doubt = (seen.doubt,) if seen.doubt else ()
-    return (*doubt, *missing(seen.log, seen.since), *seen.remains.unread)
+    return (*doubt, *missing(seen.log, seen.since, seen.level), *seen.remains.unread)
 
 
 def _happened(events: Events[Detail]) -> list[Statement]:

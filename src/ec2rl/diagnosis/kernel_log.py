@@ -65,7 +65,8 @@ def kernel_log_module(
         else:
             assert find is not None, "a module parses lines, or finds events in them"
             events = sort_events(find(log.lines))
-        seen = Observations(log, events, options.since, remains)
+        level = max(phrase.level for phrase in phrases)
+        seen = Observations(log, events, options.since, remains, level=level)
         if settings and events.this_boot:
             seen = _settled(host, seen, settings)
         if look is not None:

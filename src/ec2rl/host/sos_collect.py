@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from posixpath import dirname, join, normpath
 
 from ec2rl import slices
-from ec2rl.host import BEGINNING, BOOT_ID, USERS, Clock, Journal, Phrase, Search
+from ec2rl.host import ABOUT_TEXTS, BEGINNING, BOOT_ID, Clock, Journal, Phrase, Search
 from ec2rl.host.packed import Packed
 from ec2rl.host.saved_journal import Together
 from ec2rl.host.scan import cost
@@ -179,7 +179,7 @@ class Collector:
                 key = "journalctl --boot"
         phrases = self._logs if what is Use.LOG else self._kernels
         if what is Use.DMESG:
-            phrases = (*phrases, *USERS)
+            phrases = (*phrases, *ABOUT_TEXTS)
         budget = Budget(kept=max(self._lines // 2, 64 << 10))
         body = member.body
         found = search_stream(path, lambda n: _take(body, n), phrases, budget, member.modified)
