@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ec2rl.facts.console import Console
-    from ec2rl.facts.log import KernelLog
+    from ec2rl.facts.log import KernelLog, LogLine
     from ec2rl.model import Json, Statement, Unreadable
 
 
@@ -25,6 +25,19 @@ def stamp(when: float | None) -> str:
         return time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(when))
     except (OverflowError, ValueError, OSError):  # no calendar has it
         return "at a time unknown"
+
+
+def moment(line: LogLine) -> float | str | None:
+    """When a line was said, for a place `{when:time}`: where no clock tells, since its boot."""
+    if line.time is not None or line.monotonic is None:
+        return line.time
+    return f"{line.monotonic / 1e6:.1f} s after boot"
+
+
+def stamped(line: LogLine) -> str:
+    """A line with when it was said, as evidence quotes it."""
+    when = moment(line)
+    return f"{when if isinstance(when, str) else stamp(when)} {line.message}"
 
 
 def covers(log: KernelLog, since: float | None, level: int = DEBUG) -> bool:

@@ -166,8 +166,9 @@ def _is_crash_kernel(behind: Iterable[LogLine]) -> bool:
 
 def _journal_texts(host: Host, phrases: Sequence[Phrase], booted: float | None) -> list[Told]:
     told: list[Told] = []
+    wanted = [replace(phrase, recent=False) for phrase in phrases]
     for kind, is_of_boot in _JOURNALS.items():
-        (found,) = host.search([kind], phrases)
+        (found,) = host.search([kind], wanted)
         if not isinstance(found, Search):
             if kind in JOURNALCTLS:
                 break

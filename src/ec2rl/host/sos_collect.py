@@ -48,7 +48,7 @@ class Collector:
         self.gaps: list[str] = []
         self._cut = ""
         self._deadline = deadline
-        self._logs = tuple(phrases)
+        self._logs = tuple(replace(phrase, recent=False) for phrase in phrases)
         self._kernels = tuple(
             replace(phrase, recent=False, before=True) for phrase in (*phrases, BEGINNING)
         )
@@ -173,7 +173,7 @@ class Collector:
             if "search dmesg" in self._memory:
                 return
         elif what is Use.JOURNAL:
-            boot = path.partition("--boot")[2]
+            boot = path.removesuffix(".tailed").partition("--boot")[2]
             key = "journalctl --boot -1" if boot.startswith("_-") else "journalctl"
             if boot in ("", "_") and "--boot" in path:
                 key = "journalctl --boot"
