@@ -8,7 +8,7 @@ from ec2rl.conntrack.messages import Kind, understand
 from ec2rl.conntrack.namespaces import RECORDED
 from ec2rl.conntrack.tables import Limits, Table
 from ec2rl.conntrack.timeline import FullTableHistory
-from ec2rl.diagnosis.coverage import covers, hidden
+from ec2rl.diagnosis.coverage import covers, hidden, without_journal
 from ec2rl.facts.log import KernelLog, LogLine
 from ec2rl.host import WARNING
 from ec2rl.model import Statement, Unreadable, Why, say
@@ -170,6 +170,8 @@ class Observations:
         if ring.unreadable is not None:
             collected = ring.unreadable.why is not Why.NOT_COLLECTED or ring.unreadable.detail
             reasons = [ring.unreadable if collected else "the kernel's own log: not collected"]
+        if unjudged := without_journal(self.log):
+            reasons = [unjudged]
         if ring.unreadable is None and not self.covered:
             kind = "dmesg" if ring.console is None else "console"
             gap = say("{kind}: {gap}", kind=kind, gap=ring.gap)

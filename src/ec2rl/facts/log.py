@@ -65,12 +65,25 @@ class LogSource:
 
 
 @record(frozen=True)
+class Judged:
+    """The last boot that a journal has: when it began, and the journal's end; None if unknown.
+
+    `later` is when the machine ran after it, by what else it wrote; None where nothing tells.
+    """
+
+    begun: float | None
+    until: float | None
+    later: float | None = None
+
+
+@record(frozen=True)
 class KernelLog:
     """What was found, in the order of time, and where it was looked for.
 
     `ring` is the kernel's ring buffer, or what dmesg or a console had left of it; `text_logs` are
     all other texts, printed journals among them; `booted` is when this boot began, in seconds since
-    the epoch; `whole_boot` means that every record of this boot was there to be read.
+    the epoch; `whole_boot` means that every record of this boot was there to be read.  Where a
+    journal alone tells which boot was the last, `judged` is when that one began and ended.
     """
 
     lines: tuple[LogLine, ...]
@@ -79,6 +92,7 @@ class KernelLog:
     text_logs: tuple[LogSource, ...] = ()
     booted: float | None = None
     whole_boot: bool = False
+    judged: Judged | None = None
 
     @property
     def sources(self) -> tuple[LogSource, ...]:

@@ -11,7 +11,7 @@ from itertools import islice
 
 from ec2rl.facts.console import console, messages_dropped, vouched
 from ec2rl.facts.journal_log import journal_records
-from ec2rl.facts.log import LogLine, LogSource, search_gap
+from ec2rl.facts.log import Judged, LogLine, LogSource, search_gap
 from ec2rl.facts.syslog import hits_of, parse_lines
 from ec2rl.facts.trust import Grade
 from ec2rl.facts.whole_journal import has_whole_boot, is_beginning
@@ -38,13 +38,20 @@ if TYPE_CHECKING:
 _JOURNALS = {"journalctl --boot": True, "journalctl --boot -1": False, **dict.fromkeys(JOURNALCTLS)}
 """Texts of the journal, and whether they are of the boot in which they were printed."""
 
+_BOOT_WRITES = ("/var/log/wtmp", "/var/lib/systemd/random-seed")
+"""What each boot writes that gets as far as its own disk: utmp(5), systemd-random-seed(8)."""
+
+_LATER = 600.0
+"""Seconds: journald may lose the last five minutes of a machine that dies (SyncIntervalSec=)."""
+
 
 @record(frozen=True)
 class Recorded:
     """What stands for the ring buffer, the journal, and other texts in the kernel's name.
 
     `whole` is whether all of the last boot is there; `until` how far a journal that is whole since
-    then reaches (`trust.Known`).
+    then reaches (`trust.Known`); `judged` is the boot that counts as the last where only a journal
+    tells.
     """
 
     ring: Told
@@ -52,6 +59,7 @@ class Recorded:
     texts: list[Told]
     whole: bool
     until: tuple[float, float] | None
+    judged: Judged | None
 
 
 def recorded(
@@ -71,24 +79,33 @@ def recorded(
     source, lines = journal_records(host, (*phrases, BEGINNING), boot_id)
     is_journal_whole = not source.gap and has_whole_boot(lines, boot_id)
     journal = source, [line for line in lines if not is_beginning(line)]
+    last = _last_boot(host, source, lines, boot_id)
+    # journald writes down the kernel's first record when it starts: a little after the boot.
+    until = None
+    if is_journal_whole and last.begun is not None and last.until is not None:
+        until = last.until - last.begun, last.until
+    is_judged = not kept and source.unreadable is None
     return Recorded(
         first,
         journal,
         [*others, *_journal_texts(host, phrases, booted)],
-        whole or is_journal_whole,
-        _until(source, lines, boot_id) if is_journal_whole else None,
+        whole or (is_journal_whole and (not is_judged or last.later is None)),
+        until,
+        last if is_judged else None,
     )
 
 
-def _until(
-    source: LogSource, lines: Sequence[LogLine], boot_id: str | None
-) -> tuple[float, float] | None:
-    """How far the journal reaches, in seconds since the boot (at least) and since the epoch."""
+def _last_boot(
+    host: Host, source: LogSource, lines: Sequence[LogLine], boot_id: str | None
+) -> Judged:
+    """The last boot that a journal has, and whether the machine ran without it later."""
     begun = [one.time for one in lines if is_beginning(one) and one.boot == boot_id and one.time]
-    if source.newest is None or not begun:
-        return None
-    # journald writes down the kernel's first record when it starts: a little after the boot.
-    return source.newest - begun[0], source.newest
+    later = None
+    if source.newest is not None:
+        found = host.search(_BOOT_WRITES, [BEGINNING])
+        written = [one.modified for one in found if isinstance(one, Search)]
+        later = max((when for when in written if when > source.newest + _LATER), default=None)
+    return Judged(begun[0] if begun else None, source.newest, later)
 
 
 def _texts(
