@@ -68,7 +68,7 @@ MODULE = kernel_log_module(
     domain="os",
     phrases=(
         Phrase(b"BUG: soft lockup - CPU#", after=100, level=EMERG),
-        # WARN() up to 4.0, pr_emerg() since
+        # WARN() in 3.10, pr_emerg() from 4.4 on
         Phrase(b"Watchdog detected hard LOCKUP on cpu ", after=100, recent=True, level=WARNING),
     ),
     parse=parse,
