@@ -63,9 +63,14 @@ class EveryKind(scene.Scene):
         return _NoImage()
 
     def build(self, root: str, proc: str) -> None:
-        super().build(root, proc)
+        self.files(root)
+        self.boot(proc, "first")
+
+    def files(self, root: str) -> None:
+        """Make the files, and those that only kinds of their own change."""
+        scene.files(root)
         for folder in ("etc/ssh", "etc/dracut.conf.d", "etc/default", "boot"):
-            os.makedirs(f"{root}/{folder}")
+            os.makedirs(f"{root}/{folder}", exist_ok=True)
         for path, data in (
             (FSTAB, FSTAB_TEXT.encode("latin-1")),
             (KEY, b"secret\n"),
@@ -78,7 +83,6 @@ class EveryKind(scene.Scene):
         os.chmod(root + KEY, 0o4644)
         os.setxattr(root + FSTAB, "trusted.ec2rl", b"\xff label")
         os.symlink("rescue.target", root + OLD_LINK)
-        self.boot(proc, "first")
 
     def boot(self, proc: str, name: str) -> None:
         super().boot(proc, name)
@@ -88,12 +92,7 @@ class EveryKind(scene.Scene):
             file.write("mq-deadline\n")
 
     def picture(self, root: str, proc: str) -> scene.Picture:
-        seen: scene.Picture = {}
-        for top in ("etc", "boot"):
-            for folder, folders, files in os.walk(f"{root}/{top}"):
-                for name in (*folders, *files):
-                    path = f"{folder}/{name}"
-                    seen[path[len(root) :]] = _image(path)
+        seen = images(root)
         for key in scene.BEFORE:
             with open(scene.setting(proc, key)) as text:
                 seen[key] = text.read()
@@ -109,6 +108,17 @@ class EveryKind(scene.Scene):
 class _NoImage(EveryKind):
     def changes(self, root: str) -> Sequence[Change]:
         return super().changes(root)[1:]
+
+
+def images(root: str) -> scene.Picture:
+    """See all that lies below /etc and /boot."""
+    seen: scene.Picture = {}
+    for top in ("etc", "boot"):
+        for folder, folders, files in os.walk(f"{root}/{top}"):
+            for name in (*folders, *files):
+                path = f"{folder}/{name}"
+                seen[path[len(root) :]] = _image(path)
+    return seen
 
 
 def _image(path: str) -> tuple[bytes, int, int, int, tuple[tuple[str, bytes], ...]] | str:

@@ -9,7 +9,7 @@ reverse order; from the moment at which the record says that all is done, there 
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from ec2rl.fix.change import Found, Item, State, Transaction
 from ec2rl.fix.errors import Conflict, Failed, FixError, Refused
@@ -66,6 +66,7 @@ def transit(
         return _moved(journal, change, things, to, done)
     except BaseException as error:  # whatever it is: half a change is worse
         if not _open(journal, change.id):
+            _let_go(journal, things)
             raise
         try:
             notes, whole = _taken_back(journal, change, things, to, error)
@@ -126,6 +127,13 @@ def forget(things: Sequence[Kind]) -> bool:
     return len([one for one in things if _forgotten(one) or _forgotten(one)]) == len(things)
 
 
+def _let_go(journal: Journal, things: Sequence[Kind]) -> None:
+    """Let go once more, where the record is closed and something struck between that and this."""
+    with suppress(Exception):  # then the mark stays, and `recover` has to
+        if forget(things):
+            journal.unmark()
+
+
 def _forgotten(one: Kind) -> bool:
     try:
         one.forget()
@@ -170,7 +178,9 @@ def _close(journal: Journal, change: Transaction, things: Sequence[Kind]) -> tup
     try:
         journal.save(change, lambda: forget(things))
     except BaseException as error:
-        return (f"all is where it was, but its record cannot be closed: {words(error)}",)
+        if _open(journal, change.id):
+            return (f"all is where it was, but its record cannot be closed: {words(error)}",)
+        _let_go(journal, things)
     return ()
 
 
