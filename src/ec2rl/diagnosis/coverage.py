@@ -100,8 +100,10 @@ def without_journal(log: KernelLog) -> Statement | None:
 
 
 def hidden(log: KernelLog, level: int) -> Statement | None:
-    """Say why a console that is whole need not have shown what is told at a level, None if it is
-    none, or shows it."""
+    """Say why a console that is whole need not have shown what is told at a level.
+
+    None where it must have, or where there is more than a console.
+    """
     console = whole_console(log)
     if console is None or console.shows(level) or log.whole_boot:
         return None

@@ -79,33 +79,30 @@ def recorded(
     source, lines = journal_records(host, (*phrases, BEGINNING), boot_id)
     is_journal_whole = not source.gap and has_whole_boot(lines, boot_id)
     journal = source, [line for line in lines if not is_beginning(line)]
-    last = _last_boot(host, source, lines, boot_id)
+    begun = [one.time for one in lines if is_beginning(one) and one.boot == boot_id and one.time]
     # journald writes down the kernel's first record when it starts: a little after the boot.
     until = None
-    if is_journal_whole and last.begun is not None and last.until is not None:
-        until = last.until - last.begun, last.until
-    is_judged = not kept and source.unreadable is None
+    if is_journal_whole and source.newest is not None and begun:
+        until = source.newest - begun[0], source.newest
+    judged = None
+    if not kept and source.unreadable is None:
+        later = None if source.newest is None else _ran_after(host, source.newest)
+        judged = Judged(begun[0] if begun else None, source.newest, later)
     return Recorded(
         first,
         journal,
         [*others, *_journal_texts(host, phrases, booted)],
-        whole or (is_journal_whole and (not is_judged or last.later is None)),
+        whole or (is_journal_whole and (judged is None or judged.later is None)),
         until,
-        last if is_judged else None,
+        judged,
     )
 
 
-def _last_boot(
-    host: Host, source: LogSource, lines: Sequence[LogLine], boot_id: str | None
-) -> Judged:
-    """The last boot that a journal has, and whether the machine ran without it later."""
-    begun = [one.time for one in lines if is_beginning(one) and one.boot == boot_id and one.time]
-    later = None
-    if source.newest is not None:
-        found = host.search(_BOOT_WRITES, [BEGINNING])
-        written = [one.modified for one in found if isinstance(one, Search)]
-        later = max((when for when in written if when > source.newest + _LATER), default=None)
-    return Judged(begun[0] if begun else None, source.newest, later)
+def _ran_after(host: Host, when: float) -> float | None:
+    """A time well after this one at which the machine ran, by what a boot writes; None for none."""
+    found = host.search(_BOOT_WRITES, [BEGINNING])
+    written = [one.modified for one in found if isinstance(one, Search)]
+    return max((one for one in written if one > when + _LATER), default=None)
 
 
 def _texts(
