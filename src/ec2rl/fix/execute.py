@@ -202,7 +202,7 @@ def _back(one: Kind, to: Found) -> str:
 
 
 def words(error: BaseException) -> str:
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.strerror:
         said = f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}"
         return said + ("; it needs root" * isinstance(error, PermissionError) * bool(os.geteuid()))
     if isinstance(error, FixError):
