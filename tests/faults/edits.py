@@ -72,7 +72,9 @@ def _replace(place: Place, target: str) -> Callable[[], None]:
 
 
 def _write_late(place: Place, target: str) -> Callable[[], None]:
-    """Open the file before anything happens, and write into it later."""
+    """Open the file before anything happens, and write into it later; or make it, if it is gone."""
+    if not os.path.exists(place.root + target):
+        return _append(place, target)
     fd = os.open(place.root + target, os.O_WRONLY | os.O_APPEND)
 
     def edit() -> None:

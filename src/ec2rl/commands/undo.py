@@ -20,7 +20,7 @@ from ec2rl.commands.changed import (
     why_not,
 )
 from ec2rl.fix.change import Found, State, Transaction
-from ec2rl.fix.errors import Conflict, FixError, Outcome, Refused
+from ec2rl.fix.errors import Conflict, FixError, Outcome, Refused, in_the_way
 from ec2rl.fix.machine import Machine, shares_journal
 from ec2rl.fix.transaction import CHANGED, foresee, history, in_force, undo, unsettled
 from ec2rl.report.escape import one_line
@@ -149,11 +149,10 @@ def _steps(change: Transaction, args: Parsed, machine: Machine) -> Steps:
             f"to take back all of them: sudo ./ec2rl undo {change.id} --with-later{here}"
         )
     for one, outcomes in steps:
-        theirs = [outcome.theirs for outcome in outcomes if outcome.found is Found.CHANGED]
+        theirs = in_the_way(outcomes)
         if theirs and not args.has("partial"):
             of = f" (of change {one.id})" if over else ""
-            words = f"somebody else has changed since: {', '.join(theirs)}{of}"
-            raise Conflict(words, outcomes)
+            raise Conflict(f"{theirs}{of}", outcomes)
     return steps
 
 
