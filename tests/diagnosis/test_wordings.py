@@ -143,21 +143,62 @@ def test_a_trace_ends_where_the_next_begins() -> None:
     ("frames", "words"),
     [
         (("__schedule", "rpc_wait_bit_killable", "mutex_lock"), "an NFS server"),
-        (("nfs_wait_on_request", "io_schedule"), "an NFS server"),
-        (("nfsd_vfs_write", "io_schedule"), "a disk (EBS, or the instance's own)"),
+        (("io_schedule", "folio_wait_bit_common", "nfs_wb_all", "vfs_write"), "an NFS server"),
+        (
+            ("io_schedule", "wait_on_page_bit", "ext4_sync_file", "nfsd_vfs_write"),
+            "a disk (EBS, or the instance's own)",
+        ),
+        (("io_schedule", "folio_wait_writeback", "fuse_flush"), "a FUSE program"),
         (("wait_for_response", "cifs_send_recv"), "an SMB server"),
         (("request_wait_answer", "fuse_simple_request"), "a FUSE program"),
         (("wait_for_completion", "ceph_mdsc_do_request"), "a Ceph cluster"),
         (("percpu_rwsem_wait", "mnt_want_write"), "a frozen file system (fsfreeze, a snapshot)"),
+        (("percpu_rwsem_wait", "__percpu_down_read", "exit_signals"), "another task's lock"),
         (
-            ("rwsem_down_write_slowpath", "jbd2_log_wait_commit"),
+            (
+                "rwsem_down_read_failed",
+                "call_rwsem_down_read_failed",
+                "__percpu_down_read",
+                "__sb_start_write",
+            ),
+            "a frozen file system (fsfreeze, a snapshot)",
+        ),
+        (
+            ("rwsem_down_write_slowpath", "down_write", "ext4_map_blocks", "jbd2__journal_start"),
+            "another task's lock",
+        ),
+        (("schedule_preempt_disabled", "__mutex_lock.isra.5", "blkdev_put"), "another task's lock"),
+        (
+            ("schedule_preempt_disabled", "__mutex_lock", "nfs_start_io_write"),
+            "another task's lock",
+        ),
+        (
+            ("schedule", "synchronize_rcu_expedited", "bdi_unregister", "fuse_kill_sb_anon"),
+            "RCU (for every CPU to let go of old data)",
+        ),
+        (
+            (
+                "schedule_timeout",
+                "wait_for_completion",
+                "__wait_rcu_gp",
+                "synchronize_sched",
+                "nf_unregister_net_hook",
+            ),
+            "RCU (for every CPU to let go of old data)",
+        ),
+        (("wait_for_completion", "__flush_work", "xlog_cil_force_seq"), "a kernel thread's work"),
+        (
+            ("schedule", "jbd2_log_wait_commit", "ext4_sync_file"),
             "a disk (EBS, or the instance's own)",
         ),
+        (("blk_mq_get_tag", "mutex_lock"), "a disk (EBS, or the instance's own)"),
+        (("wait_for_completion", "autofs_wait", "fuse_lookup"), "an automount daemon"),
+        (("request_wait_answer", "mutex_lock"), "a FUSE program"),
         (("rwsem_down_read_slowpath", "down_read"), "another task's lock"),
         (("__schedule", "schedule_timeout", "kthread"), None),
     ],
 )
-def test_what_a_task_waits_for_is_the_cause_and_not_the_way(
+def test_the_innermost_that_says_what_is_waited_for_decides(
     frames: tuple[str, ...], words: str | None
 ) -> None:
     wait = waits_for(Trace(frames=frames))
