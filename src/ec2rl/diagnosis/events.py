@@ -90,11 +90,11 @@ def find_events(
     `phrases` are the words that each event has one of.
     """
     words = [phrase.text.decode() for phrase in phrases]
-    return sort_events(_parsed(_together(log.lines, remains), words, parse))
+    return sort_events(_parsed(together(log.lines, remains), words, parse))
 
 
-def _together(lines: Sequence[LogLine], remains: Sequence[LogLine]) -> list[LogLine]:
-    """Each event once, in the order of time, with the most that anyone kept of its trace.
+def together(lines: Sequence[LogLine], remains: Sequence[LogLine]) -> list[LogLine]:
+    """Put each event once, in the order of time, with the most that anyone kept of its trace.
 
     systemd-pstore keeps both the pieces and the whole; a journal seldom gets the trace of a death.
     """

@@ -146,8 +146,7 @@ def _servers(host: Host, hangs: Sequence[Event[Hang]]) -> list[Statement]:
 
 def advise(seen: Observations[Hang]) -> list[Statement]:
     """Advise by what the tasks wait for: one that hangs so long seldom hangs alone."""
-    hangs = seen.events.this_boot or seen.events.earlier_boots
-    met = [one.detail.wait for one in hangs]
+    met = [one.detail.wait for one in seen.events.newest]
     return [say(wait.advice) for wait in WAITS if wait in met]
 
 
