@@ -7,6 +7,7 @@ archive, the receiver of a dump.  (What is to outlive us, fix/trial.py makes.)
 from __future__ import annotations
 
 import os
+import resource  # here, lest each child loads it for itself
 import select
 import time
 
@@ -258,8 +259,6 @@ def _be_child(
 
 def _confine(limits: Limits) -> None:
     """Bound this process: its own group, no terminal, an end by alarm even if we are gone."""
-    import resource
-
     os.setpgid(0, 0)
     for number in (*ENDINGS, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
