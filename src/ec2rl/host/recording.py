@@ -237,10 +237,10 @@ class RecordedHost:
     def search(
         self, paths: Sequence[str], phrases: Sequence[Phrase]
     ) -> tuple[Search | Unreadable, ...]:
-        texts = [phrase for phrase in phrases if not phrase.recent]
-        return tuple(
-            self._search(path, phrases if path in (*DMESGS, *CONSOLES) else texts) for path in paths
-        )
+        is_saved = self._missing is Why.NOT_COLLECTED
+        texts = [phrase for phrase in phrases if is_saved or not phrase.recent]
+        kernels = (*DMESGS, *CONSOLES)
+        return tuple(self._search(path, phrases if path in kernels else texts) for path in paths)
 
     def _search(self, path: str, phrases: Sequence[Phrase]) -> Search | Unreadable:
         # The same file may have been read whole as well: then its lines stand by themselves.
