@@ -111,7 +111,7 @@ def _saved() -> dict[str, Option]:
 def _run(saved: Mapping[str, Option]) -> Command:
     return Command(
         "diagnose this machine, or what is left of another",
-        "[--log=FILE [FILE ...]]",
+        "[FILE ...]",
         {
             **_CHOICE,
             **FORMATS,
