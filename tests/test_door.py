@@ -23,11 +23,12 @@ SYSCTL = (
     "kernel.hostname = {host}\nkernel.osrelease = 6.1.0\n"
     "net.netfilter.nf_conntrack_count = {count}\nnet.netfilter.nf_conntrack_max = 1450\n"
 )
+MANY = "".join(f"net.ipv4.conf.eth{n}.rp_filter = 1\n" for n in range(100))
 PAGE = "<!DOCTYPE html>\n<html><body>\n{}</body></html>\n"
 
 
 def sysctl(folder: Path, name: str = "sysctl", host: str = "web1", count: int = 1440) -> str:
-    return saved(folder, name, SYSCTL.format(host=host, count=count))
+    return saved(folder, name, SYSCTL.format(host=host, count=count) + MANY)
 
 
 def judged(folder: Path, *words: str, stdin: bytes = b"") -> list[dict[str, Any]]:
@@ -343,6 +344,33 @@ def test_more_than_one_machine_is_not_recorded(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "--record takes one machine at a time" in done.stderr
     assert not (tmp_path / "r").exists()
+
+
+def test_some_keys_and_some_others(tmp_path: Path) -> None:
+    one = saved(tmp_path, "a", "net.netfilter.nf_conntrack_count = 1440\n")
+    two = saved(tmp_path, "b", "net.netfilter.nf_conntrack_max = 1450\n")
+    (report,) = judged(tmp_path, saved(tmp_path, "l", QUIET), one, two)
+    assert (taken(report, tmp_path)[1], verdict(report)) == ("a sysctl, some keys", "WARNING")
+    other = saved(tmp_path, "c", "net.netfilter.nf_conntrack_count = 3\n")
+    (report,) = judged(tmp_path, str(tmp_path / "l"), two, one, other)
+    assert verdict(report) == "UNKNOWN"
+    assert report["host"]["gaps"] == [
+        f"{other}: another value of /proc/sys/net/netfilter/nf_conntrack_count: "
+        "of another moment or machine"
+    ]
+
+
+def test_a_journal_that_has_a_later_boot_than_the_settings(tmp_path: Path) -> None:
+    record = (
+        '{"__REALTIME_TIMESTAMP":"%d","_BOOT_ID":"%s","_TRANSPORT":"kernel",'
+        '"SYSLOG_FACILITY":"0","__MONOTONIC_TIMESTAMP":"1","MESSAGE":"Linux version 6.1.0 (a)"}\n'
+    )
+    boots = ["1" * 32, "2" * 32]
+    log = saved(tmp_path, "j", "".join(record % (n, boot) for n, boot in enumerate(boots, 1)))
+    for at, gaps in ((0, 1), (1, 0)):
+        limits = saved(tmp_path, "s", f"kernel.random.boot_id = {boots[at]}\n")
+        (report,) = judged(tmp_path, log, limits)
+        assert len(report["host"]["gaps"]) == gaps
 
 
 def test_nothing_of_another_time_is_mixed(tmp_path: Path) -> None:

@@ -8,19 +8,20 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ec2rl import slices
 from ec2rl.evidence.identity import Identity, identity_of
 from ec2rl.evidence.kinds import HEAD, Kind, Use, kind_of, plain
 from ec2rl.evidence.machines import Item
-from ec2rl.host import BOOT_ID, Clock, Phrase
+from ec2rl.host import BOOT_ID, Clock, Journal, Phrase
 from ec2rl.host.recording import RecordedHost, case, sections
 from ec2rl.host.saved import Saved, Text
 from ec2rl.host.saved_logs import SECONDS, LogReader
 from ec2rl.host.sos_layout import settings
 from ec2rl.host.spool import MOST
 from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +35,10 @@ _TEXT, _TEXTS = 4 << 20, 16 << 20
 """Bytes of a text that is read whole, and of all of them."""
 _SETTINGS = 20_000
 _RECORDING = 40 << 20
-_INTERFACE = r"(?<![a-z])(?:eth\d+|en[opsxXi][\w]{1,12}|ens\w{1,12})"
+_WHOLE = 100
+"""Lines of `sysctl -a`; who asks for some keys asks for fewer, and may ask again for others."""
+_INTERFACE = r"(?<![a-zA-Z0-9])(?:eth|en[opsxX]|bond|team|wlan)\d\w{0,13}"
+"""systemd.net-naming-scheme(7); what `ethtool -S` prints does not name it."""
 
 
 def recognise(files: Sequence[Saved]) -> list[Item] | Unreadable:
@@ -68,15 +72,23 @@ def _recognised(file: Saved, deadline: float) -> Json:
         text.close()
     status = os.fstat(file.fd)
     size = status.st_size if len(head) >= HEAD else len(head)
-    return [
-        kind.name,
-        kind.use.name,
-        kind.key,
-        kind.part,
-        text.packing,
-        f"{sha256(head).hexdigest()} {size}",
-        vars(identity_of(kind, head, status.st_mtime)),
-    ]
+    mark = f"{sha256(head).hexdigest()} {size}"
+    kind = _more(kind, file.name, head, mark)
+    told = vars(identity_of(kind, head, status.st_mtime))
+    return [kind.name, kind.use.name, kind.key, kind.part, text.packing, mark, told]
+
+
+def _more(kind: Kind, name: str, head: bytes, mark: str) -> Kind:
+    """What a kind's own text does not say: of which interface it is; that it is a part."""
+    import re
+
+    if kind.use is Use.SETTINGS and head.count(b"\n") < _WHOLE:
+        return replace(kind, name="sysctl, some keys", part=mark)
+    if kind.key == "ethtool -S":
+        found = re.findall(_INTERFACE, name.rpartition("/")[2])
+        interface = found[0] if len(set(found)) == 1 else "?"
+        return replace(kind, key=f"{kind.key} {interface}")
+    return kind
 
 
 def _item(name: str, place: int, row: list[Any]) -> Item:
@@ -174,8 +186,7 @@ class _Reader:
             self._lose(f"{file.name}: {gap}")
         text = plain(data).decode("utf-8", "backslashreplace")
         if kind.use is Use.SETTINGS:
-            for path, value in settings(text, _SETTINGS).items():
-                self._memory.setdefault(path, Evidence(path, value))
+            self._set(file.name, settings(text, _SETTINGS))
         elif kind.use is Use.RELEASE:
             path = "/proc/sys/kernel/osrelease"
             self._memory.setdefault(path, Evidence(path, f"{text.split()[2]}\n"))
@@ -184,6 +195,14 @@ class _Reader:
         else:
             self._memory[kind.key] = Evidence(kind.key, text)
         return data
+
+    def _set(self, name: str, values: Mapping[str, str]) -> None:
+        """Keep settings; two values of one are of two moments."""
+        for path, value in values.items():
+            known = self._memory.setdefault(path, Evidence(path, value))
+            if isinstance(known, Evidence) and known.text != value:
+                self._lose(f"{name}: another value of {path}: of another moment or machine")
+                return
 
     def _count(self, key: str, files: Sequence[Saved]) -> None:
         forms = slices.parts("saved_evidence").values()
@@ -199,6 +218,14 @@ class _Reader:
         self._gaps.append(gap)
         self._cut = self._cut or "not all of the files could be read"
 
+    def _compare(self, boot: str, journal: Observation | None) -> None:
+        """See that no boot is behind the one of which the settings are."""
+        records = journal.records if isinstance(journal, Journal) else ()
+        boots = [record.boot.replace("-", "") for record in records]
+        here = boot.replace("-", "")
+        if here in boots and boots[-1] != here:
+            self._lose(f"the settings are of boot {boot}, and the journal has a later one")
+
     def _together(self, logs: dict[str, Observation]) -> dict[str, Observation]:
         """The looks of the logs, and those of all else."""
         clock = logs.pop("clock")
@@ -206,8 +233,10 @@ class _Reader:
             clock.now if isinstance(clock, Clock) else 0.0,
             *(os.fstat(file.fd).st_mtime for file, _ in self._files),
         )
-        if BOOT_ID in self._memory:
+        boot = self._memory.get(BOOT_ID)
+        if isinstance(boot, Evidence):
             logs.pop(BOOT_ID, None)
+            self._compare(boot.text.strip(), logs.get("journal"))
         told = logs.pop("gaps", None)
         gaps = [*self._gaps, *(told.text.splitlines() if isinstance(told, Evidence) else ())]
         memory = {"clock": Clock(newest, None), **self._memory, **logs}
