@@ -110,7 +110,7 @@ def _saved() -> dict[str, Option]:
 
 def _run(saved: Mapping[str, Option]) -> Command:
     return Command(
-        "diagnose this machine, or what is left of another",
+        "diagnose this machine, or what is left of another: FILE is told by its content",
         "[FILE ...]",
         {
             **_CHOICE,
