@@ -25,6 +25,7 @@ WATCHES = {
 PROOFS = {
     "kernelbug": {"/proc/sys/kernel/tainted": "0"},
     "kerneldereference": {"/proc/sys/kernel/tainted": "4097"},
+    "kerneloops": {"/proc/sys/kernel/tainted": "0"},
     "softlockup": {"/proc/sys/kernel/tainted": "0", "/proc/sys/kernel/osrelease": "6.1.0"},
     "oomkiller": {"/proc/vmstat": "nr_free_pages 1\noom_kill 0"},
     "hungtasks": {"/proc/sys/kernel/hung_task_detect_count": "0"},

@@ -22,7 +22,8 @@ class LogLine:
     `sources` are the places where it was met; `time` is in seconds since the epoch, `monotonic` in
     microseconds since boot; `this_boot` is None where it cannot be told; `count` is how many
     times it stands for; `context` are the kernel's lines behind it; `doubt` says why a line in the
-    kernel's form is hearsay all the same, "" where its place says it.
+    kernel's form is hearsay all the same, "" where its place says it; `caller` is the thread or CPU
+    that said it (CONFIG_PRINTK_CALLER), "" where the kernel does not say.
     """
 
     message: str
@@ -35,6 +36,7 @@ class LogLine:
     count: int = 1
     context: tuple[str, ...] = ()
     doubt: str = ""
+    caller: str = ""
 
     @property
     def trusted(self) -> bool:

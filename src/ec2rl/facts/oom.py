@@ -11,11 +11,13 @@ from 5.2 on with the reason before it.  mm/memcontrol.c names the cgroup in the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.trace import Trace, parse_trace
 from ec2rl.record import record, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _REASON = "oom-kill:constraint=CONSTRAINT_"
 _CHOSEN = r"(?P<why>[A-Z][\w (),]{1,80}): Kill process .{1,120} or sacrifice child\s*"

@@ -240,7 +240,8 @@ class RecordedHost:
     def search(
         self, paths: Sequence[str], phrases: Sequence[Phrase]
     ) -> tuple[Search | Unreadable, ...]:
-        texts = [phrase for phrase in phrases if not phrase.recent]
+        is_saved = self._missing is Why.NOT_COLLECTED
+        texts = [phrase for phrase in phrases if is_saved or not phrase.recent]
         return tuple(self._search(path, phrases if path in DMESGS else texts) for path in paths)
 
     def _search(self, path: str, phrases: Sequence[Phrase]) -> Search | Unreadable:

@@ -117,7 +117,8 @@ class LogReader:
     """Takes the logs of one machine one by one, and gives the looks that they answer."""
 
     def __init__(self, phrases: Sequence[Phrase], count: int, gaps: Sequence[str]) -> None:
-        self._logs = tuple(phrases)
+        # The one log that somebody hands over is looked through for all that there is to find.
+        self._logs = tuple(replace(phrase, recent=False) for phrase in phrases)
         self._kernels = tuple(
             replace(phrase, recent=False, before=True) for phrase in (*phrases, BEGINNING)
         )
