@@ -89,6 +89,14 @@ def test_each_kind_by_its_content(name: str) -> None:
             "conntrack v1.4.4 (conntrack-tools): Operation failed: sorry, you must be root\n",
             "conntrack, which failed",
         ),
+        (
+            "    [NEW] " + ENTRY + "[1690000000.1]\t[DESTROY] " + ENTRY,
+            "conntrack -E: events, no table",
+        ),
+        ("<?xml version='1.0'?>\n<conntrack>\n<flow>", "conntrack -L -o xml"),
+        ("-A -t 60 -u SEEN_REPLY -s 192.0.2.1 -d 192.0.2.2 -p tcp\n", "conntrack -L -o save"),
+        (ENTRY.replace(" sport", "\nsport"), "conntrack -L"),
+        ("300 proto=6 src=192.0.2.1 dst=192.0.2.2 sport=0 dport=21\n" * 3, UNKNOWN.name),
     ],
 )
 def test_other_forms_of_a_kind(text: str, name: str) -> None:

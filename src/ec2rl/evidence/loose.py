@@ -35,6 +35,7 @@ _TEXT, _TEXTS = 4 << 20, 16 << 20
 """Bytes of a text that is read whole, and of all of them."""
 _SETTINGS = 20_000
 _RECORDING = 40 << 20
+_ETHTOOL = "ethtool -S "
 _WHOLE = 100
 """Lines of `sysctl -a`; who asks for some keys asks for fewer, and may ask again for others."""
 _INTERFACE = r"(?<![a-zA-Z0-9])(?:eth|en[opsxX]|bond|team|wlan)\d\w{0,13}"
@@ -84,10 +85,10 @@ def _more(kind: Kind, name: str, head: bytes, mark: str) -> Kind:
 
     if kind.use is Use.SETTINGS and head.count(b"\n") < _WHOLE:
         return replace(kind, name="sysctl, some keys", part=mark)
-    if kind.key == "ethtool -S":
+    if kind.key == _ETHTOOL.strip():
         found = re.findall(_INTERFACE, name.rpartition("/")[2])
         interface = found[0] if len(set(found)) == 1 else "?"
-        return replace(kind, key=f"{kind.key} {interface}")
+        return replace(kind, key=_ETHTOOL + interface)
     return kind
 
 
@@ -239,6 +240,9 @@ class _Reader:
             self._compare(boot.text.strip(), logs.get("journal"))
         told = logs.pop("gaps", None)
         gaps = [*self._gaps, *(told.text.splitlines() if isinstance(told, Evidence) else ())]
+        asked = [key[len(_ETHTOOL) :] for key in self._memory if key.startswith(_ETHTOOL)]
+        if asked:
+            self._memory["ls /sys/class/net"] = tuple(sorted(asked))
         memory = {"clock": Clock(newest, None), **self._memory, **logs}
         if gaps:
             memory["gaps"] = Evidence("gaps", "".join(f"{gap}\n" for gap in gaps))

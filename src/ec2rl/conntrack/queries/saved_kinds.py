@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 
-from ec2rl.evidence.kinds import Kind, Row, Use, begins, share
+from ec2rl.evidence.kinds import Kind, Row, Use, begins, most, share
 
 # What its tools and the kernel print alike: addresses in their place in an entry.
-_ENTRY = rb".{0,64}\bsrc=[0-9a-fA-F.:*xX-]+ dst="
-_OF_SIX = rb".{0,64}\bsrc=[0-9a-fA-F]*:"
+_HEAD = rb".{0,64}?(?<![\w=])[a-z][\w-]* +\d{1,3}(?: [\w=,]*)*? src="
+_ENTRY = _HEAD + rb"\S+ dst="
+_OF_SIX = _HEAD + rb"[0-9a-fA-F]*:"
+_EVENT = rb"\s*(?:\[[\d.]+\s*\]\s+)?\[(?:NEW|UPDATE|DESTROY)\] "
+_SAVE = rb"-A (?:-\w \S+ )+"
+_XML = rb"\s*(?:<\?xml[^>]*>\s*)?<conntrack>"
 # conntrack-tools, src/conntrack.c: a line a CPU; before 1.0.1 /proc's own columns, one a line.
 _STATS = (
     rb"(?s).{0,512}?^cpu=\d+\s+(?:found|searched|clashres|entries)=\d+|entries\s+\d+\s*\nsearched\s"
@@ -19,7 +23,8 @@ _TABLE = "conntrack -L"
 
 
 def _is_table(head: bytes) -> bool:
-    return share(head, _ENTRY) >= 0.5
+    """Some are wrapped, by mail, into three lines an entry."""
+    return share(head, _ENTRY) >= 0.3
 
 
 def _is_of_six(head: bytes) -> bool:
@@ -27,6 +32,9 @@ def _is_of_six(head: bytes) -> bool:
 
 
 KINDS = (
+    Row(Kind("conntrack -E: events, no table", Use.NOTHING), most(_EVENT)),
+    Row(Kind(f"{_TABLE} -o xml", Use.STREAM, _TABLE), begins(_XML)),
+    Row(Kind(f"{_TABLE} -o save", Use.STREAM, _TABLE), most(_SAVE)),
     Row(Kind(f"{_TABLE} of IPv6", Use.STREAM, _TABLE, "IPv6"), _is_of_six),
     Row(Kind(_TABLE, Use.STREAM, _TABLE), _is_table),
     Row(
