@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
+from typing import cast
 
 import pytest
 
@@ -24,6 +25,10 @@ RECORDING = Kind("recording", Use.RECORDING)
 def item(name: str, kind: Kind, mark: str = "", host: str = "", release: str = "") -> Item:
     identity = Identity(host=host, release=release)
     return Item(name, kind, identity=identity, mark=mark or name, place=next(_places))
+
+
+def ring(*stamps: float, salt: int = 0) -> Identity:
+    return Identity(lines=tuple((at, hash(at) + salt) for at in stamps))
 
 
 def names(*items: Item, groups: tuple[Group, ...] = ()) -> list[str]:
@@ -89,12 +94,11 @@ def test_a_machine_with_files_beside_it() -> None:
         (Identity(host="web1"), Identity(host="db1"), "they name the hosts web1 and db1"),
         (Identity(boot="a"), Identity(boot="b"), "they name the boots a and b"),
         (Identity(release="5"), Identity(release="6"), "they name the kernels 5 and 6"),
-        (Identity(opening=("a", "b")), Identity(opening=("a", "bc", "d")), ""),
-        (
-            Identity(opening=("a", "b")),
-            Identity(opening=("a", "c")),
-            "they begin with two different boots",
-        ),
+        (ring(1, 2, 3), ring(2, 3, 4), ""),
+        (ring(1, 3), ring(1, 2, 3, 4), ""),
+        (ring(1, 2), ring(3, 4), ""),
+        (ring(1, 2), ring(), ""),
+        (ring(1, 2, 3), ring(1, 2, 3, salt=7), "they tell of two different boots"),
         (Identity(modified=0.0), Identity(modified=80_000.0), ""),
         (
             Identity(modified=0.0),
@@ -126,12 +130,13 @@ def test_what_a_file_says_of_where_it_is_from() -> None:
         "host": "web1",
         "release": "6.1.0",
     }
-    first, last = "[    0.000000] Linux version 6.1.0 (a)", "[    1.5] odd"
-    assert known(f"{first}\n{last}\n[    2.000000] systemd[1]: Hostname set to <web1>.\n") == {
-        "host": "web1",
-        "release": "6.1.0",
-        "opening": (first, "[    2.000000] systemd[1]: Hostname set to <web1>."),
-    }
+    text = (
+        "[    0.000000] Linux version 6.1.0 (a)\n[    1.5] odd\n"
+        "[    2.000000] systemd[1]: Hostname set to <web1>.\n[    3.000000] cu"
+    )
+    found = known(text)
+    assert [at for at, _ in cast("list[tuple[float, int]]", found.pop("lines"))] == [2.0]
+    assert found == {"host": "web1", "release": "6.1.0"}
     syslog = "Nov 26 07:00:0{} {} kernel: [    1.000000] x\n"
     assert known(syslog.format(0, "localhost") + syslog.format(1, "web1")) == {"host": "web1"}
     assert known(syslog.format(0, "localhost")) == {}
@@ -142,5 +147,13 @@ def test_what_a_file_says_of_where_it_is_from() -> None:
     assert known("cpu=0 found=1 drop=0\n") == {"modified": 5.0}
 
 
-def test_a_ring_that_has_wrapped_says_nothing_of_its_boot() -> None:
-    assert known("[  100.000000] x\n[  101.000000] y\n") == {}
+def test_rings_are_compared_without_what_is_printed_around_their_lines() -> None:
+    forms = (
+        "[    {}.500000] {}\n",
+        "<6>[    {}.500000] {}\n",
+        "kern  :info  : [    {}.500000] {}\n",
+    )
+    texts = ["".join(form.format(n, f"message {n}") for n in range(1, 9)) for form in forms]
+    texts.append(forms[0].replace("]", "][    T1]").format(1, "message 1"))
+    one, *others = (identity_of(LOG, text.encode()) for text in texts)
+    assert [contradiction(one, other) for other in others] == ["", "", ""]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from zlib import crc32
 
 from ec2rl.evidence.kinds import Kind, Use, plain
 from ec2rl.record import record
 
-_LINES = 40
+_LINES = 1000
 _NOBODY = ("", "localhost", "(none)", "kernel", "-")
 _APART = 86400.0
 """Seconds between the times of two files that are not of one moment: a copy keeps them, or not."""
@@ -18,22 +19,26 @@ _STAMPED = (
 )
 _SET = rb"(?:Set hostname to|Hostname set to) <([\w.-]{1,64})>"
 """systemd, src/core/main.c and hostname-setup.c: what it says through the kernel's log, too."""
-_RINGS = rb"(?m)^(?:<\d{1,3}>|\w+ *: *\w+ *: )?(\[ *\d{1,9}\.\d{6}\] [^\n]*)$"
+_RING = (
+    rb"(?m)^(?:<\d{1,3}>|\w+ *: *\w+ *: )?"
+    rb"\[ *(\d{1,9}\.\d{6})\](?:\[ *[TC]\d{1,10}\])? ([^\n]*)\n"
+)
 
 
 @record(frozen=True)
 class Identity:
     """What a file says of where it is from; "" for what it does not say.
 
-    `opening` are the first lines of a boot, by their stamps another's in every boot; `modified` is
-    its file's time in seconds since the epoch, of what tells one moment, else None.
+    `lines` are those of a ring buffer, each its seconds since boot and a number made of both: two
+    boots have few in common.  `modified` is its file's time in seconds since the epoch, of what
+    tells one moment, else None.
     """
 
     host: str = ""
     machine: str = ""
     boot: str = ""
     release: str = ""
-    opening: tuple[str, ...] = ()
+    lines: tuple[tuple[float, int], ...] = ()
     modified: float | None = None
 
     @property
@@ -63,9 +68,8 @@ def contradiction(one: Identity, other: Identity) -> str:
     ):
         if mine and theirs and mine != theirs:
             return f"they name the {what} {mine} and {theirs}"
-    pairs = zip(one.opening, other.opening)  # a line may be cut
-    if any(not (a.startswith(b) or b.startswith(a)) for a, b in pairs):
-        return "they begin with two different boots"
+    if _are_two_boots(one.lines, other.lines):
+        return "they tell of two different boots"
     times = one.modified, other.modified
     if times[0] is not None and times[1] is not None and abs(times[0] - times[1]) > _APART:
         return "their files are of two moments, more than a day apart"
@@ -106,14 +110,23 @@ def _of_a_log(kind: Kind, head: bytes, text: bytes) -> Identity:
         # A machine is given its name while it starts: the last one is the one it has.
         return Identity(host=known[-1].decode() if known else "")
     release = re.search(rb"Linux version ([\w.+~-]{1,64})", text)
-    lines = re.findall(_RINGS, text)[:_LINES]
-    if not lines or not re.match(rb"\[ *0\.000000\] ", lines[0]):
-        lines = []
+    lines = re.findall(_RING, text)[:_LINES]
     return Identity(
         host=_name(said[-1].decode()) if said else "",
         release="" if release is None else release[1].decode(),
-        opening=tuple(line.decode("utf-8", "backslashreplace") for line in lines),
+        lines=tuple((float(at), crc32(at + words.rstrip())) for at, words in lines if float(at)),
     )
+
+
+def _are_two_boots(
+    one: tuple[tuple[float, int], ...], other: tuple[tuple[float, int], ...]
+) -> bool:
+    """Whether they tell of the same seconds in other words."""
+    if not one or not other:
+        return False
+    start, end = max(min(one)[0], min(other)[0]), min(max(one)[0], max(other)[0])
+    mine, theirs = ({mark for at, mark in all_ if start <= at <= end} for all_ in (one, other))
+    return 2 * len(mine & theirs) < min(len(mine), len(theirs))
 
 
 def _setting(text: bytes, name: str) -> str:

@@ -96,7 +96,7 @@ def _item(name: str, place: int, row: list[Any]) -> Item:
     """What the reader says of a file."""
     kind, use, key, part, packing, mark, told = row
     known = dict(told)
-    known["opening"] = tuple(known["opening"])
+    known["lines"] = tuple((float(at), int(line)) for at, line in known["lines"])
     return Item(name, Kind(kind, Use[use], key, part), packing, Identity(**known), mark, place)
 
 
