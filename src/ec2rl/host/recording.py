@@ -29,7 +29,7 @@ would be taken for another.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from ec2rl.host import CONSOLES, DMESGS, KMSG, Clock, Door, Host, Journal, Phrase, Search
 from ec2rl.host.caching import LATER
@@ -183,6 +183,10 @@ class RecordedHost:
             if why.value.replace(" ", "-") == reason:
                 return key, Unreadable(self._source(what), why, detail)
         raise CaseError(f"{key}: no such reason {reason!r}")
+
+    def keys(self) -> Set[str]:
+        """What it was asked."""
+        return self._looks.keys()
 
     @property
     def is_live(self) -> bool:

@@ -33,6 +33,7 @@ from ec2rl.host.console import (
     is_spoilt,
     unfinished,
 )
+from ec2rl.host.not_a_log import not_a_log
 from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.host.saved import Saved, Text, close_saved, open_saved, shown
 from ec2rl.host.saved_journal import Together, read_journal
@@ -114,13 +115,15 @@ def read_logs(logs: Sequence[Saved], phrases: Sequence[Phrase], gaps: Sequence[s
     """The recording of saved logs; `gaps` are known before."""
     from ec2rl.host.recording import case
 
-    reader = _Reader(phrases, max(1, len(logs)), gaps)
+    reader = LogReader(phrases, max(1, len(logs)), gaps)
     for log in logs:
         reader.add(log)
     return case(reader.looks(), [])
 
 
-class _Reader:
+class LogReader:
+    """Takes the logs of one machine one by one, and gives the looks that they answer."""
+
     def __init__(self, phrases: Sequence[Phrase], count: int, gaps: Sequence[str]) -> None:
         # The one log that somebody hands over is looked through for all that there is to find.
         self._logs = tuple(replace(phrase, recent=False) for phrase in phrases)
@@ -136,6 +139,7 @@ class _Reader:
         self._recorded = 0.0
 
     def add(self, log: Saved) -> None:
+        """Read a log, whatever its form is."""
         try:
             self._add(log)
         except OSError as error:
@@ -152,6 +156,9 @@ class _Reader:
             return
         modified = os.fstat(log.fd).st_mtime
         head = source.peek(_HEAD)
+        if other := not_a_log(head):
+            self._lose(log, f"{other}, not a log")
+            return
         read: Callable[[int], bytes] = source.read
         is_clouds = is_document(head)
         if is_clouds:
