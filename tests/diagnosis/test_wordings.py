@@ -17,7 +17,6 @@ from ec2rl.modules import (
     consoleoverload,
     hungtasks,
     kernelpanic,
-    softlockup,
     xennetrocket,
 )
 from support.examples import examples
@@ -26,7 +25,6 @@ MODULES = {
     "consoleoverload": consoleoverload,
     "hungtasks": hungtasks,
     "kernelpanic": kernelpanic,
-    "softlockup": softlockup,
     "xennetrocket": xennetrocket,
 }
 REAL = [
@@ -41,11 +39,6 @@ REAL = [
     ("kernelpanic", "Kernel panic - not syncing: Fatal exception in interrupt"),
     ("kernelpanic", "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000009"),
     ("kernelpanic", "Kernel panic - not syncing: Watchdog detected hard LOCKUP on cpu 8"),
-    ("softlockup", "BUG: soft lockup - CPU#0 stuck for 22s! [java:2345]"),
-    ("softlockup", "NMI watchdog: BUG: soft lockup - CPU#1 stuck for 23s! [kworker/1:1:77]"),
-    ("softlockup", "watchdog: BUG: soft lockup - CPU#3 stuck for 26s! [containerd-shim:9876]"),
-    ("softlockup", "watchdog: CPU28: Watchdog detected hard LOCKUP on cpu 28"),
-    ("softlockup", "NMI watchdog: Watchdog detected hard LOCKUP on cpu 0"),
     ("xennetrocket", "xennet: skb rides the rocket: 20 frags"),
     ("xennetrocket", "xennet: skb rides the rocket: 19 slots"),
     ("xennetrocket", "xen_netfront: xennet: skb rides the rocket: 19 slots, 65226 bytes"),

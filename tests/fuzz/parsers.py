@@ -98,8 +98,8 @@ EVENTS = (
     "hvc hvc0: 2 input overrun(s)",
     "xen_netfront: xennet: skb rides the rocket: 19 slots, 65226 bytes",
 )
-MODULES = (consoleoverload, hungtasks, kernelpanic, softlockup, xennetrocket)
-OF_OOPSES = (kernelbug, kerneldereference, kerneloops)
+MODULES = (consoleoverload, hungtasks, kernelpanic, xennetrocket)
+OF_MANY_LINES = (kernelbug, kerneldereference, kerneloops, softlockup)
 SEEDS: dict[str, tuple[str, ...]] = {
     "kmsg": (
         f"6,0,0,-;boot\n4,1234,371094886,-,caller=T1;{FULL}\n SUBSYSTEM=net\n DEVICE=n2\n",
@@ -242,7 +242,7 @@ def take_events(text: str) -> None:
     assert len(oopses([told(text)])) <= len(lines)
     log = replace(log, lines=tuple(map(told, lines)))
     host = RecordedHost({"clock": "now=2026-11-24T02:00:00Z uptime=9"})
-    for module in OF_OOPSES:
+    for module in OF_MANY_LINES:
         finding = module.MODULE.judge(module.MODULE.read(host, log, Options()))
         assert summary(finding)
         assert details(finding)
