@@ -7,6 +7,7 @@ archive, the receiver of a dump.  (What is to outlive us, fix/trial.py makes.)
 from __future__ import annotations
 
 import os
+import resource  # here, lest each child loads it for itself
 import select
 import time
 
@@ -187,7 +188,7 @@ def run(work: Callable[[], bytes], limits: Limits, most: int) -> bytes:
             if said is not None:
                 worker = None
                 return said
-        raise LostError(f"took longer than {limits.seconds:.0f} s: stopped")
+        raise LostError(f"took longer than {limits.seconds:g} s: stopped")
     finally:
         if worker is not None:
             worker.end()
@@ -210,13 +211,13 @@ def work_here(work: Callable[[], bytes], limit: float, mask: Iterable[int]) -> b
 
 
 def within(seconds: float, work: Callable[[], T]) -> T:
-    """Do work here, in a time; TimeoutError where it takes longer."""
+    """Do work here, in a time; LostError where it takes longer."""
     before = signal.signal(signal.SIGALRM, _time_out)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         return work()
     except TooLongError:
-        raise TimeoutError(f"took longer than {seconds:g} s: stopped") from None
+        raise LostError(f"took longer than {seconds:g} s: stopped") from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -258,8 +259,6 @@ def _be_child(
 
 def _confine(limits: Limits) -> None:
     """Bound this process: its own group, no terminal, an end by alarm even if we are gone."""
-    import resource
-
     os.setpgid(0, 0)
     for number in (*ENDINGS, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)

@@ -5,7 +5,6 @@ An event is typed: what a module's parser understood of the line, never a senten
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 from ec2rl.facts.log import KernelLog, LogLine
@@ -17,6 +16,7 @@ from ec2rl.record import Generic, T, record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from typing import Callable, Protocol, Union
 
     from ec2rl.model import Value

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ec2rl.diagnosis.coverage import complete_log, missing, reading, source_facts, stamp
 from ec2rl.diagnosis.events import count, group, message, places
 from ec2rl.facts.trust import told
@@ -12,6 +10,8 @@ from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ec2rl.diagnosis.events import Detail, Event, Events, Group
     from ec2rl.diagnosis.observations import Observations
     from ec2rl.model import Fact, Value

@@ -14,8 +14,6 @@ limit since 4.19.  Read in 3.10, 4.4, 4.9, 4.14, 4.19, 5.0, 5.2,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.oom_table import Process, largest
 from ec2rl.facts.trace import Trace, parse_trace
@@ -24,6 +22,10 @@ from ec2rl.record import Choice, record, replace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _REASON = "oom-kill:constraint=CONSTRAINT_"
 _CHOSEN = r"(?P<why>[A-Z][\w (),]{1,80}): Kill process .{1,120} or sacrifice child\s*"
