@@ -134,7 +134,7 @@ def test_a_group_ends_where_another_call_begins() -> None:
 
     assert died(1, group, 2, 1, 3) == [(1, 2, 3)]
     assert died(1, group, 2, asks, 4) == [(1, 2), (4,)]
-    assert died(1, group, 2, 3, 4, group, 5) == [(1, 2, 3, 4, 5)]
+    assert died(1, group, 2, 3, 4, group, 5) == [(1, 2, 3), (4, 5)]
     assert died(group, 2, 3) == [(0, 2, 3)]
     assert died(1, 2, group, 3) == [(1,), (2, 3)]
     late = [line(dead.format(1, 1), 100.0), line(group, 100.1), line(dead.format(2, 2), 109.0)]

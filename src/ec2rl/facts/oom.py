@@ -151,6 +151,7 @@ class _Reader:
             trace = parse_trace(line.context)
             self.asked = Kill(line, asker=invoked["task"], limit=_limit(line), trace=trace)
         elif group := self.match(_GROUP, message):
+            self._begin_anew()
             last = self.found[-1] if self.found else None
             if last is None or not last.task or not _near(last.line, line):
                 self.found.append(Kill(line, cgroup=UNNAMED, group=group["cgroup"]))
@@ -164,6 +165,24 @@ class _Reader:
         elif panic := self.match(_PANIC, message):
             end = End.PANIC if panic["nobody"] else End.POLICY
             self._ended(line, end, HOST if panic["nobody"] or panic["whole"] else None)
+
+    def _begin_anew(self) -> None:
+        """Make the last process of a group the first of another one, whose report was left out."""
+        last = self.found[-1] if self.group is not None else None
+        if self.group is not None and last is not None and last.members:
+            *members, first = last.members
+            processes = last.processes - 1
+            self.found[-1] = replace(last, members=tuple(members), processes=processes)
+            self.found.append(
+                Kill(
+                    self.group,
+                    first.task,
+                    first.pid,
+                    first.resident,
+                    cgroup=UNNAMED,
+                    processes=1,
+                )
+            )
 
     def _killed(self, line: LogLine, killed: re.Match[str]) -> None:
         pid, task = int(killed["pid"]), killed["task"]
