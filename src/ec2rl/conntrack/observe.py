@@ -43,7 +43,6 @@ def read(host: Host, log: KernelLog, options: Options) -> Observations:
         since=options.since,
     )
     if seen.evicted and host.is_live:
-        from ec2rl.conntrack.boot.keys import MAX
         from ec2rl.diagnosis.fix_history import read_settling
 
         past = settling or read_settling(host, MAX, limits.maximum)
