@@ -190,7 +190,7 @@ def run(work: Callable[[], bytes], limits: Limits, most: int) -> bytes:
                 raise
             if said:
                 return said[0]
-        raise LostError(f"took longer than {limits.seconds:.0f} s: stopped")
+        raise LostError(f"took longer than {limits.seconds:g} s: stopped")
     finally:
         if worker is not None:
             worker.end()
@@ -213,13 +213,13 @@ def work_here(work: Callable[[], bytes], limit: float, mask: Iterable[int]) -> b
 
 
 def within(seconds: float, work: Callable[[], T]) -> T:
-    """Do work here, in a time; TimeoutError where it takes longer."""
+    """Do work here, in a time; LostError where it takes longer."""
     before = signal.signal(signal.SIGALRM, _time_out)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         return work()
     except TooLongError:
-        raise TimeoutError(f"took longer than {seconds:g} s: stopped") from None
+        raise LostError(f"took longer than {seconds:g} s: stopped") from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

@@ -107,7 +107,8 @@ def twice(place: Place, every: int) -> Iterator[Case]:
             again = Steps(f"{log}-again", 0, lambda: None)
             _run(desk, verb, Steps(log, last, _then(again, error)), "calls")
             for nth, where in enumerate(again.places(), 1):
-                second = Steps(again.log, nth, _raiser(EXCEPTIONS[nth % len(EXCEPTIONS)]))
+                strange = EXCEPTIONS[nth % (len(EXCEPTIONS) - 1)]
+                second = Steps(again.log, nth, _raiser(strange))
                 steps = Steps(log, last, _then(second, error))
                 yield Stroke(f"once more at {where}", verb, steps, "calls")
 

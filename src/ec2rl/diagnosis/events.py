@@ -90,11 +90,11 @@ def find_events(
     `phrases` are the words that each event has one of.
     """
     words = [phrase.text.decode() for phrase in phrases]
-    return sort_events(_parsed(_together(log.lines, remains), words, parse))
+    return sort_events(_parsed(together(log.lines, remains), words, parse))
 
 
-def _together(lines: Sequence[LogLine], remains: Sequence[LogLine]) -> list[LogLine]:
-    """Each event once, in the order of time, with the most that anyone kept of its trace.
+def together(lines: Sequence[LogLine], remains: Sequence[LogLine]) -> list[LogLine]:
+    """Put each event once, in the order of time, with the most that anyone kept of its trace.
 
     systemd-pstore keeps both the pieces and the whole; a journal seldom gets the trace of a death.
     """
@@ -106,7 +106,8 @@ def _together(lines: Sequence[LogLine], remains: Sequence[LogLine]) -> list[LogL
     for line in lines:
         same = left.pop((line.message, line.monotonic), line)
         told.append(replace(line, context=max(line.context, same.context, key=len)))
-    return [*sorted(left.values(), key=lambda line: line.time or 0.0), *told]
+    # What a death left has one time, that of the file: its own stamps tell what came first.
+    return [*sorted(left.values(), key=lambda line: (line.time or 0.0, line.monotonic or 0)), *told]
 
 
 def _parsed(lines: Iterable[LogLine], words: Sequence[str], parse: Parse[T]) -> Iterable[Event[T]]:

@@ -12,7 +12,7 @@ import os
 from contextlib import ExitStack, suppress
 
 from ec2rl.fix.change import Found, Item, State, Transaction
-from ec2rl.fix.errors import Conflict, Failed, FixError, Refused
+from ec2rl.fix.errors import Conflict, Failed, FixError, Refused, Unreachable
 from ec2rl.fix.journal import Journal
 from ec2rl.fix.kinds import thing
 from ec2rl.fix.kinds.kind import At, Kind, Unseen
@@ -34,7 +34,7 @@ def things_of(change: Transaction, machine: Machine, stack: ExitStack) -> list[K
 
 
 def found_of(change: Transaction, machine: Machine, stack: ExitStack) -> list[Kind]:
-    """Hold all that is to be taken back; what is below a folder that is gone says so."""
+    """Hold all that is to be taken back; what no way leads to that is root's alone says so."""
     at = at_of(change, machine, stack)
     room()
     return [_found(item, at) for item in change.items]
@@ -45,10 +45,8 @@ def _found(item: Item, at: At) -> Kind:
         one = thing(item, at)
         one.rebase()
         one.observe()
-    except Refused as error:
-        if not error.absent:
-            raise
-        return Unseen(item, at, words(error))
+    except Unreachable as error:
+        return Unseen(item, at, words(error), error.absent)
     return one
 
 
@@ -212,7 +210,7 @@ def _back(one: Kind, to: Found) -> str:
 
 
 def words(error: BaseException) -> str:
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.strerror:
         said = f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}"
         return said + ("; it needs root" * isinstance(error, PermissionError) * bool(os.geteuid()))
     if isinstance(error, FixError):
