@@ -261,6 +261,11 @@ def test_what_a_sosreport_has_itself_is_not_mixed_with_it(tmp_path: Path) -> Non
     reports = judged(tmp_path, report, sysctl(tmp_path, host="h"))
     assert [verdict(report) for report in reports] == ["OK", "UNKNOWN"]
     assert "itself, of another moment or machine" in reports[0]["host"]["apart"]
+    recording = tmp_path / "r"
+    done = run(tmp_path, report, sysctl(tmp_path, host="h"), f"--record={recording}")
+    assert f"the recording is of one machine, and not of the file {tmp_path}/sysctl" in done.stderr
+    (again,) = judged(tmp_path, str(recording))
+    assert verdict(again) == "OK"
 
 
 def test_an_unpacked_sosreport_and_a_volume(tmp_path: Path) -> None:
