@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from ec2rl import slices
+from ec2rl.host.console import is_document
 from ec2rl.host.not_a_log import not_a_log
 from ec2rl.record import Choice, record
 
@@ -135,7 +136,7 @@ def kind_of(head: bytes) -> Kind:
     for row in _rows():
         if row.tell(text):
             return row.kind
-    other = not_a_log(text)
+    other = "" if is_document(text) else not_a_log(text)
     found = None if other else _log(text)
     if found is not None:
         return found
@@ -152,10 +153,12 @@ def _rows() -> Iterator[Row]:
 
 
 def _log(head: bytes) -> Kind | None:
-    from ec2rl.host.console import is_console
+    from ec2rl.host.console import cleaned, is_console
     from ec2rl.host.saved_logs import kind_of_log
 
-    name = "console output" if is_console(head) else _LOGS.get(kind_of_log(head))
+    kind = kind_of_log(head)
+    may_be_console = kind in ("dmesg", "unknown") and is_console(cleaned(head))
+    name = "console output" if is_document(head) or may_be_console else _LOGS.get(kind)
     return Kind(name, Use.LOG) if name else None
 
 
