@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ec2rl.diagnosis.before_last_fix import Settling
     from ec2rl.model import Value
 
+_THOUSANDS = 1000
 NEAR = 0.9
 """The share of the table from which on it is called near its end."""
 
@@ -44,6 +45,8 @@ class Observations:
     """What the worst table consists of, where one is nearly full or loses packets."""
     load: Load | None = None
     """The entries that the load leads to, where the table is too small for what is seen."""
+    raised: bool = False
+    """Whether this program has raised the limit in this boot, with room for what filled it."""
     free: int | None = None
     """Bytes of memory that are available, those of today's entries included; None if unknown."""
 
@@ -67,6 +70,18 @@ class Observations:
             return None
         value: int | None = getattr(last, counter)
         return value
+
+    @property
+    def evicted(self) -> int:
+        """Entries that were pushed out for new ones where these are thousands, else 0.
+
+        The kernel evicts where a new connection finds the table at its limit (early_drop,
+        nf_conntrack_core.c), so a larger one would have had room.  0 as well where none is evicted
+        now and the limit was raised meanwhile.
+        """
+        total = sum(self.last(table, "early_drop") or 0 for table in self.tables)
+        still = not self.sampled or any(table.rate("early_drop") for table in self.tables)
+        return total if total >= _THOUSANDS and (still or not self.raised) else 0
 
     @property
     def fullest(self) -> Table | None:

@@ -24,9 +24,20 @@ TEXTS = r"conntrack_-S"
 STREAMS = r"conntrack_-L(?:_-[of]_\w+)*"
 """The names of those that are read as they stream past (`read_member`), and what they answer."""
 KEY = "conntrack -L"
+OLD_NAMES = {
+    "/proc/net/stat/ip_conntrack": "/proc/net/stat/nf_conntrack",
+    "/proc/sys/net/ipv4/netfilter/ip_conntrack_": "/proc/sys/net/netfilter/nf_conntrack_",
+    "/proc/sys/net/ipv4/ip_conntrack_max": "/proc/sys/net/nf_conntrack_max",
+}
+"""How kernels up to 2.6.18 name its files, and today's do (ip_conntrack_standalone.c)."""
+SETTINGS = "/proc/sys/net/netfilter/"
+"""The settings that each network namespace has for itself."""
 KERNELS = ("/net/nf_conntrack", "/net/ip_conntrack")
 """The kernel's files that people name, and that reading leaves as they are."""
-NEEDS = tuple(f"ec2rl.conntrack.queries.{name}" for name in ("entries", "saved_text"))
+NEEDS = tuple(
+    f"ec2rl.conntrack.queries.{name}"
+    for name in ("entries", "entry_lines", "line_forms", "saved_text")
+)
 """What a reader without rights may import."""
 
 _SECONDS, _FEW = 20.0, 2000
