@@ -46,7 +46,7 @@ _LOG_SECONDS = 60.0
 _SLOT_SECONDS = 2.0
 """A diagnostic that takes longer than this no longer keeps others from starting."""
 
-_TOGETHER_SECONDS = 0.05
+_TOGETHER_SECONDS = 0.25
 """A diagnostic that takes longer than this no longer has others wait behind it."""
 
 _ORDER = (
@@ -211,7 +211,10 @@ class Runner:
     def _answers(self, jobs: tuple[Module | None, ...]) -> Iterator[bytes]:
         """What a process says: an answer for each job; of several a fault ends it, without."""
         for job in jobs:
+            began = time.monotonic()
             yield self._answer(job) if len(jobs) > 1 else self._answer_or_fault(job)
+            if job and time.monotonic() - began > _TOGETHER_SECONDS:
+                return  # nobody has waited for it
 
     def _answer_or_fault(self, job: Module | None, here: bool = False) -> bytes:
         try:
