@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ec2rl.conntrack.advice import by_hand
 from ec2rl.conntrack.allowance import Allowance
+from ec2rl.conntrack.defaults import MAX
 from ec2rl.conntrack.describe import details, quotes, trusted_places
 from ec2rl.conntrack.facts_json import facts
 from ec2rl.conntrack.messages import PHRASES, Kind
@@ -203,8 +204,6 @@ def _measure(host: Host) -> Rate | None:
 
 
 def _held(host: Host) -> tuple[Held, ...]:
-    from ec2rl.conntrack.boot.keys import MAX
-
     tables = [table for table in read_tables(host, find_namespaces(host)) if table.count]
     return tuple(
         Held(MAX, table.count or 0, f"{table.namespace.label} holds {table.count} entries")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ec2rl.diagnosis.events import Event, count
 from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module
@@ -12,9 +10,13 @@ from ec2rl.diagnosis.wait_channels import DISK, NFS, WAITS, WaitChannel, waits_f
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.proc import number
 from ec2rl.facts.trace import Trace
-from ec2rl.host import Host, Phrase
+from ec2rl.host import ERR, Host, Phrase
 from ec2rl.model import Evidence, Statement, say
 from ec2rl.record import record, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # kernel/hung_task.c, the same words from 3.10 to 7.1, where it says too whether it was for I/O.
 _HUNG = (
@@ -146,8 +148,7 @@ def _servers(host: Host, hangs: Sequence[Event[Hang]]) -> list[Statement]:
 
 def advise(seen: Observations[Hang]) -> list[Statement]:
     """Advise by what the tasks wait for: one that hangs so long seldom hangs alone."""
-    hangs = seen.events.this_boot or seen.events.earlier_boots
-    met = [one.detail.wait for one in hangs]
+    met = [one.detail.wait for one in seen.events.newest]
     return [say(wait.advice) for wait in WAITS if wait in met]
 
 
@@ -156,8 +157,8 @@ MODULE = kernel_log_module(
     title="No task hangs in the kernel",
     domain="os",
     phrases=(
-        Phrase(b" blocked for more than ", after=100),
-        Phrase(b" blocked in I/O wait for more than ", after=100, recent=True),
+        Phrase(b" blocked for more than ", after=100, level=ERR),
+        Phrase(b" blocked in I/O wait for more than ", after=100, recent=True, level=ERR),
     ),
     parse=parse,
     text=DiagnosisText(
