@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import lzma
 import os
 import random
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ec2rl.conntrack.queries.entry_lines import EntryLines
-from ec2rl.conntrack.saved_evidence import is_conntrack_counters, is_conntrack_table, open_named
+from ec2rl.conntrack.saved_evidence import open_named
 from ec2rl.conntrack.table.capture import Capture, parse_line
 from ec2rl.conntrack.table.causes import causes
 from ec2rl.conntrack.table.census import Census, census
@@ -226,15 +225,6 @@ def test_a_pipe_is_read_by_the_census_too() -> None:
         os.close(read_end)
     assert isinstance(found, Census)
     assert found.total == 2
-
-
-def test_doors_know_what_a_file_is() -> None:
-    counters = b"cpu=0   \tfound=0 invalid=0 insert=0 insert_failed=0 drop=0 early_drop=0 \n"
-    assert all(is_conntrack_table(text.encode()) for text in FORMS.values())
-    assert is_conntrack_counters(counters)
-    for other in (counters, b"kernel: hello\n", EVENTS.encode(), json.dumps({}).encode()):
-        assert not is_conntrack_table(other)
-    assert not is_conntrack_counters(PLAIN.encode())
 
 
 def _mixed(chance: random.Random) -> str:

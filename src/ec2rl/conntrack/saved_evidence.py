@@ -44,24 +44,6 @@ _SECONDS, _FEW = 20.0, 2000
 """For one table of several; entries that are kept of one that is not the host's own."""
 
 
-def is_conntrack_table(head: bytes) -> bool:
-    """Whether a text begins as a table does that `open_named` reads, or says that it is empty."""
-    from ec2rl.conntrack.queries.entry_lines import EntryLines
-
-    found = EntryLines()
-    for _ in found.blocks([head + b"\n"]):
-        pass
-    return bool(found.total or found.counted is not None)
-
-
-def is_conntrack_counters(head: bytes) -> bool:
-    """Whether a text begins as that of `conntrack -S`, or /proc/net/stat/nf_conntrack, does."""
-    from ec2rl.conntrack.counters import parse_conntrack_stats
-
-    lines = head.decode("utf-8", "replace").split("\n")
-    return parse_conntrack_stats("\n".join(lines[:-1]), None) is not None
-
-
 def open_named(paths: Sequence[str]) -> Entries | Unreadable:
     """The table in these files (that of IPv4 and of IPv6, say); `-` is standard input."""
     from ec2rl.conntrack.queries.entries import ConntrackEntries
