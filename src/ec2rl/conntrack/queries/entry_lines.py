@@ -21,6 +21,9 @@ _MOST = 2000
 """Shapes that are remembered; a table has a few dozen."""
 _FLOW = 8 * LONGEST
 """Bytes of an element of `-o xml`."""
+_SIGNS = (b"src=", b"<flow", b"</flow", b" -s ", forms.TOOLS)
+"""One of these is in whatever is more than a line that is no entry."""
+_MANY = 100
 _FURNITURE = (b"<?xml", b"<conntrack>", b"</conntrack>")
 
 
@@ -71,6 +74,11 @@ class EntryLines:
 
     def _settled(self, lines: list[bytes], last: bool) -> list[bytes]:
         """The entries of lines of which some are not plain ones."""
+        text = b"\n".join(lines)
+        if len(lines) > _MANY and not any(sign in text for sign in _SIGNS):  # no table at all
+            self.others += sum(map(bool, map(bytes.strip, lines)))
+            self._held = []
+            return []
         found: list[bytes] = []
         parts: list[bytes] = []
         for raw in lines:
@@ -90,6 +98,7 @@ class EntryLines:
 
         `2>&1` puts its words into the middle of a line.
         """
+        raw = raw[:_FLOW]  # what is longer is no line of ours
         said = forms.said(raw) if forms.TOOLS in raw else None
         self._torn = False
         if said is not None:

@@ -64,7 +64,9 @@ def tidy(line: bytes) -> bytes:
         line = _compiled(_COLOURS).sub(b"", line)
     line = line.lstrip(_MARKS).rstrip()
     # The name of a file, or a line's number, as grep and cat put there; a stamp of syslog's.
-    found = _compiled(rb"[^\n]*?[\s:|](?=" + _HEAD + rb"(?: [\w=,]*)*? src=)").match(line)
+    if len(line) > 2 * LONGEST:
+        return line
+    found = _compiled(rb".{0,200}?[\s:|](?=" + _HEAD + rb"(?: [\w=,]*)*? src=)").match(line)
     if found and not begins_entry(line) and event(line) is None:
         line = line[found.end() :]
     return line
