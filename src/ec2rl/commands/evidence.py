@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _RECORDING = 64 << 20
 """Bytes."""
 
+HELP = "ec2rl help run"
 _PIPED = ("log", *slices.names("saved_evidence"))
 """The options that may name standard input, or a pipe."""
 
@@ -87,7 +88,7 @@ def check(args: Parsed) -> None:
 def _check_files(args: Parsed) -> None:
     if any(map(args.has, PAST)):
         first = args.operands[0]
-        raise UsageError(f"run takes no {first!r} there: it stands alone, or behind --log")
+        raise UsageError(f"run takes no {first!r} there: it stands alone, or behind --log", HELP)
 
 
 def _check_options(args: Parsed) -> None:
@@ -108,20 +109,11 @@ def _exists(named: str, path: str) -> None:
     except (OSError, ValueError) as error:
         why = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
         hint = f": for one module, --only-modules={path}" if path in names() else ""
-        raise UsageError(f"{named}: {why}{hint}") from None
+        raise UsageError(f"{named}: {why}{hint}", HELP) from None
 
 
 def opened(args: Parsed, modules: Sequence[Module]) -> Iterator[OfflineEvidence]:
-    """The machines, each opened when the one before it has been judged."""
-    if args.operands and not args.has("log"):
-        from ec2rl.commands.door import machines
-
-        return machines(args, modules)
-    return _named(args, modules)
-
-
-def _named(args: Parsed, modules: Sequence[Module]) -> Iterator[OfflineEvidence]:
-    """Those that an option names the kind of."""
+    """The machines that options name, each opened when the one before it has been judged."""
     phrases = tuple({phrase: None for module in modules for phrase in module.phrases})
     for path in args.values.get("root", ()):
         yield _beside(OfflineEvidence(_mounted(path)), args)
