@@ -173,16 +173,8 @@ class _Reader:
             *members, first = last.members
             processes = last.processes - 1
             self.found[-1] = replace(last, members=tuple(members), processes=processes)
-            self.found.append(
-                Kill(
-                    self.group,
-                    first.task,
-                    first.pid,
-                    first.resident,
-                    cgroup=UNNAMED,
-                    processes=1,
-                )
-            )
+            kill = Kill(self.group, first.task, first.pid, first.resident, cgroup=UNNAMED)
+            self.found.append(replace(kill, processes=1))
 
     def _killed(self, line: LogLine, killed: re.Match[str]) -> None:
         pid, task = int(killed["pid"]), killed["task"]
@@ -229,7 +221,7 @@ class _Reader:
         last = self.found[-1] if self.found else None
         is_again = last is not None and last.end is End.NOBODY and _near(last.line, line)
         if last is not None and is_again and self.asked is None:
-            self.found[-1] = replace(last, end=end, cgroup=cgroup if last.cgroup is None else HOST)
+            self.found[-1] = replace(last, end=end, cgroup=cgroup)
             return
         request = self._request(line)
         context = request.line.context
