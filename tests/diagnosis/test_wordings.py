@@ -263,7 +263,7 @@ def test_events_are_told_apart_by_who_vouches_for_them() -> None:
     heard = line(message, grade=Grade.UNVERIFIED, this_boot=None, sources=("/var/log/messages",))
     refuted = line(message, grade=Grade.FORGED, sources=("/var/log/messages",))
     log = KernelLog((mine, earlier, forged, heard, refuted), LogSource("dmesg"), whole_boot=True)
-    what = say("kernel panic: {why}", why="Fatal exception")
+    what = kernelpanic.Panic("Fatal exception", is_echo=False)
     assert find_events(log, kernelpanic.MODULE.phrases, kernelpanic.parse) == Events(
         this_boot=(Event(what, mine),),
         earlier_boots=(Event(what, earlier),),

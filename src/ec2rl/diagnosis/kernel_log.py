@@ -43,6 +43,7 @@ def kernel_log_module(
     advise: Callable[[Observations[D]], Sequence[Statement]] | None = None,
     found: Callable[[Observations[D]], str] | None = None,
     of_dead_kernels: bool = False,
+    level: int | None = None,
     settings: tuple[Setting, ...] = (),
     **fix: Any,
 ) -> Module:
@@ -51,7 +52,8 @@ def kernel_log_module(
     `parse` understands one line and its trace; `find` is for events of several lines.  `look` adds
     what else tells of them: a proof, a count, a doubt, notes.  `advise` gives advice by what was
     found, and `found` names it, instead of what `text` has.  `of_dead_kernels` looks in crash
-    records as well.  Where there are `settings`, this boot's events from before a change that
+    records as well.  `level` is the weakest at which the kernel tells of an event, where its
+    phrases do not say it.  Where there are `settings`, this boot's events from before a change that
     raised all of them, and is in force, are past; `fix` are the fields of `Module` that such a
     module has.  The commands "By hand" are those of the module's page.
     """
@@ -66,7 +68,8 @@ def kernel_log_module(
         else:
             assert find is not None, "a module parses lines, or finds events in them"
             events = sort_events(find(together(log.lines, remains.lines)))
-        seen = Observations(log, events, options.since, remains)
+        weakest = max(phrase.level for phrase in phrases) if level is None else level
+        seen = Observations(log, events, options.since, remains, level=weakest)
         if settings and events.this_boot:
             seen = _settled(host, seen, settings)
         if look is not None:

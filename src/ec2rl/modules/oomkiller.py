@@ -10,7 +10,7 @@ from ec2rl.diagnosis.observations import Observations
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.oom_table import TABLE
 from ec2rl.facts.proc import counter
-from ec2rl.host import Host, Phrase
+from ec2rl.host import EMERG, ERR, WARNING, Host, Phrase
 from ec2rl.model import Statement, say
 from ec2rl.record import record, replace
 
@@ -193,14 +193,16 @@ MODULE = kernel_log_module(
     title="No process had to be killed for want of memory",
     domain="os",
     phrases=(
-        Phrase(b"invoked oom-killer: gfp_mask=", after=TABLE),
-        Phrase(b"oom-kill:constraint="),
-        Phrase(b"kB, anon-rss:"),
-        Phrase(b"memory.oom.group set"),
-        Phrase(b" or sacrifice child", recent=True),
-        Phrase(b"no killable processes", recent=True),
-        Phrase(b"panic_on_oom is enabled", recent=True),
-        Phrase(b"System is deadlocked on memory", recent=True),
+        # Whatever else is told of a kill, `Killed process` is, at KERN_ERR.
+        Phrase(b"invoked oom-killer: gfp_mask=", after=TABLE, level=ERR),
+        Phrase(b"oom-kill:constraint=", level=ERR),
+        Phrase(b"kB, anon-rss:", level=ERR),
+        Phrase(b"memory.oom.group set", level=ERR),
+        Phrase(b" or sacrifice child", recent=True, level=ERR),
+        # pr_warn(), and panic() where it is not of a cgroup alone (mm/oom_kill.c, 6.18)
+        Phrase(b"no killable processes", recent=True, level=WARNING),
+        Phrase(b"panic_on_oom is enabled", recent=True, level=EMERG),
+        Phrase(b"System is deadlocked on memory", recent=True, level=EMERG),
     ),
     find=find,
     text=DiagnosisText(

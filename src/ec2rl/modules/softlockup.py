@@ -11,15 +11,17 @@ from ec2rl.diagnosis.observations import TAINT_SOFT_LOCKUP, Observations, taint,
 from ec2rl.facts.lockup import Lockup, Stuck, parse_lockup
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.proc import number, running_version
-from ec2rl.host import Host, Phrase
+from ec2rl.host import EMERG, ERR, WARNING, Host, Phrase
 from ec2rl.model import Statement, say
 from ec2rl.record import record, replace
 
 _PHRASES = (
-    Phrase(b"BUG: soft lockup - CPU#", after=100),
-    Phrase(b"ard LOCKUP", after=100, recent=True),
-    Phrase(b"detected stall", after=100),
-    Phrase(b"detected expedited stall", after=100, recent=True),
+    Phrase(b"BUG: soft lockup - CPU#", after=100, level=EMERG),
+    # WARN() in 3.10, pr_emerg() from 4.4 on
+    Phrase(b"ard LOCKUP", after=100, recent=True, level=WARNING),
+    # pr_err() in kernel/rcu/tree_stall.h and tree_exp.h, 6.18
+    Phrase(b"detected stall", after=100, level=ERR),
+    Phrase(b"detected expedited stall", after=100, recent=True, level=ERR),
 )
 
 _COUNTED = ("softlockup", "hardlockup", "rcu_stall")
