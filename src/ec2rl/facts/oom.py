@@ -66,6 +66,9 @@ _APART = 60.0
 _AMONG = 1.0
 """Seconds between two processes of a group at most: nothing else is killed meanwhile (oom_lock)."""
 
+_MEMBERS = 256
+"""Processes of one group that are kept by name."""
+
 
 class End(Choice):
     """How a call ended that killed nobody."""
@@ -146,7 +149,8 @@ class _Reader:
             self.reasons[""] = _whose(chosen["why"]), ""
         elif invoked := self.match(_INVOKED, message):
             self.group = None
-            self.found = self.all()
+            if self.asked is not None:
+                self.found.append(self.asked)
             self.reasons.pop("", None)
             trace = parse_trace(line.context)
             self.asked = Kill(line, asker=invoked["task"], limit=_limit(line), trace=trace)
@@ -182,9 +186,9 @@ class _Reader:
         if self.group is not None and _near(self.group, line, _AMONG):
             self.group = line
             last = self.found[-1]
-            known = {last.pid, *(one.pid for one in last.members)}
-            one = () if pid in known else (Process(task, pid, resident=held),)
-            members = (*last.members, *one)
+            members = last.members
+            if len(members) < _MEMBERS and pid not in {last.pid, *(one.pid for one in members)}:
+                members = (*members, Process(task, pid, resident=held))
             self.found[-1] = replace(last, members=members, processes=last.processes + 1)
             return
         self.group = None

@@ -88,6 +88,9 @@ _PROTECTION = ("general protection fault", "segment-related general protection f
 _APART = 10.0
 """Seconds between a headline and its header at most, on a machine with a slow console."""
 
+_WAITING = 64
+"""Headlines that may wait for their headers: more of them are no kernel's."""
+
 
 class Kind(Choice):
     """What the kernel died of."""
@@ -257,8 +260,9 @@ class _Reader:
         """End what no more line can be of."""
         if self.dying is not None and not _near(self.dying.line, now):
             self._ended()
-        self.found += [one.oops() for one in self.headlines if not _near(one.line, now)]
-        self.headlines = [one for one in self.headlines if _near(one.line, now)]
+        waiting = [one for one in self.headlines[-_WAITING:] if _near(one.line, now)]
+        self.found += [one.oops() for one in self.headlines if one not in waiting]
+        self.headlines = waiting
 
 
 def _alone(kind: Kind | None, what: str) -> Kind:
