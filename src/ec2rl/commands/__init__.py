@@ -35,7 +35,7 @@ _GENERAL = {
         {**_LOOK, "page-only": Option("", "do not look at this machine")},
     ),
     "fix": Command(
-        "mend what a module found: shows a plan, asks, and can be undone",
+        "fix what a module found: shows a plan, asks, and can be undone",
         "MODULE",
         {
             "dry-run": Option("", "show the plan only"),

@@ -47,7 +47,7 @@ def command(args: Parsed, terminal: Terminal) -> int:
         elif name in known:
             parts.append(_of_module(name))
         else:
-            raise UsageError(unknown("subcommand or module", name, known))
+            raise UsageError(unknown("subcommand or module", name, known), "ec2rl help")
     terminal.out("\n".join(parts))
     return 0
 
