@@ -10,19 +10,17 @@ from ec2rl.arguments import Parsed, UsageError
 from ec2rl.commands.reporting import PAST
 from ec2rl.host import Clock, Host
 from ec2rl.host.caching import CachingHost
-from ec2rl.host.recording import CaseError, RecordedHost, sections
+from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.module import Module
 from ec2rl.record import record, replace
+from ec2rl.recordings import open_recording
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from ec2rl.host.caching import Observation
-
-_RECORDING = 64 << 20
-"""Bytes."""
 
 _PIPED = ("log", *slices.names("saved_evidence"))
 """The options that may name standard input, or a pipe."""
@@ -173,50 +171,11 @@ def _cut(form: Any, found: Any) -> str:
 
 
 def _replay(path: str) -> OfflineEvidence:
+    found = open_recording(path)
     try:
-        text, changed = _recording(path)
-        _, looks = sections(text)
-        if "expect" not in looks or not text.endswith("\n"):
-            changed = changed or "the recording is cut"
-            _leave_out_the_torn(looks)
-        how = dict(word.partition("=")[::2] for word in looks.pop("options", "").split())
-        host = RecordedHost(looks, f"the recording {path}", "", Why.NOT_COLLECTED, changed)
-        host.clock()
-        return OfflineEvidence(
-            host,
-            _said(host, "gaps"),
-            changed or " ".join(_said(host, "cut")),
-            float(how.get("sample", 0)),
-            float(how["since"]) if "since" in how else None,
-            how.get("zone", ""),
-            looks.get("expect", ""),
-        )
-    except OSError as error:
-        raise UsageError(f"--replay={path}: {os.strerror(error.errno or 0)}") from None
-    except (CaseError, KeyError, ValueError) as error:
+        sample = float(found.how.get("sample", 0))
+        since = float(found.how["since"]) if "since" in found.how else None
+    except ValueError as error:
         raise UsageError(f"--replay={path}: not a recording: {error}") from None
-
-
-def _recording(path: str) -> tuple[str, str]:
-    """The text of a recording, and whether it changed while it was read."""
-    from ec2rl.host.saved import NotReadError, Saved, open_file
-
-    try:
-        fd = open_file(path)
-    except NotReadError as error:
-        raise UsageError(f"--replay={path}: {error}") from None
-    with open(fd, encoding="utf-8", errors="backslashreplace", newline="") as file:
-        saved = Saved(path, file.fileno())
-        text = file.read(_RECORDING + 1)
-        changed = saved.watched is not None and saved.watched.changed()
-    if len(text) > _RECORDING:
-        raise UsageError(f"--replay={path}: larger than {_RECORDING >> 20} MiB")
-    return text, "the recording changed while it was read" if changed else ""
-
-
-def _leave_out_the_torn(looks: dict[str, str]) -> None:
-    """Leave out the last line of a recording that is cut: what is left of it may say anything."""
-    if looks:
-        key, body = looks.popitem()
-        whole, newline, _ = body.rpartition("\n")
-        looks[key] = whole + newline or "!partial the recording is cut"
+    gaps, zone = _said(found.host, "gaps"), found.how.get("zone", "")
+    return OfflineEvidence(found.host, gaps, found.cut, sample, since, zone, found.expected)

@@ -74,15 +74,9 @@ def open_record(args: Parsed, terminal: Terminal) -> int | None:
                 raise UsageError(f"--no-save writes nothing: not with --{option}")
     if not args.has("record"):
         return None
-    path = args.last("record")
-    rights = Rights(terminal.environment)
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with rights:
-            return os.open(path, flags, 0o600)
-    except OSError as error:
-        why = os.strerror(error.errno or 0)
-        raise UsageError(f"--record={path}: {why}{rights.note}") from None
+    from ec2rl.recordings import open_record as open_new
+
+    return open_new(args.last("record"), terminal.environment)
 
 
 def rights_to_save(args: Parsed, terminal: Terminal) -> Rights:
@@ -226,8 +220,8 @@ def record_looks(
     `files` are the names of the evidence that was read.
     """
     from ec2rl.facts.zone import our_zone
-    from ec2rl.host.recording import case, inert
     from ec2rl.model import Evidence
+    from ec2rl.recordings import write_record
     from ec2rl.report.escape import one_line
 
     memory = {key: look for result in found for key, look in (result.memory or {}).items()}
@@ -241,19 +235,11 @@ def record_looks(
         first = f"{finding.verdict.name} {result.module.name}: {summary(finding)}"
         # A file's name that somebody gave may hold line ends, and what looks like a section.
         verdicts += map(one_line, (first, *(f"-- {detail}" for detail in details(finding))))
-    since = "" if options.since is None else f" since={options.since}"
-    text = case(memory, verdicts, f"sample={options.sample}{since} zone={zone or our_zone()}")
-    if masked:
-        from ec2rl.host.mask import mask
-
-        text = mask(text, [os.uname().nodename], [*files, *map(one_line, files)])
-    text = inert(text)
-    try:
-        with open(fd, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            file.write(text)
-    except OSError as error:
-        return f"the recording is not complete: {os.strerror(error.errno or 0)}"
-    return ""
+    how = {"sample": str(options.sample)}
+    if options.since is not None:
+        how["since"] = str(options.since)
+    how["zone"] = zone or our_zone()
+    return write_record(fd, memory, how, verdicts, masked, files)
 
 
 def tell_faults(found: Sequence[Result], terminal: Terminal) -> None:

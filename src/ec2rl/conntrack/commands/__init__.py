@@ -9,7 +9,12 @@ _WHICH = {
     "netns": Option("NAME|PID|all", "another network namespace's table (this one)"),
     "file": Option("CAPTURE", "a saved `conntrack -L` or /proc/net/nf_conntrack in its place"),
 }
-_TABLE = {**_WHICH, **FORMATS}
+_RECORDED = {
+    "record": Option("FILE", "write what was looked at into FILE, for --replay"),
+    "mask": Option("", "take addresses, secrets and names out of it"),
+    "replay": Option("FILE", "a recording in place of this machine, also one that run wrote"),
+}
+_TABLE = {**_WHICH, **_RECORDED, **FORMATS}
 _FILTER = {
     "src": Option("ADDRESS[/BITS]", "where it was opened from"),
     "dst": Option("ADDRESS[/BITS]", "where it was opened to"),
@@ -45,7 +50,9 @@ COMMANDS = {
             "netns": Option("NAME|PID|all", "the need of one namespace (all: the limit is one)"),
         },
     ),
-    "namespaces": Command("how full the table of each network namespace is", "", FORMATS),
+    "namespaces": Command(
+        "how full the table of each network namespace is", "", {**_RECORDED, **FORMATS}
+    ),
     "list": Command(
         "list entries, all or those that every filter admits",
         "",
@@ -53,6 +60,7 @@ COMMANDS = {
             **_FILTER,
             "limit": Option("N", "end after N entries"),
             **_WHICH,
+            **_RECORDED,
             "json": Option("", "as JSON, written entry by entry"),
         },
     ),
@@ -69,6 +77,7 @@ COMMANDS = {
             "netns": Option("NAME|PID", "another network namespace's table (this one)"),
             "dry-run": Option("", "count and show only"),
             "yes": Option("", "do not ask"),
+            "replay": Option("FILE", "refused: a recording has nothing to delete; see list"),
             **FORMATS,
         },
     ),
