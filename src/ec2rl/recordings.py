@@ -75,23 +75,31 @@ def write_record(
 
 def open_recording(path: str) -> Recording:
     """Read a recording. UsageError for a file that is none, or cannot be read."""
-    text, changed = _text(path)
+    text, changed = read_text(path)
     try:
-        _, looks = sections(text)
-        if "expect" not in looks or not text.endswith("\n"):
-            changed = changed or "the recording is cut"
-            _leave_out_the_torn(looks)
-        how = dict(word.partition("=")[::2] for word in looks.pop("options", "").split())
-        host = RecordedHost(looks, f"the recording {path}", "", Why.NOT_COLLECTED, changed)
-        host.clock()
-        said = host.read("cut")
-        cut = " ".join(said.text.splitlines()) if isinstance(said, Evidence) else ""
-        return Recording(host, changed or cut, how, looks.get("expect", ""))
+        return parse_recording(path, text, changed)
     except (CaseError, KeyError, ValueError) as error:
         raise UsageError(f"--replay={path}: not a recording: {error}") from None
 
 
-def _text(path: str) -> tuple[str, str]:
+def parse_recording(path: str, text: str, changed: str) -> Recording:
+    """Parse a recording, whose text is `changed` if it is not all that was written.
+
+    CaseError, KeyError, ValueError for a text that is none.
+    """
+    _, looks = sections(text)
+    if "expect" not in looks or not text.endswith("\n"):
+        changed = changed or "the recording is cut"
+        _leave_out_the_torn(looks)
+    how = dict(word.partition("=")[::2] for word in looks.pop("options", "").split())
+    host = RecordedHost(looks, f"the recording {path}", "", Why.NOT_COLLECTED, changed)
+    host.clock()
+    said = host.read("cut")
+    cut = " ".join(said.text.splitlines()) if isinstance(said, Evidence) else ""
+    return Recording(host, changed or cut, how, looks.get("expect", ""))
+
+
+def read_text(path: str) -> tuple[str, str]:
     """Read the text of a recording, and whether it changed meanwhile."""
     from ec2rl.host.saved import NotReadError, Saved, open_file
 

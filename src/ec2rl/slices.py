@@ -1,7 +1,7 @@
 """Packages that hold a subject whole, found by their files: to add one changes no other file.
 
 `ec2rl/NAME/commands/` has the subcommands `NAME ...`; `ec2rl/NAME/saved_evidence.py` reads a form
-of saved evidence, which `run --NAME=FILE` names and a sosreport may have.
+of saved evidence, which `run --NAME=FILE` names, `run FILE` recognises and a sosreport may have.
 """
 
 from __future__ import annotations

@@ -16,13 +16,19 @@ from support import fill
 from test_conntrack_commands import ec2rl
 
 LOOKS, TOP = CASE.split("-- expect --\n")
+TIMEOUTS = """\
+-- /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established --
+432000
+-- /proc/sys/net/netfilter/nf_conntrack_udp_timeout --
+30
+"""
 ENTRIES = sections(CASE)[1]["conntrack -L"].strip().split("\n")
 
 
 @pytest.fixture
 def recording(tmp_path: Path) -> str:
     path = tmp_path / "top.case"
-    path.write_text(inert(f"{LOOKS}-- expect --\n"))
+    path.write_text(inert(f"{LOOKS}{TIMEOUTS}-- expect --\n"))
     return str(path)
 
 
@@ -97,8 +103,14 @@ def test_a_recording_that_is_cut_is_told(recording: str) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("top", "--replay=a", "--file=b"), "--file is a table by itself: not with --record or"),
-        (("list", "--record=a", "--file=b"), "--file is a table by itself: not with --record or"),
+        (
+            ("top", "--replay=a", "--file=b"),
+            "--file, --sysctl: a table by itself: not",
+        ),
+        (
+            ("list", "--record=a", "--file=b"),
+            "--file, --sysctl: a table by itself: not",
+        ),
         (("size", "--replay=a", "--record=b"), "--record is of this machine: not with --replay"),
         (("top", "--mask"), "--mask is about what --record writes"),
         (("whatif", "--replay=/nonexistent"), "--replay=/nonexistent: No such file"),

@@ -17,7 +17,6 @@ from ec2rl.modules import (
     consoleoverload,
     hungtasks,
     kernelpanic,
-    softlockup,
     xennetrocket,
 )
 from support.examples import examples
@@ -26,7 +25,6 @@ MODULES = {
     "consoleoverload": consoleoverload,
     "hungtasks": hungtasks,
     "kernelpanic": kernelpanic,
-    "softlockup": softlockup,
     "xennetrocket": xennetrocket,
 }
 REAL = [
@@ -41,11 +39,6 @@ REAL = [
     ("kernelpanic", "Kernel panic - not syncing: Fatal exception in interrupt"),
     ("kernelpanic", "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000009"),
     ("kernelpanic", "Kernel panic - not syncing: Watchdog detected hard LOCKUP on cpu 8"),
-    ("softlockup", "BUG: soft lockup - CPU#0 stuck for 22s! [java:2345]"),
-    ("softlockup", "NMI watchdog: BUG: soft lockup - CPU#1 stuck for 23s! [kworker/1:1:77]"),
-    ("softlockup", "watchdog: BUG: soft lockup - CPU#3 stuck for 26s! [containerd-shim:9876]"),
-    ("softlockup", "watchdog: CPU28: Watchdog detected hard LOCKUP on cpu 28"),
-    ("softlockup", "NMI watchdog: Watchdog detected hard LOCKUP on cpu 0"),
     ("xennetrocket", "xennet: skb rides the rocket: 20 frags"),
     ("xennetrocket", "xennet: skb rides the rocket: 19 slots"),
     ("xennetrocket", "xen_netfront: xennet: skb rides the rocket: 19 slots, 65226 bytes"),
@@ -117,9 +110,35 @@ def test_one_kill_is_told_in_three_lines() -> None:
     )
     again = line("Killed process 8 (z) total-vm:9kB, anon-rss:1kB, file-rss:0kB", 100.3)
     assert kills([asked, why, killed, again]) == [
-        Kill(killed, "x, y", 7, 10 << 10, "node", "/a,b", 24 << 20, Trace(lines=asked.context)),
-        Kill(again, "z", 8, 1 << 10),
-    ]
+        Kill(
+            killed, "x, y", 7, 10 << 10, "node", "/a,b", 24 << 20, Trace(lines=asked.context),
+            home="/a,b/c", processes=1,
+        ),
+        Kill(again, "z", 8, 1 << 10, processes=1),
+    ]  # fmt: skip
+
+
+def test_a_group_ends_where_another_call_begins() -> None:
+    dead = "Memory cgroup out of memory: Killed process {} (p{}) total-vm:9kB, anon-rss:7kB, "
+    dead += "file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:1kB oom_score_adj:0"
+    group = "Tasks in /a are going to be killed due to memory.oom.group set"
+    asks = "node invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0"
+
+    def died(*said: str | int) -> list[tuple[int, ...]]:
+        lines = [
+            line(one if isinstance(one, str) else dead.format(one, one), 100 + number / 1000)
+            for number, one in enumerate(said)
+        ]
+        found = kills(lines)
+        return [(kill.pid or 0, *(one.pid for one in kill.members)) for kill in found]
+
+    assert died(1, group, 2, 1, 3) == [(1, 2, 3)]
+    assert died(1, group, 2, asks, 4) == [(1, 2), (4,)]
+    assert died(1, group, 2, 3, 4, group, 5) == [(1, 2, 3), (4, 5)]
+    assert died(group, 2, 3) == [(0, 2, 3)]
+    assert died(1, 2, group, 3) == [(1,), (2, 3)]
+    late = [line(dead.format(1, 1), 100.0), line(group, 100.1), line(dead.format(2, 2), 109.0)]
+    assert [kill.pid for kill in kills(late)] == [1, 2]
 
 
 def test_a_trace_ends_where_the_next_begins() -> None:
@@ -244,7 +263,7 @@ def test_events_are_told_apart_by_who_vouches_for_them() -> None:
     heard = line(message, grade=Grade.UNVERIFIED, this_boot=None, sources=("/var/log/messages",))
     refuted = line(message, grade=Grade.FORGED, sources=("/var/log/messages",))
     log = KernelLog((mine, earlier, forged, heard, refuted), LogSource("dmesg"), whole_boot=True)
-    what = say("kernel panic: {why}", why="Fatal exception")
+    what = kernelpanic.Panic("Fatal exception", is_echo=False)
     assert find_events(log, kernelpanic.MODULE.phrases, kernelpanic.parse) == Events(
         this_boot=(Event(what, mine),),
         earlier_boots=(Event(what, earlier),),

@@ -78,6 +78,14 @@ OOM = (
     "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/a,b,"
     "task_memcg=/c,task=x, y,pid=7,uid=0\nMemory cgroup out of memory: Killed process 7 (x, y) "
     "total-vm:9kB, anon-rss:7kB, file-rss:1kB, shmem-rss:2kB, UID:0 pgtables:104kB oom_score_adj:0",
+    "Killed process 7 (x) total-vm:9kB, anon-rss:7kB, file-rss:1kB\nTasks in /a are going to be "
+    "killed due to memory.oom.group set\nKilled process 8 (y) total-vm:9kB, anon-rss:7kB, "
+    "file-rss:1kB",
+    "x invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\nMem-Info:\n"
+    "[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name\n"
+    "[    812]     0   812  9030864  6725000 52314816        0          -999 dockerd\n"
+    "Out of memory and no killable processes...\nKernel panic - not syncing: System is deadlocked "
+    "on memory",
     "Out of memory: Kill process 12562 (java) score 847 or sacrifice child\n"
     "Killed process 9682, UID 27, (mysqld) total-vm:47388kB, anon-rss:3744kB, file-rss:80kB",
 )
@@ -98,8 +106,8 @@ EVENTS = (
     "hvc hvc0: 2 input overrun(s)",
     "xen_netfront: xennet: skb rides the rocket: 19 slots, 65226 bytes",
 )
-MODULES = (consoleoverload, hungtasks, kernelpanic, softlockup, xennetrocket)
-OF_OOPSES = (kernelbug, kerneldereference, kerneloops)
+MODULES = (consoleoverload, hungtasks, kernelpanic, xennetrocket)
+OF_MANY_LINES = (kernelbug, kerneldereference, kerneloops, softlockup)
 SEEDS: dict[str, tuple[str, ...]] = {
     "kmsg": (
         f"6,0,0,-;boot\n4,1234,371094886,-,caller=T1;{FULL}\n SUBSYSTEM=net\n DEVICE=n2\n",
@@ -242,7 +250,7 @@ def take_events(text: str) -> None:
     assert len(oopses([told(text)])) <= len(lines)
     log = replace(log, lines=tuple(map(told, lines)))
     host = RecordedHost({"clock": "now=2026-11-24T02:00:00Z uptime=9"})
-    for module in OF_OOPSES:
+    for module in OF_MANY_LINES:
         finding = module.MODULE.judge(module.MODULE.read(host, log, Options()))
         assert summary(finding)
         assert details(finding)

@@ -42,6 +42,11 @@ def read(host: Host, log: KernelLog, options: Options) -> Observations:
         settling=settling,
         since=options.since,
     )
+    if seen.evicted and host.is_live:
+        from ec2rl.diagnosis.fix_history import read_settling
+
+        past = settling or read_settling(host, MAX, limits.maximum)
+        seen = replace(seen, raised=past.change is not None and not past.unread)
     if options.sample and _odd(seen):
         later = host.later(options.sample)
         seen = seen.again(
@@ -81,6 +86,7 @@ def _odd(seen: Observations) -> bool:
     return bool(
         seen.times.now.lines
         or any(one.exceeded for one in seen.allowances)
+        or seen.evicted
         or any(seen.near(table) or table.refused or _lost_otherwise(table) for table in seen.tables)
     )
 

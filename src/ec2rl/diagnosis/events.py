@@ -106,7 +106,8 @@ def together(lines: Sequence[LogLine], remains: Sequence[LogLine]) -> list[LogLi
     for line in lines:
         same = left.pop((line.message, line.monotonic), line)
         told.append(replace(line, context=max(line.context, same.context, key=len)))
-    return [*sorted(left.values(), key=lambda line: line.time or 0.0), *told]
+    # What a death left has one time, that of the file: its own stamps tell what came first.
+    return [*sorted(left.values(), key=lambda line: (line.time or 0.0, line.monotonic or 0)), *told]
 
 
 def _parsed(lines: Iterable[LogLine], words: Sequence[str], parse: Parse[T]) -> Iterable[Event[T]]:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from ec2rl.diagnosis.coverage import complete_log, missing, reading, source_facts, stamp
+from ec2rl.diagnosis.coverage import (
+    complete_log,
+    missing,
+    moment,
+    reading,
+    source_facts,
+    stamped,
+)
 from ec2rl.diagnosis.events import count, group, message, places
 from ec2rl.facts.trust import told
 from ec2rl.model import Evidence, Finding, Role, Statement, Verdict, say, see_page
@@ -112,7 +119,7 @@ def _why_no_line(seen: Observations[Detail]) -> Statement:
 def _unseen(seen: Observations[Detail]) -> tuple[Value, ...]:
     """What was missing for a verdict, and which right would give it."""
     doubt = (seen.doubt,) if seen.doubt else ()
-    return (*doubt, *missing(seen.log, seen.since), *seen.remains.unread)
+    return (*doubt, *missing(seen.log, seen.since, seen.level), *seen.remains.unread)
 
 
 def _happened(events: Events[Detail]) -> list[Statement]:
@@ -139,7 +146,7 @@ def _happened(events: Events[Detail]) -> list[Statement]:
 def _told(one: Group[Detail], period: str) -> list[Statement]:
     """A group in two lines: what happened, where and when; then the top of the call trace."""
     trace, what = one.last.trace, message(one.last)
-    values: dict[str, Value] = {"period": period, "when": one.last.line.time, "what": what}
+    values: dict[str, Value] = {"period": period, "when": moment(one.last.line), "what": what}
     words = "{period}{when:time}: {what}"
     if trace.cpu is not None and what.values.get("pid") != trace.pid:
         words += "; CPU {cpu}, task {task} ({pid})"
@@ -152,7 +159,7 @@ def _told(one: Group[Detail], period: str) -> list[Statement]:
         values.update(taint=trace.taint)
     if one.count > 1:
         words += "; {n} times, first {first:time}"
-        values.update(n=one.count, first=one.first.line.time)
+        values.update(n=one.count, first=moment(one.first.line))
     top = [say("    in {top}", top=trace.top)] if trace.top else []
     return [say(words, **values), *top]
 
@@ -183,9 +190,7 @@ def _quotes(events: Events[Detail]) -> tuple[Evidence, ...]:
     return tuple(
         Evidence(
             ", ".join(one.last.line.sources),
-            "\n".join(
-                [f"{stamp(one.last.line.time)} {one.last.line.message}", *one.last.trace.lines]
-            ),
+            "\n".join([stamped(one.last.line), *one.last.trace.lines]),
         )
         for one in group(events.newest)[:_TOLD]
     )

@@ -12,6 +12,7 @@ from ec2rl.facts.log import DRIFT, LOG_FOLDER, KernelLog, LogLine, LogSource, se
 from ec2rl.facts.trust import Known, weigh
 from ec2rl.host import BOOT_ID, Host, Phrase
 from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,13 +35,13 @@ def read_kernel_log(
     kept: list[tuple[LogSource, list[LogLine]]] = []
     ring, ring_lines = read_ring(host, phrases, boot_id, booted)
     whole = ring.unreadable is None and ring.lost == 0 and not ring.gap
-    until, is_live = None, True
+    until, is_live, judged = None, True, None
     if ring.unreadable is not None and ring.unreadable.why is Why.NOT_COLLECTED:
         from ec2rl.facts.recorded_log import recorded
 
         left = recorded(host, phrases, boot_id, booted, ring)
         (ring, ring_lines), (journal, journal_lines), kept = left.ring, left.journal, left.texts
-        whole, until, is_live = left.whole, left.until, False
+        whole, until, is_live, judged = left.whole, left.until, False, left.judged
     elif ring.lost:
         from ec2rl.facts.whole_journal import journal_behind_ring
 
@@ -58,7 +59,7 @@ def read_kernel_log(
         lines = weigh(merge(ring_lines, journal_lines, text_lines), known)
     if since is not None:
         lines = [line for line in lines if _counts(line, since, clock.uptime or 0)]
-    return KernelLog(tuple(lines), ring, journal, tuple(text), booted, whole)
+    return KernelLog(tuple(lines), ring, journal, tuple(text), booted, whole, judged)
 
 
 def _counts(line: LogLine, since: float, uptime: float) -> bool:
@@ -85,8 +86,10 @@ def _text_logs(
     paths = [f"{LOG_FOLDER}/{name}" for name in names if _is_kernel_log(name)]
     if not paths:
         return [LogSource("text logs", Unreadable(LOG_FOLDER, Why.ABSENT, "no text logs"))], []
+    # A log in somebody's hand is looked at for all; those of this machine may be many GiB.
+    wanted = [replace(phrase, recent=False) for phrase in phrases] if is_saved else phrases
     sources, lines = [], []
-    for path, found in zip(paths, host.search(paths, phrases)):
+    for path, found in zip(paths, host.search(paths, wanted)):
         if isinstance(found, Unreadable):
             sources.append(LogSource(path, found))
             continue

@@ -7,6 +7,10 @@ from ec2rl.host import Search
 from ec2rl.model import Unreadable
 from ec2rl.record import record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.facts.console import Console
+
 LOG_FOLDER = "/var/log"
 DIGITS = 17
 """Of a time in µs: 2**64 ns have as many, and no calendar goes beyond the year 9999."""
@@ -50,7 +54,7 @@ class LogSource:
 
     `oldest` and `newest` are the times of its records at the ends, in seconds since the epoch;
     `gap` says what is missing from it, "" for nothing; `lost` counts the ring buffer's overwritten
-    records.
+    records.  A `console` shows a part of what the kernel says, even where it lacks nothing.
     """
 
     name: str
@@ -59,15 +63,29 @@ class LogSource:
     gap: str = ""
     lost: int = 0
     newest: float | None = None
+    console: Console | None = None
+
+
+@record(frozen=True)
+class Judged:
+    """The last boot that a journal has: when it began, and the journal's end; None if unknown.
+
+    `later` is when the machine ran after it, by what else it wrote; None where nothing tells.
+    """
+
+    begun: float | None
+    until: float | None
+    later: float | None = None
 
 
 @record(frozen=True)
 class KernelLog:
     """What was found, in the order of time, and where it was looked for.
 
-    `ring` is the kernel's ring buffer, or what dmesg had left of it; `text_logs` are all other
-    texts, printed journals among them; `booted` is when this boot began, in seconds since the
-    epoch; `whole_boot` means that every record of this boot was there to be read.
+    `ring` is the kernel's ring buffer, or what dmesg or a console had left of it; `text_logs` are
+    all other texts, printed journals among them; `booted` is when this boot began, in seconds since
+    the epoch; `whole_boot` means that every record of this boot was there to be read.  Where a
+    journal alone tells which boot was the last, `judged` is when that one began and ended.
     """
 
     lines: tuple[LogLine, ...]
@@ -76,11 +94,17 @@ class KernelLog:
     text_logs: tuple[LogSource, ...] = ()
     booted: float | None = None
     whole_boot: bool = False
+    judged: Judged | None = None
 
     @property
     def sources(self) -> tuple[LogSource, ...]:
         """All places that were asked, the strongest first."""
         return (self.ring, *([self.journal] if self.journal else ()), *self.text_logs)
+
+    @property
+    def console(self) -> Console | None:
+        """What is known of a console that stands for the ring buffer."""
+        return self.ring.console
 
 
 def search_gap(found: Search) -> str:

@@ -15,7 +15,7 @@ of x86): another CPU's may stand in the middle of a trace.
 from __future__ import annotations
 
 from ec2rl.facts.trace import Trace, parse_trace
-from ec2rl.host import Phrase
+from ec2rl.host import EMERG, Phrase
 from ec2rl.record import Choice, record, replace
 
 TYPE_CHECKING = False
@@ -25,16 +25,20 @@ if TYPE_CHECKING:
     from ec2rl.facts.log import LogLine
 
 OOPS_PHRASES = (
-    Phrase(b"kernel BUG at ", after=100),
-    Phrase(b"[verbose debug info unavailable]", after=100, recent=True),
-    Phrase(b"nable to handle kernel ", after=100),
-    Phrase(b"BUG: unable to handle page fault for address: ", after=100),
-    Phrase(b"ernel NULL pointer dereference", after=100),
-    Phrase(b" [#1]", after=100),
-    Phrase(b" [#", after=100, recent=True),
-    Phrase(b"PANIC: double fault", after=100, recent=True),
+    Phrase(b"kernel BUG at ", after=100, level=EMERG),
+    Phrase(b"[verbose debug info unavailable]", after=100, recent=True, level=EMERG),
+    Phrase(b"nable to handle kernel ", after=100, level=EMERG),
+    Phrase(b"BUG: unable to handle page fault for address: ", after=100, level=EMERG),
+    Phrase(b"ernel NULL pointer dereference", after=100, level=EMERG),
+    Phrase(b" [#1]", after=100, level=EMERG),
+    Phrase(b" [#", after=100, recent=True, level=EMERG),
+    Phrase(b"PANIC: double fault", after=100, recent=True, level=EMERG),
 )
-"""What a headline or a header holds; one list, so that each is told from the others."""
+"""What a headline or a header holds; one list, so that each is told from the others.
+
+A console shows an oops whatever its level: before the line with its number oops_begin() of x86
+(arch/x86/kernel/dumpstack.c) and die() of arm64 (arch/arm64/kernel/traps.c) have it show all.
+"""
 
 # lib/bug.c (report_bug), of all architectures: the file, the line and an exclamation mark, the
 # same from 3.10 to 7.1. Without CONFIG_DEBUG_BUGVERBOSE an address, from 4.19 on a symbol with its

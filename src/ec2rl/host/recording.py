@@ -18,8 +18,9 @@ it), or `!` and a reason of `Why` in one word, then words.  Other keys: `link PA
 `ls PATH` (without it, a folder holds what the other keys say), `journal` (lines of
 `journalctl -o json`), `ethtool -S IF`, `conntrack -S`, `conntrack -L` (lines as those of
 /proc/net/nf_conntrack); `netns FILE: KEY` from a network namespace; `later: KEY` after a pause;
-`dmesg`, the text that dmesg(1) printed.  A log file may say
-`; modified=TIME`, `; gap=WORDS`, `; hits=N`, `; unpacked=N` and `; path=NAME`, the journal
+`dmesg`, the text that dmesg(1) printed, and `console`, a console's.  A log file may say
+`; modified=TIME`, `; gap=WORDS`, `; hits=N`, `; unpacked=N` and `; path=NAME`, a console
+`; end=ITS LAST LINES`, the journal
 `; gap=WORDS`, `; hits=N`, `; oldest=MICROSECONDS` and `; newest=MICROSECONDS`, a saved table
 `; entries=N` (how many it holds), `; modified=TIME`, `; gap=WORDS` and `; path=NAME`, any text
 `; exact` (no newline is added to it).  `\\xNN` in a key, a note or a name stands for a byte that
@@ -28,9 +29,9 @@ would be taken for another.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
-from ec2rl.host import DMESGS, KMSG, Clock, Door, Host, Journal, Phrase, Search
+from ec2rl.host import CONSOLES, DMESGS, KMSG, Clock, Door, Host, Journal, Phrase, Search
 from ec2rl.host.caching import LATER
 from ec2rl.host.looks import decode_clock, decode_journal, decode_search, encode
 from ec2rl.host.notes import escaped, unescaped
@@ -183,6 +184,10 @@ class RecordedHost:
                 return key, Unreadable(self._source(what), why, detail)
         raise CaseError(f"{key}: no such reason {reason!r}")
 
+    def keys(self) -> Set[str]:
+        """What it was asked."""
+        return self._looks.keys()
+
     @property
     def is_live(self) -> bool:
         _, ring = self._find(KMSG)
@@ -238,7 +243,8 @@ class RecordedHost:
     ) -> tuple[Search | Unreadable, ...]:
         is_saved = self._missing is Why.NOT_COLLECTED
         texts = [phrase for phrase in phrases if is_saved or not phrase.recent]
-        return tuple(self._search(path, phrases if path in DMESGS else texts) for path in paths)
+        kernels = (*DMESGS, *CONSOLES)
+        return tuple(self._search(path, phrases if path in kernels else texts) for path in paths)
 
     def _search(self, path: str, phrases: Sequence[Phrase]) -> Search | Unreadable:
         # The same file may have been read whole as well: then its lines stand by themselves.

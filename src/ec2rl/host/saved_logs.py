@@ -13,18 +13,27 @@ from collections.abc import Sequence
 from io import BytesIO
 
 from ec2rl.host import (
+    ABOUT_TEXTS,
     BEGINNING,
     BOOT_ID,
+    CONSOLES,
     DMESGS,
     JOURNALCTLS,
-    USERS,
     Clock,
     Journal,
     Phrase,
     Search,
 )
 from ec2rl.host.console import MOST as CONSOLE
-from ec2rl.host.console import console_text, is_console
+from ec2rl.host.console import (
+    CleanText,
+    cleaned,
+    document_text,
+    is_document,
+    is_spoilt,
+    unfinished,
+)
+from ec2rl.host.not_a_log import not_a_log
 from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.host.saved import Saved, Text, close_saved, open_saved, shown
 from ec2rl.host.saved_journal import Together, read_journal
@@ -106,13 +115,15 @@ def read_logs(logs: Sequence[Saved], phrases: Sequence[Phrase], gaps: Sequence[s
     """The recording of saved logs; `gaps` are known before."""
     from ec2rl.host.recording import case
 
-    reader = _Reader(phrases, max(1, len(logs)), gaps)
+    reader = LogReader(phrases, max(1, len(logs)), gaps)
     for log in logs:
         reader.add(log)
     return case(reader.looks(), [])
 
 
-class _Reader:
+class LogReader:
+    """Takes the logs of one machine one by one, and gives the looks that they answer."""
+
     def __init__(self, phrases: Sequence[Phrase], count: int, gaps: Sequence[str]) -> None:
         # The one log that somebody hands over is looked through for all that there is to find.
         self._logs = tuple(replace(phrase, recent=False) for phrase in phrases)
@@ -128,6 +139,7 @@ class _Reader:
         self._recorded = 0.0
 
     def add(self, log: Saved) -> None:
+        """Read a log, whatever its form is."""
         try:
             self._add(log)
         except OSError as error:
@@ -144,10 +156,14 @@ class _Reader:
             return
         modified = os.fstat(log.fd).st_mtime
         head = source.peek(_HEAD)
+        if other := not_a_log(head):
+            self._lose(log, f"{other}, not a log")
+            return
         read: Callable[[int], bytes] = source.read
-        if is_console(head):
+        is_clouds = is_document(head)
+        if is_clouds:
             try:
-                text, when = console_text(_whole(source.read))
+                text, when = document_text(_whole(source.read))
             except ValueError as error:
                 self._lose(log, str(error))
                 return
@@ -155,7 +171,7 @@ class _Reader:
         if b"\r" in head and b"\n" not in head:  # the lines of an old terminal program
             read, head = _lined(read), head.replace(b"\r", b"\n")
         self._recorded = max(self._recorded, modified)
-        what = kind_of_log(head)
+        what = "console" if is_clouds else kind_of_log(head)
         if what in ("journal file", "export", "json"):
             if what == "journal file":
                 found = self._journal(log, source)
@@ -167,14 +183,17 @@ class _Reader:
             self._journals.add(found)
             self._is_cut = self._is_cut or bool(found.gaps)
         else:
-            self._search(log, source, read, what, modified, head)
+            clean = CleanText(read, is_spoilt(head))
+            head = cleaned(head) if is_spoilt(head) else head
+            what = what if is_clouds else kind_of_log(head)
+            self._search(log, source, clean, what, modified, head)
         source.close()
 
     def _search(
         self,
         log: Saved,
         source: Text,
-        read: Callable[[int], bytes],
+        clean: CleanText,
         what: str,
         modified: float,
         head: bytes,
@@ -182,21 +201,27 @@ class _Reader:
         """Look for phrases in a text, under the name of what printed it."""
         from ec2rl.host.search import Budget, search_stream
 
-        names = DMESGS if what == "dmesg" else ()
-        if what == "syslog" and is_journalctl(log.name, head):
-            names = JOURNALCTLS
-        free = [name for name in names if f"search {name}" not in self._memory]
-        phrases = self._kernels if free else self._logs
-        if what == "dmesg":
-            phrases = (*phrases, *USERS)
+        is_journal = what == "syslog" and is_journalctl(log.name, head)
+        phrases = self._logs
+        if what != "syslog" or is_journal:
+            phrases = self._kernels if is_journal else (*self._kernels, *ABOUT_TEXTS)
         budget = Budget(kept=self._room)
         name = "" if source.is_packed else log.name  # of the text no name says a format
-        answer = search_stream(name, read, phrases, budget, modified)
+        answer = search_stream(name, clean.read, phrases, budget, modified)
+        if what in ("dmesg", "unknown") and clean.is_console:
+            what = "console"
+        names: tuple[str, ...] = {"dmesg": DMESGS, "console": CONSOLES}.get(what, ())
+        names = JOURNALCTLS if is_journal else names
+        free = [name for name in names if f"search {name}" not in self._memory]
         key = free[0] if free else f"/var/log/messages-{len(self._memory)}"
+        self._is_cut = self._is_cut or isinstance(answer, Unreadable)
         if isinstance(answer, Search):
             gap = "; ".join(filter(None, (answer.gap, source.gap)))
-            answer = replace(answer, path=log.name, gap=gap)
-        self._is_cut = self._is_cut or isinstance(answer, Unreadable) or bool(answer.gap)
+            self._is_cut = self._is_cut or bool(gap)
+            if what in ("dmesg", "console"):
+                gap = "; ".join(filter(None, (gap, unfinished(clean.tail))))
+            end = clean.tail.decode("utf-8", "backslashreplace") if what == "console" else ""
+            answer = replace(answer, path=log.name, gap=gap, end=end)
         if names and not free:
             why = f"one of more than {len(names)} texts of {names[0]}: read as hearsay"
             self._gaps.append(f"{log.name}: {why}")

@@ -94,9 +94,10 @@ def _nearly_full(seen: Observations, fullest: Table, fill: float) -> Statement:
     if others:
         words += " and {others:other namespace}"
     stuck = None
-    if seen.table_sample is not None and seen.table_sample.label == label:
+    sample = seen.table_sample
+    if sample is not None and sample.label == label and not sample.short:
         words += "; {stuck:%} of its entries cannot be evicted"
-        stuck = seen.table_sample.stuck
+        stuck = sample.stuck
     return say(words, fill=fill, evicted=evicted, label=label, others=others, stuck=stuck)
 
 
@@ -109,6 +110,8 @@ def _other_loss(seen: Observations) -> Statement | None:
             "outside this host; raising nf_conntrack_max will not help",
             lost=sum(one.exceeded or 0 for one in exceeded),
         )
+    if seen.evicted:
+        return _at_its_limit(seen)
     chains, clashes, refused = (
         sum(seen.last(table, name) or 0 for table in seen.tables)
         for name in ("chaintoolong", "insert_failed", "refused")
@@ -139,6 +142,18 @@ def _other_loss(seen: Observations) -> Statement | None:
             "Conntrack expectation table is full: nf_conntrack_expect_max, not nf_conntrack_max"
         )
     return None
+
+
+def _at_its_limit(seen: Observations) -> Statement:
+    """Entries are evicted only where a new connection finds the table full."""
+    words = (
+        "Conntrack table has been at its limit: {evicted:entry/entries} evicted to make room for "
+        "new connections"
+    )
+    pace = sum(table.rate("early_drop") or 0 for table in seen.tables)
+    if pace:
+        words += ", {now} {pace:pace}/s"
+    return say(words, evicted=seen.evicted, pace=pace)
 
 
 def _dropped(seen: Observations, refused: int) -> Statement | None:

@@ -25,9 +25,7 @@ from ec2rl.conntrack.table.filters import (
     parse_state,
 )
 from ec2rl.conntrack.table.look import Listing, open_listing
-from ec2rl.conntrack.table.targets import inside, read_settings
-from ec2rl.conntrack.table.timeouts import DEFAULTS
-from ec2rl.host import Host
+from ec2rl.conntrack.table.targets import inside, known_settings
 from ec2rl.model import Unreadable
 from ec2rl.report.escape import one_line
 from ec2rl.report.offline import recorded
@@ -40,8 +38,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ec2rl.conntrack.table.entry import Entry
+    from ec2rl.host import Host
     from ec2rl.model import Json
 
+_NO_TIMES = (
+    "how long an entry has been idle is known only where the timeouts in force are, and they are "
+    "not: --sysctl=FILE takes what `sysctl -a` printed on the machine of a saved table"
+)
 _TOGETHER = 500
 """Lines that are printed at once."""
 
@@ -67,8 +70,11 @@ def _show(args: Parsed, terminal: Terminal, host: Host, wanted: Filter, limit: i
     status, missing = 0, []
     try:
         for target in chosen(args, targets):
-            settings = read_settings(inside(host, target))
-            times = DEFAULTS if isinstance(settings, Unreadable) or args.has("file") else settings
+            times = known_settings(inside(host, target))
+            if wanted.idle_over is not None and not times:
+                missing.append(f"{target.label}: {_NO_TIMES}")
+                status = COULD_NOT_LOOK
+                continue
             listing = open_listing(
                 target.door, target.label if args.has("file") else None, wanted.family, host
             )

@@ -18,7 +18,6 @@ from ec2rl.conntrack.report.what_if_text import what_if_text
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.timeouts import governing
 from ec2rl.conntrack.table.whatif import SettingError, parse_settings, what_if
-from ec2rl.host import Host
 from ec2rl.model import Unreadable
 from ec2rl.subcommand import COULD_NOT_LOOK
 from ec2rl.terminal import Terminal
@@ -27,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ec2rl.host import Host
     from ec2rl.model import Json
 
 
