@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 from ec2rl.diagnosis.events import Event
 from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module, mark_of_death
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.oops import OOPS_PHRASES, Kind, oopses
 from ec2rl.model import Statement, say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 
 def find(lines: Sequence[LogLine]) -> Iterable[Event[Statement]]:
