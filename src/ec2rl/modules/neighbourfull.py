@@ -155,14 +155,15 @@ class Overflow:
 
 @record(frozen=True)
 class NeighbourObservations:
-    """What was seen of the log and of the tables."""
+    """What was seen of the log and of the tables; `refusing` are those that a counter accuses."""
 
     seen: Observations[Overflow]
     tables: tuple[Table, ...]
+    refusing: tuple[Table, ...] = ()
 
     def is_short(self, table: Table) -> bool:
-        """Whether a table was too small, or nearly is."""
-        told = table.is_told_by(self.seen.events.this_boot)
+        """Tell whether a table was too small, or nearly is."""
+        told = table.is_told_by(self.seen.events.this_boot) or table in self.refusing
         return told or table.near or bool(table.risen)
 
 
@@ -251,9 +252,19 @@ def read(host: Host, log: KernelLog, options: Options) -> NeighbourObservations:
         state=_state(tables),
         level=INFO,
     )
-    if events.this_boot:
+    if events.this_boot or any(table.refused for table in tables):
         seen = _settled(host, tables, seen)
-    return NeighbourObservations(replace(seen, suspected=_suspected(seen, tables)), tables)
+    counted = _unexplained(seen, tables)
+    if not counted or any(table.risen for table in counted):
+        return NeighbourObservations(seen, tables)
+    raised = [table for table, one in zip(tables, seen.settlings) if one.change is not None]
+    before_fix = any(table in raised for table in counted)
+    if seen.counts_apply and not before_fix:
+        seen = replace(seen, counted=_refused_since_boot(counted))
+        return NeighbourObservations(seen, tables, counted)
+    return NeighbourObservations(
+        replace(seen, suspected=_suspected(seen, counted, before_fix)), tables
+    )
 
 
 def _settled(
@@ -341,22 +352,28 @@ def _short(table: Table) -> str:
     return f"{table.seconds:g}"
 
 
-def _suspected(seen: Observations[Overflow], tables: Sequence[Table]) -> Statement | None:
-    """What was refused since boot and nothing explains, None for nothing."""
+def _unexplained(seen: Observations[Overflow], tables: Sequence[Table]) -> tuple[Table, ...]:
+    """Choose the tables that have refused what nothing explains."""
     if seen.covered and seen.since is not None and not seen.counts_apply:
-        return None  # the log has all of the time that is asked about, and the counters have more
-    unexplained = [table for table in tables if table.refused and not _explained(seen, table)]
-    if not unexplained:
-        return None
+        return ()  # the log has all of the time that is asked about, and the counters have more
+    return tuple(table for table in tables if table.refused and not _explained(seen, table))
+
+
+def _refused_since_boot(tables: Sequence[Table]) -> Statement:
     words = "{n} new neighbours were refused since boot"
-    if all(table.risen == 0 for table in unexplained):
+    if all(table.risen == 0 for table in tables):
         words += ", none is {now}"
-    if any(table.is_told_by(seen.events.before_last_fix) for table in unexplained):
-        words += "; whether all of it was before the change of the limit is not known"
-    else:
-        words += "; {why_no_line}"
-    total = sum(table.refused or 0 for table in unexplained)
-    return say(words, n=total, why_no_line=_why_no_line(seen))
+    return say(words, n=sum(table.refused or 0 for table in tables))
+
+
+def _suspected(
+    seen: Observations[Overflow], tables: Sequence[Table], before_fix: bool
+) -> Statement:
+    """Say what was refused at a time that is not known: maybe before a fix, or what is asked."""
+    why = _why_no_line(seen)
+    if before_fix:
+        why = say("whether all of it was before the change of the limit is not known")
+    return say("{refused}; {why}", refused=_refused_since_boot(tables), why=why)
 
 
 def _why_no_line(seen: Observations[Overflow]) -> Statement:
