@@ -104,7 +104,7 @@ def commands_for(words: Sequence[str]) -> Mapping[str, Command]:
 
 
 def _saved() -> dict[str, Option]:
-    """The options that name saved evidence of a subject's own form."""
+    """Give the options that name saved evidence of a subject's own form."""
     return {name: form.OPTION for name, form in slices.parts("saved_evidence").items()}
 
 

@@ -34,14 +34,14 @@ def choose_colour(args: Parsed, terminal: Terminal) -> None:
 
 
 def failing(args: Parsed) -> tuple[Verdict, ...]:
-    """The verdicts that make the exit status 1."""
+    """Give the verdicts that make the exit status 1."""
     if one_of(args, "fail-on", ("failure", "warn")) == "warn":
         return Verdict.PROBLEM, Verdict.WARNING
     return (Verdict.PROBLEM,)
 
 
 def plan_of(args: Parsed, now: float) -> Plan:
-    """How to run, from the options that `run` and `explain` share. UsageError for nonsense."""
+    """Tell how to run, from the options that `run` and `explain` share. UsageError for nonsense."""
     since = moment("since", args.last("since"), now) if args.has("since") else None
     concurrency = args.last("concurrency", "10")
     if not (concurrency.isascii() and concurrency.isdigit() and 1 <= int(concurrency[:9]) <= 100):
@@ -67,7 +67,7 @@ def one_of(args: Parsed, option: str, choices: Sequence[str]) -> str:
 
 
 def open_record(args: Parsed, terminal: Terminal) -> int | None:
-    """The new file of --record, if there is to be one, made with the caller's rights."""
+    """Give the new file of --record, if there is to be one, made with the caller's rights."""
     if args.has("no-save"):
         for option in ("record", "output-dir", "remediate"):
             if args.has(option):
@@ -80,13 +80,13 @@ def open_record(args: Parsed, terminal: Terminal) -> int | None:
 
 
 def rights_to_save(args: Parsed, terminal: Terminal) -> Rights:
-    """The caller's rights in a place of their choice, our own in ours."""
+    """Give the caller's rights in a place of their choice, our own in ours."""
     ours = args.last("output-dir") in default_bases(terminal.environment)
     return Rights({} if ours or not args.has("output-dir") else terminal.environment)
 
 
 def open_folder(args: Parsed, terminal: Terminal, started: float) -> tuple[RunFolder | None, str]:
-    """The run folder, or why there is none ("": nobody wants one).
+    """Give the run folder, or why there is none ("": nobody wants one).
 
     UsageError for an --output-dir that is not safe.
     """
@@ -140,7 +140,7 @@ def document_of(
     interrupted: bool,
     host: Mapping[str, Json] | None = None,
 ) -> dict[str, Json]:
-    """The report as data; `host` says which machine it is about, without it this one."""
+    """Give the report as data; `host` says which machine it is about, without it this one."""
     from ec2rl.report.json_report import Judged, report
 
     machine = os.uname()
