@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from ec2rl import slices
+from ec2rl.host.console import is_document
 from ec2rl.host.not_a_log import not_a_log
 from ec2rl.record import Choice, record
 
@@ -125,6 +126,7 @@ _LOGS = {
     "dmesg": "dmesg",
     "syslog": "syslog",
 }
+_CONSOLE = Kind("console", Use.LOG)
 _EMPTY = Row(Kind("empty", Use.NOTHING), lambda head: not head.strip())
 UNKNOWN = Kind("text of no form that is known, searched as hearsay", Use.LOG)
 
@@ -135,6 +137,8 @@ def kind_of(head: bytes) -> Kind:
     for row in _rows():
         if row.tell(text):
             return row.kind
+    if is_document(text):
+        return _CONSOLE
     other = not_a_log(text)
     found = None if other else _log(text)
     if found is not None:
@@ -152,10 +156,13 @@ def _rows() -> Iterator[Row]:
 
 
 def _log(head: bytes) -> Kind | None:
-    from ec2rl.host.console import is_console
+    from ec2rl.host.console import cleaned, is_console
     from ec2rl.host.saved_logs import kind_of_log
 
-    name = "console output" if is_console(head) else _LOGS.get(kind_of_log(head))
+    what = kind_of_log(cleaned(head))
+    if what in ("dmesg", "unknown") and is_console(head):
+        return _CONSOLE
+    name = _LOGS.get(what)
     return Kind(name, Use.LOG) if name else None
 
 

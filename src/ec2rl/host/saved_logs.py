@@ -156,11 +156,11 @@ class LogReader:
             return
         modified = os.fstat(log.fd).st_mtime
         head = source.peek(_HEAD)
-        if other := not_a_log(head):
-            self._lose(log, f"{other}, not a log")
-            return
         read: Callable[[int], bytes] = source.read
         is_clouds = is_document(head)
+        if not is_clouds and (other := not_a_log(head)):
+            self._lose(log, f"{other}, not a log")
+            return
         if is_clouds:
             try:
                 text, when = document_text(_whole(source.read))
