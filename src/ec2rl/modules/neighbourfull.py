@@ -30,7 +30,7 @@ from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ec2rl.diagnosis.before_last_fix import Settling
     from ec2rl.limits import Limit
@@ -487,10 +487,17 @@ def propose(host: Host, look: NeighbourObservations, wish: FixRequest) -> Propos
     )
     today = {one.key: number(host, f"/proc/sys/{one.key.replace('.', '/')}") for one in SETTINGS}
     wanted = _wanted(look, wish, today)
-    sizes = [limits.Limit(key, today[key], value) for key, value in _in_order(wanted, today)]
+    # The kernel takes any order; but it collects down to gc_thresh2, and while that is above
+    # gc_thresh3 it frees nothing when the table is full (neigh_forced_gc()).
+    ladders = [family.keys for family in FAMILIES]
+    order = [key for keys in ladders for key in limits.ladder_order(keys, wanted, today)]
+    sizes = [limits.Limit(key, today[key], wanted[key]) for key in order]
     cost = ENTRY * sum(value for key, value in wanted.items() if key.endswith("3"))
     in_turn = sorted(sizes, key=lambda one: one.key)
-    refused = (*limits.refusals(subject, in_turn, wish, _refused), *_out_of_order(wanted, today))
+    refused = (
+        *limits.refusals(subject, in_turn, wish, _refused),
+        *(fault for keys in ladders for fault in limits.ladder_faults(keys, wanted, today)),
+    )
     return limits.propose(
         host,
         wish,
@@ -544,20 +551,6 @@ def _sizes(
     return {**wanted, **{key: asked[key] for key in family.keys if key in asked}}
 
 
-def _in_order(wanted: Mapping[str, int], today: Mapping[str, int | None]) -> list[tuple[str, int]]:
-    """The order of writing: what grows from gc_thresh3 down, then what shrinks from gc_thresh1 up.
-
-    The kernel takes any order; but it collects down to gc_thresh2, and while that is above
-    gc_thresh3 it frees nothing when the table is full (neigh_forced_gc()).
-    """
-    order = []
-    for family in FAMILIES:
-        keys = [key for key in family.keys if key in wanted]
-        shrinks = [key for key in keys if wanted[key] < (today[key] or 0)]
-        order += [*(key for key in reversed(keys) if key not in shrinks), *shrinks]
-    return [(key, wanted[key]) for key in order]
-
-
 def _not_here(
     look: NeighbourObservations, wish: FixRequest, today: Mapping[str, int | None]
 ) -> str:
@@ -583,17 +576,6 @@ def _refused(size: Limit) -> str:
     if not size.wanted and size.key.endswith("3"):
         return f"{size.key}=0: no neighbour at all could be found"
     return ""
-
-
-def _out_of_order(wanted: Mapping[str, int], today: Mapping[str, int | None]) -> Iterator[str]:
-    """The thresholds that would be above the next one."""
-    then = {**today, **wanted}
-    for family in FAMILIES:
-        for low, high in zip(family.keys, family.keys[1:]):
-            small, large = then[low], then[high]
-            changed = (small, large) != (today[low], today[high])
-            if changed and small is not None and large is not None and small > large:
-                yield f"{low}={small} is above {high}={large}: set them together"
 
 
 def _costs(cost: int) -> tuple[str, ...]:
