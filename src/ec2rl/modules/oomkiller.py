@@ -10,7 +10,7 @@ from ec2rl.diagnosis.observations import Observations
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.oom_table import TABLE
 from ec2rl.facts.proc import counter
-from ec2rl.host import EMERG, ERR, Host, Phrase
+from ec2rl.host import EMERG, ERR, WARNING, Host, Phrase
 from ec2rl.model import Statement, say
 from ec2rl.record import record, replace
 
@@ -199,8 +199,8 @@ MODULE = kernel_log_module(
         Phrase(b"kB, anon-rss:", level=ERR),
         Phrase(b"memory.oom.group set", level=ERR),
         Phrase(b" or sacrifice child", recent=True, level=ERR),
-        # Where none can be killed the kernel panics, unless it is of a cgroup: nothing is then.
-        Phrase(b"no killable processes", recent=True, level=EMERG),
+        # pr_warn(), and panic() where it is not of a cgroup alone (mm/oom_kill.c, 6.18)
+        Phrase(b"no killable processes", recent=True, level=WARNING),
         Phrase(b"panic_on_oom is enabled", recent=True, level=EMERG),
         Phrase(b"System is deadlocked on memory", recent=True, level=EMERG),
     ),
