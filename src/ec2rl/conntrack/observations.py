@@ -9,6 +9,7 @@ from ec2rl.conntrack.namespaces import RECORDED
 from ec2rl.conntrack.tables import Limits, Table
 from ec2rl.conntrack.timeline import FullTableHistory
 from ec2rl.diagnosis.coverage import covers
+from ec2rl.diagnosis.events import say_not_understood
 from ec2rl.facts.log import KernelLog, LogLine
 from ec2rl.model import Statement, Unreadable, Why, say
 from ec2rl.record import record, replace
@@ -158,7 +159,7 @@ class Observations:
         Counters at zero do not make up for a log that has lost its oldest records either; but what
         was before a change that made room is known: it was full.
         """
-        known = self.covered or self.known_since_change
+        known = (self.covered or self.known_since_change) and not self.times.not_understood
         return self.answered and known and not self.uncounted
 
     @property
@@ -172,6 +173,8 @@ class Observations:
         if ring.unreadable is None and not self.covered:
             gap = say("dmesg: {gap}", gap=ring.gap)
             reasons.append(gap if ring.gap else "the kernel's log is incomplete")
+        if self.times.not_understood:
+            reasons.append(say_not_understood(self.times.not_understood))
         if self.covered and self.times.others.get(Kind.SUPPRESSED) and not self.all_counted:
             reasons.append("the kernel left lines out of its log, and not all counters were read")
         elif self.all_counted and not self.covered and ring.lost:

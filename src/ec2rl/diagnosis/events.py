@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
-from ec2rl.facts.log import KernelLog, LogLine
+from ec2rl.facts.log import UNKNOWN_FORM, KernelLog, LogLine
 from ec2rl.facts.trace import Trace, parse_trace
 from ec2rl.facts.trust import Grade
 from ec2rl.host import Phrase
-from ec2rl.model import Statement
+from ec2rl.model import Statement, say
 from ec2rl.record import Generic, T, record, replace
 
 TYPE_CHECKING = False
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
     It is asked twice, first without the trace.
     """
+
+
+_QUOTE = 160
 
 
 class AnothersEvent:
@@ -67,7 +70,8 @@ class Events(Generic[T]):
 
     `before_last_fix` are this boot's from before a change that made room, and is in force;
     `unverified` stand only where any user can write; `forged` counts lines that the kernel
-    verifiably did not write.
+    verifiably did not write.  `not_understood` hold the words of an event in a form that is not
+    known, or are cut: they may be events or not.
     """
 
     this_boot: tuple[Event[T], ...] = ()
@@ -75,6 +79,7 @@ class Events(Generic[T]):
     earlier_boots: tuple[Event[T], ...] = ()
     unverified: tuple[Event[T], ...] = ()
     forged: int = 0
+    not_understood: tuple[LogLine, ...] = ()
 
     @property
     def newest(self) -> tuple[Event[T], ...]:
@@ -90,7 +95,30 @@ def find_events(
     `phrases` are the words that each event has one of.
     """
     words = [phrase.text.decode() for phrase in phrases]
-    return sort_events(_parsed(_together(log.lines, remains), words, parse))
+    events = sort_events(_parsed(_together(log.lines, remains), words, parse))
+    odd = not_understood(log, phrases, lambda line: parse(line, Trace()) is not None)
+    return replace(events, not_understood=odd)
+
+
+def not_understood(
+    log: KernelLog, phrases: Sequence[Phrase], understands: Callable[[LogLine], bool]
+) -> tuple[LogLine, ...]:
+    """Find the lines with these words that may be events, though nobody can tell."""
+    odd = (line for line in log.lines if line.form == UNKNOWN_FORM or line.cut)
+    words = [phrase.text.decode() for phrase in phrases]
+    lines = (*log.no_logs, *(line for line in odd if not understands(line)))
+    return tuple(line for line in lines if any(word in line.message for word in words))
+
+
+def say_not_understood(lines: Sequence[LogLine], quoted: bool = False) -> Statement:
+    """Say how many lines were not understood; `quoted` adds the first of them."""
+    words = "not understood: {n:line} {hold} the words"
+    first = lines[0]
+    if quoted:
+        words += ", the first of them in {place}: {quote}"
+    hold = "hold" if len(lines) > 1 else "holds"
+    quote, place = first.message[:_QUOTE], first.sources[0]
+    return say(words, n=len(lines), hold=hold, place=place, quote=quote)
 
 
 def _together(lines: Sequence[LogLine], remains: Sequence[LogLine]) -> list[LogLine]:

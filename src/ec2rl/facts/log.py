@@ -11,6 +11,8 @@ LOG_FOLDER = "/var/log"
 DIGITS = 17
 """Of a time in µs: 2**64 ns have as many, and no calendar goes beyond the year 9999."""
 
+UNKNOWN_FORM = "unknown"
+
 DRIFT = 1e-4
 """Seconds in each second of the uptime that the kernel's stamps may be off: below 100 ppm."""
 
@@ -22,7 +24,9 @@ class LogLine:
     `sources` are the places where it was met; `time` is in seconds since the epoch, `monotonic` in
     microseconds since boot; `this_boot` is None where it cannot be told; `count` is how many
     times it stands for; `context` are the kernel's lines behind it; `doubt` says why a line in the
-    kernel's form is hearsay all the same, "" where its place says it.
+    kernel's form is hearsay all the same, "" where its place says it.  `form` is the row of the
+    table of forms that a text's line is read by, or UNKNOWN_FORM; `cut` means that it ends where
+    another line begins, or the text ends.
     """
 
     message: str
@@ -35,6 +39,8 @@ class LogLine:
     count: int = 1
     context: tuple[str, ...] = ()
     doubt: str = ""
+    form: str = ""
+    cut: bool = False
 
     @property
     def trusted(self) -> bool:
@@ -63,9 +69,10 @@ class LogSource:
 class KernelLog:
     """What was found, in the order of time, and where it was looked for.
 
-    `ring` is the kernel's ring buffer, or what dmesg had left of it; `text_logs` are all other
-    texts, printed journals among them; `booted` is when this boot began, in seconds since the
-    epoch; `whole_boot` means that every record of this boot was there to be read.
+    `no_logs` are lines with the words in what is no log: a page, another program's data. `ring` is
+    the kernel's ring buffer, or what dmesg had left of it; `text_logs` are all other texts, printed
+    journals among them; `booted` is when this boot began, in seconds since the epoch; `whole_boot`
+    means that every record of this boot was there to be read.
     """
 
     lines: tuple[LogLine, ...]
@@ -74,6 +81,7 @@ class KernelLog:
     text_logs: tuple[LogSource, ...] = ()
     booted: float | None = None
     whole_boot: bool = False
+    no_logs: tuple[LogLine, ...] = ()
 
     @property
     def sources(self) -> tuple[LogSource, ...]:

@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ec2rl.facts.journal_log import journal_records
-from ec2rl.facts.log import LogLine, LogSource, search_gap
+from ec2rl.facts.log import UNKNOWN_FORM, LogLine, LogSource, search_gap
 from ec2rl.facts.syslog import hits_of, parse_lines
 from ec2rl.facts.trust import Grade
 from ec2rl.facts.whole_journal import has_whole_boot, is_beginning
-from ec2rl.host import BEGINNING, DMESGS, JOURNALCTLS, USERS, Host, Phrase, Search
+from ec2rl.host import BEGINNING, DMESGS, DOCUMENTS, JOURNALCTLS, USERS, Host, Phrase, Search
 from ec2rl.model import Why
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     Told = tuple[LogSource, list[LogLine]]
 
 _JOURNALS = {"journalctl --boot": True, "journalctl --boot -1": False, **dict.fromkeys(JOURNALCTLS)}
@@ -29,8 +31,8 @@ _JOURNALS = {"journalctl --boot": True, "journalctl --boot -1": False, **dict.fr
 class Recorded:
     """What stands for the ring buffer, the journal, and other texts in the kernel's name.
 
-    `whole` is whether all of the last boot is there; `until` how far a journal that is whole since
-    then reaches (`trust.Known`).
+    `no_logs` are lines with the words in what is no log. `whole` is whether all of the last boot is
+    there; `until` how far a journal that is whole since then reaches (`trust.Known`).
     """
 
     ring: Told
@@ -38,6 +40,7 @@ class Recorded:
     texts: list[Told]
     whole: bool
     until: tuple[float, float] | None
+    no_logs: tuple[LogLine, ...] = ()
 
 
 def recorded(
@@ -60,7 +63,22 @@ def recorded(
         [*others, *_journal_texts(host, phrases, booted)],
         whole or is_journal_whole,
         _until(source, lines, boot_id) if is_journal_whole else None,
+        tuple(_no_logs(host, phrases)),
     )
+
+
+def _no_logs(host: Host, phrases: Sequence[Phrase]) -> Iterator[LogLine]:
+    """The lines with the words in what is no log."""
+    for name in DOCUMENTS:
+        (found,) = host.search([name], phrases)
+        if not isinstance(found, Search):
+            return
+        for line in found.lines:
+            if line.hit:
+                yield LogLine(
+                    line.text, (found.path,), None, None, None, None, Grade.UNVERIFIED,
+                    form=UNKNOWN_FORM,
+                )  # fmt: skip
 
 
 def _until(
@@ -95,7 +113,7 @@ def _dmesg(
     found: Search, asked: Sequence[Phrase], boot_id: str | None, booted: float | None
 ) -> Told:
     kept = hits_of(found.lines, asked)
-    lines = parse_lines(found.path, kept, found.modified, booted, Grade.TEXT, True, True)
+    lines = parse_lines(found.path, kept, found.modified, booted, Grade.TEXT, True, True, asked)
     starts = [place for place, line in enumerate(lines) if is_beginning(line) and line.trusted]
     told = []
     for place, line in enumerate(lines):
@@ -119,7 +137,13 @@ def _journal_texts(host: Host, phrases: Sequence[Phrase], booted: float | None) 
                 break
             continue
         lines = parse_lines(
-            found.path, found.lines, found.modified, booted, Grade.TEXT, is_saved=True
+            found.path,
+            found.lines,
+            found.modified,
+            booted,
+            Grade.TEXT,
+            is_saved=True,
+            phrases=phrases,
         )
         this_boot = [line.this_boot if is_of_boot is None else is_of_boot for line in lines]
         told.append(

@@ -43,7 +43,9 @@ class Phrase:
 
 DMESGS = ("dmesg", *(f"dmesg {number}" for number in range(2, 65)))
 JOURNALCTLS = ("journalctl", *(f"journalctl {number}" for number in range(2, 65)))
-"""Under what names texts are searched that dmesg and journalctl printed, each of its own."""
+DOCUMENTS = ("document", *(f"document {number}" for number in range(2, 65)))
+"""Under what names texts are searched that dmesg and journalctl printed, each of its own; and what
+is no log: a page, a picture, another program's data."""
 
 BEGINNING = Phrase(b"Linux version ")
 """The first thing that a kernel prints (on some architectures the second, at the same time)."""
