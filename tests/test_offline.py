@@ -271,7 +271,7 @@ def test_nothing_is_said_of_now_and_paths_keep_their_names(tmp_path: Path) -> No
     log = saved(tmp_path, "now/now.log", WHOLE)
     done = run(tmp_path, f"--log={log}")
     assert f"Read: {log}" in done.stdout
-    assert "Log, its last boot: at least 1 line, 100 s after the boot, no date known" in done.stdout
+    assert "Log, its last boot: at least 1 line, 100.0 s after boot, no date known" in done.stdout
     assert "Next: ./ec2rl explain conntrackfull --page-only" in done.stdout
 
 

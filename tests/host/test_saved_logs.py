@@ -92,7 +92,7 @@ def test_the_kernels_own_words_are_found_in_each_form(
     log, _ = log_of(saved("x", FORMS[form]))
     trusted = [(line.message, line.this_boot) for line in log.lines if line.trusted]
     assert trusted == [(MESSAGE, True)]
-    assert log.whole_boot
+    assert log.whole_boot or (log.console is not None and not log.ring.gap)
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])

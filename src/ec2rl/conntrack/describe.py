@@ -6,7 +6,7 @@ from ec2rl.conntrack.messages import Kind
 from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.tables import Table
 from ec2rl.conntrack.timeline import FullTableHistory, LogPeriod
-from ec2rl.diagnosis.coverage import complete_from, complete_log, reading, stamp
+from ec2rl.diagnosis.coverage import complete_from, complete_log, reading, stamped
 from ec2rl.diagnosis.events import say_not_understood
 from ec2rl.model import (
     Evidence,
@@ -236,9 +236,9 @@ def _span(spell: LogPeriod) -> Statement:
         words += " (about {all} with those that the kernel suppressed)"
     known = {"lines": spell.lines, "all": spell.lines + spell.suppressed}
     if spell.uptimes is not None:
-        first, last = map(round, spell.uptimes)
+        first, last = (f"{seconds:.1f}" for seconds in spell.uptimes)
         words += ", {first} s" if first == last else ", {first} s to {last} s"
-        words += " after the boot, no date known"
+        words += " after boot, no date known"
         return say(words, first=first, last=last, **known)
     one = spell.first is None or spell.last is None or spell.first // 1 == spell.last // 1
     words += ", {first:time}" if one else ", first {first:time}, last {last:time}"
@@ -309,7 +309,8 @@ def _rests_on(seen: Observations, verdict: Verdict) -> list[Statement]:
 def _knobs(seen: Observations) -> list[Statement]:
     """The knob that works here."""
     table = seen.fullest
-    if not (seen.times.now.lines or (table is not None and seen.near(table))):
+    told = seen.times.now.lines or seen.times.unverified.lines
+    if not (told or (table is not None and seen.near(table))):
         return []
     words = "What helps: raise net.netfilter.nf_conntrack_max and nf_conntrack_buckets together"
     if seen.limits.maximum:
@@ -329,7 +330,4 @@ def _knobs(seen: Observations) -> list[Statement]:
 
 def quotes(seen: Observations) -> tuple[Evidence, ...]:
     """The words of the log that the verdict rests on."""
-    return tuple(
-        Evidence(", ".join(line.sources), f"{stamp(line.time)} {line.message}")
-        for line in seen.times.quotes
-    )
+    return tuple(Evidence(", ".join(line.sources), stamped(line)) for line in seen.times.quotes)

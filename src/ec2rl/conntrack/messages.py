@@ -9,7 +9,7 @@ behind them.
 
 from __future__ import annotations
 
-from ec2rl.host import Phrase
+from ec2rl.host import WARNING, Phrase
 from ec2rl.record import Choice, record
 
 
@@ -40,7 +40,7 @@ class Message:
 # A suppression is told right behind a line of ours when a flood goes on: in text logs, where each
 # phrase is one more pass over GiB, two lines behind each hit are kept for that.
 PHRASES = (
-    Phrase(b"conntrack: ", after=2),
+    Phrase(b"conntrack: ", after=2, level=WARNING),
     Phrase(b"s suppressed", recent=True),
     Phrase(b"table overflow", recent=True),
     Phrase(b"ossible SYN flooding", recent=True),

@@ -8,9 +8,10 @@ from ec2rl.conntrack.messages import Kind, understand
 from ec2rl.conntrack.namespaces import RECORDED
 from ec2rl.conntrack.tables import Limits, Table
 from ec2rl.conntrack.timeline import FullTableHistory
-from ec2rl.diagnosis.coverage import covers
+from ec2rl.diagnosis.coverage import covers, hidden
 from ec2rl.diagnosis.events import say_not_understood
 from ec2rl.facts.log import KernelLog, LogLine
+from ec2rl.host import WARNING
 from ec2rl.model import Statement, Unreadable, Why, say
 from ec2rl.record import record, replace
 
@@ -98,7 +99,7 @@ class Observations:
     @property
     def covered(self) -> bool:
         """Whether the kernel's own log was read for all of the time that is asked about."""
-        return covers(self.log, self.since)
+        return covers(self.log, self.since, WARNING)
 
     @property
     def limit_unread(self) -> bool:
@@ -171,8 +172,10 @@ class Observations:
             collected = ring.unreadable.why is not Why.NOT_COLLECTED or ring.unreadable.detail
             reasons = [ring.unreadable if collected else "the kernel's own log: not collected"]
         if ring.unreadable is None and not self.covered:
-            gap = say("dmesg: {gap}", gap=ring.gap)
-            reasons.append(gap if ring.gap else "the kernel's log is incomplete")
+            kind = "dmesg" if ring.console is None else "console"
+            gap = say("{kind}: {gap}", kind=kind, gap=ring.gap)
+            unshown = hidden(self.log, WARNING) or "the kernel's log is incomplete"
+            reasons.append(gap if ring.gap else unshown)
         if self.times.not_understood:
             reasons.append(say_not_understood(self.times.not_understood))
         if self.covered and self.times.others.get(Kind.SUPPRESSED) and not self.all_counted:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 
 from ec2rl.facts.log import DRIFT
+from ec2rl.host import DEBUG
 from ec2rl.model import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ec2rl.facts.log import KernelLog
+    from ec2rl.facts.console import Console
+    from ec2rl.facts.log import KernelLog, LogLine
     from ec2rl.model import Json, Statement, Unreadable
 
 
@@ -25,17 +27,47 @@ def stamp(when: float | None) -> str:
         return "at a time unknown"
 
 
-def covers(log: KernelLog, since: float | None) -> bool:
-    """Whether the kernel's own log was read for all of the time that is asked about."""
+def moment(line: LogLine) -> float | str | None:
+    """When a line was said, for a place `{when:time}`: where no clock tells, since its boot."""
+    if line.time is not None or line.monotonic is None:
+        return line.time
+    return f"{line.monotonic / 1e6:.1f} s after boot"
+
+
+def stamped(line: LogLine) -> str:
+    """A line with when it was said, as evidence quotes it."""
+    when = moment(line)
+    return f"{when if isinstance(when, str) else stamp(when)} {line.message}"
+
+
+def covers(log: KernelLog, since: float | None, level: int = DEBUG) -> bool:
+    """Whether all was read that the kernel said at a level in the time that is asked about.
+
+    A console has of it what it must have shown.
+    """
     if log.whole_boot:
         return True
+    console = whole_console(log)
+    if console is not None:
+        return console.shows(level)
     complete = complete_from(log)
     return since is not None and complete is not None and complete <= since
+
+
+def whole_console(log: KernelLog) -> Console | None:
+    """What a console shows that is whole since boot, and stands for the ring buffer."""
+    return None if log.ring.gap or log.ring.unreadable is not None else log.ring.console
 
 
 def complete_log(log: KernelLog, since: float | None) -> Statement:
     """Say which log has all that is asked about, and from when on; for one that `covers` it."""
     ring = log.ring
+    console = whole_console(log)
+    if console is not None and not log.whole_boot:
+        words = "{log}, a console, whole since boot"
+        words += "" if console.until is None else " until {until} s after it"
+        until = None if console.until is None else round(console.until, 1)
+        return say(words + " ({why})", log=ring.name, until=until, why=console.why)
     if ring.unreadable is not None:
         name = "the journal"
     elif ring.lost and log.whole_boot:
@@ -59,14 +91,30 @@ def complete_from(log: KernelLog) -> float | None:
     return oldest + DRIFT * max(0.0, oldest - log.booted)
 
 
-def missing(log: KernelLog, since: float | None) -> list[Statement]:
+def hidden(log: KernelLog, level: int) -> Statement | None:
+    """Say why a console that is whole need not have shown what is told at a level, None if it is
+    none, or shows it."""
+    console = whole_console(log)
+    if console is None or console.shows(level) or log.whole_boot:
+        return None
+    from ec2rl.facts.console import NAMES
+
+    words = "a console need not show {level}: {why}"
+    return say(words, level=NAMES[level], why=console.why)
+
+
+def missing(log: KernelLog, since: float | None, level: int = DEBUG) -> list[Statement]:
     """Say what the kernel's own log lacks of the time that is asked about, if anything."""
     ring = log.ring
     if ring.unreadable is not None:
         return [say("{unread}", unread=ring.unreadable)]
-    if covers(log, since):
+    if covers(log, since, level):
         return []
-    reasons = [say("dmesg: {gap}", gap=ring.gap)]
+    unshown = hidden(log, level)
+    if unshown is not None:
+        return [unshown]
+    kind = "dmesg" if ring.console is None else "console"
+    reasons = [say("{kind}: {gap}", kind=kind, gap=ring.gap)]
     if not ring.gap:
         reasons = [say("the kernel's log is incomplete")]
     if ring.oldest is not None:

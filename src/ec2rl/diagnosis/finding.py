@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ec2rl.diagnosis.coverage import complete_log, missing, reading, source_facts, stamp
+from ec2rl.diagnosis.coverage import (
+    complete_log,
+    missing,
+    moment,
+    reading,
+    source_facts,
+    stamped,
+)
 from ec2rl.diagnosis.events import count, group, message, places, say_not_understood
 from ec2rl.facts.trust import told
 from ec2rl.model import Evidence, Finding, Role, Statement, Verdict, say, see_page
@@ -114,7 +121,7 @@ def _unseen(seen: Observations[Detail]) -> tuple[Value, ...]:
     odd = seen.events.not_understood
     doubt: tuple[Value, ...] = (say_not_understood(odd),) if odd else ()
     doubt = (*doubt, seen.doubt) if seen.doubt else doubt
-    return (*doubt, *missing(seen.log, seen.since), *seen.remains.unread)
+    return (*doubt, *missing(seen.log, seen.since, seen.level), *seen.remains.unread)
 
 
 def _happened(events: Events[Detail]) -> list[Statement]:
@@ -143,7 +150,7 @@ def _happened(events: Events[Detail]) -> list[Statement]:
 def _told(one: Group[Detail], period: str) -> list[Statement]:
     """A group in two lines: what happened, where and when; then the top of the call trace."""
     trace, what = one.last.trace, message(one.last)
-    values: dict[str, Value] = {"period": period, "when": one.last.line.time, "what": what}
+    values: dict[str, Value] = {"period": period, "when": moment(one.last.line), "what": what}
     words = "{period}{when:time}: {what}"
     if trace.cpu is not None and what.values.get("pid") != trace.pid:
         words += "; CPU {cpu}, task {task} ({pid})"
@@ -156,7 +163,7 @@ def _told(one: Group[Detail], period: str) -> list[Statement]:
         values.update(taint=trace.taint)
     if one.count > 1:
         words += "; {n} times, first {first:time}"
-        values.update(n=one.count, first=one.first.line.time)
+        values.update(n=one.count, first=moment(one.first.line))
     top = [say("    in {top}", top=trace.top)] if trace.top else []
     return [say(words, **values), *top]
 
@@ -187,9 +194,7 @@ def _quotes(events: Events[Detail]) -> tuple[Evidence, ...]:
     return tuple(
         Evidence(
             ", ".join(one.last.line.sources),
-            "\n".join(
-                [f"{stamp(one.last.line.time)} {one.last.line.message}", *one.last.trace.lines]
-            ),
+            "\n".join([stamped(one.last.line), *one.last.trace.lines]),
         )
         for one in group(events.newest)[:_TOLD]
     )

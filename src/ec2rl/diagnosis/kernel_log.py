@@ -68,7 +68,8 @@ def kernel_log_module(
                 sort_events(find(log.lines)),
                 not_understood=not_understood(log, phrases, lambda one: any(find((one,)))),
             )
-        seen = Observations(log, events, options.since, remains)
+        level = max(phrase.level for phrase in phrases)
+        seen = Observations(log, events, options.since, remains, level=level)
         if settings and events.this_boot:
             seen = _settled(host, seen, settings)
         if look is not None:

@@ -7,7 +7,7 @@ from ec2rl.diagnosis.events import Events
 from ec2rl.facts.crash_records import CrashRecords
 from ec2rl.facts.log import KernelLog
 from ec2rl.facts.proc import number, parse_number
-from ec2rl.host import Host
+from ec2rl.host import DEBUG, Host
 from ec2rl.model import Evidence, Statement, Unreadable, Why, say
 from ec2rl.record import Generic, T, record
 
@@ -33,7 +33,8 @@ class Observations(Generic[T]):
     why nothing happened in this boot, whatever the log lacks; `counted` what a counter knows though
     no line is left; `suspected` what else hints at an event; `doubt` why even a whole log would not
     tell; `harmless` why this boot's events did no harm; `notes` are lines for the reader; `state`
-    is a verdict on what is so now, behind this boot's events and before those of earlier ones.
+    is a verdict on what is so now, behind this boot's events and before those of earlier ones;
+    `level` is the weakest at which the kernel tells of such events.
     """
 
     log: KernelLog
@@ -48,11 +49,12 @@ class Observations(Generic[T]):
     harmless: Statement | None = None
     notes: tuple[Statement, ...] = ()
     state: tuple[Verdict, Statement] | None = None
+    level: int = DEBUG
 
     @property
     def covered(self) -> bool:
         """Whether the kernel's own log was read for all of the time that is asked about."""
-        return covers(self.log, self.since)
+        return covers(self.log, self.since, self.level)
 
     @property
     def covered_since_fix(self) -> bool:

@@ -12,6 +12,7 @@ from ec2rl.facts.log import DRIFT, LOG_FOLDER, KernelLog, LogLine, LogSource, se
 from ec2rl.facts.trust import Known, weigh
 from ec2rl.host import BOOT_ID, Host, Phrase
 from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,8 +87,10 @@ def _text_logs(
     paths = [f"{LOG_FOLDER}/{name}" for name in names if _is_kernel_log(name)]
     if not paths:
         return [LogSource("text logs", Unreadable(LOG_FOLDER, Why.ABSENT, "no text logs"))], []
+    # A log in somebody's hand is looked at for all; those of this machine may be many GiB.
+    wanted = [replace(phrase, recent=False) for phrase in phrases] if is_saved else phrases
     sources, lines = [], []
-    for path, found in zip(paths, host.search(paths, phrases)):
+    for path, found in zip(paths, host.search(paths, wanted)):
         if isinstance(found, Unreadable):
             sources.append(LogSource(path, found))
             continue

@@ -7,6 +7,10 @@ from ec2rl.host import Search
 from ec2rl.model import Unreadable
 from ec2rl.record import record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.facts.console import Console
+
 LOG_FOLDER = "/var/log"
 DIGITS = 17
 """Of a time in µs: 2**64 ns have as many, and no calendar goes beyond the year 9999."""
@@ -54,7 +58,7 @@ class LogSource:
 
     `oldest` and `newest` are the times of its records at the ends, in seconds since the epoch;
     `gap` says what is missing from it, "" for nothing; `lost` counts the ring buffer's overwritten
-    records.
+    records.  A `console` shows a part of what the kernel says, even where it lacks nothing.
     """
 
     name: str
@@ -63,16 +67,17 @@ class LogSource:
     gap: str = ""
     lost: int = 0
     newest: float | None = None
+    console: Console | None = None
 
 
 @record(frozen=True)
 class KernelLog:
     """What was found, in the order of time, and where it was looked for.
 
-    `no_logs` are lines with the words in what is no log: a page, another program's data. `ring` is
-    the kernel's ring buffer, or what dmesg had left of it; `text_logs` are all other texts, printed
-    journals among them; `booted` is when this boot began, in seconds since the epoch; `whole_boot`
-    means that every record of this boot was there to be read.
+    `no_logs` are lines with the words in what is no log: a page, another program's data.  `ring` is
+    the kernel's ring buffer, or what dmesg or a console had left of it; `text_logs` are all other
+    texts, printed journals among them; `booted` is when this boot began, in seconds since the
+    epoch; `whole_boot` means that every record of this boot was there to be read.
     """
 
     lines: tuple[LogLine, ...]
@@ -87,6 +92,11 @@ class KernelLog:
     def sources(self) -> tuple[LogSource, ...]:
         """All places that were asked, the strongest first."""
         return (self.ring, *([self.journal] if self.journal else ()), *self.text_logs)
+
+    @property
+    def console(self) -> Console | None:
+        """What is known of a console that stands for the ring buffer."""
+        return self.ring.console
 
 
 def search_gap(found: Search) -> str:

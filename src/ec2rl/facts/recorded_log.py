@@ -6,20 +6,35 @@ process id, but for what `trust` tells; the text itself is as trustworthy as who
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
+from ec2rl.facts.console import console, messages_dropped, vouched
 from ec2rl.facts.journal_log import journal_records
 from ec2rl.facts.log import UNKNOWN_FORM, LogLine, LogSource, search_gap
 from ec2rl.facts.syslog import hits_of, parse_lines
 from ec2rl.facts.trust import Grade
 from ec2rl.facts.whole_journal import has_whole_boot, is_beginning
-from ec2rl.host import BEGINNING, DMESGS, DOCUMENTS, JOURNALCTLS, USERS, Host, Phrase, Search
+from ec2rl.host import (
+    ABOUT_CONSOLES,
+    ABOUT_TEXTS,
+    BEGINNING,
+    CONSOLES,
+    DMESGS,
+    DOCUMENTS,
+    JOURNALCTLS,
+    Host,
+    Phrase,
+    Search,
+)
 from ec2rl.model import Why
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from ec2rl.facts.console import Console
 
     Told = tuple[LogSource, list[LogLine]]
 
@@ -51,14 +66,17 @@ def recorded(
     ring: LogSource,
 ) -> Recorded:
     """All that was kept; the last boot of which there is anything counts as "this boot"."""
-    kept = _dmesgs(host, phrases, boot_id, booted)
-    dmesg, *others = kept or [(ring, [])]
+    kept = _texts(host, DMESGS, phrases, boot_id, booted)
+    kept += _texts(host, CONSOLES, phrases, boot_id, booted)
+    kept.sort(key=lambda told: told[0].console is not None)  # what dmesg printed stands first
+    first, *others = kept or [(ring, [])]
+    whole = bool(kept) and all(told.unreadable is None and not told.gap for told, _ in kept)
+    whole = whole and first[0].console is None
     source, lines = journal_records(host, (*phrases, BEGINNING), boot_id)
     is_journal_whole = not source.gap and has_whole_boot(lines, boot_id)
-    whole = all(told.unreadable is None and not told.gap for told, _ in kept) and bool(kept)
     journal = source, [line for line in lines if not is_beginning(line)]
     return Recorded(
-        dmesg,
+        first,
         journal,
         [*others, *_journal_texts(host, phrases, booted)],
         whole or is_journal_whole,
@@ -92,29 +110,48 @@ def _until(
     return source.newest - begun[0], source.newest
 
 
-def _dmesgs(
-    host: Host, phrases: Sequence[Phrase], boot_id: str | None, booted: float | None
+def _texts(
+    host: Host,
+    names: Sequence[str],
+    phrases: Sequence[Phrase],
+    boot_id: str | None,
+    booted: float | None,
 ) -> list[Told]:
-    """What dmesg printed, or consoles over several boots."""
+    """What dmesg printed, or consoles over several boots: the texts of these names."""
     asked = [replace(phrase, before=True) for phrase in (*phrases, BEGINNING)]
     told: list[Told] = []
-    for name in DMESGS:
-        (found,) = host.search([name], (*asked, *USERS))
+    for name in names:
+        (found,) = host.search([name], (*asked, *ABOUT_TEXTS))
         if isinstance(found, Search):
-            told.append(_dmesg(found, asked, boot_id, booted))
+            told.append(_text(found, names[0], asked, boot_id, booted))
         elif found.why in (Why.NOT_COLLECTED, Why.ABSENT):
             break
         else:
-            told.append((LogSource("dmesg", found), []))
+            told.append((LogSource(names[0], found), []))
     return told
 
 
-def _dmesg(
-    found: Search, asked: Sequence[Phrase], boot_id: str | None, booted: float | None
+def _text(
+    found: Search, kind: str, asked: Sequence[Phrase], boot_id: str | None, booted: float | None
 ) -> Told:
-    kept = hits_of(found.lines, asked)
-    lines = parse_lines(found.path, kept, found.modified, booted, Grade.TEXT, True, True, asked)
-    starts = [place for place, line in enumerate(lines) if is_beginning(line) and line.trusted]
+    wanted = (*asked, *ABOUT_CONSOLES)
+    kept = hits_of(found.lines, wanted)
+    lines = parse_lines(
+        found.path,
+        kept,
+        found.modified,
+        booted,
+        Grade.TEXT,
+        is_dmesg=True,
+        is_saved=True,
+        phrases=wanted,
+    )
+    lines = [vouched(line) for line in lines]
+    begun = [place for place, line in enumerate(lines) if is_beginning(line) and line.trusted]
+    starts = [place for place in begun if not _is_crash_kernel(islice(lines, place + 1, None))]
+    lost = [messages_dropped(line) is not None for line in lines]
+    if any(lost) or sum(lines[place].monotonic is not None for place in begun) > 1:
+        kind = CONSOLES[0]  # dmesg prints what is left of one boot
     told = []
     for place, line in enumerate(lines):
         later = sum(start > place for start in starts)
@@ -122,16 +159,45 @@ def _dmesg(
         if when is None and not later and booted is not None and line.monotonic is not None:
             when = booted + line.monotonic / 1e6
         boot = f"{later} boots before the last" if later else boot_id
-        told.append(replace(line, sources=("dmesg",), time=when, boot=boot, this_boot=not later))
+        told.append(replace(line, sources=(kind,), time=when, boot=boot, this_boot=not later))
     gap = search_gap(found) or ("" if starts else "it does not go back to the boot")
+    if any(line.this_boot for line, is_lost in zip(told, lost) if is_lost):
+        gap = "; ".join(filter(None, (gap, "the kernel dropped messages before it got them")))
     source = LogSource(found.path, None, booted if starts else None, gap)
-    return source, [line for line in told if not is_beginning(line)]
+    if kind == CONSOLES[0]:
+        source = replace(source, console=_console(told, found.end))
+    words = [phrase.text.decode() for phrase in asked]
+    return source, [
+        line
+        for line in told
+        if not is_beginning(line) and any(word in line.message for word in words)
+    ]
+
+
+def _console(lines: Sequence[LogLine], end: str) -> Console:
+    boots = tuple(dict.fromkeys(line.boot for line in lines))
+    last = [one.message for one in lines if one.this_boot and one.grade is not Grade.FORGED]
+    return console(last, end, boots)
+
+
+def _is_crash_kernel(behind: Iterable[LogLine]) -> bool:
+    """Whether a kernel that just began is one that kdump started to save the one before it.
+
+    The address of the dead kernel's memory is on its command line (kernel/crash_dump.c).
+    """
+    for line in behind:
+        if is_beginning(line):
+            return False
+        if "ommand line: " in line.message and line.trusted:
+            return " elfcorehdr=" in line.message
+    return False
 
 
 def _journal_texts(host: Host, phrases: Sequence[Phrase], booted: float | None) -> list[Told]:
     told: list[Told] = []
+    wanted = [replace(phrase, recent=False) for phrase in phrases]
     for kind, is_of_boot in _JOURNALS.items():
-        (found,) = host.search([kind], phrases)
+        (found,) = host.search([kind], wanted)
         if not isinstance(found, Search):
             if kind in JOURNALCTLS:
                 break

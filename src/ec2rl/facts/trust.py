@@ -120,6 +120,7 @@ _FIXED = (
     r"|(?:BUG: )?[Uu]nable to handle kernel [\w ]+ at (?:virtual address )?[\da-fx]+"
     r"|BUG: (?:kernel NULL pointer dereference,|unable to handle page fault for) address: [\da-f]+"
     r"|Kernel panic - not syncing: [\w :,.()=+-]+"
+    r"|oom-kill:constraint=CONSTRAINT_\w+,nodemask=[^'\"]*,uid=\d+"
     r"|xennet: skb rides the rocket: \d+ (?:slots|frags)[\w ,]*"
 )
 _EARLY = r"Booting Linux on .*|microcode: .*|Initializing cgroup subsys \w+"

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 else:
     Protocol = object
 
+EMERG, ALERT, CRIT, ERR, WARNING, NOTICE, INFO, DEBUG = range(8)
+"""Levels of the kernel's messages (include/linux/kern_levels.h)."""
+
 KMSG = "/dev/kmsg"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
@@ -32,20 +35,24 @@ class Phrase:
 
     With `before` the line above each hit is wanted too: both may be parts of one message.
     With `recent` it is looked for only in the kernel's ring buffer and the journal: text logs
-    can be many GiB, and each phrase costs one more pass over them.
+    can be many GiB, and each phrase costs one more pass over them.  `level` is the weakest at which
+    the kernel tells such an event (include/linux/kern_levels.h): a console shows it only where its
+    own level is higher.
     """
 
     text: bytes
     after: int = 0
     recent: bool = False
     before: bool = False
+    level: int = DEBUG
 
 
 DMESGS = ("dmesg", *(f"dmesg {number}" for number in range(2, 65)))
 JOURNALCTLS = ("journalctl", *(f"journalctl {number}" for number in range(2, 65)))
+CONSOLES = ("console", *(f"console {number}" for number in range(2, 65)))
 DOCUMENTS = ("document", *(f"document {number}" for number in range(2, 65)))
-"""Under what names texts are searched that dmesg and journalctl printed, each of its own; and what
-is no log: a page, a picture, another program's data."""
+"""Under what names texts are searched that dmesg, journalctl and consoles printed, each of its own;
+and what is no log: a page, a picture, another program's data."""
 
 BEGINNING = Phrase(b"Linux version ")
 """The first thing that a kernel prints (on some architectures the second, at the same time)."""
@@ -54,6 +61,20 @@ _USERS = b"overlayfs: |mount option | parameter '| name '| value for '|process '
 _NAMES = b"Product: |Manufacturer: |SerialNumber: "
 USERS = tuple(map(Phrase, (*_USERS.split(b"|"), *_NAMES.split(b"|"))))
 """Stand before strings of users that the kernel prints as they are, line ends and all."""
+
+DROPPED = Phrase(b" printk messages dropped **")
+"""Where a console got less than the kernel said (kernel/printk/printk.c, 3.16 to 7.1)."""
+
+ABOUT_CONSOLES = (
+    DROPPED,
+    Phrase(b"ommand line: "),
+    Phrase(b"kernel.printk = "),
+    Phrase(b"Loglevel set to "),
+)
+"""What tells how much a console shows of what the kernel says."""
+
+ABOUT_TEXTS = (*USERS, *ABOUT_CONSOLES)
+"""What tells how far a text of the kernel's can be believed."""
 
 
 @record(frozen=True)
@@ -75,6 +96,7 @@ class Search:
     `hits` counts all of them, also those beyond what `lines` has room for; `unpacked` is how many
     bytes of text were looked at; `modified` is the file's mtime in seconds since the epoch.
     `gap` is "" when the text was read from its first byte to its last, else it says what was not.
+    `end` are the last lines of a console.
     """
 
     path: str
@@ -83,6 +105,7 @@ class Search:
     unpacked: int
     modified: float
     gap: str = ""
+    end: str = ""
 
 
 @record(frozen=True)

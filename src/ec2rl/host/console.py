@@ -1,4 +1,7 @@
-"""What `aws ec2 get-console-output` printed as JSON: a console's text, and of when it is."""
+"""A machine's console, as clouds and terminals hand it out: its text, and how far it goes.
+
+Beside what the kernel prints it has what firmware, boot loader, getty and systemd print there.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +11,84 @@ from base64 import b64decode
 from binascii import Error
 from datetime import datetime
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    Read = Callable[[int], bytes]
+
 MOST = 4 << 20
-"""Bytes; EC2 gives the last 64 KiB."""
+"""Bytes; EC2 gives the last 64 KiB, Google Compute Engine the last MiB."""
+
+TAIL = 4 << 10
+"""Bytes of a text's end that are looked at."""
+
+_LOOKED_AT = 256 << 10
+"""Bytes of a text in which what only a console has is looked for."""
+
+_LONGEST = 64 << 10
+"""Bytes of a line that are looked at together."""
+
+# `aws ec2 get-console-output` (also as boto3 gives it), `gcloud compute instances
+# get-serial-port-output --format=json`; Azure's boot log is text, and a string in JSON.
+_DOCUMENT = (
+    rb'\s*\{\s*"(?:InstanceId|Output|Timestamp|ResponseMetadata|contents|kind|next|selfLink|start)"'
+    rb'\s*:|\s*"(?:[^"\\]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*\\n'
+)
+# `--output text`: the fields in the order of their names, with tabs between them.
+_COLUMNS = rb"(?:\s*)(i-[0-9a-f]{8,17})\t"
+_WHEN = rb"\t(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S{0,16})\s*\Z"
+_BASE64 = rb"[A-Za-z0-9+/]{60}[A-Za-z0-9+/\r\n]*={0,2}\s*\Z"
+
+_STAMP = rb"(?:<\d{1,3}>)?\[ *\d{1,9}\.\d{6}\]"
+# What firmware, boot loaders, initial file systems, systemd and getty print, and dmesg never has.
+_MARKS = (
+    rb"(?m)(?<=[\w.-]) login: |\[ {0,2}(?:OK|FAILED|DEPEND|TIME|SKIP) {0,2}\] "
+    rb"|^(?:Begin: Running /|\(initramfs\)|SeaBIOS \(version|iPXE |GNU GRUB|GRUB loading|BdsDxe: "
+    rb"|EFI stub: |U-Boot |Booting from |Booting `|Press any key|Decompressing Linux"
+    rb"|Welcome to .{1,60}!$|ci-info: |Cloud-init v\. |You are in (?:emergency|rescue) mode"
+    rb"|Give root password|Gave up waiting for root|dracut:/# |Xen Minimal OS|"
+    rb"[\w ./-]{1,60} tty(?:S|AMA)\d{1,3}$|Kernel \S{1,80} on an? \w)"
+    rb"|^\*\* \d{1,19} printk messages dropped \*\*"
+)
+_PROMPT = rb"(?:.*(?:login|[Pp]assword): *|\(initramfs\) *|[^\[]{0,80}[#$>] *)\Z"
+_UNFINISHED = "its last line has no end: it may be cut within a message"
 
 
-def is_console(head: bytes) -> bool:
-    """Whether a file that begins so is one."""
-    return re.match(rb'\s*\{\s*"(?:InstanceId|Output|Timestamp)"\s*:', head) is not None
+def is_document(head: bytes) -> bool:
+    """Whether a file that begins so is a console in what a cloud's program printed around it."""
+    return any(re.match(form, head) for form in (_DOCUMENT, _COLUMNS, _BASE64))
 
 
-def console_text(data: bytes) -> tuple[bytes, float | None]:
+def document_text(data: bytes) -> tuple[bytes, float | None]:
     """The console's text, and its time in seconds since the epoch. ValueError for anything else.
 
-    The API itself gives it in base64, which the command line has decoded.
+    EC2's API gives it in base64, which its command line has decoded.
     """
+    if re.match(_COLUMNS, data):
+        text, when = re.sub(_COLUMNS, b"", data, count=1), re.search(_WHEN, data)
+        if when is None:
+            return text, None
+        return text[: -len(when[0])] + b"\n", _when(when[1].decode())
+    if re.match(_BASE64, data):
+        return _decoded(data, strict=True), None
     try:
         said = json.loads(data)
-        text: bytes = said["Output"].encode("utf-8", "backslashreplace")
+        told = said if isinstance(said, str) else said["Output" if "Output" in said else "contents"]
+        text = told.encode("utf-8", "backslashreplace")
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         raise ValueError("it is no console output") from None
+    return _decoded(text), _when(said.get("Timestamp") if isinstance(said, dict) else None)
+
+
+def _decoded(text: bytes, strict: bool = False) -> bytes:
+    """What a text is in base64; itself where it is none. ValueError for `strict`."""
     try:
-        text = b64decode(text, validate=True) if text.strip() else text
+        return b64decode(b"".join(text.split()), validate=True) if text.strip() else text
     except Error:
-        pass
-    return text, _when(said.get("Timestamp"))
+        if strict:
+            raise ValueError("it is no console output") from None
+        return text
 
 
 def _when(stamp: object) -> float | None:
@@ -39,3 +96,85 @@ def _when(stamp: object) -> float | None:
         return datetime.fromisoformat(str(stamp).replace("Z", "+00:00")).timestamp()
     except (ValueError, OverflowError):
         return None
+
+
+def is_console(text: bytes) -> bool:
+    """Whether a part of a text has what only a console has."""
+    return re.search(_MARKS, text) is not None
+
+
+def unfinished(tail: bytes) -> str:
+    """Why a text of the kernel's that ends so may be cut in its last line, "" where it is not."""
+    last = tail.rpartition(b"\n")[2].rstrip(b"\r\x00 ")
+    if not last or re.match(_PROMPT, last) or not re.search(rb"\[(?: *\d|\Z)", last):
+        return ""
+    return _UNFINISHED
+
+
+class CleanText:
+    """A text as it is read, without what terminals and serial lines add; `tail` is its end.
+
+    `is_console` is whether it had what only a console has, in its beginning or its end.
+
+    Colours are taken off; where a line was written over, or the screen was cleared, another begins.
+    Behind a stamp of the kernel's none does: what stands there may be a user's string.
+    """
+
+    def __init__(self, read: Read) -> None:
+        self.tail = b""
+        self._seen = 0
+        self._is_console = False
+        self._read = read
+        self._rest = self._clean = b""
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes, b"" at the end; OSError as the text's own `read`."""
+        while not self._clean:
+            data = self._read(size)
+            whole, end, rest = (self._rest + data).rpartition(b"\n")
+            if not data or len(rest) > _LONGEST:
+                whole, rest = whole + end + rest, b""
+            self._rest = rest
+            whole += end if rest or data else b""
+            self._clean = cleaned(whole) if is_spoilt(whole) else whole
+            if not data:
+                break
+        data, self._clean = self._clean[:size], self._clean[size:]
+        self.tail = (self.tail + data)[-TAIL:]
+        if not self._is_console and self._seen < _LOOKED_AT:
+            self._is_console = is_console(data[:_LOOKED_AT])
+        self._seen += len(data)
+        return data
+
+    @property
+    def is_console(self) -> bool:
+        return self._is_console or is_console(self.tail)
+
+
+def is_spoilt(text: bytes) -> bool:
+    """Whether terminals or serial lines have added to a text."""
+    return b"\r" in text or b"\x1b" in text or b"\x00" in text
+
+
+# ECMA-48: a control sequence is ESC [, parameters (colours may have colons), and a final letter;
+# ESC ] begins a string for the terminal, and ESC c resets it.
+_SEQUENCE = (
+    rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]{0,200}(?:\x07|\x1b\\)?|\x1b[()*+][A-Z\d]"
+    rb"|\x1b[=>78DEHMNOZ\\]|\x00"
+)
+_AFRESH = rb"\x1b\[[\d;]*[HJf]|\x1bc"
+
+
+def cleaned(text: bytes) -> bytes:
+    """Whole lines of a text without what terminals and serial lines add."""
+    lines = text.split(b"\n")
+    return b"\n".join(_cleaned_line(line) if is_spoilt(line) else line for line in lines)
+
+
+def _cleaned_line(line: bytes) -> bytes:
+    line = line.rstrip(b"\r")
+    plain = re.sub(_SEQUENCE, b"", line)
+    if re.match(rb"\s*" + _STAMP, plain):
+        return plain.replace(b"\r", b"")
+    pieces = re.split(rb"\r+|" + _AFRESH, line)
+    return b"\n".join(filter(None, (re.sub(_SEQUENCE, b"", piece) for piece in pieces)))

@@ -45,6 +45,8 @@ def _search_notes(look: Search) -> dict[str, str | None]:
     }
     if look.gap:
         notes["gap"] = look.gap
+    if look.end:
+        notes["end"] = look.end
     if look.hits != sum(line.hit for line in look.lines):
         notes["hits"] = str(look.hits)
     return notes
@@ -110,6 +112,7 @@ def decode_search(
         int(notes.get("unpacked", offset)),
         modified,
         notes.get("gap", ""),
+        notes.get("end", ""),
     )
 
 

@@ -18,8 +18,9 @@ it), or `!` and a reason of `Why` in one word, then words.  Other keys: `link PA
 `ls PATH` (without it, a folder holds what the other keys say), `journal` (lines of
 `journalctl -o json`), `ethtool -S IF`, `conntrack -S`, `conntrack -L` (lines as those of
 /proc/net/nf_conntrack); `netns FILE: KEY` from a network namespace; `later: KEY` after a pause;
-`dmesg`, the text that dmesg(1) printed.  A log file may say
-`; modified=TIME`, `; gap=WORDS`, `; hits=N`, `; unpacked=N` and `; path=NAME`, the journal
+`dmesg`, the text that dmesg(1) printed, and `console`, a console's.  A log file may say
+`; modified=TIME`, `; gap=WORDS`, `; hits=N`, `; unpacked=N` and `; path=NAME`, a console
+`; end=ITS LAST LINES`, the journal
 `; gap=WORDS`, `; hits=N`, `; oldest=MICROSECONDS` and `; newest=MICROSECONDS`, a saved table
 `; entries=N` (how many it holds), `; modified=TIME`, `; gap=WORDS` and `; path=NAME`, any text
 `; exact` (no newline is added to it).  `\\xNN` in a key, a note or a name stands for a byte that
@@ -30,7 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ec2rl.host import DMESGS, KMSG, Clock, Door, Host, Journal, Phrase, Search
+from ec2rl.host import CONSOLES, DMESGS, KMSG, Clock, Door, Host, Journal, Phrase, Search
 from ec2rl.host.caching import LATER
 from ec2rl.host.looks import decode_clock, decode_journal, decode_search, encode
 from ec2rl.host.notes import escaped, unescaped
@@ -237,7 +238,9 @@ class RecordedHost:
         self, paths: Sequence[str], phrases: Sequence[Phrase]
     ) -> tuple[Search | Unreadable, ...]:
         texts = [phrase for phrase in phrases if not phrase.recent]
-        return tuple(self._search(path, phrases if path in DMESGS else texts) for path in paths)
+        return tuple(
+            self._search(path, phrases if path in (*DMESGS, *CONSOLES) else texts) for path in paths
+        )
 
     def _search(self, path: str, phrases: Sequence[Phrase]) -> Search | Unreadable:
         # The same file may have been read whole as well: then its lines stand by themselves.

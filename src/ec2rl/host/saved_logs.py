@@ -12,24 +12,26 @@ import time
 from collections.abc import Sequence
 from io import BytesIO
 
+from ec2rl.forms.recognise import Recognised
 from ec2rl.host import (
+    ABOUT_TEXTS,
     BEGINNING,
     BOOT_ID,
+    CONSOLES,
     DMESGS,
     DOCUMENTS,
     JOURNALCTLS,
-    USERS,
     Clock,
     Journal,
     Phrase,
 )
 from ec2rl.host.console import MOST as CONSOLE
-from ec2rl.host.console import console_text, is_console
+from ec2rl.host.console import document_text, is_document, unfinished
 from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.host.saved import Saved, Text, close_saved, open_saved, shown
 from ec2rl.host.saved_journal import Together, read_journal
 from ec2rl.host.spool import MOST, Spool
-from ec2rl.host.transcode import PlainText, plain_text
+from ec2rl.host.transcode import JOURNALS, PlainText, plain_text
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
 
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 SECONDS = 900.0
 
 _HEAD = 16 << 10
+_NAMES = {"dmesg": DMESGS, "console": CONSOLES, "document": DOCUMENTS}
 _LINES = 10 << 20
 """Bytes of memory for the lines that are kept of all logs."""
 
@@ -103,7 +106,7 @@ def read_logs(logs: Sequence[Saved], phrases: Sequence[Phrase], gaps: Sequence[s
 
 class _Reader:
     def __init__(self, phrases: Sequence[Phrase], count: int, gaps: Sequence[str]) -> None:
-        self._logs = tuple(phrases)
+        self._logs = tuple(replace(phrase, recent=False) for phrase in phrases)
         self._kernels = tuple(
             replace(phrase, recent=False, before=True) for phrase in (*phrases, BEGINNING)
         )
@@ -133,16 +136,17 @@ class _Reader:
         modified = os.fstat(log.fd).st_mtime
         head = source.peek(_HEAD)
         read: Callable[[int], bytes] = source.read
-        if is_console(head):
+        is_clouds = is_document(head)
+        if is_clouds:
             try:
-                text, when = console_text(_whole(source.read))
+                text, when = document_text(_whole(source.read))
             except ValueError as error:
                 self._lose(log, str(error))
                 return
             modified, head, read = when or modified, text[:_HEAD], BytesIO(text).read
         self._recorded = max(self._recorded, modified)
         plain = plain_text(read, head)
-        if plain.what.kind in ("journal file", "export", "json", "verbose"):
+        if plain.what.kind in JOURNALS:
             if plain.what.kind == "journal file":
                 found = self._journal(log, source)
             else:
@@ -153,6 +157,8 @@ class _Reader:
             self._journals.add(found)
             self._is_cut = self._is_cut or bool(found.gaps)
         else:
+            if is_clouds:
+                plain = replace(plain, what=Recognised("console"))
             self._search(log, source, plain, modified)
         source.close()
 
@@ -161,23 +167,30 @@ class _Reader:
         from ec2rl.host.search import Budget, search_stream
 
         what = text.what.kind
-        names = {"dmesg": DMESGS, "document": DOCUMENTS}.get(what, ())
-        if what == "syslog" and is_journalctl(log.name, text.head):
-            names = JOURNALCTLS
-        free = [name for name in names if f"search {name}" not in self._memory]
-        phrases = self._kernels if free and what != "document" else self._logs
-        if what == "dmesg":
-            phrases = (*phrases, *USERS)
+        is_journal = what == "syslog" and is_journalctl(log.name, text.head)
+        phrases = self._logs
+        if what not in ("syslog", "document") or is_journal:
+            phrases = self._kernels if is_journal else (*self._kernels, *ABOUT_TEXTS)
         budget = Budget(kept=self._room)
         # Of what a text is its name says nothing.
         answer = search_stream("", text.read, phrases, budget, modified)
+        if what in ("dmesg", "unknown") and text.clean.is_console:
+            what = "console"
+        names: tuple[str, ...] = _NAMES.get(what, ())
+        names = JOURNALCTLS if is_journal else names
+        free = [name for name in names if f"search {name}" not in self._memory]
         key = free[0] if free else f"/var/log/messages-{len(self._memory)}"
+        self._is_cut = self._is_cut or isinstance(answer, Unreadable)
         if isinstance(answer, Unreadable):
             answer = replace(answer, source=log.name)
         else:
             gap = "; ".join(filter(None, (answer.gap, text.gap(), source.gap)))
-            answer = replace(answer, path=log.name, gap=gap)
-        self._is_cut = self._is_cut or isinstance(answer, Unreadable) or bool(answer.gap)
+            self._is_cut = self._is_cut or bool(gap)
+            tail = text.clean.tail
+            if what in ("dmesg", "console"):
+                gap = "; ".join(filter(None, (gap, unfinished(tail))))
+            end = tail.decode("utf-8", "backslashreplace") if what == "console" else ""
+            answer = replace(answer, path=log.name, gap=gap, end=end)
         if names and not free:
             why = f"one of more than {len(names)} texts of {names[0]}: read as hearsay"
             self._gaps.append(f"{log.name}: {why}")

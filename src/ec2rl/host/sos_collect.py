@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from posixpath import dirname, join, normpath
 
 from ec2rl import slices
-from ec2rl.host import BEGINNING, BOOT_ID, USERS, Clock, Journal, Phrase, Search
+from ec2rl.host import ABOUT_TEXTS, BEGINNING, BOOT_ID, Clock, Journal, Phrase, Search
 from ec2rl.host.packed import Packed
 from ec2rl.host.saved_journal import Together
 from ec2rl.host.scan import cost
@@ -48,7 +48,7 @@ class Collector:
         self.gaps: list[str] = []
         self._cut = ""
         self._deadline = deadline
-        self._logs = tuple(phrases)
+        self._logs = tuple(replace(phrase, recent=False) for phrase in phrases)
         self._kernels = tuple(
             replace(phrase, recent=False, before=True) for phrase in (*phrases, BEGINNING)
         )
@@ -173,13 +173,13 @@ class Collector:
             if "search dmesg" in self._memory:
                 return
         elif what is Use.JOURNAL:
-            boot = path.partition("--boot")[2]
+            boot = path.removesuffix(".tailed").partition("--boot")[2]
             key = "journalctl --boot -1" if boot.startswith("_-") else "journalctl"
             if boot in ("", "_") and "--boot" in path:
                 key = "journalctl --boot"
         phrases = self._logs if what is Use.LOG else self._kernels
         if what is Use.DMESG:
-            phrases = (*phrases, *USERS)
+            phrases = (*phrases, *ABOUT_TEXTS)
         budget = Budget(kept=max(self._lines // 2, 64 << 10))
         body = member.body
         found = search_stream(path, lambda n: _take(body, n), phrases, budget, member.modified)

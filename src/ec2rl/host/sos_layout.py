@@ -41,6 +41,8 @@ _KERNEL = (
     r"|sys/(?:class/net|module|bus/pci)/[^/]+(?:/[^/]+){1,5}"
 )
 _LOG = r"var/log/(?:messages|syslog|kern\.log)(?:[.-][^/]*)?|sos_strings/logs/[^/]+"
+_TAILED = r"sos_strings/logs/journalctl_[^/]+"
+"""What of journalctl's output was kept where it was too long."""
 _REMAINS = (
     r"(?:sys/fs/pstore|var/lib/systemd/pstore|var/crash)(?:/[^/]+){0,2}/(?:vmcore-)?dmesg[^/]*"
 )
@@ -57,6 +59,8 @@ def use(path: str) -> tuple[Use, str] | None:
     top, _, rest = path.partition("/")
     if top not in TOPS or not rest:
         return None
+    if re.fullmatch(_TAILED, path):
+        return Use.JOURNAL, path
     if top == "sos_commands":
         return _use_of_command(rest.partition("/")[2], path)
     if re.fullmatch(_CONFIGURATION, path) or re.fullmatch(_KERNEL, path):

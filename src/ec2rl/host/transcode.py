@@ -5,12 +5,12 @@ What is plain already goes through at the speed of a search for one byte.
 
 from __future__ import annotations
 
-import re
 from codecs import getincrementaldecoder
 
 from ec2rl.forms.mend import INSIDE, mended
 from ec2rl.forms.parse import parse_record
 from ec2rl.forms.recognise import Recognised, recognise
+from ec2rl.host.console import CleanText
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -22,57 +22,55 @@ if TYPE_CHECKING:
 _PIECE = 256 << 10
 _WHOLE = 1 << 20
 """Bytes; what is only done with a text that somebody pasted."""
-_ESCAPE = 64
-_COLOURS = rb"\x1b\[[\d;:?]*[A-Za-z]|\x1b[()][A-Z\d]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"
 _WIDEST = 200
 _TERMINALS = (80, 100, 120, 132, 160)
 _PRINTABLE = b"quoted-printable"
+
+
+JOURNALS = ("journal file", "export", "json", "verbose")
+"""What is read as a journal, and is not cleaned: its fields may hold any byte."""
 
 
 @record(frozen=True)
 class PlainText:
     """A text as what it is: lines of logs, or one of the journal's own forms.
 
-    `gap` says, when all was read, what could not be.
+    `gap` says, when all was read, what could not be; `clean` has what a console tells of itself.
     """
 
     what: Recognised
     head: bytes
     read: Read
+    clean: CleanText
     gap: Callable[[], str]
 
 
 def plain_text(read: Read, head: bytes) -> PlainText:
     """Recognise a text by its beginning, which `read` gives too, and take off what is around it."""
+    coding = _coding(head)
+    if coding:
+        read, head = _peeked(_decoded(read, coding), len(head))
     what = recognise(head)
-    if what.kind in ("journal file", "export"):  # these hold bytes that are no text
-        return PlainText(what, head, read, _nothing)
-    read, head = _plain(read, head)
-    what = recognise(head)
+    if what.kind in JOURNALS:
+        return PlainText(what, head, read, CleanText(read), _nothing)
+    gap = _nothing
     if what.kind in ("dmesg json", "docker json", "events json"):
         from ec2rl.host.objects import lines_of
 
         lines = lines_of(what.kind, read)
-        kind = "dmesg" if what.kind == "dmesg json" else "syslog"
-        return PlainText(Recognised(kind), head, lines.read, lines.gap)
+        (read, head), gap = _peeked(lines.read, len(head)), lines.gap
+    if b"\r" in head and b"\n" not in head:  # the lines of an old terminal program
+        read = _lined(read)
+    clean = CleanText(read)
+    read, head = _peeked(clean.read, len(head))
+    what = recognise(head)
     if what.kind in ("dmesg", "syslog", "unknown"):
         read = _unwrapped(read)
-    return PlainText(what, head, read, _nothing)
+    return PlainText(what, head, read, clean, gap)
 
 
 def _nothing() -> str:
     return ""
-
-
-def _plain(read: Read, head: bytes) -> tuple[Read, bytes]:
-    """A text as UTF-8, without colours, with line feeds for line ends."""
-    coding = _coding(head)
-    if coding:
-        read, head = _peeked(_decoded(read, coding), len(head))
-    read, head = _peeked(_without_colours(read), len(head))
-    if b"\r" in head and b"\n" not in head:  # the lines of an old terminal program
-        read, head = _lined(read), head.replace(b"\r", b"\n")
-    return read, head
 
 
 def _peeked(read: Read, size: int) -> tuple[Read, bytes]:
@@ -120,24 +118,6 @@ def _decoded(read: Read, coding: str) -> Read:
             if text := decoder.decode(data):
                 return text.encode("utf-8", "replace")
         return decoder.decode(b"", True).encode("utf-8", "replace")
-
-    return _pieces(convert)
-
-
-def _without_colours(read: Read) -> Read:
-    """The same text without what colours it on a terminal (ECMA-48)."""
-    left = b""
-
-    def convert(size: int) -> bytes:
-        nonlocal left
-        while True:
-            more = read(size)
-            data, left = left + more, b""
-            if more and (at := data.rfind(b"\x1b", -_ESCAPE)) >= 0:
-                data, left = data[:at], data[at:]
-            text = re.sub(_COLOURS, b"", data) if b"\x1b" in data else data
-            if text or not more:
-                return text
 
     return _pieces(convert)
 

@@ -6,10 +6,11 @@ from ec2rl.diagnosis.events import AnothersEvent
 from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module
 from ec2rl.diagnosis.observations import Observations
+from ec2rl.facts.console import messages_dropped
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.proc import running_version
 from ec2rl.facts.trace import Trace
-from ec2rl.host import Host, Phrase
+from ec2rl.host import DROPPED, EMERG, ERR, WARNING, Host, Phrase
 from ec2rl.model import Statement, say
 from ec2rl.record import replace
 
@@ -45,6 +46,9 @@ def parse(line: LogLine, trace: Trace) -> Statement | AnothersEvent | None:
     match = re.fullmatch(_OVERRUN, line.message)
     if match is not None:
         return say("{port}: input lost, overruns: {n}", port=match["port"], n=int(match["n"]))
+    lost = messages_dropped(line)
+    if lost is not None:
+        return say("messages dropped before the console got them: {n}", n=lost)
     match = re.fullmatch(_STUCK, line.message)
     if match is None:
         return None
@@ -71,9 +75,10 @@ MODULE = kernel_log_module(
     title="The serial console keeps up",
     domain="performance",
     phrases=(
-        Phrase(b": too much work for irq"),
-        Phrase(b"BUG: soft lockup - CPU#", after=100),
-        Phrase(b" input overrun(s)", recent=True),
+        Phrase(b": too much work for irq", level=ERR),
+        Phrase(b"BUG: soft lockup - CPU#", after=100, level=EMERG),
+        Phrase(b" input overrun(s)", recent=True, level=WARNING),
+        replace(DROPPED, recent=True, level=EMERG),
     ),
     parse=parse,
     text=DiagnosisText(

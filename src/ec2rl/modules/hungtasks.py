@@ -12,7 +12,7 @@ from ec2rl.diagnosis.wait_channels import DISK, NFS, WAITS, WaitChannel, waits_f
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.proc import number
 from ec2rl.facts.trace import Trace
-from ec2rl.host import Host, Phrase
+from ec2rl.host import ERR, Host, Phrase
 from ec2rl.model import Evidence, Statement, say
 from ec2rl.record import record, replace
 
@@ -146,7 +146,7 @@ def _servers(host: Host, hangs: Sequence[Event[Hang]]) -> list[Statement]:
 
 def advise(seen: Observations[Hang]) -> list[Statement]:
     """Advise by what the tasks wait for: one that hangs so long seldom hangs alone."""
-    hangs = seen.events.this_boot or seen.events.earlier_boots
+    hangs = seen.events.newest
     met = [one.detail.wait for one in hangs]
     return [say(wait.advice) for wait in WAITS if wait in met]
 
@@ -156,8 +156,8 @@ MODULE = kernel_log_module(
     title="No task hangs in the kernel",
     domain="os",
     phrases=(
-        Phrase(b" blocked for more than ", after=100),
-        Phrase(b" blocked in I/O wait for more than ", after=100, recent=True),
+        Phrase(b" blocked for more than ", after=100, level=ERR),
+        Phrase(b" blocked in I/O wait for more than ", after=100, recent=True, level=ERR),
     ),
     parse=parse,
     text=DiagnosisText(

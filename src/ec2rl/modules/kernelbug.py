@@ -6,7 +6,7 @@ from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module, mark_of_death
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.trace import Trace
-from ec2rl.host import Phrase
+from ec2rl.host import CRIT, Phrase
 from ec2rl.model import Statement, say
 
 # lib/bug.c (report_bug), of x86 and arm64 alike: the file, the line and an exclamation mark, the
@@ -32,8 +32,8 @@ MODULE = kernel_log_module(
     title="The kernel has met no BUG",
     domain="os",
     phrases=(
-        Phrase(b"kernel BUG at ", after=100),
-        Phrase(b"[verbose debug info unavailable]", after=100, recent=True),
+        Phrase(b"kernel BUG at ", after=100, level=CRIT),
+        Phrase(b"[verbose debug info unavailable]", after=100, recent=True, level=CRIT),
     ),
     parse=parse,
     text=DiagnosisText(

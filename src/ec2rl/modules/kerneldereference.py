@@ -6,7 +6,7 @@ from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module, mark_of_death
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.trace import Trace
-from ec2rl.host import Phrase
+from ec2rl.host import EMERG, Phrase
 from ec2rl.model import Statement, say
 
 # arch/x86/mm/fault.c: the first form from 3.10 to 5.0, the third and the fourth from 5.2 to 7.1.
@@ -42,11 +42,13 @@ MODULE = kernel_log_module(
     name="kerneldereference",
     title="The kernel has followed no bad pointer",
     domain="os",
+    # Whatever its level: an oops has the console show all (console_verbose() in oops_begin() of
+    # x86 and die() of arm64).
     phrases=(
-        Phrase(b"nable to handle kernel ", after=100),
-        Phrase(b"BUG: kernel NULL pointer dereference, address: ", after=100),
-        Phrase(b"BUG: unable to handle page fault for address: ", after=100),
-        Phrase(b"general protection fault", after=100, recent=True),
+        Phrase(b"nable to handle kernel ", after=100, level=EMERG),
+        Phrase(b"BUG: kernel NULL pointer dereference, address: ", after=100, level=EMERG),
+        Phrase(b"BUG: unable to handle page fault for address: ", after=100, level=EMERG),
+        Phrase(b"general protection fault", after=100, recent=True, level=EMERG),
     ),
     parse=parse,
     text=DiagnosisText(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from ec2rl.diagnosis.events import places
 from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module
@@ -10,29 +12,81 @@ from ec2rl.facts.crash_records import PSTORE
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.proc import number
 from ec2rl.facts.trace import Trace
-from ec2rl.host import Host, Phrase
+from ec2rl.host import EMERG, Host, Phrase
 from ec2rl.model import Statement, Verdict, say
-from ec2rl.record import replace
+from ec2rl.record import record, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.diagnosis.events import Event, Events
 
 
-def parse(line: LogLine, trace: Trace) -> Statement | None:
-    """Parse a panic: its reason, in whatever words.
+# kernel/panic.c, the same from 3.10 to 7.1; from 3.11 on its end repeats it, closed since 4.19.
+_PANIC = (
+    r"(?P<echo>---\[ end )?Kernel panic - not syncing: (?P<why>.{1,4000}?)(?(echo)(?: \]---)?)\s*"
+)
 
-    kernel/panic.c, the same from 3.10 to 7.1; the `---[ end Kernel panic` line is its echo.
-    """
+_LOOP = 2
+"""Boots in a row that end in a panic, and are no accident any more."""
+
+
+@record(frozen=True)
+class Panic:
+    """A panic and its reason; `is_echo` where only its end tells of it."""
+
+    why: str
+    is_echo: bool
+
+    def message(self) -> Statement:
+        """Say why."""
+        return say("kernel panic: {why}", why=self.why)
+
+
+def parse(line: LogLine, trace: Trace) -> Panic | None:
+    """Parse a panic: its reason, in whatever words."""
     import re
 
-    match = re.fullmatch(r"Kernel panic - not syncing: (?P<why>.{1,4000})", line.message)
-    return say("kernel panic: {why}", why=match["why"]) if match else None
+    match = re.fullmatch(_PANIC, line.message)
+    return Panic(match["why"], match["echo"] is not None) if match else None
 
 
-def look(host: Host, seen: Observations[Statement]) -> Observations[Statement]:
+def _once(seen: Observations[Panic]) -> Events[Panic]:
+    """The events without the ends of panics whose beginnings are there, or would be."""
+    events = seen.events
+    every = (*events.this_boot, *events.earlier_boots, *events.unverified)
+    told = {(one.line.boot, one.detail.why) for one in every if not one.detail.is_echo}
+
+    def first(found: tuple[Event[Panic], ...]) -> tuple[Event[Panic], ...]:
+        return tuple(one for one in found if not one.detail.is_echo or is_alone(one))
+
+    def is_alone(end: Event[Panic]) -> bool:
+        whole = seen.covered and end.line.this_boot is True
+        return not whole and (end.line.boot, end.detail.why) not in told
+
+    return replace(
+        events,
+        this_boot=first(events.this_boot),
+        earlier_boots=first(events.earlier_boots),
+        unverified=first(events.unverified),
+    )
+
+
+def _in_a_row(seen: Observations[Panic]) -> int:
+    """How many boots that a console saw ended in a panic, one after the other, to its end."""
+    boots = seen.log.console.boots if seen.log.console is not None else ()
+    died = {one.line.boot for one in (*seen.events.this_boot, *seen.events.earlier_boots)}
+    before = boots if boots[-1:] and boots[-1] in died else boots[:-1]
+    return sum(1 for _ in takewhile(lambda boot: boot in died, reversed(before)))
+
+
+def look(host: Host, seen: Observations[Panic]) -> Observations[Panic]:
     """Look at what dead kernels left: a panic seldom gets into a log.
 
     The running kernel has not panicked: it runs. What is unknown is what was before it, and its own
     log does not tell. What stands in pstore itself is of the last death: nobody has looked at it
     yet.
     """
+    seen = replace(seen, events=_once(seen))
     remains = seen.remains
     proof = doubt = suspected = state = None
     if remains.unread:
@@ -47,8 +101,16 @@ def look(host: Host, seen: Observations[Statement]) -> Observations[Statement]:
     if fresh:
         words = "Kernel panic messages found. The last kernel died of one: {place}"
         state = (Verdict.PROBLEM, say(words, place=places(fresh)[0]))
-    notes = (_restarts(number(host, "/proc/sys/kernel/panic")),)
-    return replace(seen, proof=proof, doubt=doubt, suspected=suspected, state=state, notes=notes)
+    notes = [_restarts(number(host, "/proc/sys/kernel/panic"))]
+    loop = _in_a_row(seen)
+    if loop >= _LOOP:
+        words = "{boots} boots in a row ended in a panic"
+        told = say(words, boots=loop)
+        notes.insert(0, told)
+        state = (Verdict.PROBLEM, say("Kernel panic messages found: {told}", told=told))
+    return replace(
+        seen, proof=proof, doubt=doubt, suspected=suspected, state=state, notes=tuple(notes)
+    )
 
 
 def _restarts(seconds: int | None) -> Statement:
@@ -64,7 +126,7 @@ MODULE = kernel_log_module(
     name="kernelpanic",
     title="No kernel of this machine has panicked",
     domain="os",
-    phrases=(Phrase(b"Kernel panic - not syncing: ", after=100),),
+    phrases=(Phrase(b"Kernel panic - not syncing: ", after=100, level=EMERG),),
     parse=parse,
     text=DiagnosisText(
         found="Kernel panic messages found",

@@ -10,7 +10,7 @@ from ec2rl.diagnosis.observations import Observations
 from ec2rl.facts.log import KernelLog, LogLine
 from ec2rl.facts.proc import available_memory, number, parse_rows
 from ec2rl.facts.trace import Trace
-from ec2rl.host import Host, Phrase
+from ec2rl.host import INFO, Host, Phrase
 from ec2rl.model import (
     Evidence,
     Finding,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ec2rl.model import Fact, Value
     from ec2rl.next_boot.files import BootFiles
 
-PHRASES = (Phrase(b"table overflow"), Phrase(b"s suppressed", recent=True))
+PHRASES = (Phrase(b"table overflow", level=INFO), Phrase(b"s suppressed", recent=True, level=INFO))
 
 # net/core/neighbour.c, neigh_alloc(): since 4.3, with the counter `table_fulls`. Before that
 # net/ipv4/route.c and net/ipv6/route.c say it, the oldest ones in the same words.
@@ -249,6 +249,7 @@ def read(host: Host, log: KernelLog, options: Options) -> NeighbourObservations:
         doubt=_doubt(log, tables),
         notes=tuple(told for table in tables if (told := _told(table)) is not None),
         state=_state(tables),
+        level=INFO,
     )
     if events.this_boot:
         seen = _settled(host, tables, seen)

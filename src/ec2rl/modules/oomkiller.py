@@ -10,7 +10,7 @@ from ec2rl.diagnosis.kernel_log import kernel_log_module
 from ec2rl.diagnosis.observations import Observations
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.proc import counter
-from ec2rl.host import Host, Phrase
+from ec2rl.host import ERR, Host, Phrase
 from ec2rl.model import Statement, say
 from ec2rl.record import record, replace
 
@@ -107,7 +107,7 @@ def advise(seen: Observations[Killed]) -> list[Statement]:
     """Advise by whose memory ran out: a host and a cgroup at its limit need different steps."""
     from ec2rl.facts.oom import HOST, NODES
 
-    events = seen.events.this_boot or seen.events.earlier_boots
+    events = seen.events.newest
     cgroups = [kill.cgroup for kill in (event.detail.kill for event in events) if kill.task]
     advice = []
     if HOST in cgroups:
@@ -160,10 +160,11 @@ MODULE = kernel_log_module(
     title="No process had to be killed for want of memory",
     domain="os",
     phrases=(
-        Phrase(b"invoked oom-killer: gfp_mask=", after=100),
-        Phrase(b"oom-kill:constraint="),
-        Phrase(b"kB, anon-rss:"),
-        Phrase(b" or sacrifice child", recent=True),
+        # Whatever else is told of a kill, `Killed process` is, at KERN_ERR.
+        Phrase(b"invoked oom-killer: gfp_mask=", after=100, level=ERR),
+        Phrase(b"oom-kill:constraint=", level=ERR),
+        Phrase(b"kB, anon-rss:", level=ERR),
+        Phrase(b" or sacrifice child", recent=True, level=ERR),
     ),
     find=find,
     text=DiagnosisText(

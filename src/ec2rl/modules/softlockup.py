@@ -8,7 +8,7 @@ from ec2rl.diagnosis.observations import TAINT_SOFT_LOCKUP, Observations, taint,
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.proc import running_version
 from ec2rl.facts.trace import Trace
-from ec2rl.host import Host, Phrase
+from ec2rl.host import EMERG, WARNING, Host, Phrase
 from ec2rl.model import Statement, say
 from ec2rl.record import replace
 
@@ -67,8 +67,9 @@ MODULE = kernel_log_module(
     title="No CPU was stuck in the kernel",
     domain="os",
     phrases=(
-        Phrase(b"BUG: soft lockup - CPU#", after=100),
-        Phrase(b"Watchdog detected hard LOCKUP on cpu ", after=100, recent=True),
+        Phrase(b"BUG: soft lockup - CPU#", after=100, level=EMERG),
+        # WARN() up to 4.0, pr_emerg() since
+        Phrase(b"Watchdog detected hard LOCKUP on cpu ", after=100, recent=True, level=WARNING),
     ),
     parse=parse,
     text=DiagnosisText(

@@ -7,7 +7,7 @@ from ec2rl.diagnosis.kernel_log import kernel_log_module
 from ec2rl.diagnosis.observations import Observations
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.trace import Trace
-from ec2rl.host import Host, Phrase
+from ec2rl.host import ALERT, Host, Phrase
 from ec2rl.model import Statement, Unreadable, say
 from ec2rl.record import record, replace
 
@@ -93,8 +93,9 @@ MODULE = kernel_log_module(
     title="Xen's network driver drops no fragmented packets",
     domain="net",
     phrases=(
-        Phrase(b"xennet: skb rides the rocket: "),
-        Phrase(b", too big for wire format", recent=True),
+        # What is copied and sent is told to who debugs alone, and is not missed.
+        Phrase(b"xennet: skb rides the rocket: ", level=ALERT),
+        Phrase(b", too big for wire format", recent=True, level=ALERT),
     ),
     parse=parse,
     text=DiagnosisText(
