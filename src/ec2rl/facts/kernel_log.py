@@ -106,6 +106,7 @@ def _text_logs(
                     booted,
                     is_saved=is_saved,
                     phrases=phrases,
+                    is_cut=found.is_cut,
                 )
             )
     return sources, lines

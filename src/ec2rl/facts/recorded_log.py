@@ -145,6 +145,7 @@ def _text(
         is_dmesg=True,
         is_saved=True,
         phrases=wanted,
+        is_cut=found.is_cut,
     )
     lines = [vouched(line) for line in lines]
     begun = [place for place, line in enumerate(lines) if is_beginning(line) and line.trusted]
@@ -210,6 +211,7 @@ def _journal_texts(host: Host, phrases: Sequence[Phrase], booted: float | None) 
             Grade.TEXT,
             is_saved=True,
             phrases=phrases,
+            is_cut=found.is_cut,
         )
         this_boot = [line.this_boot if is_of_boot is None else is_of_boot for line in lines]
         told.append(

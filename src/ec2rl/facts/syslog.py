@@ -62,15 +62,19 @@ def parse_lines(
     is_dmesg: bool = False,
     is_saved: bool = False,
     phrases: Sequence[Phrase] = (),
+    is_cut: bool = False,
 ) -> list[LogLine]:
     """The kernel's lines of one text log whose mtime is `modified` (seconds since the epoch).
 
     `grade` is what its lines are but for those that show that they are less.  Text of another form
     than its own (dmesg's or journalctl's) came in from elsewhere, and is hearsay; so is, in what
     somebody saved, a line in no form: left out it would be silence where there was none.  `phrases`
-    are the words that a part of a line must hold to be a hit, where another one begins within it.
+    are the words that a part of a line must hold to be a hit, where another one begins within it;
+    `is_cut` means that the text ends within the last line.
     """
     cut = _pieces(lines, _words(phrases), is_saved)
+    if is_cut:
+        cut[-1:] = [replace(one, cut=True) for one in cut[-1:]]
     graded = _graded(cut, grade)
     found: list[LogLine] = []
     doubts: dict[str, str] = {}

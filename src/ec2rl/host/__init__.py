@@ -96,7 +96,8 @@ class Search:
     `hits` counts all of them, also those beyond what `lines` has room for; `unpacked` is how many
     bytes of text were looked at; `modified` is the file's mtime in seconds since the epoch.
     `gap` is "" when the text was read from its first byte to its last, else it says what was not.
-    `end` are the last lines of a console.
+    `end` are the last lines of a console; `is_cut` means that the text ends within the last line of
+    these.
     """
 
     path: str
@@ -106,6 +107,7 @@ class Search:
     modified: float
     gap: str = ""
     end: str = ""
+    is_cut: bool = False
 
 
 @record(frozen=True)

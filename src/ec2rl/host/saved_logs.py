@@ -24,6 +24,7 @@ from ec2rl.host import (
     Clock,
     Journal,
     Phrase,
+    Search,
 )
 from ec2rl.host.console import MOST as CONSOLE
 from ec2rl.host.console import document_text, is_document, unfinished
@@ -190,7 +191,8 @@ class _Reader:
             if what in ("dmesg", "console"):
                 gap = "; ".join(filter(None, (gap, unfinished(tail))))
             end = tail.decode("utf-8", "backslashreplace") if what == "console" else ""
-            answer = replace(answer, path=log.name, gap=gap, end=end)
+            is_cut = _reaches_end(answer) and not tail.endswith(b"\n")
+            answer = replace(answer, path=log.name, gap=gap, end=end, is_cut=is_cut)
         if names and not free:
             why = f"one of more than {len(names)} texts of {names[0]}: read as hearsay"
             self._gaps.append(f"{log.name}: {why}")
@@ -232,6 +234,13 @@ class _Reader:
         if self._gaps:
             memory["gaps"] = Evidence("gaps", "\n".join(self._gaps) + "\n")
         return memory
+
+
+def _reaches_end(found: Search) -> bool:
+    """Whether the last line that was found is the last of the text."""
+    return any(
+        line.offset + len(line.text.encode()) + 1 >= found.unpacked for line in found.lines[-1:]
+    )
 
 
 def _whole(read: Callable[[int], bytes]) -> bytes:
