@@ -493,7 +493,8 @@ def test_another_modules_words_in_no_known_form_are_told_too(
     ],
 )
 def test_what_quotes_our_words_is_not_the_kernel(tmp_path: Path, door: Door, line: str) -> None:
-    finding = judged("conntrackfull", door(tmp_path, "\n".join([*BOOT, line, "x"])))
+    text = "\n".join([*BOOT, line, "[ 5300.000000] x"]) + "\n"
+    finding = judged("conntrackfull", door(tmp_path, text))
     assert finding.verdict is Verdict.OK
 
 

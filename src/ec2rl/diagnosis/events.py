@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 
 _QUOTE = 160
+_TRIED, _SHORTEST, _LONGEST = 64, 20, 400
+_ANOTHERS = r"[\w./@-]+\[\d+\]: |audit: "
 
 
 class AnothersEvent:
@@ -104,10 +106,39 @@ def not_understood(
     log: KernelLog, phrases: Sequence[Phrase], understands: Callable[[LogLine], bool]
 ) -> tuple[LogLine, ...]:
     """Find the lines with these words that may be events, though nobody can tell."""
-    odd = (line for line in log.lines if line.form == UNKNOWN_FORM or line.cut)
     words = [phrase.text.decode() for phrase in phrases]
-    lines = (*log.no_logs, *(line for line in odd if not understands(line)))
-    return tuple(line for line in lines if any(word in line.message for word in words))
+
+    def named(line: LogLine) -> bool:
+        return any(word in line.message for word in words)
+
+    tried: dict[str, bool] = {}
+    odd = list(filter(named, log.no_logs))
+    for line in log.lines:
+        past = line.grade is Grade.UNVERIFIED and line.this_boot is False
+        told = line.form and line.grade is not Grade.FORGED and not past
+        if told and named(line) and not understands(line):
+            if line.form != UNKNOWN_FORM and not line.cut and line.message not in tried:
+                tried[line.message] = len(tried) < _TRIED and _holds_one(line, understands)
+            if tried.get(line.message, True):
+                odd.append(line)
+    return tuple(odd)
+
+
+def _holds_one(line: LogLine, understands: Callable[[LogLine], bool]) -> bool:
+    """Whether a whole message stands within a line's, as where two wrote at once.
+
+    Not in what begins with the name of a program, whose words they are then, nor in a firewall's.
+    """
+    import re
+
+    from ec2rl.forms.mend import bare
+
+    if re.match(_ANOTHERS, line.message) or " IN=" in line.message:
+        return False
+    said = bare(line.message)[:_LONGEST]
+    return any(
+        understands(replace(line, message=said[:end])) for end in range(len(said), _SHORTEST, -1)
+    )
 
 
 def say_not_understood(lines: Sequence[LogLine], quoted: bool = False) -> Statement:

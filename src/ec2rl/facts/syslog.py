@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ec2rl.facts.log import UNKNOWN_FORM, LogLine
 from ec2rl.facts.trust import Grade, grades
-from ec2rl.forms.mend import INSIDE, bare, margin, mended
+from ec2rl.forms.mend import INSIDE, JOINED, bare, margin, mended
 from ec2rl.forms.parse import kind_of, parse_record, pieces
 from ec2rl.forms.record import Record
 from ec2rl.forms.table import Kind
@@ -143,17 +143,18 @@ def _pieces(lines: Sequence[Line], words: Sequence[str], is_saved: bool) -> list
         texts = [text[width:] for text in texts]
     found: list[_Piece] = []
     for line, text in zip(lines, texts):
+        is_joined, text = text.endswith(JOINED), text.removesuffix(JOINED)
         parsed = parse_record(text)
         parts = pieces(text, parsed)
         if len(parts) == 1:
-            found.append(_Piece(text, line.hit, line.offset, parsed, _doubt(parsed)))
+            found.append(_Piece(text, line.hit, line.offset, parsed, _doubt(parsed), is_joined))
             continue
         before = ""
         for number, part in enumerate(parts, 1):
             hit = line.hit and (not words or any(word in part for word in words))
             parsed, is_last = parse_record(part), number == len(parts)
             doubt = _MIDDLE if before.strip() else _doubt(parsed)
-            found.append(_Piece(part, hit, line.offset, parsed, doubt, not is_last))
+            found.append(_Piece(part, hit, line.offset, parsed, doubt, is_joined or not is_last))
             before += part
     return found
 

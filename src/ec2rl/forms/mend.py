@@ -19,14 +19,18 @@ _GLUED = (
     r"(?=(?:<\d{1,3}>)?\[ *\d{1,9}\.\d{6}\])"
 )
 _BEGINS = (
-    r"(?<![\w-])(?:(?:nf|ip)_conntrack: |kernel BUG at |INFO: task |(?:NMI )?watchdog: |BUG: "
-    r"|Kernel panic - |Unable to handle |general protection |xennet: |Out of memory"
+    r"(?:(?:nf|ip)_conntrack: |neighbour: |Neighbour table |\w+: too much work |kernel BUG at "
+    r"|INFO: task |(?:NMI )?watchdog: |BUG: "
+    r"|Kernel panic - |(?:BUG: )?[Uu]nable to handle |general protection |xennet: |Out of memory"
     r"|Memory cgroup out of memory|oom-kill:)"
 )
 _HEADS = r"(?:<\d{1,3}>)?(?:\s*\[[^\]]{1,40}\])*\s*"
 
 PREFIXES = ("nf_conntrack", "ip_conntrack", "watchdog", "xennet", "neighbour", "INFO", "BUG")
 """What a message begins with, where a daemon took that for the name of a program."""
+
+JOINED = "\x1f"
+"""Ends a line that was put together of several: its message may have ended before."""
 
 INSIDE = " " * 8
 """What stands as far in as that may be the inside of a record of several lines."""

@@ -11,6 +11,8 @@ from base64 import b64decode
 from binascii import Error
 from datetime import datetime
 
+from ec2rl.forms.parse import parse_record
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
@@ -153,14 +155,15 @@ class CleanText:
 
 def is_spoilt(text: bytes) -> bool:
     """Whether terminals or serial lines have added to a text."""
-    return b"\r" in text or b"\x1b" in text or b"\x00" in text
+    return any(mark in text for mark in (b"\r", b"\x1b", b"\x00", _MARK))
 
 
+_MARK = b"\xef\xbb\xbf"
 # ECMA-48: a control sequence is ESC [, parameters (colours may have colons), and a final letter;
 # ESC ] begins a string for the terminal, and ESC c resets it.
 _SEQUENCE = (
     rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]{0,200}(?:\x07|\x1b\\)?|\x1b[()*+][A-Z\d]"
-    rb"|\x1b[=>78DEHMNOZ\\]|\x00"
+    rb"|\x1b[=>78DEHMNOZ\\]|\x00|\xef\xbb\xbf"
 )
 _AFRESH = rb"\x1b\[[\d;]*[HJf]|\x1bc"
 
@@ -173,8 +176,11 @@ def cleaned(text: bytes) -> bytes:
 
 def _cleaned_line(line: bytes) -> bytes:
     line = line.rstrip(b"\r")
+    if not is_spoilt(line):
+        return line
     plain = re.sub(_SEQUENCE, b"", line)
-    if re.match(rb"\s*" + _STAMP, plain):
+    text = plain.replace(b"\r", b"").decode("utf-8", "replace")
+    if re.match(rb"\s*" + _STAMP, plain) or parse_record(text) is not None:
         return plain.replace(b"\r", b"")
     pieces = re.split(rb"\r+|" + _AFRESH, line)
     return b"\n".join(filter(None, (re.sub(_SEQUENCE, b"", piece) for piece in pieces)))

@@ -33,6 +33,8 @@ _MISSED = "e9bf28e6e834481bb6f48f548ad13606"
 """MESSAGE_ID by which journald tells of lost kernel messages (SD_MESSAGE_JOURNAL_MISSED)."""
 
 
+_TRANSPORTS = {name: name for name in ("audit", "driver", "journal", "kernel", "stdout", "syslog")}
+"""Who can have written a record (systemd.journal-fields(7)); another word is a damaged record."""
 _DECODER = json.JSONDecoder()
 
 
@@ -128,8 +130,8 @@ class _Found:
         self._room = _TEXT
 
     def add(self, fields: Mapping[str, str]) -> None:
-        transport = fields.get("_TRANSPORT")
         try:
+            transport = _TRANSPORTS[fields["_TRANSPORT"]]
             when = int(fields["__REALTIME_TIMESTAMP"][:20])
             self.oldest = when if self.oldest is None else min(self.oldest, when)
             self.newest = when if self.newest is None else max(self.newest, when)
@@ -228,8 +230,10 @@ def _objects(lines: _Lines) -> Iterator[dict[str, str]]:
             text = text.removeprefix(b"data:").lstrip()
             if text in (b"", b"[", b"]", b","):
                 continue
-        begun += text
-        is_end = text.rstrip(b",]") == b"}" or (begun == text and text != b"{")
+        if begun and text[:1] not in b'"{}[],0123456789-':
+            yield {}  # it goes on with a string that was broken
+        is_end = text.rstrip(b",]") == b"}" or (not begun and text != b"{")
+        begun += text + b" "
         if is_end or len(begun) > _FIELD:
             yield from _glued(begun)
             begun = b""
@@ -279,6 +283,8 @@ def _verbose(lines: _Lines) -> Iterator[dict[str, str]]:
             key = name.decode("ascii", "replace")
             if key in _WANTED:
                 fields.setdefault(key, value.decode("utf-8", "backslashreplace"))
+        elif line[:1] not in (b" ", b"-", b""):
+            yield {}  # no line of this form: part of one that was broken
     if fields:
         yield fields
 

@@ -5,9 +5,10 @@ What is plain already goes through at the speed of a search for one byte.
 
 from __future__ import annotations
 
+import re
 from codecs import getincrementaldecoder
 
-from ec2rl.forms.mend import INSIDE, mended
+from ec2rl.forms.mend import INSIDE, JOINED, mended
 from ec2rl.forms.parse import parse_record
 from ec2rl.forms.recognise import Recognised, recognise
 from ec2rl.host.console import CleanText
@@ -20,10 +21,15 @@ if TYPE_CHECKING:
     Read = Callable[[int], bytes]
 
 _PIECE = 256 << 10
-_WHOLE = 1 << 20
+_WHOLE = 256 << 10
 """Bytes; what is only done with a text that somebody pasted."""
 _WIDEST = 200
 _TERMINALS = (80, 100, 120, 132, 160)
+# logcat fills up what it takes for the name of a program, in the middle of the kernel's words.
+_LOGCAT = (
+    (rb"(?m)^(\d\d-\d\d [\d:.]{12} +0 +\d+ [VDIWEF] )([^\s:][^:\n]{0,64}?) +: ", rb"\1\2: "),
+    (rb"(?m)^([VDIWEF])/([^(\s][^(\n]{0,64}?) *\( *0\): ", rb"\1/(    0): \2: "),
+)
 _PRINTABLE = b"quoted-printable"
 
 
@@ -138,7 +144,7 @@ def _pieces(convert: Read) -> Read:
 def _unwrapped(read: Read) -> Read:
     """A text whose long lines a mail program broke, with those lines whole.
 
-    One of more than 1 MiB, which nobody sends so, is left as it is.
+    One of more than 256 KiB, which nobody sends so, is left as it is.
     """
     data = b""
     while len(data) <= _WHOLE and (piece := read(_PIECE)):
@@ -148,26 +154,37 @@ def _unwrapped(read: Read) -> Read:
             from binascii import a2b_qp
 
             data = a2b_qp(data)
+        for padded, closed in _LOGCAT:
+            data = re.sub(padded, closed, data)
         data = _joined(data)
     rest = iter((data,))
     return _pieces(lambda size: next(rest, b"") or read(size))
 
 
 def _joined(data: bytes) -> bytes:
-    """Put a line behind the one above where it has no form, and would not have fitted there."""
+    """Put a line behind the one above where it has no form, and would not have fitted there.
+
+    How wide the text is show the lines that may have been broken: no other is longer.
+    """
     lines = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n").split("\n")
-    width = max(map(len, lines))
+    formed = [_has_form(line) for line in lines]
+    odd = [not has and bool(line.strip("> \t")) for line, has in zip(lines, formed)]
+    odd = [is_odd and not line.startswith(INSIDE) for line, is_odd in zip(lines, odd)]
+    width = max((len(lines[at]) for at in range(len(lines) - 1) if formed[at] and odd[at + 1]),
+                default=0)  # fmt: skip
     whole = lines[:1]
     goes_on = False
-    for above, line in zip(lines, lines[1:]):
-        words = line.lstrip("> ").split(None, 1)
-        fits = not words or len(above) + 1 + len(words[0]) <= width
-        goes_on = not fits and width <= _WIDEST and (goes_on or _has_form(above))
-        goes_on = goes_on and not (_has_form(line) or line.startswith(INSIDE))
+    for at in range(1, len(lines)):
+        above, line = lines[at - 1], lines[at]
+        words = line.strip("> \t").split(None, 1)
+        is_hard = len(above) == width and width in _TERMINALS
+        fits = not words or (len(above) + 1 + len(words[0]) <= width and not is_hard)
+        goes_on = odd[at] and not fits and 0 < width <= _WIDEST and (goes_on or formed[at - 1])
         if goes_on:
-            # A terminal breaks a word where it ends, a mail program a line between two words.
-            between = "" if len(above) in _TERMINALS or above.endswith(" ") else " "
-            whole[-1] += between + line.lstrip("> ")
+            # A terminal breaks a line where it ends, a mail program between two words.
+            between = "" if above.endswith(" ") else " "
+            rest = line if is_hard else between + line.lstrip("> \t")
+            whole[-1] = whole[-1].removesuffix(JOINED) + rest + JOINED
         else:
             whole.append(line)
     if len(whole) == len(lines):
