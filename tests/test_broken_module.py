@@ -36,6 +36,7 @@ def said(program: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.sampled(4)
 def test_it_is_its_own_result_and_all_others_run(broken: tuple[Path, str]) -> None:
     program, why = broken
     only = "--only-modules=zzbroken,neighbourfull,conntrackfull"
@@ -53,6 +54,7 @@ def test_it_is_its_own_result_and_all_others_run(broken: tuple[Path, str]) -> No
     assert "oomkiller" not in listed.stdout
 
 
+@pytest.mark.sampled(4)
 def test_who_does_not_ask_for_it_does_not_load_it(broken: tuple[Path, str]) -> None:
     program, why = broken
     mark = program.parent / "loaded"

@@ -148,6 +148,7 @@ def test_a_trial_that_is_over_and_whose_watcher_is_gone_is_told_and_ended(comman
     assert "on trial" not in after
 
 
+@pytest.mark.more
 def test_what_was_pruned_is_told() -> None:
     item = file_item(FILE, "# theirs\n", "# ours\n")
     records = [transaction(n, [item], state="undone") for n in range(1, 56)]

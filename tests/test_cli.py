@@ -145,6 +145,7 @@ def test_colour_and_the_form_of_the_output(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("boot", "vm.swappiness"), ("conntrack", "boot")])
+@pytest.mark.sampled(2)
 def test_every_answer_has_the_form_that_is_asked_for(words: tuple[str, ...]) -> None:
     forms = ("--json", "--output=json", "--output=text")
     told = [ec2rl(*words, form, "--root=/etc/skel").stdout for form in forms]

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ec2rl.conntrack.table.timeouts import DEFAULTS
+
 SOURCE = Path(__file__).resolve().parent.parent / "src"
 START = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); from ec2rl.cli import main; sys.exit(main())"
@@ -51,6 +53,15 @@ def small(tmp_path: Path) -> str:
     path = tmp_path / "table"
     path.write_text(SMALL)
     return str(path)
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> str:
+    """What `sysctl -a` printed on the machine of the table: nothing but timeouts."""
+    path = tmp_path / "sysctl_-a"
+    lines = (f"net.netfilter.nf_conntrack_{name} = {value}" for name, value in DEFAULTS.items())
+    path.write_text("kernel.ostype = Linux\n" + "\n".join(lines) + "\n")
+    return f"--sysctl={path}"
 
 
 @pytest.mark.parametrize(
@@ -102,8 +113,8 @@ def test_help_of_all_and_of_one() -> None:
     assert ec2rl("conntrack", "free", "--help").stdout == one
 
 
-def test_top_of_a_saved_table(small: str) -> None:
-    done = ec2rl("conntrack", "top", f"--file={small}", "--limit=2")
+def test_top_of_a_saved_table(small: str, theirs: str) -> None:
+    done = ec2rl("conntrack", "top", f"--file={small}", theirs, "--limit=2")
     assert (done.returncode, done.stderr) == (0, "")
     assert (
         done.stdout
@@ -150,8 +161,9 @@ Service                entries share
         ),
     ],
 )
-def test_top_by(small: str, by: str, rows: list[tuple[str, str, str]]) -> None:
-    lines = ec2rl("conntrack", "top", f"--file={small}", f"--by={by}").stdout.splitlines()[5:]
+def test_top_by(small: str, theirs: str, by: str, rows: list[tuple[str, str, str]]) -> None:
+    done = ec2rl("conntrack", "top", f"--file={small}", theirs, f"--by={by}")
+    lines = done.stdout.splitlines()[5:]
     assert [tuple(line.split()[:3]) for line in lines if line] == rows
 
 
@@ -183,8 +195,9 @@ def test_top_as_json_knows_what_it_does_not_know(small: str) -> None:
     }
 
 
-def test_what_if_of_a_saved_table(small: str) -> None:
-    done = ec2rl("conntrack", "whatif", f"--file={small}", "tcp_timeout_established=9000")
+def test_what_if_of_a_saved_table(small: str, theirs: str) -> None:
+    words = ("conntrack", "whatif", f"--file={small}", theirs, "tcp_timeout_established=9000")
+    done = ec2rl(*words)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     row = next(line for line in lines if line.startswith("tcp_timeout_established "))
@@ -194,18 +207,14 @@ def test_what_if_of_a_saved_table(small: str) -> None:
     assert "Caution, tcp_timeout_established: an idle connection" in done.stdout
     assert done.stdout.count("#") > 100
     assert max(map(len, lines[1:])) <= 80
-    found = json.loads(
-        ec2rl(
-            "conntrack", "whatif", f"--file={small}", "tcp_timeout_established=9000", "--json"
-        ).stdout
-    )
+    found = json.loads(ec2rl(*words, "--json").stdout)
     (effect,) = found["tables"][0]["timeouts"]
     assert [effect[name] for name in ("gone_now", "gone_steady", "cut")] == [0, 3, 3]
     assert effect["curve"][-1] == [432000, 6]
 
 
-def test_what_if_without_wishes_halves_what_is_used(small: str) -> None:
-    found = json.loads(ec2rl("conntrack", "whatif", f"--file={small}", "--json").stdout)
+def test_what_if_without_wishes_halves_what_is_used(small: str, theirs: str) -> None:
+    found = json.loads(ec2rl("conntrack", "whatif", f"--file={small}", theirs, "--json").stdout)
     assert [(one["setting"], one["wanted"]) for one in found["tables"][0]["timeouts"]] == [
         ("tcp_timeout_established", 216000),
         ("tcp_timeout_syn_sent", 60),
@@ -247,12 +256,13 @@ def test_size_of_a_saved_table_uses_nothing_of_this_host(small: str) -> None:
     ],
 )
 @pytest.mark.sampled(3)
-def test_list_with_filters(small: str, filters: list[str], ports: list[int]) -> None:
-    text = ec2rl("conntrack", "list", f"--file={small}", *filters)
+def test_list_with_filters(small: str, theirs: str, filters: list[str], ports: list[int]) -> None:
+    words = ("conntrack", "list", f"--file={small}", theirs, *filters)
+    text = ec2rl(*words)
     assert [
         int(line.partition("sport=")[2].split()[0]) for line in text.stdout.splitlines()
     ] == ports
-    found = json.loads(ec2rl("conntrack", "list", f"--file={small}", "--json", *filters).stdout)
+    found = json.loads(ec2rl(*words, "--json").stdout)
     assert [entry["original"]["source_port"] for entry in found["entries"]] == ports
 
 
@@ -276,7 +286,7 @@ def test_a_capture_that_is_none(tmp_path: Path) -> None:
 def test_a_capture_with_lines_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "mixed").write_text("roses\n\x1b[2J\n" + SMALL + "cut off in the mid")
     done = ec2rl("conntrack", "top", f"--file={tmp_path / 'mixed'}", "--by=protocol")
-    assert "    Note: 2 lines are no entries.\n    Note: the last line is cut off.\n" in done.stdout
+    assert "    Note: 1 line is no entry.\n    Note: its last line is cut off.\n" in done.stdout
     assert "\x1b" not in done.stdout
 
 
@@ -288,7 +298,45 @@ def test_no_word_of_a_capture_moves_the_cursor(tmp_path: Path) -> None:
         done = ec2rl("conntrack", *words, f"--file={path}")
         assert (done.returncode, done.stderr) == (0, "")
         assert "\x1b" not in done.stdout
-        assert "\\x1b[2J" in done.stdout
+        assert ("helper=x" if words == ("list",) else "\\x1b[2J") in done.stdout
+
+
+def test_another_machines_table_is_not_judged_by_our_timeouts(small: str) -> None:
+    note = "Note: the timeouts in force are not known (tcp_timeout_established,"
+    top = ec2rl("conntrack", "top", f"--file={small}").stdout
+    assert note in top
+    assert "tcp ESTABLISHED ASSURED         6   75%  at least 2 h, 5 h\n" in top
+    wished = ("whatif", "tcp_timeout_established=9000", "udp_timeout=5")
+    text = ec2rl("conntrack", *wished, f"--file={small}").stdout
+    assert note in text
+    assert (
+        "tcp_timeout_established       unknown   2.5 h        6      3-6      3-6       -" in text
+    )
+    assert (
+        "udp_timeout                   unknown     5 s        1      0-1      0-1       -" in text
+    )
+    assert "Together: between 1 and 5 entries of 8 (today's timeouts would tell:" in text
+    assert (
+        "Today's timeouts are not known" in ec2rl("conntrack", "whatif", f"--file={small}").stdout
+    )
+    listed = ec2rl("conntrack", "list", f"--file={small}", "--idle-over=2h")
+    assert (listed.returncode, listed.stdout) == (3, "")
+    assert "how long an entry has been idle is known only where the timeouts in" in listed.stderr
+    size = ec2rl("conntrack", "size", f"--file={small}")
+    assert note in size.stdout
+    assert "Needed:       at least 8 entries" in size.stdout
+
+
+def test_what_the_other_machine_said_of_itself(small: str, tmp_path: Path) -> None:
+    path = tmp_path / "sysctl"
+    path.write_text("net.ipv4.netfilter.ip_conntrack_max = 16\nnet.netfilter.x = !\n")
+    text = ec2rl("conntrack", "top", f"--file={small}", f"--sysctl={path}").stdout
+    assert text.startswith(f"{small}: 8 entries\n")
+    assert ec2rl("conntrack", "top", f"--sysctl={path}").returncode == 2
+    path.write_text("kernel.ostype = Linux\n")
+    done = ec2rl("conntrack", "top", f"--file={small}", f"--sysctl={path}")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "no setting of conntrack is in it" in done.stderr
 
 
 def test_a_namespace_that_there_is_not() -> None:

@@ -79,6 +79,7 @@ def test_a_module_without_a_page_is_explained_all_the_same(project: Path) -> Non
     assert said == "diskbroken has no page: No such file or directory\nstatus 0\n"
 
 
+@pytest.mark.more
 def test_a_case_that_cannot_be_understood_keeps_no_other_from_being_written(project: Path) -> None:
     said_by(project, f"./new-module diskbroken --title '{TITLE}'")
     cases = project / "tests/modules/diskbroken"
@@ -93,6 +94,7 @@ def test_a_case_that_cannot_be_understood_keeps_no_other_from_being_written(proj
     assert said[-1] == "status 1"
 
 
+@pytest.mark.more
 def test_a_recording_of_one_module_is_a_case_of_it(project: Path) -> None:
     said_by(project, f"./new-module diskbroken --title '{TITLE}'")
     cases = "tests/modules/diskbroken"
@@ -129,6 +131,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.more
 def test_what_is_no_new_name_is_refused(project: Path) -> None:
     before = files(project)
     for words, why in REFUSED:

@@ -1,8 +1,10 @@
-"""No circle of imports, inside packages neither, be the import in a function."""
+"""No circle of imports, inside packages neither, be the import in a function; and none too many."""
 
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -76,3 +78,28 @@ def test_a_circle_is_found(text: str) -> None:
 def test_what_only_the_type_checker_sees_is_no_import() -> None:
     texts = {"a": "from b import c", "b": "if TYPE_CHECKING:\n    from a import d\n"}
     assert circle(texts) == []
+
+
+RUN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import ec2rl.commands.run, ec2rl.report.json_report, ec2rl.report.formats.json
+import ec2rl.host.search, ec2rl.host.journal.search
+from ec2rl.catalogue import load, names
+for name in names():
+    load(name)
+print(*sys.modules)
+"""
+SLOW = {
+    *("argparse", "collections", "contextlib", "ctypes", "dataclasses", "enum", "functools"),
+    *("inspect", "json", "pathlib", "pickle", "re", "signal", "socket", "subprocess", "typing"),
+}
+"""Each of these takes 2 to 20 ms to be imported, where Python itself starts in 12."""
+
+
+def test_what_a_healthy_run_loads_starts_fast() -> None:
+    """With every module, text logs and a journal, on a host where nothing is found."""
+    command = [sys.executable, "-I", "-S", "-c", RUN, str(SRC)]
+    loaded = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "ec2rl.engine" in loaded.split()
+    assert SLOW.intersection(loaded.split()) == set()

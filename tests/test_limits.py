@@ -40,6 +40,7 @@ def test_more_room_is_set_now_and_written_for_the_next_boot() -> None:
     now, then = remedy.changes
     assert now == SetSysctl("fs.file-max", "2000", "1000")
     assert isinstance(then, WriteFile)
+    assert then.text is not None
     assert (then.path, then.text.splitlines()[-1]) == (FILE, "fs.file-max = 2000")
 
 

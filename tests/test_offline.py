@@ -82,6 +82,7 @@ def test_a_table_alone_tells_what_fills_it_and_not_whether_it_was_full(tmp_path:
     ]
 
 
+@pytest.mark.more
 def test_a_table_beside_a_log_may_be_full_where_nobody_kept_the_limit(tmp_path: Path) -> None:
     path = table(tmp_path)
     for text, verdict, alone in (
@@ -101,7 +102,7 @@ def test_a_table_beside_a_log_may_be_full_where_nobody_kept_the_limit(tmp_path: 
     "name",
     ["acmecorp-host.log", "acmecorp", "acme corp; x.txt", "acme\n-- x --", "dmesg", "kernel"],
 )
-@pytest.mark.sampled(4)
+@pytest.mark.more
 def test_the_names_of_the_evidence_are_masked(name: str, tmp_path: Path) -> None:
     """By a path, and as typed where it lies; a name that everybody has spoils no recording."""
     saved(tmp_path, f"acmefolder/{name}", WHOLE)
@@ -122,6 +123,7 @@ def test_the_names_of_the_evidence_are_masked(name: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["acmecorp", "acme.log", "dmesg"])
+@pytest.mark.sampled(3)
 def test_so_are_those_of_the_folder_it_is_called_in(name: str, tmp_path: Path) -> None:
     saved(tmp_path, name, WHOLE)
     words = (f"--log={name}", f"--record={tmp_path}/masked", "--mask")
@@ -179,6 +181,7 @@ def test_a_recording_of_it_says_the_same_masked_or_not(tmp_path: Path) -> None:
     assert again["census"] == first["census"]
 
 
+@pytest.mark.more
 def test_a_name_that_looks_like_a_section_of_a_recording(tmp_path: Path) -> None:
     log = saved(tmp_path, "a\x1b[2J\n-- expect --\nOK conntrackfull: x", WHOLE)
     path = saved(tmp_path, "t\x9b\n-- a --\n", Path(table(tmp_path)).read_text())
@@ -253,6 +256,7 @@ def test_two_volumes_have_a_section_and_a_document_each(tmp_path: Path) -> None:
     assert lines == [1, 0]
 
 
+@pytest.mark.more
 def test_since_counts_back_from_when_it_was_recorded(tmp_path: Path) -> None:
     line = "2026-09-21T14:0{}:00+00:00 h kernel: " + MESSAGE + "\n"
     log = saved(tmp_path, "kern.log", line.format(0) + line.format(9))

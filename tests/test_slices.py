@@ -91,6 +91,9 @@ from ec2rl.model import Unreadable, Why
 OPTION = Option("FILE", "read saved widgets", many=True)
 NOUN, KEY, TEXTS, STREAMS, KERNELS, NEEDS = "box", "widget -l", "widget_-v", "widget_-l", (), ()
 
+def kinds():
+    return ()
+
 def open_named(paths):
     return Unreadable(paths[0], Why.FAILED, "no widget is in it")
 """,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ec2rl.record import record
-from ec2rl.report import formats
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from ec2rl.report.formats import Format
 
 
 class UsageError(ValueError):
@@ -63,7 +64,7 @@ class Parsed:
 
 
 FORMATS = {
-    "output": Option("|".join(formats.names()), "the form of the answer (text)"),
+    "output": Option("FORM", "the form of the answer (text)"),
     "json": Option("", "the same as --output=json"),
 }
 """The options that `format_of` takes."""
@@ -138,8 +139,10 @@ def _value(name: str, option: Option, said: bool, value: str, rest: object) -> s
     return str(following)
 
 
-def format_of(args: Parsed) -> formats.Format:
+def format_of(args: Parsed) -> Format:
     """The form that the answer is wanted in. UsageError for one that there is not."""
+    from ec2rl.report import formats
+
     known = formats.names()
     name = "json" if args.has("json") else args.last("output", formats.WORDS)
     if name not in known:

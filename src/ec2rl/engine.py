@@ -1,8 +1,10 @@
 """Choose diagnostics, run them side by side, and turn every fault into a verdict.
 
-Each diagnostic runs in a process of its own, forked from this one: what hangs can be killed, what
-crashes takes nobody along, what grows meets its own limit.  The kernel's log is read once, by one
-more such process, where several diagnostics need it.  This is the one place that catches broadly.
+A diagnostic runs in a process forked from this one: what hangs can be killed, what crashes takes
+nobody along, what grows meets its own limit.  Where all is well, one process answers for all of
+them, one after the other; whatever is slow, or fails, is left to a process of its own
+(docs/decisions/0023-one-process-where-all-is-well.md).  The kernel's log is read once, where
+several need it.  This is the one place that catches broadly.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from ec2rl.report.wording import text
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any, Callable
 
     from ec2rl.host.caching import Observation
@@ -43,6 +45,9 @@ _LOG_SECONDS = 60.0
 
 _SLOT_SECONDS = 2.0
 """A diagnostic that takes longer than this no longer keeps others from starting."""
+
+_TOGETHER_SECONDS = 0.25
+"""A diagnostic that takes longer than this no longer has others wait behind it."""
 
 _ORDER = (
     Verdict.PROBLEM,
@@ -79,7 +84,8 @@ class Plan:
 class Runner:
     """Diagnostics at work: `start` them, do something else meanwhile, and `finish`.
 
-    A job is a module, or None: the reading of the log for all of them.
+    A job is a module, or None: the reading of the log for all of them.  A worker has some jobs to
+    do one after the other: its first is at work.
     """
 
     def __init__(self, modules: Sequence[Module], host: Host, plan: Plan) -> None:
@@ -87,17 +93,20 @@ class Runner:
         self.plan = plan
         self.modules = tuple(modules)
         self.waiting: list[Module | None] = list(modules)
-        self.working: dict[int, tuple[Module | None, Worker]] = {}
+        self.working: dict[int, tuple[list[Module | None], Worker]] = {}
+        self.together: Worker | None = None
         self.results: dict[str, Result] = {}
         self.end = time.monotonic() + plan.deadline
         self.poll = select.poll()
         readers = [module for module in modules if module.phrases]
         self.phrases = tuple({p: None for module in readers for p in module.phrases})
         self.log: KernelLog | None = None
+        self.packed_log: object = None
         self.log_memory: dict[str, Observation] = {}
         self.shared = len(readers) > 1
         if self.shared:
-            self.waiting.insert(0, None)
+            # Nobody who does not need the log is to wait for it.
+            self.waiting = [*(one for one in modules if not one.phrases), None, *readers]
         self.interrupted = False
 
     def start(self) -> None:
@@ -108,6 +117,9 @@ class Runner:
         """
         self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
         try:
+            if len(self.modules) > 1:
+                jobs, self.waiting = self.waiting, []
+                self._start(jobs)
             self._start_waiting()
         except KeyboardInterrupt:
             self._interrupt()
@@ -144,6 +156,8 @@ class Runner:
     def _give_up(self, why: Value) -> None:
         """End all that is still at work; what was to be judged is UNKNOWN, and says why."""
         for fd in list(self.working):
+            self._receive(fd)  # what is finished counts
+        for fd in list(self.working):
             self._stop(fd, why)
         self.waiting.clear()
         for module in self.modules:
@@ -152,55 +166,76 @@ class Runner:
     def _start_waiting(self) -> None:
         """Start what may start: slots are for those that are quick, hangs give theirs up."""
         for job in list(self.waiting):
-            if job and job.phrases and self.shared and self.log is None:
+            if job and job.phrases and self.shared and not (self.log or self.packed_log):
                 continue
             quick = sum(worker.seconds < _SLOT_SECONDS for _, worker in self.working.values())
             if quick >= self.plan.concurrency:
                 return
             self.waiting.remove(job)
-            self._start(job)
+            self._start([job])
 
-    def _start(self, job: Module | None) -> None:
-        limit = job.seconds if job else min(_LOG_SECONDS, self.plan.deadline * 0.75)
-        most = _LOOKS_LIMIT if job is None or self.plan.recording else _ANSWER_LIMIT
+    def _start(self, jobs: list[Module | None]) -> None:
+        if self.log is None and self.packed_log is not None:
+            self.log = unpack(self.packed_log)
+        most = _LOOKS_LIMIT if None in jobs or self.plan.recording else _ANSWER_LIMIT
         others = [worker for _, worker in self.working.values()]
+        work = tuple(jobs)
         try:
-            limits = Limits(limit, debug=self.plan.debug)
-            worker = Worker(lambda: self._work(job), limits, most, others)
+            limits = Limits(sum(map(self._limit, jobs)), debug=self.plan.debug)
+            worker = Worker(lambda: self._answers(work), limits, most, others)
         except OSError:
             # No memory, no descriptor, or too many processes: then here, with nothing between us
             # and its faults.
-            self._start_here(job, limit)
+            for job in jobs:
+                self._start_here(job, self._limit(job))
             return
-        self.working[worker.pipe] = job, worker
+        if len(jobs) > 1:
+            self.together = worker
+        self.working[worker.pipe] = jobs, worker
         self.poll.register(worker.pipe, select.POLLIN | select.POLLHUP)
+
+    def _limit(self, job: Module | None) -> float:
+        return job.seconds if job else min(_LOG_SECONDS, self.plan.deadline * 0.75)
 
     def _start_here(self, job: Module | None, limit: float) -> None:
         began = time.monotonic()
         limit = max(0.01, min(limit, self.end - began))
         try:
-            said = work_here(lambda: self._work(job, here=True), limit, self.mask)
+            said = work_here(lambda: self._answer_or_fault(job, here=True), limit, self.mask)
         except TooLongError:
             self._fail(job, _too_long(limit), limit)
             return
-        self._take(job, said, time.monotonic() - began)
+        if not self._take(job, said):
+            self._fail_to_understand(job, time.monotonic() - began)
 
-    def _work(self, job: Module | None, here: bool = False) -> bytes:
-        """What a process says at its end, as bytes."""
+    def _answers(self, jobs: tuple[Module | None, ...]) -> Iterator[bytes]:
+        """What a process says: an answer for each job; of several a fault ends it, without."""
+        for job in jobs:
+            began = time.monotonic()
+            yield self._answer(job) if len(jobs) > 1 else self._answer_or_fault(job)
+            if job and time.monotonic() - began > _TOGETHER_SECONDS:
+                return  # nobody has waited for it
+
+    def _answer_or_fault(self, job: Module | None, here: bool = False) -> bytes:
         try:
-            return marshal.dumps(self._diagnose(job) if job else self._read_log())
+            return self._answer(job)
         except BaseException as error:  # a fault of our own: told, with its traceback
             if here and isinstance(error, (KeyboardInterrupt, TooLongError)):
                 raise
             import traceback
 
-            return marshal.dumps(traceback.format_exc()[-20000:])
+            return marshal.dumps((_name(job), 0.0, traceback.format_exc()[-20000:]))
 
-    def _read_log(self) -> tuple[bytes, None]:
+    def _answer(self, job: Module | None) -> bytes:
+        began = time.monotonic()
+        said = self._diagnose(job) if job else self._read_log()
+        return marshal.dumps((_name(job), time.monotonic() - began, said))
+
+    def _read_log(self) -> tuple[bytes, Any]:
         host = CachingHost(self.host)
         options = self.plan.options
-        log = read_kernel_log(host, self.phrases, options.since, options.strict)
-        return _pickled((log, host.memory if self.plan.recording else {})), None
+        self.log = read_kernel_log(host, self.phrases, options.since, options.strict)
+        return _pickled(host.memory) if self.plan.recording else b"", pack(self.log)
 
     def _diagnose(self, module: Module) -> tuple[bytes, Any]:
         host = CachingHost(self.host)
@@ -211,18 +246,29 @@ class Runner:
     def _wait(self, progress: Callable[[Sequence[str], float], None] | None) -> None:
         """Wait for words, an end, or the next limit, and see to it."""
         now = time.monotonic()
-        limits = [worker.started + worker.limits.seconds for _, worker in self.working.values()]
+        limits = [worker.started + self._patience(jobs) for jobs, worker in self.working.values()]
         until = min([self.end, now + 0.5 if self.waiting else now + 1.0, *limits])
         for fd, _ in self._listen(max(0, until - now) * 1000 + 1):
             self._receive(fd)
-        for fd, (_, worker) in list(self.working.items()):
-            if worker.seconds > worker.limits.seconds:
-                self._stop(fd, _too_long(worker.limits.seconds))
+        for fd, (jobs, worker) in list(self.working.items()):
+            if worker.seconds > self._limit(jobs[0]):
+                self._stop(fd, _too_long(self._limit(jobs[0])))
+            elif worker.seconds > self._patience(jobs):
+                self._let_go(jobs)
         if progress and self.working:
             slowest = max(worker.seconds for _, worker in self.working.values())
             if slowest > 1:
-                jobs = [job for job, _ in self.working.values()]
-                progress([job.name if job else "the kernel's log" for job in jobs], slowest)
+                progress([_name(jobs[0]) for jobs, _ in self.working.values()], slowest)
+
+    def _patience(self, jobs: list[Module | None]) -> float:
+        """How long a worker may take for its first job; all others wait for the log anyway."""
+        alone = len(jobs) == 1 or jobs[0] is None
+        return self._limit(jobs[0]) if alone else min(_TOGETHER_SECONDS, self._limit(jobs[0]))
+
+    def _let_go(self, jobs: list[Module | None]) -> None:
+        """Leave a worker its first job; the others get workers of their own."""
+        self.waiting += jobs[1:]
+        del jobs[1:]
 
     def _listen(self, milliseconds: float) -> list[tuple[int, int]]:
         signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
@@ -232,46 +278,65 @@ class Runner:
             signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
 
     def _receive(self, fd: int) -> None:
-        job, worker = self.working[fd]
+        jobs, worker = self.working[fd]
         try:
-            said = worker.receive()
+            answers = worker.receive()
         except LostError as lost:
             self._forget(fd)
-            self._fail(job, str(lost), worker.seconds, crashed=True)
+            if worker is self.together:
+                self.waiting += jobs  # each by itself: then it is known whose fault it is
+            else:
+                self._fail(jobs[0], str(lost), worker.seconds, crashed=True)
             return
-        if said is not None:
-            self._forget(fd)
-            self._take(job, said, worker.seconds)
+        for said in answers:
+            understood = self._take(jobs[0], said)
+            if understood:
+                del jobs[0]
+                worker.started = time.monotonic()
+            elif worker is not self.together:
+                self._fail_to_understand(jobs.pop(0), worker.seconds)
+            if not jobs or not understood:
+                self._forget(fd)
+                worker.end()
+                self.waiting += jobs
+                return
 
     def _stop(self, fd: int, why: Value) -> None:
-        job, worker = self._forget(fd)
+        jobs, worker = self._forget(fd)
+        self._let_go(jobs)
         if worker.end() is None:
             why = say("{why} (it is still stuck in the kernel)", why=why)
-        self._fail(job, why, worker.seconds)
+        self._fail(jobs[0], why, worker.seconds)
 
-    def _forget(self, fd: int) -> tuple[Module | None, Worker]:
+    def _forget(self, fd: int) -> tuple[list[Module | None], Worker]:
         self.poll.unregister(fd)
         return self.working.pop(fd)
 
-    def _take(self, job: Module | None, said: bytes, seconds: float) -> None:
-        """Understand what a job has said."""
+    def _take(self, job: Module | None, said: bytes) -> bool:
+        """Take what a job has said; whether that could be understood, as an answer of this one."""
         try:
-            values = marshal.loads(said)  # noqa: S302 - our own process's words
+            name, seconds, values = marshal.loads(said)  # noqa: S302 - our own process's words
+            if name != _name(job):
+                return False
             if isinstance(values, str):
                 last = values.strip().rpartition("\n")[2]
                 why = say("fault of ec2rl itself: {error}", error=last)
                 self._fail(job, why, seconds, crashed=True, traceback=values)
-                return
+                return True
             records, packed = values
+            looks = _unpickled(records) if records else {}
             if job is None:
-                self.log, self.log_memory = _unpickled(records)
-                return
+                self.packed_log, self.log_memory = packed, looks
+                return True
             finding, by_hand = unpack(packed)
-            memory = {**self.log_memory, **(_unpickled(records) if records else {})}
         except Exception:  # something else got into its pipe
-            self._fail(job, "its answer cannot be understood", seconds, crashed=True)
-            return
+            return False
+        memory = {**self.log_memory, **looks}
         self.results[job.name] = Result(job, finding, seconds, by_hand, memory)
+        return True
+
+    def _fail_to_understand(self, job: Module | None, seconds: float) -> None:
+        self._fail(job, "its answer cannot be understood", seconds, crashed=True)
 
     def _fail(
         self,
@@ -291,6 +356,10 @@ class Runner:
         self.results[job.name] = Result(job, finding, seconds)
 
 
+def _name(job: Module | None) -> str:
+    return job.name if job else "the kernel's log"
+
+
 def _too_long(limit: float) -> Statement:
     return say("took longer than {seconds} s: stopped", seconds=round(limit))
 
@@ -299,8 +368,8 @@ def _unknown(why: Value) -> Finding:
     return Finding(Verdict.UNKNOWN, say("Could not be judged: {why}", why=why))
 
 
-# What a process says is small and plain, and `marshal` is built in; only where the log or a
-# recording is handed over, `pickle` is worth its import. Both read our own processes' words alone.
+# What a process says is small and plain, and `marshal` is built in; only where a recording is
+# handed over, `pickle` is worth its import. Both read our own processes' words alone.
 
 
 def _pickled(records: object) -> bytes:

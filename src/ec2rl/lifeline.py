@@ -38,16 +38,16 @@ class Lifeline:
     def hang(self) -> None:
         """In the child, the leader of its group: from now on live no longer than the parent.
 
-        Where the kernel does not know how (gVisor), an alarm is all that ends it.
+        Where the kernel does not know how (gVisor), or this Python, an alarm is all that ends it.
         """
-        import fcntl
-
         os.close(self.held)
         try:
+            import fcntl
+
             fcntl.fcntl(self._hangs, fcntl.F_SETOWN, -os.getpid())
             fcntl.fcntl(self._hangs, fcntl.F_SETSIG, int(signal.SIGKILL))
             fcntl.fcntl(self._hangs, fcntl.F_SETFL, os.O_RDONLY | os.O_ASYNC)
-        except OSError:
+        except (OSError, ImportError):
             return
         gone = select.poll()
         gone.register(self._hangs, 0)

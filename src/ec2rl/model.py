@@ -254,7 +254,7 @@ class Finding:
 
 
 def pack(value: object) -> object:
-    """A value of this file as tuples, text and numbers, for another process of this program."""
+    """A record as tuples, text and numbers, for another process of this program."""
     if value is None or isinstance(value, (str, bytes, int, float)):  # most are
         return value
     if isinstance(value, dict):
@@ -263,9 +263,10 @@ def pack(value: object) -> object:
         return [pack(item) for item in value]
     if isinstance(value, tuple):
         return ("tuple", [pack(item) for item in value])
+    made = type(value)
     if isinstance(value, Choice):
-        return ("enum", type(value).__name__, value.name)
-    return ("record", type(value).__name__, pack(vars(value)))
+        return ("enum", made.__module__, made.__name__, value.name)
+    return ("record", made.__module__, made.__name__, pack(vars(value)))
 
 
 def unpack(packed: object) -> Any:
@@ -276,12 +277,8 @@ def unpack(packed: object) -> Any:
         return [unpack(item) for item in packed]
     if not isinstance(packed, tuple):
         return packed
-    kind, what, *rest = packed
-    if kind == "tuple":
-        return tuple(unpack(what))
-    made = globals().get(what)
-    if made is None:
-        from ec2rl import remedies
-
-        made = getattr(remedies, what)
-    return made[rest[0]] if kind == "enum" else made(**unpack(rest[0]))
+    if packed[0] == "tuple":
+        return tuple(map(unpack, packed[1]))
+    kind, module, name, values = packed
+    made = getattr(__import__(module, fromlist=[name]), name)
+    return made[values] if kind == "enum" else made(**unpack(values))

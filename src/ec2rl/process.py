@@ -7,6 +7,7 @@ archive, the receiver of a dump.  (What is to outlive us, fix/trial.py makes.)
 from __future__ import annotations
 
 import os
+import resource  # here, lest each child loads it for itself
 import select
 import time
 
@@ -113,14 +114,15 @@ class Child:
 
 
 class Worker(Child):
-    """A child that says the bytes which its work gives, at most `most`, through `pipe`.
+    """A child that says the answers which its work gives, each at most `most` bytes, by `pipe`.
 
-    `others` are workers whose words are not for this one.
+    `others` are workers whose words are not for this one.  `started` is set anew by whoever counts
+    the time of each answer.
     """
 
     def __init__(
         self,
-        work: Callable[[], bytes],
+        work: Callable[[], Iterable[bytes]],
         limits: Limits,
         most: int,
         others: Iterable[Worker] = (),
@@ -138,26 +140,28 @@ class Worker(Child):
             os.close(write)
         os.set_blocking(self.pipe, False)
 
-    def receive(self) -> bytes | None:
-        """Take what it says: the whole of it, and then it is ended; None while there is more.
+    def receive(self) -> list[bytes]:
+        """Take the answers that are whole by now; who has all of them ends it.
 
         LostError, and it is ended, where it said too much, or died.
         """
         try:
             chunk = os.read(self.pipe, 1 << 20)
         except BlockingIOError:
-            return None
-        self._said += chunk
-        if len(self._said) > self.most:
-            self.end()
-            raise LostError(f"said more than {self.most >> 20} MiB: stopped")
-        if len(self._said) >= 8 and len(self._said) - 8 >= int.from_bytes(self._said[:8], "big"):
-            # Not at the end of the file: a process that it left behind may keep the pipe open.
-            self.end()
-            return bytes(self._said[8:])
+            return []
         if not chunk:
             raise LostError(_death(self.end()))
-        return None
+        said = self._said
+        said += chunk
+        answers = []
+        # Not at the end of the file: a process that it left behind may keep the pipe open.
+        while len(said) >= 8 and len(said) - 8 >= (size := int.from_bytes(said[:8], "big")):
+            answers.append(bytes(said[8 : 8 + size]))
+            del said[: 8 + size]
+        if max(len(said), *map(len, answers), 0) > self.most:
+            self.end()
+            raise LostError(f"said more than {self.most >> 20} MiB: stopped")
+        return answers
 
     def end(self) -> int | None:
         """End it and all that it started, once; its status, None if it is stuck in the kernel."""
@@ -175,7 +179,7 @@ def run(work: Callable[[], bytes], limits: Limits, most: int) -> bytes:
     worker: Worker | None = None
     try:
         with blocked():
-            worker = Worker(work, limits, most)
+            worker = Worker(lambda: (work(),), limits, most)
         poll = select.poll()
         poll.register(worker.pipe, select.POLLIN)
         while poll.poll(max(0.0, limits.seconds - worker.seconds) * 1000):
@@ -184,10 +188,9 @@ def run(work: Callable[[], bytes], limits: Limits, most: int) -> bytes:
             except LostError:
                 worker = None
                 raise
-            if said is not None:
-                worker = None
-                return said
-        raise LostError(f"took longer than {limits.seconds:.0f} s: stopped")
+            if said:
+                return said[0]
+        raise LostError(f"took longer than {limits.seconds:g} s: stopped")
     finally:
         if worker is not None:
             worker.end()
@@ -210,13 +213,13 @@ def work_here(work: Callable[[], bytes], limit: float, mask: Iterable[int]) -> b
 
 
 def within(seconds: float, work: Callable[[], T]) -> T:
-    """Do work here, in a time; TimeoutError where it takes longer."""
+    """Do work here, in a time; LostError where it takes longer."""
     before = signal.signal(signal.SIGALRM, _time_out)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         return work()
     except TooLongError:
-        raise TimeoutError(f"took longer than {seconds:g} s: stopped") from None
+        raise LostError(f"took longer than {seconds:g} s: stopped") from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -235,9 +238,11 @@ def _fork() -> int:
         return os.fork()
 
 
-def _say(write: int, answer: bytes) -> None:
+def _say(write: int, answers: Iterable[bytes]) -> None:
     with open(write, "wb", buffering=1 << 20) as pipe:
-        pipe.write(len(answer).to_bytes(8, "big") + answer)
+        for answer in answers:
+            pipe.write(len(answer).to_bytes(8, "big") + answer)
+            pipe.flush()
 
 
 def _be_child(
@@ -258,8 +263,6 @@ def _be_child(
 
 def _confine(limits: Limits) -> None:
     """Bound this process: its own group, no terminal, an end by alarm even if we are gone."""
-    import resource
-
     os.setpgid(0, 0)
     for number in (*ENDINGS, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Union
 
     Owner = tuple[int, int, int]
-    Hunk = tuple[int, Union[str, None], str]
+    Hunk = tuple[int, Union[str, None], Union[str, None]]
 
 NOW, DISK, BOOT = "Now", "On disk", "For the next boot"
 
@@ -45,7 +45,7 @@ class Change:
 
     @property
     def hunks(self) -> tuple[Hunk, ...]:
-        """Give what a person compares by lines: from which on, before (None: no file) and after."""
+        """Give what a person compares by lines: from which on, before and after (None: no file)."""
         return ()
 
     @property
@@ -116,17 +116,21 @@ class SetSysfs(_OfPath):
 
 @record(frozen=True)
 class WriteFile(_OfPath):
-    """A whole file to write for the next boot; `before` is None where there is none yet."""
+    """A whole file to write for the next boot, or (`text` is None) to remove.
+
+    `before` is its text as it was read, None where there is none yet.
+    """
 
     path: str
-    text: str
+    text: str | None
     before: str | None
 
     part = BOOT
 
     @property
     def words(self) -> tuple[str, str]:
-        return "absent" if self.before is None else "a file", "written anew"
+        before = "absent" if self.before is None else "a file"
+        return before, "removed" if self.text is None else "written anew"
 
     @property
     def hunks(self) -> tuple[Hunk, ...]:

@@ -1,7 +1,7 @@
 """Packages that hold a subject whole, found by their files: to add one changes no other file.
 
 `ec2rl/NAME/commands/` has the subcommands `NAME ...`; `ec2rl/NAME/saved_evidence.py` reads a form
-of saved evidence, which `run --NAME=FILE` names and a sosreport may have.
+of saved evidence, which `run --NAME=FILE` names, `run FILE` recognises and a sosreport may have.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ _parts: dict[str, dict[str, Any]] = {}
 
 def names(part: str) -> tuple[str, ...]:
     """The packages that have this part, a file or a folder; sorted, and none is loaded for it."""
+    with os.scandir(_FOLDER) as entries:
+        folders = sorted(entry.path for entry in entries if entry.is_dir())
     return tuple(
-        name
-        for name in sorted(os.listdir(_FOLDER))
-        if os.path.isfile(f"{_FOLDER}/{name}/{part}.py")
-        or os.path.isfile(f"{_FOLDER}/{name}/{part}/__init__.py")
+        os.path.basename(folder)
+        for folder in folders
+        if os.path.isfile(f"{folder}/{part}.py") or os.path.isfile(f"{folder}/{part}/__init__.py")
     )
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ec2rl.conntrack.boot.changers import changers
-from ec2rl.conntrack.boot.keys import MAX
 from ec2rl.conntrack.boot.rules import ConntrackRules
-from ec2rl.conntrack.defaults import PREFIX
+from ec2rl.conntrack.defaults import MAX, PREFIX
 from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.next_boot.setting import Changer, Idle, Lowers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.boot.keys import BUCKETS, MAX
+from ec2rl.conntrack.defaults import BUCKETS, MAX
 from ec2rl.model import Evidence
 from ec2rl.next_boot.module import When
 from ec2rl.next_boot.setting import Setting

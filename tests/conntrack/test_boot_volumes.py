@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ec2rl.conntrack.boot.files import boot_files
-from ec2rl.conntrack.boot.keys import BUCKETS, MAX
 from ec2rl.conntrack.boot.settings import BootSettings, boot_settings
+from ec2rl.conntrack.defaults import BUCKETS, MAX
 from ec2rl.host.caching import CachingHost
 from ec2rl.host.mounted import MountedHost
 

@@ -6,10 +6,9 @@ import time
 
 import pytest
 
-from ec2rl.conntrack.boot.keys import MAX
 from ec2rl.conntrack.boot.kube_proxy import kube_proxy
 from ec2rl.conntrack.boot.settings import boot_settings
-from ec2rl.conntrack.defaults import PREFIX
+from ec2rl.conntrack.defaults import MAX, PREFIX
 from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Unreadable, Why
 from ec2rl.next_boot.setting import Changer, Lowers
@@ -253,6 +252,7 @@ def test_a_manifest_that_is_denied() -> None:
     assert found == [Unreadable(MANIFEST, Why.DENIED, "needs root")]
 
 
+@pytest.mark.more
 def test_texts_of_strangers_take_no_time() -> None:
     start = time.perf_counter()
     told({MANIFEST: "kube-proxy" * 20_000})

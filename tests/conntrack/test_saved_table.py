@@ -93,7 +93,7 @@ def test_bytes_of_any_kind_are_text() -> None:
     head = line(1)[:-1].encode()
     found = read(head + b" \x1b[2J\xff\xfe -- expect --\n-- a --\n!denied\n")
     assert isinstance(found, Entries)
-    assert found.text == line(1)[:-1] + " \x1b[2J\\xff\\xfe -- expect --\n"
+    assert found.text == line(1)[:-1] + " \\xff\\xfe -- expect --\n"
     assert found.gap == "2 lines are no entries"
 
 

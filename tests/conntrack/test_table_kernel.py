@@ -27,6 +27,7 @@ from ec2rl.conntrack.table.look import (
     take_census,
 )
 from ec2rl.conntrack.table.sample import estimate
+from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.conntrack.table.whatif import what_if
 from ec2rl.host import Door
 from ec2rl.model import Unreadable, Why
@@ -215,7 +216,7 @@ def test_the_same_table_as_text(netns: str, tmp_path: Path) -> None:
     put([row for row in EVERYTHING if row.reply is None])
     saved = tmp_path / "table"
     saved.write_text(run("conntrack", "-L", "-o", "extended"))
-    whole, again = taken(netns), census_of_capture(str(saved))
+    whole, again = taken(netns), census_of_capture(str(saved), DEFAULTS)
     assert isinstance(again, Census)
     assert (again.total, again.by(state_of)) == (whole.total, whole.by(state_of))
     assert [row.count for row in again.services.rows] == [row.count for row in whole.services.rows]

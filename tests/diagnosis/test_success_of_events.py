@@ -25,7 +25,10 @@ WATCHES = {
 PROOFS = {
     "kernelbug": {"/proc/sys/kernel/tainted": "0"},
     "kerneldereference": {"/proc/sys/kernel/tainted": "4097"},
-    "softlockup": {"/proc/sys/kernel/tainted": "0", "/proc/sys/kernel/osrelease": "6.1.0"},
+    "kerneloops": {"/proc/sys/kernel/tainted": "0"},
+    "softlockup": {
+        f"/sys/kernel/{name}_count": "0" for name in ("softlockup", "hardlockup", "rcu_stall")
+    },
     "oomkiller": {"/proc/vmstat": "nr_free_pages 1\noom_kill 0"},
     "hungtasks": {"/proc/sys/kernel/hung_task_detect_count": "0"},
     "xennetrocket": {"ls /sys/bus": "pci\nplatform"},

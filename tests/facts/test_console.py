@@ -70,6 +70,8 @@ UBUNTU = "6.8.0-31-generic (buildd@x) (gcc) #31-Ubuntu"
         (text_of("", UBUNTU, "* Applying x ...\nkernel.printk = 4 4 1 7\nhost login: "), ERR),
         (text_of("loglevel=7", end="[    9.0] x\nkernel.printk = 3 4 1 3\nhost login: "), CRIT),
         (text_of(end="[    9.000000] sysrq: Loglevel set to 5\nhost login: "), WARNING),
+        (text_of("quiet", end="kernel.printk = 7 4 1 7\nhost login: "), EMERG),
+        (text_of("loglevel=5", end="kernel.printk = 7 4 1 7\nhost login: "), WARNING),
         (text_of(end="[    9.000000] input: Power Button as /devices/x/input0\n"), INFO),
         (text_of(end="[    9.000000] audit: type=1400 audit(1.1:1): x\n"), NOTICE),
         (text_of(end="host login: [    9.000000] usb 1-1: new high-speed USB device number 2\n"),

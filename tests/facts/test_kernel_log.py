@@ -17,6 +17,7 @@ from ec2rl.facts.trust import Grade
 from ec2rl.host import Phrase
 from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Unreadable, Why
+from ec2rl.record import replace
 from support.examples import examples
 
 FULL = "nf_conntrack: nf_conntrack: table full, dropping packet"
@@ -86,7 +87,8 @@ def test_the_span_skips_lines_that_belong_to_the_record_above() -> None:
 def test_only_facility_0_is_the_kernels(head: str, trusted: bool) -> None:
     grade = Grade.KERNEL if trusted else Grade.FORGED
     found = ring(f"6,0,0,-;boot\n{head};{FULL}\n")
-    assert found.lines == (LogLine(FULL, ("dmesg",), BOOTED + 5e-4, 500, BOOT, True, grade),)
+    line = LogLine(FULL, ("dmesg",), BOOTED + 5e-4, 500, BOOT, True, grade)
+    assert found.lines == (replace(line, caller=head.partition("-,")[2]),)
 
 
 @pytest.mark.parametrize(

@@ -220,7 +220,7 @@ def computed(folder: Path, reader: Reader) -> dict[str, str]:
 @pytest.mark.root
 @pytest.mark.parametrize("reader", Reader)
 @pytest.mark.parametrize("title", LAYOUTS)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(17)
 def test_the_real_reader_leaves_what_we_compute(title: str, reader: Reader, tmp_path: Path) -> None:
     need_tools()
     lay(tmp_path, LAYOUTS[title])

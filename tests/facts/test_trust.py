@@ -109,6 +109,7 @@ PREFIXES = {
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
 @pytest.mark.parametrize("prefix", PREFIXES.values(), ids=PREFIXES)
 @pytest.mark.parametrize("head", HEADS)
+@pytest.mark.sampled(5)
 def test_the_tail_of_a_users_string_is_nobodys_failure(
     tmp_path: Path, door: Door, prefix: str, head: str
 ) -> None:
@@ -141,6 +142,7 @@ ALMOST_OURS = (
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
 @pytest.mark.parametrize("prefix", PREFIXES.values(), ids=PREFIXES)
 @pytest.mark.parametrize("head", ALMOST_OURS)
+@pytest.mark.sampled(5)
 def test_a_users_string_with_our_words_is_no_message_of_ours(
     tmp_path: Path, door: Door, prefix: str, head: str
 ) -> None:
@@ -446,6 +448,7 @@ SPOILT = {
 
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
 @pytest.mark.parametrize("line", SPOILT.values(), ids=SPOILT)
+@pytest.mark.sampled(5)
 def test_a_line_that_a_console_spoilt_is_the_kernels(tmp_path: Path, door: Door, line: str) -> None:
     log = read(door(tmp_path, "\n".join([*BOOT, line, "[ 5300.000000] x"]) + "\n"))
     assert graded(log) == [(FULL, Grade.TEXT)]

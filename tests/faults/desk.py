@@ -1,7 +1,8 @@
 """A machine that is changed through the command line: this one, in mounts of its own.
 
-Everything below /etc and /var/lib is new, and the kernel's settings of connection tracking are
-files.  `Desk` works in a process of its own, which `apart` starts.
+Everything below /etc, /boot and /var/lib is new, the kernel's settings of connection tracking and
+one below /sys are files, and there is one diagnostic more, whose fix makes every kind of change.
+`Desk` works in a process of its own, which `apart` starts.
 """
 
 from __future__ import annotations
@@ -13,24 +14,30 @@ import os
 import pkgutil
 import resource
 import shutil
+import subprocess
 import sys
+import tempfile
 import time
 
 import ec2rl
+import ec2rl.modules
 from ec2rl.cli import main
 from ec2rl.fix.change import State
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, history, trials
 from ec2rl.record import record
 from ec2rl.remedies import SetSysctl
-from faults import scene
+from faults import every_kind, everykind, scene
 from faults.place import UNTIL, Case
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from faults.place import Place
+
 FIX = ("fix", "conntrackfull", "--set=max=524288", "--set=tcp_timeout_established=100000", "--yes")
+ALL = ("fix", "everykind", "--yes")
 UNDO = ("undo", "1")
 
 FILE = "/etc/sysctl.d/99-zz-ec2rl-conntrack.conf"
@@ -39,21 +46,37 @@ OLD_TEXT = (
     "net.netfilter.nf_conntrack_max = 262144\n"
 )
 BUCKETS = "net.netfilter.nf_conntrack_buckets"
-SETTINGS = {**scene.BEFORE, BUCKETS: "262144\n", "net.netfilter.nf_conntrack_count": "0\n"}
+SETTINGS = {
+    **scene.BEFORE,
+    BUCKETS: "262144\n",
+    "net.netfilter.nf_conntrack_count": "0\n",
+    every_kind.SCHEDULER: "mq-deadline\n",
+}
 PROC = "/proc/sys"
-TOPS = ("/etc", "/var/lib")
+MODULES = os.path.dirname(ec2rl.modules.__file__)
+TOPS = ("/etc", "/boot", "/var/lib")
+EVERY = every_kind.EveryKind()
 MACHINE = Machine()
 
-VERBS: dict[str, tuple[str, ...]] = {
-    "keep": ("keep", "1"),
-    "the end of a trial": ("keep",),
-    "undo": ("undo",),
-    "undo, a folder made": ("undo",),
-    "recover, half made": UNDO,
-    "recover, half undone": ("keep",),
-    "fix": FIX,
-    "fix, a folder missing": FIX,
+VERBS: dict[str, dict[str, tuple[str, ...]]] = {
+    "files": {
+        "keep": ("keep", "1"),
+        "the end of a trial": ("keep",),
+        "undo": ("undo",),
+        "undo, a folder made": ("undo",),
+        "recover, half made": UNDO,
+        "recover, half undone": ("keep",),
+        "fix": FIX,
+        "fix, a folder missing": FIX,
+    },
+    "every kind": {
+        "undo, every kind": ("undo",),
+        "recover, half made of every kind": UNDO,
+        "recover, half undone of every kind": ("keep",),
+        "fix, every kind": ALL,
+    },
 }
+"""What is typed, by the name of the scene, and by what it is typed on."""
 
 
 @record(frozen=True)
@@ -93,19 +116,26 @@ def apart(cases: Callable[[], Iterator[Case]]) -> Iterator[Case]:
 def _mounts() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     new_namespace, private = 0x00020000, 0x4000 | 1 << 18
-    todo = [libc.unshare(new_namespace), libc.mount(b"none", b"/", None, private, None)]
-    todo += [
-        libc.mount(b"none", folder.encode(), b"tmpfs", 0, b"mode=755")
-        for folder in (*TOPS, f"{PROC}/net/netfilter")
-    ]
-    if any(todo):
-        raise OSError(ctypes.get_errno(), "cannot have mounts of its own")
+    with tempfile.TemporaryDirectory() as copy:
+        shutil.copytree(MODULES, copy, dirs_exist_ok=True)
+        todo = [libc.unshare(new_namespace), libc.mount(b"none", b"/", None, private, None)]
+        todo += [
+            libc.mount(b"none", folder.encode(), b"tmpfs", 0, b"mode=755")
+            for folder in (*TOPS, f"{PROC}/net/netfilter", "/sys/block", MODULES)
+        ]
+        if any(todo):
+            raise OSError(ctypes.get_errno(), "cannot have mounts of its own")
+        shutil.copytree(copy, MODULES, dirs_exist_ok=True)
+    shutil.copy(everykind.__file__, MODULES)
+    os.makedirs(os.path.dirname(every_kind.SCHEDULER))
 
 
 class Desk:
     """Where one command after the other is run, each in a fork of this process."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, place: Place) -> None:
+        folder = place.folder
+        self.verbs = VERBS[place.scene.name]
         self.said = f"{folder}/said"
         self._settings: dict[str, dict[str, str]] = {}
         self.pictures: dict[str, tuple[scene.Picture, scene.Picture]] = {}
@@ -113,7 +143,7 @@ class Desk:
         for module in pkgutil.walk_packages(ec2rl.__path__, "ec2rl."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)  # once, and not in each fork
-        for number, verb in enumerate(VERBS):
+        for number, verb in enumerate(self.verbs):
             self._new(verb)
             before = picture()
             self._change(verb)
@@ -121,27 +151,28 @@ class Desk:
             if verb.startswith("fix"):
                 self._new(verb)
             elif verb.startswith("recover"):
-                _half(State.APPLYING if "made" in verb else State.UNDOING)
+                _half(State.APPLYING if "made" in verb else State.UNDOING, "every" in verb)
             for top in TOPS:
-                shutil.copytree(top, f"{folder}/{number}{top}")
+                os.makedirs(f"{folder}/{number}{top}")
+                subprocess.run(["cp", "-a", f"{top}/.", f"{folder}/{number}{top}"], check=True)
             self._settings[verb] = settings()
 
     def begin(self, verb: str) -> None:
         """Make the machine anew, ready for a verb."""
-        saved = f"{os.path.dirname(self.said)}/{list(VERBS).index(verb)}"
+        saved = f"{os.path.dirname(self.said)}/{list(self.verbs).index(verb)}"
+        _empty()
         for top in TOPS:
-            for name in os.listdir(top):
-                shutil.rmtree(f"{top}/{name}")
-            shutil.copytree(saved + top, top, dirs_exist_ok=True)
+            # Owners and attributes as well, which shutil does not copy.
+            subprocess.run(["cp", "-a", f"{saved}{top}/.", top], check=True)
         set_to(self._settings[verb])
         past = history(machine=MACHINE)
         self.start = picture(), past[-1].state if past else State.UNDONE
 
     def _new(self, verb: str) -> None:
-        for top in TOPS:
-            for name in os.listdir(top):
-                shutil.rmtree(f"{top}/{name}")
-        if "folder" not in verb:
+        _empty()
+        if "every" in verb:
+            EVERY.files("")
+        elif "folder" not in verb:
             os.mkdir("/etc/sysctl.d")
             with open(FILE, "w") as file:
                 file.write(OLD_TEXT)
@@ -153,7 +184,7 @@ class Desk:
             until = UNTIL if "keep" in verb else 1.0
             apply([change], machine=MACHINE, why="fix conntrackfull", until=until)
             return
-        end = self.run(FIX)
+        end = self.run(ALL if "every" in verb else FIX)
         assert end.status == 0, end.words
 
     def run(self, words: tuple[str, ...], before: Callable[[], object] = lambda: None) -> End:
@@ -242,14 +273,28 @@ def _trial(verb: str, state: State, end: End) -> str:
     return ""
 
 
-def _half(state: State) -> None:
-    """Leave what a kill in the midst leaves: a file and a setting of several are moved."""
+def _empty() -> None:
+    for top in TOPS:
+        for name in os.listdir(top):
+            path = f"{top}/{name}"
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            else:
+                os.remove(path)
+
+
+def _half(state: State, every: bool) -> None:
+    """Leave what a kill in the midst leaves: some of several are moved."""
     from ec2rl.fix.journal import locked
     from ec2rl.record import replace
 
     with locked(MACHINE, "a crash") as journal:
         journal.save(replace(history(machine=MACHINE)[-1], state=state))
-    set_to({scene.IDLE: SETTINGS[scene.IDLE]})
+    if every:
+        os.rename(every_kind.OFF, every_kind.CONF)
+        set_to({every_kind.SCHEDULER: SETTINGS[every_kind.SCHEDULER]})
+    else:
+        set_to({scene.IDLE: SETTINGS[scene.IDLE]})
 
 
 def _no_time_passes(seconds: float) -> None:
@@ -259,17 +304,21 @@ def _no_time_passes(seconds: float) -> None:
 def settings() -> dict[str, str]:
     values = {}
     for key in SETTINGS:
-        with open(scene.setting(PROC, key)) as file:
+        with open(_path(key)) as file:
             values[key] = file.read()
     return values
 
 
 def set_to(values: dict[str, str]) -> None:
     for key, value in values.items():
-        with open(scene.setting(PROC, key), "w") as file:
+        with open(_path(key), "w") as file:
             file.write(value)
+
+
+def _path(key: str) -> str:
+    return key if key.startswith("/") else scene.setting(PROC, key)
 
 
 def picture() -> scene.Picture:
     """See all that a change may touch."""
-    return {**scene.picture("", PROC), **settings()}
+    return {**every_kind.images(""), **settings()}

@@ -72,7 +72,9 @@ def _replace(place: Place, target: str) -> Callable[[], None]:
 
 
 def _write_late(place: Place, target: str) -> Callable[[], None]:
-    """Open the file before anything happens, and write into it later."""
+    """Open the file before anything happens, and write into it later; or make it, if it is gone."""
+    if not os.path.exists(place.root + target):
+        return _append(place, target)
     fd = os.open(place.root + target, os.O_WRONLY | os.O_APPEND)
 
     def edit() -> None:
@@ -118,6 +120,7 @@ def _marked(*known: str) -> Callable[[Observations], bool]:
 
 _OF_FILE = _marked(scene.OLD_TEXT, scene.NEW_TEXT, "nf_conntrack\n")
 _OF_FSTAB = _marked(every_kind.FSTAB_TEXT, every_kind.FSTAB_AFTER)
+_OF_GONE = _marked(every_kind.GONE_TEXT)
 _VALUE = (("pread64", "write"), ("write", "pread64"))
 _RIGHTS = (("newfstatat", "fchown"), ("fstat", "fchown"), ("fchown", "fchmod"))
 _BEFORE_FSTAB = MARK.encode() + every_kind.FSTAB_TEXT.encode("latin-1")
@@ -143,6 +146,9 @@ WAYS = {
         ),
         Way("replace", _replace, every_kind.FSTAB, _OF_FSTAB),
         Way("write late to", _write_late, every_kind.FSTAB, _OF_FSTAB),
+        Way("append to", _append, every_kind.GONE, _OF_GONE),
+        Way("make anew", _replace, every_kind.GONE, _OF_GONE),
+        Way("write late to", _write_late, every_kind.GONE, _OF_GONE),
         Way(
             "chmod",
             _chmod,

@@ -32,6 +32,7 @@ IMAGE = "/boot/initrd.img"
 FSTAB_TEXT = "UUID=1 / xfs defaults 0 0\r\n\xff\n/dev/xvdf /data ext4 defaults 0 2"
 FSTAB_AFTER = FSTAB_TEXT.replace("ext4 defaults", "ext4 nofail  ") + "\ntmpfs /t tmpfs"
 OLD_IMAGE = b"070701 of old"
+GONE, GONE_TEXT = "/etc/default/gone", "a\xff\r\n\nb"
 
 # A program of a live machine knows nothing of a root elsewhere.
 _BUILD = '{{ printf 070701; cat "{0}/etc/fstab" "{0}{1}"; }} > "{0}$0"'
@@ -52,6 +53,7 @@ class EveryKind(scene.Scene):
             SetSysfs(SCHEDULER, "none-at-all", "mq-deadline"),
             WriteFile(scene.FILE, scene.NEW_TEXT, scene.OLD_TEXT),
             WriteFile(scene.NEW, "nf_conntrack\n", None),
+            WriteFile(GONE, None, GONE_TEXT.replace("\xff", "\\xff")),
             EditLines(FSTAB, (lines,)),
             SetRights(KEY, (0o600, 0, 0), (0o4644, 12, 34)),
             Rename(CONF, OFF),
@@ -63,22 +65,30 @@ class EveryKind(scene.Scene):
         return _NoImage()
 
     def build(self, root: str, proc: str) -> None:
-        super().build(root, proc)
+        self.files(root)
+        self.boot(proc, "first")
+
+    def files(self, root: str) -> None:
+        """Make the files, and those that only kinds of their own change."""
+        scene.files(root)
         for folder in ("etc/ssh", "etc/dracut.conf.d", "etc/default", "boot"):
-            os.makedirs(f"{root}/{folder}")
+            os.makedirs(f"{root}/{folder}", exist_ok=True)
         for path, data in (
             (FSTAB, FSTAB_TEXT.encode("latin-1")),
             (KEY, b"secret\n"),
             (CONF, b"omit_drivers=nvme\n"),
             (IMAGE, OLD_IMAGE),
+            (GONE, GONE_TEXT.encode("latin-1")),
         ):
             with open(root + path, "wb") as file:
                 file.write(data)
         os.chown(root + KEY, 12, 34)
         os.chmod(root + KEY, 0o4644)
-        os.setxattr(root + FSTAB, "trusted.ec2rl", b"\xff label")
+        for path in (FSTAB, GONE):
+            os.setxattr(root + path, "trusted.ec2rl", b"\xff label")
+        os.chown(root + GONE, 0, 34)
+        os.chmod(root + GONE, 0o1640)
         os.symlink("rescue.target", root + OLD_LINK)
-        self.boot(proc, "first")
 
     def boot(self, proc: str, name: str) -> None:
         super().boot(proc, name)
@@ -88,12 +98,7 @@ class EveryKind(scene.Scene):
             file.write("mq-deadline\n")
 
     def picture(self, root: str, proc: str) -> scene.Picture:
-        seen: scene.Picture = {}
-        for top in ("etc", "boot"):
-            for folder, folders, files in os.walk(f"{root}/{top}"):
-                for name in (*folders, *files):
-                    path = f"{folder}/{name}"
-                    seen[path[len(root) :]] = _image(path)
+        seen = images(root)
         for key in scene.BEFORE:
             with open(scene.setting(proc, key)) as text:
                 seen[key] = text.read()
@@ -109,6 +114,17 @@ class EveryKind(scene.Scene):
 class _NoImage(EveryKind):
     def changes(self, root: str) -> Sequence[Change]:
         return super().changes(root)[1:]
+
+
+def images(root: str) -> scene.Picture:
+    """See all that lies below /etc and /boot."""
+    seen: scene.Picture = {}
+    for top in ("etc", "boot"):
+        for folder, folders, files in os.walk(f"{root}/{top}"):
+            for name in (*folders, *files):
+                path = f"{folder}/{name}"
+                seen[path[len(root) :]] = _image(path)
+    return seen
 
 
 def _image(path: str) -> tuple[bytes, int, int, int, tuple[tuple[str, bytes], ...]] | str:

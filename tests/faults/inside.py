@@ -8,7 +8,7 @@ import time
 
 import ec2rl
 from ec2rl.record import record
-from faults.desk import VERBS, Desk, apart
+from faults.desk import Desk, apart
 from faults.place import Case
 from faults.strokes import Steps
 
@@ -53,11 +53,15 @@ def hook(event, arguments):
         os.write(log, b"journal\\n")
 sys.addaudithook(hook)
 path = sys.argv[3]
-del sys.argv[1:4]
+sys.path.append(sys.argv[4])
+del sys.argv[1:5]
 with open(path) as file:
     code = compile(file.read(), path, "exec")
 exec(code, {"__name__": "__main__", "__file__": path, "__package__": ""})
 """
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+"""Where the diagnostic that changes everything finds what it changes."""
+
 MAIN = os.path.join(os.path.dirname(ec2rl.__file__), "__main__.py")
 
 
@@ -69,7 +73,7 @@ def raises(place: Place, every: int) -> Iterator[Case]:
 
     def cases(desk: Desk, log: str) -> Iterator[Stroke]:
         met: set[str] = set()
-        for verb in VERBS:
+        for verb in desk.verbs:
             for way in ("lines", "calls"):
                 for nth, where in enumerate(_places(desk, log, verb, way), 1):
                     new = f"{way} {where}" not in met
@@ -95,7 +99,7 @@ def twice(place: Place, every: int) -> Iterator[Case]:
     error = OSError(5, "Input/output error")
 
     def cases(desk: Desk, log: str) -> Iterator[Stroke]:
-        for verb in VERBS:
+        for verb in desk.verbs:
             if not verb.startswith(("fix", "undo")):
                 continue
             calls = _places(desk, log, verb, "calls")
@@ -103,7 +107,8 @@ def twice(place: Place, every: int) -> Iterator[Case]:
             again = Steps(f"{log}-again", 0, lambda: None)
             _run(desk, verb, Steps(log, last, _then(again, error)), "calls")
             for nth, where in enumerate(again.places(), 1):
-                second = Steps(again.log, nth, _raiser(EXCEPTIONS[nth % len(EXCEPTIONS)]))
+                strange = EXCEPTIONS[nth % (len(EXCEPTIONS) - 1)]
+                second = Steps(again.log, nth, _raiser(strange))
                 steps = Steps(log, last, _then(second, error))
                 yield Stroke(f"once more at {where}", verb, steps, "calls")
 
@@ -114,7 +119,7 @@ def signals(place: Place, every: int) -> Iterator[Case]:
     """Send a signal that ends a command before each line, or SIGINT again and again."""
 
     def cases(desk: Desk, log: str) -> Iterator[Stroke]:
-        for verb in VERBS:
+        for verb in desk.verbs:
             for nth, where in enumerate(_places(desk, log, verb, "lines"), 1):
                 if where.startswith("machine.py") and nth % 10:
                     continue
@@ -142,7 +147,7 @@ def _struck(
     place: Place, strokes: Callable[[Desk, str], Iterator[Stroke]], every: int
 ) -> Iterator[Case]:
     def cases() -> Iterator[Case]:
-        desk = Desk(place.folder)
+        desk = Desk(place)
         for number, one in enumerate(strokes(desk, f"{place.folder}/steps")):
             if number % every == 0:
                 yield Case(f"{one.verb}: {one.name}", _run(desk, one.verb, one.steps, one.way))
@@ -152,7 +157,7 @@ def _struck(
 
 def _run(desk: Desk, verb: str, steps: Steps, way: str) -> str:
     desk.begin(verb)
-    return desk.judge(verb, desk.run(VERBS[verb], getattr(steps, way)))
+    return desk.judge(verb, desk.run(desk.verbs[verb], getattr(steps, way)))
 
 
 def _places(desk: Desk, log: str, verb: str, way: str) -> list[str]:
@@ -199,14 +204,14 @@ def _hammer() -> None:
 
 def imports(place: Place, every: int) -> Iterator[Case]:
     """Let each import of each verb fail; none is tried while the journal is open."""
-    return apart(lambda: _imports(Desk(place.folder), f"{place.folder}/imported", every))
+    return apart(lambda: _imports(Desk(place), f"{place.folder}/imported", every))
 
 
 def _imports(desk: Desk, log: str, every: int) -> Iterator[Case]:
-    for verb, words in VERBS.items():
+    for verb, words in desk.verbs.items():
         desk.begin(verb)
         open(log, "w").close()
-        fault = desk.judge(verb, desk.program(HOOK, "", log, MAIN, *words))
+        fault = desk.judge(verb, desk.program(HOOK, "", log, MAIN, TESTS, *words))
         with open(log) as file:
             lines = file.read().splitlines()
         marks = [n for n, line in enumerate(lines) if line == "journal"]
@@ -215,18 +220,18 @@ def _imports(desk: Desk, log: str, every: int) -> Iterator[Case]:
         names = sorted({line.split()[1] for line in lines if line != "journal"})
         for name in names[::every]:
             desk.begin(verb)
-            end = desk.program(HOOK, name, "/dev/null", MAIN, *words)
+            end = desk.program(HOOK, name, "/dev/null", MAIN, TESTS, *words)
             yield Case(f"{verb} without {name}", desk.judge(verb, end))
 
 
 def descriptors(place: Place, every: int) -> Iterator[Case]:
     """Run each verb with too few descriptors, one more each time."""
-    return apart(lambda: _descriptors(Desk(place.folder), every))
+    return apart(lambda: _descriptors(Desk(place), every))
 
 
 def _descriptors(desk: Desk, every: int) -> Iterator[Case]:
-    for verb, words in VERBS.items():
+    for verb, words in desk.verbs.items():
         for most in range(4, DESCRIPTORS, every):
             desk.begin(verb)
-            end = desk.program(HOOK, "", "/dev/null", MAIN, *words, most=most)
+            end = desk.program(HOOK, "", "/dev/null", MAIN, TESTS, *words, most=most)
             yield Case(f"{verb} with {most} descriptors", desk.judge(verb, end))

@@ -108,8 +108,8 @@ def _fallible(calls: list[Call]) -> list[Call]:
     return [call for call in calls if call.name not in ("getegid", "geteuid", "getpid")]
 
 
-OF_A_SCENE = ("kills", "plain", "doubles", "errors", "recoveries", "edits", "power")
-"""What is struck without a command line: in each scene."""
+OF_ONE_SCENE = ("free", "remediate")
+"""What is not struck in each scene."""
 
 KINDS: dict[str, Callable[[Place, int], Iterator[Case]]] = {
     "kills": kills,
@@ -132,4 +132,4 @@ KINDS: dict[str, Callable[[Place, int], Iterator[Case]]] = {
 def each(chosen: Sequence[str], scenes: Sequence[Scene]) -> Iterator[tuple[str, Scene]]:
     """Give each kind of faults, in each scene where that makes a difference."""
     for name in chosen:
-        yield from ((name, one) for one in (scenes if name in OF_A_SCENE else scenes[:1]))
+        yield from ((name, one) for one in (scenes[:1] if name in OF_ONE_SCENE else scenes))

@@ -52,7 +52,7 @@ def main() -> int:
                     bad.append(case)
                     print(f"  {case.name}: {case.fault}", flush=True)
             seconds = time.monotonic() - begin
-        told = f"{name}, {what.name}" if name in kinds.OF_A_SCENE else name
+        told = name if name in kinds.OF_ONE_SCENE else f"{name}, {what.name}"
         print(f"{told:22} {cases:5} cases {len(bad):4} violations {seconds:7.1f} s", flush=True)
         total, failed = total + cases, failed + len(bad)
     print(f"{'all':22} {total:5} cases {failed:4} violations")

@@ -68,19 +68,21 @@ class Scene:
 
 
 def build(root: str, proc: str) -> None:
-    """Make the machine: its files below `root`, its kernel's settings below `proc`.
+    """Make the machine: its files below `root`, its kernel's settings below `proc`."""
+    files(root)
+    boot(proc, "first")
 
-    The folder of one of the files is missing, and is to be made.
-    """
+
+def files(root: str) -> None:
+    """Make the files; the folder of one of them is missing, and is to be made."""
     for folder in ("sysctl.d", "modprobe.d"):
         os.makedirs(f"{root}/etc/{folder}")
-    os.makedirs(f"{root}/var/lib")
+    os.makedirs(f"{root}/var/lib", exist_ok=True)
     with open(root + FILE, "w") as file:
         file.write(OLD_TEXT)
     os.chmod(root + FILE, 0o640)
     os.chown(root + FILE, 0, 4)
     os.setxattr(root + FILE, "trusted.ec2rl", b"a label")
-    boot(proc, "first")
 
 
 def boot(proc: str, name: str) -> None:

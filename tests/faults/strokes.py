@@ -36,6 +36,7 @@ class Steps:
         self._blow = blow
         self._count = 0
         self._fd = -1
+        self._pid = 0
 
     def places(self) -> list[str]:
         """Where the steps were, as the process that was struck has logged them."""
@@ -58,9 +59,12 @@ class Steps:
         sys.setprofile(self._profile)
 
     def _open(self) -> None:
+        self._pid = os.getpid()
         self._fd = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
 
     def _step(self, frame: FrameType) -> None:
+        if os.getpid() != self._pid:
+            return  # in a program that is about to be started, whose files are its own
         self._count += 1
         name = os.path.basename(frame.f_code.co_filename)
         os.write(self._fd, f"{name}:{frame.f_lineno}\n".encode())

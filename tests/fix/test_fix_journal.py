@@ -176,6 +176,7 @@ def test_a_record_that_is_torn(machine: Machine, spoil: Callable[[bytes], bytes]
 
 
 @pytest.mark.parametrize(("find", "value"), FIELDS, ids=range(len(FIELDS)))
+@pytest.mark.sampled(4)
 def test_a_record_that_is_tampered_with_and_sealed_anew(
     machine: Machine, find: Callable[[Any], tuple[Any, Any]], value: Any
 ) -> None:

@@ -230,7 +230,8 @@ LACKS = {
     "_ctypes": (
         69,
         f"{UNTOUCHED}\n"
-        f"ec2rl: this Python lacks something: {NO_CTYPES}; name another by EC2RL_PYTHON\n",
+        f"ec2rl: this Python lacks something: conntrackfull: ImportError: {NO_CTYPES}; "
+        "name another by EC2RL_PYTHON\n",
         f"{UNTOUCHED}: no file is touched: ctypes of this Python cannot be loaded ({NO_CTYPES}), "
         "and without it an edit of somebody else could be lost; name another: "
         "EC2RL_PYTHON=/path/to/python3\n",

@@ -54,6 +54,7 @@ ITEMS: tuple[Item, ...] = (
     LinkItem("/etc/localtime", None, LINK),
     LinkItem("/etc/localtime", LINK, None),
     ArtefactItem("/boot/a.img", ("/usr/bin/dracut", "{out}"), "initrd", 300, BUILT, None),
+    FileItem("/etc/fstab", OLD, None),
 )
 
 ODD: tuple[Any, ...] = (
@@ -70,7 +71,8 @@ def change(*items: Item) -> Transaction:
 @pytest.mark.parametrize("item", ITEMS, ids=lambda item: type(item).__name__)
 def test_it_is_read_back_as_it_was(item: Item) -> None:
     raw = encode(change(item))
-    assert json.loads(raw)["change"]["schema"] == 4
+    removed = isinstance(item, FileItem) and item.after is None
+    assert json.loads(raw)["change"]["schema"] == (5 if removed else 4)
     assert decode(raw, 1) == change(item)
 
 
@@ -115,8 +117,8 @@ def test_a_record_of_an_older_form_has_no_newer_kind(item: Item, why: str) -> No
         with pytest.raises(ValueError) as caught:
             decode(sealed({**record, "schema": schema}), 1)
         assert str(caught.value) == why
-    with pytest.raises(ValueError, match="schema 5 is not known to this version"):
-        decode(sealed({**record, "schema": 5}), 1)
+    with pytest.raises(ValueError, match="schema 6 is not known to this version"):
+        decode(sealed({**record, "schema": 6}), 1)
 
 
 LINES, ARTEFACT = ITEMS[6], ITEMS[11]
@@ -140,3 +142,13 @@ assert isinstance(ARTEFACT, ArtefactItem)
 def test_what_is_shown_of_a_record_is_what_it_would_write(forged: Item, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         decode(encode(change(forged)), 1)
+
+
+def test_only_schema_5_has_a_file_that_was_removed() -> None:
+    record = json.loads(encode(change(ITEMS[-1])))["change"]
+    for schema in (1, 2, 3, 4):
+        with pytest.raises(ValueError, match=r"in a record of this age|not as this program writes"):
+            decode(sealed({**record, "schema": schema}), 1)
+    record["items"][0]["before"] = None
+    with pytest.raises(ValueError, match="a file of it was never there"):
+        decode(sealed(record), 1)

@@ -29,6 +29,7 @@ from ec2rl.diagnosis.observations import Observations  # noqa: E402
 from ec2rl.facts.kmsg import kmsg_span, parse_kmsg  # noqa: E402
 from ec2rl.facts.log import KernelLog, LogLine, LogSource  # noqa: E402
 from ec2rl.facts.oom import kills  # noqa: E402
+from ec2rl.facts.oops import oopses  # noqa: E402
 from ec2rl.facts.syslog import parse_lines  # noqa: E402
 from ec2rl.facts.trace import parse_trace  # noqa: E402
 from ec2rl.facts.trust import Grade  # noqa: E402
@@ -42,11 +43,13 @@ from ec2rl.modules import (  # noqa: E402
     hungtasks,
     kernelbug,
     kerneldereference,
+    kerneloops,
     kernelpanic,
     oomkiller,
     softlockup,
     xennetrocket,
 )
+from ec2rl.record import replace  # noqa: E402
 from ec2rl.report.wording import details, summary  # noqa: E402
 
 COMMANDS = all_commands()
@@ -77,6 +80,14 @@ OOM = (
     "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/a,b,"
     "task_memcg=/c,task=x, y,pid=7,uid=0\nMemory cgroup out of memory: Killed process 7 (x, y) "
     "total-vm:9kB, anon-rss:7kB, file-rss:1kB, shmem-rss:2kB, UID:0 pgtables:104kB oom_score_adj:0",
+    "Killed process 7 (x) total-vm:9kB, anon-rss:7kB, file-rss:1kB\nTasks in /a are going to be "
+    "killed due to memory.oom.group set\nKilled process 8 (y) total-vm:9kB, anon-rss:7kB, "
+    "file-rss:1kB",
+    "x invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\nMem-Info:\n"
+    "[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name\n"
+    "[    812]     0   812  9030864  6725000 52314816        0          -999 dockerd\n"
+    "Out of memory and no killable processes...\nKernel panic - not syncing: System is deadlocked "
+    "on memory",
     "Out of memory: Kill process 12562 (java) score 847 or sacrifice child\n"
     "Killed process 9682, UID 27, (mysqld) total-vm:47388kB, anon-rss:3744kB, file-rss:80kB",
 )
@@ -88,6 +99,8 @@ EVENTS = (
     "BUG: unable to handle kernel NULL pointer dereference at           (null)",
     "Unable to handle kernel access to user memory with fs=KERNEL_DS at virtual address 0068",
     "Oops: general protection fault, probably for non-canonical address 0x6b: 0000 [#4] SMP",
+    "Internal error: Oops - Undefined instruction: 0000000002000000 [#1] PREEMPT SMP",
+    "kernel BUG at mm/slub.c:1!\nkernel BUG at mm/slub.c:2!\ninvalid opcode: 0000 [#1] SMP PTI",
     "Kernel panic - not syncing: Fatal exception in interrupt",
     "INFO: task jbd2/nvme1n1p1-:811 blocked in I/O wait for more than 122 seconds.\n"
     "INFO: task a:1 <writer> blocked on an rw-semaphore likely owned by task ps:2288 <reader>",
@@ -95,10 +108,8 @@ EVENTS = (
     "hvc hvc0: 2 input overrun(s)",
     "xen_netfront: xennet: skb rides the rocket: 19 slots, 65226 bytes",
 )
-MODULES = (
-    *(consoleoverload, hungtasks, kernelbug, kerneldereference, kernelpanic, softlockup),
-    xennetrocket,
-)
+MODULES = (consoleoverload, hungtasks, kernelpanic, xennetrocket)
+OF_MANY_LINES = (kernelbug, kerneldereference, kerneloops, softlockup)
 SEEDS: dict[str, tuple[str, ...]] = {
     "kmsg": (
         f"6,0,0,-;boot\n4,1234,371094886,-,caller=T1;{FULL}\n SUBSYSTEM=net\n DEVICE=n2\n",
@@ -235,6 +246,14 @@ def take_events(text: str) -> None:
         assert len(events.this_boot) <= 1
         group(events.this_boot)
         finding = module.MODULE.judge(Observations(log, events))
+        assert summary(finding)
+        assert details(finding)
+    lines = text.split("\n")
+    assert len(oopses([told(text)])) <= len(lines)
+    log = replace(log, lines=tuple(map(told, lines)))
+    host = RecordedHost({"clock": "now=2026-11-24T02:00:00Z uptime=9"})
+    for module in OF_MANY_LINES:
+        finding = module.MODULE.judge(module.MODULE.read(host, log, Options()))
         assert summary(finding)
         assert details(finding)
 

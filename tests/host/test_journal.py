@@ -373,6 +373,7 @@ def test_no_folder_is_absent(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.more
 def test_broken_files_give_an_answer() -> None:
     """A thousand inputs of the campaign in tests/fuzz/journal.py."""
     dice = random.Random(7)

@@ -171,7 +171,7 @@ PHRASES = (Phrase(b"table full"), Phrase(b"dropping packet"), Phrase(b"oops", af
 @pytest.mark.parametrize("pack", ["XZ", "LZ4", "ZSTD", "no"])
 @pytest.mark.parametrize("compact", ["0", "1"])
 @pytest.mark.parametrize("keyed", ["0", "1"])
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(15)
 def test_the_same_records_as_journalctl(
     tmp_path: Path, kernel_share: float, pack: str, compact: str, keyed: str
 ) -> None:
@@ -257,6 +257,7 @@ LINES = st.lists(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(lines=LINES, pack=st.sampled_from(["XZ", "LZ4", "ZSTD"]))
+@pytest.mark.more
 def test_any_records(
     tmp_path_factory: pytest.TempPathFactory,
     lines: list[tuple[bytes, bytes, str]],

@@ -37,6 +37,9 @@ DOCUMENTS = {
     "aws --output text": f"i-0123456789abcdef0\t{CONSOLE.rstrip()}\t{WHEN}\n",
     "aws --output text, returned": f"i-0123456789abcdef0\t{RETURNED}\t{WHEN}\n",
     "aws --output text, no time": f"i-0123456789abcdef0\t{CONSOLE}",
+    "the API": '<?xml version="1.0" encoding="UTF-8"?>\n'
+    f'<GetConsoleOutputResponse xmlns="x"><requestId>1</requestId><timestamp>{WHEN}</timestamp>'
+    f"<output>{IN_LINES}</output></GetConsoleOutputResponse>\n",
     "base64": IN_LINES + "\n",
     "gcloud": json.dumps({"contents": RETURNED, "kind": "compute#serialPortOutput", "next": "9"}),
     "az": json.dumps(RETURNED),
@@ -61,6 +64,23 @@ def test_a_console_is_one_in_each_form(tmp_path: Path, text: str) -> None:
     ]
     assert log.console is not None
     assert (log.ring.gap, log.whole_boot, log.console.until) == ("", False, 360.0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"InstanceId": 5',
+        '{"Output": 5}',
+        '{"Timestamp": "x"}',
+        '"x\\n" and more',
+        "<GetConsoleOutputResponse>x</GetConsoleOutputResponse>",
+        "<GetConsoleOutputResponse><output>!</output></GetConsoleOutputResponse>",
+        "A" * 61 + "\n",
+    ],
+)
+def test_what_is_no_console_is_told(tmp_path: Path, text: str) -> None:
+    log = log_of(tmp_path, text)
+    assert (log.lines, log.whole_boot, log.console) == ((), False, None)
 
 
 BEGINNINGS = {

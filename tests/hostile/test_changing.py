@@ -8,7 +8,7 @@ from hostile.changing import KINDS, campaign
 
 
 @pytest.mark.parametrize("kind", ["plain", "gz", "journal", "tar"])
-@pytest.mark.sampled(4)
+@pytest.mark.more
 def test_three_changes_of_each_kind(kind: str) -> None:
     found = campaign(kind, 3)
     assert {what.split()[0] for what in found} == {"UNKNOWN"}

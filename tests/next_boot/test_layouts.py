@@ -100,7 +100,7 @@ LAYOUTS: dict[str, dict[str, str]] = {
 
 @pytest.mark.root
 @pytest.mark.parametrize("title", LAYOUTS)
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(12)
 def test_the_real_readers_leave_what_we_compute(title: str, tmp_path: Path) -> None:
     need_tools()
     assert differences(tmp_path, LAYOUTS[title]) == []

@@ -55,6 +55,7 @@ def test_the_schema_is_one(schema: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+@pytest.mark.sampled(4)
 def test_every_case_gives_a_report_of_the_schema(path: Path) -> None:
     module = load(path.parent.name)
     host = RecordedHost(sections(path.read_text(encoding="utf-8"))[1])

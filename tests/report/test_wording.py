@@ -102,6 +102,7 @@ def parts(said: Value) -> Iterator[Statement]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}-{case.stem}")
+@pytest.mark.sampled(4)
 def test_each_statement_of_each_case_has_words_in_both_tenses(case: Path) -> None:
     module = load(case.parent.name)
     _, looks = sections(case.read_bytes().decode())
@@ -205,6 +206,7 @@ for _ in range(2000):
     UNFIT["deep"] = say("{x}", x=UNFIT.get("deep", "x"))
 
 
+@pytest.mark.more
 def test_what_cannot_be_said_is_the_modules_fault_and_nobody_elses() -> None:
     places_of_it: dict[str, Callable[[Any], Finding]] = {
         "summary": lambda said: Finding(Verdict.OK, said),

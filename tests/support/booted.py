@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.boot.keys import BUCKETS, MAX
 from ec2rl.conntrack.boot.settings import BootSettings, boot_settings
-from ec2rl.conntrack.defaults import PREFIX
+from ec2rl.conntrack.defaults import BUCKETS, MAX, PREFIX
 from ec2rl.host.recording import RecordedHost
 from ec2rl.next_boot.setting import Setting
 

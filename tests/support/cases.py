@@ -97,7 +97,9 @@ def _after(looks: dict[str, str], name: str, proposal: Proposal) -> dict[str, st
             items.append(_item(looks, change))
         else:
             assert isinstance(change, WriteFile), "a case knows settings and files alone"
-            looks[change.path] = change.text.removesuffix("\n")
+            looks[change.path] = (
+                "!absent" if change.text is None else change.text.removesuffix("\n")
+            )
     if items:
         number = sum(path.startswith(CHANGES) for path in looks) + 1
         boot, now = looks[BOOT_ID], RecordedHost(looks).clock().now

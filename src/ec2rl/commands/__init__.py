@@ -110,8 +110,8 @@ def _saved() -> dict[str, Option]:
 
 def _run(saved: Mapping[str, Option]) -> Command:
     return Command(
-        "diagnose this machine, or what is left of another",
-        "[--log=FILE [FILE ...]]",
+        "diagnose this machine, or what is left of another: FILE is told by its content",
+        "[FILE ...]",
         {
             **_CHOICE,
             **FORMATS,

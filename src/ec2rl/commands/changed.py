@@ -65,7 +65,7 @@ def _backwards(item: Item) -> list[str]:
     old, new = item.rights or ("", "")
     lines = [] if old == new else [f"to be {one_line(old)}"]
     before, after = item.texts
-    return lines + cut(difference(after, before or "", WIDE), len(lines))
+    return lines + cut(difference(after or "", before or "", WIDE), len(lines))
 
 
 def cut(lines: list[str], above: int = 0) -> list[str]:

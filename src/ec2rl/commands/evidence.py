@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ec2rl import slices
 from ec2rl.arguments import Parsed, UsageError
+from ec2rl.catalogue import names
 from ec2rl.commands.reporting import PAST
 from ec2rl.host import Clock, Host
 from ec2rl.host.caching import CachingHost
@@ -29,11 +30,24 @@ _PIPED = ("log", *slices.names("saved_evidence"))
 
 
 @record(frozen=True)
+class TakenFor:
+    """A file, which kind of evidence it was taken for, and how it was compressed."""
+
+    file: str
+    kind: str
+    packing: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.kind}" + f", {self.packing}" * bool(self.packing)
+
+
+@record(frozen=True)
 class OfflineEvidence:
     """What is left of one machine.
 
     `gaps` say what of it could not be read, `cut` why what is missing may have been there; a
-    recording bears `sample`, `since`, `zone` and the verdicts that are `expected`.
+    recording bears `sample`, `since`, `zone` and the verdicts that are `expected`.  `files` says
+    what each file was taken for, and `apart` why not more of them are of this machine.
     """
 
     host: Host | Unreadable
@@ -43,6 +57,8 @@ class OfflineEvidence:
     since: float | None = None
     zone: str = ""
     expected: str = ""
+    files: tuple[TakenFor, ...] = ()
+    apart: str = ""
 
 
 def check(args: Parsed) -> None:
@@ -51,6 +67,30 @@ def check(args: Parsed) -> None:
         raise UsageError("--remediate changes this machine: it goes with none of the past")
     if args.has("mask") and not args.has("record"):
         raise UsageError("--mask is about what --record writes")
+    if args.operands and not args.has("log"):
+        _check_files(args)
+    else:
+        _check_options(args)
+    piped = [path for option in _PIPED for path in args.values.get(option, ())]
+    inputs = (*piped, *args.operands)
+    if inputs.count("-") > 1:
+        raise UsageError("standard input can be read once only")
+    for option in PAST:
+        for path in args.values.get(option, ()):
+            if path != "-" or option not in _PIPED:
+                _exists(f"--{option}={path}", path)
+    for path in args.operands:
+        if path != "-":
+            _exists(path, path)
+
+
+def _check_files(args: Parsed) -> None:
+    if any(map(args.has, PAST)):
+        first = args.operands[0]
+        raise UsageError(f"run takes no {first!r} there: it stands alone, or behind --log")
+
+
+def _check_options(args: Parsed) -> None:
     machines = sum(len(args.values.get(kind, ())) for kind in ("root", "sos", "replay"))
     machines += args.has("log")
     if args.has("record") and machines > 1:
@@ -59,27 +99,29 @@ def check(args: Parsed) -> None:
         if machines > 1 or args.has("replay"):
             whose = f"whose {form.NOUN} is it?"
             raise UsageError(f"--{name} goes with one log, volume or sosreport: {whose}")
-    piped = [path for option in _PIPED for path in args.values.get(option, ())]
-    inputs = (*piped, *args.operands)
-    if inputs.count("-") > 1:
-        raise UsageError("standard input can be read once only")
-    for option in PAST:
-        for path in args.values.get(option, ()) + (args.operands if option == "log" else ()):
-            _exists(option, path)
 
 
-def _exists(option: str, path: str) -> None:
+def _exists(named: str, path: str) -> None:
     """Refuse what is not there, before the first of several machines is judged."""
     try:
-        if path != "-" or option not in _PIPED:
-            os.stat(path)
+        os.stat(path)
     except (OSError, ValueError) as error:
         why = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
-        raise UsageError(f"--{option}={path}: {why}") from None
+        hint = f": for one module, --only-modules={path}" if path in names() else ""
+        raise UsageError(f"{named}: {why}{hint}") from None
 
 
 def opened(args: Parsed, modules: Sequence[Module]) -> Iterator[OfflineEvidence]:
     """The machines, each opened when the one before it has been judged."""
+    if args.operands and not args.has("log"):
+        from ec2rl.commands.door import machines
+
+        return machines(args, modules)
+    return _named(args, modules)
+
+
+def _named(args: Parsed, modules: Sequence[Module]) -> Iterator[OfflineEvidence]:
+    """Those that an option names the kind of."""
     phrases = tuple({phrase: None for module in modules for phrase in module.phrases})
     for path in args.values.get("root", ()):
         yield _beside(OfflineEvidence(_mounted(path)), args)
@@ -112,6 +154,11 @@ def _read(option: str, path: str, host: RecordedHost | Unreadable) -> OfflineEvi
     if isinstance(host, Unreadable):
         _refuse_absent(option, path, host)
         return OfflineEvidence(host)
+    return read_host(host)
+
+
+def read_host(host: RecordedHost) -> OfflineEvidence:
+    """A machine that was read, with what it says of what could not be."""
     return OfflineEvidence(host, _said(host, "gaps"), " ".join(_said(host, "cut")))
 
 
@@ -175,6 +222,17 @@ def _cut(form: Any, found: Any) -> str:
 def _replay(path: str) -> OfflineEvidence:
     try:
         text, changed = _recording(path)
+    except OSError as error:
+        raise UsageError(f"--replay={path}: {os.strerror(error.errno or 0)}") from None
+    found = replayed(path, text, changed)
+    if isinstance(found.host, Unreadable):
+        raise UsageError(f"--replay={path}: {found.host.detail}")
+    return found
+
+
+def replayed(path: str, text: str, changed: str) -> OfflineEvidence:
+    """The machine in a recording, whose text is `changed` if it is not all that was written."""
+    try:
         _, looks = sections(text)
         if "expect" not in looks or not text.endswith("\n"):
             changed = changed or "the recording is cut"
@@ -191,10 +249,8 @@ def _replay(path: str) -> OfflineEvidence:
             how.get("zone", ""),
             looks.get("expect", ""),
         )
-    except OSError as error:
-        raise UsageError(f"--replay={path}: {os.strerror(error.errno or 0)}") from None
     except (CaseError, KeyError, ValueError) as error:
-        raise UsageError(f"--replay={path}: not a recording: {error}") from None
+        return OfflineEvidence(Unreadable(path, Why.FAILED, f"not a recording: {error}"))
 
 
 def _recording(path: str) -> tuple[str, str]:

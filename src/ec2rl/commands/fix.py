@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from ec2rl.arguments import Parsed, UsageError, format_of, seconds
 from ec2rl.catalogue import load, loadable
+from ec2rl.commands.asking import ModuleFaultError, measured, planned
 from ec2rl.commands.changed import (
     described,
     known,
@@ -23,11 +24,8 @@ from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, unsettled
 from ec2rl.fix.trial import watch
-from ec2rl.host.caching import CachingHost
-from ec2rl.host.live import LiveHost
-from ec2rl.model import Finding, FixRequest, Proposal, Rate, Setting, Verdict
-from ec2rl.module import Module, diagnose
-from ec2rl.process import within
+from ec2rl.model import Finding, FixRequest, Proposal, Setting, Verdict
+from ec2rl.module import Module
 from ec2rl.record import replace
 from ec2rl.report.plan import Done, done, fix_facts, plan
 from ec2rl.report.text import header, result
@@ -186,11 +184,9 @@ def _nearest(name: str, module: Module) -> str:
 
 
 def look(module: Module, wish: FixRequest, root: str = "") -> tuple[Finding, Proposal]:
-    """Diagnose and propose; here, not in a process of its own: a person is waiting to decide."""
-    host = CachingHost(host_of(root))
-    found = diagnose(module, host)
-    assert module.propose is not None
-    finding, proposal = found.finding, module.propose(host, found.seen, wish)
+    """Diagnose and propose, in the time that a run of the module has, and as long for its plan."""
+    host = host_of(root)
+    finding, proposal = planned(module, wish, host, 2 * module.seconds)
     if not root:
         return finding, proposal
     from ec2rl.report.offline import of_the_past, recorded
@@ -219,7 +215,10 @@ def carry_out(
     trial: float | None = None,
     root: str = "",
 ) -> Done | None:
-    """Apply, look again at what is lost (where it is this machine), and tell; None if it failed."""
+    """Apply, look again at what is lost (where it is this machine), and tell; None if it failed.
+
+    ModuleFaultError, and nothing is changed, where the module cannot measure that.
+    """
     changes = tuple(change for remedy in proposal.chosen for change in remedy.changes)
     runs = any(change.runs for change in changes) and not root
     before = measured(module) if runs else None
@@ -249,17 +248,8 @@ def carry_out(
     after = None
     try:
         after = measured(module) if runs else None
+    except ModuleFaultError as error:
+        terminal.say(f"what is lost now could not be measured: {error}")
     except KeyboardInterrupt:
         terminal.say("interrupted; the change is made")
     return Done(change.id, items, runs and module.measure is not None, before, after, until, root)
-
-
-def measured(module: Module) -> Rate | None:
-    """What is lost each second now; None where that is not known, or cannot be measured."""
-    measure = module.measure
-    if measure is None:
-        return None
-    try:
-        return within(module.seconds, lambda: measure(CachingHost(LiveHost())))
-    except Exception:  # the change does not hang on it: "could not be counted" is what is said
-        return None

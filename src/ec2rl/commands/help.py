@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ec2rl.arguments import Command, Parsed, UsageError, unknown
+from ec2rl.arguments import FORMATS, Command, Option, Parsed, UsageError, unknown
 from ec2rl.catalogue import load, names
 from ec2rl.commands import all_commands
+from ec2rl.report import formats
 from ec2rl.terminal import Terminal
 
 COMMANDS = all_commands()
@@ -74,11 +75,7 @@ def _of_command(name: str, command: Command) -> str:
     usage = " ".join(filter(None, ("ec2rl", name, command.operands)))
     lines = [f"Usage: {usage}{' [OPTIONS]' * bool(command.options)}", "", f"    {command.help}"]
     if command.options:
-        shown = {
-            f"--{option}{'=' * (bool(o.value) and o.value[0] != '[')}"
-            + (f"[={o.value[1:-1]}]" if o.value[:1] == "[" else o.value): o
-            for option, o in command.options.items()
-        }
+        shown = {f"--{option}{_value(o)}": o for option, o in command.options.items()}
         width = max(map(len, shown))
         lines += ["", "Options:"]
         lines += [
@@ -86,6 +83,15 @@ def _of_command(name: str, command: Command) -> str:
             for words, o in shown.items()
         ]
     return "\n".join(lines) + "\n"
+
+
+def _value(option: Option) -> str:
+    """What stands behind an option: "=SECONDS", "[=SECONDS]" where it may be left, or nothing."""
+    if option is FORMATS["output"]:
+        return "=" + "|".join(formats.names())
+    if option.value.startswith("["):
+        return f"[={option.value[1:-1]}]"
+    return option.value and f"={option.value}"
 
 
 def _of_module(name: str) -> str:

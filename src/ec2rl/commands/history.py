@@ -96,7 +96,7 @@ def _differs(standing: Standing) -> list[str]:
     texts = standing.item.texts
     if texts is None or standing.now is None or standing.now.text is None:
         return []
-    return [f"    {line}" for line in cut(difference(texts[1], standing.now.text, WIDE))]
+    return [f"    {line}" for line in cut(difference(texts[1] or "", standing.now.text, WIDE))]
 
 
 def _holds(standing: Standing) -> bool | None:

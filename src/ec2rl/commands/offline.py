@@ -1,4 +1,4 @@
-"""`ec2rl run --root|--sos|--log|--conntrack|--replay`: the same judges, on what is left."""
+"""`ec2rl run FILE...`, or with an option that names its kind: the same judges, on what is left."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ec2rl.arguments import Parsed, UsageError, format_of, moment
 from ec2rl.catalogue import choose
 from ec2rl.commands import reporting
-from ec2rl.commands.evidence import OfflineEvidence, check, opened
+from ec2rl.commands.evidence import OfflineEvidence, TakenFor, check, opened
 from ec2rl.engine import Plan, Result, Runner
 from ec2rl.facts.proc import release
 from ec2rl.facts.zone import InZone, zone
@@ -39,6 +39,8 @@ class Judgement:
     host: dict[str, Json]
     since: float | None = None
     zone: str = ""
+    files: tuple[TakenFor, ...] = ()
+    apart: str = ""
 
 
 def judge_offline(args: Parsed, terminal: Terminal) -> int:
@@ -48,6 +50,7 @@ def judge_offline(args: Parsed, terminal: Terminal) -> int:
     write, fails = format_of(args).write, reporting.failing(args)
     plan, modules = reporting.plan_of(args, started), choose(args)
     check(args)
+    machines = opened(args, modules)
     recording = reporting.open_record(args, terminal)
     folder, unsaved = reporting.open_folder(args, terminal, started)
     reporting.make_room(args, terminal, folder)
@@ -56,8 +59,9 @@ def judge_offline(args: Parsed, terminal: Terminal) -> int:
 
     judged: list[Judgement] = []
     interrupted = False
-    for past in opened(args, modules):
+    for past in machines:
         one, interrupted = _judge(past, modules, plan, terminal, args.last("since"))
+        one = replace(one, files=past.files, apart=past.apart)
         judged.append(one)
         if write is None:
             terminal.out(_text(one, terminal.colour))
@@ -66,6 +70,7 @@ def judge_offline(args: Parsed, terminal: Terminal) -> int:
             options = Options(past.sample, one.since)
             masked = args.has("mask")
             files = [path for kind in reporting.PAST for path in args.values.get(kind, ())]
+            files += [*args.operands, *(one.file for one in past.files)]
             unsaved = reporting.record_looks(
                 recording, one.found, options, masked, one.zone, one.gaps, past.cut, files
             )
@@ -132,11 +137,8 @@ def _judge(
         )
     found = tuple(_of_the_past(result, past.cut, where, own) for result in results_)
     about: dict[str, Json] = {
-        "name": host.name,
-        "kernel": release(host),
-        "machine": None,
+        **_about(host.name, release(host), past),
         "recorded": _iso(end) if end else None,
-        "gaps": list(past.gaps),
     }
     took = time.monotonic() - clock
     return Judgement(host.name, what, past.gaps, found, took, about, since, own), interrupted
@@ -147,7 +149,22 @@ def _unjudged(
 ) -> Judgement:
     lost = Finding(Verdict.UNKNOWN, why, zone=own)
     found = tuple(Result(module, lost, 0.0) for module in modules)
-    return Judgement(name, name, past.gaps, found, 0.0, {"name": name, "gaps": list(past.gaps)})
+    return Judgement(name, name, past.gaps, found, 0.0, _about(name, None, past))
+
+
+def _about(name: str, kernel: str | None, past: OfflineEvidence) -> dict[str, Json]:
+    """What the report says of whose evidence it is, and of the evidence itself."""
+    files: list[Json] = [
+        {"file": one.file, "kind": one.kind, "packing": one.packing} for one in past.files
+    ]
+    return {
+        "name": name,
+        "kernel": kernel,
+        "machine": None,
+        "gaps": list(past.gaps),
+        "evidence": files,
+        "apart": past.apart,
+    }
 
 
 def _of_the_past(result: Result, cut: str, where: Statement, own: str) -> Result:
@@ -172,6 +189,10 @@ def _expected(text: str) -> set[str]:
 def _text(one: Judgement, colour: bool) -> str:
     pairs = [(result.module.name, result.finding) for result in one.found]
     lines = [header("Evidence"), "", one_line(one.what)]
+    if one.files:
+        lines.append(one_line(f"Evidence: {'; '.join(map(str, one.files))}"))
+    if one.apart:
+        lines.append(one_line(f"Judged apart: {one.apart}"))
     lines += [one_line(f"Not read: {gap}") for gap in one.gaps]
     body = results(pairs, colour) + "\n" + statistics(pairs, one.seconds)
     return "\n".join(lines) + "\n\n" + body + "\n"

@@ -6,17 +6,15 @@ import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
+from ec2rl.commands.asking import ModuleFaultError, planned
 from ec2rl.commands.changed import described, known, pruned, settle, standing_told, why_not
-from ec2rl.commands.fix import look
 from ec2rl.engine import Plan, Result, Runner
 from ec2rl.fix.errors import FixError
-from ec2rl.fix.execute import words as fault
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply
 from ec2rl.host.live import LiveHost
 from ec2rl.model import FixRequest, Risk, Statement, Verdict, say
 from ec2rl.module import Module
-from ec2rl.process import within
 from ec2rl.record import replace
 from ec2rl.terminal import Terminal
 
@@ -49,9 +47,9 @@ def _mend(module: Module, machine: Machine, seconds: float) -> tuple[Statement, 
     if os.geteuid() != 0:
         return (say("[UNFIXED] a fix needs root"),)
     try:
-        _, proposal = within(seconds, lambda: look(module, FixRequest()))
-    except Exception as error:  # a fault of one module: the others' results are to be shown
-        return (say("[UNFIXED] fault of ec2rl itself: {error}", error=fault(error)),)
+        _, proposal = planned(module, FixRequest(), LiveHost(), seconds)
+    except ModuleFaultError as error:
+        return (say("[UNFIXED] fault of ec2rl itself: {error}", error=str(error)),)
     if proposal.refused:
         return (say("[UNFIXED] {reasons:; }", reasons=proposal.refused),)
     chosen = [remedy for remedy in proposal.chosen if remedy.risk is Risk.SAFE]

@@ -31,10 +31,7 @@ from ec2rl.terminal import Terminal
 
 def command(args: Parsed, terminal: Terminal) -> int:
     """Run; the exit status that `exit_status` tells, 2 for a command line that makes no sense."""
-    if args.operands and not args.has("log"):
-        first = args.operands[0]
-        raise UsageError(f"run takes no {first!r}: did you mean --log={first}?", "ec2rl help run")
-    if any(map(args.has, PAST)):
+    if args.operands or any(map(args.has, PAST)):
         from ec2rl.commands.offline import judge_offline
 
         return judge_offline(args, terminal)

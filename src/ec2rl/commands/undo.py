@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 
 from ec2rl.arguments import Parsed, UsageError
-from ec2rl.catalogue import load, names
+from ec2rl.catalogue import names
+from ec2rl.commands.asking import ModuleFaultError, held_by
 from ec2rl.commands.changed import (
     BEFORE_SCHEMA_3,
     claims,
@@ -20,12 +20,9 @@ from ec2rl.commands.changed import (
     why_not,
 )
 from ec2rl.fix.change import Found, State, Transaction
-from ec2rl.fix.errors import Conflict, FixError, Outcome, Refused
-from ec2rl.fix.execute import words
+from ec2rl.fix.errors import Conflict, FixError, Outcome, Refused, in_the_way
 from ec2rl.fix.machine import Machine, shares_journal
 from ec2rl.fix.transaction import CHANGED, foresee, history, in_force, undo, unsettled
-from ec2rl.host.live import LiveHost
-from ec2rl.process import within
 from ec2rl.report.escape import one_line
 from ec2rl.subcommand import agreed
 from ec2rl.terminal import Terminal
@@ -36,10 +33,6 @@ if TYPE_CHECKING:
 
     from ec2rl.fix.transaction import Steps
     from ec2rl.model import Held
-
-
-_HELD_SECONDS = 30.0
-"""How long a module may look for what has to have room."""
 
 
 @told
@@ -124,9 +117,9 @@ def _cautions(steps: Steps) -> list[str]:
     unasked = []
     for name in sorted(made & {*names()}):
         try:
-            held += within(_HELD_SECONDS, partial(_held, name))
-        except Exception as error:  # a fault of a module is no reason to keep its change
-            unasked.append(f"{name} could not be asked what has to have room: {words(error)}")
+            held += held_by(name)
+        except ModuleFaultError as error:  # no reason to keep its change
+            unasked.append(f"what has to have room could not be asked: {error}")
     last = {
         item.target: item.words[0]
         for change, outcomes in steps
@@ -138,11 +131,6 @@ def _cautions(steps: Steps) -> list[str]:
         for one in held
         if last.get(one.key, "").isdecimal() and int(last[one.key]) < one.number
     ]
-
-
-def _held(name: str) -> tuple[Held, ...]:
-    look = load(name).held
-    return () if look is None else look(LiveHost())
 
 
 def _steps(change: Transaction, args: Parsed, machine: Machine) -> Steps:
@@ -161,11 +149,10 @@ def _steps(change: Transaction, args: Parsed, machine: Machine) -> Steps:
             f"to take back all of them: sudo ./ec2rl undo {change.id} --with-later{here}"
         )
     for one, outcomes in steps:
-        theirs = [outcome.theirs for outcome in outcomes if outcome.found is Found.CHANGED]
+        theirs = in_the_way(outcomes)
         if theirs and not args.has("partial"):
             of = f" (of change {one.id})" if over else ""
-            words = f"somebody else has changed since: {', '.join(theirs)}{of}"
-            raise Conflict(words, outcomes)
+            raise Conflict(f"{theirs}{of}", outcomes)
     return steps
 
 

@@ -53,8 +53,10 @@ def read_allowances(host: Host, namespaces: Namespaces) -> tuple[Allowance, ...]
     """
     devices = host.names(_DRIVER)
     if isinstance(devices, Unreadable):
-        if devices.why in (Why.ABSENT, Why.NOT_COLLECTED):
+        if devices.why is Why.ABSENT:
             return ()
+        if devices.why is Why.NOT_COLLECTED:  # a sosreport has no such folder; the counters tell
+            return tuple(_ask(host, _recorded(host), "", ()))
         return (Allowance("ENA", None, None, unreadable=devices),)
     ours = _interfaces(host, devices)
     names = host.names("/sys/class/net")
@@ -62,6 +64,20 @@ def read_allowances(host: Host, namespaces: Namespaces) -> tuple[Allowance, ...]
     found = _ask(host, asked, "", [name for there in ours.values() for name in there])
     moved = [device for device, there in ours.items() if not there]
     return (*found, *(_elsewhere(host, namespaces, moved) if moved else ()))
+
+
+def _recorded(host: Host) -> list[str]:
+    """The interfaces that somebody recorded anything of."""
+    names, table = host.names("/sys/class/net"), host.read("/proc/net/dev")
+    found = set() if isinstance(names, Unreadable) else set(names)
+    if isinstance(table, Evidence):
+        found.update(_of_table(table.text))
+    return sorted(found)
+
+
+def _of_table(text: str) -> list[str]:
+    """The interfaces in /proc/net/dev."""
+    return [line.partition(":")[0].strip() for line in text.splitlines()[2:] if ":" in line]
 
 
 def _interfaces(host: Host, devices: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -81,8 +97,7 @@ def _elsewhere(host: Host, namespaces: Namespaces, moved: Sequence[str]) -> list
         for inside in () if namespace.initial else map(host.within, namespace.doors):
             table = inside.read("/proc/net/dev")
             if isinstance(table, Evidence):
-                there = [line.partition(":")[0].strip() for line in table.text.splitlines()[2:]]
-                found += _ask(inside, there, f" in {namespace.label}", ())
+                found += _ask(inside, _of_table(table.text), f" in {namespace.label}", ())
                 break
     why = "its interface was not found in any namespace that can be seen"
     lost = moved[len(found) :]

@@ -38,6 +38,7 @@ class Counters:
 
 _WRAP = 1 << 32
 _COUNTERS = ("drop", "early_drop", "insert_failed", "chaintoolong")  # in the order of the class
+_TOOLS = "(conntrack-tools)"
 _READ = ("entries", "chainlength", *_COUNTERS)
 
 
@@ -56,14 +57,35 @@ def parse_stat(text: str) -> Counters | None:
 
 
 def parse_conntrack_stats(text: str, entries: int | None) -> Counters | None:
-    """Read what `conntrack -S` prints, a line a CPU; None for a text that is none."""
-    rows = []
+    """Read what `conntrack -S` prints, of every version; None for a text that is none.
+
+    A line a CPU since 1.0; before that a line a counter, summed over all CPUs, and `entries` too.
+    What conntrack(8) says of itself, and words behind the counters, are passed over; a CPU's line
+    that cannot be read is not.
+    """
+    plain = parse_stat(text)  # the kernel's file itself, under that name
+    if plain is not None:
+        return plain
+    rows, summed = [], {}
     for line in text.splitlines():
-        pairs = [word.partition("=")[::2] for word in line.split() if "=" in word]
-        if not pairs or not all(v.isascii() and v.isdigit() and len(v) <= 10 for _, v in pairs):
-            return None
-        rows.append({name: int(value) for name, value in pairs})
+        words = line.split()
+        if not words or _TOOLS in line:
+            continue
+        pairs = [word.partition("=")[::2] for word in words if "=" in word]
+        if pairs:
+            if not all(_is_number(value, 10) for _, value in pairs):
+                return None
+            rows.append({name: int(value) for name, value in pairs})
+        elif len(words) == 2 and _is_number(words[1], 20):  # a sum
+            summed[words[0]] = int(words[1])
+    if "drop" in summed:
+        known = summed.get("entries") if entries is None else entries
+        return _sum([summed], known)
     return _sum(rows, entries) if rows and "drop" in rows[0] else None
+
+
+def _is_number(word: str, digits: int) -> bool:
+    return word.isascii() and word.isdigit() and len(word) <= digits
 
 
 def _sum(rows: list[dict[str, int]], entries: int | None) -> Counters:

@@ -95,6 +95,8 @@ def rule(release: str | None, statistics: str | None) -> Rule | None:
 
 
 PREFIX = "net.netfilter.nf_conntrack_"
+MAX = f"{PREFIX}max"
+BUCKETS = f"{PREFIX}buckets"
 SYSCTL = f"/proc/sys/{PREFIX.replace('.', '/')}"
 
 STEADY_TIMEOUTS = {
@@ -129,7 +131,7 @@ SWITCHES = {
     f"{PREFIX}timestamp": 0,
 }
 
-PAGE_KEYS = (f"{PREFIX}max", f"{PREFIX}buckets", *TIMEOUTS, _STREAM)
+PAGE_KEYS = (MAX, BUCKETS, *TIMEOUTS, _STREAM)
 """The settings that the module's page speaks of."""
 
 

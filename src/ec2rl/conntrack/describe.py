@@ -55,6 +55,11 @@ def details(seen: Observations, verdict: Verdict) -> tuple[Statement, ...]:
         lines += table_sample_lines(seen.table_sample)
         if seen.table_sample.saved is not None:
             lines += _untold(seen)
+    lines += [
+        say("What {label} lost is not known: {why}", label=table.namespace.label, why=why)
+        for table in told[:_MOST]
+        if (why := table.lost_unread) is not None
+    ]
     lines += _log_lines(seen)
     lines += _allowance_lines(seen)
     lines += _rests_on(seen, verdict)
@@ -310,7 +315,7 @@ def _knobs(seen: Observations) -> list[Statement]:
     """The knob that works here."""
     table = seen.fullest
     told = seen.times.now.lines or seen.times.unverified.lines
-    if not (told or (table is not None and seen.near(table))):
+    if not (told or seen.evicted or (table is not None and seen.near(table))):
         return []
     words = "What helps: raise net.netfilter.nf_conntrack_max and nf_conntrack_buckets together"
     if seen.limits.maximum:

@@ -8,7 +8,7 @@ from ec2rl.conntrack.messages import Kind, understand
 from ec2rl.conntrack.namespaces import RECORDED
 from ec2rl.conntrack.tables import Limits, Table
 from ec2rl.conntrack.timeline import FullTableHistory
-from ec2rl.diagnosis.coverage import covers, hidden
+from ec2rl.diagnosis.coverage import covers, hidden, without_journal
 from ec2rl.diagnosis.events import say_not_understood
 from ec2rl.facts.log import KernelLog, LogLine
 from ec2rl.host import WARNING
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ec2rl.diagnosis.before_last_fix import Settling
     from ec2rl.model import Value
 
+_THOUSANDS = 1000
 NEAR = 0.9
 """The share of the table from which on it is called near its end."""
 
@@ -45,6 +46,8 @@ class Observations:
     """What the worst table consists of, where one is nearly full or loses packets."""
     load: Load | None = None
     """The entries that the load leads to, where the table is too small for what is seen."""
+    raised: bool = False
+    """Whether this program has raised the limit in this boot, with room for what filled it."""
     free: int | None = None
     """Bytes of memory that are available, those of today's entries included; None if unknown."""
 
@@ -68,6 +71,18 @@ class Observations:
             return None
         value: int | None = getattr(last, counter)
         return value
+
+    @property
+    def evicted(self) -> int:
+        """Entries that were pushed out for new ones where these are thousands, else 0.
+
+        The kernel evicts where a new connection finds the table at its limit (early_drop,
+        nf_conntrack_core.c), so a larger one would have had room.  0 as well where none is evicted
+        now and the limit was raised meanwhile.
+        """
+        total = sum(self.last(table, "early_drop") or 0 for table in self.tables)
+        still = not self.sampled or any(table.rate("early_drop") for table in self.tables)
+        return total if total >= _THOUSANDS and (still or not self.raised) else 0
 
     @property
     def fullest(self) -> Table | None:
@@ -171,13 +186,15 @@ class Observations:
         if ring.unreadable is not None:
             collected = ring.unreadable.why is not Why.NOT_COLLECTED or ring.unreadable.detail
             reasons = [ring.unreadable if collected else "the kernel's own log: not collected"]
+        if unjudged := without_journal(self.log):
+            reasons = [unjudged]
         if ring.unreadable is None and not self.covered:
             kind = "dmesg" if ring.console is None else "console"
             gap = say("{kind}: {gap}", kind=kind, gap=ring.gap)
             unshown = hidden(self.log, WARNING) or "the kernel's log is incomplete"
             reasons.append(gap if ring.gap else unshown)
-        if self.times.not_understood:
-            reasons.append(say_not_understood(self.times.not_understood))
+        odd = self.times.not_understood
+        reasons += [say_not_understood(odd)] if odd else []
         if self.covered and self.times.others.get(Kind.SUPPRESSED) and not self.all_counted:
             reasons.append("the kernel left lines out of its log, and not all counters were read")
         elif self.all_counted and not self.covered and ring.lost:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.allowance import read_allowances, risen
-from ec2rl.conntrack.defaults import ENTRY, default_sizes, rule
+from ec2rl.conntrack.defaults import ENTRY, MAX, default_sizes, rule
 from ec2rl.conntrack.namespaces import find_namespaces
 from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.size_policy import is_short, load_of
@@ -27,7 +27,6 @@ def read(host: Host, log: KernelLog, options: Options) -> Observations:
     times = timeline(log)
     settling = None
     if times.now.lines:
-        from ec2rl.conntrack.boot.keys import MAX
         from ec2rl.diagnosis.fix_history import read_settling
 
         settling = read_settling(host, MAX, limits.maximum)
@@ -43,6 +42,11 @@ def read(host: Host, log: KernelLog, options: Options) -> Observations:
         settling=settling,
         since=options.since,
     )
+    if seen.evicted and host.is_live:
+        from ec2rl.diagnosis.fix_history import read_settling
+
+        past = settling or read_settling(host, MAX, limits.maximum)
+        seen = replace(seen, raised=past.change is not None and not past.unread)
     if options.sample and _odd(seen):
         later = host.later(options.sample)
         seen = seen.again(
@@ -82,6 +86,7 @@ def _odd(seen: Observations) -> bool:
     return bool(
         seen.times.now.lines
         or any(one.exceeded for one in seen.allowances)
+        or seen.evicted
         or any(seen.near(table) or table.refused or _lost_otherwise(table) for table in seen.tables)
     )
 

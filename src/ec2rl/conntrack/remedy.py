@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from ec2rl import limits
 from ec2rl.conntrack.boot.files import boot_files
-from ec2rl.conntrack.boot.keys import BUCKETS, MAX
-from ec2rl.conntrack.defaults import PREFIX, TIMEOUTS, round_buckets
+from ec2rl.conntrack.defaults import BUCKETS, MAX, PREFIX, TIMEOUTS, round_buckets
 from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.settings import CAUTIONS
 from ec2rl.conntrack.size_policy import TableSize, is_short, table_size

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from ec2rl.conntrack.queries.kept import Entries
     from ec2rl.conntrack.queries.saved_text import Read
+    from ec2rl.evidence.kinds import Row
     from ec2rl.host.query import Answer
     from ec2rl.host.saved import Saved
     from ec2rl.model import Unreadable
@@ -23,9 +24,20 @@ TEXTS = r"conntrack_-S"
 STREAMS = r"conntrack_-L(?:_-[of]_\w+)*"
 """The names of those that are read as they stream past (`read_member`), and what they answer."""
 KEY = "conntrack -L"
+OLD_NAMES = {
+    "/proc/net/stat/ip_conntrack": "/proc/net/stat/nf_conntrack",
+    "/proc/sys/net/ipv4/netfilter/ip_conntrack_": "/proc/sys/net/netfilter/nf_conntrack_",
+    "/proc/sys/net/ipv4/ip_conntrack_max": "/proc/sys/net/nf_conntrack_max",
+}
+"""How kernels up to 2.6.18 name its files, and today's do (ip_conntrack_standalone.c)."""
+SETTINGS = "/proc/sys/net/netfilter/"
+"""The settings that each network namespace has for itself."""
 KERNELS = ("/net/nf_conntrack", "/net/ip_conntrack")
 """The kernel's files that people name, and that reading leaves as they are."""
-NEEDS = tuple(f"ec2rl.conntrack.queries.{name}" for name in ("entries", "saved_text"))
+NEEDS = tuple(
+    f"ec2rl.conntrack.queries.{name}"
+    for name in ("entries", "entry_lines", "line_forms", "saved_text")
+)
 """What a reader without rights may import."""
 
 _SECONDS, _FEW = 20.0, 2000
@@ -74,17 +86,24 @@ def read_member(path: str, read: Read, modified: float, few: bool) -> Entries | 
 
 
 def _recording(name: str, files: Sequence[Saved]) -> str:
-    import os
     import time
 
-    from ec2rl.conntrack.queries.kept import Entries
-    from ec2rl.conntrack.queries.saved_text import SECONDS, read_table
+    from ec2rl.conntrack.queries.saved_text import SECONDS
     from ec2rl.host.recording import case
+
+    return case(dict([kept(read_files(name, files, time.monotonic() + SECONDS))]), [])
+
+
+def read_files(name: str, files: Sequence[Saved], deadline: float) -> Entries | Unreadable:
+    """The table in files that are open, by a process without rights."""
+    import os
+
+    from ec2rl.conntrack.queries.kept import Entries
+    from ec2rl.conntrack.queries.saved_text import read_table
     from ec2rl.host.saved import Text
     from ec2rl.model import Unreadable
     from ec2rl.record import replace
 
-    deadline = time.monotonic() + SECONDS
     texts = [Text(file, deadline) for file in files]
     modified = max(os.fstat(file.fd).st_mtime for file in files)
     found = read_table(name, [text.read for text in texts], modified)
@@ -93,4 +112,11 @@ def _recording(name: str, files: Sequence[Saved]) -> str:
         found = replace(found, gap="; ".join(filter(None, (found.gap, *gaps))))
     elif gaps and isinstance(found, Unreadable):
         found = replace(found, detail="; ".join(gaps))
-    return case(dict([kept(found)]), [])
+    return found
+
+
+def kinds() -> tuple[Row, ...]:
+    """What people save of connection tracking, told by how it begins."""
+    from ec2rl.conntrack.queries.saved_kinds import KINDS
+
+    return KINDS

@@ -18,7 +18,8 @@ _GARBLED = "not the text that it should be"
 class Table:
     """One namespace's table: what its counters were, and after a pause of `seconds` (if any).
 
-    `entries` is how many it holds where its counters cannot tell.
+    `entries` is how many it holds where its counters cannot tell; `lost_unread` says why nobody
+    knows what it lost, where somebody kept its counters.
     """
 
     namespace: Namespace
@@ -26,6 +27,7 @@ class Table:
     after: Counters | None = None
     seconds: float | None = None
     entries: int | None = None
+    lost_unread: Unreadable | None = None
 
     @property
     def count(self) -> int | None:
@@ -90,13 +92,28 @@ def read_tables(host: Host, namespaces: Namespaces) -> tuple[Table, ...]:
     A namespace that has vanished meanwhile is left out.
     """
     tables = (Table(one, _counters(host, one)) for one in namespaces.all)
-    return tuple(
-        replace(table, entries=_entries(host, table.namespace))
-        if isinstance(table.counters, Unreadable)
-        else table
-        for table in tables
-        if not _gone(host, table)
-    )
+    return tuple(_completed(host, table) for table in tables if not _gone(host, table))
+
+
+def _completed(host: Host, table: Table) -> Table:
+    """A table with what its counters could not tell."""
+    counters, namespace = table.counters, table.namespace
+    if isinstance(counters, Unreadable):
+        return replace(table, entries=_entries(host, namespace))
+    if counters.drop is not None:
+        return table
+    from ec2rl.conntrack.queries.counters import ConntrackCounters
+
+    here = (host,) if namespace.net == RECORDED else tuple(map(host.within, namespace.doors))
+    for inside in here:
+        stats = inside.query(ConntrackCounters())
+        if isinstance(stats, Evidence):
+            first = stats.text.strip().partition("\n")[0][:200]
+            why = f"{_GARBLED}: {first}" if first else "it is empty"
+            return replace(table, lost_unread=Unreadable(stats.source, Why.FAILED, why))
+        if is_kept(stats):
+            return replace(table, lost_unread=stats)
+    return table
 
 
 def _entries(host: Host, namespace: Namespace) -> int | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ec2rl import limits
-from ec2rl.conntrack.boot.keys import BUCKETS, MAX, read_value
-from ec2rl.conntrack.defaults import EXTENSION, PREFIX, memory_for
+from ec2rl.conntrack.boot.keys import read_value
+from ec2rl.conntrack.defaults import BUCKETS, EXTENSION, MAX, PREFIX, memory_for
 from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.table.cost import object_size
 from ec2rl.host import Host

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ec2rl.facts.console import Console
-    from ec2rl.facts.log import KernelLog, LogLine
+    from ec2rl.facts.log import Judged, KernelLog, LogLine
     from ec2rl.model import Json, Statement, Unreadable
 
 
@@ -91,9 +91,19 @@ def complete_from(log: KernelLog) -> float | None:
     return oldest + DRIFT * max(0.0, oldest - log.booted)
 
 
+def without_journal(log: KernelLog) -> Statement | None:
+    """Say that the machine ran after the last boot that its journal has, None if nothing tells."""
+    if log.judged is None or log.judged.later is None:
+        return None
+    words = "the boot in which the machine ran on {later:time} left no journal"
+    return say(words, later=log.judged.later)
+
+
 def hidden(log: KernelLog, level: int) -> Statement | None:
-    """Say why a console that is whole need not have shown what is told at a level, None if it is
-    none, or shows it."""
+    """Say why a console that is whole need not have shown what is told at a level.
+
+    None where it must have, or where there is more than a console.
+    """
     console = whole_console(log)
     if console is None or console.shows(level) or log.whole_boot:
         return None
@@ -106,6 +116,8 @@ def hidden(log: KernelLog, level: int) -> Statement | None:
 def missing(log: KernelLog, since: float | None, level: int = DEBUG) -> list[Statement]:
     """Say what the kernel's own log lacks of the time that is asked about, if anything."""
     ring = log.ring
+    if unjudged := without_journal(log):
+        return [unjudged]
     if ring.unreadable is not None:
         return [say("{unread}", unread=ring.unreadable)]
     if covers(log, since, level):
@@ -122,13 +134,24 @@ def missing(log: KernelLog, since: float | None, level: int = DEBUG) -> list[Sta
     return reasons
 
 
+def _judged(boot: Judged) -> Statement:
+    """Say which boot it is that was judged: one that failed need not have left a journal."""
+    words = "Judged: the last boot that the journal has, {begun:time} to {until:time}"
+    if boot.later is not None:
+        words += "; the machine ran later ({later:time}), and left no journal of that"
+    else:
+        words += "; of a later one that left no journal nothing is known"
+    return say(words, begun=boot.begun, until=boot.until, later=boot.later)
+
+
 def reading(
     log: KernelLog, read: Sequence[str] = (), unread: Sequence[Unreadable] = ()
 ) -> list[Statement]:
     """Say which sources were read, in whole or in part, and which were not; others beside them."""
     seen = [source for source in log.sources if source.unreadable is None]
     whole = (*(source.name for source in seen if not source.gap), *read)
-    lines = [say("Read: {sources}", sources=whole)] if whole else []
+    lines = [] if log.judged is None else [_judged(log.judged)]
+    lines += [say("Read: {sources}", sources=whole)] if whole else []
     for one in seen:
         if one.gap and one.lost:
             words = "Read in part: {source}: {gap}; none since {oldest:time}"

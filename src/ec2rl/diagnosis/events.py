@@ -5,7 +5,6 @@ An event is typed: what a module's parser understood of the line, never a senten
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 from ec2rl.facts.log import UNKNOWN_FORM, KernelLog, LogLine
@@ -17,6 +16,7 @@ from ec2rl.record import Generic, T, record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from typing import Callable, Protocol, Union
 
     from ec2rl.model import Value
@@ -97,7 +97,7 @@ def find_events(
     `phrases` are the words that each event has one of.
     """
     words = [phrase.text.decode() for phrase in phrases]
-    events = sort_events(_parsed(_together(log.lines, remains), words, parse))
+    events = sort_events(_parsed(together(log.lines, remains), words, parse))
     odd = not_understood(log, phrases, lambda line: parse(line, Trace()) is not None)
     return replace(events, not_understood=odd)
 
@@ -152,8 +152,8 @@ def say_not_understood(lines: Sequence[LogLine], quoted: bool = False) -> Statem
     return say(words, n=len(lines), hold=hold, place=place, quote=quote)
 
 
-def _together(lines: Sequence[LogLine], remains: Sequence[LogLine]) -> list[LogLine]:
-    """Each event once, in the order of time, with the most that anyone kept of its trace.
+def together(lines: Sequence[LogLine], remains: Sequence[LogLine]) -> list[LogLine]:
+    """Put each event once, in the order of time, with the most that anyone kept of its trace.
 
     systemd-pstore keeps both the pieces and the whole; a journal seldom gets the trace of a death.
     """
@@ -165,7 +165,8 @@ def _together(lines: Sequence[LogLine], remains: Sequence[LogLine]) -> list[LogL
     for line in lines:
         same = left.pop((line.message, line.monotonic), line)
         told.append(replace(line, context=max(line.context, same.context, key=len)))
-    return [*sorted(left.values(), key=lambda line: line.time or 0.0), *told]
+    # What a death left has one time, that of the file: its own stamps tell what came first.
+    return [*sorted(left.values(), key=lambda line: (line.time or 0.0, line.monotonic or 0)), *told]
 
 
 def _parsed(lines: Iterable[LogLine], words: Sequence[str], parse: Parse[T]) -> Iterable[Event[T]]:

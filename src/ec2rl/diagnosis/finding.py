@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ec2rl.diagnosis.coverage import (
     complete_log,
     missing,
@@ -19,6 +17,8 @@ from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ec2rl.diagnosis.events import Detail, Event, Events, Group
     from ec2rl.diagnosis.observations import Observations
     from ec2rl.model import Fact, Value

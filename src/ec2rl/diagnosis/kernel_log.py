@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from itertools import takewhile
 
-from ec2rl.diagnosis.events import find_events, not_understood, sort_events
+from ec2rl.diagnosis.events import find_events, not_understood, sort_events, together
 from ec2rl.diagnosis.finding import judge_events
 from ec2rl.diagnosis.observations import TAINT_DIED, Observations, taint
 from ec2rl.facts.crash_records import CrashRecords, read_crash_records
@@ -41,7 +41,9 @@ def kernel_log_module(
     find: Callable[[Sequence[LogLine]], Iterable[Event[D]]] | None = None,
     look: Callable[[Host, Observations[D]], Observations[D]] | None = None,
     advise: Callable[[Observations[D]], Sequence[Statement]] | None = None,
+    found: Callable[[Observations[D]], str] | None = None,
     of_dead_kernels: bool = False,
+    level: int | None = None,
     settings: tuple[Setting, ...] = (),
     **fix: Any,
 ) -> Module:
@@ -49,10 +51,11 @@ def kernel_log_module(
 
     `parse` understands one line and its trace; `find` is for events of several lines.  `look` adds
     what else tells of them: a proof, a count, a doubt, notes.  `advise` gives advice by what was
-    found, instead of that of `text`.  `of_dead_kernels` looks in crash records as well.  Where
-    there are `settings`, this boot's events from before a change that raised all of them, and is in
-    force, are past; `fix` are the fields of `Module` that such a module has.  The commands "By
-    hand" are those of the module's page.
+    found, and `found` names it, instead of what `text` has.  `of_dead_kernels` looks in crash
+    records as well.  `level` is the weakest at which the kernel tells of an event, where its
+    phrases do not say it.  Where there are `settings`, this boot's events from before a change that
+    raised all of them, and is in force, are past; `fix` are the fields of `Module` that such a
+    module has.  The commands "By hand" are those of the module's page.
     """
 
     def read(host: Host, log: KernelLog, options: Options) -> Observations[D]:
@@ -65,11 +68,11 @@ def kernel_log_module(
         else:
             assert find is not None, "a module parses lines, or finds events in them"
             events = replace(
-                sort_events(find(log.lines)),
+                sort_events(find(together(log.lines, remains.lines))),
                 not_understood=not_understood(log, phrases, lambda one: any(find((one,)))),
             )
-        level = max(phrase.level for phrase in phrases)
-        seen = Observations(log, events, options.since, remains, level=level)
+        weakest = max(phrase.level for phrase in phrases) if level is None else level
+        seen = Observations(log, events, options.since, remains, level=weakest)
         if settings and events.this_boot:
             seen = _settled(host, seen, settings)
         if look is not None:
@@ -82,7 +85,8 @@ def kernel_log_module(
 
     def judge(seen: Observations[D]) -> Finding:
         advice = text.advice if advise is None else tuple(advise(seen))
-        return judge_events(name, seen, replace(text, advice=advice))
+        named = text.found if found is None else found(seen)
+        return judge_events(name, seen, replace(text, advice=advice, found=named))
 
     needs = "root, for the kernel log" + (" and the crash records" if of_dead_kernels else "")
     by_hand = fix.pop("by_hand", lambda _: commands_of(name))

@@ -67,13 +67,13 @@ class Item:
         raise NotImplementedError
 
     @property
-    def texts(self) -> tuple[str | None, str] | None:
-        """Give the texts before (None: no file) and after, where a person compares lines."""
+    def texts(self) -> tuple[str | None, str | None] | None:
+        """Give the texts before and after (None: no file), where a person compares lines."""
         return None
 
     @property
     def rights(self) -> tuple[str, str] | None:
-        """Say owner and mode, before and after, where both were files."""
+        """Say owner and mode, before and after ("": no file), where there was a file before."""
         return None
 
 
@@ -135,26 +135,34 @@ class SysfsItem(_OfPath):
 
 @record(frozen=True)
 class FileItem(_OfPath):
-    """A file that was written; `before` is None where there was none, nor a folder if `folder`."""
+    """A file that was written, or removed (`after` is None).
+
+    `before` is None where there was none, nor a folder if `folder`.
+    """
 
     path: str
     before: Image | None
-    after: Image
+    after: Image | None
     folder: bool = False
 
     @property
     def words(self) -> tuple[str, str]:
-        before = "absent" if self.before is None else f"{len(self.before.data)} bytes"
-        before += ", as was its folder" if self.folder else ""
-        return before, f"{len(self.after.data)} bytes"
+        before, after = (
+            "absent" if one is None else f"{len(one.data)} bytes"
+            for one in (self.before, self.after)
+        )
+        return before + (", as was its folder" if self.folder else ""), after
 
     @property
-    def texts(self) -> tuple[str | None, str] | None:
-        return None if self.before is None else self.before.text, self.after.text
+    def texts(self) -> tuple[str | None, str | None] | None:
+        before, after = (None if one is None else one.text for one in (self.before, self.after))
+        return before, after
 
     @property
     def rights(self) -> tuple[str, str] | None:
-        return None if self.before is None else (_rights(self.before), _rights(self.after))
+        if self.before is None:
+            return None
+        return _rights(self.before), "" if self.after is None else _rights(self.after)
 
 
 @record(frozen=True)
@@ -184,7 +192,7 @@ class LinesItem(_OfPath):
         return f"{lines} of {len(self.before.data)} bytes", f"of {len(self.after.data)} bytes"
 
     @property
-    def texts(self) -> tuple[str | None, str] | None:
+    def texts(self) -> tuple[str | None, str | None] | None:
         return self.before.text, self.after.text
 
 

@@ -4,8 +4,8 @@
 "change": {...}}
 
 Schema 2 is schema 1 with a setting's `log_end`, schema 3 has a `module` or a setting's `log_back`,
-schema 4 other kinds of change, any setting, any path or bytes that are no UTF-8; a change without
-any of them is still written as schema 1.
+schema 4 other kinds of change, any setting, any path or bytes that are no UTF-8, schema 5 a file
+that was removed; a change without any of them is still written as schema 1.
 Earlier versions wrote the same fields in another order, without `folder`, and with larger files.
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from ec2rl.facts.change import State, SysctlItem, Transaction
+from ec2rl.facts.change import FileItem, State, SysctlItem, Transaction
 from ec2rl.facts.change_items import dump, get, is_old, load
 
 TYPE_CHECKING = False
@@ -46,6 +46,8 @@ def _fields(change: Transaction) -> dict[str, Any]:
 
 
 def _schema(change: Transaction) -> int:
+    if any(isinstance(item, FileItem) and item.after is None for item in change.items):
+        return 5
     if not all(is_old(item) for item in change.items):
         return 4
     settings = [item for item in change.items if isinstance(item, SysctlItem)]
@@ -62,7 +64,7 @@ def decode(raw: bytes, number: int) -> Transaction:
     document = json.loads(raw, parse_int=_int, parse_constant=_constant)
     record = document["change"]
     schema = get(record, "schema", int)
-    if schema not in (1, 2, 3, 4):
+    if schema not in (1, 2, 3, 4, 5):
         raise ValueError(f"schema {schema} is not known to this version")
     change = Transaction(
         get(record, "id", int),

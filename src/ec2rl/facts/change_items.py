@@ -95,7 +95,7 @@ def is_old(item: Item) -> bool:
     if isinstance(item, FileItem):
         images = (item.before, item.after)
         plain = all(isinstance(_data(image.data), str) for image in images if image)
-        return plain and re.fullmatch(_OLD_PATH, item.path) is not None
+        return plain and item.after is not None and re.fullmatch(_OLD_PATH, item.path) is not None
     return False
 
 
@@ -143,10 +143,11 @@ def load(record: Any, old: bool = False) -> Item:
     else:
         before = None if record["before"] is None else _image(get(record, "before", dict))
         folder = "folder" in record and get(record, "folder", bool)
-        after = _image(get(record, "after", dict))
+        after = None if record["after"] is None else _image(get(record, "after", dict))
         item = FileItem(get(record, "path", str), before, after, folder)
         bad = path_fault(item.path) or _owner_fault(before, after)
         bad = bad or ("a file of it was there before its folder" if folder and before else "")
+        bad = bad or ("a file of it was never there" if not before and not after else "")
     if old and not is_old(item):
         what = "setting below net" if item.runs else "file that ec2rl writes"
         bad = bad or f"{item.target!a} is no {what}, in a record of this age"

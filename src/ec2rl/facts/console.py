@@ -91,7 +91,10 @@ def console(messages: Sequence[str], end: str, boots: tuple[str | None, ...]) ->
 
 
 def _told(messages: Sequence[str]) -> tuple[int | None, Statement]:
-    """The level by what the boot says of it: the last word counts, and None is unknown."""
+    """The level by what the boot says of it, None for unknown.
+
+    Of the command line the last word counts; what came later counts only where it lowered it.
+    """
     import re
 
     level: int | None = None
@@ -113,7 +116,7 @@ def _told(messages: Sequence[str]) -> tuple[int | None, Statement]:
             elif word == "quiet":
                 level, why = LEAST, say(_QUIET)
         later = re.search(r"(?:kernel\.printk = |Loglevel set to )(\d{1,2})\b", message)
-        if later is not None:
+        if later is not None and (level is None or int(later[1]) < level):
             level, why = int(later[1]), say("{word}", word=later[0])
     return level, why
 

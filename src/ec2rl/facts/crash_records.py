@@ -10,13 +10,15 @@ Only root can write to these folders.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.trust import Grade
 from ec2rl.host import USERS, Host, Phrase, Search
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import record, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PSTORE = "/sys/fs/pstore"
 FOLDERS = (PSTORE, "/var/lib/systemd/pstore", "/var/crash")

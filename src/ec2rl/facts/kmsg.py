@@ -91,6 +91,7 @@ def parse_kmsg(
                 this_boot=True,
                 grade=Grade.FORGED if priority >> 3 else Grade.KERNEL,
                 context=tuple(_behind(text, end, after[start], ends)) if end >= 0 else (),
+                caller=_caller(words),
             )
         )
     return lines

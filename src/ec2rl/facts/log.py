@@ -28,7 +28,8 @@ class LogLine:
     `sources` are the places where it was met; `time` is in seconds since the epoch, `monotonic` in
     microseconds since boot; `this_boot` is None where it cannot be told; `count` is how many
     times it stands for; `context` are the kernel's lines behind it; `doubt` says why a line in the
-    kernel's form is hearsay all the same, "" where its place says it.  `form` is the row of the
+    kernel's form is hearsay all the same, "" where its place says it; `caller` is the thread or CPU
+    that said it (CONFIG_PRINTK_CALLER), "" where the kernel does not say.  `form` is the row of the
     table of forms that a text's line is read by, or UNKNOWN_FORM; `cut` means that it ends where
     another line begins, or the text ends.
     """
@@ -43,6 +44,7 @@ class LogLine:
     count: int = 1
     context: tuple[str, ...] = ()
     doubt: str = ""
+    caller: str = ""
     form: str = ""
     cut: bool = False
 
@@ -71,13 +73,26 @@ class LogSource:
 
 
 @record(frozen=True)
+class Judged:
+    """The last boot that a journal has: when it began, and the journal's end; None if unknown.
+
+    `later` is when the machine ran after it, by what else it wrote; None where nothing tells.
+    """
+
+    begun: float | None
+    until: float | None
+    later: float | None = None
+
+
+@record(frozen=True)
 class KernelLog:
     """What was found, in the order of time, and where it was looked for.
 
-    `no_logs` are lines with the words in what is no log: a page, another program's data.  `ring` is
-    the kernel's ring buffer, or what dmesg or a console had left of it; `text_logs` are all other
-    texts, printed journals among them; `booted` is when this boot began, in seconds since the
-    epoch; `whole_boot` means that every record of this boot was there to be read.
+    `ring` is the kernel's ring buffer, or what dmesg or a console had left of it; `text_logs` are
+    all other texts, printed journals among them; `booted` is when this boot began, in seconds since
+    the epoch; `whole_boot` means that every record of this boot was there to be read.  Where a
+    journal alone tells which boot was the last, `judged` is when that one began and ended.
+    `no_logs` are lines with the words in what is no log: a page, another program's data.
     """
 
     lines: tuple[LogLine, ...]
@@ -86,6 +101,7 @@ class KernelLog:
     text_logs: tuple[LogSource, ...] = ()
     booted: float | None = None
     whole_boot: bool = False
+    judged: Judged | None = None
     no_logs: tuple[LogLine, ...] = ()
 
     @property

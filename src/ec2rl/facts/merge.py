@@ -113,6 +113,8 @@ class _Events:
     def _meet(self, number: int, line: LogLine, left: int) -> int:
         """Note that an event stands in one more source; how many of the line's times it covers."""
         event = self.all[number]
+        # Lines that the kernel's own names of callers chose are not mixed with another CPU's.
+        is_apart = event.caller and event.context
         self.all[number] = replace(
             event,
             sources=event.sources + tuple(s for s in line.sources if s not in event.sources),
@@ -120,7 +122,7 @@ class _Events:
             grade=min(event.grade, line.grade, key=WEIGHT.index),
             boot=event.boot or line.boot,
             this_boot=line.this_boot if event.this_boot is None else event.this_boot,
-            context=max(event.context, line.context, key=len),
+            context=event.context if is_apart else max(event.context, line.context, key=len),
         )
         return min(left, event.count)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 MEMORY = "/proc/meminfo"
 RELEASE = "/proc/sys/kernel/osrelease"

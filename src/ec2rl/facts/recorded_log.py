@@ -11,7 +11,7 @@ from itertools import islice
 
 from ec2rl.facts.console import console, messages_dropped, vouched
 from ec2rl.facts.journal_log import journal_records
-from ec2rl.facts.log import UNKNOWN_FORM, LogLine, LogSource, search_gap
+from ec2rl.facts.log import UNKNOWN_FORM, Judged, LogLine, LogSource, search_gap
 from ec2rl.facts.syslog import hits_of, parse_lines
 from ec2rl.facts.trust import Grade
 from ec2rl.facts.whole_journal import has_whole_boot, is_beginning
@@ -41,13 +41,20 @@ if TYPE_CHECKING:
 _JOURNALS = {"journalctl --boot": True, "journalctl --boot -1": False, **dict.fromkeys(JOURNALCTLS)}
 """Texts of the journal, and whether they are of the boot in which they were printed."""
 
+_BOOT_WRITES = ("/var/log/wtmp", "/var/lib/systemd/random-seed")
+"""What each boot writes that gets as far as its own disk: utmp(5), systemd-random-seed(8)."""
+
+_LATER = 600.0
+"""Seconds: journald may lose the last five minutes of a machine that dies (SyncIntervalSec=)."""
+
 
 @record(frozen=True)
 class Recorded:
     """What stands for the ring buffer, the journal, and other texts in the kernel's name.
 
-    `no_logs` are lines with the words in what is no log. `whole` is whether all of the last boot is
-    there; `until` how far a journal that is whole since then reaches (`trust.Known`).
+    `whole` is whether all of the last boot is there; `until` how far a journal that is whole since
+    then reaches (`trust.Known`); `judged` is the boot that counts as the last where only a journal
+    tells; `no_logs` are lines with the words in what is no log.
     """
 
     ring: Told
@@ -55,6 +62,7 @@ class Recorded:
     texts: list[Told]
     whole: bool
     until: tuple[float, float] | None
+    judged: Judged | None
     no_logs: tuple[LogLine, ...] = ()
 
 
@@ -75,12 +83,22 @@ def recorded(
     source, lines = journal_records(host, (*phrases, BEGINNING), boot_id)
     is_journal_whole = not source.gap and has_whole_boot(lines, boot_id)
     journal = source, [line for line in lines if not is_beginning(line)]
+    begun = [one.time for one in lines if is_beginning(one) and one.boot == boot_id and one.time]
+    # journald writes down the kernel's first record when it starts: a little after the boot.
+    until = None
+    if is_journal_whole and source.newest is not None and begun:
+        until = source.newest - begun[0], source.newest
+    judged = None
+    if not kept and source.unreadable is None:
+        later = None if source.newest is None else _ran_after(host, source.newest)
+        judged = Judged(begun[0] if begun else None, source.newest, later)
     return Recorded(
         first,
         journal,
         [*others, *_journal_texts(host, phrases, booted)],
-        whole or is_journal_whole,
-        _until(source, lines, boot_id) if is_journal_whole else None,
+        whole or (is_journal_whole and (judged is None or judged.later is None)),
+        until,
+        judged,
         tuple(_no_logs(host, phrases)),
     )
 
@@ -99,15 +117,11 @@ def _no_logs(host: Host, phrases: Sequence[Phrase]) -> Iterator[LogLine]:
                 )  # fmt: skip
 
 
-def _until(
-    source: LogSource, lines: Sequence[LogLine], boot_id: str | None
-) -> tuple[float, float] | None:
-    """How far the journal reaches, in seconds since the boot (at least) and since the epoch."""
-    begun = [one.time for one in lines if is_beginning(one) and one.boot == boot_id and one.time]
-    if source.newest is None or not begun:
-        return None
-    # journald writes down the kernel's first record when it starts: a little after the boot.
-    return source.newest - begun[0], source.newest
+def _ran_after(host: Host, when: float) -> float | None:
+    """A time well after this one at which the machine ran, by what a boot writes; None for none."""
+    found = host.search(_BOOT_WRITES, [BEGINNING])
+    written = [one.modified for one in found if isinstance(one, Search)]
+    return max((one for one in written if one > when + _LATER), default=None)
 
 
 def _texts(

@@ -113,8 +113,8 @@ def parse_lines(
                 1 if kernels is None else kernels.count,
                 tuple(_behind(cut, position)),
                 doubt,
-                form,
-                piece.cut,
+                form=form,
+                cut=piece.cut,
             )
         )
     return found[::-1]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
+    from collections.abc import Sequence
 
 MAX_FRAMES = 64
 
@@ -101,7 +100,7 @@ class _Reader:
     def takes(self, line: str) -> bool:
         """Understand one more line; False for one that belongs to another trace."""
         who = self.match(_WHO, line) if line.startswith("CPU: ") else None
-        if who is not None and self.who is not None:
+        if who is not None and (self.who is not None or self.done):
             return False
         self.who = self.who or who
         place = None if self.place or self.inside else self.match(_PLACE, line)

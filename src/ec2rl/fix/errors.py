@@ -3,6 +3,7 @@
 
 FixError
 ├── Refused          before any change: the target, the value or the machine forbids it
+│   └── Unreachable  there is no way to the target, or others than root can change the way
 ├── Busy             before any change: another ec2rl is changing this machine
 ├── JournalDamaged   before any change: a record is torn, tampered with, huge or too new
 ├── Conflict         somebody else changed the same thing; theirs is kept
@@ -12,11 +13,14 @@ FixError
 
 from __future__ import annotations
 
+from ec2rl.fix.change import Found
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ec2rl.fix.change import Found, Item
+    from collections.abc import Sequence
+
+    from ec2rl.fix.change import Item
 
 
 class FixError(Exception):
@@ -33,9 +37,13 @@ class FixError(Exception):
 
 
 class Refused(FixError):
-    """Nothing was touched: the target, the value or the machine forbids the change.
+    """Nothing was touched: the target, the value or the machine forbids the change."""
 
-    `absent` is whether there is no folder any more on the way to the target.
+
+class Unreachable(Refused):
+    """Nothing was touched: no way leads to the target that is root's alone.
+
+    `absent` is whether there is no folder any more on the way.
     """
 
     def __init__(self, message: str, absent: bool = False) -> None:
@@ -80,7 +88,11 @@ class Outcome:
     item: Item | None = None
     why: str = ""
 
-    @property
-    def theirs(self) -> str:
-        """Name a target that is not ours to put back."""
-        return f"{self.target} ({self.why})" if self.why else self.target
+
+def in_the_way(outcomes: Sequence[Outcome]) -> str:
+    """Say which targets are not ours to put back, and which nobody could look at; "" for none."""
+    theirs = [one for one in outcomes if one.found is Found.CHANGED]
+    changed = [one.target for one in theirs if not one.why]
+    unseen = [f"{one.target} ({one.why})" for one in theirs if one.why]
+    kinds = (("somebody else has changed since", changed), ("cannot be looked at", unseen))
+    return "; ".join(f"{words}: {', '.join(names)}" for words, names in kinds if names)

@@ -9,10 +9,10 @@ reverse order; from the moment at which the record says that all is done, there 
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from ec2rl.fix.change import Found, Item, State, Transaction
-from ec2rl.fix.errors import Conflict, Failed, FixError, Refused
+from ec2rl.fix.errors import Conflict, Failed, FixError, Refused, Unreachable
 from ec2rl.fix.journal import Journal
 from ec2rl.fix.kinds import thing
 from ec2rl.fix.kinds.kind import At, Kind, Unseen
@@ -34,7 +34,7 @@ def things_of(change: Transaction, machine: Machine, stack: ExitStack) -> list[K
 
 
 def found_of(change: Transaction, machine: Machine, stack: ExitStack) -> list[Kind]:
-    """Hold all that is to be taken back; what is below a folder that is gone says so."""
+    """Hold all that is to be taken back; what no way leads to that is root's alone says so."""
     at = at_of(change, machine, stack)
     room()
     return [_found(item, at) for item in change.items]
@@ -45,10 +45,8 @@ def _found(item: Item, at: At) -> Kind:
         one = thing(item, at)
         one.rebase()
         one.observe()
-    except Refused as error:
-        if not error.absent:
-            raise
-        return Unseen(item, at, words(error))
+    except Unreachable as error:
+        return Unseen(item, at, words(error), error.absent)
     return one
 
 
@@ -66,6 +64,7 @@ def transit(
         return _moved(journal, change, things, to, done)
     except BaseException as error:  # whatever it is: half a change is worse
         if not _open(journal, change.id):
+            _let_go(journal, things)
             raise
         try:
             notes, whole = _taken_back(journal, change, things, to, error)
@@ -126,6 +125,13 @@ def forget(things: Sequence[Kind]) -> bool:
     return len([one for one in things if _forgotten(one) or _forgotten(one)]) == len(things)
 
 
+def _let_go(journal: Journal, things: Sequence[Kind]) -> None:
+    """Let go once more, where the record is closed and something struck between that and this."""
+    with suppress(Exception):  # then the mark stays, and `recover` has to
+        if forget(things):
+            journal.unmark()
+
+
 def _forgotten(one: Kind) -> bool:
     try:
         one.forget()
@@ -170,7 +176,9 @@ def _close(journal: Journal, change: Transaction, things: Sequence[Kind]) -> tup
     try:
         journal.save(change, lambda: forget(things))
     except BaseException as error:
-        return (f"all is where it was, but its record cannot be closed: {words(error)}",)
+        if _open(journal, change.id):
+            return (f"all is where it was, but its record cannot be closed: {words(error)}",)
+        _let_go(journal, things)
     return ()
 
 
@@ -202,7 +210,7 @@ def _back(one: Kind, to: Found) -> str:
 
 
 def words(error: BaseException) -> str:
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.strerror:
         said = f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}"
         return said + ("; it needs root" * isinstance(error, PermissionError) * bool(os.geteuid()))
     if isinstance(error, FixError):

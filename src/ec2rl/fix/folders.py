@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 
-from ec2rl.fix.errors import Refused
+from ec2rl.fix.errors import Unreachable
 from ec2rl.fix.machine import Machine, folder, there
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ class Folder:
     @property
     def fd(self) -> int:
         if self._fd is None:
-            raise Refused(f"{self.path} does not exist", absent=True)
+            raise Unreachable(f"{self.path} does not exist", absent=True)
         return self._fd
 
     @property

@@ -8,6 +8,7 @@ from ec2rl.fix.change import STANDING, Found, Item, Now, Transaction
 from ec2rl.fix.errors import FixError, Outcome
 from ec2rl.fix.execute import at_of, found_of, words
 from ec2rl.fix.kinds import left, thing
+from ec2rl.fix.kinds.kind import Unseen
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -25,20 +26,21 @@ def later(
 
     These are the later ones that are in force on a target of it, and those on top of them in turn.
     In force on a target is a change that left it as it is, or as a later one in force found it, and
-    on none that cannot be looked at: what is below a folder that is gone stands on nothing.
+    on none that cannot be looked at: what is below a folder that is gone stands on nothing, and
+    what is in one that others can write, an undo leaves alone; no folder that has it is moved.
     """
     top: dict[str, Item] = {}
-    holding: list[tuple[Transaction, set[str]]] = []
+    holding: list[tuple[Transaction, set[str], set[str]]] = []
     for one in reversed(past):
         if one.id <= change.id or one.state not in STANDING:
             continue
-        held = _in_force(one, top, machine)
+        held, unseen = _in_force(one, top, machine)
         top.update(held)
-        holding.append((one, set(held)))
+        holding.append((one, set(held), unseen))
     wanted, carried = _names(change)
     found = []
-    for one, targets in reversed(holding):
-        below = any(name.startswith(carried) for name in targets) if carried else False
+    for one, targets, unseen in reversed(holding):
+        below = any(name.startswith(carried) for name in targets | unseen)
         if below or targets & wanted:
             found.append(one)
             wanted |= targets
@@ -70,15 +72,24 @@ def foreseen(
         return tuple(outcomes)
 
 
-def _in_force(change: Transaction, top: dict[str, Item], machine: Machine) -> dict[str, Item]:
-    """The targets that a change holds, below what holds each of them since (`top`)."""
+def _in_force(
+    change: Transaction, top: dict[str, Item], machine: Machine
+) -> tuple[dict[str, Item], set[str]]:
+    """Find the targets that a change holds, below what holds each of them since (`top`).
+
+    And those that it may hold: no safe way leads to them.
+    """
     held: dict[str, Item] = {}
+    unseen: set[str] = set()
     with ExitStack() as stack:
         for one in found_of(change, machine, stack):
+            if isinstance(one, Unseen) and not one.gone:
+                unseen.update(one.item.touched)
+                continue
             above = next((top[name] for name in one.item.touched if name in top), None)
             if left(one.item, above) if above else one.observe() is Found.AFTER:
                 held.update(dict.fromkeys(one.item.touched, one.item))
-    return held
+    return held, unseen
 
 
 @record(frozen=True)

@@ -7,7 +7,7 @@ import stat
 from contextlib import contextmanager, suppress
 
 from ec2rl.facts.kmsg import kmsg_span
-from ec2rl.fix.errors import FixError, Refused
+from ec2rl.fix.errors import FixError, Refused, Unreachable
 from ec2rl.host.live import LiveHost
 from ec2rl.model import Evidence
 from ec2rl.record import record
@@ -182,7 +182,7 @@ def folder(machine: Machine, path: str, *, create: bool = False) -> Iterator[int
     """Open a folder to work in by descriptor.
 
     Nobody but root (or ourselves) may be able to exchange any part of the way to it, so that
-    what is checked is what is changed; Refused where somebody can, and where it is absent.
+    what is checked is what is changed; Unreachable where somebody can, and where it is absent.
     """
     here, walked = machine.open(), machine.root
     try:
@@ -206,14 +206,14 @@ def _enter(parent: int, part: str, path: str, create: bool) -> int:
     try:
         return os.open(part, _FOLDER, dir_fd=parent)
     except NotADirectoryError:
-        raise Refused(f"{path} is a symbolic link, or no folder", absent=True) from None
+        raise Unreachable(f"{path} is a symbolic link, or no folder", absent=True) from None
     except FileNotFoundError:
-        raise Refused(f"{path} does not exist", absent=True) from None
+        raise Unreachable(f"{path} does not exist", absent=True) from None
 
 
 def _only_ours(fd: int, path: str) -> None:
     status = os.fstat(fd)
     if status.st_uid not in (0, os.geteuid()):
-        raise Refused(f"{path} belongs to user {status.st_uid}")
+        raise Unreachable(f"{path} belongs to user {status.st_uid}")
     if stat.S_IMODE(status.st_mode) & 0o022:
-        raise Refused(f"{path} is writable by others")
+        raise Unreachable(f"{path} is writable by others")

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from ec2rl import __version__
 from ec2rl.fix.change import STANDING, Found, State, Transaction
-from ec2rl.fix.errors import Conflict, Failed, FixError, Outcome, Refused
+from ec2rl.fix.errors import Conflict, Failed, FixError, Outcome, Refused, in_the_way
 from ec2rl.fix.execute import forget, found_of, put_back, things_of, transit, words
 from ec2rl.fix.journal import LAST, MOST_RECORDS, Journal, locked, looked_at
 from ec2rl.fix.kinds.kind import Kind
@@ -89,10 +89,10 @@ def undo(
 ) -> tuple[Outcome, ...]:
     """Take a change back, and say of each of its targets how it was found.
 
-    If somebody has changed one since, Conflict and nothing is touched; with `partial` that one is
-    left and the others are restored.  Refused where later changes were made on top of it
-    (`foresee`).  To undo twice is to do nothing.  With `dry_run` nothing is written anywhere.
-    With `shown`, Refused where the record is not the one that was shown.
+    If somebody has changed one since, or no safe way leads to one, Conflict and nothing is touched;
+    with `partial` that one is left and the others are restored.  Refused where later changes were
+    made on top of it (`foresee`).  To undo twice is to do nothing.  With `dry_run` nothing is
+    written anywhere.  With `shown`, Refused where the record is not the one that was shown.
     """
     if dry_run:
         with _told(), looked_at(machine) as seen:
@@ -142,14 +142,13 @@ def _undone(
     with ExitStack() as stack:
         things = found_of(change, machine, stack)
         outcomes = _outcomes(things)
-        changed = [out.theirs for out in outcomes if out.found is Found.CHANGED]
-        if changed and not partial:
-            names = ", ".join(changed)
-            raise Conflict(f"somebody else has changed since: {names}", outcomes)
+        theirs = in_the_way(outcomes)
+        if theirs and not partial:
+            raise Conflict(theirs, outcomes)
         moving = [t for t, out in zip(things, outcomes) if out.found is Found.AFTER]
         for thing in moving:
             thing.check()
-        stays = changed or any(out.found is Found.RUNNING for out in outcomes)
+        stays = theirs or any(out.found is Found.RUNNING for out in outcomes)
         done = State.PARTLY if stays else State.UNDONE
         transit(journal, change, moving, Found.BEFORE, done)
         with suppress(OSError):  # a note that stays is taken away by `end_trials`
@@ -291,7 +290,10 @@ def _on_trial(journal: Journal, number: int, until: float | None) -> None:
 
 def _recovered(journal: Journal, change: Transaction, machine: Machine) -> Transaction:
     with ExitStack() as stack:
-        things = things_of(change, machine, stack)
+        try:
+            things = things_of(change, machine, stack)
+        except Refused as error:
+            raise Refused(f"change {change.id} cannot be recovered yet: {error}") from None
         notes = tuple(note for note in [thing.rescue() for thing in things] if note)
         if change.state is State.APPLYING and all(t.observe() is Found.AFTER for t in things):
             state = State.APPLIED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ec2rl.forms.mend import margin, mended
+from ec2rl.forms.not_a_log import not_a_log
 from ec2rl.forms.parse import kind_of, parse_record, pieces
 from ec2rl.forms.table import Kind
 from ec2rl.record import record
@@ -22,15 +23,6 @@ _OBJECTS = (
     ("dmesg json", rb'\{\s*"dmesg"\s*:'),
     ("docker json", rb'\{"(?:log|stream)":"'),
     ("events json", rb'\{\s*"(?:events|searchedLogStreams|nextForwardToken)"\s*:'),
-)
-_DOCUMENTS = (
-    ("a PDF", rb"%PDF-"),
-    ("an HTML page", rb"(?i)\s*(?:<!--.{0,2000}?-->\s*)?<(?:!doctype html|html|head|body|meta)\b"),
-    ("an XML document", rb"\s*<\?xml\b"),
-    ("a document of an office program", rb"PK\x03\x04|\{\\rtf|\xd0\xcf\x11\xe0"),
-    ("a picture", rb"\x89PNG|\xff\xd8\xff|GIF8"),
-    ("a program", rb"\x7fELF"),
-    ("another program's JSON", _OBJECT),
 )
 
 
@@ -59,10 +51,8 @@ def recognise(head: bytes) -> Recognised:
                 return Recognised(kind)
     if re.search(_VERBOSE, text):
         return Recognised("verbose")
-    for name, begins in _DOCUMENTS:
-        if re.match(begins, text, re.DOTALL):
-            return Recognised("document", name)
-    return Recognised(_kind(text))
+    other = not_a_log(head) or ("another program's JSON" if re.match(_OBJECT, text) else "")
+    return Recognised("document", other) if other else Recognised(_kind(text))
 
 
 def _kind(head: bytes) -> str:

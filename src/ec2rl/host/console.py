@@ -40,6 +40,9 @@ _DOCUMENT = (
 # `--output text`: the fields in the order of their names, with tabs between them.
 _COLUMNS = rb"(?:\s*)(i-[0-9a-f]{8,17})\t"
 _WHEN = rb"\t(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S{0,16})\s*\Z"
+# The API itself (GetConsoleOutput).
+_REPLY = rb"\s*(?:<\?xml[^>]{0,200}>\s*)?<GetConsoleOutputResponse[\s>]"
+_FIELD = rb"<%s>([^<]*)</%s>"
 _BASE64 = rb"[A-Za-z0-9+/]{60}[A-Za-z0-9+/\r\n]*={0,2}\s*\Z"
 
 _STAMP = rb"(?:<\d{1,3}>)?\[ *\d{1,9}\.\d{6}\]"
@@ -59,7 +62,7 @@ _UNFINISHED = "its last line has no end: it may be cut within a message"
 
 def is_document(head: bytes) -> bool:
     """Whether a file that begins so is a console in what a cloud's program printed around it."""
-    return any(re.match(form, head) for form in (_DOCUMENT, _COLUMNS, _BASE64))
+    return any(re.match(form, head) for form in (_DOCUMENT, _COLUMNS, _REPLY, _BASE64))
 
 
 def document_text(data: bytes) -> tuple[bytes, float | None]:
@@ -72,6 +75,11 @@ def document_text(data: bytes) -> tuple[bytes, float | None]:
         if when is None:
             return text, None
         return text[: -len(when[0])] + b"\n", _when(when[1].decode())
+    if re.match(_REPLY, data):
+        reply, at = (re.search(_FIELD % (name, name), data) for name in (b"output", b"timestamp"))
+        if reply is None:
+            raise ValueError("it is no console output")
+        return _decoded(reply[1], strict=True), None if at is None else _when(at[1].decode())
     if re.match(_BASE64, data):
         return _decoded(data, strict=True), None
     try:

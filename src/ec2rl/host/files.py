@@ -6,7 +6,6 @@ import errno
 import os
 import stat
 
-from ec2rl.host.netns import WrongDoorError
 from ec2rl.model import Evidence, Unreadable, Why
 
 READ_LIMIT = 16 << 20
@@ -18,6 +17,14 @@ _KERNELS = ("/proc/", "/sys/")
 # A vanished process gives ESRCH, a vanished namespace file EINVAL or ENOENT.
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ESRCH, errno.ENXIO, errno.ENODEV)
 _DENIED = (errno.EACCES, errno.EPERM)
+
+
+class WrongDoorError(OSError):
+    """What stands behind a door is not what was meant: `why` and `words` as `Unreadable` has it."""
+
+    def __init__(self, why: Why, words: str) -> None:
+        super().__init__(errno.EINVAL, words)
+        self.why, self.words = why, words
 
 
 def unreadable(source: str, error: OSError) -> Unreadable:

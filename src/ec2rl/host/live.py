@@ -1,4 +1,4 @@
-"""This machine, and this machine seen from another network namespace."""
+"""This machine."""
 
 from __future__ import annotations
 
@@ -15,15 +15,13 @@ from ec2rl.host.files import (
     read_whole,
     unreadable,
 )
-from ec2rl.host.forwarding import ForwardingHost
-from ec2rl.host.netns import entered
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Callable, TypeVar
+    from typing import TypeVar
 
     from ec2rl.host.query import Query
 
@@ -100,6 +98,8 @@ class LiveHost:
         return query.ask()
 
     def within(self, door: Door) -> Host:
+        from ec2rl.host.netns import NetnsHost
+
         return NetnsHost(door, self)
 
     def later(self, seconds: float) -> Host:
@@ -134,54 +134,3 @@ def _read_ring() -> Evidence | Unreadable:
     finally:
         os.close(fd)
     return as_evidence(KMSG, b"".join(records))
-
-
-class NetnsHost(ForwardingHost):
-    """This machine seen from another network namespace: each look enters it and comes back.
-
-    Only /proc/net, /proc/sys/net and sockets follow the namespace that the caller is in
-    (network_namespaces(7)); everything else is the machine's own, as before.
-    """
-
-    def __init__(self, door: Door, host: Host) -> None:
-        super().__init__(host)
-        self.name = door.path
-        self._door = door
-
-    def _inside(self, source: str, look: Callable[[], T | Unreadable]) -> T | Unreadable:
-        source = f"netns {self._door.path}: {source}"
-        try:
-            with entered(self._door):
-                answer = look()
-        except OSError as error:
-            return unreadable(source, error)
-        if isinstance(answer, Unreadable):
-            return Unreadable(source, answer.why, answer.detail)
-        return answer
-
-    def read(self, path: str) -> Evidence | Unreadable:
-        # /proc/net is the thread group leader's; we may be another thread.
-        real = path.replace("/proc/net/", "/proc/thread-self/net/", 1)
-        answer = self._inside(path, lambda: self.host.read(real))
-        if isinstance(answer, Evidence):
-            return Evidence(f"netns {self._door.path}: {path}", answer.text)
-        return answer
-
-    def names(self, path: str) -> tuple[str, ...] | Unreadable:
-        return self._inside(path, lambda: self.host.names(path))
-
-    def link(self, path: str) -> str | Unreadable:
-        return self._inside(path, lambda: self.host.link(path))
-
-    def inode(self, path: str) -> int | Unreadable:
-        return self._inside(path, lambda: self.host.inode(path))
-
-    def query(self, query: Query[T]) -> T | Unreadable:
-        return self._inside(query.key, lambda: self.host.query(query))
-
-    def within(self, door: Door) -> Host:
-        return NetnsHost(door, self.host)
-
-    def later(self, seconds: float) -> Host:
-        self.host.later(seconds)
-        return self

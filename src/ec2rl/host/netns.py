@@ -1,29 +1,28 @@
-"""Entering a network namespace, and making sure that it is the one that was meant."""
+"""This machine seen from another network namespace: the one that was meant, and no other."""
 
 from __future__ import annotations
 
 import errno
 import os
 
-from ec2rl.host import Door
-from ec2rl.model import Why
+from ec2rl.host import Door, Host
+from ec2rl.host.files import WrongDoorError, unreadable
+from ec2rl.host.forwarding import ForwardingHost
+from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from ctypes import CDLL
+    from typing import Callable, TypeVar
+
+    from ec2rl.host.query import Query
+
+    T = TypeVar("T")
 
 _HERE = "/proc/thread-self/ns/net"
 _CLONE_NEWNET = 0x40000000
-
-
-class WrongDoorError(OSError):
-    """What stands behind a door is not what was meant: `why` and `words` as `Unreadable` has it."""
-
-    def __init__(self, why: Why, words: str) -> None:
-        super().__init__(errno.EINVAL, words)
-        self.why, self.words = why, words
 
 
 def open_door(door: Door) -> int:
@@ -130,3 +129,54 @@ def setns(fd: int, kind: int) -> None:
 
 
 _LIBC: list[CDLL] = []
+
+
+class NetnsHost(ForwardingHost):
+    """This machine seen from another network namespace: each look enters it and comes back.
+
+    Only /proc/net, /proc/sys/net and sockets follow the namespace that the caller is in
+    (network_namespaces(7)); everything else is the machine's own, as before.
+    """
+
+    def __init__(self, door: Door, host: Host) -> None:
+        super().__init__(host)
+        self.name = door.path
+        self._door = door
+
+    def _inside(self, source: str, look: Callable[[], T | Unreadable]) -> T | Unreadable:
+        source = f"netns {self._door.path}: {source}"
+        try:
+            with entered(self._door):
+                answer = look()
+        except OSError as error:
+            return unreadable(source, error)
+        if isinstance(answer, Unreadable):
+            return Unreadable(source, answer.why, answer.detail)
+        return answer
+
+    def read(self, path: str) -> Evidence | Unreadable:
+        # /proc/net is the thread group leader's; we may be another thread.
+        real = path.replace("/proc/net/", "/proc/thread-self/net/", 1)
+        answer = self._inside(path, lambda: self.host.read(real))
+        if isinstance(answer, Evidence):
+            return Evidence(f"netns {self._door.path}: {path}", answer.text)
+        return answer
+
+    def names(self, path: str) -> tuple[str, ...] | Unreadable:
+        return self._inside(path, lambda: self.host.names(path))
+
+    def link(self, path: str) -> str | Unreadable:
+        return self._inside(path, lambda: self.host.link(path))
+
+    def inode(self, path: str) -> int | Unreadable:
+        return self._inside(path, lambda: self.host.inode(path))
+
+    def query(self, query: Query[T]) -> T | Unreadable:
+        return self._inside(query.key, lambda: self.host.query(query))
+
+    def within(self, door: Door) -> Host:
+        return NetnsHost(door, self.host)
+
+    def later(self, seconds: float) -> Host:
+        self.host.later(seconds)
+        return self

@@ -29,7 +29,7 @@ would be taken for another.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from ec2rl.host import CONSOLES, DMESGS, KMSG, Clock, Door, Host, Journal, Phrase, Search
 from ec2rl.host.caching import LATER
@@ -184,6 +184,10 @@ class RecordedHost:
                 return key, Unreadable(self._source(what), why, detail)
         raise CaseError(f"{key}: no such reason {reason!r}")
 
+    def keys(self) -> Set[str]:
+        """What it was asked."""
+        return self._looks.keys()
+
     @property
     def is_live(self) -> bool:
         _, ring = self._find(KMSG)
@@ -237,10 +241,10 @@ class RecordedHost:
     def search(
         self, paths: Sequence[str], phrases: Sequence[Phrase]
     ) -> tuple[Search | Unreadable, ...]:
-        texts = [phrase for phrase in phrases if not phrase.recent]
-        return tuple(
-            self._search(path, phrases if path in (*DMESGS, *CONSOLES) else texts) for path in paths
-        )
+        is_saved = self._missing is Why.NOT_COLLECTED
+        texts = [phrase for phrase in phrases if is_saved or not phrase.recent]
+        kernels = (*DMESGS, *CONSOLES)
+        return tuple(self._search(path, phrases if path in kernels else texts) for path in paths)
 
     def _search(self, path: str, phrases: Sequence[Phrase]) -> Search | Unreadable:
         # The same file may have been read whole as well: then its lines stand by themselves.

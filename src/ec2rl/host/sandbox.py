@@ -35,13 +35,18 @@ def read_in_sandbox(
     The child writes no file larger than `written` bytes (none at all by default), lives for
     `seconds` at most, and nothing that it starts outlives it.  FAILED where it gives no text.
     """
-    forms = slices.parts("saved_evidence").values()
-    needs = (*_NEEDED, *(name for form in forms for name in form.NEEDS))
-    limits = Limits(seconds, _MEMORY, written, unprivileged=True, needs=needs)
+    bounds = limits(seconds, written)
     try:
-        said = run(lambda: work().encode("utf-8", "backslashreplace"), limits, _ANSWER)
+        said = run(lambda: work().encode("utf-8", "backslashreplace"), bounds, _ANSWER)
     except LostError as lost:
         return Unreadable(source, Why.FAILED, f"its reader {lost}")
     except OSError as error:
         return Unreadable(source, Why.FAILED, f"no process to read it: {error.strerror}")
     return said.decode("utf-8", "backslashreplace")
+
+
+def limits(seconds: float, written: int = 0) -> Limits:
+    """The bounds of a child that reads what somebody saved."""
+    forms = slices.parts("saved_evidence").values()
+    needs = (*_NEEDED, *(name for form in forms for name in form.NEEDS))
+    return Limits(seconds, _MEMORY, written, unprivileged=True, needs=needs)

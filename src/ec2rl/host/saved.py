@@ -121,7 +121,10 @@ def shown(files: Sequence[Saved]) -> str:
 
 
 class Text:
-    """The text of a log, unpacked if it was packed; its beginning can be seen first."""
+    """The text of a file, unpacked if it was packed; its beginning can be seen first.
+
+    `packing` names how it was, "" where it was not.
+    """
 
     def __init__(self, log: Saved, deadline: float) -> None:
         from ec2rl.host.unpack import HEAD, kind_of, open_archive
@@ -134,7 +137,7 @@ class Text:
             Packed(log.fd) if self._at is not None else Stream(lambda size: os.read(log.fd, size))
         )
         self._source: Source = self._file
-        kind = kind_of(self._file.head(HEAD))
+        kind = self.packing = kind_of(self._file.head(HEAD))
         if kind:
             opened = open_archive(kind, self._file.head(HEAD), self._file, self._at, deadline)
             if isinstance(opened, str):

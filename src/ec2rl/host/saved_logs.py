@@ -99,14 +99,17 @@ def read_logs(logs: Sequence[Saved], phrases: Sequence[Phrase], gaps: Sequence[s
     """The recording of saved logs; `gaps` are known before."""
     from ec2rl.host.recording import case
 
-    reader = _Reader(phrases, max(1, len(logs)), gaps)
+    reader = LogReader(phrases, max(1, len(logs)), gaps)
     for log in logs:
         reader.add(log)
     return case(reader.looks(), [])
 
 
-class _Reader:
+class LogReader:
+    """Takes the logs of one machine one by one, and gives the looks that they answer."""
+
     def __init__(self, phrases: Sequence[Phrase], count: int, gaps: Sequence[str]) -> None:
+        # The one log that somebody hands over is looked through for all that there is to find.
         self._logs = tuple(replace(phrase, recent=False) for phrase in phrases)
         self._kernels = tuple(
             replace(phrase, recent=False, before=True) for phrase in (*phrases, BEGINNING)
@@ -120,6 +123,7 @@ class _Reader:
         self._recorded = 0.0
 
     def add(self, log: Saved) -> None:
+        """Read a log, whatever its form is."""
         try:
             self._add(log)
         except OSError as error:
@@ -201,7 +205,7 @@ class _Reader:
         elif what == "unknown":
             self._gaps.append(f"{log.name}: no line of its beginning is a log's")
         elif what == "document":
-            self._gaps.append(f"{log.name}: {text.what.document}, which is no log")
+            self._lose(log, f"{text.what.document}, not a log")
         self._memory[f"search {key}"] = answer
 
     def _journal(self, log: Saved, source: Text) -> Journal:

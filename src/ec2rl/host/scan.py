@@ -7,14 +7,14 @@ Python only at the lines that are kept.
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Sequence
 
 from ec2rl.host import Line, Phrase
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Sequence
     from mmap import mmap
     from typing import Protocol, Union
 
@@ -222,7 +222,7 @@ class _Kept:
         self._cut = cut
         self._first: Found = []
         self._first_cost = 0
-        self._last: deque[tuple[int, Found | _Block]] = deque()
+        self._last: deque[tuple[int, Found | _Block]] | None = None
         self._last_cost = 0
 
     def put(self, found: Found) -> None:
@@ -241,7 +241,7 @@ class _Kept:
 
     def ends(self) -> tuple[Found, Found]:
         last: Found = []
-        for _, found in self._last:
+        for _, found in self._last or ():
             if isinstance(found, _Block):
                 end = len(found.text)
                 found, _ = _pick(
@@ -256,6 +256,10 @@ class _Kept:
         return self._first, last[start:]
 
     def _push(self, least: int, found: Found | _Block) -> None:
+        if self._last is None:
+            from collections import deque  # for as many hits as few logs have
+
+            self._last = deque()
         self._last.append((least, found))
         self._last_cost += least
         while self._last_cost - self._last[0][0] >= self._half:

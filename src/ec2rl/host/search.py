@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
 
 from ec2rl.host import Line, Phrase, Search
 from ec2rl.host.packed import Packed, Stream
@@ -17,7 +16,7 @@ from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ec2rl.host.unpack import Source
 

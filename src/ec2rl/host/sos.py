@@ -21,6 +21,10 @@ from ec2rl.host.tar import Tar
 from ec2rl.host.watched import Watched
 from ec2rl.model import Unreadable, Why
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.host.saved import Saved
+
 SECONDS = 900.0
 """For one archive: 10 GiB take some minutes to unpack."""
 
@@ -30,23 +34,33 @@ _UNKNOWN = "the archive cannot be unpacked here"
 def open_sos(path: str, phrases: Sequence[Phrase]) -> RecordedHost | Unreadable:
     """A sosreport, packed or as a folder; Unreadable when there is nothing of one in it."""
     from ec2rl.host.files import open_regular
-    from ec2rl.host.sandbox import read_in_sandbox
-    from ec2rl.host.saved import NotReadError, refuse_kernels
+    from ec2rl.host.saved import NotReadError, Saved, refuse_kernels
 
     if os.path.isdir(path):
-        text = _read_folder(path, phrases)
-    else:
-        fd = open_regular(path)
-        if isinstance(fd, Unreadable):
-            return fd
-        try:
-            refuse_kernels(fd)
-            watched = Watched(fd)
-            text = read_in_sandbox(path, lambda: read_archive(fd, phrases, watched), SECONDS, MOST)
-        except NotReadError as error:
-            return Unreadable(path, Why.FAILED, str(error))
-        finally:
-            os.close(fd)
+        return _host(path, _read_folder(path, phrases))
+    fd = open_regular(path)
+    if isinstance(fd, Unreadable):
+        return fd
+    try:
+        refuse_kernels(fd)
+        return read_sos(Saved(path, fd), phrases)
+    except NotReadError as error:
+        return Unreadable(path, Why.FAILED, str(error))
+    finally:
+        os.close(fd)
+
+
+def read_sos(file: Saved, phrases: Sequence[Phrase]) -> RecordedHost | Unreadable:
+    """A sosreport in a file that is open; Unreadable when there is nothing of one in it."""
+    from ec2rl.host.sandbox import read_in_sandbox
+
+    def work() -> str:
+        return read_archive(file.fd, phrases, file.watched)
+
+    return _host(file.name, read_in_sandbox(file.name, work, SECONDS, MOST))
+
+
+def _host(path: str, text: str | Unreadable) -> RecordedHost | Unreadable:
     if isinstance(text, Unreadable):
         return text
     _, looks = sections(text)

@@ -12,7 +12,7 @@ from ec2rl.host.packed import Packed
 from ec2rl.host.saved_journal import Together
 from ec2rl.host.scan import cost
 from ec2rl.host.search import Budget, search_stream
-from ec2rl.host.sos_layout import TOPS, Use, settings, use
+from ec2rl.host.sos_layout import NETNS, TOPS, Use, settings, use
 from ec2rl.host.sos_links import Links
 from ec2rl.host.spool import Spool
 from ec2rl.host.tar import Kind, Member
@@ -33,8 +33,8 @@ _LINES = 4 << 20
 
 _LOOKS, _GAPS = 20_000, 80
 _JOURNALS = 512
+_ETHTOOL = "ethtool -S "
 _TABLES = 16  # more namespaces than these have their tables counted by nobody
-_NETNS = "netns /run/netns/"
 
 
 class Collector:
@@ -144,9 +144,10 @@ class Collector:
             self._memory[key] = look
 
     def _read(self, what: Use, key: str, member: Member) -> None:
+        in_netns = what is Use.SETTINGS and key.startswith(NETNS)
         limit = min(_SETTINGS if what is Use.SETTINGS else _TEXT, self._texts)
         data = _take(member.body, limit + 1)
-        self._texts -= len(data)
+        self._texts -= 0 if in_netns else len(data)
         answer: Evidence | Unreadable
         text = data.decode("utf-8", "backslashreplace")
         if len(data) > limit:
@@ -160,11 +161,22 @@ class Collector:
         elif isinstance(answer, Unreadable):
             self.gaps.append(str(answer))
         elif what is Use.SETTINGS:
-            for path, value in settings(text, _LOOKS).items():
-                self._memory.setdefault(path, Evidence(path, value))
+            self._settings(key, text)
         elif len(words := text.split()) > 2:
             path = "/proc/sys/kernel/osrelease"
             self._memory.setdefault(path, Evidence(path, f"{words[2]}\n"))
+
+    def _settings(self, key: str, text: str) -> None:
+        """Keep what `sysctl -a` printed; of a namespace, of which there may be many, what it has
+        for itself.
+        """
+        prefix, colon, _ = key.partition(": ")
+        wanted = tuple(form.SETTINGS for form in slices.parts("saved_evidence").values())
+        for path, value in settings(text, _LOOKS).items():
+            if not colon:
+                self._memory.setdefault(path, Evidence(path, value))
+            elif path.startswith(wanted) and len(self._memory) < _LOOKS:
+                self._memory.setdefault(f"{prefix}: {path}", Evidence(path, value))
 
     def _search(self, what: Use, path: str, member: Member) -> None:
         key = path
@@ -199,7 +211,7 @@ class Collector:
             self._counts["tables beyond what is kept"] += 1
             return
         body = member.body
-        few = key.startswith(_NETNS)
+        few = key.startswith(NETNS)
         found = form.read_member(path, lambda size: _take(body, size), member.modified, few)
         if not isinstance(found, Unreadable) and body.gap:
             found = replace(found, gap="; ".join(filter(None, (found.gap, body.gap))))
@@ -244,9 +256,15 @@ class Collector:
             boot = self._journals.last_boot()
             if boot is not None and BOOT_ID not in self._memory:
                 memory[BOOT_ID] = boot
-        named = {key[len(_NETNS) :].partition(": ")[0] for key in self._memory if _NETNS in key}
+        named = {key[len(NETNS) :].partition(": ")[0] for key in self._memory if NETNS in key}
         if named:
             memory["ls /run/netns"] = tuple(sorted(named))
+        interfaces = {key[len(_ETHTOOL) :] for key in self._memory if key.startswith(_ETHTOOL)}
+        interfaces.update(
+            key.split("/")[4] for key in self._memory if key.startswith("/sys/class/net/")
+        )
+        if interfaces:
+            memory["ls /sys/class/net"] = tuple(sorted(interfaces))
         memory["ls /proc"] = Unreadable("/proc", Why.NOT_COLLECTED)
         return case({**self._memory, **memory}, [])
 

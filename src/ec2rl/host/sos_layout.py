@@ -48,6 +48,8 @@ _REMAINS = (
 )
 _JOURNAL_FILE = r"(?:var|run)/log/journal/[^/]+/[^/]+\.journal~?"
 _COMMAND = r"ethtool_-S_[^/]+"
+NETNS = "netns /run/netns/"
+"""What the keys of looks into a namespace begin with."""
 _NETNS = r"(?:namespaces/[^/]+/)?ip_netns_exec_(?P<netns>[^/]+?)_"
 
 
@@ -61,10 +63,13 @@ def use(path: str) -> tuple[Use, str] | None:
         return None
     if re.fullmatch(_TAILED, path):
         return Use.JOURNAL, path
+    for form in slices.parts("saved_evidence").values():
+        if f"/{path}".endswith(form.KERNELS) and top == "proc":
+            return Use.STREAM, form.KEY
     if top == "sos_commands":
         return _use_of_command(rest.partition("/")[2], path)
     if re.fullmatch(_CONFIGURATION, path) or re.fullmatch(_KERNEL, path):
-        return Use.TEXT, f"/{path}"
+        return Use.TEXT, todays(f"/{path}")
     if re.fullmatch(_REMAINS, path):
         return Use.REMAINS, f"/{path}"
     if re.fullmatch(_JOURNAL_FILE, path):
@@ -75,8 +80,9 @@ def use(path: str) -> tuple[Use, str] | None:
 def _use_of_command(name: str, path: str) -> tuple[Use, str] | None:
     if re.fullmatch(r"dmesg(?:_-T)?", name):
         return Use.DMESG, path
-    if name == "sysctl_-a":
-        return Use.SETTINGS, path
+    sysctl = re.fullmatch(rf"(?:{_NETNS})?sysctl_-a", name)
+    if sysctl is not None:
+        return Use.SETTINGS, f"{NETNS}{sysctl['netns']}: sysctl -a" if sysctl["netns"] else path
     if name == "uname_-a":
         return Use.RELEASE, path
     if re.fullmatch(r"journalctl_(?!.*--(?:list|disk|header|verify)).+", name):
@@ -85,7 +91,7 @@ def _use_of_command(name: str, path: str) -> tuple[Use, str] | None:
     found = re.fullmatch(rf"(?:{_NETNS})?(?P<command>{'|'.join((texts, *streams))})", name)
     if found is None:
         return None
-    prefix = f"netns /run/netns/{found['netns']}: " if found["netns"] else ""
+    prefix = f"{NETNS}{found['netns']}: " if found["netns"] else ""
     for names, key in streams.items():
         if re.fullmatch(names, found["command"]):
             return Use.STREAM, f"{prefix}{key}"
@@ -100,6 +106,15 @@ def _forms() -> tuple[str, dict[str, str]]:
     return texts, {form.STREAMS: form.KEY for form in forms}
 
 
+def todays(path: str) -> str:
+    """A path by the name that kernels have for it today."""
+    for form in slices.parts("saved_evidence").values():
+        for old, new in form.OLD_NAMES.items():
+            if path.startswith(old):
+                return f"{new}{path[len(old) :]}"
+    return path
+
+
 def settings(text: str, most: int) -> dict[str, str]:
     """The files below /proc/sys that `sysctl -a` printed, with what they hold; the first `most`."""
     found: dict[str, list[str]] = {}
@@ -108,7 +123,7 @@ def settings(text: str, most: int) -> dict[str, str]:
         key, equals, value = line.partition(" = ")
         if equals and re.fullmatch(r"[\w./@:-]{1,200}", key) and ".." not in key:
             # A setting of several lines comes once for each of them.
-            path = f"/proc/sys/{key.translate(swap)}"
+            path = todays(f"/proc/sys/{key.translate(swap)}")
             if path in found or len(found) < most:
                 found.setdefault(path, []).append(value)
     return {path: "\n".join(lines) + "\n" for path, lines in found.items()}

@@ -164,14 +164,13 @@ def _unwrapped(read: Read) -> Read:
 def _joined(data: bytes) -> bytes:
     """Put a line behind the one above where it has no form, and would not have fitted there.
 
-    How wide the text is show the lines that may have been broken: no other is longer.
+    How wide the text is shows its longest line.
     """
     lines = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n").split("\n")
     formed = [_has_form(line) for line in lines]
     odd = [not has and bool(line.strip("> \t")) for line, has in zip(lines, formed)]
     odd = [is_odd and not line.startswith(INSIDE) for line, is_odd in zip(lines, odd)]
-    width = max((len(lines[at]) for at in range(len(lines) - 1) if formed[at] and odd[at + 1]),
-                default=0)  # fmt: skip
+    width = max(map(len, lines))
     whole = lines[:1]
     goes_on = False
     for at in range(1, len(lines)):

@@ -7,12 +7,12 @@ that can be unpacked before the damage, and says in `gap` where that ended.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from ec2rl.host.unpack_memory import OWN, PROGRAMS, needs_more
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Protocol
 
     class Reader(Protocol):

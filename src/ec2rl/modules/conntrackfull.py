@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ec2rl.conntrack.advice import by_hand
 from ec2rl.conntrack.allowance import Allowance
+from ec2rl.conntrack.defaults import MAX
 from ec2rl.conntrack.describe import details, quotes, trusted_places
 from ec2rl.conntrack.facts_json import facts
 from ec2rl.conntrack.messages import PHRASES, Kind
@@ -93,9 +94,10 @@ def _nearly_full(seen: Observations, fullest: Table, fill: float) -> Statement:
     if others:
         words += " and {others:other namespace}"
     stuck = None
-    if seen.table_sample is not None and seen.table_sample.label == label:
+    sample = seen.table_sample
+    if sample is not None and sample.label == label and not sample.short:
         words += "; {stuck:%} of its entries cannot be evicted"
-        stuck = seen.table_sample.stuck
+        stuck = sample.stuck
     return say(words, fill=fill, evicted=evicted, label=label, others=others, stuck=stuck)
 
 
@@ -108,6 +110,8 @@ def _other_loss(seen: Observations) -> Statement | None:
             "outside this host; raising nf_conntrack_max will not help",
             lost=sum(one.exceeded or 0 for one in exceeded),
         )
+    if seen.evicted:
+        return _at_its_limit(seen)
     chains, clashes, refused = (
         sum(seen.last(table, name) or 0 for table in seen.tables)
         for name in ("chaintoolong", "insert_failed", "refused")
@@ -138,6 +142,18 @@ def _other_loss(seen: Observations) -> Statement | None:
             "Conntrack expectation table is full: nf_conntrack_expect_max, not nf_conntrack_max"
         )
     return None
+
+
+def _at_its_limit(seen: Observations) -> Statement:
+    """Entries are evicted only where a new connection finds the table full."""
+    words = (
+        "Conntrack table has been at its limit: {evicted:entry/entries} evicted to make room for "
+        "new connections"
+    )
+    pace = sum(table.rate("early_drop") or 0 for table in seen.tables)
+    if pace:
+        words += ", {now} {pace:pace}/s"
+    return say(words, evicted=seen.evicted, pace=pace)
 
 
 def _dropped(seen: Observations, refused: int) -> Statement | None:
@@ -188,8 +204,6 @@ def _measure(host: Host) -> Rate | None:
 
 
 def _held(host: Host) -> tuple[Held, ...]:
-    from ec2rl.conntrack.boot.keys import MAX
-
     tables = [table for table in read_tables(host, find_namespaces(host)) if table.count]
     return tuple(
         Held(MAX, table.count or 0, f"{table.namespace.label} holds {table.count} entries")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ec2rl.diagnosis.events import Event, count
 from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module
@@ -15,6 +13,10 @@ from ec2rl.facts.trace import Trace
 from ec2rl.host import ERR, Host, Phrase
 from ec2rl.model import Evidence, Statement, say
 from ec2rl.record import record, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # kernel/hung_task.c, the same words from 3.10 to 7.1, where it says too whether it was for I/O.
 _HUNG = (
@@ -146,8 +148,7 @@ def _servers(host: Host, hangs: Sequence[Event[Hang]]) -> list[Statement]:
 
 def advise(seen: Observations[Hang]) -> list[Statement]:
     """Advise by what the tasks wait for: one that hangs so long seldom hangs alone."""
-    hangs = seen.events.newest
-    met = [one.detail.wait for one in hangs]
+    met = [one.detail.wait for one in seen.events.newest]
     return [say(wait.advice) for wait in WAITS if wait in met]
 
 

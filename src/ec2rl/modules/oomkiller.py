@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 from ec2rl.diagnosis.events import Event, count
 from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module
+from ec2rl.diagnosis.memory_limits import how_to_raise, is_of_node, of_pod
 from ec2rl.diagnosis.observations import Observations
 from ec2rl.facts.log import LogLine
+from ec2rl.facts.oom_table import TABLE
 from ec2rl.facts.proc import counter
-from ec2rl.host import ERR, Host, Phrase
+from ec2rl.host import EMERG, ERR, WARNING, Host, Phrase
 from ec2rl.model import Statement, say
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from ec2rl.facts.oom import Kill
+    from ec2rl.facts.oom_table import Process
 
 _HOUR = 3600.0
+_TOLD = 8
+"""Processes of one group that are named."""
+_ENDED = {
+    "NOBODY": "out of memory, and nobody could be killed",
+    "PANIC": "out of memory, nobody could be killed, and the kernel gave up (panic)",
+    "POLICY": "out of memory, and the kernel gave up (panic), as vm.panic_on_oom says",
+}
 
 
 @record(frozen=True)
@@ -30,19 +40,59 @@ class Killed:
     def message(self) -> Statement:
         """Say who was killed, what it held, whose memory had run out, and who asked for some."""
         kill = self.kill
-        if not kill.task:
-            words = "{asker} asked for memory, it is not told who was killed"
-            return say(words, asker=kill.asker)
-        held = "" if kill.resident is None else ", which held {held} MiB,"
-        asked = "; {asker} had asked for memory" if kill.asker else ""
+        words = _killed(kill) if kill.end is None else f"{_ENDED[kill.end.name]}: {{whose}}"
+        most, pod = kill.largest, of_pod(kill.home)
+        if pod and pod != of_pod(kill.cgroup or ""):
+            words += ", it ran in pod {pod}"
+        elif not pod and kill.home not in ("", "/", kill.cgroup):
+            words += ", it ran in {home}"
+        if most is not None:
+            words += ", it was the largest" if most.pid == kill.pid else ", {largest}"
+        if kill.asker and (kill.task or kill.end is not None):
+            words += "; {asker} had asked for memory"
         return say(
-            f"{{task}} ({{pid}}){held} was killed: {{whose}}{asked}",
+            words,
             task=kill.task,
             pid=kill.pid,
             held=None if kill.resident is None else kill.resident >> 20,
             whose=_whose(kill),
             asker=kill.asker,
+            pod=pod,
+            home=kill.home,
+            group=kill.group,
+            others=tuple(map(_member, kill.members[:_TOLD])),
+            more=len(kill.members) - _TOLD,
+            largest=None if most is None else _largest(most),
         )
+
+
+def _killed(kill: Kill) -> str:
+    if kill.group and not kill.task:
+        words = "all of {group} was killed"
+    elif not kill.task:
+        return "{asker} asked for memory, it is not told who was killed"
+    else:
+        held = "" if kill.resident is None else ", which held {held} MiB,"
+        words = f"{{task}} ({{pid}}){held} was killed"
+    if kill.members:
+        words += ", and with it {others: and }"
+        words += " and {more} more" if len(kill.members) > _TOLD else ""
+    words += " (memory.oom.group of {group})" if kill.group and kill.task else ""
+    return words + ": {whose}"
+
+
+def _member(one: Process) -> Statement:
+    held = None if one.resident is None else one.resident >> 20
+    words = "{task} ({pid})" if held is None else "{task} ({pid}, {held} MiB)"
+    return say(words, task=one.task, pid=one.pid, held=held)
+
+
+def _largest(most: Process) -> Statement:
+    if most.resident is None:
+        words = "the largest process was {task} ({pid}) with {pages} pages"
+        return say(words, task=most.task, pid=most.pid, pages=most.pages)
+    words = "the largest process was {task} ({pid}) with {held} MiB"
+    return say(words, task=most.task, pid=most.pid, held=most.resident >> 20)
 
 
 def _whose(kill: Kill) -> Statement:
@@ -70,7 +120,7 @@ def find(lines: Sequence[LogLine]) -> Iterable[Event[Killed]]:
 
     for kill in kills(lines):
         # The trace is that of who asked: whose memory it was says more of the same event again.
-        same = (kill.task, kill.cgroup) if kill.task else "nobody"
+        same = (kill.task or kill.group or str(kill.end), kill.cgroup)
         yield Event(Killed(kill), kill.line, kill.trace, same)
 
 
@@ -82,12 +132,17 @@ def look(host: Host, seen: Observations[Killed]) -> Observations[Killed]:
         return replace(seen, proof=proof)
     kills = seen.events.this_boot
     notes = []
-    if counted is not None and counted > count(kills):
+    if counted is not None and counted > count(kills) + _with_them(kills):
         words = "The kernel counts {n} processes killed since boot (/proc/vmstat)"
         notes.append(say(words, n=counted))
     notes += _going_on(kills, host.clock().now)
     told = None if counted is None else say("The kernel counts {n} since boot", n=counted)
     return replace(seen, notes=tuple(notes), counted=told)
+
+
+def _with_them(kills: Sequence[Event[Killed]]) -> int:
+    """How many processes more were killed than there were kills: those of groups."""
+    return sum(max(0, one.detail.kill.processes - 1) * one.line.count for one in kills)
 
 
 def _going_on(kills: Sequence[Event[Killed]], moment: float) -> list[Statement]:
@@ -107,8 +162,8 @@ def advise(seen: Observations[Killed]) -> list[Statement]:
     """Advise by whose memory ran out: a host and a cgroup at its limit need different steps."""
     from ec2rl.facts.oom import HOST, NODES
 
-    events = seen.events.newest
-    cgroups = [kill.cgroup for kill in (event.detail.kill for event in events) if kill.task]
+    kills = [event.detail.kill for event in seen.events.newest]
+    cgroups = [kill.cgroup for kill in kills if kill.task or kill.group or kill.end is not None]
     advice = []
     if HOST in cgroups:
         words = (
@@ -122,37 +177,15 @@ def advise(seen: Observations[Killed]) -> list[Statement]:
         )
         advice.append(say(words))
     limited = [one for one in cgroups if one not in (None, HOST, NODES)]
-    if limited:
+    if any(not is_of_node(one or "") for one in limited):
         words = (
             "A cgroup met its own limit: raise that limit, or lower what runs in it; more memory "
             "in the host would change nothing"
         )
         advice.append(say(words))
-        found = [one for one in map(_raising, limited) if one is not None]
-        advice += [one for place, one in enumerate(found) if one not in found[:place]][:3]
+    found = [one for one in (how_to_raise(one or "") for one in limited) if one is not None]
+    advice += [one for place, one in enumerate(found) if one not in found[:place]][:3]
     return advice
-
-
-def _raising(cgroup: str | None) -> Statement | None:
-    """How the limit of a cgroup is raised: by whoever manages it; None where its name shows nobody.
-
-    By the path of the cgroup, which the kubelet, dockerd and systemd make in forms of their own.
-    """
-    import re
-
-    container = re.search(r"docker[/-]([0-9a-f]{64})(?:\.scope)?(?:/|$)", cgroup or "")
-    unit = re.match(
-        r"/system\.slice/(?:.*/)?([A-Za-z0-9][A-Za-z0-9@_.-]{0,80}\.service)(?:/|$)", cgroup or ""
-    )
-    if "kubepods" in (cgroup or ""):
-        return say("Its limit is set in the pod: resources.limits.memory of the container")
-    if container:
-        words = "Its limit is set in Docker: docker update --memory=SIZE {container}"
-        return say(words, container=container[1][:12])
-    if unit:
-        words = "Its limit is set in systemd: systemctl set-property {unit} MemoryMax=SIZE"
-        return say(words, unit=unit[1])
-    return None
 
 
 MODULE = kernel_log_module(
@@ -161,10 +194,15 @@ MODULE = kernel_log_module(
     domain="os",
     phrases=(
         # Whatever else is told of a kill, `Killed process` is, at KERN_ERR.
-        Phrase(b"invoked oom-killer: gfp_mask=", after=100, level=ERR),
+        Phrase(b"invoked oom-killer: gfp_mask=", after=TABLE, level=ERR),
         Phrase(b"oom-kill:constraint=", level=ERR),
         Phrase(b"kB, anon-rss:", level=ERR),
+        Phrase(b"memory.oom.group set", level=ERR),
         Phrase(b" or sacrifice child", recent=True, level=ERR),
+        # pr_warn(), and panic() where it is not of a cgroup alone (mm/oom_kill.c, 6.18)
+        Phrase(b"no killable processes", recent=True, level=WARNING),
+        Phrase(b"panic_on_oom is enabled", recent=True, level=EMERG),
+        Phrase(b"System is deadlocked on memory", recent=True, level=EMERG),
     ),
     find=find,
     text=DiagnosisText(
@@ -172,6 +210,7 @@ MODULE = kernel_log_module(
         none="No oom-killer invocations found.",
         question="the oom-killer was invoked",
     ),
+    of_dead_kernels=True,
     look=look,
     advise=advise,
 )

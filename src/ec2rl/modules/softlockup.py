@@ -2,62 +2,115 @@
 
 from __future__ import annotations
 
+from ec2rl.diagnosis.events import Event
 from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module
 from ec2rl.diagnosis.observations import TAINT_SOFT_LOCKUP, Observations, taint, watch
+from ec2rl.facts.lockup import Lockup, Stuck, parse_lockup
 from ec2rl.facts.log import LogLine
-from ec2rl.facts.proc import running_version
-from ec2rl.facts.trace import Trace
-from ec2rl.host import EMERG, WARNING, Host, Phrase
+from ec2rl.facts.proc import number, running_version
+from ec2rl.host import EMERG, ERR, WARNING, Host, Phrase
 from ec2rl.model import Statement, say
-from ec2rl.record import replace
+from ec2rl.record import record, replace
 
-# kernel/watchdog.c: no prefix in 3.10, `NMI watchdog: ` in 4.4, 4.9 and late ones of Red Hat's
-# 3.10, `watchdog: ` from 4.14 to 7.1. A hard lockup is a warning without a prefix in 3.10, `NMI
-# watchdog: ` from 4.4 to 6.1 (watchdog_hld.c), `watchdog: ` in 6.12; 7.1 puts the CPU that noticed
-# before it.
-_PREFIX = r"(?:(?:NMI )?watchdog: )?"
-_SOFT = (
-    _PREFIX + r"BUG: soft lockup - CPU#(?P<cpu>\d{1,5}) stuck for (?P<seconds>\d{1,9})s!"
-    r" \[(?P<task>.{1,64}):(?P<pid>\d{1,10})\]\s*"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_PHRASES = (
+    Phrase(b"BUG: soft lockup - CPU#", after=100, level=EMERG),
+    # WARN() in 3.10, pr_emerg() from 4.4 on
+    Phrase(b"ard LOCKUP", after=100, recent=True, level=WARNING),
+    # pr_err() in kernel/rcu/tree_stall.h and tree_exp.h, 6.18
+    Phrase(b"detected stall", after=100, level=ERR),
+    Phrase(b"detected expedited stall", after=100, recent=True, level=ERR),
 )
-_HARD = _PREFIX + r"(?:CPU\d{1,5}: )?Watchdog detected hard LOCKUP on cpu (?P<cpu>\d{1,5})\s*"
+
+_COUNTED = ("softlockup", "hardlockup", "rcu_stall")
+"""What /sys/kernel/NAME_count counts (kernel/watchdog.c and kernel/rcu/tree_stall.h, 6.18)."""
 
 _TAINT_SINCE = (3, 17)
 """The kernel from which on a soft lockup leaves its mark (kernel/watchdog.c, TAINT_SOFTLOCKUP)."""
 
 
-def parse(line: LogLine, trace: Trace) -> Statement | None:
-    """Parse a lockup: its CPU, and how long it had lasted when it was noticed."""
-    import re
+@record(frozen=True)
+class Report:
+    """A report of the watchdogs or of RCU, in words."""
 
-    match = re.fullmatch(_SOFT, line.message)
-    if match is not None:
+    lockup: Lockup
+
+    def message(self) -> Statement:
+        """Say which CPUs were stuck, how, and for how long."""
+        lockup = self.lockup
+        if lockup.how is Stuck.SOFT:
+            words = "CPU {cpus: and } stuck for {seconds} s in {task} ({pid})"
+        elif lockup.how is Stuck.HARD:
+            words = "CPU {cpus: and } stuck with interrupts off (hard lockup)"
+        else:
+            words = "RCU stall: {rcu} waited"
+            words += "" if lockup.jiffies is None else " {jiffies} jiffies and more"
+            words += " for CPU {cpus: and }" if lockup.cpus else ""
+            words += " for task {tasks: or }" if lockup.tasks and not lockup.cpus else ""
         return say(
-            "CPU {cpu} stuck for {seconds} s in {task} ({pid})",
-            cpu=int(match["cpu"]),
-            seconds=int(match["seconds"]),
-            task=match["task"],
-            pid=int(match["pid"]),
+            words,
+            cpus=lockup.cpus,
+            seconds=lockup.seconds,
+            task=lockup.task,
+            pid=lockup.pid,
+            rcu=lockup.rcu,
+            jiffies=lockup.jiffies,
+            tasks=lockup.tasks,
         )
-    match = re.fullmatch(_HARD, line.message)
-    words = "CPU {cpu} stuck with interrupts off (hard lockup)"
-    return say(words, cpu=int(match["cpu"])) if match else None
 
 
-def look(host: Host, seen: Observations[Statement]) -> Observations[Statement]:
-    """Look at the mark of a lockup, and who watches."""
+def find(lines: Sequence[LogLine]) -> Iterable[Event[Report]]:
+    """Find the reports of CPUs that are stuck, each with its type."""
+    for line in lines:
+        if any(phrase.text.decode() in line.message for phrase in _PHRASES):
+            lockup = parse_lockup(line.message, line.context)
+            if lockup is not None:
+                yield Event(Report(lockup), line, lockup.trace)
+
+
+def found(seen: Observations[Report]) -> str:
+    """Name what was found by the types of the reports."""
+    types = {one.detail.lockup.how for one in seen.events.newest}
+    if not types and seen.counted is not None and "stalls" in seen.counted.values:
+        return "Lockups or stalls found"
+    named = " and ".join(how.value for how in Stuck if how in types) or Stuck.SOFT.value
+    return f"{named[0].upper()}{named[1:]} messages found"
+
+
+def look(host: Host, seen: Observations[Report]) -> Observations[Report]:
+    """Look at the kernel's own counts and at the mark of a lockup, and who watches."""
     version = running_version(host)
     watches, doubt = watch(host, ["soft_watchdog", "watchdog"])
     if watches == 0:
         doubt = say("the kernel's soft-lockup watchdog is off (kernel.watchdog)")
-    marks = version is not None and version >= _TAINT_SINCE
-    proof, notes = taint(host, TAINT_SOFT_LOCKUP, "soft lockup") if marks else (None, ())
+    counts = [number(host, f"/sys/kernel/{name}_count") for name in _COUNTED]
+    soft, hard, stalls = (count or 0 for count in counts)
+    counted = soft + hard + stalls
+    proof = told = None
+    notes: tuple[Statement, ...] = ()
+    if None not in counts and not counted:
+        words = (
+            "the kernel counts no soft lockup, hard lockup or RCU stall since boot (/sys/kernel)"
+        )
+        proof = say(words)
+    elif version is not None and version >= _TAINT_SINCE:
+        unmarked, notes = taint(host, TAINT_SOFT_LOCKUP, "soft lockup")
+        told = say("The kernel is marked by one since boot") if notes else None
+        if unmarked is not None and not seen.covered:
+            words = "Known: {unmarked}; hard lockups and RCU stalls leave no mark"
+            notes = (say(words, unmarked=unmarked),)
+    if counted:
+        words = "The kernel counts {soft:soft lockup}, {hard:hard lockup} and {stalls:RCU stall}"
+        told = say(f"{words} since boot", soft=soft, hard=hard, stalls=stalls)
     return replace(
         seen,
         proof=proof if watches else None,
         doubt=doubt,
-        counted=say("The kernel is marked by one since boot") if notes else None,
+        counted=told,
         notes=notes,
     )
 
@@ -66,12 +119,8 @@ MODULE = kernel_log_module(
     name="softlockup",
     title="No CPU was stuck in the kernel",
     domain="os",
-    phrases=(
-        Phrase(b"BUG: soft lockup - CPU#", after=100, level=EMERG),
-        # WARN() up to 4.0, pr_emerg() since
-        Phrase(b"Watchdog detected hard LOCKUP on cpu ", after=100, recent=True, level=WARNING),
-    ),
-    parse=parse,
+    phrases=_PHRASES,
+    find=find,
     text=DiagnosisText(
         found="Soft lockup messages found",
         none="No soft lockup messages found.",
@@ -85,4 +134,5 @@ MODULE = kernel_log_module(
     ),
     of_dead_kernels=True,
     look=look,
+    found=found,
 )

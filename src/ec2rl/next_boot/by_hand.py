@@ -22,7 +22,11 @@ def commands(
         keys = " ".join(change.key for change in settings)
         lines.append(f"sysctl {keys}    # read them back: -w can exit 0 on a refused write")
     for written in changes:
-        if isinstance(written, WriteFile):
+        if not isinstance(written, WriteFile):
+            continue
+        if written.text is None:
+            lines.append(f"rm {written.path}")
+        else:
             text = " ".join(f"'{line}'" for line in written.text.splitlines() if line[0] != "#")
             lines.append(f"mkdir -p {os.path.dirname(written.path)}")
             lines.append(f"printf '%s\\n' {text} > {written.path}")

@@ -107,10 +107,10 @@ def _shown(change: Change, width: int) -> Sequence[str]:
         return [f"{name:{width}}  {before} -> {after}"]
     lines = []
     for first, text, new in change.hunks:
-        body = difference(text or "", new)
+        body = difference(text or "", new or "")
         lines += [f"@@ line {first} @@", *body[1:]] if first > 1 else body
-    old = "/dev/null" if change.hunks[0][1] is None else name
-    return [f"--- {old}", f"+++ {name}", *lines] if lines else []
+    old, new = ("/dev/null" if text is None else name for text in change.hunks[0][1:])
+    return [f"--- {old}", f"+++ {new}", *lines]
 
 
 def done(made: Done, proposal: Proposal, details: str = "") -> str:

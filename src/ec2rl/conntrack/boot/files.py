@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ec2rl.conntrack.boot.changers import changers
-from ec2rl.conntrack.boot.keys import BUCKETS, MAX
 from ec2rl.conntrack.boot.rules import ConntrackRules
+from ec2rl.conntrack.defaults import BUCKETS, MAX
 from ec2rl.conntrack.settings import FILES, MODULES, OPTIONS
 from ec2rl.facts.proc import version
 from ec2rl.host import Host

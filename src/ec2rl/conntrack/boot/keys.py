@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.defaults import PAGE, PREFIX, round_buckets
+from ec2rl.conntrack.defaults import BUCKETS, MAX, PAGE, PREFIX, round_buckets
 from ec2rl.facts.proc import version
 from ec2rl.facts.sysctl_conf import kernel_int
 from ec2rl.next_boot.setting import Reading
-
-MAX = f"{PREFIX}max"
-BUCKETS = f"{PREFIX}buckets"
 
 INT_MAX = (1 << 31) - 1
 

@@ -14,9 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ec2rl.conntrack.boot.keys import MAX
 from ec2rl.conntrack.boot.kube_told import Given, kube_proxies
-from ec2rl.conntrack.defaults import PREFIX
+from ec2rl.conntrack.defaults import MAX, PREFIX
 from ec2rl.facts.sysctl_conf import kernel_int
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable

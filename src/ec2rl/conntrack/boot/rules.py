@@ -7,16 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from ec2rl.conntrack.boot.keys import (
-    BUCKETS,
-    MAX,
-    is_old_name,
-    paths_of,
-    read_value,
-    setting_of,
-)
+from ec2rl.conntrack.boot.keys import is_old_name, paths_of, read_value, setting_of
 from ec2rl.conntrack.boot.start import Start, start
-from ec2rl.conntrack.defaults import PAGE, PAGE_KEYS, PREFIX, SWITCHES, default_value
+from ec2rl.conntrack.defaults import BUCKETS, MAX, PAGE, PAGE_KEYS, PREFIX, SWITCHES, default_value
 from ec2rl.facts.proc import version
 from ec2rl.facts.sysctl_conf import kernel_int, normalize
 from ec2rl.host import Host

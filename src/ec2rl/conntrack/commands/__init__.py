@@ -7,7 +7,8 @@ from ec2rl.arguments import FORMATS, Command, Option
 _VOLUME = Option("DIR", "the mounted root of another machine, in place of this one")
 _WHICH = {
     "netns": Option("NAME|PID|all", "another network namespace's table (this one)"),
-    "file": Option("CAPTURE", "a saved `conntrack -L` or /proc/net/nf_conntrack in its place"),
+    "file": Option("CAPTURE", "a saved table in its place, in any form (-: standard input)"),
+    "sysctl": Option("FILE", "what `sysctl -a` printed on the machine of --file"),
 }
 _TABLE = {**_WHICH, **FORMATS}
 _FILTER = {

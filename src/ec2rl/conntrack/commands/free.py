@@ -20,9 +20,9 @@ from ec2rl.conntrack.table.targets import ALL, TableTarget, inside, read_setting
 from ec2rl.fix.prepare import held as signals_held
 from ec2rl.fix.prepare import stop_if_asked
 from ec2rl.host.caching import CachingHost
-from ec2rl.host.files import unreadable
+from ec2rl.host.files import WrongDoorError, unreadable
 from ec2rl.host.live import LiveHost
-from ec2rl.host.netns import WrongDoorError, held
+from ec2rl.host.netns import held
 from ec2rl.model import Unreadable
 from ec2rl.record import record, replace
 from ec2rl.report.escape import one_line

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ec2rl.arguments import Parsed, UsageError, seconds
-from ec2rl.conntrack.commands.shared import INTERRUPTED, chosen, failed, targets_of, whole_number
+from ec2rl.conntrack.commands.shared import (
+    INTERRUPTED,
+    chosen,
+    failed,
+    host_of,
+    targets_of,
+    whole_number,
+)
 from ec2rl.conntrack.report.entry_text import entry_line
 from ec2rl.conntrack.report.table_json import entry_facts
 from ec2rl.conntrack.table.filters import (
@@ -17,10 +24,7 @@ from ec2rl.conntrack.table.filters import (
     parse_state,
 )
 from ec2rl.conntrack.table.look import Listing, open_listing
-from ec2rl.conntrack.table.targets import inside, read_settings
-from ec2rl.conntrack.table.timeouts import DEFAULTS
-from ec2rl.host.caching import CachingHost
-from ec2rl.host.live import LiveHost
+from ec2rl.conntrack.table.targets import inside, known_settings
 from ec2rl.model import Unreadable
 from ec2rl.report.escape import one_line
 from ec2rl.subcommand import COULD_NOT_LOOK
@@ -32,6 +36,10 @@ if TYPE_CHECKING:
 
     from ec2rl.conntrack.table.entry import Entry
 
+_NO_TIMES = (
+    "how long an entry has been idle is known only where the timeouts in force are, and they are "
+    "not: --sysctl=FILE takes what `sysctl -a` printed on the machine of a saved table"
+)
 _TOGETHER = 500
 """Lines that are printed at once."""
 
@@ -40,7 +48,9 @@ def command(args: Parsed, terminal: Terminal) -> int:
     """0 listed; 2 a filter that makes no sense; 3 could not look; 130 interrupted."""
     wanted = filter_of(args)
     limit = whole_number(args, "limit", 1, 1 << 40) if args.has("limit") else None
-    host = CachingHost(LiveHost())
+    host = host_of(args)
+    if isinstance(host, Unreadable):
+        return failed(terminal, host)
     targets = targets_of(args, host)
     if isinstance(targets, Unreadable):
         return failed(terminal, targets)
@@ -48,8 +58,11 @@ def command(args: Parsed, terminal: Terminal) -> int:
     status, missing = 0, []
     try:
         for target in chosen(targets):
-            settings = read_settings(inside(host, target))
-            times = DEFAULTS if isinstance(settings, Unreadable) or args.has("file") else settings
+            times = known_settings(inside(host, target))
+            if wanted.idle_over is not None and not times:
+                missing.append(f"{target.label}: {_NO_TIMES}")
+                status = COULD_NOT_LOOK
+                continue
             listing = open_listing(
                 target.door, target.label if args.has("file") else None, wanted.family
             )

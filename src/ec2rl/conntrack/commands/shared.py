@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from ec2rl.arguments import Parsed, UsageError
+from ec2rl.conntrack.defaults import SYSCTL
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.look import census_of_capture, take_census
 from ec2rl.conntrack.table.targets import (
@@ -14,13 +15,17 @@ from ec2rl.conntrack.table.targets import (
     TableTargets,
     find_targets,
     inside,
-    read_settings,
+    known_settings,
 )
-from ec2rl.conntrack.table.timeouts import DEFAULTS
-from ec2rl.conntrack.tables import Limits
+from ec2rl.conntrack.tables import read_limits
 from ec2rl.host import Host
+from ec2rl.host.caching import CachingHost
+from ec2rl.host.files import read_file
+from ec2rl.host.live import LiveHost
 from ec2rl.host.netns import held
-from ec2rl.model import Unreadable
+from ec2rl.host.recording import RecordedHost
+from ec2rl.host.sos_layout import settings
+from ec2rl.model import Unreadable, Why
 from ec2rl.record import replace
 from ec2rl.report.escape import one_line
 from ec2rl.report.wording import text
@@ -28,8 +33,29 @@ from ec2rl.subcommand import COULD_NOT_LOOK
 from ec2rl.terminal import Terminal
 
 INTERRUPTED = 130
+_SETTINGS = 20_000
+"""Lines of `sysctl -a` that are read."""
 
-_ASSUMED = "the timeouts in force could not be read: idle times are told by the kernel's defaults"
+
+def host_of(args: Parsed) -> Host | Unreadable:
+    """What a table is judged by: this machine; of a saved table what --sysctl tells of its own."""
+    if not args.has("file"):
+        if args.has("sysctl"):
+            raise UsageError("--sysctl is of the machine that the table of --file is from")
+        return CachingHost(LiveHost())
+    if not args.has("sysctl"):
+        return RecordedHost({}, missing=Why.NOT_COLLECTED)
+    text = read_file(args.last("sysctl"))
+    if isinstance(text, Unreadable):
+        return text
+    found = {
+        path: value
+        for path, value in settings(text.text, _SETTINGS).items()
+        if path.startswith(SYSCTL) and value.strip().isdecimal()
+    }
+    if not found:
+        return Unreadable(text.source, Why.FAILED, "no setting of conntrack is in it")
+    return RecordedHost(found, missing=Why.NOT_COLLECTED)
 
 
 def targets_of(args: Parsed, host: Host, netns: str = "") -> TableTargets | Unreadable:
@@ -41,7 +67,7 @@ def targets_of(args: Parsed, host: Host, netns: str = "") -> TableTargets | Unre
         if args.has("netns"):
             raise UsageError("--file and --netns exclude each other")
         target = TableTarget(args.last("file"), (), None)
-        return TableTargets((target,), (), Limits(None, None, None, None), None)
+        return TableTargets((target,), (), read_limits(host), None)
     return find_targets(host, args.last("netns", netns))
 
 
@@ -77,10 +103,9 @@ def look(
 
     `first` and `keep` are those of `take_census`.
     """
+    times = known_settings(inside(host, target))
     if args.has("file"):
-        return census_of_capture(target.label, keep=keep)
-    settings = read_settings(inside(host, target))
-    assumed = isinstance(settings, Unreadable)
+        return census_of_capture(target.label, times, keep)
     whole = target.count or 0
 
     def progress(seen: int) -> None:
@@ -89,17 +114,7 @@ def look(
             f"{one_line(target.label)}: {seen}{share} entries; Ctrl-C shows what was seen"
         )
 
-    census = take_census(
-        target.door,
-        DEFAULTS if isinstance(settings, Unreadable) else settings,
-        first,
-        None if first else progress,
-        keep,
-        host,
-    )
-    if isinstance(census, Census) and assumed:
-        return replace(census, gaps=(*census.gaps, _ASSUMED))
-    return census
+    return take_census(target.door, times, first, None if first else progress, keep, host)
 
 
 def was_interrupted(census: Census | Unreadable) -> bool:

@@ -9,6 +9,7 @@ from ec2rl.arguments import Parsed, format_of, seconds
 from ec2rl.conntrack.commands.shared import (
     INTERRUPTED,
     failed,
+    host_of,
     kept,
     look,
     nothing_to_show,
@@ -26,8 +27,6 @@ from ec2rl.conntrack.table.cost import cost_of, object_size
 from ec2rl.conntrack.table.sizing import growth, need, rates, time_to_full
 from ec2rl.conntrack.table.targets import ALL, TableTarget, TableTargets
 from ec2rl.facts.kernel_log import read_kernel_log
-from ec2rl.host.caching import CachingHost
-from ec2rl.host.live import LiveHost
 from ec2rl.model import Unreadable, Why
 from ec2rl.module import Options
 from ec2rl.record import record, replace
@@ -58,7 +57,9 @@ class _Looks:
 def command(args: Parsed, terminal: Terminal) -> int:
     """0 shown; 3 could not look; 130 interrupted: what one look tells is shown."""
     pause = seconds("seconds", args.last("seconds", "5"), 0, 3600)
-    host = CachingHost(LiveHost())
+    host = host_of(args)
+    if isinstance(host, Unreadable):
+        return failed(terminal, host)
     targets = targets_of(args, host, ALL)
     if isinstance(targets, Unreadable):
         return failed(terminal, targets)

@@ -7,6 +7,7 @@ from ec2rl.conntrack.commands.shared import (
     INTERRUPTED,
     chosen,
     failed,
+    host_of,
     look,
     nothing_to_show,
     targets_of,
@@ -19,8 +20,6 @@ from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.process_owners import Owned, ProcessOwners, rank
 from ec2rl.conntrack.table.targets import TableTarget, inside
 from ec2rl.host import Host
-from ec2rl.host.caching import CachingHost
-from ec2rl.host.live import LiveHost
 from ec2rl.model import Unreadable
 from ec2rl.subcommand import COULD_NOT_LOOK, document
 from ec2rl.terminal import Terminal
@@ -38,7 +37,8 @@ _ASKED = 5000
 
 def command(args: Parsed, terminal: Terminal) -> int:
     """0 shown; 3 a table could not be read; 130 interrupted: what was seen is shown."""
-    return show(args, terminal, CachingHost(LiveHost()))
+    host = host_of(args)
+    return failed(terminal, host) if isinstance(host, Unreadable) else show(args, terminal, host)
 
 
 def show(args: Parsed, terminal: Terminal, host: Host) -> int:

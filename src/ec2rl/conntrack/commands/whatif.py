@@ -6,6 +6,7 @@ from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.conntrack.commands.shared import (
     INTERRUPTED,
     failed,
+    host_of,
     looks,
     nothing_to_show,
     targets_of,
@@ -16,8 +17,6 @@ from ec2rl.conntrack.report.what_if_text import what_if_text
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.timeouts import governing
 from ec2rl.conntrack.table.whatif import SettingError, parse_settings, what_if
-from ec2rl.host.caching import CachingHost
-from ec2rl.host.live import LiveHost
 from ec2rl.model import Unreadable
 from ec2rl.subcommand import COULD_NOT_LOOK, document
 from ec2rl.terminal import Terminal
@@ -33,7 +32,9 @@ def command(args: Parsed, terminal: Terminal) -> int:
         wishes = parse_settings(args.operands)
     except SettingError as error:
         raise UsageError(str(error)) from None
-    host = CachingHost(LiveHost())
+    host = host_of(args)
+    if isinstance(host, Unreadable):
+        return failed(terminal, host)
     places = targets_of(args, host)
     if isinstance(places, Unreadable):
         return failed(terminal, places)

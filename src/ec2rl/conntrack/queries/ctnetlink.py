@@ -222,12 +222,6 @@ def _open_text(door: Door | None, source: str) -> int | Unreadable:
     return handle
 
 
-def open_capture(path: str) -> Iterator[bytes] | Unreadable:
-    """A saved table, in pieces."""
-    handle = open_regular(path)
-    return handle if isinstance(handle, Unreadable) else pieces(handle)
-
-
 def pieces(handle: int) -> Iterator[bytes]:
     """Read an open file to its end, and close it; OSError where reading fails on the way."""
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.report.table_json import is_whole
-from ec2rl.conntrack.report.table_text import entries, heading, part, span
+from ec2rl.conntrack.report.table_text import entries, heading, notes, part, span
 from ec2rl.record import record
 from ec2rl.report.wording import percent
 from ec2rl.report.wrap import wrapped
@@ -68,8 +68,8 @@ def size_text(limits: Limits, tables: Tables) -> str:
 def _table(limits: Limits, one: Sizing, recommended: Sequence[str]) -> str:
     lines = [heading(one.target, limits, one.seen)]
     lines += part(one.seen)
-    lines += [line for gap in one.seen.gaps for line in wrapped("    ", f"Note: {gap}.")]
-    least = "" if is_whole(one.seen) else "at least "
+    lines += notes(one.seen)
+    least = "" if is_whole(one.seen) and not one.seen.largest else "at least "
     lines += ["", f"Needed:       {least}{entries(one.needed.entries)} at the present load"]
     for setting, more in one.needed.growing[:5]:
         lines.append(f"              ({more} of them still to come, by {setting})")

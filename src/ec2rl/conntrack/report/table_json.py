@@ -9,6 +9,7 @@ from ec2rl.conntrack.table.entry import address, protocol_name
 from ec2rl.conntrack.table.ranking import Endpoint, Ranking, Row
 from ec2rl.conntrack.table.ruleset import ruleset
 from ec2rl.conntrack.table.sample import estimate
+from ec2rl.conntrack.table.timeouts import governing
 from ec2rl.report.wording import text
 
 TYPE_CHECKING = False
@@ -77,6 +78,7 @@ def census_facts(seen: Census, owned: Sequence[Owned] = (), limit: int = 100) ->
             {
                 **_kind(cell.kind),
                 **counted(seen, cell.count, len(seen.cells)),
+                "idle_is_least": governing(cell.kind) in seen.largest,
                 "idle": [[low, bucket_end(low), count] for low, count in cell.idle],
                 "beyond_todays_setting": cell.beyond,
                 "rewritten_by_nat": cell.rewritten,
@@ -109,6 +111,7 @@ def seen_facts(seen: Census) -> dict[str, Json]:
         "whole": is_whole(seen),
         "sample": is_sample(seen),
         "gaps": list(seen.gaps),
+        "unknown_timeouts": {name: {"at_least": most} for name, most in seen.largest.items()},
     }
 
 
@@ -180,6 +183,7 @@ def what_if_facts(answer: WhatIf) -> dict[str, Json]:
     return {
         "entries_today": answer.size,
         "entries_steady": answer.steady,
+        "entries_steady_least": answer.steady_least,
         "timeouts": [
             {
                 "setting": one.setting,
@@ -188,7 +192,9 @@ def what_if_facts(answer: WhatIf) -> dict[str, Json]:
                 "entries": one.governed,
                 "gone_now": one.now,
                 "gone_steady": one.gone,
+                "gone_most": one.gone_most,
                 "cut": one.cut,
+                "cut_most": one.cut_most,
                 "uncertain": one.uncertain,
                 "unknown_age": one.unknown,
                 "caution": one.caution or None,

@@ -18,6 +18,7 @@ from ec2rl.conntrack.table.census import (
 from ec2rl.conntrack.table.process_owners import NOBODY
 from ec2rl.conntrack.table.ruleset import ruleset, unknown_need
 from ec2rl.conntrack.table.sample import estimate
+from ec2rl.conntrack.table.timeouts import governing
 from ec2rl.report.escape import one_line
 from ec2rl.report.wording import percent, plural, text
 from ec2rl.report.wrap import wrapped
@@ -88,7 +89,7 @@ def top(
         lines += wrapped("    ", f"Fuller: {other.label}, {other.count} entries; see --netns=all")
     if len(targets.others) > 3:
         lines.append(f"    And {len(targets.others) - 3} more are fuller.")
-    lines += [line for gap in seen.gaps for line in wrapped("    ", f"Note: {gap}.")]
+    lines += notes(seen)
     if not seen.total:
         return "\n".join(lines) + "\n"
     lines.append("")
@@ -139,6 +140,18 @@ def part(seen: Census, bounds: str = _OF_THESE) -> list[str]:
     if not seen.random:
         how = "in no random order: all numbers are of these, and tell nothing of the others"
     return wrapped("    ", f"Seen: {known}, {how}.")
+
+
+def notes(seen: Census) -> list[str]:
+    """What was not read of a table, and what nobody can tell of it for want of its timeouts."""
+    said = list(seen.gaps)
+    if seen.largest:
+        names = ", ".join(sorted(seen.largest)[:3]) + ", ..." * (len(seen.largest) > 3)
+        said.append(
+            f"the timeouts in force are not known ({names}): idle times are the least that there"
+            " can be if each entry was given the same time, and no cause rests on them"
+        )
+    return [line for words in said for line in wrapped("    ", f"Note: {words}.")]
 
 
 def _causes(found: Sequence[Cause], seen: Census) -> list[str]:
@@ -234,7 +247,8 @@ def _idle(seen: Census, name: str) -> str:
     cells = [cell for cell in seen.cells if _standing(cell.kind) == name]
     beyond = sum(cell.beyond for cell in cells)
     middle, most = (_quantile(cells, share) for share in (0.5, 0.9))
-    words = "" if middle is None or most is None else f"  {middle}, {most}"
+    least = "at least " if any(governing(cell.kind) in seen.largest for cell in cells) else ""
+    words = "" if middle is None or most is None else f"  {least}{middle}, {most}"
     return words + (f"  {beyond} older than the setting" if beyond else "")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.report.curve import curve
-from ec2rl.conntrack.report.table_text import entries, heading, part, span
+from ec2rl.conntrack.report.table_text import entries, heading, notes, part, span
 from ec2rl.report.wording import percent
 from ec2rl.report.wrap import wrapped
 
@@ -22,6 +22,10 @@ _HOLDS = (
     " NAT or a stateful firewall needs it.",
 )
 """What goes for every timeout."""
+_NOTHING = "No entry has its time from a timeout."
+_NOTHING_KNOWN = (
+    "Today's timeouts are not known, so none is halved: name your own as TIMEOUT=SECONDS."
+)
 _UNKNOWN = (
     "unknown: entries with more time left than today's setting gives; they are from before a "
     "change, and nobody knows how long they have been idle."
@@ -37,9 +41,11 @@ def what_if_text(
     """
     lines = [heading(target, limits, seen)]
     lines += part(seen)
-    lines += [line for gap in seen.gaps for line in wrapped("    ", f"Note: {gap}.")]
+    lines += notes(seen)
     if not answer.effects:
-        return "\n".join([*lines, "    No entry has its time from a timeout.", ""])
+        return "\n".join(
+            [*lines, *wrapped("    ", _NOTHING_KNOWN if seen.largest else _NOTHING), ""]
+        )
     shown = "half of today's; name your own as TIMEOUT=SECONDS" if halved else "as wished"
     lines += ["", *wrapped("", f"With other timeouts ({shown}), in the steady state:"), ""]
     titles = ("today", "then", "entries", "gone", "cut")
@@ -47,10 +53,17 @@ def what_if_text(
     for one in answer.effects:
         today = "unknown" if one.today is None else span(one.today)
         unknown = str(one.unknown) if one.unknown else "-"
-        numbers = (today, span(one.wanted), one.governed, one.gone, one.cut, unknown)
+        gone, cut = _between(one.gone, one.gone_most), _between(one.cut, one.cut_most)
+        numbers = (today, span(one.wanted), one.governed, gone, cut, unknown)
         lines.append(f"{one.setting:28} " + _row(*map(str, numbers)))
     share = percent(answer.steady / answer.size) if answer.size else "all"
-    lines += ["", f"Together: {entries(answer.steady)} of {answer.size} ({share}) would be there."]
+    together = f"{entries(answer.steady)} of {answer.size} ({share})"
+    if answer.steady_least < answer.steady:
+        together = (
+            f"between {answer.steady_least} and {entries(answer.steady)} of {answer.size} (today's"
+            " timeouts would tell: --sysctl)"
+        )
+    lines += ["", *wrapped("", f"Together: {together} would be there.", "    ")]
     lines += [line for words in _HOLDS for line in wrapped("", words, "    ")]
     if any(one.unknown for one in answer.effects):
         lines += wrapped("", _UNKNOWN, "    ")
@@ -63,7 +76,11 @@ def what_if_text(
 
 
 def _row(today: str, then: str, governed: str, gone: str, cut: str, unknown: str) -> str:
-    return f"{today:>8} {then:>8} {governed:>8} {gone:>8} {cut:>7} {unknown:>7}"
+    return f"{today:>8} {then:>7} {governed:>8} {gone:>8} {cut:>8} {unknown:>7}"
+
+
+def _between(least: int, most: int) -> str:
+    return str(least) if least == most else f"{least}-{most}"
 
 
 def _drawn(one: Effect) -> list[str]:

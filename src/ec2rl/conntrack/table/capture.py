@@ -7,6 +7,8 @@ nf_conntrack_standalone.c; snprintf_default.c of libnetfilter_conntrack).
 
 from __future__ import annotations
 
+from ec2rl.conntrack.queries.entry_lines import EntryLines
+from ec2rl.conntrack.queries.line_forms import LONGEST
 from ec2rl.conntrack.table.entry import (
     ASSURED,
     DST_NAT,
@@ -19,13 +21,14 @@ from ec2rl.conntrack.table.entry import (
     STATES,
     Entry,
     Flow,
+    label,
+    packed,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-_LONGEST = 4096
 _FLAGS = {
     "[ASSURED]": ASSURED,
     "[OFFLOAD]": OFFLOAD | ASSURED,
@@ -35,39 +38,38 @@ _WORD, _LONG = (1 << 32) - 1, (1 << 64) - 1
 
 
 class Capture:
-    """Reads a text in pieces of any size; `others` counts lines that are no entry."""
+    """Reads a text in pieces of any size, an entry at a time; `lines` has the account of it."""
 
     def __init__(self) -> None:
-        self.others = 0
-        self.cut = False
+        self.lines = EntryLines()
+        self.malformed = 0
 
     def entries(self, pieces: Iterable[bytes]) -> Iterator[Entry]:
         """The entries in their order; lines that are none are counted, and left out."""
-        rest = b""
-        for piece in pieces:
-            *lines, rest = (rest + piece).split(b"\n")
-            yield from self._parsed(lines)
-            if len(rest) > _LONGEST:  # no line of ours: keep so much that it fails as one
-                rest = rest[:_LONGEST] + b"\0"
-        if rest:
-            # Cut in a number, it would parse, and be wrong.
-            self.cut = True
-
-    def _parsed(self, lines: list[bytes]) -> Iterator[Entry]:
-        for line in lines:
-            try:
-                yield parse_line(line)
-            except ValueError:
-                self.others += 1
+        for lines, _ in self.lines.blocks(pieces):
+            for line in lines:
+                try:
+                    yield parse_line(line)
+                except ValueError:
+                    self.malformed += 1
 
     def gaps(self) -> tuple[str, ...]:
         """What stands between this text and a whole table, in words."""
-        said = []
-        if self.others:
-            said.append(f"{self.others} lines are no entries")
-        if self.cut:
-            said.append("the last line is cut off")
-        return tuple(said)
+        return self.lines.gaps() + undecoded(self.malformed)
+
+
+def masked(number: int) -> tuple[str, ...]:
+    """What is to be said of entries whose addresses somebody masked."""
+    what = (
+        "the addresses of 1 entry are" if number == 1 else f"the addresses of {number} entries are"
+    )
+    return (f"{what} masked: what is told as one may be many",) if number else ()
+
+
+def undecoded(number: int) -> tuple[str, ...]:
+    """What is to be said of lines that look like entries, and are none."""
+    what = "1 entry" if number == 1 else f"{number} entries"
+    return (f"{what} could not be decoded",) if number else ()
 
 
 def parse_line(line: bytes) -> Entry:
@@ -75,7 +77,7 @@ def parse_line(line: bytes) -> Entry:
 
     NAT is told from the reply, which mirrors the original where none is done.
     """
-    if len(line) > _LONGEST:
+    if len(line) > LONGEST:
         raise ValueError("too long")
     head, *sides = line.decode("ascii").split(" src=")
     if len(sides) != 2:
@@ -135,13 +137,7 @@ def _fields(side: str) -> tuple[dict[str, str], list[str]]:
 
 
 def _flow(side: dict[str, str], protocol: int, zone: str) -> Flow:
-    from _socket import AF_INET, AF_INET6, inet_pton
-
-    family = AF_INET6 if ":" in side["src"] else AF_INET
-    try:
-        source, destination = inet_pton(family, side["src"]), inet_pton(family, side["dst"])
-    except (OSError, KeyError) as error:
-        raise ValueError("no addresses") from error
+    source, destination = _ends(side)
     icmp = None
     if protocol in (ICMP, ICMPV6) and "type" in side:
         icmp = (
@@ -158,6 +154,18 @@ def _flow(side: dict[str, str], protocol: int, zone: str) -> Flow:
         icmp,
         _maybe(side.get(zone), 0xFFFF),
     )
+
+
+def _ends(side: Mapping[str, str]) -> tuple[bytes, bytes]:
+    """Source and destination of one family; where either was masked, what stands for both."""
+    ends = side["src"], side.get("dst", "")
+    try:
+        source, destination = map(packed, ends)
+    except ValueError:
+        source, destination = map(label, ends)
+    if len(source) != len(destination):
+        raise ValueError("addresses of two families")
+    return source, destination
 
 
 def _port(side: dict[str, str], name: str, key: str) -> int | None:

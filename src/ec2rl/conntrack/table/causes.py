@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from ec2rl.conntrack.table.ranking import Row
     from ec2rl.conntrack.table.timeouts import Kind
 
-LONGER_THAN_TODAY = "older than the settings"
-"""The cause that is known only where the timeouts in force are."""
-
 _FEW = 1000
 """Entries below which a table says nothing of a cause."""
 
@@ -134,7 +131,7 @@ def longer_than_today(seen: Census) -> Cause | None:
         for setting, number in sorted(over.items(), key=lambda item: (-item[1], item[0]))
     )
     return Cause(
-        LONGER_THAN_TODAY,
+        "older than the settings",
         say("entries were given more time than {todays_settings} give, and keep it"),
         count / seen.total,
         (numbers(count, seen, "have more time left than today's setting"), *lines),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from ec2rl.conntrack.table.ranking import Read
 
+_NONE: Mapping[str, int] = {}
 _GC_STATES = ("FIN_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE", "CLOSE_WAIT")
 
 
@@ -49,7 +50,9 @@ class Census:
     """A whole table, or the part of it that was seen, counted.
 
     `counted` is the kernel's own count (None where it gave none), `gaps` say in words why the
-    two may differ.  `settings` are the timeouts that idle times were measured against.  `whole` is
+    two may differ.  `settings` are the timeouts that idle times were measured against; of
+    those not known, `largest` has the most seconds that an entry has left, and idle times are lower
+    bounds (ages.py).  `whole` is
     False where the look ended before the table did; `random` is whether such a part is a uniform
     sample, which alone tells of the rest.
     """
@@ -68,6 +71,7 @@ class Census:
     gaps: tuple[str, ...] = ()
     whole: bool = True
     random: bool = True
+    largest: Mapping[str, int] = _NONE
 
     def entries(self, wanted: Callable[[Kind], bool]) -> int:
         """How many entries are of the kinds that are wanted."""
@@ -157,4 +161,5 @@ def census(
         ranked(read_zone, PREFIX, tally.zones, zero=bytes(2)),
         settings,
         gaps,
+        largest=tally.ages.largest,
     )

@@ -70,8 +70,9 @@ STATES = {
 class Flow:
     """One direction of a connection: what ctnetlink calls a tuple.
 
-    Addresses are packed (4 or 16 bytes).  Ports are None where the protocol has none, and the
-    keys for GRE; `icmp` is (type, code, id).  `zone` is set where only this direction has one.
+    Addresses are packed (4 or 16 bytes; `LABEL` both where one was masked).  Ports are None where
+    the protocol has none, and the keys for GRE; `icmp` is (type, code, id).  `zone` is
+    set where only this direction has one.
     """
 
     source: bytes
@@ -110,11 +111,41 @@ class Entry:
     helper: str = ""
 
 
+LABEL = 40
+"""Bytes of what stands for an address that somebody masked: its text, filled up with NUL."""
+
+
 def address(packed: bytes) -> str:
-    """A packed address as people write it, compressed for IPv6 (RFC 5952)."""
+    """A packed address as people write it, compressed for IPv6 (RFC 5952); or what masks it."""
     from _socket import AF_INET, AF_INET6, inet_ntop
 
+    if len(packed) == LABEL:
+        return packed.rstrip(b"\0").decode("ascii", "replace")
     return inet_ntop(AF_INET if len(packed) == 4 else AF_INET6, packed)
+
+
+def packed(text: str) -> bytes:
+    """The bytes of an address, 4 or 16. ValueError for anything else."""
+    from _socket import AF_INET, AF_INET6, inet_pton
+
+    try:
+        return inet_pton(AF_INET6 if ":" in text else AF_INET, text)
+    except OSError as error:
+        raise ValueError(f"{text} is no address") from error
+
+
+def label(text: str) -> bytes:
+    """What stands for an address that was masked (`x.x.x.10`, a hash, a name), as `LABEL` bytes.
+
+    ValueError for what is likelier a damaged address: numbers, and nothing that masks them.
+    """
+    import re
+
+    masked = r"(?i)(?=.*[g-z*#?<_])[\w.:*#?<>()\[\]{}/@%-]+|[0-9a-f]{8,}"
+    if not re.fullmatch(masked, text, re.ASCII):
+        packed(text)
+    shown = text if len(text) <= LABEL else f"{text[: LABEL - 3]}..."
+    return shown.encode().ljust(LABEL, b"\0")
 
 
 def protocol_name(number: int) -> str:

@@ -113,7 +113,7 @@ def alive(entry: Entry) -> bool:
 
 
 def idle_time(entry: Entry, settings: Mapping[str, int]) -> int | None:
-    """Seconds since an entry saw a packet; None where nobody knows.
+    """Seconds since an entry saw a packet; None where nobody knows, be it the timeout in force.
 
     Where a state can be given one of two times, the shorter idle time is told (see ages.py).
     """

@@ -6,32 +6,35 @@ import errno
 import gc
 import os
 import time
+from contextlib import contextmanager
 
 from ec2rl.conntrack.defaults import SYSCTL
 from ec2rl.conntrack.queries.ctnetlink import (
     TEXT,
     Dump,
-    open_capture,
     open_dump,
     open_text,
     source_of,
 )
 from ec2rl.conntrack.queries.entries import ConntrackTable
+from ec2rl.conntrack.queries.entry_lines import EntryLines
 from ec2rl.conntrack.queries.kept import Entries
-from ec2rl.conntrack.table.capture import Capture
+from ec2rl.conntrack.table.capture import Capture, masked, undecoded
 from ec2rl.conntrack.table.census import Census, census
 from ec2rl.conntrack.table.kept import count_entries
 from ec2rl.conntrack.table.stream import Stream
 from ec2rl.conntrack.table.tally import Tally
+from ec2rl.conntrack.table.text_tally import TextTally
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.facts.proc import number
 from ec2rl.host.live import LiveHost
+from ec2rl.host.unpacked import Pieces, open_pieces
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from ec2rl.conntrack.table.entry import Entry
     from ec2rl.host import Door, Host
@@ -42,8 +45,6 @@ _WORTH_A_CHILD = 10_000
 """Entries of a sample from which counting them takes longer than to start a child."""
 _READING = 120.0
 """Seconds to read a table as text in: some two million entries."""
-_MANY = 1000
-"""Entries of a text between two looks at the clock."""
 _OFTEN = 32
 """Datagrams between two words on progress: some thousand entries."""
 
@@ -71,11 +72,17 @@ def take_census(
         return _census_of_entries(table, inside, settings, keep, source_of(door, table.source))
     if not isinstance(table, Dump):
         return _census_of_text(table, inside, settings, progress, keep, source_of(door, TEXT))
+    with without_gc(), table:
+        return _census_of_dump(table, door, settings, first, progress, keep)
+
+
+@contextmanager
+def without_gc() -> Iterator[None]:
+    """For a million small objects, and no cycles: looking for some takes a fifth."""
     collecting = gc.isenabled()
-    gc.disable()  # a million small objects, and no cycles: looking for some takes a fifth
+    gc.disable()
     try:
-        with table:
-            return _census_of_dump(table, door, settings, first, progress, keep)
+        yield
     finally:
         if collecting:
             gc.enable()
@@ -187,23 +194,20 @@ def _census_of_entries(
 
 
 def census_of_capture(
-    path: str, settings: Mapping[str, int] = DEFAULTS, keep: int = 100
+    path: str, settings: Mapping[str, int], keep: int = 100
 ) -> Census | Unreadable:
-    """Count a saved table: /proc/net/nf_conntrack, or the output of `conntrack -L [-o extended]`.
+    """Count a saved table, in whatever form; `-` is standard input.
 
     A file without any entry is Unreadable, FAILED: it is likelier no capture than an empty table.
     """
-    text = open_capture(path)
+    text = open_pieces(path)
     if isinstance(text, Unreadable):
         return text
-    counted = _count_text(text, path, settings, keep)
-    if isinstance(counted, Census) and counted.whole and not counted.total:
-        return Unreadable(path, Why.FAILED, "no line of it is an entry of a conntrack table")
-    return counted
+    return _count_text(text, path, settings, keep)
 
 
 def _count_text(
-    text: Iterator[bytes],
+    text: Iterable[bytes],
     source: str,
     settings: Mapping[str, int],
     keep: int,
@@ -211,14 +215,15 @@ def _count_text(
     seconds: float = float("inf"),
 ) -> Census | Unreadable:
     """Count the entries to the end of a text; a part of it is no sample of the rest."""
-    tally, capture, ended = Tally(settings), Capture(), ""
+    tally, reader, ended = Tally(settings), EntryLines(), ""
+    columns = TextTally(tally)
     until = time.monotonic() + seconds
     try:
-        for seen, entry in enumerate(capture.entries(text)):
-            tally.add(entry)
-            if seen % _MANY == 0:
+        with without_gc():
+            for lines, shapes in reader.blocks(text):
+                columns.add(lines, shapes)
                 if progress is not None:
-                    progress(seen)
+                    progress(reader.total)
                 if time.monotonic() > until:
                     ended = f"stopped after {seconds:.0f} s"
                     break
@@ -226,8 +231,13 @@ def _count_text(
         ended = "interrupted"
     except OSError as error:
         return Unreadable(source, Why.PARTIAL, os.strerror(error.errno or 0))
-    gaps = (f"{ended}: what was seen are the first entries of a list",) if ended else capture.gaps()
-    found = census(tally, settings, source, gaps=gaps, keep=keep)
+    gap = text.gap if isinstance(text, Pieces) else ""
+    if isinstance(text, Pieces) and not (tally.total or ended or reader.counted is not None):
+        return Unreadable(source, Why.FAILED, gap or reader.none())
+    gaps = [f"{ended}: what was seen are the first entries of a list"] if ended else []
+    gaps += [] if ended else [*reader.gaps(), *undecoded(columns.malformed)]
+    gaps += [*masked(columns.masked), *([gap] if gap else [])]
+    found = census(tally, settings, source, gaps=tuple(gaps), keep=keep)
     return replace(found, whole=not ended, random=not ended)
 
 
@@ -237,7 +247,7 @@ class Listing:
     `gaps` is the whole account once all have been taken.
     """
 
-    def __init__(self, origin: Dump | Iterator[bytes], source: str) -> None:
+    def __init__(self, origin: Dump | Iterable[bytes], source: str) -> None:
         self._origin = origin
         self._reader = Stream(origin.cookie) if isinstance(origin, Dump) else Capture()
         self.source = source
@@ -253,7 +263,8 @@ class Listing:
         """What stands between what was listed and the whole table, in words."""
         faults = self._origin.faults if isinstance(self._origin, Dump) else []
         failed = tuple(f"a receive failed: {os.strerror(fault)}" for fault in sorted(set(faults)))
-        return failed + self._reader.gaps()
+        gap = (self._origin.gap,) if isinstance(self._origin, Pieces) and self._origin.gap else ()
+        return failed + self._reader.gaps() + gap
 
 
 def open_listing(
@@ -265,8 +276,8 @@ def open_listing(
     from 5.10 to 7.2, and filters that a kernel does not know are ignored without a word.
     """
     if capture is not None:
-        text = open_capture(capture)
-        return text if isinstance(text, Unreadable) else Listing(text, capture)
+        saved = open_pieces(capture)
+        return saved if isinstance(saved, Unreadable) else Listing(saved, capture)
     dump = open_dump(door, family)
     if isinstance(dump, Dump):
         return Listing(dump, source_of(door, "conntrack -L"))

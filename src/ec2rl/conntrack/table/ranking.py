@@ -6,7 +6,7 @@ import struct
 from collections import Counter
 from operator import itemgetter
 
-from ec2rl.conntrack.table.entry import address, protocol_name
+from ec2rl.conntrack.table.entry import LABEL, address, protocol_name
 from ec2rl.conntrack.table.heavy_hitters import PREFIX, HeavyHitters
 from ec2rl.conntrack.table.timeouts import Kind
 from ec2rl.record import record, replace
@@ -131,8 +131,8 @@ def read_zone(key: bytes) -> str:
 
 
 def _address_size(key: bytes) -> int:
-    """4 or 16: of addresses with at most a port behind each, there are two at most."""
-    return 4 if len(key) <= 12 else 16
+    """4, 16 or `LABEL`: of addresses with at most a port behind each, there are two at most."""
+    return next(size for size in (4, 16, LABEL) if len(key) <= 2 * (size + 2))
 
 
 def read_service(key: bytes) -> Endpoint:
@@ -154,7 +154,7 @@ def read_service(key: bytes) -> Endpoint:
 
 def read_pair(key: bytes) -> Endpoint:
     """A protocol, a source, and the service it talks to."""
-    size = 4 if len(key) <= 17 else 16
+    size = next(size for size in (4, 16, LABEL) if len(key) <= 1 + 3 * size + 4)
     return replace(read_service(key[:1] + key[1 + size :]), source=address(key[1 : 1 + size]))
 
 

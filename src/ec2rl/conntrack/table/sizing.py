@@ -66,10 +66,15 @@ class TimeToFull:
 
 
 def rates(seen: Census) -> tuple[Rate, ...]:
-    """Arrivals by setting, from how many entries are how young; most first."""
+    """Arrivals by setting, from how many entries are how young; most first.
+
+    Of a timeout that is not known, nobody knows how young its entries are.
+    """
     found = []
     for setting, cells in _by_setting(seen).items():
-        window = max(1, min(60, seen.settings.get(setting, 0) // 4))
+        if setting not in seen.settings:
+            continue
+        window = max(1, min(60, seen.settings[setting] // 4))
         young = sum(count for cell in cells for idle, count in cell.idle if idle <= window)
         found.append(
             Rate(setting, young / window, *_bounds(young, young, window), young, window),
@@ -89,7 +94,8 @@ def growth(first: Census, second: Census, seconds: float) -> tuple[Growth, ...]:
     for setting in sorted(before.keys() | after.keys()):
         cells = before.get(setting, [])
         more = _count(after.get(setting, [])) - _count(cells)
-        due = _due(cells, first.settings.get(setting, 0), seconds)
+        timeout = first.settings.get(setting)
+        due = 0 if timeout is None else _due(cells, timeout, seconds)
         found.append(
             Growth(
                 setting,
@@ -116,7 +122,7 @@ def need(seen: Census, grown: Iterable[Growth] = ()) -> Need:
     net = {each.setting: each for each in grown}
     growing = []
     for setting, cells in _by_setting(seen).items():
-        timeout = seen.settings.get(setting, 0)
+        timeout = seen.settings.get(setting, 0)  # not known: what is still to come is not, either
         oldest = _oldest(cells)
         left = max(0, timeout - oldest)
         if setting in net:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from ec2rl.conntrack.namespaces import RECORDED
 from ec2rl.conntrack.queries.entries import ConntrackEntries
-from ec2rl.conntrack.table.causes import LONGER_THAN_TODAY, causes
+from ec2rl.conntrack.table.causes import causes
 from ec2rl.conntrack.table.census import Census, evictable, evictable_later
 from ec2rl.conntrack.table.kept import count_entries
-from ec2rl.conntrack.table.targets import read_settings
-from ec2rl.conntrack.table.timeouts import DEFAULTS
+from ec2rl.conntrack.table.targets import known_settings
 from ec2rl.host import Host
 from ec2rl.model import Statement, Unreadable, Why, say
 from ec2rl.record import record
@@ -29,15 +28,26 @@ FIRST = 4000
 class TableSample:
     """A sample of the table that is worst off; `label` is its namespace's.
 
-    `saved` is the mtime of the file that it was saved in, None for a live table; `assumed` means
-    that the timeouts in force are unknown, so that nothing is said of entries that exceed them.
+    `saved` is the mtime of the file that it was saved in, None for a live table; `listed` is how
+    many entries that file has.
     """
 
     label: str
     inode: int | None
     census: Census
     saved: float | None = None
-    assumed: bool = False
+    listed: int | None = None
+
+    @property
+    def short(self) -> str:
+        """What a saved list lacks of what was counted, if that is much; "" where it is not."""
+        listed, counted = self.listed, self.census.counted or 0
+        if listed is None or counted - listed <= 1000 + counted // 10:
+            return ""
+        return (
+            f"{counted} entries were counted, and {listed} are listed: the list was cut, or"
+            " something holds on to entries that are no longer in the table (a leak)"
+        )
 
     @property
     def stuck(self) -> float:
@@ -48,8 +58,7 @@ class TableSample:
     @property
     def causes(self) -> tuple[Cause, ...]:
         """What explains the table, by what is known of it."""
-        found = causes(self.census)
-        return tuple(c for c in found if not (self.assumed and c.name == LONGER_THAN_TODAY))
+        return causes(self.census)
 
     @property
     def headline(self) -> Statement:
@@ -76,14 +85,11 @@ def sample_table(host: Host, tables: Sequence[Table]) -> TableSample | None:
                 if answer.why is Why.PARTIAL:  # too large to be read in time by any door
                     break
                 continue
-            settings = read_settings(inside)
-            assumed = isinstance(settings, Unreadable)
-            known = DEFAULTS if isinstance(settings, Unreadable) else settings
-            counted = table.count if answer.total is None else answer.total
-            found = count_entries(answer, known, counted)
+            counted = table.count if answer.total is None else max(answer.total, table.count or 0)
+            found = count_entries(answer, known_settings(inside), counted)
             saved = None if answer.total is None else answer.modified
             if found.total:
-                return TableSample(namespace.label, namespace.inode, found, saved, assumed)
+                return TableSample(namespace.label, namespace.inode, found, saved, answer.total)
     return None
 
 
@@ -117,6 +123,7 @@ def table_sample_lines(one: TableSample) -> list[Statement]:
         say("In the saved table {source}: {headline}", source=found.source, headline=one.headline),
         shares,
         say(when, saved=one.saved),
+        *([say("{short}", short=one.short)] if one.short else []),
         *(say("The saved table is read in part: {gap}", gap=gap) for gap in found.gaps),
         say("Who, and why: ./ec2rl conntrack top --file with that table"),
     ]

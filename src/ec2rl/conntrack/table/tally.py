@@ -15,6 +15,7 @@ from ec2rl.conntrack.table.entry import (
     ASSURED,
     DST_NAT,
     HW_OFFLOAD,
+    LABEL,
     OFFLOAD,
     SEEN_REPLY,
     SRC_NAT,
@@ -79,7 +80,7 @@ class Tally:
         self.sources = HeavyHitters()
         self.destinations = HeavyHitters()
         self.endpoints = {
-            size: Endpoints(size, self.sources, self.destinations) for size in (4, 16)
+            size: Endpoints(size, self.sources, self.destinations) for size in (4, 16, LABEL)
         }
         self.marks = HeavyHitters()
         self.zones = HeavyHitters()
@@ -138,7 +139,7 @@ class Tally:
     def finish(self) -> None:
         """Count what is left over: to be called once, after the last entry."""
         self.flush()
-        self.ages.fold()
+        self.ages.finish()
         for endpoints in self.endpoints.values():
             endpoints.finish()
 

@@ -133,16 +133,25 @@ def inside(host: Host, target: TableTarget) -> Host:
 
 
 def read_settings(host: Host) -> dict[str, int] | Unreadable:
-    """The timeouts in force in a namespace, in seconds by name; those it lacks as by default.
+    """The timeouts in force in a namespace, in seconds by name; those that its kernel lacks as by
+    default, and those that nobody recorded not at all.
 
     Unreadable where not even the one that every kernel has can be read.
     """
-    found = dict(DEFAULTS)
-    for name in DEFAULTS:
+    found = {}
+    for name, usual in DEFAULTS.items():
         answer = host.read(SYSCTL + name)
         value = number_of(answer)
         if value is not None:
             found[name] = value
         elif name == "generic_timeout" and isinstance(answer, Unreadable):
             return answer
+        elif isinstance(answer, Unreadable) and answer.why is not Why.NOT_COLLECTED:
+            found[name] = usual
     return found
+
+
+def known_settings(host: Host) -> dict[str, int]:
+    """The same, and none of them where they cannot be read."""
+    found = read_settings(host)
+    return {} if isinstance(found, Unreadable) else found

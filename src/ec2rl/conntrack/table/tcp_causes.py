@@ -52,7 +52,13 @@ def half_open(seen: Census) -> Cause | None:
 
 
 def hoarding_client(seen: Census) -> Cause | None:
-    """A client has a third of the table in established connections, and most are idle."""
+    """A client has a third of the table in established connections, and most are idle.
+
+    How long they have been idle is known only where the timeout in force is.
+    """
+    timeout = seen.settings.get("tcp_timeout_established")
+    if timeout is None:
+        return None
 
     def wanted(kind: Kind) -> bool:
         return kind.protocol == TCP and kind.state == "ESTABLISHED" and kind.assured
@@ -69,7 +75,6 @@ def hoarding_client(seen: Census) -> Cause | None:
     surely = idle - (established - held)
     if surely * 2 < held:
         return None
-    timeout = seen.settings.get("tcp_timeout_established", 0)
     share = rounded(held, seen.total)
     return Cause(
         "hoarding client",
@@ -94,7 +99,7 @@ def time_wait(seen: Census) -> Cause | None:
     count = seen.entries(wanted)
     if count * 5 < seen.total * 2:
         return None
-    seconds = seen.settings.get("tcp_timeout_time_wait", 0) or DEFAULTS["tcp_timeout_time_wait"]
+    seconds = seen.settings.get("tcp_timeout_time_wait")
     service, most = most_of(seen.services.rows, wanted)
     client, clients = most_of(seen.sources.rows, wanted)
     return Cause(
@@ -103,7 +108,11 @@ def time_wait(seen: Census) -> Cause | None:
         count / seen.total,
         (
             numbers(count, seen, "are in TIME_WAIT"),
-            f"kept for {seconds} s, that is about {count / seconds:.0f} connections a second",
+            *(
+                (f"kept for {seconds} s, that is about {count / seconds:.0f} connections a second",)
+                if seconds
+                else ()
+            ),
             f"{percent(most, count)} of them were to {service},"
             f" {percent(clients, count)} from {client}",
         ),
@@ -118,19 +127,28 @@ def close_wait(seen: Census) -> Cause | None:
         return kind.protocol == TCP and kind.state == "CLOSE_WAIT"
 
     count = seen.entries(wanted)
-    seconds = seen.settings.get("tcp_timeout_close_wait", 0)
-    usual = DEFAULTS["tcp_timeout_close_wait"]
+    name = "tcp_timeout_close_wait"
+    # A time that an entry has left proves that the timeout was no shorter when it was given.
+    known, proven = name in seen.settings, seen.largest.get(name, 0)
+    seconds, usual = seen.settings.get(name, proven), DEFAULTS[name]
     if count * 10 < seen.total or seconds <= usual:
         return None
     service, most = most_of(seen.services.rows, wanted)
     return Cause(
         "CLOSE_WAIT kept long",
-        say("connections in CLOSE_WAIT are kept for {seconds} s", seconds=seconds),
+        say(
+            "connections in CLOSE_WAIT are kept for {least}{seconds} s",
+            least="" if known else "at least ",
+            seconds=seconds,
+        ),
         count / seen.total,
         (
             numbers(count, seen, "are in CLOSE_WAIT"),
             f"nf_conntrack_tcp_timeout_close_wait is {seconds} s, the kernel's default {usual} s"
-            + ("; kube-proxy sets 3600 s" if seconds == 3600 else ""),
+            + ("; kube-proxy sets 3600 s" if seconds == 3600 else "")
+            if known
+            else f"one has {seconds} s left: nf_conntrack_tcp_timeout_close_wait was no shorter"
+            f" when it was given, and the kernel's default is {usual} s (kube-proxy sets 3600 s)",
             f"{percent(most, count)} of them are to {service}",
         ),
         CLOSE_WAIT,

@@ -57,7 +57,9 @@ class Effect:
     would not be there, of which `cut` belong to flows that have been answered and may speak
     again; the true numbers are within `uncertain` of these (width of a bucket of idle times).
     `unknown` have more time left than today's setting gives: set before a change, of unknown
-    age.  `now` is what happens at once to the entries that exist: nothing.
+    age.  `now` is what happens at once to the entries that exist: nothing.  Where today's time is
+    not known (`today` is None), `gone` and `cut` are the least, and `gone_most` and `cut_most` the
+    most that they can be.
     """
 
     setting: str
@@ -70,15 +72,21 @@ class Effect:
     unknown: int
     caution: str
     curve: tuple[Point, ...]
+    gone_most: int
+    cut_most: int
     now: int = 0
 
 
 @record(frozen=True)
 class WhatIf:
-    """Several timeouts together: `size` is the table today, `steady` what would be left of it."""
+    """Several timeouts together: `size` is the table today, `steady` what would be left of it.
+
+    `steady_least` is the least, where not all of today's timeouts are known.
+    """
 
     size: int
     steady: int
+    steady_least: int
     effects: tuple[Effect, ...]
 
 
@@ -114,7 +122,8 @@ def what_if(seen: Census, wishes: Mapping[str, int]) -> WhatIf:
         if name not in DEFAULTS:
             raise SettingError(f"no timeout is called {name!r}; known are {', '.join(DEFAULTS)}")
     effects = tuple(effect(seen, name, wanted) for name, wanted in wishes.items())
-    return WhatIf(seen.total, seen.total - sum(each.gone for each in effects), effects)
+    least, most = (sum(counts) for counts in zip(*((e.gone, e.gone_most) for e in effects), (0, 0)))
+    return WhatIf(seen.total, seen.total - least, seen.total - most, effects)
 
 
 def effect(seen: Census, name: str, wanted: int) -> Effect:
@@ -122,20 +131,22 @@ def effect(seen: Census, name: str, wanted: int) -> Effect:
     cells = [cell for cell in seen.cells if governing(cell.kind) == name]
     today = seen.settings.get(name)
     answered = [cell for cell in cells if cell.kind.answered]
-    gone = _idle_for(cells, wanted)
-    governed = sum(cell.count for cell in cells)
-    lower = today is not None and wanted < today
+    gone, cut = (round(_idle_for(some, wanted)) for some in (cells, answered))
+    governed, speaking = (sum(cell.count for cell in some) for some in (cells, answered))
+    known = today is not None
     return Effect(
         name,
         today,
         wanted,
         governed,
-        round(gone),
-        round(_idle_for(answered, wanted)),
+        gone,
+        cut,
         _within(cells, wanted),
         sum(cell.beyond for cell in cells),
-        _CAUTIONS.get(name, "") if lower else "",
-        _curve(cells, governed, today or wanted),
+        _CAUTIONS.get(name, "") if today is None or wanted < today else "",
+        _curve(cells, governed, today) if today is not None else (),
+        gone if known else governed,
+        cut if known else speaking,
     )
 
 

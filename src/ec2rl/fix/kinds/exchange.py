@@ -66,6 +66,9 @@ class Exchange(Kind):
         now = self.look(self.name) if self._in.there else None
         if same(now, self.item.before):
             return Found.BEFORE
+        if self.item.after is None and not self._in.there:  # nor is there a way to put it back
+            self.why = f"{self._in.path} does not exist"
+            return Found.CHANGED
         return Found.AFTER if same(now, self.item.after) else Found.CHANGED
 
     def check(self) -> None:

@@ -128,11 +128,15 @@ class Unmoved(Kind):
 
 
 class Unseen(Kind):
-    """What was below a folder that is gone: nothing of ours stands there; `why` says which."""
+    """What no way leads to that is root's alone; `why` says which folder is in the way.
 
-    def __init__(self, item: Any, at: At, why: str) -> None:
+    Where that is `gone`, nothing of ours stands there; else nobody knows.
+    """
+
+    def __init__(self, item: Any, at: At, why: str, gone: bool) -> None:
         super().__init__(item, at)
         self.why = why
+        self.gone = gone
 
     def observe(self) -> Found:
         return Found.CHANGED

@@ -9,6 +9,7 @@ alone (capabilities(7)).
 from __future__ import annotations
 
 import os
+import resource
 import select
 import time
 from contextlib import suppress
@@ -143,7 +144,6 @@ def _be(
     calls: CDLL, machine: Machine, program: tuple[str, ...], most: int, out: int, place: Place
 ) -> None:
     """Become the program; nothing of this returns."""
-    import resource
 
     try:
         calls.prctl(_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)

@@ -1,4 +1,4 @@
-"""A whole file, new or in place of another."""
+"""A whole file: new, in place of another, or removed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class WholeFile(RegularFile):
-    """All of one file, which keeps the owner, mode and labels that it has."""
+    """All of one file; another text has the owner, mode and labels that it had."""
 
     @staticmethod
     def plan(change: WriteFile, machine: Machine) -> Item | None:
@@ -26,17 +26,18 @@ class WholeFile(RegularFile):
         if bad:
             raise Refused(bad)
         try:
-            data = change.text.encode()
-            seen = None if change.before is None else change.before.encode()
+            data = None if change.text is None else change.text.encode()
         except UnicodeEncodeError:
             raise Refused(f"{change.path}: the text is no UTF-8") from None
-        if len(data) > MAX_BYTES:
+        if data is not None and len(data) > MAX_BYTES:
             raise Refused(f"{change.path}: more than 64 KiB to write")
-        folder = seen is None and absent(machine, os.path.dirname(change.path))
+        folder = change.before is None and absent(machine, os.path.dirname(change.path))
         now = None if folder else read(machine, change.path)
-        if (now and now.data) != seen:
+        if (now and now.text) != change.before:
             raise Conflict(f"{change.path} is not as it was when the change was planned")
-        if now:
-            return None if now.data == data else FileItem(change.path, now, replace(now, data=data))
-        image = Image(data, 0o644, os.geteuid(), os.getegid(), None)
-        return FileItem(change.path, None, image, folder)
+        if data == (now and now.data):
+            return None
+        if data is None:
+            return FileItem(change.path, now, None)
+        like = now or Image(b"", 0o644, os.geteuid(), os.getegid(), None)
+        return FileItem(change.path, now, replace(like, data=data), folder)

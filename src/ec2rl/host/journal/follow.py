@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
 from ec2rl.host.journal.file import Entry
 from ec2rl.host.journal.match import Match
 from ec2rl.host.journal.payload import DamagedError
 from ec2rl.host.journal.rows import FOLLOWS, Rows
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def follow(rows: Rows, matches: Mapping[int, Match], until: float) -> None:

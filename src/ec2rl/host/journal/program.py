@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import struct
 import time
-from collections.abc import Iterator, Mapping, Sequence
 
 from ec2rl.host import JournalRecord, Phrase
 from ec2rl.host.journal.fields import make_record
@@ -14,6 +13,7 @@ from ec2rl.host.journal.rows import FOLLOWS, HIT, MARKER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import IO, Any
 
 PROGRAMS = ("/usr/bin/journalctl", "/bin/journalctl")

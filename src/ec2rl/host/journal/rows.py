@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _PLACE = struct.Struct(">HQBB")
 HIT, MARKER, FOLLOWS = 0, 1, 2

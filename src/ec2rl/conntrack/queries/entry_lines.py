@@ -1,0 +1,193 @@
+"""The entries of a conntrack table that is text, a line each: the one reader of all saved tables.
+
+Lines that look alike are told by their shape: what is left of them without digits and addresses.
+A shape is looked at once, so that a plain table is read at the speed of `split`; only what has
+another shape is looked at line by line (line_forms.py).
+"""
+
+from __future__ import annotations
+
+from ec2rl.conntrack.queries import line_forms as forms
+from ec2rl.conntrack.queries.line_forms import LONGEST
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    Block = tuple[list[bytes], list[bytes]]
+
+_VARYING = b"0123456789abcdef.:"
+_MOST = 2000
+"""Shapes that are remembered; a table has a few dozen."""
+_FLOW = 8 * LONGEST
+"""Bytes of an element of `-o xml`."""
+_FURNITURE = (b"<?xml", b"<conntrack>", b"</conntrack>")
+
+
+class EntryLines:
+    """Takes texts in pieces of any size; its attributes are the account of all, at the end.
+
+    `total` lines are entries; `others` are none, `events` and `expectations` what their names say;
+    `counted` is how many conntrack(8) says that it has shown; `cut` is for a last line without end.
+    """
+
+    def __init__(self) -> None:
+        self.total = self.others = self.events = self.expectations = 0
+        self.counted: int | None = None
+        self.cut = False
+        self._known: set[bytes] = set()
+        self._held: list[bytes] = []
+        """The last entry, as far as it was read: the next line may go on with it."""
+        self._torn = False
+        """Whether words on the other stream tore the last line, so that the next is its rest."""
+
+    def blocks(self, pieces: Iterable[bytes]) -> Iterator[Block]:
+        """Some thousand entries each, as lines of the plain form, and the shape of each."""
+        rest = b""
+        for piece in decoded(pieces):
+            text, newline, rest = (rest + piece).rpartition(b"\n")
+            if newline:
+                yield self._block(text.split(b"\n"))
+            if len(rest) > _FLOW:  # no line of ours: keep so much that it fails as one
+                rest = rest[:_FLOW] + b"\0"
+        # Cut in a number, it would parse, and be wrong.
+        self.cut |= bool(rest.strip())
+        yield self._block([], last=True)
+
+    def _block(self, lines: list[bytes], last: bool = False) -> Block:
+        if self._torn and lines:
+            self._held[-1] += lines.pop(0)
+            self._torn = False
+        lines = self._held + lines
+        shapes = _shapes(lines)
+        if self._known.issuperset(shapes):
+            self._held = [] if last else lines[-1:]
+            del lines[len(lines) - len(self._held) :], shapes[len(shapes) - len(self._held) :]
+        else:
+            lines = self._settled(lines, last)
+            shapes = _shapes(lines)
+        self.total += len(lines)
+        return lines, shapes
+
+    def _settled(self, lines: list[bytes], last: bool) -> list[bytes]:
+        """The entries of lines of which some are not plain ones."""
+        found: list[bytes] = []
+        parts: list[bytes] = []
+        for raw in lines:
+            line = self._heard(parts.pop() + raw if self._torn else raw)
+            if _belongs(parts, line):
+                parts.append(line)
+            else:
+                self._close(parts, found)
+                parts = [line]
+        if last:
+            self._close(parts, found)
+        self._held = [] if last else parts
+        return found
+
+    def _heard(self, raw: bytes) -> bytes:
+        """A line without what conntrack(8) says on its other stream, and without what is around it.
+
+        `2>&1` puts its words into the middle of a line.
+        """
+        said = forms.said(raw) if forms.TOOLS in raw else None
+        self._torn = False
+        if said is not None:
+            if said[2] == b"flow entries":
+                self.counted = (self.counted or 0) + int(said[1])
+            raw = raw[: said.start()]
+            self._torn = bool(raw)
+        return raw if forms.is_entry(raw) or self._torn else forms.tidy(raw)
+
+    def _close(self, parts: list[bytes], found: list[bytes]) -> None:
+        """Take what no line goes on with any more."""
+        if not any(parts):
+            return
+        line = b"".join(parts) if b"<flow" in parts[0] else forms.joined(parts)
+        entries = forms.entries(line)
+        if entries:
+            if len(self._known) < _MOST:
+                self._known.update(_shapes(entries))
+            found += entries
+        elif forms.event(line):
+            self.events += 1
+        elif forms.is_expectation(line):
+            self.expectations += 1
+        elif not line.startswith(_FURNITURE):
+            self.others += len(parts)
+
+    def none(self) -> str:
+        """Why there is no table in a text without an entry: what it is likelier."""
+        if self.events:
+            return "it is the output of conntrack -E, no table: save that of conntrack -L"
+        if self.expectations:
+            return "it is a list of expectations: save the output of conntrack -L"
+        if self.cut and not self.others:
+            return "its last line is cut off"
+        return "no line of it is an entry of a conntrack table"
+
+    def gaps(self) -> tuple[str, ...]:
+        """What stands between this text and a whole table, in words."""
+        found = []
+        if self.others:
+            one = self.others == 1
+            found.append("1 line is no entry" if one else f"{self.others} lines are no entries")
+        if self.events:
+            words = "lines are events (conntrack -E), what came and went: not counted"
+            found.append(f"{self.events} {words}")
+        if self.expectations:
+            words = "lines are expectations (conntrack -L expect): not counted"
+            found.append(f"{self.expectations} {words}")
+        if self.counted is not None and self.counted > self.total:
+            found.append(f"conntrack had counted {self.counted} entries")
+        if self.cut:
+            found.append("its last line is cut off")
+        return tuple(found)
+
+
+def _shapes(lines: list[bytes]) -> list[bytes]:
+    return [line.translate(None, _VARYING) for line in lines]
+
+
+def _belongs(parts: list[bytes], line: bytes) -> bool:
+    """Whether a line is the rest of what the parts before it began."""
+    if not parts:
+        return False
+    size = sum(map(len, parts)) + len(line)
+    if forms.opens_flow(parts[0]):
+        return b"</flow>" not in parts[-1] and size < _FLOW
+    return (
+        size < LONGEST
+        and forms.goes_on(line)
+        and forms.begins_entry(parts[0])
+        and not forms.event(parts[0])
+    )
+
+
+def decoded(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """UTF-16, as Windows' `>` writes it, as UTF-8; anything else as it is."""
+    rest = iter(pieces)
+    head = b""
+    for piece in rest:
+        head += piece
+        if len(head) >= 4:
+            break
+    encoding = _encoding(head)
+    yield from [head] if not encoding else ()
+    if not encoding:
+        yield from rest
+        return
+    from codecs import getincrementaldecoder
+    from itertools import chain
+
+    decoder = getincrementaldecoder(encoding)("replace")
+    for piece in chain([head], rest):
+        yield decoder.decode(piece).encode("utf-8", "replace")
+
+
+def _encoding(head: bytes) -> str:
+    if head.startswith(b"\xff\xfe") or (head[1:4:2] == b"\0\0" and head[0]):
+        return "utf-16-le"
+    if head.startswith(b"\xfe\xff") or (head[:3:2] == b"\0\0" and head[1:2] not in (b"", b"\0")):
+        return "utf-16-be"
+    return ""

@@ -1,0 +1,48 @@
+"""What people save of connection tracking, told by how it begins."""
+
+from __future__ import annotations
+
+import re
+
+from ec2rl.evidence.kinds import Kind, Row, Use, begins, most, share
+
+# What its tools and the kernel print alike: addresses in their place in an entry.
+_HEAD = rb".{0,64}?(?<![\w=])[a-z][\w-]* +\d{1,3}(?: [\w=,]*)*? src="
+_ENTRY = _HEAD + rb"\S+ dst="
+_OF_SIX = _HEAD + rb"[0-9a-fA-F]*:"
+_EVENT = rb"\s*(?:\[[\d.]+\s*\]\s+)?\[(?:NEW|UPDATE|DESTROY)\] "
+_SAVE = rb"-A (?:-\w \S+ )+"
+_XML = rb"\s*(?:<\?xml[^>]*>\s*)?<conntrack>"
+# conntrack-tools, src/conntrack.c: a line a CPU; before 1.0.1 /proc's own columns, one a line.
+_STATS = (
+    rb"(?s).{0,512}?^cpu=\d+\s+(?:found|searched|clashres|entries)=\d+|entries\s+\d+\s*\nsearched\s"
+)
+_PROC = rb"entries +(?:clashres +|searched +)found +new +invalid "
+_FAILED = rb"conntrack v[\w.]+ \(conntrack-tools\): (?!\d+ (?:flow entries|expectations))"
+_TABLE = "conntrack -L"
+
+
+def _is_table(head: bytes) -> bool:
+    """Some are wrapped, by mail, into three lines an entry."""
+    return share(head, _ENTRY) >= 0.3
+
+
+def _is_of_six(head: bytes) -> bool:
+    return _is_table(head) and share(head, _OF_SIX) >= 0.9
+
+
+KINDS = (
+    Row(Kind("conntrack -E: events, no table", Use.NOTHING), most(_EVENT)),
+    Row(Kind(f"{_TABLE} -o xml", Use.STREAM, _TABLE), begins(_XML)),
+    Row(Kind(f"{_TABLE} -o save", Use.STREAM, _TABLE), most(_SAVE)),
+    Row(Kind(f"{_TABLE} of IPv6", Use.STREAM, _TABLE, "IPv6"), _is_of_six),
+    Row(Kind(_TABLE, Use.STREAM, _TABLE), _is_table),
+    Row(
+        Kind("conntrack -S", Use.TEXT, "conntrack -S"),
+        lambda head: re.match(_STATS, head, re.MULTILINE) is not None,
+    ),
+    Row(
+        Kind("/proc/net/stat/nf_conntrack", Use.TEXT, "/proc/net/stat/nf_conntrack"), begins(_PROC)
+    ),
+    Row(Kind("conntrack, which failed", Use.NOTHING), begins(_FAILED)),
+)

@@ -1,0 +1,234 @@
+"""Counts the entries of a text column by column, some thousand lines of one shape at a time.
+
+What each line of a shape has at the same place is split off by the interpreter's C code, and each
+different word is read once.  Lines that this does not fit are parsed one by one (capture.py), so
+that speed never decides what is counted.
+"""
+
+from __future__ import annotations
+
+from itertools import compress, repeat
+from operator import ne, or_
+
+from ec2rl.conntrack.table.capture import parse_line
+from ec2rl.conntrack.table.entry import DST_NAT, LABEL, SRC_NAT, Entry
+from ec2rl.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ec2rl.conntrack.table.tally import Tally
+
+    Column = list[str]
+
+_FEW = 8
+"""Lines of a shape below which it is not worth its while to split columns."""
+_ADDRESSES, _PLANS = 20_000, 2000
+_NAMES = ("src", "dst", "sport", "dport", "mark", "zone")
+"""The fields that are read by column."""
+_NUMBERS = (("dport", 2), ("-sport", 2), ("-mark", 4), ("-zone", 2))
+"""Those that are counted as numbers, with their bytes: the names as in `_Plan.fields`."""
+_UNREAD = ("srckey", "type", "zone-orig", "zone-reply")
+"""Fields that are counted as well, and seldom enough to be left to the parser."""
+_NAT = SRC_NAT | DST_NAT
+_LARGEST = (1 << 32) - 1
+
+
+class TextTally:
+    """Feeds a text's entries to a `Tally`; `malformed` lines look like entries, and are none.
+
+    `masked` entries have something else in the place of an address.
+    """
+
+    def __init__(self, tally: Tally) -> None:
+        self.malformed = self.masked = 0
+        self._tally = tally
+        self._plans: dict[bytes, _Plan | None] = {}
+        self._addresses: dict[str, bytes] = {}
+
+    def add(self, lines: Sequence[bytes], shapes: Sequence[bytes]) -> None:
+        """Count lines of the plain form; each has its shape (entry_lines.py)."""
+        groups: dict[bytes, list[bytes]] = {}
+        for line, shape in zip(lines, shapes):
+            try:
+                groups[shape].append(line)
+            except KeyError:
+                groups[shape] = [line]
+        for shape, alike in groups.items():
+            if len(alike) < _FEW or not self._add_alike(shape, alike):
+                self._add_each(alike)
+
+    def _add_each(self, lines: Sequence[bytes]) -> None:
+        for line in lines:
+            try:
+                entry = parse_line(line)
+            except ValueError:
+                self.malformed += 1
+            else:
+                self.masked += len(entry.original.source) == LABEL
+                self._tally.add(entry)
+
+    def _add_alike(self, shape: bytes, lines: list[bytes]) -> bool:
+        """Count lines of one shape; False, and none is counted, where a column has a surprise."""
+        plan = self._plan(shape, lines[0])
+        columns = None if plan is None else plan.columns(lines)
+        if plan is None or columns is None:
+            return False
+        moved = (
+            _differ(_end(columns, "src", "sport"), _end(columns, "-dst", "-dport")),
+            _differ(_end(columns, "dst", "dport"), _end(columns, "-src", "-sport")),
+        )
+        names = ("src", "dst") if moved[1] is None else ("src", "dst", "-src")
+        try:
+            read = {name: self._packed(columns[name]) for name in names}
+            for name, octets in _NUMBERS:
+                if name in columns:
+                    read[name] = _numbers(columns[name], octets)
+            times = list(map(int, columns.get("", ())))
+        except (OSError, ValueError, OverflowError):
+            return False
+        sizes = [set(map(len, read[name])) for name in names]
+        if len(sizes[0]) > 1:  # IPv4 and IPv6 look alike
+            of = list(map(len, read["src"]))
+            for one in sizes[0]:
+                some = [line for line, size in zip(lines, of) if size == one]
+                if not self._add_alike(shape, some):
+                    self._add_each(some)
+            return True
+        if sizes.count(sizes[0]) < len(sizes) or max(times, default=0) > _LARGEST:
+            return False
+        self._count(plan, len(lines), moved, read, times)
+        return True
+
+    def _plan(self, shape: bytes, line: bytes) -> _Plan | None:
+        if shape not in self._plans:
+            if len(self._plans) >= _PLANS:
+                self._plans.clear()
+            self._plans[shape] = _plan(line)
+        return self._plans[shape]
+
+    def _count(
+        self,
+        plan: _Plan,
+        number: int,
+        moved: tuple[list[bool] | None, list[bool] | None],
+        read: dict[str, list[bytes]],
+        times: list[int],
+    ) -> None:
+        """Count entries by what NAT does to them."""
+        if moved == (None, None):
+            self._add_columns(plan, 0, number, read, times)
+            return
+        never = [False] * number
+        both = list(zip(*(each or never for each in moved)))
+        for source, destination in set(both):
+            chosen = [each == (source, destination) for each in both]
+            some = {name: list(compress(column, chosen)) for name, column in read.items()}
+            bits = SRC_NAT * source | DST_NAT * destination
+            self._add_columns(plan, bits, sum(chosen), some, list(compress(times, chosen)))
+
+    def _add_columns(
+        self, plan: _Plan, bits: int, number: int, read: dict[str, list[bytes]], times: list[int]
+    ) -> None:
+        """Count as `Tally.add` does, of many entries at once."""
+        tally, seen = self._tally, plan.entry
+        prefix = tally.prefix(seen.original.protocol, seen.state, seen.status & ~_NAT | bits)
+        tally.total += number
+        tally.entries[prefix] += number
+        tally.ages.add(prefix, times)
+        names = ("src", "dst", "dport", *(("-src", "-sport") if bits & DST_NAT else ()))
+        pair = [read[name] for name in names if name in read]
+        pairs = tally.endpoints[len(pair[0][0])].pairs
+        pairs.update(map(b"".join, zip(repeat(prefix), *pair)))
+        for name, hitters in (("-mark", tally.marks), ("-zone", tally.zones)):
+            values = [value for value in read.get(name, ()) if any(value)]
+            if values:
+                hitters.update(map(prefix.__add__, values))
+
+    def _packed(self, column: Column) -> list[bytes]:
+        """The bytes of addresses. OSError where one is none."""
+        from _socket import AF_INET, AF_INET6, inet_pton
+
+        known = self._addresses
+        new = set(column).difference(known)
+        if len(known) > _ADDRESSES:
+            known.clear()
+            new = set(column)
+        six = {each for each in new if ":" in each}
+        known.update(zip(six, map(inet_pton, repeat(AF_INET6), six)))
+        new -= six
+        known.update(zip(new, map(inet_pton, repeat(AF_INET), new)))
+        return list(map(known.__getitem__, column))
+
+
+def _numbers(column: Column, octets: int) -> list[bytes]:
+    """The bytes of numbers. ValueError, OverflowError where one is none, or too large."""
+    known = {each: int(each).to_bytes(octets, "big") for each in set(column)}
+    return list(map(known.__getitem__, column))
+
+
+def _end(columns: dict[str, Column], address: str, port: str) -> list[Column]:
+    """One end of the connections, as text: an address, and a port where there is one."""
+    return [columns[name] for name in (address, port) if name in columns]
+
+
+def _differ(one: list[Column], other: list[Column]) -> list[bool] | None:
+    """For each entry, whether two ends differ; None where all are the same."""
+    if one == other:
+        return None
+    found = [map(ne, a, b) for a, b in zip(one, other)]
+    return list(found[0] if len(found) == 1 else map(or_, *found))
+
+
+@record(frozen=True)
+class _Plan:
+    """Where the words of a shape stand; `entry` is one of them.
+
+    `width` words stand in a line, names and values apart; `fixed` ones are the same in all;
+    `fields` are the columns that are counted, by the field's name, with a minus before it for
+    those of the answer, and "" for the seconds that are left.
+    """
+
+    entry: Entry
+    width: int
+    fixed: tuple[tuple[int, str], ...]
+    fields: tuple[tuple[str, int], ...]
+
+    def columns(self, lines: list[bytes]) -> dict[str, Column] | None:
+        """What stands in each field, as text; None where the lines are not all as planned."""
+        number = len(lines)
+        try:
+            words = b" ".join(lines).decode("ascii").replace("=", " ").split()
+        except UnicodeDecodeError:
+            return None
+        if len(words) != self.width * number:
+            return None
+        if any(words[at :: self.width].count(word) != number for at, word in self.fixed):
+            return None
+        return {name: words[at :: self.width] for name, at in self.fields}
+
+
+def _plan(line: bytes) -> _Plan | None:
+    """The plan of the lines that look like this one; None where they are left to the parser."""
+    try:
+        entry = parse_line(line)
+    except ValueError:
+        return None
+    words = line.decode("ascii").replace("=", " ").split()
+    first, second = (at for at, word in enumerate(words) if word == "src")
+    head = 2 if words[0] in ("ipv4", "ipv6") else 0
+    times = [at for at in range(head + 2, first) if words[at].isdecimal()]
+    fixed = {at: words[at] for at in range(head, first) if at not in times}
+    fields = {"": times[-1]} if times else {}
+    for at in range(first, len(words) - 1):
+        name = words[at]
+        if name in _UNREAD:
+            return None
+        if name in _NAMES and f"{name}={words[at + 1]}".encode() in line:
+            fields.setdefault(f"-{name}" if at >= second else name, at + 1)
+            fixed[at] = name
+    ports = [name in fields for name in ("sport", "dport", "-sport", "-dport")]
+    if any(ports) != all(ports):
+        return None
+    return _Plan(entry, len(words), tuple(fixed.items()), tuple(fields.items()))

@@ -1,0 +1,167 @@
+"""The kinds of files that are evidence, each told by how a file begins.
+
+A kind is a row of a table; a package that is a subject brings its own (`saved_evidence.kinds`).
+"""
+
+from __future__ import annotations
+
+import re
+
+from ec2rl import slices
+from ec2rl.forms.not_a_log import not_a_log
+from ec2rl.record import Choice, record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Callable
+
+HEAD = 256 << 10
+"""Bytes of a text by which it is told."""
+
+
+class Use(Choice):
+    """What becomes of a file."""
+
+    LOG = "searched"
+    TEXT = "read whole"
+    SETTINGS = "the text of sysctl -a"
+    RELEASE = "the text of uname -a"
+    STREAM = "read as it streams past, by the package of its subject"
+    ARCHIVE = "a machine of its own, read as a sosreport"
+    ROOT = "a machine of its own, mounted"
+    RECORDING = "a machine of its own, replayed"
+    NOTHING = "not read"
+
+
+@record(frozen=True)
+class Kind:
+    """What a file is: `name` is what people call it.
+
+    `key` is the look that it answers (`RecordedHost`), `part` what tells it from others that
+    answer the same and go with it: the tables of IPv4 and of IPv6.
+    """
+
+    name: str
+    use: Use
+    key: str = ""
+    part: str = ""
+
+
+@record(frozen=True)
+class Row:
+    """A kind, and what says of a beginning (`plain`) whether it is one."""
+
+    kind: Kind
+    tell: Callable[[bytes], bool]
+
+
+def share(head: bytes, line: bytes) -> float:
+    """Tell how many of a beginning's lines have a form, from 0 to 1; a cut last one does not count.
+
+    Blank lines are none.
+    """
+    lines = [one for one in head.split(b"\n") if one.strip()]
+    if len(lines) > 1 and len(head) >= HEAD:
+        lines.pop()
+    matches = re.compile(line).match
+    return sum(matches(one) is not None for one in lines) / len(lines) if lines else 0.0
+
+
+def plain(head: bytes) -> bytes:
+    """Write a beginning in UTF-8, without the marks of its encoding, colours and line ends."""
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        even = head[: len(head) & ~1]
+        head = even.decode("utf-16", "backslashreplace").encode("utf-8", "backslashreplace")
+    head = head.removeprefix(b"\xef\xbb\xbf")
+    return re.sub(rb"\x1b\[[\d;?]*[A-Za-z]|\r(?=\r*\n)", b"", head)
+
+
+def most(line: bytes) -> Callable[[bytes], bool]:
+    """Tell a text of which most lines have a form."""
+    return lambda head: share(head, line) >= 0.5
+
+
+def begins(pattern: bytes) -> Callable[[bytes], bool]:
+    """Tell a text that begins in a form."""
+    return lambda head: re.match(pattern, head) is not None
+
+
+def _is_tar(head: bytes) -> bool:
+    return head[257:262] == b"ustar"
+
+
+def _is_recording(head: bytes) -> bool:
+    return re.search(rb"(?m)^(?:# )?-- (?:clock|options) --$", head) is not None
+
+
+# procps, sysctl.c, and busybox alike; what it may not read it says on its other stream.
+_SETTING = rb"(?:sysctl: .*|[a-z][\w-]*(?:[./][\w./@:*-]+)+ = .*)$"
+# ethtool.c, do_gstats() and netlink/stats.c.
+_COUNTER = rb"\s+[^\s:][^:]{0,40}: \d+$"
+# iproute2, misc/nstat.c, dump_kern_db(): a name, a count, a rate.
+_NSTAT = rb"(?:#kernel|(?:Ip|Icmp|Tcp|Udp|Sctp|Mptcp|Tls)\w* +\d+ +[\d.]+)$"
+# net-tools, statistics.c: a title for each part, and what it counts below it.
+_NETSTAT = rb"(?m)^(?:Ip|Icmp|Tcp|Udp|TcpExt|IpExt|MPTcpExt):$"
+
+_TEXTS = (
+    Row(Kind("sysctl -a", Use.SETTINGS), most(_SETTING)),
+    Row(Kind("uname -a", Use.RELEASE), begins(rb"Linux [\w.-]+ \d+\.\d+[\w.+~-]* #\d[^\n]*\s*$")),
+    Row(Kind("/proc/meminfo", Use.TEXT, "/proc/meminfo"), begins(rb"MemTotal: +\d+ kB\n")),
+    Row(Kind("/proc/net/dev", Use.TEXT, "/proc/net/dev"), begins(rb"Inter-\| +Receive")),
+    Row(Kind("nstat", Use.TEXT, "nstat"), most(_NSTAT)),
+    Row(Kind("netstat -s", Use.TEXT, "netstat -s"), lambda h: len(re.findall(_NETSTAT, h)) > 1),
+    Row(Kind("ethtool -S", Use.TEXT, "ethtool -S"), begins(rb"NIC statistics:\s*\n")),
+    Row(Kind("ethtool -S", Use.TEXT, "ethtool -S"), lambda h: share(h, _COUNTER) >= 0.9),
+)
+_MACHINES = (
+    Row(Kind("recording", Use.RECORDING), _is_recording),
+    Row(Kind("tar archive", Use.ARCHIVE), _is_tar),
+)
+_LOGS = {
+    "journal file": "journal file",
+    "export": "journal export",
+    "json": "journal as JSON",
+    "verbose": "journalctl -o verbose",
+    "dmesg json": "dmesg -J",
+    "docker json": "Docker's log of a container",
+    "events json": "events of CloudWatch Logs",
+    "dmesg": "dmesg",
+    "syslog": "syslog",
+}
+_EMPTY = Row(Kind("empty", Use.NOTHING), lambda head: not head.strip())
+UNKNOWN = Kind("text of no form that is known, searched as hearsay", Use.LOG)
+
+
+def kind_of(head: bytes) -> Kind:
+    """Tell what a file is by the beginning of its unpacked bytes, and never by its name."""
+    text = plain(head)
+    for row in _rows():
+        if row.tell(text):
+            return row.kind
+    other = not_a_log(text)
+    found = None if other else _log(text)
+    if found is not None:
+        return found
+    other = other or ("binary data" if _is_binary(text[:4096]) else "")
+    return Kind(f"{other}, not a log", Use.NOTHING) if other else UNKNOWN
+
+
+def _rows() -> Iterator[Row]:
+    yield _EMPTY
+    yield from _MACHINES
+    for form in slices.parts("saved_evidence").values():
+        yield from form.kinds()
+    yield from _TEXTS
+
+
+def _log(head: bytes) -> Kind | None:
+    from ec2rl.forms.recognise import recognise
+    from ec2rl.host.console import is_console
+
+    name = "console output" if is_console(head) else _LOGS.get(recognise(head).kind)
+    return Kind(name, Use.LOG) if name else None
+
+
+def _is_binary(head: bytes) -> bool:
+    return len(re.findall(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", head)) > len(head) // 10

@@ -1,0 +1,251 @@
+"""Files that somebody saved, of any kind: recognised, and those of one machine read as a recording.
+
+Both are done by a process without rights, as whatever unpacks and parses what others wrote is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+
+from ec2rl import slices
+from ec2rl.evidence.identity import Identity, identity_of
+from ec2rl.evidence.kinds import HEAD, Kind, Use, kind_of, plain
+from ec2rl.evidence.machines import Item
+from ec2rl.host import BOOT_ID, Clock, Journal, Phrase
+from ec2rl.host.recording import RecordedHost, case, sections
+from ec2rl.host.saved import Saved, Text
+from ec2rl.host.saved_logs import SECONDS, LogReader
+from ec2rl.host.sos_layout import settings
+from ec2rl.host.spool import MOST
+from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.record import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ec2rl.host.caching import Observation
+    from ec2rl.model import Json
+
+_RECOGNISING = 120.0
+_TEXT, _TEXTS = 4 << 20, 16 << 20
+"""Bytes of a text that is read whole, and of all of them."""
+_SETTINGS = 20_000
+_RECORDING = 40 << 20
+_ETHTOOL = "ethtool -S "
+_WHOLE = 100
+"""Lines of `sysctl -a`; who asks for some keys asks for fewer, and may ask again for others."""
+_INTERFACE = r"(?<![a-zA-Z0-9])(?:eth|en[opsxX]|bond|team|wlan)\d\w{0,13}"
+"""systemd.net-naming-scheme(7); what `ethtool -S` prints does not name it."""
+
+
+def recognise(files: Sequence[Saved]) -> list[Item] | Unreadable:
+    """Tell each file by its content: which kind it is, how it is packed, and whose."""
+    from ec2rl.host.sandbox import read_in_sandbox
+
+    def work() -> str:
+        deadline = time.monotonic() + _RECOGNISING
+        return json.dumps([_recognised(file, deadline) for file in files])
+
+    text = read_in_sandbox("the files", work, _RECOGNISING)
+    if isinstance(text, Unreadable):
+        return text
+    rows = json.loads(text)
+    return [_item(file.name, place, rows[place]) for place, file in enumerate(files)]
+
+
+def _recognised(file: Saved, deadline: float) -> Json:
+    from hashlib import sha256
+
+    text = Text(file, deadline)
+    try:
+        if text.refused:
+            kind, head = Kind(text.refused, Use.NOTHING), b""
+        else:
+            head = text.peek(HEAD)
+            kind = kind_of(head)
+    except OSError as error:
+        kind, head = Kind(error.strerror or str(error), Use.NOTHING), b""
+    finally:
+        text.close()
+    status = os.fstat(file.fd)
+    size = status.st_size if len(head) >= HEAD else len(head)
+    mark = f"{sha256(head).hexdigest()} {size}"
+    kind = _more(kind, file.name, head, mark)
+    told = vars(identity_of(kind, head, status.st_mtime))
+    return [kind.name, kind.use.name, kind.key, kind.part, text.packing, mark, told]
+
+
+def _more(kind: Kind, name: str, head: bytes, mark: str) -> Kind:
+    """What a kind's own text does not say: of which interface it is; that it is a part."""
+    import re
+
+    if kind.use is Use.SETTINGS and head.count(b"\n") < _WHOLE:
+        return replace(kind, name="sysctl, some keys", part=mark)
+    if kind.key == _ETHTOOL.strip():
+        found = re.findall(_INTERFACE, name.rpartition("/")[2])
+        interface = found[0] if len(set(found)) == 1 else "?"
+        return replace(kind, key=_ETHTOOL + interface)
+    return kind
+
+
+def _item(name: str, place: int, row: list[Any]) -> Item:
+    """What the reader says of a file."""
+    kind, use, key, part, packing, mark, told = row
+    known = dict(told)
+    known["lines"] = tuple((float(at), int(line)) for at, line in known["lines"])
+    return Item(name, Kind(kind, Use[use], key, part), packing, Identity(**known), mark, place)
+
+
+def open_loose(
+    name: str, files: Sequence[tuple[Saved, Kind]], phrases: Sequence[Phrase], gaps: Sequence[str]
+) -> RecordedHost | Unreadable:
+    """The machine that these files are of; `gaps` are known before."""
+    from ec2rl.host.sandbox import read_in_sandbox
+
+    text = read_in_sandbox(name, lambda: _Reader(files, phrases, gaps).text(), SECONDS, MOST)
+    if isinstance(text, Unreadable):
+        return text
+    return RecordedHost(sections(text)[1], name, missing=Why.NOT_COLLECTED)
+
+
+def recording_text(file: Saved) -> tuple[str, str] | Unreadable:
+    """The text of a recording, unpacked if it was packed, and why it is not whole ("")."""
+    from ec2rl.host.sandbox import read_in_sandbox
+
+    def work() -> str:
+        source = Text(file, time.monotonic() + _RECOGNISING)
+        data = _take(source, _RECORDING)
+        gap = f"larger than {_RECORDING >> 20} MiB" if len(data) > _RECORDING else source.gap
+        source.close()
+        return f"{gap}\n{data[:_RECORDING].decode('utf-8', 'backslashreplace')}"
+
+    said = read_in_sandbox(file.name, work, _RECOGNISING)
+    if isinstance(said, Unreadable):
+        return said
+    gap, _, text = said.partition("\n")
+    return text, gap
+
+
+def _take(source: Text, most: int) -> bytes:
+    """A text's bytes, one more than `most` if it has more."""
+    data = bytearray()
+    while len(data) <= most and (piece := source.read(most + 1 - len(data))):
+        data += piece
+    return bytes(data)
+
+
+class _Reader:
+    """Reads the files of one machine into the looks that they answer."""
+
+    def __init__(
+        self,
+        files: Sequence[tuple[Saved, Kind]],
+        phrases: Sequence[Phrase],
+        gaps: Sequence[str],
+    ) -> None:
+        self._files = files
+        self._phrases = phrases
+        self._gaps = list(gaps)
+        self._cut = ""
+        self._deadline = time.monotonic() + SECONDS
+        self._texts = _TEXTS
+        self._memory: dict[str, Observation] = {}
+
+    def text(self) -> str:
+        """The recording of them."""
+        by_use: dict[Use, list[tuple[Saved, Kind]]] = {}
+        for file, kind in self._files:
+            by_use.setdefault(kind.use, []).append((file, kind))
+        logs = by_use.get(Use.LOG, [])
+        reader = LogReader(self._phrases, max(1, len(self._files)), ())
+        for file, _ in logs:
+            reader.add(file)
+        for use in (Use.TEXT, Use.SETTINGS, Use.RELEASE):
+            for file, kind in by_use.get(use, ()):
+                data = self._read(file, kind)
+                if any(phrase.text in data for phrase in self._phrases):
+                    reader.add(file)  # somebody put lines of a log into it
+        streams: dict[str, list[Saved]] = {}
+        for file, kind in by_use.get(Use.STREAM, ()):
+            streams.setdefault(kind.key, []).append(file)
+        for key, several in streams.items():
+            self._count(key, several)
+        return case(self._together(reader.looks()), [])
+
+    def _read(self, file: Saved, kind: Kind) -> bytes:
+        source = Text(file, self._deadline)
+        limit = min(_TEXT, self._texts)
+        data = _take(source, limit)
+        self._texts -= len(data)
+        gap = "too large to be read whole" if len(data) > limit else source.gap
+        source.close()
+        if gap:
+            self._lose(f"{file.name}: {gap}")
+        text = plain(data).decode("utf-8", "backslashreplace")
+        if kind.use is Use.SETTINGS:
+            self._set(file.name, settings(text, _SETTINGS))
+        elif kind.use is Use.RELEASE:
+            path = "/proc/sys/kernel/osrelease"
+            self._memory.setdefault(path, Evidence(path, f"{text.split()[2]}\n"))
+        elif gap:
+            self._memory[kind.key] = Unreadable(kind.key, Why.PARTIAL, gap)
+        else:
+            self._memory[kind.key] = Evidence(kind.key, text)
+        return data
+
+    def _set(self, name: str, values: Mapping[str, str]) -> None:
+        """Keep settings; two values of one are of two moments."""
+        for path, value in values.items():
+            known = self._memory.setdefault(path, Evidence(path, value))
+            if isinstance(known, Evidence) and known.text != value:
+                self._lose(f"{name}: another value of {path}: of another moment or machine")
+                return
+
+    def _count(self, key: str, files: Sequence[Saved]) -> None:
+        forms = slices.parts("saved_evidence").values()
+        form = next(form for form in forms if key == form.KEY)
+        name = ", ".join(file.name for file in files)
+        found = form.read_files(name, files, self._deadline)
+        self._memory[key] = form.kept(found)[1]
+        if isinstance(found, Unreadable) or found.gap:
+            why = found.detail if isinstance(found, Unreadable) else found.gap
+            self._lose(f"{name}: {why}")
+
+    def _lose(self, gap: str) -> None:
+        self._gaps.append(gap)
+        self._cut = self._cut or "not all of the files could be read"
+
+    def _compare(self, boot: str, journal: Observation | None) -> None:
+        """See that no boot is behind the one of which the settings are."""
+        records = journal.records if isinstance(journal, Journal) else ()
+        boots = [record.boot.replace("-", "") for record in records]
+        here = boot.replace("-", "")
+        if here in boots and boots[-1] != here:
+            self._lose(f"the settings are of boot {boot}, and the journal has a later one")
+
+    def _together(self, logs: dict[str, Observation]) -> dict[str, Observation]:
+        """The looks of the logs, and those of all else."""
+        clock = logs.pop("clock")
+        newest = max(
+            clock.now if isinstance(clock, Clock) else 0.0,
+            *(os.fstat(file.fd).st_mtime for file, _ in self._files),
+        )
+        boot = self._memory.get(BOOT_ID)
+        if isinstance(boot, Evidence):
+            logs.pop(BOOT_ID, None)
+            self._compare(boot.text.strip(), logs.get("journal"))
+        told = logs.pop("gaps", None)
+        gaps = [*self._gaps, *(told.text.splitlines() if isinstance(told, Evidence) else ())]
+        asked = [key[len(_ETHTOOL) :] for key in self._memory if key.startswith(_ETHTOOL)]
+        if asked:
+            self._memory["ls /sys/class/net"] = tuple(sorted(asked))
+        memory = {"clock": Clock(newest, None), **self._memory, **logs}
+        if gaps:
+            memory["gaps"] = Evidence("gaps", "".join(f"{gap}\n" for gap in gaps))
+        if self._cut:
+            memory.setdefault("cut", Evidence("cut", f"{self._cut}\n"))
+        return memory
