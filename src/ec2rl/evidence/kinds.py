@@ -157,9 +157,13 @@ def _rows() -> Iterator[Row]:
 
 def _log(head: bytes) -> Kind | None:
     from ec2rl.forms.recognise import recognise
-    from ec2rl.host.console import is_console
+    from ec2rl.host.console import is_console, is_document
 
-    name = "console output" if is_console(head) else _LOGS.get(recognise(head).kind)
+    name = (
+        "console output"
+        if is_document(head) or is_console(head)
+        else _LOGS.get(recognise(head).kind)
+    )
     return Kind(name, Use.LOG) if name else None
 
 
