@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from evidence.test_kinds import ETHTOOL, MEMINFO, NETSTAT, NSTAT, STATS
+from evidence.test_kinds import ENTRY, ETHTOOL, MEMINFO, NETSTAT, NSTAT, STATS
 from host.test_sos import COMMON, MESSAGE, NOW, packed
 from report.test_json import validate
 from test_offline import QUIET, WHOLE, run, saved, table
@@ -73,7 +73,7 @@ def test_what_belongs_together_is_judged_together(tmp_path: Path) -> None:
     result = one["results"][0]
     assert result["summary"].startswith("Conntrack table is 99% full")
     assert "1440 of 1450 entries (99%), 3 packets lost" in result["details"][0]
-    assert result["census"]["counted"] == 1400
+    assert result["census"]["seen"] == 1400
     assert one["host"]["kernel"] == "6.1.0"
     assert (one["host"]["gaps"], one["host"]["apart"]) == ([], "")
 
@@ -261,6 +261,11 @@ def test_what_a_sosreport_has_itself_is_not_mixed_with_it(tmp_path: Path) -> Non
     reports = judged(tmp_path, report, sysctl(tmp_path, host="h"))
     assert [verdict(report) for report in reports] == ["OK", "UNKNOWN"]
     assert "itself, of another moment or machine" in reports[0]["host"]["apart"]
+    recording = tmp_path / "r"
+    done = run(tmp_path, report, sysctl(tmp_path, host="h"), f"--record={recording}")
+    assert f"the recording is of one machine, and not of the file {tmp_path}/sysctl" in done.stderr
+    (again,) = judged(tmp_path, str(recording))
+    assert verdict(again) == "OK"
 
 
 def test_an_unpacked_sosreport_and_a_volume(tmp_path: Path) -> None:
@@ -304,6 +309,34 @@ def test_other_texts_of_a_machine_are_kept(tmp_path: Path) -> None:
         "l dmesg",
     ]
     assert verdict(one) == "OK"
+
+
+def test_the_allowance_of_an_instance_by_its_driver(tmp_path: Path) -> None:
+    counters = (
+        "NIC statistics:\n     tx_timeout: 0\n     conntrack_allowance_exceeded: 3200\n"
+        "     conntrack_allowance_available: 0\n"
+    )
+    for name in ("ethtool-S-ens5.txt", "counters"):
+        (one,) = judged(tmp_path, saved(tmp_path, "l", QUIET), saved(tmp_path, name, counters))
+        assert (verdict(one), "3200" in json.dumps(one["results"])) == ("WARNING", True)
+
+
+def test_tables_in_other_forms_of_conntrack(tmp_path: Path) -> None:
+    events = "    [NEW] " + ENTRY
+    xml = (
+        '<?xml version="1.0" encoding="utf-8"?>\n<conntrack>\n'
+        '<flow><meta direction="original">'
+        '<layer3 protonum="2" protoname="ipv4"><src>192.0.2.1</src>'
+        '<dst>198.51.100.2</dst></layer3><layer4 protonum="6" protoname="tcp"><sport>1</sport>'
+        '<dport>443</dport></layer4></meta><meta direction="reply"><layer3 protonum="2" '
+        'protoname="ipv4"><src>198.51.100.2</src><dst>192.0.2.1</dst></layer3><layer4 protonum="6" '
+        'protoname="tcp"><sport>443</sport><dport>1</dport></layer4></meta><meta '
+        'direction="independent"><state>ESTABLISHED</state><timeout>60</timeout><assured/>'
+        "</meta></flow>\n</conntrack>\n"
+    )
+    (one,) = judged(tmp_path, saved(tmp_path, "x", xml), saved(tmp_path, "e", events))
+    assert one["results"][0]["census"]["counted"] == 1
+    assert one["host"]["gaps"] == [f"{tmp_path}/e: conntrack -E: events, no table"]
 
 
 def test_lines_of_a_log_in_another_text_are_no_silence(tmp_path: Path) -> None:

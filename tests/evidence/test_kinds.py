@@ -60,7 +60,7 @@ KNOWN = {
     "syslog": SYSLOG,
     "journal export": EXPORT,
     "journal as JSON": JSON,
-    "console output": CONSOLE,
+    "console": CONSOLE,
     "recording": RECORDING,
 }
 

@@ -170,6 +170,16 @@ def test_two_headlines_before_one_header_are_of_two_that_nobody_can_tell_apart()
     assert told == {("b.c:2", "alpha"), ("a.c:1", "beta")}
 
 
+def test_a_header_that_a_context_holds_as_well_is_not_told_again() -> None:
+    header = "invalid opcode: 0000 [#2] SMP"
+    lines = [
+        line("kernel BUG at a.c:1!", 10.0, header, cpu(0, "alpha")),
+        line(header, 10.1, cpu(0, "alpha")),
+    ]
+    assert [(one.what, one.trace.task) for one in oopses(lines)] == [("a.c:1", "alpha")]
+    assert [(one.what, one.trace.task) for one in oopses(lines[:1])] == [("a.c:1", "alpha")]
+
+
 def cpu(number: int, task: str) -> str:
     return f"CPU: {number} PID: {1000 + number} Comm: {task} Not tainted 5.10.0 #1"
 

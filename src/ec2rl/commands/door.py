@@ -72,13 +72,13 @@ def _opened(
         others = [f"{item.name}: {item.kind.name}" for item in items if not item.is_known]
         gaps = (*given.lost, *others, *given.passed)
         cut = "not all of the files could be read" if given.lost else ""
-        if not any(machine.items for machine in found):
+        if not found:
             why = "; ".join(gaps) or "there is no file in it"
             yield OfflineEvidence(Unreadable("the evidence", Why.FAILED, why), gaps, cut)
-        for machine in found if found and found[0].items else ():
+        for machine in found:
             for past in _open(machine, given.files, phrases):
                 yield replace(past, gaps=(*past.gaps, *gaps), cut=past.cut or cut)
-                gaps, cut = (), ""
+                gaps = ()
     finally:
         given.close()
 

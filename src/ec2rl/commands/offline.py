@@ -66,14 +66,9 @@ def judge_offline(args: Parsed, terminal: Terminal) -> int:
         if write is None:
             terminal.out(_text(one, terminal.colour))
         _tell(past, one, plan, terminal)
-        if recording is not None:
-            options = Options(past.sample, one.since)
-            masked = args.has("mask")
-            files = [path for kind in reporting.PAST for path in args.values.get(kind, ())]
-            files += [*args.operands, *(one.file for one in past.files)]
-            unsaved = reporting.record_looks(
-                recording, one.found, options, masked, one.zone, one.gaps, past.cut, files
-            )
+        if args.has("record"):
+            unsaved = _record(recording, past, one, args) or unsaved
+            recording = None
         if interrupted:
             break
 
@@ -93,6 +88,18 @@ def judge_offline(args: Parsed, terminal: Terminal) -> int:
         terminal.say(f"results not saved: {unsaved}")
     found = [result for one in judged for result in one.found]
     return reporting.exit_status(found, fails, bool(unsaved), args.has("exit-zero"))
+
+
+def _record(recording: int | None, past: OfflineEvidence, one: Judgement, args: Parsed) -> str:
+    """Record the first machine; what of it, or which other one, could not be."""
+    if recording is None:
+        return f"the recording is of one machine, and not of {one.name}"
+    files = [path for kind in reporting.PAST for path in args.values.get(kind, ())]
+    files += [*args.operands, *(one.file for one in past.files)]
+    options, masked = Options(past.sample, one.since), args.has("mask")
+    return reporting.record_looks(
+        recording, one.found, options, masked, one.zone, one.gaps, past.cut, files
+    )
 
 
 def _tell(past: OfflineEvidence, one: Judgement, plan: Plan, terminal: Terminal) -> None:

@@ -36,7 +36,7 @@ KERNELS = ("/net/nf_conntrack", "/net/ip_conntrack")
 """The kernel's files that people name, and that reading leaves as they are."""
 NEEDS = tuple(
     f"ec2rl.conntrack.queries.{name}"
-    for name in ("entries", "entry_lines", "line_forms", "saved_text")
+    for name in ("entries", "entry_lines", "line_forms", "saved_kinds", "saved_text")
 )
 """What a reader without rights may import."""
 

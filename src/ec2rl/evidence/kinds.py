@@ -9,6 +9,7 @@ import re
 
 from ec2rl import slices
 from ec2rl.forms.not_a_log import not_a_log
+from ec2rl.host.console import is_document
 from ec2rl.record import Choice, record
 
 TYPE_CHECKING = False
@@ -129,6 +130,7 @@ _LOGS = {
     "dmesg": "dmesg",
     "syslog": "syslog",
 }
+_CONSOLE = Kind("console", Use.LOG)
 _EMPTY = Row(Kind("empty", Use.NOTHING), lambda head: not head.strip())
 UNKNOWN = Kind("text of no form that is known, searched as hearsay", Use.LOG)
 
@@ -139,6 +141,8 @@ def kind_of(head: bytes) -> Kind:
     for row in _rows():
         if row.tell(text):
             return row.kind
+    if is_document(text):
+        return _CONSOLE
     other = not_a_log(text)
     found = None if other else _log(text)
     if found is not None:
@@ -157,13 +161,12 @@ def _rows() -> Iterator[Row]:
 
 def _log(head: bytes) -> Kind | None:
     from ec2rl.forms.recognise import recognise
-    from ec2rl.host.console import is_console, is_document
+    from ec2rl.host.console import cleaned, is_console
 
-    name = (
-        "console output"
-        if is_document(head) or is_console(head)
-        else _LOGS.get(recognise(head).kind)
-    )
+    what = recognise(cleaned(head)).kind
+    if what in ("dmesg", "unknown") and is_console(head):
+        return _CONSOLE
+    name = _LOGS.get(what)
     return Kind(name, Use.LOG) if name else None
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 
 from ec2rl import slices
 from ec2rl.evidence.identity import Identity, identity_of
@@ -58,8 +60,6 @@ def recognise(files: Sequence[Saved]) -> list[Item] | Unreadable:
 
 
 def _recognised(file: Saved, deadline: float) -> Json:
-    from hashlib import sha256
-
     text = Text(file, deadline)
     try:
         if text.refused:
@@ -81,8 +81,6 @@ def _recognised(file: Saved, deadline: float) -> Json:
 
 def _more(kind: Kind, name: str, head: bytes, mark: str) -> Kind:
     """What a kind's own text does not say: of which interface it is; that it is a part."""
-    import re
-
     if kind.use is Use.SETTINGS and head.count(b"\n") < _WHOLE:
         return replace(kind, name="sysctl, some keys", part=mark)
     if kind.key == _ETHTOOL.strip():

@@ -83,9 +83,10 @@ def clash(one: Item, other: Item) -> str:
 
 def machines(given: Group) -> list[Machine]:
     """Put together what belongs together, in the order in which it was given."""
-    found = _first_clash(given.all())
+    items = given.all()
+    found = _first_clash(items)
     if not found:
-        return [Machine(tuple(given.all()))]
+        return [Machine(tuple(items))] if items else []
     if not given.groups:
         return [Machine(tuple(one), found) for one in _apart(given.items)]
     parts = [
@@ -108,8 +109,6 @@ def _joined(parts: Iterable[Machine]) -> list[Machine]:
     """Put together the parts of one machine in several folders: by its name, and not against it."""
     joined: list[Machine] = []
     for part in parts:
-        if not part.items:
-            continue
         for at, before in enumerate(joined):
             linked = any(a.identity.is_linked(b.identity) for a in before.items for b in part.items)
             both = (*before.items, *part.items)

@@ -66,6 +66,9 @@ _APART = 60.0
 _AMONG = 1.0
 """Seconds between two processes of a group at most: nothing else is killed meanwhile (oom_lock)."""
 
+_MEMBERS = 256
+"""Processes of one group that are kept by name."""
+
 
 class End(Choice):
     """How a call ended that killed nobody."""
@@ -146,7 +149,8 @@ class _Reader:
             self.reasons[""] = _whose(chosen["why"]), ""
         elif invoked := self.match(_INVOKED, message):
             self.group = None
-            self.found = self.all()
+            if self.asked is not None:
+                self.found.append(self.asked)
             self.reasons.pop("", None)
             trace = parse_trace(line.context)
             self.asked = Kill(line, asker=invoked["task"], limit=_limit(line), trace=trace)
@@ -173,16 +177,8 @@ class _Reader:
             *members, first = last.members
             processes = last.processes - 1
             self.found[-1] = replace(last, members=tuple(members), processes=processes)
-            self.found.append(
-                Kill(
-                    self.group,
-                    first.task,
-                    first.pid,
-                    first.resident,
-                    cgroup=UNNAMED,
-                    processes=1,
-                )
-            )
+            kill = Kill(self.group, first.task, first.pid, first.resident, cgroup=UNNAMED)
+            self.found.append(replace(kill, processes=1))
 
     def _killed(self, line: LogLine, killed: re.Match[str]) -> None:
         pid, task = int(killed["pid"]), killed["task"]
@@ -190,9 +186,9 @@ class _Reader:
         if self.group is not None and _near(self.group, line, _AMONG):
             self.group = line
             last = self.found[-1]
-            known = {last.pid, *(one.pid for one in last.members)}
-            one = () if pid in known else (Process(task, pid, resident=held),)
-            members = (*last.members, *one)
+            members = last.members
+            if len(members) < _MEMBERS and pid not in {last.pid, *(one.pid for one in members)}:
+                members = (*members, Process(task, pid, resident=held))
             self.found[-1] = replace(last, members=members, processes=last.processes + 1)
             return
         self.group = None
@@ -229,7 +225,7 @@ class _Reader:
         last = self.found[-1] if self.found else None
         is_again = last is not None and last.end is End.NOBODY and _near(last.line, line)
         if last is not None and is_again and self.asked is None:
-            self.found[-1] = replace(last, end=end, cgroup=cgroup if last.cgroup is None else HOST)
+            self.found[-1] = replace(last, end=end, cgroup=cgroup)
             return
         request = self._request(line)
         context = request.line.context

@@ -88,6 +88,9 @@ _PROTECTION = ("general protection fault", "segment-related general protection f
 _APART = 10.0
 """Seconds between a headline and its header at most, on a machine with a slow console."""
 
+_WAITING = 64
+"""Headlines that may wait for their headers: more of them are no kernel's."""
+
 
 class Kind(Choice):
     """What the kernel died of."""
@@ -155,21 +158,19 @@ def parse_header(message: str) -> tuple[Kind | None, str, str] | None:
 
 def oopses(lines: Sequence[LogLine]) -> list[Oops]:
     """The oopses that lines in the order of time tell of, each once."""
-    readers: dict[object, _Reader] = {}
-    found: list[Oops] = []
+    boots: dict[object, list[LogLine]] = {}
     for line in lines:
-        if any(word in line.message for word in _WORDS):
-            key = line.grade, line.boot, line.this_boot
-            reader = readers.get(key)
-            if reader is None:
-                reader = readers[key] = _Reader(found)
-            reader.take(line)
-    for reader in readers.values():
-        reader.end()
+        if _is_named(line.message):
+            boots.setdefault((line.grade, line.boot, line.this_boot), []).append(line)
+    found = [oops for own in boots.values() for oops in _Reader(own).read()]
     return sorted(found, key=lambda oops: oops.line.time or 0.0)
 
 
 _WORDS = tuple(phrase.text.decode() for phrase in OOPS_PHRASES)
+
+
+def _is_named(text: str) -> bool:
+    return any(word in text for word in _WORDS)
 
 
 class _Begun:
@@ -197,23 +198,27 @@ class _Begun:
 class _Reader:
     """The oopses of one boot, as one source of lines tells them."""
 
-    def __init__(self, found: list[Oops]) -> None:
-        self.found = found
+    def __init__(self, lines: Sequence[LogLine]) -> None:
+        self.lines = lines
+        self.found: list[Oops] = []
         self.headlines: list[_Begun] = []  # those that no header has followed yet
         self.dying: _Begun | None = None  # the one whose trace is being printed
 
-    def take(self, line: LogLine) -> None:
-        for number, text in enumerate((line.message, *line.context)):
-            if not (any(word in text for word in _WORDS) and self._begins(line, text, number)):
-                self._goes_on(line, text)
-
-    def end(self) -> None:
+    def read(self) -> list[Oops]:
+        known = {line.message for line in self.lines}
+        for line in self.lines:
+            if not self._begins(line, line.message):
+                continue
+            for text in line.context:
+                if text in known:
+                    break  # a line of its own, as another source tells
+                own = replace(line, message=text, context=()) if _is_named(text) else None
+                if own is None or not self._begins(own, text):
+                    self._goes_on(line, text)
         self._ended()
-        self.found += [one.oops() for one in self.headlines]
-        self.headlines = []
+        return [*self.found, *(one.oops() for one in self.headlines)]
 
-    def _begins(self, line: LogLine, text: str, number: int) -> bool:
-        own = line if number == 0 else replace(line, message=text, context=())
+    def _begins(self, own: LogLine, text: str) -> bool:
         headline = parse_headline(text)
         if headline is not None:
             self._forget(own)
@@ -255,8 +260,9 @@ class _Reader:
         """End what no more line can be of."""
         if self.dying is not None and not _near(self.dying.line, now):
             self._ended()
-        self.found += [one.oops() for one in self.headlines if not _near(one.line, now)]
-        self.headlines = [one for one in self.headlines if _near(one.line, now)]
+        waiting = [one for one in self.headlines[-_WAITING:] if _near(one.line, now)]
+        self.found += [one.oops() for one in self.headlines if one not in waiting]
+        self.headlines = waiting
 
 
 def _alone(kind: Kind | None, what: str) -> Kind:
