@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ec2rl.arguments import Parsed, UsageError, format_of, moment
 from ec2rl.catalogue import choose
@@ -50,7 +50,7 @@ def judge_offline(args: Parsed, terminal: Terminal) -> int:
     write, fails = format_of(args).write, reporting.failing(args)
     plan, modules = reporting.plan_of(args, started), choose(args)
     check(args)
-    machines = opened(args, modules)
+    machines = _machines(args, modules)
     recording = reporting.open_record(args, terminal)
     folder, unsaved = reporting.open_folder(args, terminal, started)
     reporting.make_room(args, terminal, folder)
@@ -88,6 +88,14 @@ def judge_offline(args: Parsed, terminal: Terminal) -> int:
         terminal.say(f"results not saved: {unsaved}")
     found = [result for one in judged for result in one.found]
     return reporting.exit_status(found, fails, bool(unsaved), args.has("exit-zero"))
+
+
+def _machines(args: Parsed, modules: Sequence[Module]) -> Iterator[OfflineEvidence]:
+    if not args.operands or args.has("log"):
+        return opened(args, modules)
+    from ec2rl.commands.door import machines
+
+    return machines(args, modules)
 
 
 def _record(recording: int | None, past: OfflineEvidence, one: Judgement, args: Parsed) -> str:
