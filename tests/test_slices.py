@@ -18,7 +18,7 @@ from ec2rl import slices
 SOURCE = Path(slices.__file__).parent
 
 DATA = {
-    "facts/spoilt.py": "how the kernel's lines begin",
+    "forms/mend.py": "how the kernel's lines begin",
     "facts/trust.py": "whole lines of the kernel",
     "host/mask.py": "the names of a sosreport's files",
     "commands/changed.py": "records of before schema 3 are this module's",

@@ -8,7 +8,7 @@ import pytest
 
 from ec2rl.conntrack.messages import PHRASES, Kind, Message, understand
 from ec2rl.facts.kmsg import parse_kmsg
-from ec2rl.facts.syslog import parse_line
+from ec2rl.forms.parse import parse_record
 
 TEXTS = {
     "2.4, the limit": ("ip_conntrack: maximum limit of 16368 entries exceeded", None),
@@ -58,10 +58,11 @@ RECORDS = {
 @pytest.mark.parametrize("kernel", TEXTS)
 def test_a_line_of_text_is_recognised(kernel: str, transport: str) -> None:
     text, netns = TEXTS[kernel]
-    parsed = parse_line(TRANSPORTS[transport].format(text))
+    parsed = parse_record(TRANSPORTS[transport].format(text))
     assert parsed is not None
-    assert understand(parsed[0]) == Message(Kind.TABLE_FULL, netns)
-    assert parsed[3] == 1
+    assert parsed.is_kernels
+    assert understand(parsed.message) == Message(Kind.TABLE_FULL, netns)
+    assert parsed.count == 1
 
 
 @pytest.mark.parametrize("record", RECORDS)
@@ -79,9 +80,12 @@ def test_a_repetition_counts_as_often_as_it_says(kernel: str) -> None:
     text, netns = TEXTS[kernel]
     for head in ("Nov  6 02:39:55 host kernel: ", "2026-11-22T22:11:14.123456+00:00 host kernel: "):
         for stamp in ("", "[12345.678901] "):
-            parsed = parse_line(f"{head}message repeated 3 times: [ {stamp}{text}]")
+            parsed = parse_record(f"{head}message repeated 3 times: [ {stamp}{text}]")
             assert parsed is not None
-            assert (understand(parsed[0]), parsed[3]) == (Message(Kind.TABLE_FULL, netns), 3)
+            assert (understand(parsed.message), parsed.count) == (
+                Message(Kind.TABLE_FULL, netns),
+                3,
+            )
 
 
 @pytest.mark.parametrize(
@@ -169,8 +173,8 @@ def alike(rng: random.Random) -> str:
 
 
 def seems_full(line: str) -> bool:
-    parsed = parse_line(line)
-    message = None if parsed is None else understand(parsed[0])
+    parsed = parse_record(line)
+    message = understand(parsed.message) if parsed and parsed.is_kernels else None
     return message is not None and message.kind is Kind.TABLE_FULL
 
 

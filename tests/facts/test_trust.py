@@ -457,13 +457,7 @@ def test_a_line_that_a_console_spoilt_is_the_kernels(tmp_path: Path, door: Door,
 FORMLESS = {
     "nanoseconds": f"[5240.138861000] {FULL}",
     "no stamp": FULL,
-    "of another language": f"[Mo Sep 21 14:15:00 2026] {FULL}",
     "a date as nobody writes it": f"[Mon Sep 21 14:15:00 UTC 2026] {FULL}",
-    "dmesg -H": f"[  +0.000012] {FULL}",
-    "dmesg -e": f"[Sep21 14:15] {FULL}",
-    "dmesg -d": f"[ 5240.138861 <    0.000002>] {FULL}",
-    "unknown words before": f"some words {STAMPED}",
-    "no host": f"Nov  6 02:39:55 kernel: {FULL}",
 }
 
 
@@ -496,16 +490,36 @@ def test_another_modules_words_in_no_known_form_are_told_too(
         f"Nov  6 02:39:55 h sudo[7]: bob : COMMAND=/bin/echo {STAMPED}",
         f"Nov  6 02:39:55 h kernel[12]: {STAMPED}",
         f"type=USER_CMD msg=audit(1790000000.1:7): cmd={STAMPED}",
-        f"  501  grep '{FULL}' /var/log/messages",
-        f'$ dmesg | grep "{FULL}"',
         f"[   99.500000] audit: type=1400 msg={FULL}",
         f"               {STAMPED}",  # dmesg goes on so with a record that has a line end
         f"               login: {STAMPED}",
     ],
 )
 def test_what_quotes_our_words_is_not_the_kernel(tmp_path: Path, door: Door, line: str) -> None:
-    finding = judged("conntrackfull", door(tmp_path, "\n".join([*BOOT, line, "x"])))
+    text = "\n".join([*BOOT, line, "[ 5300.000000] x"]) + "\n"
+    finding = judged("conntrackfull", door(tmp_path, text))
     assert finding.verdict is Verdict.OK
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"  501  grep '{FULL}' /var/log/messages",
+        f'$ dmesg | grep "{FULL}"',
+        "nf_conntrack: nf_conntrack: table fu",
+        f"<p>{FULL}</p>",
+        "[ 5240.138861] nf_conntrack: nf_conntrack: tab[ 5240.138862] x",
+    ],
+)
+def test_our_words_in_what_is_no_whole_record_are_counted_and_quoted(
+    tmp_path: Path, door: Door, line: str
+) -> None:
+    finding = judged("conntrackfull", door(tmp_path, "\n".join([*BOOT, line, "x"])))
+    assert finding.verdict is Verdict.UNKNOWN
+    told = [one for one in details(finding) if one.startswith("not understood: 1 line holds")]
+    assert len(told) == 1
+    assert "nf_conntrack: nf_conntrack: tab" in told[0]
 
 
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)

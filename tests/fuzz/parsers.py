@@ -30,9 +30,11 @@ from ec2rl.facts.kmsg import kmsg_span, parse_kmsg  # noqa: E402
 from ec2rl.facts.log import KernelLog, LogLine, LogSource  # noqa: E402
 from ec2rl.facts.oom import kills  # noqa: E402
 from ec2rl.facts.oops import oopses  # noqa: E402
-from ec2rl.facts.syslog import epoch, parse_line, parse_lines  # noqa: E402
+from ec2rl.facts.syslog import parse_lines  # noqa: E402
 from ec2rl.facts.trace import parse_trace  # noqa: E402
 from ec2rl.facts.trust import Grade  # noqa: E402
+from ec2rl.forms.parse import parse_record  # noqa: E402
+from ec2rl.forms.times import epoch  # noqa: E402
 from ec2rl.host import Line  # noqa: E402
 from ec2rl.host.recording import CaseError, RecordedHost, sections  # noqa: E402
 from ec2rl.module import Options  # noqa: E402
@@ -208,9 +210,9 @@ def take_kmsg(text: str) -> None:
 
 
 def take_line(text: str) -> None:
-    parsed = parse_line(text)
-    if parsed is not None and parsed[1] is not None:
-        when = epoch(parsed[1], NOW)
+    parsed = parse_record(text)
+    if parsed is not None and parsed.stamp:
+        when = epoch(parsed.stamp, NOW)
         assert when is None or abs(when) < 1e12
     parse_lines("/f", (Line(0, text), Line(1, text, hit=False)), NOW, NOW - 1000)
 

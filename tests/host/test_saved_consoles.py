@@ -12,7 +12,7 @@ import pytest
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import KernelLog
 from ec2rl.host import Phrase
-from ec2rl.host.console import CleanText, is_console, is_spoilt, unfinished
+from ec2rl.host.console import CleanText, is_console, unfinished
 from ec2rl.host.recording import RecordedHost
 from ec2rl.host.saved_logs import open_logs
 
@@ -100,7 +100,7 @@ BEGINNINGS = {
 @pytest.mark.parametrize("before", BEGINNINGS.values(), ids=BEGINNINGS)
 def test_what_stands_before_the_first_line_is_stripped(before: str, size: int) -> None:
     data = (before + RETURNED).encode()
-    text = CleanText(BytesIO(data).read, is_spoilt(data))
+    text = CleanText(BytesIO(data).read)
     said = b""
     while piece := text.read(size):
         said += piece

@@ -15,9 +15,10 @@ import pytest
 
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import KernelLog
+from ec2rl.forms.recognise import recognise
 from ec2rl.host import Journal, Phrase
 from ec2rl.host.recording import RecordedHost
-from ec2rl.host.saved_logs import kind_of_log, open_logs
+from ec2rl.host.saved_logs import open_logs
 from ec2rl.model import Evidence, Unreadable, Why
 from support.journal_writer import JournalWriter, kernel
 
@@ -248,4 +249,4 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_the_form_is_told_by_the_beginning(head: bytes, kind: str) -> None:
-    assert kind_of_log(head) == kind
+    assert recognise(head).kind == kind

@@ -13,7 +13,7 @@ from ec2rl.module import Options
 
 SAID = {
     r"/dev/kmsg": "`/dev/kmsg`",
-    r"search (dmesg|journalctl)( --boot( -1)?| 2)?": "dmesg and journalctl's output",
+    r"search (dmesg|journalctl|document)( --boot( -1)?| 2)?": "dmesg and journalctl's output",
     r"journal": "The systemd journal of all boots",
     r"search /var/log/(messages|syslog|kern\.log).*|ls /var/log": "`/var/log/messages`, "
     "`/var/log/syslog`, `/var/log/kern.log` and their rotations",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ec2rl.conntrack.messages import Kind
 from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.tables import Table
-from ec2rl.conntrack.timeline import LogPeriod
+from ec2rl.conntrack.timeline import FullTableHistory, LogPeriod
 from ec2rl.diagnosis.coverage import complete_from, complete_log, reading, stamped
+from ec2rl.diagnosis.events import say_not_understood
 from ec2rl.model import (
     Evidence,
     Role,
@@ -178,10 +179,7 @@ def _log_lines(seen: Observations) -> list[Statement]:
     if times.unverified.lines:
         words = "Not verified: {span}, in {places}, where any user can write"
         lines.append(say(words, span=_span(times.unverified), places=times.unverified.places))
-    lines += times.grades
-    if times.forged:
-        words = "Not the kernel's: {lines:line} that someone wrote in its name"
-        lines.append(say(words, lines=times.forged))
+    lines += _how_far(times)
     for kind, name in (
         (Kind.EXPECTATIONS_FULL, "expectation table full (nf_conntrack_expect_max)"),
         (Kind.NEIGHBOURS_FULL, "neighbour table overflow (net.ipv4.neigh.default.gc_thresh3)"),
@@ -190,6 +188,22 @@ def _log_lines(seen: Observations) -> list[Statement]:
         if times.others.get(kind):
             words = "Another limit, {this_boot}: {name}, {lines:line}"
             lines.append(say(words, name=name, lines=times.others[kind]))
+    return lines
+
+
+def _how_far(times: FullTableHistory) -> list[Statement]:
+    """Say whose tables the lines tell of, and how far they can be believed."""
+    lines = []
+    for period in (times.now, times.earlier, times.unverified):
+        if period.containers:
+            words = "Tables of OpenVZ's containers: {numbers}"
+            lines.append(say(words, numbers=tuple(map(str, period.containers))))
+    lines += times.grades
+    if times.not_understood:
+        lines.append(say_not_understood(times.not_understood, quoted=True))
+    if times.forged:
+        words = "Not the kernel's: {lines:line} that someone wrote in its name"
+        lines.append(say(words, lines=times.forged))
     return lines
 
 

@@ -46,6 +46,7 @@ def facts(seen: Observations) -> dict[str, Fact]:
             "unverified": _spell_facts(times.unverified, bool(read)),
             "grades": list(times.grades),
             "forged_lines": times.forged if read else None,
+            "not_understood": len(times.not_understood),
             "other_limits": {kind.name.lower(): n for kind, n in times.others.items()},
             "whole_boot": seen.log.whole_boot,
             "sources": source_facts(seen.log),

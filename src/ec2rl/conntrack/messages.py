@@ -2,8 +2,9 @@
 
 The wordings are those of ip_conntrack_core.c (2.4, 2.6) and nf_conntrack_core.c: one prefix up to
 4.4, two from 4.9 on (`pr_fmt` adds the module's name to a text that has it), and `in netns N` for
-other namespaces than the first from 6.17 on.  Both ends are anchored: a firewall's log rule can put
-any words before a kernel line, but adds ` IN=... OUT=...` behind them.
+other namespaces than the first from 6.17 on. OpenVZ's kernels name the container. Both ends are
+anchored: a firewall's log rule can put any words before a kernel line, but adds ` IN=... OUT=...`
+behind them.
 """
 
 from __future__ import annotations
@@ -25,11 +26,15 @@ class Kind(Choice):
 
 @record(frozen=True)
 class Message:
-    """One line understood: `netns` is the namespace's inode, `number` what a suppression counts."""
+    """One line understood: `netns` is the namespace's inode, `number` what a suppression counts.
+
+    `container` is the number of OpenVZ's container whose table it is.
+    """
 
     kind: Kind
     netns: int | None = None
     number: int | None = None
+    container: int | None = None
 
 
 # A suppression is told right behind a line of ours when a flood goes on: in text logs, where each
@@ -44,6 +49,7 @@ PHRASES = (
 _FULL = (
     r"(?:nf_conntrack: ){1,2}table full(?: in netns (?P<netns>\d{1,10}))?, dropping packet\.?\s*"
     r"|ip_conntrack: table full, dropping packet\.?\s*"
+    r"|(?:ip|nf)_conntrack: (?:VPS|VE|CT) (?P<ct>\d{1,10}):? table full, dropping packet\.?\s*"
     r"|ip_conntrack: maximum limit of \d{1,10} entries exceeded\s*"
 )
 _EXPECTATIONS = r"(?:nf_conntrack: ){1,2}expectation table full\s*"
@@ -60,6 +66,7 @@ _MISSED = r"Missed (?P<n>\d{1,9}) kernel messages\s*"
 _PATTERNS = (
     (Kind.TABLE_FULL, "conntrack: table full", _FULL),
     (Kind.TABLE_FULL, "conntrack: maximum limit", _FULL),
+    (Kind.TABLE_FULL, " table full, dropping packet", _FULL),
     (Kind.EXPECTATIONS_FULL, "expectation table full", _EXPECTATIONS),
     (Kind.SUPPRESSED, "s suppressed", _SUPPRESSED),
     (Kind.NEIGHBOURS_FULL, "table overflow", _NEIGHBOURS),
@@ -79,5 +86,6 @@ def understand(message: str) -> Message | None:
             found = match.groupdict()
             netns = found.get("netns")
             number = found.get("n") or found.get("old")
-            return Message(kind, int(netns) if netns else None, int(number) if number else None)
+            container = found.get("ct")
+            return Message(kind, *(int(one) if one else None for one in (netns, number, container)))
     return None

@@ -9,6 +9,7 @@ from ec2rl.conntrack.namespaces import RECORDED
 from ec2rl.conntrack.tables import Limits, Table
 from ec2rl.conntrack.timeline import FullTableHistory
 from ec2rl.diagnosis.coverage import covers, hidden, without_journal
+from ec2rl.diagnosis.events import say_not_understood
 from ec2rl.facts.log import KernelLog, LogLine
 from ec2rl.host import WARNING
 from ec2rl.model import Statement, Unreadable, Why, say
@@ -174,7 +175,7 @@ class Observations:
         Counters at zero do not make up for a log that has lost its oldest records either; but what
         was before a change that made room is known: it was full.
         """
-        known = self.covered or self.known_since_change
+        known = (self.covered or self.known_since_change) and not self.times.not_understood
         return self.answered and known and not self.uncounted
 
     @property
@@ -192,6 +193,8 @@ class Observations:
             gap = say("{kind}: {gap}", kind=kind, gap=ring.gap)
             unshown = hidden(self.log, WARNING) or "the kernel's log is incomplete"
             reasons.append(gap if ring.gap else unshown)
+        odd = self.times.not_understood
+        reasons += [say_not_understood(odd)] if odd else []
         if self.covered and self.times.others.get(Kind.SUPPRESSED) and not self.all_counted:
             reasons.append("the kernel left lines out of its log, and not all counters were read")
         elif self.all_counted and not self.covered and ring.lost:

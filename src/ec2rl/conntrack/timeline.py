@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.messages import Kind, Message, understand
-from ec2rl.diagnosis.events import Event, count, places, sort_events
+from ec2rl.conntrack.messages import PHRASES, Kind, Message, understand
+from ec2rl.diagnosis.events import Event, count, not_understood, places, sort_events
 from ec2rl.facts.log import KernelLog, LogLine
 from ec2rl.facts.trust import told
 from ec2rl.record import record, replace
@@ -37,6 +37,8 @@ class LogPeriod:
     """Lines by the namespace's inode; None for lines that do not name one."""
     uptimes: tuple[float, float] | None = None
     """Seconds since boot of the first and the last, where no calendar tells their times."""
+    containers: tuple[int, ...] = ()
+    """The numbers of OpenVZ's containers whose tables they are."""
 
 
 @record(frozen=True)
@@ -64,6 +66,8 @@ class FullTableHistory:
     """How far these lines can be believed (`trust.told`)."""
     doubted: bool = False
     """Whether lines in the kernel's form are among the hearsay."""
+    not_understood: tuple[LogLine, ...] = ()
+    """Lines with the words in a form that is not known, or that are cut."""
 
 
 def timeline(log: KernelLog, settling: Settling | None = None) -> FullTableHistory:
@@ -101,6 +105,7 @@ def timeline(log: KernelLog, settling: Settling | None = None) -> FullTableHisto
         tuple(event.line for event in ends),
         told(event.line for event in full),
         any(event.line.doubt for event in unverified),
+        not_understood(log, PHRASES, lambda line: understand(line.message) is not None),
     )
 
 
@@ -120,6 +125,7 @@ def _spell(events: Sequence[Event[Message]], suppressed: Sequence[Event[Message]
         places(events),
         namespaces,
         (uptimes[0], uptimes[-1]) if uptimes and not times else None,
+        tuple(dict.fromkeys(one.detail.container for one in events if one.detail.container)),
     )
 
 

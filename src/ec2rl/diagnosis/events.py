@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from ec2rl.facts.log import KernelLog, LogLine
+from ec2rl.facts.log import UNKNOWN_FORM, KernelLog, LogLine
 from ec2rl.facts.trace import Trace, parse_trace
 from ec2rl.facts.trust import Grade
 from ec2rl.host import Phrase
-from ec2rl.model import Statement
+from ec2rl.model import Statement, say
 from ec2rl.record import Generic, T, record, replace
 
 TYPE_CHECKING = False
@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
     It is asked twice, first without the trace.
     """
+
+
+_QUOTE = 160
+_TRIED, _SHORTEST, _LONGEST = 64, 20, 400
+_ANOTHERS = r"[\w./@-]+\[\d+\]: |audit: "
 
 
 class AnothersEvent:
@@ -67,7 +72,8 @@ class Events(Generic[T]):
 
     `before_last_fix` are this boot's from before a change that made room, and is in force;
     `unverified` stand only where any user can write; `forged` counts lines that the kernel
-    verifiably did not write.
+    verifiably did not write.  `not_understood` hold the words of an event in a form that is not
+    known, or are cut: they may be events or not.
     """
 
     this_boot: tuple[Event[T], ...] = ()
@@ -75,6 +81,7 @@ class Events(Generic[T]):
     earlier_boots: tuple[Event[T], ...] = ()
     unverified: tuple[Event[T], ...] = ()
     forged: int = 0
+    not_understood: tuple[LogLine, ...] = ()
 
     @property
     def newest(self) -> tuple[Event[T], ...]:
@@ -90,7 +97,59 @@ def find_events(
     `phrases` are the words that each event has one of.
     """
     words = [phrase.text.decode() for phrase in phrases]
-    return sort_events(_parsed(together(log.lines, remains), words, parse))
+    events = sort_events(_parsed(together(log.lines, remains), words, parse))
+    odd = not_understood(log, phrases, lambda line: parse(line, Trace()) is not None)
+    return replace(events, not_understood=odd)
+
+
+def not_understood(
+    log: KernelLog, phrases: Sequence[Phrase], understands: Callable[[LogLine], bool]
+) -> tuple[LogLine, ...]:
+    """Find the lines with these words that may be events, though nobody can tell."""
+    words = [phrase.text.decode() for phrase in phrases]
+
+    def named(line: LogLine) -> bool:
+        return any(word in line.message for word in words)
+
+    tried: dict[str, bool] = {}
+    odd = list(filter(named, log.no_logs))
+    for line in log.lines:
+        past = line.grade is Grade.UNVERIFIED and line.this_boot is False
+        told = line.form and line.grade is not Grade.FORGED and not past
+        if told and named(line) and not understands(line):
+            if line.form != UNKNOWN_FORM and not line.cut and line.message not in tried:
+                tried[line.message] = len(tried) < _TRIED and _holds_one(line, understands)
+            if tried.get(line.message, True):
+                odd.append(line)
+    return tuple(odd)
+
+
+def _holds_one(line: LogLine, understands: Callable[[LogLine], bool]) -> bool:
+    """Whether a whole message stands within a line's, as where two wrote at once.
+
+    Not in what begins with the name of a program, whose words they are then, nor in a firewall's.
+    """
+    import re
+
+    from ec2rl.forms.mend import bare
+
+    if re.match(_ANOTHERS, line.message) or " IN=" in line.message:
+        return False
+    said = bare(line.message)[:_LONGEST]
+    return any(
+        understands(replace(line, message=said[:end])) for end in range(len(said), _SHORTEST, -1)
+    )
+
+
+def say_not_understood(lines: Sequence[LogLine], quoted: bool = False) -> Statement:
+    """Say how many lines were not understood; `quoted` adds the first of them."""
+    words = "not understood: {n:line} {hold} the words"
+    first = lines[0]
+    if quoted:
+        words += ", the first of them in {place}: {quote}"
+    hold = "hold" if len(lines) > 1 else "holds"
+    quote, place = first.message[:_QUOTE], first.sources[0]
+    return say(words, n=len(lines), hold=hold, place=place, quote=quote)
 
 
 def together(lines: Sequence[LogLine], remains: Sequence[LogLine]) -> list[LogLine]:

@@ -10,7 +10,7 @@ from ec2rl.diagnosis.coverage import (
     source_facts,
     stamped,
 )
-from ec2rl.diagnosis.events import count, group, message, places
+from ec2rl.diagnosis.events import count, group, message, places, say_not_understood
 from ec2rl.facts.trust import told
 from ec2rl.model import Evidence, Finding, Role, Statement, Verdict, say, see_page
 from ec2rl.record import record
@@ -118,7 +118,9 @@ def _why_no_line(seen: Observations[Detail]) -> Statement:
 
 def _unseen(seen: Observations[Detail]) -> tuple[Value, ...]:
     """What was missing for a verdict, and which right would give it."""
-    doubt = (seen.doubt,) if seen.doubt else ()
+    odd = seen.events.not_understood
+    doubt: tuple[Value, ...] = (say_not_understood(odd),) if odd else ()
+    doubt = (*doubt, seen.doubt) if seen.doubt else doubt
     return (*doubt, *missing(seen.log, seen.since, seen.level), *seen.remains.unread)
 
 
@@ -137,6 +139,8 @@ def _happened(events: Events[Detail]) -> list[Statement]:
             words = "{period}{more} more that differ: see the JSON report"
             lines.append(say(words, period=period, more=len(groups) - _TOLD))
     lines += told(event.line for found, _ in periods for event in found)
+    if events.not_understood:
+        lines.append(say_not_understood(events.not_understood, quoted=True))
     if events.forged:
         words = "Not the kernel's: {n:line} that someone wrote in its name"
         lines.append(say(words, n=events.forged))
@@ -203,6 +207,7 @@ def _facts(seen: Observations[Detail]) -> dict[str, Fact]:
         "earlier_boots": _event_facts(seen.events.earlier_boots),
         "unverified": _event_facts(seen.events.unverified),
         "forged_lines": seen.events.forged,
+        "not_understood": len(seen.events.not_understood),
         "known": seen.known,
         "proof": seen.proof or "",
         "whole_boot": seen.log.whole_boot,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from itertools import takewhile
 
-from ec2rl.diagnosis.events import find_events, sort_events, together
+from ec2rl.diagnosis.events import find_events, not_understood, sort_events, together
 from ec2rl.diagnosis.finding import judge_events
 from ec2rl.diagnosis.observations import TAINT_DIED, Observations, taint
 from ec2rl.facts.crash_records import CrashRecords, read_crash_records
@@ -67,7 +67,10 @@ def kernel_log_module(
             events = find_events(log, phrases, parse, remains.lines)
         else:
             assert find is not None, "a module parses lines, or finds events in them"
-            events = sort_events(find(together(log.lines, remains.lines)))
+            events = replace(
+                sort_events(find(together(log.lines, remains.lines))),
+                not_understood=not_understood(log, phrases, lambda one: any(find((one,)))),
+            )
         weakest = max(phrase.level for phrase in phrases) if level is None else level
         seen = Observations(log, events, options.since, remains, level=weakest)
         if settings and events.this_boot:

@@ -74,7 +74,7 @@ class Observations(Generic[T]):
     @property
     def known(self) -> bool:
         """Whether "nothing found" means that nothing happened."""
-        whole = self.covered or self.covered_since_fix
+        whole = (self.covered or self.covered_since_fix) and not self.events.not_understood
         return self.doubt is None and (self.proof is not None or whole)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 from ec2rl import slices
+from ec2rl.forms.not_a_log import not_a_log
 from ec2rl.host.console import is_document
-from ec2rl.host.not_a_log import not_a_log
 from ec2rl.record import Choice, record
 
 TYPE_CHECKING = False
@@ -123,6 +123,10 @@ _LOGS = {
     "journal file": "journal file",
     "export": "journal export",
     "json": "journal as JSON",
+    "verbose": "journalctl -o verbose",
+    "dmesg json": "dmesg -J",
+    "docker json": "Docker's log of a container",
+    "events json": "events of CloudWatch Logs",
     "dmesg": "dmesg",
     "syslog": "syslog",
 }
@@ -156,10 +160,10 @@ def _rows() -> Iterator[Row]:
 
 
 def _log(head: bytes) -> Kind | None:
+    from ec2rl.forms.recognise import recognise
     from ec2rl.host.console import cleaned, is_console
-    from ec2rl.host.saved_logs import kind_of_log
 
-    what = kind_of_log(cleaned(head))
+    what = recognise(cleaned(head)).kind
     if what in ("dmesg", "unknown") and is_console(head):
         return _CONSOLE
     name = _LOGS.get(what)

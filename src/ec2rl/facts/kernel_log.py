@@ -36,12 +36,14 @@ def read_kernel_log(
     ring, ring_lines = read_ring(host, phrases, boot_id, booted)
     whole = ring.unreadable is None and ring.lost == 0 and not ring.gap
     until, is_live, judged = None, True, None
+    no_logs: tuple[LogLine, ...] = ()
     if ring.unreadable is not None and ring.unreadable.why is Why.NOT_COLLECTED:
         from ec2rl.facts.recorded_log import recorded
 
         left = recorded(host, phrases, boot_id, booted, ring)
         (ring, ring_lines), (journal, journal_lines), kept = left.ring, left.journal, left.texts
         whole, until, is_live, judged = left.whole, left.until, False, left.judged
+        no_logs = left.no_logs
     elif ring.lost:
         from ec2rl.facts.whole_journal import journal_behind_ring
 
@@ -59,7 +61,7 @@ def read_kernel_log(
         lines = weigh(merge(ring_lines, journal_lines, text_lines), known)
     if since is not None:
         lines = [line for line in lines if _counts(line, since, clock.uptime or 0)]
-    return KernelLog(tuple(lines), ring, journal, tuple(text), booted, whole, judged)
+    return KernelLog(tuple(lines), ring, journal, tuple(text), booted, whole, judged, no_logs)
 
 
 def _counts(line: LogLine, since: float, uptime: float) -> bool:
@@ -98,7 +100,15 @@ def _text_logs(
             from ec2rl.facts.syslog import parse_lines
 
             lines.append(
-                parse_lines(found.path, found.lines, found.modified, booted, is_saved=is_saved)
+                parse_lines(
+                    found.path,
+                    found.lines,
+                    found.modified,
+                    booted,
+                    is_saved=is_saved,
+                    phrases=phrases,
+                    is_cut=found.is_cut,
+                )
             )
     return sources, lines
 

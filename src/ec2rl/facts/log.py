@@ -15,6 +15,8 @@ LOG_FOLDER = "/var/log"
 DIGITS = 17
 """Of a time in µs: 2**64 ns have as many, and no calendar goes beyond the year 9999."""
 
+UNKNOWN_FORM = "unknown"
+
 DRIFT = 1e-4
 """Seconds in each second of the uptime that the kernel's stamps may be off: below 100 ppm."""
 
@@ -27,7 +29,9 @@ class LogLine:
     microseconds since boot; `this_boot` is None where it cannot be told; `count` is how many
     times it stands for; `context` are the kernel's lines behind it; `doubt` says why a line in the
     kernel's form is hearsay all the same, "" where its place says it; `caller` is the thread or CPU
-    that said it (CONFIG_PRINTK_CALLER), "" where the kernel does not say.
+    that said it (CONFIG_PRINTK_CALLER), "" where the kernel does not say.  `form` is the row of the
+    table of forms that a text's line is read by, or UNKNOWN_FORM; `cut` means that it ends where
+    another line begins, or the text ends.
     """
 
     message: str
@@ -41,6 +45,8 @@ class LogLine:
     context: tuple[str, ...] = ()
     doubt: str = ""
     caller: str = ""
+    form: str = ""
+    cut: bool = False
 
     @property
     def trusted(self) -> bool:
@@ -86,6 +92,7 @@ class KernelLog:
     all other texts, printed journals among them; `booted` is when this boot began, in seconds since
     the epoch; `whole_boot` means that every record of this boot was there to be read.  Where a
     journal alone tells which boot was the last, `judged` is when that one began and ended.
+    `no_logs` are lines with the words in what is no log: a page, another program's data.
     """
 
     lines: tuple[LogLine, ...]
@@ -95,6 +102,7 @@ class KernelLog:
     booted: float | None = None
     whole_boot: bool = False
     judged: Judged | None = None
+    no_logs: tuple[LogLine, ...] = ()
 
     @property
     def sources(self) -> tuple[LogSource, ...]:

@@ -11,7 +11,7 @@ from itertools import islice
 
 from ec2rl.facts.console import console, messages_dropped, vouched
 from ec2rl.facts.journal_log import journal_records
-from ec2rl.facts.log import Judged, LogLine, LogSource, search_gap
+from ec2rl.facts.log import UNKNOWN_FORM, Judged, LogLine, LogSource, search_gap
 from ec2rl.facts.syslog import hits_of, parse_lines
 from ec2rl.facts.trust import Grade
 from ec2rl.facts.whole_journal import has_whole_boot, is_beginning
@@ -21,6 +21,7 @@ from ec2rl.host import (
     BEGINNING,
     CONSOLES,
     DMESGS,
+    DOCUMENTS,
     JOURNALCTLS,
     Host,
     Phrase,
@@ -31,6 +32,8 @@ from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ec2rl.facts.console import Console
 
     Told = tuple[LogSource, list[LogLine]]
@@ -51,7 +54,7 @@ class Recorded:
 
     `whole` is whether all of the last boot is there; `until` how far a journal that is whole since
     then reaches (`trust.Known`); `judged` is the boot that counts as the last where only a journal
-    tells.
+    tells; `no_logs` are lines with the words in what is no log.
     """
 
     ring: Told
@@ -60,6 +63,7 @@ class Recorded:
     whole: bool
     until: tuple[float, float] | None
     judged: Judged | None
+    no_logs: tuple[LogLine, ...] = ()
 
 
 def recorded(
@@ -95,7 +99,22 @@ def recorded(
         whole or (is_journal_whole and (judged is None or judged.later is None)),
         until,
         judged,
+        tuple(_no_logs(host, phrases)),
     )
+
+
+def _no_logs(host: Host, phrases: Sequence[Phrase]) -> Iterator[LogLine]:
+    """The lines with the words in what is no log."""
+    for name in DOCUMENTS:
+        (found,) = host.search([name], phrases)
+        if not isinstance(found, Search):
+            return
+        for line in found.lines:
+            if line.hit:
+                yield LogLine(
+                    line.text, (found.path,), None, None, None, None, Grade.UNVERIFIED,
+                    form=UNKNOWN_FORM,
+                )  # fmt: skip
 
 
 def _ran_after(host: Host, when: float) -> float | None:
@@ -129,8 +148,19 @@ def _texts(
 def _text(
     found: Search, kind: str, asked: Sequence[Phrase], boot_id: str | None, booted: float | None
 ) -> Told:
-    kept = hits_of(found.lines, (*asked, *ABOUT_CONSOLES))
-    lines = parse_lines(found.path, kept, found.modified, booted, Grade.TEXT, True, True)
+    wanted = (*asked, *ABOUT_CONSOLES)
+    kept = hits_of(found.lines, wanted)
+    lines = parse_lines(
+        found.path,
+        kept,
+        found.modified,
+        booted,
+        Grade.TEXT,
+        is_dmesg=True,
+        is_saved=True,
+        phrases=wanted,
+        is_cut=found.is_cut,
+    )
     lines = [vouched(line) for line in lines]
     begun = [place for place, line in enumerate(lines) if is_beginning(line) and line.trusted]
     starts = [place for place in begun if not _is_crash_kernel(islice(lines, place + 1, None))]
@@ -188,7 +218,14 @@ def _journal_texts(host: Host, phrases: Sequence[Phrase], booted: float | None) 
                 break
             continue
         lines = parse_lines(
-            found.path, found.lines, found.modified, booted, Grade.TEXT, is_saved=True
+            found.path,
+            found.lines,
+            found.modified,
+            booted,
+            Grade.TEXT,
+            is_saved=True,
+            phrases=phrases,
+            is_cut=found.is_cut,
         )
         this_boot = [line.this_boot if is_of_boot is None else is_of_boot for line in lines]
         told.append(

@@ -1,81 +1,56 @@
-"""A line of a text log, as syslog daemons write what the kernel says."""
+"""The kernel's lines of a text log, in whichever form it is."""
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Sequence
 
-from ec2rl.facts.log import LogLine
-from ec2rl.facts.spoilt import bare, is_anothers, mended
+from ec2rl.facts.log import UNKNOWN_FORM, LogLine
 from ec2rl.facts.trust import Grade, grades
+from ec2rl.forms.mend import INSIDE, JOINED, bare, margin, mended
+from ec2rl.forms.parse import kind_of, parse_record, pieces
+from ec2rl.forms.record import Record
+from ec2rl.forms.table import Kind
+from ec2rl.forms.times import epoch
 from ec2rl.host import Line, Phrase
-from ec2rl.record import replace
+from ec2rl.record import record, replace
 
-_STAMP = r"\[ *(?P<up>\d{1,9}\.\d{6})\] ?"
-_CALLER = r"(?:\[ *[TC]\d{1,10}\] ?)?"
-"""CONFIG_PRINTK_CALLER: the thread or the CPU that said it."""
-# rsyslog's forms, and those of `journalctl -o short`, short-iso, short-full and short-unix.
-_SYSLOG = (
-    r"(?:<\d{1,3}>)?"
-    r"(?P<ts>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?=[. ])"
-    r"|\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?"
-    r"|[A-Z][a-z]{2} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Z]{3,5}"
-    r"|\d{9,11}\.\d{6}(?= ))(?:\.\d{1,6})?"
-    r" \S+ (?:kern\.\w+ )?kernel:(?: |$)(?:" + _STAMP + r")?" + _CALLER + r"(?P<msg>.*)"
-)
-_MONOTONIC = _STAMP + r"[\w.-]+ kernel: (?P<msg>.*)(?P<ts>)"
-# dmesg, dmesg -x, -r, -T and --time-format iso.
-_DMESG = (
-    r"(?:<\d{1,3}>)?(?:\w+ *: *\w+ *: )?(?:"
-    + _STAMP.rstrip("? ")
-    + r"|\[[A-Z][a-z]{2} (?P<ts>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\]"
-    + r"|(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d)(?= ))"
-    + r" ?"
-    + _CALLER
-    + "(?P<msg>.*)"
-)
-_REPEAT = r"message repeated (?P<n>\d{1,9}) times: \[ ?(?:\[ *\d+\.\d{6}\] ?)?(?P<msg>.*)\]"
-_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _DAY = 86400
 _OTHER_FORM = "a line in another form than the text around it, as anybody could have added"
+_PASSED_ON = "passed on by what wrote {around}"
+_MIDDLE = "it stands in the middle of another line"
 _ODD = "not understood who said it, and when"
 _QUOTED = 3
 
 
-def parse_line(text: str) -> tuple[str, str | None, int | None, int] | None:
-    """Split a line into (message, time stamp, µs since boot, times repeated).
+@record(frozen=True)
+class _Piece:
+    """One record of a text, or what is left of one.
 
-    None for a line that does not say that the kernel wrote it: another program that quotes the
-    kernel, or a process that calls itself `kernel[123]`.
+    `doubt` says why the form alone does not make it the kernel's; `cut` whether another begins
+    before it has ended.
     """
-    matched = _match(text)
-    return None if matched is None else _parsed(*matched)
 
+    text: str
+    hit: bool
+    offset: int
+    record: Record | None
+    doubt: str = ""
+    cut: bool = False
 
-def _parsed(match: re.Match[str], is_dmesg: bool) -> tuple[str, str | None, int | None, int]:
-    stamp: str | None = match["ts"] or (match["iso"] if is_dmesg else None) or None
-    uptime = None if match["up"] is None else int(match["up"].replace(".", ""))
-    message = match["msg"]
-    repeated = re.fullmatch(_REPEAT, message, re.DOTALL)
-    if repeated is not None:
-        return repeated["msg"], stamp, None, int(repeated["n"])
-    return message, stamp, uptime, 1
-
-
-def _match(text: str) -> tuple[re.Match[str], bool] | None:
-    """How a line's form matches, and whether that is one of dmesg's own."""
-    for form in (_SYSLOG, _MONOTONIC, _DMESG):
-        match = re.fullmatch(form, text, re.DOTALL)
-        if match is not None:
-            return match, form is _DMESG
-    return None
+    @property
+    def kernels(self) -> Record | None:
+        """The record, where the form shows no other writer than the kernel."""
+        return self.record if self.record is not None and self.record.is_kernels else None
 
 
 def hits_of(lines: Sequence[Line], phrases: Sequence[Phrase]) -> tuple[Line, ...]:
     """The same lines, those that hold one of these phrases as hits and no others."""
-    words = [phrase.text.decode() for phrase in phrases]
+    words = _words(phrases)
     return tuple(replace(line, hit=any(word in line.text for word in words)) for line in lines)
+
+
+def _words(phrases: Sequence[Phrase]) -> list[str]:
+    return [phrase.text.decode() for phrase in phrases]
 
 
 def parse_lines(
@@ -86,62 +61,140 @@ def parse_lines(
     grade: Grade = Grade.UNVERIFIED,
     is_dmesg: bool = False,
     is_saved: bool = False,
+    phrases: Sequence[Phrase] = (),
+    is_cut: bool = False,
 ) -> list[LogLine]:
     """The kernel's lines of one text log whose mtime is `modified` (seconds since the epoch).
 
     `grade` is what its lines are but for those that show that they are less.  Text of another form
     than its own (dmesg's or journalctl's) came in from elsewhere, and is hearsay; so is, in what
-    somebody saved, a line in no form: left out it would be silence where there was none.
+    somebody saved, a line in no form: left out it would be silence where there was none.  `phrases`
+    are the words that a part of a line must hold to be a hit, where another one begins within it;
+    `is_cut` means that the text ends within the last line.
     """
+    cut = _pieces(lines, _words(phrases), is_saved)
+    if is_cut:
+        cut[-1:] = [replace(one, cut=True) for one in cut[-1:]]
+    graded = _graded(cut, grade)
     found: list[LogLine] = []
     doubts: dict[str, str] = {}
-    if is_saved:
-        lines = [replace(line, text=mended(line.text)) for line in lines]
-    # A text log holds millions of lines, and only a priority could make less of hearsay.
-    is_plain = grade is Grade.UNVERIFIED and not any(line.text[:1] == "<" for line in lines)
-    graded = [(grade, "")] * len(lines) if is_plain else grades(lines, grade)
     # A stamp without a year is the latest that is no later than what stands below it in the file.
     latest = modified + _DAY
-    for position in range(len(lines) - 1, -1, -1):
-        text, (told, doubt) = lines[position].text, graded[position]
-        matched = _match(text) if lines[position].hit else None
-        if matched is not None:
-            message, stamp, uptime, count = _parsed(*matched)
-            if told is Grade.TEXT and matched[1] is not is_dmesg:
-                told, doubt = Grade.UNVERIFIED, _OTHER_FORM
-        elif lines[position].hit and is_saved and not is_anothers(text):
-            message, stamp, uptime, count = bare(text), None, None, 1
+    for position in range(len(cut) - 1, -1, -1):
+        piece, (told, doubt) = cut[position], graded[position]
+        if not piece.hit or (grade is Grade.TEXT and piece.text.startswith(INSIDE)):
+            continue  # what stands so far in is the inside of another record
+        kernels, text = piece.kernels, piece.text
+        if kernels is not None:
+            message, form = kernels.message, kernels.form
+            if told in (Grade.TEXT, Grade.KERNEL):
+                other = _OTHER_FORM if (kind_of(kernels) is Kind.RING) is not is_dmesg else ""
+                weak = piece.doubt or (other if grade is Grade.TEXT else "")
+                told, doubt = (Grade.UNVERIFIED, weak) if weak else (told, doubt)
+        elif piece.record is None and is_saved:
+            message, form = bare(text), UNKNOWN_FORM
             if told is not Grade.FORGED:
                 told, doubt = Grade.UNVERIFIED, _no_form(doubts, message, text)
         else:
             continue
-        when = None if stamp is None else epoch(stamp, latest)
+        stamp = "" if kernels is None else kernels.stamp
+        when = epoch(stamp, latest) if stamp else None
         if when is not None:
             latest = min(latest, when + _DAY)
-        context = []
-        below = position + 1
-        while below < len(lines) and not lines[below].hit:
-            # What other programs say comes between the lines of a trace.
-            behind = parse_line(lines[below].text)
-            if behind is not None:
-                context.append(behind[0])
-            below += 1
-        this_boot = None if when is None or booted is None else when >= booted - 2
         found.append(
             LogLine(
                 message,
                 (path,),
                 when,
-                uptime,
+                None if kernels is None else kernels.up,
                 None,
-                this_boot,
+                None if when is None or booted is None else when >= booted - 2,
                 told,
-                count,
-                tuple(context),
+                1 if kernels is None else kernels.count,
+                tuple(_behind(cut, position)),
                 doubt,
+                form=form,
+                cut=piece.cut,
             )
         )
     return found[::-1]
+
+
+def _behind(cut: Sequence[_Piece], position: int) -> list[str]:
+    """What the kernel says behind a hit; other programs' lines may come between."""
+    context: list[str] = []
+    has_form = cut[position].record is not None
+    for piece in cut[position + 1 :]:
+        if piece.hit:
+            break
+        if piece.kernels is not None:
+            context.append(piece.kernels.message)
+        elif piece.record is None and not has_form:
+            context.append(piece.text)
+    return context
+
+
+def _pieces(lines: Sequence[Line], words: Sequence[str], is_saved: bool) -> list[_Piece]:
+    """The records of these lines, each on its own, as well as they can be told apart."""
+    texts = [line.text for line in lines]
+    if is_saved:
+        texts = [mended(text) for text in texts]
+        width = len(margin(texts))
+        texts = [text[width:] for text in texts]
+    found: list[_Piece] = []
+    for line, text in zip(lines, texts):
+        is_joined, text = text.endswith(JOINED), text.removesuffix(JOINED)
+        parsed = parse_record(text)
+        parts = pieces(text, parsed)
+        if len(parts) == 1:
+            found.append(_Piece(text, line.hit, line.offset, parsed, _doubt(parsed), is_joined))
+            continue
+        before = ""
+        for number, part in enumerate(parts, 1):
+            hit = line.hit and (not words or any(word in part for word in words))
+            parsed, is_last = parse_record(part), number == len(parts)
+            doubt = _MIDDLE if before.strip() else _doubt(parsed)
+            found.append(_Piece(part, hit, line.offset, parsed, doubt, is_joined or not is_last))
+            before += part
+    return found
+
+
+def _doubt(found: Record | None) -> str:
+    if found is None or not found.passed_on:
+        return ""
+    return _PASSED_ON.format(around=found.around)
+
+
+def _graded(cut: Sequence[_Piece], grade: Grade) -> list[tuple[Grade, str]]:
+    """The grade of each piece, and why it is in doubt, by facility and by the line above."""
+    if grade is Grade.UNVERIFIED:  # only a facility could make less of it
+        foreign = [one.kernels is not None and bool(one.kernels.facility) for one in cut]
+        return [(Grade.FORGED if other else grade, "") for other in foreign]
+    told: list[Line] = []
+    stamp = ""
+    for piece in cut:
+        stamp = _stamp(piece, stamp)
+        text = piece.text
+        if piece.kernels is not None:
+            facility = piece.kernels.facility
+            priority = "" if facility is None else f"<{facility * 8}>"
+            text = f"{priority}{stamp}{' ' * bool(stamp)}{piece.kernels.message}"
+        told.append(Line(piece.offset, text, piece.hit))
+    return grades(told, grade)
+
+
+def _stamp(piece: _Piece, above: str) -> str:
+    """The time of a piece as dmesg shows it, the same for what was said at the same time."""
+    found = piece.kernels
+    if found is None:
+        return ""
+    if found.up is not None:
+        return f"[{found.up // 10**6:5}.{found.up % 10**6:06}]"
+    if found.repeats:
+        return above or "[  +0.000000]"
+    if kind_of(found) is Kind.RING and found.stamp:
+        return f"[{found.stamp.replace(',', '.')[:26]}]"
+    return ""
 
 
 def _no_form(doubts: dict[str, str], message: str, text: str) -> str:
@@ -149,44 +202,3 @@ def _no_form(doubts: dict[str, str], message: str, text: str) -> str:
     if message not in doubts and len(doubts) >= _QUOTED:
         return _ODD
     return doubts.setdefault(message, f"{_ODD}: {text[:160]}")
-
-
-def epoch(stamp: str, latest: float) -> float | None:
-    """A log's time stamp in seconds since the epoch; None for one that is no time.
-
-    A stamp without a zone is local time; one without a year (RFC 3164) is the latest that is not
-    after `latest`; dmesg -T has the year at the end.
-    """
-    from datetime import datetime
-
-    if stamp[:9].isdigit():
-        return float(stamp)
-    if stamp[3] == " " and stamp[4:8].isdigit():
-        stamp = stamp[4:23]  # without the weekday, and the name of the zone
-    if stamp[0].isdigit():
-        text = stamp.replace(",", ".").replace("Z", "+00:00")
-        text = re.sub(r"\.(\d{1,6})\d*", lambda match: "." + match[1].ljust(6, "0"), text)
-        text = re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", text)
-        try:
-            return datetime.fromisoformat(text).timestamp()
-        except (ValueError, OverflowError, OSError):
-            return None
-    try:
-        month = _MONTHS.index(stamp[:3]) + 1
-        day, hour, minute, second = (
-            int(stamp[a:b]) for a, b in ((4, 6), (7, 9), (10, 12), (13, 15))
-        )
-        year = time.localtime(latest).tm_year
-        years: Sequence[int] = range(year, year - 5, -1)
-        if stamp[16:]:
-            years, latest = (int(stamp[16:]),), float("inf")
-    except (ValueError, OverflowError, OSError):
-        return None
-    for candidate in years:
-        try:
-            when = datetime(candidate, month, day, hour, minute, min(second, 59)).timestamp()
-        except (ValueError, OverflowError, OSError):
-            continue  # 29 February, in most years
-        if when <= latest:
-            return when
-    return None

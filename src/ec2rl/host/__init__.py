@@ -50,8 +50,9 @@ class Phrase:
 DMESGS = ("dmesg", *(f"dmesg {number}" for number in range(2, 65)))
 JOURNALCTLS = ("journalctl", *(f"journalctl {number}" for number in range(2, 65)))
 CONSOLES = ("console", *(f"console {number}" for number in range(2, 65)))
-"""Under what names texts are searched that dmesg, journalctl and consoles printed, each of its own.
-"""
+DOCUMENTS = ("document", *(f"document {number}" for number in range(2, 65)))
+"""Under what names texts are searched that dmesg, journalctl and consoles printed, each of its own;
+and what is no log: a page, a picture, another program's data."""
 
 BEGINNING = Phrase(b"Linux version ")
 """The first thing that a kernel prints (on some architectures the second, at the same time)."""
@@ -95,7 +96,8 @@ class Search:
     `hits` counts all of them, also those beyond what `lines` has room for; `unpacked` is how many
     bytes of text were looked at; `modified` is the file's mtime in seconds since the epoch.
     `gap` is "" when the text was read from its first byte to its last, else it says what was not.
-    `end` are the last lines of a console.
+    `end` are the last lines of a console; `is_cut` means that the text ends within the last line of
+    these.
     """
 
     path: str
@@ -105,6 +107,7 @@ class Search:
     modified: float
     gap: str = ""
     end: str = ""
+    is_cut: bool = False
 
 
 @record(frozen=True)

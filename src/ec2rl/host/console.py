@@ -11,6 +11,8 @@ from base64 import b64decode
 from binascii import Error
 from datetime import datetime
 
+from ec2rl.forms.parse import parse_record
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
@@ -128,26 +130,23 @@ class CleanText:
     Behind a stamp of the kernel's none does: what stands there may be a user's string.
     """
 
-    def __init__(self, read: Read, is_spoilt: bool) -> None:
+    def __init__(self, read: Read) -> None:
         self.tail = b""
         self._seen = 0
         self._is_console = False
         self._read = read
-        self._is_spoilt = is_spoilt
         self._rest = self._clean = b""
 
     def read(self, size: int) -> bytes:
         """At most `size` bytes, b"" at the end; OSError as the text's own `read`."""
         while not self._clean:
             data = self._read(size)
-            if not self._is_spoilt:
-                self._clean = data
-            else:
-                whole, end, rest = (self._rest + data).rpartition(b"\n")
-                if not data or len(rest) > _LONGEST:
-                    whole, rest = whole + end + rest, b""
-                self._rest = rest
-                self._clean = cleaned(whole + end if rest or data else whole)
+            whole, end, rest = (self._rest + data).rpartition(b"\n")
+            if not data or len(rest) > _LONGEST:
+                whole, rest = whole + end + rest, b""
+            self._rest = rest
+            whole += end if rest or data else b""
+            self._clean = cleaned(whole) if is_spoilt(whole) else whole
             if not data:
                 break
         data, self._clean = self._clean[:size], self._clean[size:]
@@ -164,27 +163,32 @@ class CleanText:
 
 def is_spoilt(text: bytes) -> bool:
     """Whether terminals or serial lines have added to a text."""
-    return re.search(rb"[\r\x1b\x00]", text) is not None
+    return any(mark in text for mark in (b"\r", b"\x1b", b"\x00", _MARK))
 
 
+_MARK = b"\xef\xbb\xbf"
 # ECMA-48: a control sequence is ESC [, parameters (colours may have colons), and a final letter;
 # ESC ] begins a string for the terminal, and ESC c resets it.
 _SEQUENCE = (
     rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]{0,200}(?:\x07|\x1b\\)?|\x1b[()*+][A-Z\d]"
-    rb"|\x1b[=>78DEHMNOZ\\]|\x00"
+    rb"|\x1b[=>78DEHMNOZ\\]|\x00|\xef\xbb\xbf"
 )
 _AFRESH = rb"\x1b\[[\d;]*[HJf]|\x1bc"
 
 
 def cleaned(text: bytes) -> bytes:
     """Whole lines of a text without what terminals and serial lines add."""
-    return re.sub(rb"[^\n]*[\r\x1b\x00][^\n]*", _cleaned_line, text)
+    lines = text.split(b"\n")
+    return b"\n".join(_cleaned_line(line) if is_spoilt(line) else line for line in lines)
 
 
-def _cleaned_line(found: re.Match[bytes]) -> bytes:
-    line = found[0].rstrip(b"\r")
+def _cleaned_line(line: bytes) -> bytes:
+    line = line.rstrip(b"\r")
+    if not is_spoilt(line):
+        return line
     plain = re.sub(_SEQUENCE, b"", line)
-    if re.match(rb"\s*" + _STAMP, plain):
+    text = plain.replace(b"\r", b"").decode("utf-8", "replace")
+    if re.match(rb"\s*" + _STAMP, plain) or parse_record(text) is not None:
         return plain.replace(b"\r", b"")
     pieces = re.split(rb"\r+|" + _AFRESH, line)
     return b"\n".join(filter(None, (re.sub(_SEQUENCE, b"", piece) for piece in pieces)))

@@ -47,6 +47,8 @@ def _search_notes(look: Search) -> dict[str, str | None]:
         notes["gap"] = look.gap
     if look.end:
         notes["end"] = look.end
+    if look.is_cut:
+        notes["cut"] = None
     if look.hits != sum(line.hit for line in look.lines):
         notes["hits"] = str(look.hits)
     return notes
@@ -113,6 +115,7 @@ def decode_search(
         modified,
         notes.get("gap", ""),
         notes.get("end", ""),
+        "cut" in notes,
     )
 
 

@@ -19,8 +19,8 @@ it), or `!` and a reason of `Why` in one word, then words.  Other keys: `link PA
 `journalctl -o json`), `ethtool -S IF`, `conntrack -S`, `conntrack -L` (lines as those of
 /proc/net/nf_conntrack); `netns FILE: KEY` from a network namespace; `later: KEY` after a pause;
 `dmesg`, the text that dmesg(1) printed, and `console`, a console's.  A log file may say
-`; modified=TIME`, `; gap=WORDS`, `; hits=N`, `; unpacked=N` and `; path=NAME`, a console
-`; end=ITS LAST LINES`, the journal
+`; modified=TIME`, `; gap=WORDS`, `; hits=N`, `; unpacked=N`, `; cut` (it ends within its last line)
+and `; path=NAME`, a console `; end=ITS LAST LINES`, the journal
 `; gap=WORDS`, `; hits=N`, `; oldest=MICROSECONDS` and `; newest=MICROSECONDS`, a saved table
 `; entries=N` (how many it holds), `; modified=TIME`, `; gap=WORDS` and `; path=NAME`, any text
 `; exact` (no newline is added to it).  `\\xNN` in a key, a note or a name stands for a byte that

@@ -1,4 +1,4 @@
-"""What `journalctl -o export` and `-o json` printed, as a journal; and several journals as one."""
+"""What journalctl printed with all fields, as a journal; and several journals as one."""
 
 from __future__ import annotations
 
@@ -33,16 +33,22 @@ _MISSED = "e9bf28e6e834481bb6f48f548ad13606"
 """MESSAGE_ID by which journald tells of lost kernel messages (SD_MESSAGE_JOURNAL_MISSED)."""
 
 
+_TRANSPORTS = {name: name for name in ("audit", "driver", "journal", "kernel", "stdout", "syslog")}
+"""Who can have written a record (systemd.journal-fields(7)); another word is a damaged record."""
+_DECODER = json.JSONDecoder()
+
+
 class DamagedError(ValueError):
     """What follows is no export of a journal."""
 
 
 def read_journal(name: str, read: Read, form: str, phrases: Sequence[Phrase]) -> Journal:
-    """The kernel's records in an export (`form` "export") or in JSON, an object a line."""
+    """The kernel's records in an export (`form` "export"), in JSON of any layout, or "verbose"."""
     found = _Found(phrases)
     gap = ""
+    forms = {"export": _exported, "json": _objects, "verbose": _verbose}
     try:
-        for fields in (_exported if form == "export" else _objects)(_Lines(read)):
+        for fields in forms[form](_Lines(read)):
             found.add(fields)
     except DamagedError as error:
         gap = f"{name}: {error}"
@@ -124,8 +130,8 @@ class _Found:
         self._room = _TEXT
 
     def add(self, fields: Mapping[str, str]) -> None:
-        transport = fields.get("_TRANSPORT")
         try:
+            transport = _TRANSPORTS[fields["_TRANSPORT"]]
             when = int(fields["__REALTIME_TIMESTAMP"][:20])
             self.oldest = when if self.oldest is None else min(self.oldest, when)
             self.newest = when if self.newest is None else max(self.newest, when)
@@ -213,15 +219,74 @@ def _exported(lines: _Lines) -> Iterator[dict[str, str]]:
 
 
 def _objects(lines: _Lines) -> Iterator[dict[str, str]]:
+    """JSON objects: one a line, or over several lines, alone, in a list, as events (SSE, RFC 7464).
+
+    What cannot be understood comes as a record without fields.
+    """
+    begun = b""
     while (line := lines.line()) is not None:
-        if not line.strip():
-            continue
-        try:
-            said = json.loads(line)
-        except (ValueError, RecursionError):
-            said = None
-        fields = said if isinstance(said, dict) else {}
-        yield {key: _string(fields[key]) for key in _WANTED if key in fields}
+        text = line.strip(b" \t\r\x1e")
+        if not begun:
+            text = text.removeprefix(b"data:").lstrip()
+            if text in (b"", b"[", b"]", b","):
+                continue
+        if begun and text[:1] not in b'"{}[],0123456789-':
+            yield {}  # it goes on with a string that was broken
+        is_end = text.rstrip(b",]") == b"}" or (not begun and text != b"{")
+        begun += text + b" "
+        if is_end or len(begun) > _FIELD:
+            yield from _glued(begun)
+            begun = b""
+    if begun:
+        yield from _glued(begun)
+
+
+def _glued(text: bytes) -> Iterator[dict[str, str]]:
+    """The objects that stand one behind the other."""
+    said = text.decode("utf-8", "backslashreplace")
+    at = 0
+    try:
+        while at < len(said):
+            found, at = _DECODER.raw_decode(said, at)
+            fields = found if isinstance(found, dict) else {}
+            yield {key: _string(fields[key]) for key in _WANTED if key in fields}
+            at += len(said[at:]) - len(said[at:].lstrip(" \t,]\x1e"))
+    except (ValueError, RecursionError):
+        yield {}
+
+
+def _verbose(lines: _Lines) -> Iterator[dict[str, str]]:
+    """`journalctl -o verbose`: a head with the cursor, then a field a line, by four blanks.
+
+    Further lines of a field stand farther in (systemd, src/shared/logs-show.c, output_verbose).
+    """
+    import re
+
+    head = re.compile(
+        rb".* \[s=[0-9a-f]+;i=[0-9a-f]+;b=([0-9a-f]{32});m=([0-9a-f]+);t=([0-9a-f]+);x=[0-9a-f]+\]"
+    )
+    fields: dict[str, str] = {}
+    while (line := lines.line()) is not None:
+        line = line.rstrip(b"\r")
+        found = head.fullmatch(line)
+        if found is not None:
+            if fields:
+                yield fields
+            boot, monotonic, realtime = found.groups()
+            fields = {
+                "_BOOT_ID": boot.decode(),
+                "__MONOTONIC_TIMESTAMP": str(int(monotonic, 16)),
+                "__REALTIME_TIMESTAMP": str(int(realtime, 16)),
+            }
+        elif line[:4] == b"    " and line[4:5] != b" ":
+            name, _, value = line[4:].partition(b"=")
+            key = name.decode("ascii", "replace")
+            if key in _WANTED:
+                fields.setdefault(key, value.decode("utf-8", "backslashreplace"))
+        elif line[:1] not in (b" ", b"-", b""):
+            yield {}  # no line of this form: part of one that was broken
+    if fields:
+        yield fields
 
 
 def _string(value: object) -> str:

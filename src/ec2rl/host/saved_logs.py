@@ -12,12 +12,14 @@ import time
 from collections.abc import Sequence
 from io import BytesIO
 
+from ec2rl.forms.recognise import Recognised
 from ec2rl.host import (
     ABOUT_TEXTS,
     BEGINNING,
     BOOT_ID,
     CONSOLES,
     DMESGS,
+    DOCUMENTS,
     JOURNALCTLS,
     Clock,
     Journal,
@@ -25,19 +27,12 @@ from ec2rl.host import (
     Search,
 )
 from ec2rl.host.console import MOST as CONSOLE
-from ec2rl.host.console import (
-    CleanText,
-    cleaned,
-    document_text,
-    is_document,
-    is_spoilt,
-    unfinished,
-)
-from ec2rl.host.not_a_log import not_a_log
+from ec2rl.host.console import document_text, is_document, unfinished
 from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.host.saved import Saved, Text, close_saved, open_saved, shown
 from ec2rl.host.saved_journal import Together, read_journal
 from ec2rl.host.spool import MOST, Spool
+from ec2rl.host.transcode import JOURNALS, PlainText, plain_text
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
 
@@ -51,20 +46,9 @@ if TYPE_CHECKING:
 SECONDS = 900.0
 
 _HEAD = 16 << 10
+_NAMES = {"dmesg": DMESGS, "console": CONSOLES, "document": DOCUMENTS}
 _LINES = 10 << 20
 """Bytes of memory for the lines that are kept of all logs."""
-
-# What dmesg, a serial console and `journalctl -o short-monotonic` begin a line with.
-_STAMPED = rb"(?m)^(?:<\d{1,3}>)?(?:\w+ *: *\w+ *: )?\[ *\d{1,9}\.\d{6}\]"
-_DATED = rb"(?m)^(?:\w+ *: *\w+ *: )?\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\]"
-_SYSLOG = (
-    rb"(?m)^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:|\d{4}-\d\d-\d\d[T ]\d\d:"
-    rb"|[A-Z][a-z]{2} \d{4}-\d\d-\d\d [\d:]{8} |\d{9,11}\.\d{6})\S* \S+ \S+:"
-)
-# `journalctl -o short-monotonic`: a host, and who wrote it, as dmesg never has them in each line.
-_MONOTONIC = rb"(?m)^\[ *\d{1,9}\.\d{6}\] ([\w.-]+) (?:kernel|[^\n:\[]{1,64}\[\d+\]): "
-# What terminals and serial lines add, and no name of a form is about.
-_NOISE = rb"(?m)\x1b\[[\d;?]*[A-Za-z]|^\x00+|\xef\xbb\xbf|\r(?=\r*\n)"
 
 
 def open_logs(paths: Sequence[str], phrases: Sequence[Phrase]) -> RecordedHost | Unreadable:
@@ -158,9 +142,6 @@ class LogReader:
         head = source.peek(_HEAD)
         read: Callable[[int], bytes] = source.read
         is_clouds = is_document(head)
-        if not is_clouds and (other := not_a_log(head)):
-            self._lose(log, f"{other}, not a log")
-            return
         if is_clouds:
             try:
                 text, when = document_text(_whole(source.read))
@@ -168,67 +149,63 @@ class LogReader:
                 self._lose(log, str(error))
                 return
             modified, head, read = when or modified, text[:_HEAD], BytesIO(text).read
-        if b"\r" in head and b"\n" not in head:  # the lines of an old terminal program
-            read, head = _lined(read), head.replace(b"\r", b"\n")
         self._recorded = max(self._recorded, modified)
-        what = "console" if is_clouds else kind_of_log(head)
-        if what in ("journal file", "export", "json"):
-            if what == "journal file":
+        plain = plain_text(read, head)
+        if plain.what.kind in JOURNALS:
+            if plain.what.kind == "journal file":
                 found = self._journal(log, source)
             else:
-                found = read_journal(log.name, read, what, self._kernels)
+                found = read_journal(log.name, plain.read, plain.what.kind, self._kernels)
             gap = source.gap
             if gap and not any(gap in one for one in found.gaps):
                 found = replace(found, gaps=(*found.gaps, f"{log.name}: {gap}"))
             self._journals.add(found)
             self._is_cut = self._is_cut or bool(found.gaps)
         else:
-            clean = CleanText(read, is_spoilt(head))
-            head = cleaned(head) if is_spoilt(head) else head
-            what = what if is_clouds else kind_of_log(head)
-            self._search(log, source, clean, what, modified, head)
+            if is_clouds:
+                plain = replace(plain, what=Recognised("console"))
+            self._search(log, source, plain, modified)
         source.close()
 
-    def _search(
-        self,
-        log: Saved,
-        source: Text,
-        clean: CleanText,
-        what: str,
-        modified: float,
-        head: bytes,
-    ) -> None:
+    def _search(self, log: Saved, source: Text, text: PlainText, modified: float) -> None:
         """Look for phrases in a text, under the name of what printed it."""
         from ec2rl.host.search import Budget, search_stream
 
-        is_journal = what == "syslog" and is_journalctl(log.name, head)
+        what = text.what.kind
+        is_journal = what == "syslog" and is_journalctl(log.name, text.head)
         phrases = self._logs
-        if what != "syslog" or is_journal:
+        if what not in ("syslog", "document") or is_journal:
             phrases = self._kernels if is_journal else (*self._kernels, *ABOUT_TEXTS)
         budget = Budget(kept=self._room)
-        name = "" if source.is_packed else log.name  # of the text no name says a format
-        answer = search_stream(name, clean.read, phrases, budget, modified)
-        if what in ("dmesg", "unknown") and clean.is_console:
+        # Of what a text is its name says nothing.
+        answer = search_stream("", text.read, phrases, budget, modified)
+        if what in ("dmesg", "unknown") and text.clean.is_console:
             what = "console"
-        names: tuple[str, ...] = {"dmesg": DMESGS, "console": CONSOLES}.get(what, ())
+        names: tuple[str, ...] = _NAMES.get(what, ())
         names = JOURNALCTLS if is_journal else names
         free = [name for name in names if f"search {name}" not in self._memory]
         key = free[0] if free else f"/var/log/messages-{len(self._memory)}"
         self._is_cut = self._is_cut or isinstance(answer, Unreadable)
-        if isinstance(answer, Search):
-            gap = "; ".join(filter(None, (answer.gap, source.gap)))
+        if isinstance(answer, Unreadable):
+            answer = replace(answer, source=log.name)
+        else:
+            gap = "; ".join(filter(None, (answer.gap, text.gap(), source.gap)))
             self._is_cut = self._is_cut or bool(gap)
+            tail = text.clean.tail
             if what in ("dmesg", "console"):
-                gap = "; ".join(filter(None, (gap, unfinished(clean.tail))))
-            end = clean.tail.decode("utf-8", "backslashreplace") if what == "console" else ""
-            answer = replace(answer, path=log.name, gap=gap, end=end)
+                gap = "; ".join(filter(None, (gap, unfinished(tail))))
+            end = tail.decode("utf-8", "backslashreplace") if what == "console" else ""
+            is_cut = _reaches_end(answer) and not tail.endswith(b"\n")
+            answer = replace(answer, path=log.name, gap=gap, end=end, is_cut=is_cut)
         if names and not free:
             why = f"one of more than {len(names)} texts of {names[0]}: read as hearsay"
             self._gaps.append(f"{log.name}: {why}")
-        if not head:
+        if not text.head:
             self._gaps.append(f"{log.name}: it is empty")
         elif what == "unknown":
             self._gaps.append(f"{log.name}: no line of its beginning is a log's")
+        elif what == "document":
+            self._lose(log, f"{text.what.document}, not a log")
         self._memory[f"search {key}"] = answer
 
     def _journal(self, log: Saved, source: Text) -> Journal:
@@ -263,9 +240,11 @@ class LogReader:
         return memory
 
 
-def _lined(read: Callable[[int], bytes]) -> Callable[[int], bytes]:
-    """The same text, with line ends for carriage returns."""
-    return lambda size: read(size).replace(b"\r", b"\n")
+def _reaches_end(found: Search) -> bool:
+    """Whether the last line that was found is the last of the text."""
+    return any(
+        line.offset + len(line.text.encode()) + 1 >= found.unpacked for line in found.lines[-1:]
+    )
 
 
 def _whole(read: Callable[[int], bytes]) -> bytes:
@@ -286,22 +265,3 @@ def is_journalctl(name: str, head: bytes) -> bool:
     """
     header = rb"-- (?:Logs begin at |Journal begins at |Boot [0-9a-f]{32} --)"
     return re.match(header, head) is not None or name.rpartition("/")[2].startswith("journalctl_")
-
-
-def kind_of_log(head: bytes) -> str:
-    """What a text is by its beginning: dmesg, syslog, export, json, journal file or unknown."""
-    if head.startswith(b"LPKSHHRH"):
-        return "journal file"
-    if re.match(rb"(?:__[A-Z_]+|_[A-Z_]+|[A-Z_]+)(?:=.*\n|\n)(?:_|[A-Z])", head) and b"__" in head:
-        return "export"
-    if re.match(rb'\s*\{\s*"', head):
-        return "json"
-    head = re.sub(_NOISE, b"", head)
-    stamped = len(re.findall(_STAMPED, head)) + len(re.findall(_DATED, head))
-    dated = len(re.findall(_SYSLOG, head))
-    hosts = re.findall(_MONOTONIC, head)
-    if hosts and hosts.count(hosts[0]) >= 0.9 * stamped:
-        return "syslog"
-    if stamped > dated:
-        return "dmesg"
-    return "syslog" if dated else "unknown"

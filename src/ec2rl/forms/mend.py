@@ -18,20 +18,22 @@ _GLUED = (
     r"[^\[\]]{0,160})"
     r"(?=(?:<\d{1,3}>)?\[ *\d{1,9}\.\d{6}\])"
 )
-_DATE = (
-    r"(?:[A-Z][a-z]{2} [ \d]\d [\d:.]{8,15}|\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?"
-    r"|[A-Z][a-z]{2} \d{4}-\d\d-\d\d [\d:]{8} [A-Z]{3,5}|\d{9,11}\.\d{6})"
-)
-_ANOTHERS = (
-    r"(?:<\d{1,3}>)?" + _DATE + r" \S*[^\s:] (?!(?:nf|ip)_conntrack: )[^\s:]{1,64}:"
-    r"|type=\w+ msg=audit\(| {8}"
-)
 _BEGINS = (
-    r"(?<![\w-])(?:(?:nf|ip)_conntrack: |kernel BUG at |INFO: task |(?:NMI )?watchdog: |BUG: "
-    r"|Kernel panic - |Unable to handle |general protection |xennet: |Out of memory"
+    r"(?:(?:nf|ip)_conntrack: |neighbour: |Neighbour table |\w+: too much work |kernel BUG at "
+    r"|INFO: task |(?:NMI )?watchdog: |BUG: "
+    r"|Kernel panic - |(?:BUG: )?[Uu]nable to handle |general protection |xennet: |Out of memory"
     r"|Memory cgroup out of memory|oom-kill:)"
 )
 _HEADS = r"(?:<\d{1,3}>)?(?:\s*\[[^\]]{1,40}\])*\s*"
+
+PREFIXES = ("nf_conntrack", "ip_conntrack", "watchdog", "xennet", "neighbour", "INFO", "BUG")
+"""What a message begins with, where a daemon took that for the name of a program."""
+
+JOINED = "\x1f"
+"""Ends a line that was put together of several: its message may have ended before."""
+
+INSIDE = " " * 8
+"""What stands as far in as that may be the inside of a record of several lines."""
 
 
 def mended(text: str) -> str:
@@ -43,9 +45,13 @@ def mended(text: str) -> str:
     return text[: behind.start()] if behind is not None and behind.start() else text
 
 
-def is_anothers(text: str) -> bool:
-    """Whether a line shows that another program wrote it, or is the inside of a record."""
-    return re.match(_ANOTHERS, text) is not None
+def margin(lines: list[str]) -> str:
+    """The blanks that all lines begin with, if they are so many that one is nowhere seen to begin.
+
+    A text of one's own is often pasted with a margin.
+    """
+    width = min((len(one) - len(one.lstrip(" ")) for one in lines if one.strip()), default=0)
+    return " " * width if width >= len(INSIDE) and len(lines) > 1 else ""
 
 
 def bare(text: str) -> str:

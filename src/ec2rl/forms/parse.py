@@ -1,0 +1,99 @@
+"""A line of a log as the record that it is, by the table of forms."""
+
+from __future__ import annotations
+
+import re
+
+from ec2rl.forms.mend import PREFIXES
+from ec2rl.forms.record import FACILITIES, KERNEL, Record
+from ec2rl.forms.table import FORMS, INNER, MIDDLE, MIDDLE_OF_LOG, WRAPPERS, Kind
+from ec2rl.record import replace
+
+_DEPTH = 3
+_REPEAT = r"message repeated (?P<n>\d{1,9}) times: \[ ?(?:\[ *\d+\.\d{6}\] ?)?(?P<msg>.*)\]"
+_KINDS = {form.name: form.kind for form in FORMS}
+
+
+def parse_record(text: str) -> Record | None:
+    """Read a line; None for one in no form of the table."""
+    return _inside(text, _DEPTH)
+
+
+def kind_of(one: Record) -> Kind:
+    """What kind of text a record's form is of; what another program passed on is a log."""
+    return Kind.LOG if one.passed_on else _KINDS[one.form]
+
+
+def _inside(text: str, depth: int) -> Record | None:
+    for form in FORMS:
+        match = re.fullmatch(form.pattern, text, re.DOTALL)
+        if match is not None:
+            return _record(form.name, match)
+    for wrapper in WRAPPERS if depth else ():
+        match = re.fullmatch(wrapper.pattern, text, re.DOTALL)
+        found = None if match is None else _inside(match["rest"], depth - 1)
+        if found is not None:
+            return replace(
+                found, around=wrapper.name, passed_on=found.passed_on or wrapper.passed_on
+            )
+    return None
+
+
+def _record(name: str, match: re.Match[str]) -> Record | None:
+    told = match.groupdict()
+    said, who, pid = match["said"], told.get("who"), told.get("pid")
+    tail = len(said)
+    stamp, up = told.get("at") or "", told.get("up")
+    if name.startswith("logcat"):  # logd takes a message's first word for the name of a program
+        who = who.strip() if who else ""
+        if pid == "0":
+            said, who, pid = f"{who}: {said}" if who else said, KERNEL, None
+    if who in PREFIXES:
+        return None  # a daemon that got no name from the kernel
+    if who == KERNEL and pid in (None, "-"):
+        inner = re.fullmatch(INNER, said, re.DOTALL)
+        if inner is not None:
+            said, up = inner["said"], inner["up"] or up
+            tail = len(said)
+    elif who is not None and pid:
+        who = f"{who}[{pid}]"
+    count = 1
+    if who is not None:
+        repeated = re.fullmatch(_REPEAT, said, re.DOTALL)
+        if repeated is not None:
+            said, count, up = repeated["msg"], int(repeated["n"]), None
+    if name == "/dev/kmsg":
+        said = re.sub(r"\\x([0-9a-f]{2})", lambda byte: chr(int(byte[1], 16)), said)
+    microseconds = told.get("us") or (up and up.replace(".", ""))
+    return Record(
+        said,
+        name,
+        stamp,
+        None if not microseconds else int(microseconds),
+        _facility(told),
+        who or "",
+        count,
+        repeats=float(told.get("plus") or 1) == 0,
+        tail=tail,
+    )
+
+
+def _facility(told: dict[str, str | None]) -> int | None:
+    name, priority = told.get("facility"), told.get("pri")
+    if name:
+        return FACILITIES[name]
+    return None if priority is None else int(priority) >> 3
+
+
+def pieces(text: str, found: Record | None) -> list[str]:
+    """The records that a line holds, where another one's beginning stands within it.
+
+    What looks like the ring buffer's within another program's words is what that program quotes.
+    """
+    if found is not None and found.count > 1:
+        return [text]
+    begins = 1 if found is None else len(text) - found.tail
+    middle = MIDDLE if found is None or found.is_kernels else MIDDLE_OF_LOG
+    starts = [match.start() for match in re.finditer(middle, text) if match.start() >= begins]
+    ends = [*starts, len(text)]
+    return [text[start:end] for start, end in zip([0, *starts], ends)]

@@ -1,0 +1,195 @@
+"""A text in another coding, as the plain lines of the log that it holds: before it is searched.
+
+What is plain already goes through at the speed of a search for one byte.
+"""
+
+from __future__ import annotations
+
+import re
+from codecs import getincrementaldecoder
+
+from ec2rl.forms.mend import INSIDE, JOINED, mended
+from ec2rl.forms.parse import parse_record
+from ec2rl.forms.recognise import Recognised, recognise
+from ec2rl.host.console import CleanText
+from ec2rl.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    Read = Callable[[int], bytes]
+
+_PIECE = 256 << 10
+_WHOLE = 256 << 10
+"""Bytes; what is only done with a text that somebody pasted."""
+_WIDEST = 200
+_TERMINALS = (80, 100, 120, 132, 160)
+# logcat fills up what it takes for the name of a program, in the middle of the kernel's words.
+_LOGCAT = (
+    (rb"(?m)^(\d\d-\d\d [\d:.]{12} +0 +\d+ [VDIWEF] )([^\s:][^:\n]{0,64}?) +: ", rb"\1\2: "),
+    (rb"(?m)^([VDIWEF])/([^(\s][^(\n]{0,64}?) *\( *0\): ", rb"\1/(    0): \2: "),
+)
+_PRINTABLE = b"quoted-printable"
+
+
+JOURNALS = ("journal file", "export", "json", "verbose")
+"""What is read as a journal, and is not cleaned: its fields may hold any byte."""
+
+
+@record(frozen=True)
+class PlainText:
+    """A text as what it is: lines of logs, or one of the journal's own forms.
+
+    `gap` says, when all was read, what could not be; `clean` has what a console tells of itself.
+    """
+
+    what: Recognised
+    head: bytes
+    read: Read
+    clean: CleanText
+    gap: Callable[[], str]
+
+
+def plain_text(read: Read, head: bytes) -> PlainText:
+    """Recognise a text by its beginning, which `read` gives too, and take off what is around it."""
+    coding = _coding(head)
+    if coding:
+        read, head = _peeked(_decoded(read, coding), len(head))
+    what = recognise(head)
+    if what.kind in JOURNALS:
+        return PlainText(what, head, read, CleanText(read), _nothing)
+    gap = _nothing
+    if what.kind in ("dmesg json", "docker json", "events json"):
+        from ec2rl.host.objects import lines_of
+
+        lines = lines_of(what.kind, read)
+        (read, head), gap = _peeked(lines.read, len(head)), lines.gap
+    if b"\r" in head and b"\n" not in head:  # the lines of an old terminal program
+        read = _lined(read)
+    clean = CleanText(read)
+    read, head = _peeked(clean.read, len(head))
+    what = recognise(head)
+    if what.kind in ("dmesg", "syslog", "unknown"):
+        read = _unwrapped(read)
+    return PlainText(what, head, read, clean, gap)
+
+
+def _nothing() -> str:
+    return ""
+
+
+def _peeked(read: Read, size: int) -> tuple[Read, bytes]:
+    from ec2rl.host.packed import Stream
+
+    stream = Stream(read)
+    return stream.read, stream.head(size)
+
+
+def _lined(read: Read) -> Read:
+    """The same text, with line ends for carriage returns."""
+    return lambda size: read(size).replace(b"\r", b"\n")
+
+
+def _coding(head: bytes) -> str:
+    """The name of a coding of two or four bytes a character, "" for none.
+
+    PowerShell writes UTF-16 with a mark in front; other programs leave that out, and every second
+    byte of a log in it is NUL.
+    """
+    for mark, name in (
+        (b"\xff\xfe\0\0", "utf-32-le"),
+        (b"\0\0\xfe\xff", "utf-32-be"),
+        (b"\xff\xfe", "utf-16-le"),
+        (b"\xfe\xff", "utf-16-be"),
+    ):
+        if head.startswith(mark):
+            return name
+    even, odd = head[0:1024:2], head[1:1024:2]
+    for zeros, others, name in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
+        if (
+            len(head) >= 16
+            and zeros.count(0) > 0.7 * len(zeros)
+            and others.count(0) * 20 < len(others)
+        ):
+            return name
+    return ""
+
+
+def _decoded(read: Read, coding: str) -> Read:
+    decoder = getincrementaldecoder(coding)("replace")
+
+    def convert(size: int) -> bytes:
+        while data := read(size):
+            if text := decoder.decode(data):
+                return text.encode("utf-8", "replace")
+        return decoder.decode(b"", True).encode("utf-8", "replace")
+
+    return _pieces(convert)
+
+
+def _pieces(convert: Read) -> Read:
+    """A reader that never gives more than it is asked for."""
+    data = b""
+
+    def read(size: int) -> bytes:
+        nonlocal data
+        data = data or convert(_PIECE)
+        taken, data = data[:size], data[size:]
+        return taken
+
+    return read
+
+
+def _unwrapped(read: Read) -> Read:
+    """A text whose long lines a mail program broke, with those lines whole.
+
+    One of more than 256 KiB, which nobody sends so, is left as it is.
+    """
+    data = b""
+    while len(data) <= _WHOLE and (piece := read(_PIECE)):
+        data += piece
+    if len(data) <= _WHOLE:
+        if _PRINTABLE in data[:8192].lower():
+            from binascii import a2b_qp
+
+            data = a2b_qp(data)
+        for padded, closed in _LOGCAT:
+            data = re.sub(padded, closed, data)
+        data = _joined(data)
+    rest = iter((data,))
+    return _pieces(lambda size: next(rest, b"") or read(size))
+
+
+def _joined(data: bytes) -> bytes:
+    """Put a line behind the one above where it has no form, and would not have fitted there.
+
+    How wide the text is shows its longest line.
+    """
+    lines = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n").split("\n")
+    formed = [_has_form(line) for line in lines]
+    odd = [not has and bool(line.strip("> \t")) for line, has in zip(lines, formed)]
+    odd = [is_odd and not line.startswith(INSIDE) for line, is_odd in zip(lines, odd)]
+    width = max(map(len, lines))
+    whole = lines[:1]
+    goes_on = False
+    for at in range(1, len(lines)):
+        above, line = lines[at - 1], lines[at]
+        words = line.strip("> \t").split(None, 1)
+        is_hard = len(above) == width and width in _TERMINALS
+        fits = not words or (len(above) + 1 + len(words[0]) <= width and not is_hard)
+        goes_on = odd[at] and not fits and 0 < width <= _WIDEST and (goes_on or formed[at - 1])
+        if goes_on:
+            # A terminal breaks a line where it ends, a mail program between two words.
+            between = "" if above.endswith(" ") else " "
+            rest = line if is_hard else between + line.lstrip("> \t")
+            whole[-1] = whole[-1].removesuffix(JOINED) + rest + JOINED
+        else:
+            whole.append(line)
+    if len(whole) == len(lines):
+        return data
+    return "\n".join(whole).encode("utf-8", "surrogateescape")
+
+
+def _has_form(line: str) -> bool:
+    return parse_record(mended(line)) is not None
