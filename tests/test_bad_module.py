@@ -98,7 +98,7 @@ def with_module(program: Path, field: str, script: str) -> str:
 
 @pytest.mark.root
 @pytest.mark.parametrize("field", [*PLANS, *RATES])
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(5)
 def test_a_fix_is_told_of_it_and_nothing_is_changed(program: Path, field: str) -> None:
     said = with_module(program, field, f"ec2rl fix zzbad --yes\ncat {PROBES}; ls {JOURNAL}")
     why = {**PLANS, **RATES}[field]
@@ -132,7 +132,7 @@ def test_a_measure_that_fails_behind_the_change_is_told_and_the_change_stays(pro
 
 @pytest.mark.root
 @pytest.mark.parametrize("field", PLANS)
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(4)
 def test_remediation_is_told_of_it_and_nothing_is_changed(program: Path, field: str) -> None:
     run = "ec2rl run --only-modules=zzbad --remediate --deadline=2"
     said = with_module(program, field, f"{run}\ncat {PROBES}; ls {JOURNAL}")
@@ -160,6 +160,7 @@ def test_remediation_is_told_of_it_and_nothing_is_changed(program: Path, field: 
         ("nothing=nosuchthing", "zzbad.py: NameError: name 'nosuchthing' is not defined"),
     ],
 )
+@pytest.mark.sampled(5)
 def test_an_undo_goes_on_without_it(program: Path, field: str, why: str) -> None:
     record = transaction(1, [setting_item(KEY, "9", "8")], module="zzbad", schema=3)
     record["boot"] = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -41,15 +41,14 @@ def run(folder: Path, *words: str, **more: Any) -> subprocess.CompletedProcess[s
 @pytest.mark.parametrize(
     "mistake",
     [
-        (["runn"], "unknown subcommand 'runn': did you mean run?"),
+        (["runn"], "unknown subcommand 'runn': did you mean run?", "ec2rl help"),
         (["run", "--only-module=x"], "unknown option of run '--only-module': did you mean "
          "--only-modules?"),
         (["version", "--foo"], "unknown option of version '--foo': there is none"),
         (["run", "--only-mod"], "unknown option of run '--only-mod': did you mean --only-modules?"),
         (["run", "-x"], "unknown option '-x': options begin with two dashes"),
-        (["run", "x.log"], "x.log: No such file or directory", "ec2rl help run"),
-        (["run", "--root=/", "x"], "run takes no 'x' there: it stands alone, or behind --log",
-         "ec2rl help run"),
+        (["run", "x.log"], "x.log: No such file or directory"),
+        (["run", "--root=/", "x"], "run takes no 'x' there: it stands alone, or behind --log"),
         (["run", "--json=1"], "--json takes no value"),
         (["run", "--deadline"], "--deadline needs a value: --deadline=SECONDS"),
         (["run", "--deadline="], "--deadline needs a value: --deadline=SECONDS"),
@@ -64,20 +63,27 @@ def run(folder: Path, *words: str, **more: Any) -> subprocess.CompletedProcess[s
         (["run", "--color=blue"], "--color=blue: one of auto, always, never"),
         (["run", "--fail-on=all"], "--fail-on=all: one of failure, warn"),
         (["run", "--only-modules=contrackfull"], "unknown module 'contrackfull': did you mean "
-         "conntrackfull?"),
-        (["run", "--no=contrackful"], "unknown module 'contrackful': did you mean conntrackfull?"),
-        (["run", "--only-domains=nett"], "unknown domain 'nett': did you mean net?"),
-        (["run", "--only-classes=diagnos"], "unknown class 'diagnos': did you mean diagnose?"),
+         "conntrackfull?", "ec2rl list"),
+        (["run", "--no=contrackful"], "unknown module 'contrackful': did you mean conntrackfull?",
+         "ec2rl list"),
+        (["run", "--only-domains=nett"], "unknown domain 'nett': did you mean net?", "ec2rl list"),
+        (["run", "--only-classes=diagnos"], "unknown class 'diagnos': did you mean diagnose?",
+         "ec2rl list"),
         (["run", "--since=@99999999999"], "--since=@99999999999: that time is still to come"),
         (["run", "--record=/nonexistent/x"], "--record=/nonexistent/x: No such file or directory"),
-        (["help", "rnu"], "unknown subcommand or module 'rnu': did you mean run?"),
+        (["help", "rnu"], "unknown subcommand or module 'rnu': did you mean run?", "ec2rl help"),
         (["explain"], "explain takes one module: ec2rl explain MODULE", "ec2rl list"),
         (["undo", "x"], "undo x: not the number of a change", "ec2rl history"),
-        (["version", "\x1b[2J"], "version takes no '\\x1b[2J'", "ec2rl help version"),
+        (["version", "\x1b[2J"], "version takes no '\\x1b[2J'"),
+        (["conntrack", "top", "--by=x"], "--by=x: one of src, dst, service, pair, state, protocol, "
+         "owner, zone, mark", "ec2rl help conntrack top"),
+        (["conntrack", "tpo"], "unknown conntrack 'tpo': did you mean top?",
+         "ec2rl help conntrack"),
+
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_what_was_meant(mistake: tuple[Any, ...]) -> None:
-    words, told, see = (*mistake, "ec2rl help")[:3]
+    words, told, see = (*mistake, f"ec2rl help {mistake[0][0]}")[:3]
     done = ec2rl(*words)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"ec2rl: {told}\nec2rl: see: {see}\n"

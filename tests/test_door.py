@@ -136,6 +136,7 @@ def test_two_hosts_are_judged_apart(tmp_path: Path) -> None:
         assert report["host"]["apart"].startswith(f"{one}, {two}: ")
 
 
+@pytest.mark.more
 def test_folders_are_machines(tmp_path: Path) -> None:
     for name, text in (("web", WHOLE), ("db", QUIET)):
         sysctl(tmp_path / "all" / name, "limits", name)
@@ -180,6 +181,7 @@ def test_all_files_of_a_folder_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives up root's rights")
+@pytest.mark.more
 def test_what_may_not_be_read_makes_the_evidence_not_whole(tmp_path: Path) -> None:
     import tempfile
 
@@ -242,6 +244,7 @@ def test_standard_input_and_a_pipe(tmp_path: Path) -> None:
     assert (done.returncode, "standard input can be read once" in done.stderr) == (2, True)
 
 
+@pytest.mark.more
 def test_a_sosreport_with_a_table_beside_it(tmp_path: Path) -> None:
     report = packed(tmp_path, {**COMMON, "sos_commands/kernel/dmesg": QUIET})
     (one,) = judged(tmp_path, report, table(tmp_path))
@@ -284,6 +287,7 @@ def test_an_unpacked_sosreport_and_a_volume(tmp_path: Path) -> None:
     assert one["results"][0]["census"]["counted"] == 1400
 
 
+@pytest.mark.more
 def test_a_recording_packed_or_not(tmp_path: Path) -> None:
     log, recording = saved(tmp_path, "log", WHOLE), tmp_path / "recording"
     (first,) = judged(tmp_path, log, f"--record={recording}")

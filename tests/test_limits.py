@@ -89,3 +89,17 @@ def test_what_cannot_be_set_from_here_is_told_as_commands() -> None:
     found = limits.propose(HOST, FixRequest(), FILES, [one], elsewhere="set it on the host")
     assert (found.chosen, found.refused) == ((), ("set it on the host",))
     assert found.by_hand[0] == "sysctl -w fs.file-max=2000"
+
+
+def test_a_ladder_of_settings_stays_one_while_it_is_written() -> None:
+    keys = ("a", "b", "c")
+    today: dict[str, int | None] = {"a": 1, "b": 2, "c": 3}
+    for wanted in ({"a": 4, "b": 5, "c": 6}, {"a": 0, "b": 0, "c": 1}, {"a": 2, "c": 2}):
+        state = {"a": 1, "b": 2, "c": 3}
+        for key in limits.ladder_order(keys, wanted, today):
+            state[key] = wanted[key]
+            assert [*state.values()] == sorted(state.values())
+        assert [*limits.ladder_faults(keys, wanted, today)] == []
+    faults = limits.ladder_faults(keys, {"b": 4}, today)
+    assert [*faults] == ["b=4 is above c=3: set them together"]
+    assert [*limits.ladder_faults(keys, {"b": 4}, {**today, "c": None})] == []

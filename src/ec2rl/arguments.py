@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 class UsageError(ValueError):
     """The command line asks for something that there is not; the message says what there is.
 
-    `see` is the command that says more.
+    `see` is the command that says more, "" for the help of the command that was meant.
     """
 
-    def __init__(self, message: str, see: str = "ec2rl help") -> None:
+    def __init__(self, message: str, see: str = "") -> None:
         super().__init__(message)
         self.see = see
 
@@ -98,8 +98,16 @@ def parse(words: Sequence[str], commands: Mapping[str, Command]) -> Parsed:
         else:
             operands.append(word)
     if operands and not command.operands:
-        raise UsageError(f"{name} takes no {operands[0]!r}", f"ec2rl help {name}")
+        raise UsageError(f"{name} takes no {operands[0]!r}")
     return Parsed(name, tuple(operands), values)
+
+
+def help_of(words: Sequence[str], commands: Mapping[str, Command]) -> str:
+    """Say how to read the help of the command that a command line begins with; of all for none."""
+    name = words[0] if words else ""
+    named = [one for one in commands if one in (name, " ".join(words[:2]))]
+    group = [name] if any(one.startswith(f"{name} ") for one in commands) else []
+    return " ".join(["ec2rl help", *(named or group)[-1:]])
 
 
 def _named(words: Sequence[str], commands: Mapping[str, Command]) -> tuple[str, Sequence[str]]:

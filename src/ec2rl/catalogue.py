@@ -34,7 +34,7 @@ def load(name: str) -> Module:
     UsageError when there is none, BrokenModuleError when its file gives none.
     """
     if name not in names():
-        raise UsageError(unknown("module", name, names()))
+        raise UsageError(unknown("module", name, names()), "ec2rl list")
     try:
         module: Module = __import__(f"ec2rl.modules.{name}", fromlist=["MODULE"]).MODULE
     except (Exception, SystemExit) as error:
@@ -103,4 +103,4 @@ def choose(args: Parsed) -> list[Module]:
 def _check(kind: str, wanted: Sequence[str], known: Sequence[str]) -> None:
     for name in wanted:
         if name not in known:
-            raise UsageError(unknown(kind, name, known))
+            raise UsageError(unknown(kind, name, known), "ec2rl list")

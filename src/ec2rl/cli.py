@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ec2rl.arguments import UsageError, parse
+from ec2rl.arguments import UsageError, help_of, parse
 from ec2rl.commands import commands_for
 from ec2rl.slices import file_of
 from ec2rl.terminal import Terminal
@@ -40,13 +40,14 @@ def main(words: list[str] | None = None) -> int:
     caught: list[int] = []
     for number in signals:
         signal.signal(number, lambda got, _: _interrupt(caught, got))
+    words = sys.argv[1:] if words is None else words
     try:
-        words = sys.argv[1:] if words is None else words
         args = parse(words, commands_for(words))
         command = __import__(file_of(args.command), fromlist=["command"]).command
         status: int = command(args, terminal)
     except UsageError as error:
-        terminal.say(f"{error}\nec2rl: see: {error.see}")
+        see = error.see or help_of(words, commands_for(words))
+        terminal.say(f"{error}\nec2rl: see: {see}")
         return 2
     except KeyboardInterrupt:
         status = 130

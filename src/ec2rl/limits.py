@@ -14,7 +14,7 @@ from ec2rl.remedies import SetSysctl, WriteFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Callable
 
     from ec2rl.next_boot.files import BootFiles
@@ -80,6 +80,30 @@ def refusals(
                 "(--allow-lower does it all the same)"
             )
     return tuple(reasons)
+
+
+def ladder_order(
+    keys: Sequence[str], wanted: Mapping[str, int], today: Mapping[str, int | None]
+) -> list[str]:
+    """Order the writing of settings of which none may be above the next, at any moment of it.
+
+    What grows is written from the last down, then what shrinks from the first up.
+    """
+    mine = [key for key in keys if key in wanted]
+    shrinks = [key for key in mine if wanted[key] < (today[key] or 0)]
+    return [*(key for key in reversed(mine) if key not in shrinks), *shrinks]
+
+
+def ladder_faults(
+    keys: Sequence[str], wanted: Mapping[str, int], today: Mapping[str, int | None]
+) -> Iterator[str]:
+    """Say which of such settings a plan would put above the next one."""
+    then = {**today, **wanted}
+    for low, high in zip(keys, keys[1:]):
+        small, large = then[low], then[high]
+        changed = (small, large) != (today[low], today[high])
+        if changed and small is not None and large is not None and small > large:
+            yield f"{low}={small} is above {high}={large}: set them together"
 
 
 def too_much(

@@ -197,7 +197,7 @@ def see_page(module: str) -> Statement:
 
 def fix_with(module: str) -> Statement:
     """Say how a module's fix is planned."""
-    template = "To mend it: sudo ./ec2rl fix {module} (shows a plan, and asks)"
+    template = "To fix it: sudo ./ec2rl fix {module} (shows a plan, and asks)"
     return Statement(template, {"module": module}, Role.FIX)
 
 

@@ -60,6 +60,7 @@ def test_links_lead_nowhere(tmp_path: Path) -> None:
     assert len(one["host"]["gaps"]) == 3
 
 
+@pytest.mark.more
 def test_what_is_too_much_is_told_and_is_no_silence(tmp_path: Path) -> None:
     folder = tmp_path / "f"
     saved(folder, "0", QUIET)
@@ -76,6 +77,7 @@ def test_what_is_too_much_is_told_and_is_no_silence(tmp_path: Path) -> None:
     assert verdict(one) == "UNKNOWN"
 
 
+@pytest.mark.more
 def test_a_bomb_is_told_by_its_beginning(tmp_path: Path) -> None:
     """Gzip of zeros, of empty lines, and of a setting that has no end."""
     started = time.monotonic()

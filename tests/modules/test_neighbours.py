@@ -127,9 +127,9 @@ def test_what_was_meant_is_asked_and_a_number_too_large_is_called_that(
 def test_a_log_that_was_not_read_is_not_said_to_be_silent() -> None:
     looks = {**scene("refused_without_a_line"), "/dev/kmsg": "!denied"}
     found = diagnose(MODULE, RecordedHost(looks))
-    assert found.finding.verdict is Verdict.WARNING
-    assert "no line in the log" not in summary(found.finding)
-    assert "the log was not read: /dev/kmsg: denied" in summary(found.finding)
+    assert found.finding.verdict is Verdict.PROBLEM
+    assert "no line is left" not in summary(found.finding)
+    assert "no line was read: /dev/kmsg: denied" in summary(found.finding)
 
 
 def test_a_key_that_two_modules_know_is_refused_and_its_short_name_is_not() -> None:
@@ -184,7 +184,7 @@ def test_growth_counts_whatever_time_is_asked_about() -> None:
 
 def test_what_was_refused_before_the_time_that_is_asked_about_is_none_of_it() -> None:
     host = RecordedHost(scene("refused_without_a_line"))
-    assert diagnose(MODULE, host).finding.verdict is Verdict.WARNING
+    assert diagnose(MODULE, host).finding.verdict is Verdict.PROBLEM
     asked = Options(since=1795485000.0)
     assert diagnose(MODULE, host, asked).finding.verdict is Verdict.OK
 
@@ -240,8 +240,11 @@ def test_what_one_table_refused_is_not_explained_by_lines_of_the_other() -> None
     looks = scene("settled_by_a_fix")
     looks["/proc/net/stat/ndisc_cache"] = "entries table_fulls\n4 5"
     found = diagnose(MODULE, RecordedHost(looks)).finding
-    words = "5 new neighbours were refused since boot, none is now; no line in the log says when"
-    assert (found.verdict, summary(found)) == (Verdict.WARNING, words)
+    words = (
+        "Neighbour table overflows found. 5 new neighbours were refused since boot, none is now; "
+    )
+    words += "no line is left that names them"
+    assert (found.verdict, summary(found)) == (Verdict.PROBLEM, words)
 
 
 def test_nothing_that_was_collected_is_unknown() -> None:

@@ -35,7 +35,7 @@ _GENERAL = {
         {**_LOOK, "page-only": Option("", "do not look at this machine")},
     ),
     "fix": Command(
-        "mend what a module found: shows a plan, asks, and can be undone",
+        "fix what a module found: shows a plan, asks, and can be undone",
         "MODULE",
         {
             "dry-run": Option("", "show the plan only"),
@@ -104,7 +104,7 @@ def commands_for(words: Sequence[str]) -> Mapping[str, Command]:
 
 
 def _saved() -> dict[str, Option]:
-    """The options that name saved evidence of a subject's own form."""
+    """Give the options that name saved evidence of a subject's own form."""
     return {name: form.OPTION for name, form in slices.parts("saved_evidence").items()}
 
 

@@ -83,7 +83,7 @@ def _missing(host: Host, keys: Sequence[str]) -> Iterator[str]:
 
 
 def _unloaded(host: Host, options: Sequence[str]) -> Iterator[str]:
-    """What is said of parameters of modules that are not loaded: such a word may be any."""
+    """Give what is said of parameters of modules that are not loaded: such a word may be any."""
     loaded = host.names("/sys/module")
     for name in options:
         module = name.partition(".")[0]

@@ -36,7 +36,7 @@ _DIFF, WIDE = 40, 200
 
 
 def told_of(left: Sequence[Transaction], machine: Machine) -> list[str]:
-    """What is left to settle, in the words of its records, and what is done about it when."""
+    """Give what is left to settle, in the words of its records, and what is done about it when."""
     lines = []
     for change in left:
         how = "was interrupted" if change.unfinished else "is on trial, and its time is over"
@@ -50,7 +50,7 @@ def told_of(left: Sequence[Transaction], machine: Machine) -> list[str]:
 
 
 def claims(items: Sequence[Item]) -> list[str]:
-    """What a record says of each of its targets, the texts of files as a diff backwards."""
+    """Give what a record says of each of its targets, the texts of files as a diff backwards."""
     lines = []
     for item in items:
         lines.append(f"    {row(item)}")
@@ -59,7 +59,7 @@ def claims(items: Sequence[Item]) -> list[str]:
 
 
 def _backwards(item: Item) -> list[str]:
-    """How a text would be written by taking the change back."""
+    """Tell how a text would be written by taking the change back."""
     if item.texts is None:
         return []
     old, new = item.rights or ("", "")
@@ -171,7 +171,7 @@ def standing(machine: Machine, before: object = None) -> str:
 
 
 def _stand(machine: Machine) -> tuple[tuple[Transaction, ...], dict[int, float]] | str:
-    """The changes of a machine and its trials, or why they cannot be told."""
+    """Give the changes of a machine and its trials, or why they cannot be told."""
     try:
         return history(machine=machine), trials(machine=machine)
     except Exception as error:
@@ -179,12 +179,12 @@ def _stand(machine: Machine) -> tuple[tuple[Transaction, ...], dict[int, float]]
 
 
 def where(machine: Machine) -> str:
-    """What to add to a command that is about the same machine."""
+    """Give what to add to a command that is about the same machine."""
     return "" if machine.runs else f" --root={typed(machine.root)}"
 
 
 def described(item: Item) -> dict[str, str]:
-    """One target of a change, in words: what it was, and what it is."""
+    """Give one target of a change, in words: what it was, and what it is."""
     before, after = item.words
     return {"target": item.target, "before": before, "after": after}
 

@@ -11,10 +11,11 @@ from ec2rl.catalogue import names
 from ec2rl.commands.reporting import PAST
 from ec2rl.host import Clock, Host
 from ec2rl.host.caching import CachingHost
-from ec2rl.host.recording import CaseError, RecordedHost, sections
+from ec2rl.host.recording import CaseError, RecordedHost
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.module import Module
 from ec2rl.record import record, replace
+from ec2rl.recordings import parse_recording, read_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 
     from ec2rl.host.caching import Observation
 
-_RECORDING = 64 << 20
-"""Bytes."""
-
-HELP = "ec2rl help run"
 _PIPED = ("log", *slices.names("saved_evidence"))
 """The options that may name standard input, or a pipe."""
 
@@ -88,7 +85,7 @@ def check(args: Parsed) -> None:
 def _check_files(args: Parsed) -> None:
     if any(map(args.has, PAST)):
         first = args.operands[0]
-        raise UsageError(f"run takes no {first!r} there: it stands alone, or behind --log", HELP)
+        raise UsageError(f"run takes no {first!r} there: it stands alone, or behind --log")
 
 
 def _check_options(args: Parsed) -> None:
@@ -109,7 +106,7 @@ def _exists(named: str, path: str) -> None:
     except (OSError, ValueError) as error:
         why = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
         hint = f": for one module, --only-modules={path}" if path in names() else ""
-        raise UsageError(f"{named}: {why}{hint}", HELP) from None
+        raise UsageError(f"{named}: {why}{hint}") from None
 
 
 def opened(args: Parsed, modules: Sequence[Module]) -> Iterator[OfflineEvidence]:
@@ -212,11 +209,7 @@ def _cut(form: Any, found: Any) -> str:
 
 
 def _replay(path: str) -> OfflineEvidence:
-    try:
-        text, changed = _recording(path)
-    except OSError as error:
-        raise UsageError(f"--replay={path}: {os.strerror(error.errno or 0)}") from None
-    found = replayed(path, text, changed)
+    found = replayed(path, *read_text(path))
     if isinstance(found.host, Unreadable):
         raise UsageError(f"--replay={path}: {found.host.detail}")
     return found
@@ -225,46 +218,10 @@ def _replay(path: str) -> OfflineEvidence:
 def replayed(path: str, text: str, changed: str) -> OfflineEvidence:
     """The machine in a recording, whose text is `changed` if it is not all that was written."""
     try:
-        _, looks = sections(text)
-        if "expect" not in looks or not text.endswith("\n"):
-            changed = changed or "the recording is cut"
-            _leave_out_the_torn(looks)
-        how = dict(word.partition("=")[::2] for word in looks.pop("options", "").split())
-        host = RecordedHost(looks, f"the recording {path}", "", Why.NOT_COLLECTED, changed)
-        host.clock()
-        return OfflineEvidence(
-            host,
-            _said(host, "gaps"),
-            changed or " ".join(_said(host, "cut")),
-            float(how.get("sample", 0)),
-            float(how["since"]) if "since" in how else None,
-            how.get("zone", ""),
-            looks.get("expect", ""),
-        )
+        found = parse_recording(path, text, changed)
+        sample = float(found.how.get("sample", 0))
+        since = float(found.how["since"]) if "since" in found.how else None
     except (CaseError, KeyError, ValueError) as error:
         return OfflineEvidence(Unreadable(path, Why.FAILED, f"not a recording: {error}"))
-
-
-def _recording(path: str) -> tuple[str, str]:
-    """The text of a recording, and whether it changed while it was read."""
-    from ec2rl.host.saved import NotReadError, Saved, open_file
-
-    try:
-        fd = open_file(path)
-    except NotReadError as error:
-        raise UsageError(f"--replay={path}: {error}") from None
-    with open(fd, encoding="utf-8", errors="backslashreplace", newline="") as file:
-        saved = Saved(path, file.fileno())
-        text = file.read(_RECORDING + 1)
-        changed = saved.watched is not None and saved.watched.changed()
-    if len(text) > _RECORDING:
-        raise UsageError(f"--replay={path}: larger than {_RECORDING >> 20} MiB")
-    return text, "the recording changed while it was read" if changed else ""
-
-
-def _leave_out_the_torn(looks: dict[str, str]) -> None:
-    """Leave out the last line of a recording that is cut: what is left of it may say anything."""
-    if looks:
-        key, body = looks.popitem()
-        whole, newline, _ = body.rpartition("\n")
-        looks[key] = whole + newline or "!partial the recording is cut"
+    gaps, zone = _said(found.host, "gaps"), found.how.get("zone", "")
+    return OfflineEvidence(found.host, gaps, found.cut, sample, since, zone, found.expected)

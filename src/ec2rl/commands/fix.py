@@ -103,17 +103,17 @@ def _trial(args: Parsed) -> float | None:
 
 
 def _status(proposal: Proposal) -> int:
-    """The exit status of a plan that nothing is done of."""
+    """Give the exit status of a plan that nothing is done of."""
     return 1 if proposal.refused or (proposal.not_persistent and not proposal.chosen) else 0
 
 
 def fixable() -> tuple[str, ...]:
-    """The modules that have a fix."""
+    """Give the modules that have a fix."""
     return tuple(module.name for module in loadable() if module.propose is not None)
 
 
 def request_of(args: Parsed, module: Module) -> FixRequest:
-    """What the options ask of a module's fix.
+    """Give what the options ask of a module's fix.
 
     UsageError for what contradicts itself, is no number, or is no setting of this module.
     """
@@ -197,7 +197,7 @@ def look(module: Module, wish: FixRequest, root: str = "") -> tuple[Finding, Pro
 
 
 def may_change(module: Module, args: Parsed, terminal: Terminal) -> bool:
-    """Whether it is root who asks, and has agreed."""
+    """Tell whether it is root who asks, and has agreed."""
     if os.geteuid() != 0:
         terminal.say("nothing was changed: a fix needs root: sudo ./ec2rl fix " + module.name)
         return False

@@ -48,7 +48,7 @@ def command(args: Parsed, terminal: Terminal) -> int:
         elif name in known:
             parts.append(_of_module(name))
         else:
-            raise UsageError(unknown("subcommand or module", name, known))
+            raise UsageError(unknown("subcommand or module", name, known), "ec2rl help")
     terminal.out("\n".join(parts))
     return 0
 
@@ -65,7 +65,7 @@ def _joined(words: Sequence[str]) -> list[str]:
 
 
 def overview() -> str:
-    """The help of the whole program."""
+    """Give the help of the whole program."""
     width = max(map(len, COMMANDS))
     rows = [f"    {name:{width}} {command.help}" for name, command in COMMANDS.items()]
     return _TOP.format(commands="\n".join(rows))

@@ -100,7 +100,7 @@ def _differs(standing: Standing) -> list[str]:
 
 
 def _holds(standing: Standing) -> bool | None:
-    """Whether a target is as the change left it; None where nobody looked, or it cannot be told."""
+    """Tell whether a target is as the change left it; None where that is not known."""
     if standing.found in (None, Found.RUNNING) or standing.now in (None, NOT_LOOKED):
         return None
     return standing.found is Found.AFTER
@@ -134,7 +134,7 @@ def _document(
 
 
 def _facts(standing: Standing | None) -> dict[str, Json]:
-    """Whether a target is in force (null: undone, or it cannot be told), and what it is now."""
+    """Tell whether a target is in force (null: undone, or not known), and what it is now."""
     if standing is None:
         return {"in_force": None, "now": None, "changed_by": None}
     return {

@@ -40,7 +40,7 @@ def command(args: Parsed, terminal: Terminal) -> int:
 
 
 def _kept(number: int, change: Transaction | None) -> list[str]:
-    """What was kept, and the command that keeps it beyond the next boot."""
+    """Give what was kept, and the command that keeps it beyond the next boot."""
     name = (change.module if change else "") or BEFORE_SCHEMA_3
     if name not in names():
         return [f"Change {number} is kept until the next boot."]

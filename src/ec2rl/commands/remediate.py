@@ -20,7 +20,7 @@ from ec2rl.terminal import Terminal
 
 
 def remediate(found: Sequence[Result], plan: Plan, terminal: Terminal) -> tuple[list[Result], bool]:
-    """The results after remediation, and whether a signal cut it short.
+    """Give the results after remediation, and whether a signal cut it short.
 
     A module that was tried says `[FIXED]` or `[UNFIXED]`.  Call it below `changes_told`.
     """

@@ -34,14 +34,14 @@ def choose_colour(args: Parsed, terminal: Terminal) -> None:
 
 
 def failing(args: Parsed) -> tuple[Verdict, ...]:
-    """The verdicts that make the exit status 1."""
+    """Give the verdicts that make the exit status 1."""
     if one_of(args, "fail-on", ("failure", "warn")) == "warn":
         return Verdict.PROBLEM, Verdict.WARNING
     return (Verdict.PROBLEM,)
 
 
 def plan_of(args: Parsed, now: float) -> Plan:
-    """How to run, from the options that `run` and `explain` share. UsageError for nonsense."""
+    """Tell how to run, from the options that `run` and `explain` share. UsageError for nonsense."""
     since = moment("since", args.last("since"), now) if args.has("since") else None
     concurrency = args.last("concurrency", "10")
     if not (concurrency.isascii() and concurrency.isdigit() and 1 <= int(concurrency[:9]) <= 100):
@@ -67,32 +67,26 @@ def one_of(args: Parsed, option: str, choices: Sequence[str]) -> str:
 
 
 def open_record(args: Parsed, terminal: Terminal) -> int | None:
-    """The new file of --record, if there is to be one, made with the caller's rights."""
+    """Give the new file of --record, if there is to be one, made with the caller's rights."""
     if args.has("no-save"):
         for option in ("record", "output-dir", "remediate"):
             if args.has(option):
                 raise UsageError(f"--no-save writes nothing: not with --{option}")
     if not args.has("record"):
         return None
-    path = args.last("record")
-    rights = Rights(terminal.environment)
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with rights:
-            return os.open(path, flags, 0o600)
-    except OSError as error:
-        why = os.strerror(error.errno or 0)
-        raise UsageError(f"--record={path}: {why}{rights.note}") from None
+    from ec2rl.recordings import open_record as open_new
+
+    return open_new(args.last("record"), terminal.environment)
 
 
 def rights_to_save(args: Parsed, terminal: Terminal) -> Rights:
-    """The caller's rights in a place of their choice, our own in ours."""
+    """Give the caller's rights in a place of their choice, our own in ours."""
     ours = args.last("output-dir") in default_bases(terminal.environment)
     return Rights({} if ours or not args.has("output-dir") else terminal.environment)
 
 
 def open_folder(args: Parsed, terminal: Terminal, started: float) -> tuple[RunFolder | None, str]:
-    """The run folder, or why there is none ("": nobody wants one).
+    """Give the run folder, or why there is none ("": nobody wants one).
 
     UsageError for an --output-dir that is not safe.
     """
@@ -146,7 +140,7 @@ def document_of(
     interrupted: bool,
     host: Mapping[str, Json] | None = None,
 ) -> dict[str, Json]:
-    """The report as data; `host` says which machine it is about, without it this one."""
+    """Give the report as data; `host` says which machine it is about, without it this one."""
     from ec2rl.report.json_report import Judged, report
 
     machine = os.uname()
@@ -226,8 +220,8 @@ def record_looks(
     `files` are the names of the evidence that was read.
     """
     from ec2rl.facts.zone import our_zone
-    from ec2rl.host.recording import case, inert
     from ec2rl.model import Evidence
+    from ec2rl.recordings import write_record
     from ec2rl.report.escape import one_line
 
     memory = {key: look for result in found for key, look in (result.memory or {}).items()}
@@ -241,19 +235,11 @@ def record_looks(
         first = f"{finding.verdict.name} {result.module.name}: {summary(finding)}"
         # A file's name that somebody gave may hold line ends, and what looks like a section.
         verdicts += map(one_line, (first, *(f"-- {detail}" for detail in details(finding))))
-    since = "" if options.since is None else f" since={options.since}"
-    text = case(memory, verdicts, f"sample={options.sample}{since} zone={zone or our_zone()}")
-    if masked:
-        from ec2rl.host.mask import mask
-
-        text = mask(text, [os.uname().nodename], [*files, *map(one_line, files)])
-    text = inert(text)
-    try:
-        with open(fd, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            file.write(text)
-    except OSError as error:
-        return f"the recording is not complete: {os.strerror(error.errno or 0)}"
-    return ""
+    how = {"sample": str(options.sample)}
+    if options.since is not None:
+        how["since"] = str(options.since)
+    how["zone"] = zone or our_zone()
+    return write_record(fd, memory, how, verdicts, masked, files)
 
 
 def tell_faults(found: Sequence[Result], terminal: Terminal) -> None:

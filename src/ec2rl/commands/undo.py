@@ -111,7 +111,7 @@ def _may_go_on(steps: Steps, args: Parsed, machine: Machine, terminal: Terminal)
 
 
 def _cautions(steps: Steps) -> list[str]:
-    """What would have no room any more, by each module that made one of the changes."""
+    """Give what would have no room any more, by each module that made one of the changes."""
     made = {one.module or BEFORE_SCHEMA_3 for one, _ in steps}
     held: list[Held] = []
     unasked = []
@@ -134,7 +134,7 @@ def _cautions(steps: Steps) -> list[str]:
 
 
 def _steps(change: Transaction, args: Parsed, machine: Machine) -> Steps:
-    """What is taken back, in its order, and how it will be found.
+    """Give what is taken back, in its order, and how it will be found.
 
     Refused where later changes are in the way, and Conflict where somebody else's are, unless that
     was asked for: before anything is taken back.
@@ -193,7 +193,7 @@ def _nothing(terminal: Terminal, change: Transaction | None) -> int:
 
 
 def _foreseen(steps: Steps, machine: Machine) -> list[str]:
-    """What would be taken back; on a volume, with all that its records claim."""
+    """Give what would be taken back; on a volume, with all that its records claim."""
     lines = []
     for one, outcomes in steps:
         lines += [f"Would take back change {one.id}:", *_lines(one, outcomes)]
@@ -222,7 +222,7 @@ def _took(change: Transaction, outcomes: Sequence[Outcome], machine: Machine) ->
 
 
 def _lines(change: Transaction, outcomes: Sequence[Outcome]) -> list[str]:
-    """What became of each target, or would."""
+    """Give what became of each target, or would."""
     lines = []
     for item, outcome in zip(change.items, outcomes):
         line = row(item, back=True)
@@ -259,7 +259,7 @@ def _wanted(args: Parsed) -> int | None:
 
 
 def _change(number: int | None, machine: Machine) -> Transaction | None:
-    """The change of this number, else the newest to take back; Refused where there is none."""
+    """Give the change of this number, else the newest to take back; Refused where there is none."""
     past = history(machine=machine)
     if number is None:
         whole = [change for change in past if change.state is State.APPLIED or change.unfinished]

@@ -64,9 +64,8 @@ def details(seen: Observations, verdict: Verdict) -> tuple[Statement, ...]:
     lines += _rests_on(seen, verdict)
     if verdict in (Verdict.PROBLEM, Verdict.WARNING):
         knobs = _knobs(seen)
-        lines += [*knobs, see_page("conntrackfull")]
-        if knobs:
-            lines.append(fix_with("conntrackfull"))
+        lines += [*knobs, fix_with("conntrackfull")] if knobs else []
+        lines.append(see_page("conntrackfull"))
     elif verdict is Verdict.UNKNOWN:
         lines.append(_where_it_can_be_told(seen))
     return tuple(lines)

@@ -130,7 +130,7 @@ def missing(log: KernelLog, since: float | None, level: int = DEBUG) -> list[Sta
     if not ring.gap:
         reasons = [say("the kernel's log is incomplete")]
     if ring.oldest is not None:
-        reasons.append(say("none since {oldest:time}", oldest=ring.oldest))
+        reasons.append(say("complete since {oldest:time}", oldest=ring.oldest))
     return reasons
 
 
@@ -154,7 +154,7 @@ def reading(
     lines += [say("Read: {sources}", sources=whole)] if whole else []
     for one in seen:
         if one.gap and one.lost:
-            words = "Read in part: {source}: {gap}; none since {oldest:time}"
+            words = "Read in part: {source}: {gap}; complete since {oldest:time}"
             lines.append(say(words, source=one.name, gap=one.gap, oldest=one.oldest))
         elif one.gap:
             lines.append(say("Read in part: {source}: {gap}", source=one.name, gap=one.gap))

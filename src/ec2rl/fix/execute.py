@@ -163,7 +163,7 @@ def _note(journal: Journal, change: Transaction, things: Sequence[Kind], to: Fou
 
 
 def _open(journal: Journal, number: int) -> bool:
-    """Whether a change is under way; if not, nothing has been moved yet, or all is done."""
+    """Tell whether a change is under way; if not, nothing has been moved yet, or all is done."""
     try:
         change = journal.load(number)
     except Exception:

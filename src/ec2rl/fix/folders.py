@@ -32,7 +32,7 @@ class Folder:
 
     @property
     def there(self) -> bool:
-        """Whether it was there when we looked, or has been made since."""
+        """Tell whether it was there when we looked, or has been made since."""
         return self._fd is not None
 
     def find(self) -> None:

@@ -67,7 +67,7 @@ class Journal:
         return self._load(number)[0]
 
     def _load(self, number: int) -> tuple[Transaction | None, int]:
-        """A record, and its bytes."""
+        """Give a record, and its bytes."""
         name = f"{number}.json"
         raw: bytes | None = b""
         try:
@@ -218,7 +218,7 @@ class Journal:
 
 
 def _needed(change: Transaction, boot: str) -> bool:
-    """Whether an undo may have something to do, or a line of the kernel's log may be of that time.
+    """Tell whether an undo may have something to do, or a line of the log may be of that time.
 
     A change of settings went with its boot, if that is not `boot`; until then it tells, though it
     is undone, what the limits were (`diagnosis.before_last_fix`).

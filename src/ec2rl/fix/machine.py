@@ -45,7 +45,7 @@ class Machine:
 
     @property
     def sysfs(self) -> str:
-        """Where its kernel shows devices and modules."""
+        """Tell where its kernel shows devices and modules."""
         return os.path.dirname(self.modules)
 
     def open(self) -> int:
@@ -92,7 +92,7 @@ class Machine:
             return ""
 
     def log_end(self) -> int | None:
-        """The stamp of the newest record in the kernel's log; None where that cannot be read.
+        """Give the stamp of the newest record in the kernel's log; None where that cannot be read.
 
         In µs since boot by printk's own clock (ABI/testing/dev-kmsg), which time namespaces do not
         shift and nobody sets: what is stamped later was printed later.
@@ -106,7 +106,7 @@ class Machine:
 
 
 def is_this_one(machine: Machine, boot: str) -> bool:
-    """Whether a volume is of the machine that runs: by its boot, or by any part of its files."""
+    """Tell whether a volume is of the machine that runs, by its boot or any part of its files."""
     if boot and boot == Machine().boot():
         return True
     for path in ("/", *_PARTS, machine.state):
@@ -117,21 +117,21 @@ def is_this_one(machine: Machine, boot: str) -> bool:
 
 
 def shares_journal(machine: Machine) -> bool:
-    """Whether the journal on a volume is the one of the machine that runs: its numbers are ours."""
+    """Tell whether a volume's journal is that of the machine that runs: its numbers are ours."""
     with suppress(FixError, OSError), folder(machine, machine.state) as fd:
         return os.path.samestat(os.fstat(fd), os.stat(Machine().state))
     return False
 
 
 def absent(machine: Machine, path: str) -> bool:
-    """Whether there is nothing at a path, not even a link; Refused as `folder` does."""
+    """Tell whether there is nothing at a path, not even a link; Refused as `folder` does."""
     head, name = os.path.split(path)
     with folder(machine, head) as fd:
         return not there(fd, name)
 
 
 def missing(machine: Machine, path: str) -> bool:
-    """Whether a folder, or one on the way to it, is not there; no link is followed."""
+    """Tell whether a folder, or one on the way to it, is not there; no link is followed."""
     here = machine.open()
     try:
         for part in filter(None, path.split("/")):
@@ -152,7 +152,7 @@ def missing(machine: Machine, path: str) -> bool:
 
 
 def there(fd: int, name: str) -> bool:
-    """Whether a folder has something of this name."""
+    """Tell whether a folder has something of this name."""
     try:
         os.stat(name, dir_fd=fd, follow_symlinks=False)
     except FileNotFoundError:

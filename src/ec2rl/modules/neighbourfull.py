@@ -30,7 +30,7 @@ from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ec2rl.diagnosis.before_last_fix import Settling
     from ec2rl.limits import Limit
@@ -155,14 +155,15 @@ class Overflow:
 
 @record(frozen=True)
 class NeighbourObservations:
-    """What was seen of the log and of the tables."""
+    """What was seen of the log and of the tables; `refusing` are those that a counter accuses."""
 
     seen: Observations[Overflow]
     tables: tuple[Table, ...]
+    refusing: tuple[Table, ...] = ()
 
     def is_short(self, table: Table) -> bool:
-        """Whether a table was too small, or nearly is."""
-        told = table.is_told_by(self.seen.events.this_boot)
+        """Tell whether a table was too small, or nearly is."""
+        told = table.is_told_by(self.seen.events.this_boot) or table in self.refusing
         return told or table.near or bool(table.risen)
 
 
@@ -251,9 +252,19 @@ def read(host: Host, log: KernelLog, options: Options) -> NeighbourObservations:
         state=_state(tables),
         level=INFO,
     )
-    if events.this_boot:
+    if events.this_boot or any(table.refused for table in tables):
         seen = _settled(host, tables, seen)
-    return NeighbourObservations(replace(seen, suspected=_suspected(seen, tables)), tables)
+    counted = _unexplained(seen, tables)
+    if not counted or any(table.risen for table in counted):
+        return NeighbourObservations(seen, tables)
+    raised = [table for table, one in zip(tables, seen.settlings) if one.change is not None]
+    before_fix = any(table in raised for table in counted)
+    if seen.counts_apply and not before_fix:
+        seen = replace(seen, counted=_refused_since_boot(counted))
+        return NeighbourObservations(seen, tables, counted)
+    return NeighbourObservations(
+        replace(seen, suspected=_suspected(seen, counted, before_fix)), tables
+    )
 
 
 def _settled(
@@ -341,22 +352,28 @@ def _short(table: Table) -> str:
     return f"{table.seconds:g}"
 
 
-def _suspected(seen: Observations[Overflow], tables: Sequence[Table]) -> Statement | None:
-    """What was refused since boot and nothing explains, None for nothing."""
+def _unexplained(seen: Observations[Overflow], tables: Sequence[Table]) -> tuple[Table, ...]:
+    """Choose the tables that have refused what nothing explains."""
     if seen.covered and seen.since is not None and not seen.counts_apply:
-        return None  # the log has all of the time that is asked about, and the counters have more
-    unexplained = [table for table in tables if table.refused and not _explained(seen, table)]
-    if not unexplained:
-        return None
+        return ()  # the log has all of the time that is asked about, and the counters have more
+    return tuple(table for table in tables if table.refused and not _explained(seen, table))
+
+
+def _refused_since_boot(tables: Sequence[Table]) -> Statement:
     words = "{n} new neighbours were refused since boot"
-    if all(table.risen == 0 for table in unexplained):
+    if all(table.risen == 0 for table in tables):
         words += ", none is {now}"
-    if any(table.is_told_by(seen.events.before_last_fix) for table in unexplained):
-        words += "; whether all of it was before the change of the limit is not known"
-    else:
-        words += "; {why_no_line}"
-    total = sum(table.refused or 0 for table in unexplained)
-    return say(words, n=total, why_no_line=_why_no_line(seen))
+    return say(words, n=sum(table.refused or 0 for table in tables))
+
+
+def _suspected(
+    seen: Observations[Overflow], tables: Sequence[Table], before_fix: bool
+) -> Statement:
+    """Say what was refused at a time that is not known: maybe before a fix, or what is asked."""
+    why = _why_no_line(seen)
+    if before_fix:
+        why = say("whether all of it was before the change of the limit is not known")
+    return say("{refused}; {why}", refused=_refused_since_boot(tables), why=why)
 
 
 def _why_no_line(seen: Observations[Overflow]) -> Statement:
@@ -470,10 +487,17 @@ def propose(host: Host, look: NeighbourObservations, wish: FixRequest) -> Propos
     )
     today = {one.key: number(host, f"/proc/sys/{one.key.replace('.', '/')}") for one in SETTINGS}
     wanted = _wanted(look, wish, today)
-    sizes = [limits.Limit(key, today[key], value) for key, value in _in_order(wanted, today)]
+    # The kernel takes any order; but it collects down to gc_thresh2, and while that is above
+    # gc_thresh3 it frees nothing when the table is full (neigh_forced_gc()).
+    ladders = [family.keys for family in FAMILIES]
+    order = [key for keys in ladders for key in limits.ladder_order(keys, wanted, today)]
+    sizes = [limits.Limit(key, today[key], wanted[key]) for key in order]
     cost = ENTRY * sum(value for key, value in wanted.items() if key.endswith("3"))
     in_turn = sorted(sizes, key=lambda one: one.key)
-    refused = (*limits.refusals(subject, in_turn, wish, _refused), *_out_of_order(wanted, today))
+    refused = (
+        *limits.refusals(subject, in_turn, wish, _refused),
+        *(fault for keys in ladders for fault in limits.ladder_faults(keys, wanted, today)),
+    )
     return limits.propose(
         host,
         wish,
@@ -527,20 +551,6 @@ def _sizes(
     return {**wanted, **{key: asked[key] for key in family.keys if key in asked}}
 
 
-def _in_order(wanted: Mapping[str, int], today: Mapping[str, int | None]) -> list[tuple[str, int]]:
-    """The order of writing: what grows from gc_thresh3 down, then what shrinks from gc_thresh1 up.
-
-    The kernel takes any order; but it collects down to gc_thresh2, and while that is above
-    gc_thresh3 it frees nothing when the table is full (neigh_forced_gc()).
-    """
-    order = []
-    for family in FAMILIES:
-        keys = [key for key in family.keys if key in wanted]
-        shrinks = [key for key in keys if wanted[key] < (today[key] or 0)]
-        order += [*(key for key in reversed(keys) if key not in shrinks), *shrinks]
-    return [(key, wanted[key]) for key in order]
-
-
 def _not_here(
     look: NeighbourObservations, wish: FixRequest, today: Mapping[str, int | None]
 ) -> str:
@@ -566,17 +576,6 @@ def _refused(size: Limit) -> str:
     if not size.wanted and size.key.endswith("3"):
         return f"{size.key}=0: no neighbour at all could be found"
     return ""
-
-
-def _out_of_order(wanted: Mapping[str, int], today: Mapping[str, int | None]) -> Iterator[str]:
-    """The thresholds that would be above the next one."""
-    then = {**today, **wanted}
-    for family in FAMILIES:
-        for low, high in zip(family.keys, family.keys[1:]):
-            small, large = then[low], then[high]
-            changed = (small, large) != (today[low], today[high])
-            if changed and small is not None and large is not None and small > large:
-                yield f"{low}={small} is above {high}={large}: set them together"
 
 
 def _costs(cost: int) -> tuple[str, ...]:

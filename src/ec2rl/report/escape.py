@@ -23,7 +23,7 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The same for text that must stay on its line."""
+    """Give the same for text that must stay on its line."""
     return printable(text).replace("\n", "\\n").replace("\t", " ")
 
 

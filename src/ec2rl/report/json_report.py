@@ -30,7 +30,7 @@ class Judged:
 def report(
     judged: Sequence[Judged], tool: Mapping[str, Json], host: Mapping[str, Json], **run: Json
 ) -> dict[str, Json]:
-    """The whole report; `run` has when it started, what it took, and where it is saved."""
+    """Give the whole report; `run` has when it started, what it took, and where it is saved."""
     words = [status(one.finding.verdict) for one in judged]
     return {
         "schema_version": SCHEMA_VERSION,

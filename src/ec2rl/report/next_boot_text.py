@@ -28,7 +28,7 @@ def next_boot_text(
     apart: Collection[str] = (),
     sysctls: bool = True,
 ) -> str:
-    """The settings, each with the line that decides, then files, then what else is known.
+    """Give the settings, each with the line that decides, then files, then what else is known.
 
     Of a machine that does not run nothing is said of "now"; keys that are named in `apart` are
     never told together with others; `sysctls` says whether sysctl keys are among them.
@@ -90,7 +90,7 @@ def _is_pattern(line: Evidence) -> bool:
 
 
 def _common(group: Sequence[Setting]) -> Setting:
-    """One setting for all of a group: what it is now is told where it is the same."""
+    """Give one setting for all of a group: what it is now is told where it is the same."""
     now = {one.now for one in group}
     return replace(group[0], now=now.pop() if len(now) == 1 else "various")
 
@@ -136,7 +136,7 @@ def quoted(words: str, evidence: Evidence | None) -> str:
 
 
 def next_boot_facts(boot: NextBoot, files: Counts) -> dict[str, Json]:
-    """The same as JSON; a value that cannot be told is null."""
+    """Give the same as JSON; a value that cannot be told is null."""
     return {
         "reader": None if boot.reader is None else boot.reader.value,
         "settings": [setting_facts(setting, boot.by_hand) for setting in boot.settings],
@@ -150,7 +150,7 @@ def next_boot_facts(boot: NextBoot, files: Counts) -> dict[str, Json]:
 
 
 def setting_facts(setting: Setting, by_hand: Mapping[str, Value | None]) -> dict[str, Json]:
-    """One setting as JSON."""
+    """Give one setting as JSON."""
     facts: dict[str, Json] = {
         "key": setting.key,
         "now": setting.now,
@@ -172,5 +172,5 @@ def setting_facts(setting: Setting, by_hand: Mapping[str, Value | None]) -> dict
 
 
 def line_facts(one: Evidence | None) -> Json:
-    """A line and its place as JSON."""
+    """Give a line and its place as JSON."""
     return None if one is None else {"source": one.source, "text": one.text}

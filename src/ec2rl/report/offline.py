@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def recorded(name: str, when: float) -> Statement:
-    """Whose evidence it is, and when it ends (seconds since the epoch, 0 if nothing tells)."""
+    """Tell whose evidence it is, and when it ends (seconds since the epoch, 0 if nothing tells)."""
     return say("{name}, as recorded {when}", name=name, when=recorded_on(when))
 
 
@@ -45,7 +45,7 @@ def of_what_is_cut(finding: Finding, cut: str) -> Finding:
 
 
 def _gives(said: Value, reason: str) -> bool:
-    """Whether this reason is among the values of what is said."""
+    """Tell whether this reason is among the values of what is said."""
     if isinstance(said, Statement):
         return any(_gives(value, reason) for value in said.values.values())
     if isinstance(said, tuple):

@@ -42,7 +42,7 @@ def plan(
     first: Sequence[str] = (),
     choices: Sequence[str] = (),
 ) -> str:
-    """What changes now, what changes for the next boot, its costs, and what was left out.
+    """Give what changes now, what changes for the next boot, its costs, and what was left out.
 
     `first` are lines of what is settled before all that; `choices` are the settings that could be
     asked for, where none was and the finding is no SUCCESS.
@@ -100,7 +100,7 @@ def _remedy(remedy: Remedy) -> list[str]:
 
 
 def _shown(change: Change, width: int) -> Sequence[str]:
-    """What a change does: as a row, or where texts are compared as a diff."""
+    """Give what a change does: as a row, or where texts are compared as a diff."""
     name = one_line(change.target)
     if not change.hunks:
         before, after = map(one_line, change.words)
@@ -114,7 +114,7 @@ def _shown(change: Change, width: int) -> Sequence[str]:
 
 
 def done(made: Done, proposal: Proposal, details: str = "") -> str:
-    """What was changed, whether it helped, how long it lasts, and how to take it back."""
+    """Give what was changed, whether it helped, how long it lasts, and how to take it back."""
     lines = [header("Done"), "", f"Change {made.number}:"]
     lines += [f"    {item['target']}: {item['before']} -> {item['after']}" for item in made.items]
     lines.append("")
@@ -131,7 +131,7 @@ def done(made: Done, proposal: Proposal, details: str = "") -> str:
 
 
 def helped(before: Rate | None, after: Rate | None, details: str) -> str:
-    """Whether a fix has helped, by what was lost each second; `details` is a command for more."""
+    """Tell whether a fix has helped, by what was lost a second; `details` is a command for more."""
     if before is None or after is None:
         return "Whether it helped is not known: what is lost now could not be counted."
     words = f"{before.what} {before.value:.3g}/s before, {after.value:.3g}/s after"
@@ -147,7 +147,7 @@ def helped(before: Rate | None, after: Rate | None, details: str) -> str:
 def fix_facts(
     name: str, finding: Finding, proposal: Proposal, made: Done | None, first: Sequence[str] = ()
 ) -> Json:
-    """The plan, and what was done of it (null: nothing)."""
+    """Give the plan, and what was done of it (null: nothing)."""
     return {
         "schema_version": 1,
         "module": name,

@@ -58,7 +58,7 @@ def prune(folder: RunFolder, runs: int = RUNS, room: int = BYTES) -> tuple[int, 
 
 
 def _is_at_work(name: str, above: int) -> bool:
-    """Whether the run that made a folder still holds it (saved.py)."""
+    """Tell whether the run that made a folder still holds it (saved.py)."""
     import fcntl
 
     fd = os.open(name, _LIST, dir_fd=above)

@@ -69,7 +69,7 @@ def open_run_folder(base: str, started: float) -> RunFolder:
 
 
 def _locked(folder: int) -> int:
-    """A descriptor of a folder that says to others that it is in use."""
+    """Give a descriptor of a folder that says to others that it is in use."""
     import fcntl
 
     lock = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)

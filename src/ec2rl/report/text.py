@@ -20,12 +20,12 @@ _WIDTH = 40
 
 
 def header(title: str) -> str:
-    """A section's first line: 40 characters, the title in the middle."""
+    """Give a section's first line: 40 characters, the title in the middle."""
     return f"[{title}]".center(_WIDTH, "-")
 
 
 def status(verdict: Verdict) -> str:
-    """The word that is shown for a verdict; users know these four."""
+    """Give the word that is shown for a verdict; users know these four."""
     if verdict is Verdict.NOT_APPLICABLE:
         return Verdict.OK.value
     if verdict is Verdict.CRASHED:
@@ -34,7 +34,7 @@ def status(verdict: Verdict) -> str:
 
 
 def result(name: str, finding: Finding, colour: bool = False) -> str:
-    """One diagnostic's lines: `module run/NAME`, its status and summary, then the details."""
+    """Give one diagnostic's lines: `module run/NAME`, its status and summary, then the details."""
     word = status(finding.verdict)
     shown = f"\x1b[{_COLOURS[word]}m[{word}]\x1b[0m" if colour else f"[{word}]"
     lines = [f"{'module run/' + name:32} {shown} {one_line(summary(finding))}"]
@@ -43,14 +43,14 @@ def result(name: str, finding: Finding, colour: bool = False) -> str:
 
 
 def results(findings: Sequence[tuple[str, Finding]], colour: bool = False) -> str:
-    """The section of all results."""
+    """Give the section of all results."""
     parts = [header("Diagnostic Results"), ""]
     parts += [result(name, finding, colour) for name, finding in findings]
     return "\n".join(parts) + "\n"
 
 
 def statistics(findings: Sequence[tuple[str, Finding]], seconds: float) -> str:
-    """The section of counts."""
+    """Give the section of counts."""
     words = [status(finding.verdict) for _, finding in findings]
     lines = [header("Run  Stats"), "", f"Total modules run: {len(words):>13}"]
     for name, word in (

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 def summary(finding: Finding) -> str:
-    """The words of a finding's summary."""
+    """Give the words of a finding's summary."""
     return _in_its_zone(finding, (finding.summary,))[0]
 
 
 def details(finding: Finding) -> list[str]:
-    """The words of a finding's details, a line each."""
+    """Give the words of a finding's details, a line each."""
     return _in_its_zone(finding, finding.details)
 
 
@@ -44,12 +44,12 @@ def _in_its_zone(finding: Finding, said: Sequence[Statement]) -> list[str]:
 
 
 def lines(said: Sequence[Statement | str], tense: Tense = Tense.PRESENT) -> list[str]:
-    """The words of statements, cut to what a person can read."""
+    """Give the words of statements, cut to what a person can read."""
     return [text(one, tense)[:MOST] for one in said]
 
 
 def facts(fact: Fact, tense: Tense) -> Json:
-    """A fact for the JSON report: what it says is made into words."""
+    """Give a fact for the JSON report: what it says is made into words."""
     if isinstance(fact, Statement):
         return text(fact, tense)[:MOST]
     if isinstance(fact, dict):
@@ -94,18 +94,18 @@ def _shown(value: Value, form: str, tense: Tense) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in per cent: never 0 % of something, never 100 % of less than all."""
+    """Give a share in per cent: never 0 % of something, never 100 % of less than all."""
     if 0 < share < 0.01:
         return "below 1%"
     return f"{min(share, 0.99) if 0.99 < share < 1 else share:.0%}"
 
 
 def pace(number: float) -> str:
-    """A number of things each second: never 0 of something, never in powers of ten."""
+    """Give a number of things each second: never 0 of something, never in powers of ten."""
     return f"{number:.0f}" if number >= 10 else f"{number:.2g}"
 
 
 def plural(number: float, noun: str) -> str:
-    """A number of things: `1 packet`, `2 packets`; `entry/entries` has its own plural."""
+    """Give a number of things: `1 packet`, `2 packets`; `entry/entries` has its own plural."""
     one, _, more = noun.partition("/")
     return f"{number} {one}" if number == 1 else f"{number} {more or one + 's'}"

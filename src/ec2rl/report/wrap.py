@@ -10,7 +10,7 @@ _WIDTH = 80
 
 
 def wrapped(indent: str, text: str, more: str = "") -> list[str]:
-    """A line for a terminal; what does not fit goes on below, further in."""
+    """Give a line for a terminal; what does not fit goes on below, further in."""
     return textwrap.wrap(
         one_line(text),
         _WIDTH,

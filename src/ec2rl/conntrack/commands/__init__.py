@@ -10,7 +10,12 @@ _WHICH = {
     "file": Option("CAPTURE", "a saved table in its place, in any form (-: standard input)"),
     "sysctl": Option("FILE", "what `sysctl -a` printed on the machine of --file"),
 }
-_TABLE = {**_WHICH, **FORMATS}
+_RECORDED = {
+    "record": Option("FILE", "write what was looked at into FILE, for --replay"),
+    "mask": Option("", "take addresses, secrets and names out of it"),
+    "replay": Option("FILE", "a recording in place of this machine, also one that run wrote"),
+}
+_TABLE = {**_WHICH, **_RECORDED, **FORMATS}
 _FILTER = {
     "src": Option("ADDRESS[/BITS]", "where it was opened from"),
     "dst": Option("ADDRESS[/BITS]", "where it was opened to"),
@@ -46,7 +51,9 @@ COMMANDS = {
             "netns": Option("NAME|PID|all", "the need of one namespace (all: the limit is one)"),
         },
     ),
-    "namespaces": Command("how full the table of each network namespace is", "", FORMATS),
+    "namespaces": Command(
+        "how full the table of each network namespace is", "", {**_RECORDED, **FORMATS}
+    ),
     "list": Command(
         "list entries, all or those that every filter admits",
         "",
@@ -54,6 +61,7 @@ COMMANDS = {
             **_FILTER,
             "limit": Option("N", "end after N entries"),
             **_WHICH,
+            **_RECORDED,
             "json": Option("", "as JSON, written entry by entry"),
         },
     ),
@@ -70,6 +78,7 @@ COMMANDS = {
             "netns": Option("NAME|PID", "another network namespace's table (this one)"),
             "dry-run": Option("", "count and show only"),
             "yes": Option("", "do not ask"),
+            "replay": Option("FILE", "refused: a recording has nothing to delete; see list"),
             **FORMATS,
         },
     ),

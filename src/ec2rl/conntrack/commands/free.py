@@ -97,6 +97,11 @@ def _free(args: Parsed, terminal: Terminal, host: Host, target: TableTarget, wan
 
 
 def _wanted(args: Parsed) -> Filter:
+    if args.has("replay"):
+        raise UsageError(
+            "free deletes from a table of this machine, and a recording has none; to see what "
+            "would be meant: ec2rl conntrack list --replay=FILE, with the same filters"
+        )
     wanted = filter_of(args)
     if not wanted.any:
         raise UsageError("free needs a filter, as --unreplied or --src=ADDRESS: it never takes all")

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from ec2rl.arguments import Parsed, UsageError, seconds
 from ec2rl.conntrack.commands.shared import (
     INTERRUPTED,
+    answered,
     chosen,
     failed,
-    host_of,
+    recording_of,
     targets_of,
     whole_number,
 )
@@ -27,6 +28,8 @@ from ec2rl.conntrack.table.look import Listing, open_listing
 from ec2rl.conntrack.table.targets import inside, known_settings
 from ec2rl.model import Unreadable
 from ec2rl.report.escape import one_line
+from ec2rl.report.offline import recorded
+from ec2rl.report.wording import text
 from ec2rl.subcommand import COULD_NOT_LOOK
 from ec2rl.terminal import Terminal
 
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ec2rl.conntrack.table.entry import Entry
+    from ec2rl.host import Host
+    from ec2rl.model import Json
 
 _NO_TIMES = (
     "how long an entry has been idle is known only where the timeouts in force are, and they are "
@@ -48,23 +53,30 @@ def command(args: Parsed, terminal: Terminal) -> int:
     """0 listed; 2 a filter that makes no sense; 3 could not look; 130 interrupted."""
     wanted = filter_of(args)
     limit = whole_number(args, "limit", 1, 1 << 40) if args.has("limit") else None
-    host = host_of(args)
-    if isinstance(host, Unreadable):
-        return failed(terminal, host)
+
+    def show(host: Host, _: object) -> int:
+        return _show(args, terminal, host, wanted, limit)
+
+    return answered(args, terminal, show, heads=False)
+
+
+def _show(args: Parsed, terminal: Terminal, host: Host, wanted: Filter, limit: int | None) -> int:
+    if args.has("replay"):
+        terminal.say(text(recorded(host.name, host.clock().now)))
     targets = targets_of(args, host)
     if isinstance(targets, Unreadable):
         return failed(terminal, targets)
     printer = _Printer(terminal, args.has("json"))
     status, missing = 0, []
     try:
-        for target in chosen(targets):
+        for target in chosen(args, targets):
             times = known_settings(inside(host, target))
             if wanted.idle_over is not None and not times:
                 missing.append(f"{target.label}: {_NO_TIMES}")
                 status = COULD_NOT_LOOK
                 continue
             listing = open_listing(
-                target.door, target.label if args.has("file") else None, wanted.family
+                target.door, target.label if args.has("file") else None, wanted.family, host
             )
             if isinstance(listing, Unreadable):
                 missing.append(str(listing))
@@ -77,7 +89,7 @@ def command(args: Parsed, terminal: Terminal) -> int:
     except KeyboardInterrupt:
         missing.append(f"interrupted after {printer.printed} entries that were meant")
         status = INTERRUPTED
-    printer.end(missing)
+    printer.end(missing, recording_of(args, host))
     for words in () if terminal.closed else missing:
         terminal.say(words)
     return status
@@ -152,11 +164,11 @@ class _Printer:
         self._terminal.out("".join(self._waiting))
         self._waiting.clear()
 
-    def end(self, missing: list[str]) -> None:
-        """Print what is left over, and as JSON what is not there."""
+    def end(self, missing: list[str], more: Mapping[str, Json]) -> None:
+        """Print what is left over, and as JSON what is not there, and `more`."""
         import json
 
         self._flush()
         if self._json:
-            whole = json.dumps(not missing)
-            self._terminal.out(f'\n], "whole": {whole}, "missing": {json.dumps(missing)}}}\n')
+            end = json.dumps({"whole": not missing, "missing": missing, **more})
+            self._terminal.out(f"\n], {end[1:]}\n")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ec2rl.arguments import Parsed, format_of
+from ec2rl.conntrack.commands.shared import answered, document_of
 from ec2rl.conntrack.namespaces import find_namespaces
 from ec2rl.conntrack.tables import Limits, Table, read_limits, read_tables
-from ec2rl.host.live import LiveHost
+from ec2rl.host import Host
 from ec2rl.model import Unreadable
 from ec2rl.report.escape import one_line
 from ec2rl.report.wording import plural, text
-from ec2rl.subcommand import COULD_NOT_LOOK, document
+from ec2rl.subcommand import COULD_NOT_LOOK
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
 def command(args: Parsed, terminal: Terminal) -> int:
     """0 shown; 3 a namespace could not be found or read: it may hold anything."""
-    host = LiveHost()
+    return answered(args, terminal, lambda host, _: _show(args, terminal, host))
+
+
+def _show(args: Parsed, terminal: Terminal, host: Host) -> int:
     limits, namespaces = read_limits(host), find_namespaces(host)
     tables = sorted(
         read_tables(host, namespaces), key=lambda t: (-(t.count or 0), t.namespace.inode or 0)
@@ -31,7 +35,9 @@ def command(args: Parsed, terminal: Terminal) -> int:
         if hidden:
             terminal.say(f"not seen: {hidden}")
     else:
-        found = document(
+        found = document_of(
+            args,
+            host,
             max=limits.maximum,
             buckets=limits.buckets,
             loaded=limits.loaded,

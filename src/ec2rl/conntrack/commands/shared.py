@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from ec2rl.arguments import Parsed, UsageError
+from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.conntrack.defaults import SYSCTL
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.look import census_of_capture, take_census
@@ -18,6 +18,7 @@ from ec2rl.conntrack.table.targets import (
     known_settings,
 )
 from ec2rl.conntrack.tables import read_limits
+from ec2rl.facts.zone import InZone, our_zone, zone
 from ec2rl.host import Host
 from ec2rl.host.caching import CachingHost
 from ec2rl.host.files import read_file
@@ -28,11 +29,21 @@ from ec2rl.host.sos_layout import settings
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import replace
 from ec2rl.report.escape import one_line
+from ec2rl.report.offline import recorded
 from ec2rl.report.wording import text
-from ec2rl.subcommand import COULD_NOT_LOOK
+from ec2rl.subcommand import COULD_NOT_LOOK, document
 from ec2rl.terminal import Terminal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Callable
+
+    from ec2rl.model import Json
+
 INTERRUPTED = 130
+UNSAVED = 4
+"""Exit status when all was shown, and the recording could not be written."""
 _SETTINGS = 20_000
 """Lines of `sysctl -a` that are read."""
 
@@ -71,19 +82,89 @@ def targets_of(args: Parsed, host: Host, netns: str = "") -> TableTargets | Unre
     return find_targets(host, args.last("netns", netns))
 
 
-def chosen(targets: TableTargets) -> Iterator[TableTarget]:
+def answered(
+    args: Parsed,
+    terminal: Terminal,
+    show: Callable[[Host, dict[str, str]], int],
+    heads: bool = True,
+) -> int:
+    """Have `show` look at this machine, or at a recording of it, and give its exit status.
+
+    `show` is given the words that a recording has on how was looked, and may add some to one that
+    is written.  With `heads` an answer in words begins with whose it is, where it is a recording's.
+    """
+    write = format_of(args).write
+    if (args.has("file") or args.has("sysctl")) and (args.has("record") or args.has("replay")):
+        raise UsageError("--file, --sysctl: a table by itself: not with --record or --replay")
+    if args.has("mask") and not args.has("record"):
+        raise UsageError("--mask is about what --record writes")
+    if args.has("replay"):
+        if args.has("record"):
+            raise UsageError("--record is of this machine: not with --replay")
+        return _replayed(args, terminal, show, heads and write is None)
+    if not args.has("record"):
+        seen = host_of(args)
+        return failed(terminal, seen) if isinstance(seen, Unreadable) else show(seen, {})
+    from ec2rl.recordings import open_record, write_record
+
+    fd = open_record(args.last("record"), terminal.environment)
+    host, how = CachingHost(LiveHost(), recording=True), {"zone": our_zone()}
+    host.clock()
+    try:
+        status = show(host, how)
+    except KeyboardInterrupt:
+        terminal.say("interrupted: what was looked at is recorded")
+        status = INTERRUPTED
+    fault = write_record(fd, host.memory, how, masked=args.has("mask"))
+    if fault:
+        terminal.say(fault)
+    return status or (UNSAVED if fault else 0)
+
+
+def _replayed(
+    args: Parsed, terminal: Terminal, show: Callable[[Host, dict[str, str]], int], heads: bool
+) -> int:
+    from ec2rl.recordings import open_recording
+
+    recording = open_recording(args.last("replay"))
+    host = CachingHost(recording.host)
+    with InZone(recording.how.get("zone", "") or zone(host)):
+        if heads:
+            terminal.out(f"{one_line(text(recorded(host.name, host.clock().now)))}:\n\n")
+        status = show(host, dict(recording.how))
+    if recording.cut:
+        terminal.say(f"Not whole: {recording.cut}; what is missing may have stood there")
+    return status or (COULD_NOT_LOOK if recording.cut else 0)
+
+
+def document_of(args: Parsed, host: Host, **content: Json) -> Mapping[str, Json]:
+    """Make the document of an answer; of a recording it says whose it is, and of when."""
+    return document(**content, **recording_of(args, host))
+
+
+def recording_of(args: Parsed, host: Host) -> dict[str, Json]:
+    """Say which recording an answer is of, and of when (seconds since the epoch; null: unknown)."""
+    if not args.has("replay"):
+        return {}
+    return {"recorded": {"name": host.name, "time": host.clock().now or None}}
+
+
+def chosen(args: Parsed, targets: TableTargets) -> Iterator[TableTarget]:
     """The tables in turn, each namespace held open meanwhile: all that is told of it is its own.
 
     One that no door leads to comes as it is: whoever looks at it is told the reason.
     """
     for target in targets.chosen:
-        with kept(target) as one:
+        with kept(args, target) as one:
             yield one
 
 
 @contextmanager
-def kept(target: TableTarget) -> Iterator[TableTarget]:
+def kept(args: Parsed, target: TableTarget) -> Iterator[TableTarget]:
     """A place with its namespace held open, where a door leads to it."""
+    if args.has("replay"):  # its doors are another machine's
+        yield target
+        return
     with ExitStack() as stack:
         with suppress(OSError):
             door = stack.enter_context(held(target.doors))
@@ -126,7 +207,7 @@ def looks(
     args: Parsed, terminal: Terminal, host: Host, targets: TableTargets
 ) -> Iterator[tuple[TableTarget, Census | Unreadable]]:
     """Count the chosen tables in turn; an interrupted one is the last."""
-    for target in chosen(targets):
+    for target in chosen(args, targets):
         census = look(args, terminal, host, target)
         yield target, census
         if was_interrupted(census):

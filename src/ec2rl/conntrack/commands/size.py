@@ -8,8 +8,9 @@ from contextlib import ExitStack
 from ec2rl.arguments import Parsed, format_of, seconds
 from ec2rl.conntrack.commands.shared import (
     INTERRUPTED,
+    answered,
+    document_of,
     failed,
-    host_of,
     kept,
     look,
     nothing_to_show,
@@ -31,7 +32,7 @@ from ec2rl.model import Unreadable, Why
 from ec2rl.module import Options
 from ec2rl.record import record, replace
 from ec2rl.report.escape import one_line
-from ec2rl.subcommand import COULD_NOT_LOOK, document
+from ec2rl.subcommand import COULD_NOT_LOOK
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from ec2rl.conntrack.tables import Limits
     from ec2rl.host import Host
     from ec2rl.model import Json
+
+BETWEEN = "between"
+"""What a recording calls the seconds between two looks at a table."""
 
 
 @record(frozen=True)
@@ -57,16 +61,17 @@ class _Looks:
 def command(args: Parsed, terminal: Terminal) -> int:
     """0 shown; 3 could not look; 130 interrupted: what one look tells is shown."""
     pause = seconds("seconds", args.last("seconds", "5"), 0, 3600)
-    host = host_of(args)
-    if isinstance(host, Unreadable):
-        return failed(terminal, host)
+    return answered(args, terminal, lambda host, how: _show(args, terminal, host, pause, how))
+
+
+def _show(args: Parsed, terminal: Terminal, host: Host, pause: float, how: dict[str, str]) -> int:
     targets = targets_of(args, host, ALL)
     if isinstance(targets, Unreadable):
         return failed(terminal, targets)
     write = format_of(args).write
     if write is None:
         terminal.out(nothing_to_show(args, targets, ALL))
-    found, status = _look_twice(args, terminal, host, targets, pause)
+    found, status = _look_twice(args, terminal, host, targets, pause, how)
     unread = [looks for looks in found if isinstance(looks.first, Unreadable)]
     for looks in unread:
         terminal.say(str(looks.first))
@@ -77,42 +82,53 @@ def command(args: Parsed, terminal: Terminal) -> int:
     if write is not None:
         recommended = None if tables is None else recommended_facts(targets.limits, tables)
         facts = _facts(targets, unread, tables)
-        terminal.out(write(document(recommended=recommended, tables=facts)))
+        terminal.out(write(document_of(args, host, recommended=recommended, tables=facts)))
     elif tables is not None:
         terminal.out(size_text(targets.limits, tables))
     return status or (COULD_NOT_LOOK if unread else 0)
 
 
 def _look_twice(
-    args: Parsed, terminal: Terminal, host: Host, targets: TableTargets, pause: float
+    args: Parsed,
+    terminal: Terminal,
+    host: Host,
+    targets: TableTargets,
+    pause: float,
+    how: dict[str, str],
 ) -> tuple[list[_Looks], int]:
-    """Look at the fullest tables, and again after a pause; the exit status is that of a signal."""
+    """Look at the fullest tables, and again after a pause; the exit status is that of a signal.
+
+    A recording has as many looks as were taken then; `how` says how far they were apart.
+    """
+    past = args.has("replay")
     found: list[_Looks] = []
     with ExitStack() as stack:
         for target in targets.chosen[:LOOKED_INTO]:
-            here = stack.enter_context(kept(target))
+            here = stack.enter_context(kept(args, target))
             began = time.monotonic()
             found.append(_Looks(here, began, look(args, terminal, host, here)))
             if was_interrupted(found[-1].first):
                 return found, INTERRUPTED
-        if not found or not pause or args.has("file"):
+        if not found or not (how.get(BETWEEN) if past else pause) or args.has("file"):
             return found, 0
         try:
             terminal.progress(f"{_named(found)}: waiting {pause:g} s for a second look")
-            time.sleep(max(0.0, found[0].began + pause - time.monotonic()))
+            time.sleep(0 if past else max(0.0, found[0].began + pause - time.monotonic()))
         except KeyboardInterrupt:
             return found, INTERRUPTED
         for number, one in enumerate(found):
             if isinstance(one.first, Unreadable):
                 continue
             again = time.monotonic()
-            second = look(args, terminal, host, one.target)
+            second = look(args, terminal, host.later(0), one.target)
             if isinstance(second, Unreadable):
                 terminal.say(f"no second look: {second}")
             elif was_interrupted(second):
                 return found, INTERRUPTED
             else:
-                found[number] = replace(one, second=second, between=again - one.began)
+                between = float(how[BETWEEN]) if past else again - one.began
+                how[BETWEEN] = repr(between)
+                found[number] = replace(one, second=second, between=between)
     return found, 0
 
 
@@ -156,7 +172,8 @@ def _recommended(
     size = table_size(seen) if known else size_for(needed)
     entry = object_size(host.read("/proc/slabinfo"))
     cost = cost_of(max(size.max, needed), size.buckets, entry, seen.limits.memory, seen.free)
-    return Tables(tuple(sized), size, entry, cost, left=len(targets.chosen) - LOOKED_INTO)
+    left = len(targets.chosen) - LOOKED_INTO
+    return Tables(tuple(sized), size, entry, cost, left=left, past=args.has("replay"))
 
 
 def _observed(host: Host, needed: int, twice: bool) -> Observations:

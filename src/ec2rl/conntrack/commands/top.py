@@ -5,9 +5,10 @@ from __future__ import annotations
 from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.conntrack.commands.shared import (
     INTERRUPTED,
+    answered,
     chosen,
+    document_of,
     failed,
-    host_of,
     look,
     nothing_to_show,
     targets_of,
@@ -20,12 +21,14 @@ from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.process_owners import Owned, ProcessOwners, rank
 from ec2rl.conntrack.table.targets import TableTarget, inside
 from ec2rl.host import Host
-from ec2rl.model import Unreadable
-from ec2rl.subcommand import COULD_NOT_LOOK, document
+from ec2rl.model import Unreadable, Why
+from ec2rl.subcommand import COULD_NOT_LOOK
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ec2rl.model import Json
 
 SAMPLE = 20_000
@@ -37,15 +40,13 @@ _ASKED = 5000
 
 def command(args: Parsed, terminal: Terminal) -> int:
     """0 shown; 3 a table could not be read; 130 interrupted: what was seen is shown."""
-    host = host_of(args)
-    return failed(terminal, host) if isinstance(host, Unreadable) else show(args, terminal, host)
+    _asked(args)
+    return answered(args, terminal, lambda host, _: show(args, terminal, host))
 
 
 def show(args: Parsed, terminal: Terminal, host: Host) -> int:
     """Show what fills the tables of a host, this machine or a recorded one; the exit status."""
-    by = _by(args)
-    limit = whole_number(args, "limit", 10 if by else 5, 100)
-    sample = whole_number(args, "sample", SAMPLE, 10_000_000) if args.has("sample") else None
+    by, limit, sample = _asked(args)
     targets = targets_of(args, host)
     if isinstance(targets, Unreadable):
         return failed(terminal, targets)
@@ -54,8 +55,9 @@ def show(args: Parsed, terminal: Terminal, host: Host) -> int:
         terminal.out(nothing_to_show(args, targets) + all_tables(targets))
     tables: list[Json] = []
     status = 0
-    for target in chosen(targets):
-        if write is None and not sample and (target.count or 0) >= _LARGE:
+    early_too = not (sample or write or args.has("record") or args.has("replay"))
+    for target in chosen(args, targets):
+        if early_too and (target.count or 0) >= _LARGE:
             early = look(args, terminal, host, target, SAMPLE)
             if isinstance(early, Census) and is_sample(early):
                 terminal.out(first_answer(target, targets.limits, early, by))
@@ -67,6 +69,7 @@ def show(args: Parsed, terminal: Terminal, host: Host) -> int:
             status = COULD_NOT_LOOK
             continue
         owned = _owned(args, host, target, census) if by in ("", "owner") else ()
+        status = status or _unrecorded(terminal, by, target, census, owned)
         tables.append({**facts, **census_facts(census, owned, limit)})
         if write is None:
             terminal.out(top(target, targets, census, by, limit, owned))
@@ -74,8 +77,15 @@ def show(args: Parsed, terminal: Terminal, host: Host) -> int:
             status = INTERRUPTED
             break
     if write is not None:
-        terminal.out(write(document(**machine_facts(targets), tables=tables)))
+        terminal.out(write(document_of(args, host, **machine_facts(targets), tables=tables)))
     return status
+
+
+def _asked(args: Parsed) -> tuple[str, int, int | None]:
+    """Take what to rank by, how many rows, and how many entries. UsageError for nonsense."""
+    by = _by(args)
+    sample = whole_number(args, "sample", SAMPLE, 10_000_000) if args.has("sample") else None
+    return by, whole_number(args, "limit", 10 if by else 5, 100), sample
 
 
 def _by(args: Parsed) -> str:
@@ -87,9 +97,22 @@ def _by(args: Parsed) -> str:
     return by
 
 
+def _unrecorded(
+    terminal: Terminal, by: str, target: TableTarget, census: Census, owned: Sequence[Owned]
+) -> int:
+    """Say where the owners that are asked for were not recorded; the exit status of that."""
+    if by != "owner" or owned or not census.total:
+        return 0
+    terminal.say(f"{target.label}: who is behind its connections was not recorded")
+    return COULD_NOT_LOOK
+
+
 def _owned(args: Parsed, host: Host, target: TableTarget, census: Census) -> tuple[Owned, ...]:
     """Who is behind the busiest pairs, where they can be asked."""
     if args.has("file"):
         return ()
-    rows = census.pairs.rows
-    return rank(rows, ProcessOwners(host, inside(host, target), target))
+    seen_from = inside(host, target)
+    sockets = seen_from.read("/proc/net/tcp")
+    if isinstance(sockets, Unreadable) and sockets.why is Why.NOT_COLLECTED:
+        return ()
+    return rank(census.pairs.rows, ProcessOwners(host, seen_from, target))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.conntrack.commands.shared import (
     INTERRUPTED,
+    answered,
+    document_of,
     failed,
-    host_of,
     looks,
     nothing_to_show,
     targets_of,
@@ -18,11 +19,14 @@ from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.timeouts import governing
 from ec2rl.conntrack.table.whatif import SettingError, parse_settings, what_if
 from ec2rl.model import Unreadable
-from ec2rl.subcommand import COULD_NOT_LOOK, document
+from ec2rl.subcommand import COULD_NOT_LOOK
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ec2rl.host import Host
     from ec2rl.model import Json
 
 
@@ -32,9 +36,10 @@ def command(args: Parsed, terminal: Terminal) -> int:
         wishes = parse_settings(args.operands)
     except SettingError as error:
         raise UsageError(str(error)) from None
-    host = host_of(args)
-    if isinstance(host, Unreadable):
-        return failed(terminal, host)
+    return answered(args, terminal, lambda host, _: _show(args, terminal, host, wishes))
+
+
+def _show(args: Parsed, terminal: Terminal, host: Host, wishes: Mapping[str, int]) -> int:
     places = targets_of(args, host)
     if isinstance(places, Unreadable):
         return failed(terminal, places)
@@ -56,7 +61,7 @@ def command(args: Parsed, terminal: Terminal) -> int:
         if was_interrupted(census):
             status = INTERRUPTED
     if write is not None:
-        terminal.out(write(document(tables=tables)))
+        terminal.out(write(document_of(args, host, tables=tables)))
     return status
 
 

@@ -146,7 +146,7 @@ class EntryLines:
 
 
 def _shapes(lines: list[bytes]) -> list[bytes]:
-    return [line.translate(None, _VARYING) for line in lines]
+    return b"\n".join(lines).translate(None, _VARYING).split(b"\n") if lines else []
 
 
 def _belongs(parts: list[bytes], line: bytes) -> bool:

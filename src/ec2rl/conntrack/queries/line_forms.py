@@ -71,12 +71,11 @@ def tidy(line: bytes) -> bytes:
 
 
 def goes_on(line: bytes) -> bool:
-    """Whether a line may be the rest of an entry that was wrapped: fields, flags, and no other."""
+    """Whether a line may be the rest of an entry that was wrapped, within a word maybe."""
     if begins_entry(line) or (b"=" not in line and not line.startswith(b"[")):
         return False
-    return bool(
-        _compiled(rb"(?:\S{0,12}[ ,])?" + _WORD + rb"(?: +" + _WORD + rb")*").fullmatch(line)
-    )
+    words = rb"\S{0,40}(?: +" + _WORD + rb")*(?: +\S{1,40})?"
+    return bool(_compiled(words).fullmatch(line))
 
 
 def joined(parts: list[bytes]) -> bytes:

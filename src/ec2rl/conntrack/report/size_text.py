@@ -40,7 +40,7 @@ class Tables:
     """The tables that were looked at, and the one size for all of them with its cost.
 
     `saved` is whether they are from a file, of whose machine nothing else is known; `left` is how
-    many others have fewer entries.
+    many others have fewer entries; `past` is whether they are a recorded machine's.
     """
 
     sized: tuple[Sizing, ...]
@@ -49,6 +49,7 @@ class Tables:
     cost: Cost
     saved: bool = False
     left: int = 0
+    past: bool = False
 
 
 def size_text(limits: Limits, tables: Tables) -> str:
@@ -135,12 +136,14 @@ def _sizes(limits: Limits, tables: Tables) -> list[str]:
     if not size.why:
         return [f"Recommended:  as it is: max {size.max}, buckets {size.buckets}"]
     sizes = f"--set max={size.max} --set buckets={size.buckets}"
+    now = "then" if tables.past else "now"
     lines = [
-        f"Recommended:  net.netfilter.nf_conntrack_max={size.max} (now {limits.maximum})",
-        f"              net.netfilter.nf_conntrack_buckets={size.buckets} (now {limits.buckets})",
+        f"Recommended:  net.netfilter.nf_conntrack_max={size.max} ({now} {limits.maximum})",
+        f"              net.netfilter.nf_conntrack_buckets={size.buckets} ({now} {limits.buckets})",
         *wrapped("              ", f"({size.why})"),
-        f"              sudo ./ec2rl fix conntrackfull {sizes}",
     ]
+    if not tables.past:
+        lines.append(f"              sudo ./ec2rl fix conntrackfull {sizes}")
     if size.more:
         more = f"max={size.more} has room for all of it; look first whether the load is wanted"
         lines += wrapped("More:         ", more)

@@ -57,7 +57,11 @@ class Ages:
 
     def add(self, prefix: bytes, seconds: Iterable[int]) -> None:
         """Count entries of one prefix by the seconds that they have left."""
-        self._count(prefix, Counter(seconds))
+        setting = governing(self._kinds[prefix])
+        if setting and setting not in self._settings:
+            self._below.setdefault(prefix, _BelowLargest()).update(seconds)
+        else:
+            self._count(prefix, Counter(seconds))
 
     def finish(self) -> None:
         """Turn what was counted into idle times: to be called once, after the last entry."""
@@ -119,8 +123,8 @@ class _BelowLargest:
         self._largest = 0
         self.idle: Counter[int] = Counter()
 
-    def update(self, counts: Counter[int]) -> None:
-        self._waiting.update(counts)
+    def update(self, seconds: Iterable[int] | Counter[int]) -> None:
+        self._waiting.update(seconds)
         if len(self._waiting) > _WAITING:
             self.settle()
 

@@ -148,6 +148,15 @@ def label(text: str) -> bytes:
     return shown.encode().ljust(LABEL, b"\0")
 
 
+def is_masked(text: str) -> bool:
+    """Whether what `address` gave stands for an address that was masked."""
+    try:
+        packed(text)
+    except ValueError:
+        return True
+    return False
+
+
 def protocol_name(number: int) -> str:
     """The name that conntrack(8) has for an IP protocol, else its number."""
     return PROTOCOLS.get(number, str(number))

@@ -9,19 +9,13 @@ import time
 from contextlib import contextmanager
 
 from ec2rl.conntrack.defaults import SYSCTL
-from ec2rl.conntrack.queries.ctnetlink import (
-    TEXT,
-    Dump,
-    open_dump,
-    open_text,
-    source_of,
-)
+from ec2rl.conntrack.queries.ctnetlink import TEXT, Dump, source_of
 from ec2rl.conntrack.queries.entries import ConntrackTable
 from ec2rl.conntrack.queries.entry_lines import EntryLines
 from ec2rl.conntrack.queries.kept import Entries
 from ec2rl.conntrack.table.capture import Capture, masked, undecoded
 from ec2rl.conntrack.table.census import Census, census
-from ec2rl.conntrack.table.kept import count_entries
+from ec2rl.conntrack.table.kept import KeptEntries, count_entries
 from ec2rl.conntrack.table.stream import Stream
 from ec2rl.conntrack.table.tally import Tally
 from ec2rl.conntrack.table.text_tally import TextTally
@@ -247,20 +241,24 @@ class Listing:
     `gaps` is the whole account once all have been taken.
     """
 
-    def __init__(self, origin: Dump | Iterable[bytes], source: str) -> None:
+    def __init__(self, origin: Dump | Iterable[bytes] | KeptEntries, source: str) -> None:
         self._origin = origin
         self._reader = Stream(origin.cookie) if isinstance(origin, Dump) else Capture()
         self.source = source
 
     def __iter__(self) -> Iterator[Entry]:
-        if isinstance(self._origin, Dump):
+        if isinstance(self._origin, KeptEntries):
+            yield from self._origin
+        elif isinstance(self._origin, Dump):
             with self._origin as dump:
                 yield from self._reader.entries(dump.datagrams(ahead=False))
         else:
             yield from self._reader.entries(self._origin)
 
     def gaps(self) -> tuple[str, ...]:
-        """What stands between what was listed and the whole table, in words."""
+        """Say what stands between what was listed and the whole table."""
+        if isinstance(self._origin, KeptEntries):
+            return self._origin.gaps()
         faults = self._origin.faults if isinstance(self._origin, Dump) else []
         failed = tuple(f"a receive failed: {os.strerror(fault)}" for fault in sorted(set(faults)))
         gap = (self._origin.gap,) if isinstance(self._origin, Pieces) and self._origin.gap else ()
@@ -268,9 +266,12 @@ class Listing:
 
 
 def open_listing(
-    door: Door | None = None, capture: str | None = None, family: int = 0
+    door: Door | None = None,
+    capture: str | None = None,
+    family: int = 0,
+    host: Host | None = None,
 ) -> Listing | Unreadable:
-    """The entries of a namespace's table, or of a saved one; `family` is the kernel's to choose.
+    """List the entries of a namespace's table, or of a saved one; `family` the kernel chooses.
 
     Only the family is left to the kernel to filter: its filter for IPv6 addresses was inverted
     from 5.10 to 7.2, and filters that a kernel does not know are ignored without a word.
@@ -278,10 +279,12 @@ def open_listing(
     if capture is not None:
         saved = open_pieces(capture)
         return saved if isinstance(saved, Unreadable) else Listing(saved, capture)
-    dump = open_dump(door, family)
-    if isinstance(dump, Dump):
-        return Listing(dump, source_of(door, "conntrack -L"))
-    text = open_text(door)
-    if isinstance(text, Unreadable):
-        return dump
-    return Listing(text, source_of(door, TEXT))
+    host = host or LiveHost()
+    inside = host if door is None else host.within(door)
+    table = inside.query(ConntrackTable(family=family))
+    if isinstance(table, Unreadable):
+        return table
+    if isinstance(table, Entries):
+        counted = number(inside, SYSCTL + "count") if table.total is None else table.total
+        return Listing(KeptEntries(table, counted), source_of(door, table.source))
+    return Listing(table, source_of(door, "conntrack -L" if isinstance(table, Dump) else TEXT))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.table.cause import Cause, how_many, most_of, numbers, percent, rounded
-from ec2rl.conntrack.table.entry import TCP
+from ec2rl.conntrack.table.entry import TCP, is_masked
 from ec2rl.conntrack.table.remedies import CLOSE_WAIT, FLOOD, HOARD, SCAN, TIME_WAIT
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.model import say
@@ -34,7 +34,8 @@ def half_open(seen: Census) -> Cause | None:
         f"the busiest source, {client}, has {percent(clients, count)}; {number} in the table",
         f"the service asked most, {target}, has {percent(targets, count)}",
     )
-    if clients * 2 > count:
+    hidden = is_masked(client)  # one name may be that of many
+    if clients * 2 > count and not hidden:
         return Cause(
             "scan",
             say("one client opens connections that nobody answers: {client}", client=client),
@@ -44,7 +45,11 @@ def half_open(seen: Census) -> Cause | None:
         )
     return Cause(
         "half-open",
-        say("half-open connections from many sources, most to {target}", target=target),
+        say(
+            "half-open connections{whence}, most to {target}",
+            whence="" if hidden else " from many sources",
+            target=target,
+        ),
         count / seen.total,
         evidence,
         FLOOD,
@@ -65,7 +70,7 @@ def hoarding_client(seen: Census) -> Cause | None:
 
     client, held = most_of(seen.sources.rows, wanted)
     pair, paired = most_of(seen.pairs.rows, wanted)
-    if held * 3 < seen.total:
+    if held * 3 < seen.total or is_masked(client):
         return None
     cells = [cell for cell in seen.cells if wanted(cell.kind)]
     established = sum(cell.count for cell in cells)

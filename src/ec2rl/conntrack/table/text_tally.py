@@ -7,20 +7,21 @@ that speed never decides what is counted.
 
 from __future__ import annotations
 
+import re
 from itertools import compress, repeat
 from operator import ne, or_
 
 from ec2rl.conntrack.table.capture import parse_line
 from ec2rl.conntrack.table.entry import DST_NAT, LABEL, SRC_NAT, Entry
-from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ec2rl.conntrack.table.tally import Tally
 
-    Column = list[str]
+    Column = Sequence[str]
+    Find = Callable[[str], list[tuple[str, ...]]]
 
 _FEW = 8
 """Lines of a shape below which it is not worth its while to split columns."""
@@ -28,7 +29,7 @@ _ADDRESSES, _PLANS = 20_000, 2000
 _NAMES = ("src", "dst", "sport", "dport", "mark", "zone")
 """The fields that are read by column."""
 _NUMBERS = (("dport", 2), ("-sport", 2), ("-mark", 4), ("-zone", 2))
-"""Those that are counted as numbers, with their bytes: the names as in `_Plan.fields`."""
+"""Those that are counted as numbers, with their bytes; a minus is for the answer's."""
 _UNREAD = ("srckey", "type", "zone-orig", "zone-reply")
 """Fields that are counted as well, and seldom enough to be left to the parser."""
 _NAT = SRC_NAT | DST_NAT
@@ -105,7 +106,7 @@ class TextTally:
         if shape not in self._plans:
             if len(self._plans) >= _PLANS:
                 self._plans.clear()
-            self._plans[shape] = _plan(line)
+            self._plans[shape] = _planned(line)
         return self._plans[shape]
 
     def _count(
@@ -151,6 +152,10 @@ class TextTally:
         from _socket import AF_INET, AF_INET6, inet_pton
 
         known = self._addresses
+        try:
+            return list(map(known.__getitem__, column))
+        except KeyError:
+            pass
         new = set(column).difference(known)
         if len(known) > _ADDRESSES:
             known.clear()
@@ -165,6 +170,8 @@ class TextTally:
 def _numbers(column: Column, octets: int) -> list[bytes]:
     """The bytes of numbers. ValueError, OverflowError where one is none, or too large."""
     known = {each: int(each).to_bytes(octets, "big") for each in set(column)}
+    if len(known) == 1:
+        return [*known.values()] * len(column)
     return list(map(known.__getitem__, column))
 
 
@@ -174,61 +181,86 @@ def _end(columns: dict[str, Column], address: str, port: str) -> list[Column]:
 
 
 def _differ(one: list[Column], other: list[Column]) -> list[bool] | None:
-    """For each entry, whether two ends differ; None where all are the same."""
-    if one == other:
+    """For each entry, whether two ends differ; None where all are the same, or none is told."""
+    if not other or one == other:
         return None
     found = [map(ne, a, b) for a, b in zip(one, other)]
     return list(found[0] if len(found) == 1 else map(or_, *found))
 
 
-@record(frozen=True)
 class _Plan:
-    """Where the words of a shape stand; `entry` is one of them.
+    """How the lines that look like one of them, `entry`, are read."""
 
-    `width` words stand in a line, names and values apart; `fixed` ones are the same in all;
-    `fields` are the columns that are counted, by the field's name, with a minus before it for
-    those of the answer, and "" for the seconds that are left.
-    """
-
-    entry: Entry
-    width: int
-    fixed: tuple[tuple[int, str], ...]
-    fields: tuple[tuple[str, int], ...]
+    def __init__(self, entry: Entry, words: list[str], gaps: list[str]) -> None:
+        self.entry = entry
+        self._forms = [_form(words, gaps, mirrored) for mirrored in (True, False)]
 
     def columns(self, lines: list[bytes]) -> dict[str, Column] | None:
-        """What stands in each field, as text; None where the lines are not all as planned."""
-        number = len(lines)
+        """What stands in each field, as text, by its name; None where the lines are not all alike.
+
+        The answer's names have a minus in front, the seconds that are left have none.  While all
+        answers mirror their originals, and all marks and zones are 0, these have no columns.
+        """
         try:
-            words = b" ".join(lines).decode("ascii").replace("=", " ").split()
+            text = b"\n".join(lines).decode("ascii")
         except UnicodeDecodeError:
             return None
-        if len(words) != self.width * number:
-            return None
-        if any(words[at :: self.width].count(word) != number for at, word in self.fixed):
-            return None
-        return {name: words[at :: self.width] for name, at in self.fields}
+        while True:
+            names, find = self._forms[0]
+            rows = find(text)
+            if len(rows) == len(lines):
+                return dict(zip(names, zip(*rows)))
+            if len(self._forms) == 1:
+                return None
+            del self._forms[0]
 
 
-def _plan(line: bytes) -> _Plan | None:
+def _planned(line: bytes) -> _Plan | None:
     """The plan of the lines that look like this one; None where they are left to the parser."""
     try:
         entry = parse_line(line)
     except ValueError:
         return None
-    words = line.decode("ascii").replace("=", " ").split()
-    first, second = (at for at, word in enumerate(words) if word == "src")
-    head = 2 if words[0] in ("ipv4", "ipv6") else 0
-    times = [at for at in range(head + 2, first) if words[at].isdecimal()]
-    fixed = {at: words[at] for at in range(head, first) if at not in times}
-    fields = {"": times[-1]} if times else {}
-    for at in range(first, len(words) - 1):
-        name = words[at]
-        if name in _UNREAD:
-            return None
-        if name in _NAMES and f"{name}={words[at + 1]}".encode() in line:
-            fields.setdefault(f"-{name}" if at >= second else name, at + 1)
-            fixed[at] = name
-    ports = [name in fields for name in ("sport", "dport", "-sport", "-dport")]
-    if any(ports) != all(ports):
+    words, gaps = line.decode("ascii").split(), re.findall(" +", line.decode("ascii").strip())
+    names = [word.partition("=")[0] for word in words]
+    ports = names.count("sport"), names.count("dport")
+    if ports not in ((0, 0), (2, 2)) or any(name in names for name in _UNREAD):
         return None
-    return _Plan(entry, len(words), tuple(fixed.items()), tuple(fields.items()))
+    return _Plan(entry, words, gaps) if len(gaps) == len(words) - 1 else None
+
+
+_MIRROR = {"-src": "dst", "-dst": "src", "-sport": "dport", "-dport": "sport"}
+
+
+def _form(words: list[str], gaps: list[str], mirrored: bool) -> tuple[list[str], Find]:
+    """The names of the columns of a line, and what finds them in lines that look like it."""
+    first, second = (at for at, word in enumerate(words) if word.startswith("src="))
+    head = 2 if words[0] in ("ipv4", "ipv6") else 0
+    seconds = [at for at in range(head + 2, first) if words[at].isdecimal()][-1:]
+    names: list[str] = []
+    known: set[str] = set()
+    parts = [r"ipv[46]", r"\d+"][:head]
+    for at, word in enumerate(words[head:], head):
+        name, equals, _ = word.partition("=")
+        field = f"-{name}" if at >= second else name
+        counted = bool(equals) and at >= first and name in _NAMES and field not in known
+        known.add(field)
+        if at in seconds:
+            names.append("")
+            parts.append("([^ ]+)")
+        elif counted and mirrored and field in _MIRROR:
+            parts.append(rf"{name}=\{names.index(_MIRROR[field]) + 1}")
+        elif counted and mirrored and name in ("mark", "zone"):
+            parts.append(f"{name}=0")
+        elif counted:
+            names.append(field)
+            parts.append(f"{name}=([^ ]+)")
+        elif equals:
+            parts.append(rf"{re.escape(name)}=[^ ]*")
+        elif at < first:  # the protocol's name and number, and the state
+            parts.append(re.escape(word))
+        else:  # flags, and what else a stamp is made of
+            pieces = re.split("[0-9a-f.:]+", word)
+            parts.append("[0-9a-f.:]*".join(map(re.escape, pieces)))
+    pattern = "".join(gap + part for gap, part in zip(["", *gaps], parts))
+    return names, re.compile(rf"^{pattern} *\r?$", re.ASCII | re.MULTILINE).findall

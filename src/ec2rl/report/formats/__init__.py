@@ -26,13 +26,13 @@ class Format:
 
 
 def names() -> tuple[str, ...]:
-    """The names of all formats, words first; none of them is loaded for it."""
+    """Give the names of all formats, words first; none of them is loaded for it."""
     files = os.listdir(os.path.dirname(__file__))
     return (WORDS, *sorted(n[:-3] for n in files if n.endswith(".py") and n[0] != "_"))
 
 
 def load(name: str) -> Format:
-    """One format, by a name that `names` has; for words each command has its own."""
+    """Give one format, by a name that `names` has; for words each command has its own."""
     if name == WORDS:
         return Format(None)
     format_: Format = __import__(f"{__name__}.{name}", fromlist=["FORMAT"]).FORMAT
