@@ -10,7 +10,6 @@ from ec2rl.model import Verdict
 from support.log_forms import EVENTS, judged
 from support.mutations import mutated, still_says
 
-
 _BROKEN = {270}
 """Texts that are not right yet: lines broken at one width, beside a longer one that is whole."""
 

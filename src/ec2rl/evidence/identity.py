@@ -89,6 +89,8 @@ def identity_of(kind: Kind, head: bytes, modified: float | None = None) -> Ident
     if kind.use is Use.RELEASE:
         words = text.decode("utf-8", "backslashreplace").split()
         return Identity(host=_name(words[1]), release=words[2])
+    if kind.use is Use.LOG and kind.part:  # a document: what it quotes is not of where it is from
+        return Identity()
     if kind.use is Use.LOG:
         return _of_a_log(kind, head, text)
     return Identity(modified=modified if kind.use in (Use.TEXT, Use.STREAM) else None)

@@ -6,10 +6,9 @@ A kind is a row of a table; a package that is a subject brings its own (`saved_e
 from __future__ import annotations
 
 import re
+from io import BytesIO
 
 from ec2rl import slices
-from ec2rl.forms.not_a_log import not_a_log
-from ec2rl.host.console import is_document
 from ec2rl.record import Choice, record
 
 TYPE_CHECKING = False
@@ -18,7 +17,8 @@ if TYPE_CHECKING:
     from typing import Callable
 
 HEAD = 256 << 10
-"""Bytes of a text by which it is told."""
+_FORM = 16 << 10
+"""Bytes of a text by which it is told, and of a log."""
 
 
 class Use(Choice):
@@ -124,10 +124,10 @@ _LOGS = {
     "export": "journal export",
     "json": "journal as JSON",
     "verbose": "journalctl -o verbose",
-    "dmesg json": "dmesg -J",
-    "docker json": "Docker's log of a container",
-    "events json": "events of CloudWatch Logs",
     "dmesg": "dmesg",
+    "dmesg json": "dmesg as JSON",
+    "docker json": "a container's log as JSON",
+    "events json": "CloudWatch's events as JSON",
     "syslog": "syslog",
 }
 _CONSOLE = Kind("console", Use.LOG)
@@ -141,14 +141,10 @@ def kind_of(head: bytes) -> Kind:
     for row in _rows():
         if row.tell(text):
             return row.kind
-    if is_document(text):
-        return _CONSOLE
-    other = not_a_log(text)
-    found = None if other else _log(text)
-    if found is not None:
-        return found
-    other = other or ("binary data" if _is_binary(text[:4096]) else "")
-    return Kind(f"{other}, not a log", Use.NOTHING) if other else UNKNOWN
+    found = _log(head)
+    if found is UNKNOWN and _is_binary(text[:4096]):
+        return Kind("binary data, not a log", Use.NOTHING)
+    return found
 
 
 def _rows() -> Iterator[Row]:
@@ -159,15 +155,24 @@ def _rows() -> Iterator[Row]:
     yield from _TEXTS
 
 
-def _log(head: bytes) -> Kind | None:
-    from ec2rl.forms.recognise import recognise
-    from ec2rl.host.console import cleaned, is_console
+def _log(head: bytes) -> Kind:
+    """A log by its form; a document that is none is searched all the same."""
+    from ec2rl.host.console import is_document
+    from ec2rl.host.transcode import plain_text
 
-    what = recognise(cleaned(head)).kind
-    if what in ("dmesg", "unknown") and is_console(head):
+    if is_document(head):
         return _CONSOLE
-    name = _LOGS.get(what)
-    return Kind(name, Use.LOG) if name else None
+    text = plain_text(BytesIO(head).read, head[:_FORM])
+    what = text.what.kind
+    if what == "document":
+        return Kind(f"{text.what.document}, not a log", Use.LOG, part="document")
+    if what in ("dmesg", "unknown"):
+        while text.read(HEAD):
+            pass
+        what = "console" if text.clean.is_console else what
+    if what == "console":
+        return _CONSOLE
+    return Kind(_LOGS[what], Use.LOG) if what in _LOGS else UNKNOWN
 
 
 def _is_binary(head: bytes) -> bool:
