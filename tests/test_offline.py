@@ -69,8 +69,7 @@ def test_a_table_alone_tells_what_fills_it_and_not_whether_it_was_full(tmp_path:
         "net.netfilter.nf_conntrack_max was not collected "
         f"(in the saved table {path}, as recorded on 2026-09-21 14:13:20 +0000)",
         f"a network namespace (as saved in {path}): 1400 entries, the limit is unknown",
-        f"In the saved table {path}: 100 % of the entries are one client: "
-        "10.0.9.31 -> 10.0.4.17:443/tcp",
+        f"In the saved table {path}: 100% of the entries are 10.0.9.31 -> 10.0.4.17:443/tcp",
         "Of its entries 0% can be evicted at once, 0% slowly, 100% not at all (seen: 1400 of 1400)",
         "The time of that file is 2026-09-21 14:13:20 +0000: nothing proves that the table is of "
         "then",
@@ -93,7 +92,7 @@ def test_a_table_beside_a_log_may_be_full_where_nobody_kept_the_limit(tmp_path: 
         log = saved(tmp_path, "dmesg", text)
         found = judged(tmp_path, f"--log={log}", f"--conntrack={path}")
         assert found["verdict"] == verdict
-        assert found["census"]["headline"].startswith("100 % of the entries are one client")
+        assert found["census"]["headline"].startswith("100% of the entries are 10.0.9.31")
         assert found["host"]["name"] == f"the log {log} with the saved table {path}"
         assert judged(tmp_path, f"--log={log}")["verdict"] == alone
 
@@ -160,7 +159,7 @@ def test_the_table_of_a_sosreport(tmp_path: Path) -> None:
         "a network namespace (shop): 1400 of 1450 entries (97%), 5 packets lost since it was made",
         "this host (initial network namespace): 1 of 1450 entries (below 1%)",
         "In the saved table sos_commands/conntrack/ip_netns_exec_shop_conntrack_-L_-o_extended: "
-        "100 % of the entries are one client: 10.0.9.31 -> 10.0.4.17:443/tcp",
+        "100% of the entries are 10.0.9.31 -> 10.0.4.17:443/tcp",
     ]
 
 
