@@ -119,7 +119,7 @@ def test_somebody_elses_folder(machine: Machine) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root")
     os.chown(machine.root + "/etc", 65534, 65534)
-    words = f"Refused: {machine.root}/etc belongs to user 65534"
+    words = f"Unreachable: {machine.root}/etc belongs to user 65534"
     assert tried(machine) == words
 
 

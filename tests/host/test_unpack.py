@@ -178,8 +178,6 @@ def test_a_program_that_is_slow_is_ended(tmp_path: Path) -> None:
         os.waitpid(-1, os.WNOHANG)
 
 
-@pytest.mark.parametrize(
-    "text", [b"", b"BZhere", b"BZh1 is a format", b"\x1f\x8b", b"\xfd7zX", b"P*M", b"BZh"]
-)
+@pytest.mark.parametrize("text", [b"", b"BZhere", b"BZh1 is a format", b"\x1f\x8b", b"P*M", b"BZh"])
 def test_plain_text(text: bytes) -> None:
     assert kind_of(text) == ""

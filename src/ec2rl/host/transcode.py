@@ -172,7 +172,7 @@ def _joined(data: bytes) -> bytes:
     odd = [is_odd and not line.startswith(INSIDE) for line, is_odd in zip(lines, odd)]
     width = max(map(len, lines))
     whole = lines[:1]
-    goes_on = False
+    goes_on, is_prose = False, True
     for at in range(1, len(lines)):
         above, line = lines[at - 1], lines[at]
         words = line.strip("> \t").split(None, 1)
@@ -183,10 +183,13 @@ def _joined(data: bytes) -> bytes:
             # A terminal breaks a line where it ends, a mail program between two words.
             between = "" if above.endswith(" ") else " "
             rest = line if is_hard else between + line.lstrip("> \t")
+            is_prose = is_prose and bool(words[1:] or re.fullmatch(r"[a-z]+[,.;]?", words[0]))
             whole[-1] = whole[-1].removesuffix(JOINED) + rest + JOINED
         else:
             whole.append(line)
-    if len(whole) == len(lines):
+    joined = len(lines) - len(whole)
+    # One odd word alone may be of anything, and is to stand in no message of the kernel's.
+    if not joined or (joined == 1 and not is_prose):
         return data
     return "\n".join(whole).encode("utf-8", "surrogateescape")
 

@@ -61,13 +61,15 @@ _PIECE = 1 << 20
 
 
 def kind_of(head: bytes) -> str:
-    """Tell a format by its first bytes; "" is plain text."""
+    """Tell a format by its first bytes, or by what is left of them; "" is plain text."""
+    is_cut = 3 <= len(head) < _MAGIC
     if head.startswith(b"\x1f\x8b\x08"):
         return "gzip"
-    if head.startswith(b"\xfd7zXZ\x00"):
+    if head.startswith(b"\xfd7zXZ\x00") or (is_cut and b"\xfd7zXZ\x00".startswith(head)):
         return "xz"
     # Behind its size digit a bzip2 file has a block, or its end: "BZh2 is a format" has neither.
-    if head[:3] == b"BZh" and head[3:4].isdigit() and head[4:6] in (b"1A", b"\x17r"):
+    begins = head[:3] == b"BZh" and head[3:4].isdigit()
+    if begins and (is_cut or head[4:6] in (b"1A", b"\x17r")):
         return "bzip2"
     # A zstd file may begin with a frame that carries no text (RFC 8878, 3.1.2).
     if head.startswith(b"\x28\xb5\x2f\xfd") or (
