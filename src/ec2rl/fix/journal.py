@@ -152,7 +152,10 @@ class Journal:
             os.fsync(self.fd)
             return
         with suppress(OSError):  # then the mark stays: either record is right about what there is
-            os.fsync(self.fd)
+            try:
+                os.fsync(self.fd)
+            except OSError:  # for want of room or memory: once more, or what was kept stays as well
+                os.fsync(self.fd)
             if forget is None or forget():
                 self.unmark()
 
