@@ -64,7 +64,7 @@ def transit(
         return _moved(journal, change, things, to, done)
     except BaseException as error:  # whatever it is: half a change is worse
         if not _open(journal, change.id):
-            _let_go(journal, things)
+            _let_go(things)
             raise
         try:
             notes, whole = _taken_back(journal, change, things, to, error)
@@ -125,11 +125,13 @@ def forget(things: Sequence[Kind]) -> bool:
     return len([one for one in things if _forgotten(one) or _forgotten(one)]) == len(things)
 
 
-def _let_go(journal: Journal, things: Sequence[Kind]) -> None:
-    """Let go once more, where the record is closed and something struck between that and this."""
-    with suppress(Exception):  # then the mark stays, and `recover` has to
-        if forget(things):
-            journal.unmark()
+def _let_go(things: Sequence[Kind]) -> None:
+    """Let go once more, where the record is closed and something struck between that and this.
+
+    The mark stays: that something struck is to be told, and `recover` looks once.
+    """
+    with suppress(Exception):
+        forget(things)
 
 
 def _forgotten(one: Kind) -> bool:
@@ -178,7 +180,7 @@ def _close(journal: Journal, change: Transaction, things: Sequence[Kind]) -> tup
     except BaseException as error:
         if _open(journal, change.id):
             return (f"all is where it was, but its record cannot be closed: {words(error)}",)
-        _let_go(journal, things)
+        _let_go(things)
     return ()
 
 
