@@ -190,10 +190,10 @@ def _small(seen: Observations) -> Statement | None:
     )
 
 
-def _propose(host: Host, seen: Observations, wish: FixRequest) -> Proposal:
+def _propose(host: Host, seen: Observations, request: FixRequest) -> Proposal:
     from ec2rl.conntrack.remedy import propose
 
-    return propose(host, seen, wish)
+    return propose(host, seen, request)
 
 
 def _measure(host: Host) -> Rate | None:

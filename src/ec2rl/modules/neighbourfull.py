@@ -474,7 +474,7 @@ def _files(host: Host, wanted: Mapping[str, int]) -> BootFiles:
     return boot_files(host, dict(sorted(wanted.items())), Names(FILES))
 
 
-def propose(host: Host, look: NeighbourObservations, wish: FixRequest) -> Proposal:
+def propose(host: Host, look: NeighbourObservations, request: FixRequest) -> Proposal:
     """The sizes for this host, now and for the next boot; what is already so is left out."""
     from ec2rl import limits
 
@@ -486,7 +486,7 @@ def propose(host: Host, look: NeighbourObservations, wish: FixRequest) -> Propos
         files=_files,
     )
     today = {one.key: number(host, f"/proc/sys/{one.key.replace('.', '/')}") for one in SETTINGS}
-    wanted = _wanted(look, wish, today)
+    wanted = _wanted(look, request, today)
     # The kernel takes any order; but it collects down to gc_thresh2, and while that is above
     # gc_thresh3 it frees nothing when the table is full (neigh_forced_gc()).
     ladders = [family.keys for family in FAMILIES]
@@ -495,28 +495,30 @@ def propose(host: Host, look: NeighbourObservations, wish: FixRequest) -> Propos
     cost = ENTRY * sum(value for key, value in wanted.items() if key.endswith("3"))
     in_turn = sorted(sizes, key=lambda one: one.key)
     refused = (
-        *limits.refusals(subject, in_turn, wish, _refused),
+        *limits.refusals(subject, in_turn, request, _refused),
         *(fault for keys in ladders for fault in limits.ladder_faults(keys, wanted, today)),
     )
     return limits.propose(
         host,
-        wish,
+        request,
         subject,
         sizes,
-        elsewhere=_not_here(look, wish, today),
+        elsewhere=_not_here(look, request, today),
         refused=refused
-        or limits.too_much(sizes, wish, cost, available_memory(host), "full tables"),
+        or limits.too_much(sizes, request, cost, available_memory(host), "full tables"),
         notes=_costs(cost),
     )
 
 
 def _wanted(
-    look: NeighbourObservations, wish: FixRequest, today: Mapping[str, int | None]
+    look: NeighbourObservations, request: FixRequest, today: Mapping[str, int | None]
 ) -> dict[str, int]:
     """The sizes by key: those that are asked for, else those that the tables need."""
     wanted: dict[str, int] = {}
-    if wish.settings:
-        asked = {one.key: wish.settings[one.name] for one in SETTINGS if one.name in wish.settings}
+    if request.settings:
+        asked = {
+            one.key: request.settings[one.name] for one in SETTINGS if one.name in request.settings
+        }
         for family in FAMILIES:
             wanted.update(_sizes(family, today, asked))
         return wanted
@@ -552,16 +554,16 @@ def _sizes(
 
 
 def _not_here(
-    look: NeighbourObservations, wish: FixRequest, today: Mapping[str, int | None]
+    look: NeighbourObservations, request: FixRequest, today: Mapping[str, int | None]
 ) -> str:
     """Why the sizes cannot be set from here at all, "" if they can."""
-    if wish.now and all(value is None for value in today.values()):
+    if request.now and all(value is None for value in today.values()):
         return (
             "the thresholds are not here: they are the host's, one for all network namespaces, and "
             "only its own namespace shows them: set them on the host"
         )
     short = (table.limit for table in look.tables if look.is_short(table))
-    if not wish.settings and not all(isinstance(limit, int) for limit in short):
+    if not request.settings and not all(isinstance(limit, int) for limit in short):
         return (
             "today's limits could not be read: run it as root on the host itself, or, for another "
             "machine's volume, say the size: --set gc_thresh3=4096"
