@@ -227,8 +227,8 @@ TENSED: Mapping[str, Mapping[Tense, str]] = {
 """Words that depend on when the evidence is from, by the place in a template: `{now}`."""
 
 
-def places(template: str) -> set[str]:
-    """The places of a template; ValueError for one that is none."""
+def fields(template: str) -> set[str]:
+    """Name the fields of a template; ValueError for a text that is no template."""
     from _string import formatter_parser  # type: ignore[import-not-found]
 
     return {name for _, name, _, _ in formatter_parser(template) if name is not None}

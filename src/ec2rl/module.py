@@ -18,7 +18,7 @@ from ec2rl.model import (
     Unreadable,
     Verdict,
     Why,
-    places,
+    fields,
     say,
 )
 from ec2rl.record import record, replace
@@ -145,7 +145,7 @@ def _said(value: object, depth: int = 20) -> bool:
     """Whether it can be shown: a place of a statement that nothing fills cannot."""
     if isinstance(value, Statement):
         filled = value.values.keys() | TENSED.keys()
-        return places(value.template) <= filled and _said((*value.values.values(),), depth)
+        return fields(value.template) <= filled and _said((*value.values.values(),), depth)
     if isinstance(value, tuple):
         return depth > 0 and all(_said(one, depth - 1) for one in value)
     if isinstance(value, Unreadable):

@@ -113,7 +113,7 @@ def settle(
     return True
 
 
-def told(command: Command) -> Command:
+def saying_what_stands(command: Command) -> Command:
     """Have a command that changes a machine say how that stands, whatever it is ended by."""
 
     def telling(args: Parsed, terminal: Terminal) -> int:

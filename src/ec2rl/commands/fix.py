@@ -15,8 +15,8 @@ from ec2rl.commands.changed import (
     known,
     machine_of,
     pruned,
+    saying_what_stands,
     settle,
-    told,
     told_of,
     why_not,
 )
@@ -43,7 +43,7 @@ _DIGITS = 11
 """Digits of the largest number that --set takes: no limit that a module sets has more."""
 
 
-@told
+@saying_what_stands
 def command(args: Parsed, terminal: Terminal) -> int:
     """0 done, or nothing to do; 1 refused or failed, nothing changed; 2 a wrong command line."""
     if len(args.operands) != 1:
@@ -86,7 +86,7 @@ def _planned(
     module: Module, request: FixRequest, args: Parsed, terminal: Terminal, first: Sequence[str] = ()
 ) -> tuple[Finding, Proposal]:
     """Look, and show what was found and what is proposed, unless the answer is one document."""
-    finding, proposal = look(module, request, args.last("root"))
+    finding, proposal = proposed(module, request, args.last("root"))
     if format_of(args).write is None:
         trial = _trial(args)
         terminal.out(f"{header('Diagnostic Results')}\n\n{result(module.name, finding)}\n\n")
@@ -183,7 +183,7 @@ def _nearest(name: str, module: Module) -> str:
     return f": did you mean {near[0]}?" if near else ""
 
 
-def look(module: Module, request: FixRequest, root: str = "") -> tuple[Finding, Proposal]:
+def proposed(module: Module, request: FixRequest, root: str = "") -> tuple[Finding, Proposal]:
     """Diagnose and propose, in the time that a run of the module has, and as long for its plan."""
     host = host_of(root)
     finding, proposal = planned(module, request, host, 2 * module.seconds)

@@ -50,14 +50,14 @@ def open_named(paths: Sequence[str]) -> Entries | Unreadable:
     from ec2rl.conntrack.queries.saved_text import SECONDS
     from ec2rl.host.recording import RecordedHost, sections
     from ec2rl.host.sandbox import read_in_sandbox
-    from ec2rl.host.saved import close_saved, open_saved, shown
+    from ec2rl.host.saved import close_saved, names_of, open_saved
     from ec2rl.model import Unreadable
     from ec2rl.record import replace
 
     files = open_saved(paths)
     if isinstance(files, Unreadable):
         return files
-    name = shown(files)
+    name = names_of(files)
     try:
         text = read_in_sandbox(name, lambda: _recording(name, files), 2 * SECONDS)
     finally:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ec2rl.model import Json, Statement, Unreadable
 
 
-def stamp(when: float | None) -> str:
+def local_time(when: float | None) -> str:
     """A time as people in an outage compare it: local, with its zone."""
     if when is None:
         return "at a time unknown"
@@ -34,10 +34,10 @@ def moment(line: LogLine) -> float | str | None:
     return f"{line.monotonic / 1e6:.1f} s after boot"
 
 
-def stamped(line: LogLine) -> str:
+def with_time(line: LogLine) -> str:
     """A line with when it was said, as evidence quotes it."""
     when = moment(line)
-    return f"{when if isinstance(when, str) else stamp(when)} {line.message}"
+    return f"{when if isinstance(when, str) else local_time(when)} {line.message}"
 
 
 def covers(log: KernelLog, since: float | None, level: int = DEBUG) -> bool:

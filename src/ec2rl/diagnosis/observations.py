@@ -40,7 +40,7 @@ class Observations(Generic[T]):
     log: KernelLog
     events: Events[T]
     since: float | None = None
-    remains: CrashRecords = CrashRecords()
+    crash_records: CrashRecords = CrashRecords()
     settlings: tuple[Settling, ...] = ()
     proof: Statement | None = None
     counted: Statement | None = None

@@ -33,7 +33,7 @@ from collections.abc import Mapping, Sequence, Set
 
 from ec2rl.host import CONSOLES, DMESGS, KMSG, Clock, Door, Host, Journal, Phrase, Search
 from ec2rl.host.caching import LATER
-from ec2rl.host.looks import decode_clock, decode_journal, decode_search, encode
+from ec2rl.host.encoding import decode_clock, decode_journal, decode_search, encode
 from ec2rl.host.notes import escaped, unescaped
 from ec2rl.host.query import decode_text
 from ec2rl.model import Evidence, Unreadable, Why

@@ -115,7 +115,7 @@ def close_saved(files: Sequence[Saved]) -> None:
         os.close(file.fd)
 
 
-def shown(files: Sequence[Saved]) -> str:
+def names_of(files: Sequence[Saved]) -> str:
     """Their names, for people."""
     return ", ".join(file.name for file in files[:3]) + ", ..." * (len(files) > 3)
 

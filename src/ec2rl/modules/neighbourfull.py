@@ -157,13 +157,13 @@ class Overflow:
 class NeighbourObservations:
     """What was seen of the log and of the tables; `refusing` are those that a counter accuses."""
 
-    seen: Observations[Overflow]
+    log: Observations[Overflow]
     tables: tuple[Table, ...]
     refusing: tuple[Table, ...] = ()
 
     def is_short(self, table: Table) -> bool:
         """Tell whether a table was too small, or nearly is."""
-        told = table.is_told_by(self.seen.events.this_boot) or table in self.refusing
+        told = table.is_told_by(self.log.events.this_boot) or table in self.refusing
         return told or table.near or bool(table.risen)
 
 
@@ -421,11 +421,11 @@ def _told(table: Table) -> Statement | None:
     return say(words, **values)
 
 
-def judge(look: NeighbourObservations) -> Finding:
+def judge(seen: NeighbourObservations) -> Finding:
     """One finding: the log's lines, the counters, and where the limit is set."""
-    short = [table for table in look.tables if look.is_short(table)]
+    short = [table for table in seen.tables if seen.is_short(table)]
     advice: list[Statement] = []
-    if any(table.near for table in look.tables):
+    if any(table.near for table in seen.tables):
         words = "Permanent and learned entries count, though they take no room from Linux 5.0 on"
         advice.append(say(words))
     if short:
@@ -436,16 +436,16 @@ def judge(look: NeighbourObservations) -> Finding:
         ]
     if short and all(isinstance(table.limit, int) for table in short):
         advice.append(fix_with(NAME))
-    finding = judge_events(NAME, look.seen, replace(TEXT, advice=tuple(advice)))
+    finding = judge_events(NAME, seen.log, replace(TEXT, advice=tuple(advice)))
     counted = [
         Evidence(t.family.stat, f"table_fulls rose by {t.risen} in {t.seconds:g} s")
-        for t in look.tables
+        for t in seen.tables
         if t.risen
     ]
     facts: dict[str, Fact] = {
         **finding.facts,
-        "before_last_fix": count(look.seen.events.before_last_fix),
-        "tables": [_facts(table) for table in look.tables],
+        "before_last_fix": count(seen.log.events.before_last_fix),
+        "tables": [_facts(table) for table in seen.tables],
     }
     return replace(finding, evidence=(*finding.evidence, *counted), facts=facts)
 
@@ -474,7 +474,7 @@ def _files(host: Host, wanted: Mapping[str, int]) -> BootFiles:
     return boot_files(host, dict(sorted(wanted.items())), Names(FILES))
 
 
-def propose(host: Host, look: NeighbourObservations, request: FixRequest) -> Proposal:
+def propose(host: Host, seen: NeighbourObservations, request: FixRequest) -> Proposal:
     """The sizes for this host, now and for the next boot; what is already so is left out."""
     from ec2rl import limits
 
@@ -486,7 +486,7 @@ def propose(host: Host, look: NeighbourObservations, request: FixRequest) -> Pro
         files=_files,
     )
     today = {one.key: number(host, f"/proc/sys/{one.key.replace('.', '/')}") for one in SETTINGS}
-    wanted = _wanted(look, request, today)
+    wanted = _wanted(seen, request, today)
     # The kernel takes any order; but it collects down to gc_thresh2, and while that is above
     # gc_thresh3 it frees nothing when the table is full (neigh_forced_gc()).
     ladders = [family.keys for family in FAMILIES]
@@ -503,7 +503,7 @@ def propose(host: Host, look: NeighbourObservations, request: FixRequest) -> Pro
         request,
         subject,
         sizes,
-        elsewhere=_not_here(look, request, today),
+        elsewhere=_not_here(seen, request, today),
         refused=refused
         or limits.too_much(sizes, request, cost, available_memory(host), "full tables"),
         notes=_costs(cost),
@@ -511,7 +511,7 @@ def propose(host: Host, look: NeighbourObservations, request: FixRequest) -> Pro
 
 
 def _wanted(
-    look: NeighbourObservations, request: FixRequest, today: Mapping[str, int | None]
+    seen: NeighbourObservations, request: FixRequest, today: Mapping[str, int | None]
 ) -> dict[str, int]:
     """The sizes by key: those that are asked for, else those that the tables need."""
     wanted: dict[str, int] = {}
@@ -522,17 +522,17 @@ def _wanted(
         for family in FAMILIES:
             wanted.update(_sizes(family, today, asked))
         return wanted
-    for table in look.tables:
-        wanted.update(_room(look, table, today))
+    for table in seen.tables:
+        wanted.update(_room(seen, table, today))
     return wanted
 
 
 def _room(
-    look: NeighbourObservations, table: Table, today: Mapping[str, int | None]
+    seen: NeighbourObservations, table: Table, today: Mapping[str, int | None]
 ) -> dict[str, int]:
     """Four times as much, or twice what is there; where there is room, what a boot would lose."""
     limit = table.limit if isinstance(table.limit, int) else DEFAULTS[2]
-    if look.is_short(table):
+    if seen.is_short(table):
         largest = max(4 * limit, 2 * table.entries)
         return _sizes(table.family, today, {table.family.keys[2]: largest})
     raised = isinstance(table.limit, int) and limit > DEFAULTS[2]
@@ -554,7 +554,7 @@ def _sizes(
 
 
 def _not_here(
-    look: NeighbourObservations, request: FixRequest, today: Mapping[str, int | None]
+    seen: NeighbourObservations, request: FixRequest, today: Mapping[str, int | None]
 ) -> str:
     """Why the sizes cannot be set from here at all, "" if they can."""
     if request.now and all(value is None for value in today.values()):
@@ -562,7 +562,7 @@ def _not_here(
             "the thresholds are not here: they are the host's, one for all network namespaces, and "
             "only its own namespace shows them: set them on the host"
         )
-    short = (table.limit for table in look.tables if look.is_short(table))
+    short = (table.limit for table in seen.tables if seen.is_short(table))
     if not request.settings and not all(isinstance(limit, int) for limit in short):
         return (
             "today's limits could not be read: run it as root on the host itself, or, for another "

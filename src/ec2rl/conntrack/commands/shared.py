@@ -70,7 +70,7 @@ def host_of(args: Parsed) -> Host | Unreadable:
 
 
 def targets_of(args: Parsed, host: Host, netns: str = "") -> TableTargets | Unreadable:
-    """The tables that the options mean; the capture of --file is a place of its own.
+    """The tables that the options mean; the capture of --file is a table of its own.
 
     `netns` is the namespace where none is named, "" for our own.
     """
@@ -161,7 +161,7 @@ def chosen(args: Parsed, targets: TableTargets) -> Iterator[TableTarget]:
 
 @contextmanager
 def kept(args: Parsed, target: TableTarget) -> Iterator[TableTarget]:
-    """A place with its namespace held open, where a door leads to it."""
+    """A table with its namespace held open, where a door leads to it."""
     if args.has("replay"):  # its doors are another machine's
         yield target
         return
@@ -172,7 +172,7 @@ def kept(args: Parsed, target: TableTarget) -> Iterator[TableTarget]:
         yield target
 
 
-def look(
+def count_table(
     args: Parsed,
     terminal: Terminal,
     host: Host,
@@ -203,12 +203,12 @@ def was_interrupted(census: Census | Unreadable) -> bool:
     return isinstance(census, Census) and any(gap.startswith("interrupted") for gap in census.gaps)
 
 
-def looks(
+def count_tables(
     args: Parsed, terminal: Terminal, host: Host, targets: TableTargets
 ) -> Iterator[tuple[TableTarget, Census | Unreadable]]:
     """Count the chosen tables in turn; an interrupted one is the last."""
     for target in chosen(args, targets):
-        census = look(args, terminal, host, target)
+        census = count_table(args, terminal, host, target)
         yield target, census
         if was_interrupted(census):
             return
