@@ -270,7 +270,7 @@ def test_causes_on_real_tables(netns: str, name: str) -> None:
     put(rows)
     seen = take_census(Door(netns), settings)
     assert isinstance(seen, Census)
-    assert [cause.name for cause in causes(seen)] == ([name] if name else [])
+    assert [cause.name.value for cause in causes(seen)] == ([name] if name else [])
 
 
 def test_what_if_against_what_time_does(netns: str) -> None:

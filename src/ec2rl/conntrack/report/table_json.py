@@ -169,10 +169,10 @@ def _kind(kind: Kind) -> dict[str, Json]:
 
 def _cause(cause: Cause) -> dict[str, Json]:
     return {
-        "name": cause.name,
+        "name": cause.name.value,
         "headline": text(cause.headline),
         "share": cause.share,
-        "evidence": list(cause.evidence),
+        "evidence": list(map(text, cause.evidence)),
         "fits": list(cause.advice.fits),
         "does_not_fit": list(cause.advice.not_fits),
     }

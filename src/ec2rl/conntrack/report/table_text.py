@@ -109,7 +109,8 @@ def all_tables(targets: TableTargets) -> str:
     cause = one_namespace(by_namespace(targets))
     if cause is None:
         return ""
-    lines = [line for fact in (text(cause.headline), *cause.evidence) for line in wrapped("", fact)]
+    facts = map(text, (cause.headline, *cause.evidence))
+    lines = [line for fact in facts for line in wrapped("", fact)]
     return "\n".join([*lines, "", ""])
 
 
@@ -160,10 +161,10 @@ def _causes(found: Sequence[Cause], seen: Census) -> list[str]:
         return [f"Why: none of the known causes stands out{few}.", ""]
     lines = ["Why:"]
     for number, cause in enumerate(found, 1):
-        what = f"{cause.name} ({percent(cause.share)}): {text(cause.headline)}"
+        what = f"{cause.name.value} ({percent(cause.share)}): {text(cause.headline)}"
         lines += wrapped(f" {number}. ", what)
         for fact in cause.evidence:
-            lines += wrapped("    - ", fact)
+            lines += wrapped("    - ", text(fact))
         for way in cause.advice.fits:
             lines += wrapped("    helps:      ", way)
         for way in cause.advice.not_fits:

@@ -142,5 +142,7 @@ def table_sample_facts(one: TableSample) -> dict[str, Fact]:
         "headline": one.headline,
         "evictable_share": found.entries(evictable) / found.total,
         "evictable_later_share": found.entries(evictable_later) / found.total,
-        "causes": [{"name": c.name, "headline": c.headline, "share": c.share} for c in one.causes],
+        "causes": [
+            {"name": c.name.value, "headline": c.headline, "share": c.share} for c in one.causes
+        ],
     }
