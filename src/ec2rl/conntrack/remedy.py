@@ -14,6 +14,7 @@ from ec2rl.host import Host
 from ec2rl.limits import Limit
 from ec2rl.model import FixRequest, Proposal, Remedy, Risk
 from ec2rl.remedies import SetSysctl
+from ec2rl.report.wording import text
 
 _CAREFUL = ("tcp_timeout_close_wait", "tcp_timeout_time_wait")
 """Never offered: only for who names them (the original page: extreme caution)."""
@@ -57,9 +58,9 @@ def propose(host: Host, seen: Observations, request: FixRequest) -> Proposal:
 
 def _told(seen: Observations, found: TableSize) -> tuple[str, ...]:
     """How the sizes were found."""
-    lines = [f"Size: {found.why}"] if found.why else []
-    if found.why and seen.load:
-        lines.append(f"Need: {seen.load.how}")
+    lines = [] if found.why is None else [f"Size: {found.why.value}"]
+    if lines and seen.load:
+        lines.append(f"Need: {text(seen.load.how)}")
     if found.more:
         lines.append(
             f"More: --set max={found.more} has room for all of it; look first whether the load is "

@@ -28,7 +28,7 @@ from ec2rl.conntrack.table.cost import cost_of, object_size
 from ec2rl.conntrack.table.sizing import growth, need, rates, time_to_full
 from ec2rl.conntrack.table.targets import ALL, TableTarget, TableTargets
 from ec2rl.facts.kernel_log import read_kernel_log
-from ec2rl.model import Unreadable, Why
+from ec2rl.model import Unreadable, Why, say
 from ec2rl.module import Options
 from ec2rl.record import record, replace
 from ec2rl.report.escape import one_line
@@ -180,7 +180,7 @@ def _observed(host: Host, needed: int, twice: bool) -> Observations:
     """What the module sees of this host, with the load as the looks tell it, if that is more."""
     seen = read(host, read_kernel_log(host, PHRASES, None), Options(1.0 if twice else 0.0))
     if seen.load is None or seen.load.entries < needed:
-        seen = replace(seen, load=Load(needed, f"{needed} entries by a census"))
+        seen = replace(seen, load=Load(needed, say("{n} entries by a census", n=needed)))
     return seen
 
 
