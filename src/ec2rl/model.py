@@ -69,14 +69,23 @@ class Why(Choice):
 
 @record(frozen=True)
 class Unreadable:
-    """A look that gave nothing to judge, with its reason; it travels as a value."""
+    """A look that gave nothing to judge, with its reason; it travels as a value.
+
+    Decisions are made by `why` alone.  `detail` is words for people: the system's (strerror(3)),
+    the name of a right, a limit of ours; a recording keeps them as they are.
+    """
 
     source: str
     why: Why
     detail: str = ""
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether what was recorded is cut, so that nobody knows whether this was."""
+        return self.why is Why.NOT_COLLECTED and bool(self.detail)
+
     def __str__(self) -> str:
-        if self.why is Why.NOT_COLLECTED and self.detail:
+        if self.is_cut:
             return f"{self.source}: unknown, {self.detail}"
         return f"{self.source}: {self.why.value}" + (f" ({self.detail})" if self.detail else "")
 

@@ -184,8 +184,8 @@ class Observations:
         ring = self.log.ring
         reasons: list[Value] = []
         if ring.unreadable is not None:
-            collected = ring.unreadable.why is not Why.NOT_COLLECTED or ring.unreadable.detail
-            reasons = [ring.unreadable if collected else "the kernel's own log: not collected"]
+            missing = ring.unreadable.why is Why.NOT_COLLECTED and not ring.unreadable.is_cut
+            reasons = ["the kernel's own log: not collected" if missing else ring.unreadable]
         if unjudged := without_journal(self.log):
             reasons = [unjudged]
         if ring.unreadable is None and not self.covered:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from ec2rl.facts.console import Console
 
-    ReadLog = tuple[LogSource, list[LogLine]]
+    Told = tuple[LogSource, list[LogLine]]
 
 _JOURNALS = {"journalctl --boot": True, "journalctl --boot -1": False, **dict.fromkeys(JOURNALCTLS)}
 """Texts of the journal, and whether they are of the boot in which they were printed."""
@@ -57,9 +57,9 @@ class Recorded:
     tells; `no_logs` are lines with the words in what is no log.
     """
 
-    ring: ReadLog
-    journal: ReadLog
-    texts: list[ReadLog]
+    ring: Told
+    journal: Told
+    texts: list[Told]
     whole: bool
     until: tuple[float, float] | None
     judged: Judged | None
@@ -130,10 +130,10 @@ def _texts(
     phrases: Sequence[Phrase],
     boot_id: str | None,
     booted: float | None,
-) -> list[ReadLog]:
+) -> list[Told]:
     """What dmesg printed, or consoles over several boots: the texts of these names."""
     asked = [replace(phrase, before=True) for phrase in (*phrases, BEGINNING)]
-    told: list[ReadLog] = []
+    told: list[Told] = []
     for name in names:
         (found,) = host.search([name], (*asked, *ABOUT_TEXTS))
         if isinstance(found, Search):
@@ -147,7 +147,7 @@ def _texts(
 
 def _text(
     found: Search, kind: str, asked: Sequence[Phrase], boot_id: str | None, booted: float | None
-) -> ReadLog:
+) -> Told:
     wanted = (*asked, *ABOUT_CONSOLES)
     kept = hits_of(found.lines, wanted)
     lines = parse_lines(
@@ -208,8 +208,8 @@ def _is_crash_kernel(behind: Iterable[LogLine]) -> bool:
     return False
 
 
-def _journal_texts(host: Host, phrases: Sequence[Phrase], booted: float | None) -> list[ReadLog]:
-    told: list[ReadLog] = []
+def _journal_texts(host: Host, phrases: Sequence[Phrase], booted: float | None) -> list[Told]:
+    told: list[Told] = []
     wanted = [replace(phrase, recent=False) for phrase in phrases]
     for kind, is_of_boot in _JOURNALS.items():
         (found,) = host.search([kind], wanted)

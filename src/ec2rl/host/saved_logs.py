@@ -156,9 +156,9 @@ class LogReader:
                 found = self._journal(log, source)
             else:
                 found = read_journal(log.name, plain.read, plain.what.kind, self._kernels)
-            gap = source.gap
-            if gap and not any(gap in one for one in found.gaps):
-                found = replace(found, gaps=(*found.gaps, f"{log.name}: {gap}"))
+            if source.gap:
+                gaps = dict.fromkeys((*found.gaps, f"{log.name}: {source.gap}"))
+                found = replace(found, gaps=tuple(gaps))
             self._journals.add(found)
             self._is_cut = self._is_cut or bool(found.gaps)
         else:

@@ -35,7 +35,16 @@ def decide(rules: Rules, lines: Lines, key: str) -> Setting:
     about += lines.about((*paths, *rules.spreading(key)))
     losers = tuple(place for place in about if place != decided)
     spoken_of = bool(about or lines.unread)
-    return Setting(key, value, because, decided, spoken_of, None, losers, "", tuple(warnings))
+    return Setting(
+        key,
+        value,
+        because,
+        decided,
+        spoken_of,
+        losers=losers,
+        warnings=tuple(warnings),
+        blind=blind,
+    )
 
 
 def dead_lines(rules: Rules, lines: Lines) -> list[str]:

@@ -86,7 +86,7 @@ class Setting:
     `decided` is the line that decides, or None for a default of the kernel; `losers` are the other
     lines about it, and `spoken_of` says whether any line is, or may be in what was not read;
     `lost` says why these do nothing ("" if they do); `now` is its value today; `changers` change it
-    after that.
+    after that; `blind` is what was not read, and may decide.
     """
 
     key: str
@@ -99,6 +99,7 @@ class Setting:
     lost: str = ""
     warnings: tuple[str, ...] = ()
     changers: tuple[Changer, ...] = ()
+    blind: Unreadable | None = None
 
     def survives(self) -> bool:
         """Whether what the files say is what will be: not lost, and changed by nobody after."""

@@ -200,7 +200,7 @@ def count_table(
 
 def was_interrupted(census: Census | Unreadable) -> bool:
     """Whether Ctrl-C ended a census before its time."""
-    return isinstance(census, Census) and any(gap.startswith("interrupted") for gap in census.gaps)
+    return isinstance(census, Census) and census.interrupted
 
 
 def count_tables(

@@ -123,11 +123,7 @@ def is_whole(seen: Census) -> bool:
 def is_sample(seen: Census) -> bool:
     """Whether much of the table was not seen, and the rest at random: then shares have bounds."""
     missed = seen.counted is not None and seen.total < 0.9 * seen.counted
-    return missed and seen.random and not _leaks(seen)
-
-
-def _leaks(seen: Census) -> bool:
-    return any(gap.startswith("leak") for gap in seen.gaps)
+    return missed and seen.random and not seen.leaked
 
 
 def counted(seen: Census, count: int, among: int) -> dict[str, Json]:

@@ -50,7 +50,8 @@ class Census:
     """A whole table, or the part of it that was seen, counted.
 
     `counted` is the kernel's own count (None where it gave none), `gaps` say in words why the
-    two may differ.  `settings` are the timeouts that idle times were measured against; of
+    two may differ; `leaked` of it are no longer in the table, `interrupted` is whether Ctrl-C ended
+    the look.  `settings` are the timeouts that idle times were measured against; of
     those not known, `largest` has the most seconds that an entry has left, and idle times are lower
     bounds (ages.py).  `whole` is
     False where the look ended before the table did; `random` is whether such a part is a uniform
@@ -72,6 +73,8 @@ class Census:
     whole: bool = True
     random: bool = True
     largest: Mapping[str, int] = _NONE
+    leaked: int = 0
+    interrupted: bool = False
 
     def entries(self, wanted: Callable[[Kind], bool]) -> int:
         """How many entries are of the kinds that are wanted."""
