@@ -263,7 +263,7 @@ class Finding:
 
 
 def pack(value: object) -> object:
-    """A record as tuples, text and numbers, for another process of this program."""
+    """Pack a record as tuples, text and numbers, for another process of this program."""
     if value is None or isinstance(value, (str, bytes, int, float)):  # most are
         return value
     if isinstance(value, dict):
@@ -279,7 +279,7 @@ def pack(value: object) -> object:
 
 
 def unpack(packed: object) -> Any:
-    """What `pack` was given."""
+    """Undo `pack`."""
     if isinstance(packed, dict):
         return {name: unpack(item) for name, item in packed.items()}
     if isinstance(packed, list):

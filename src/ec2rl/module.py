@@ -78,7 +78,7 @@ class Module:
         return tuple(one.key for one in self.settings)
 
     def setting(self, name: str) -> Setting | None:
-        """The setting of this short name, or of this whole key."""
+        """Give the setting of this short name, or of this whole key."""
         return next((one for one in self.settings if name in (one.name, one.key)), None)
 
 
@@ -113,7 +113,7 @@ def diagnose(
 def bounded(
     finding: Finding, by_hand: tuple[Statement | str, ...]
 ) -> tuple[Finding, tuple[Statement | str, ...]]:
-    """What a module has answered, cut to what a person can read.
+    """Cut what a module has answered to what a person can read.
 
     TypeError for a finding, or for lines by hand, that no report could show.
     """

@@ -25,7 +25,7 @@ _MACHINES = 64
 
 
 def machines(args: Parsed, modules: Sequence[Module]) -> Iterator[OfflineEvidence]:
-    """The machines that files are of, each opened when the one before it has been judged.
+    """Give the machines that files are of, each opened when the one before it has been judged.
 
     What there is was recognised when this returns. UsageError for what is not there.
     """

@@ -152,7 +152,9 @@ def _own(module: Module) -> str:
 
 
 def setting_of(name: str, module: Module, modules: Iterable[Module]) -> Setting:
-    """The module's setting of this name; UsageError for another one, and for a key of two modules.
+    """Give the module's setting of this name.
+
+    UsageError for another one, and for a key of two modules.
 
     A module's own short name always means that module's setting.
     """

@@ -29,7 +29,7 @@ _COMMANDS = (
 
 
 def by_hand(seen: Observations) -> tuple[Statement, ...]:
-    """Lines of text and commands for this host: its numbers, now and for the next boot."""
+    """Give lines of text and commands for this host: its numbers, now and for the next boot."""
     maximum, buckets = seen.limits.maximum, seen.limits.buckets
     if seen.limits.loaded is False:
         words = "Conntrack is not loaded here: the table cannot be full, there is nothing to do."

@@ -29,13 +29,16 @@ _MOST = 10
 
 
 def trusted_log_sources(period: LogPeriod) -> tuple[str, ...]:
-    """Where the kernel's own words were read; one place is enough to name when all stood there."""
+    """Tell where the kernel's own words were read.
+
+    One place is enough to name when all stood there.
+    """
     names = {"dmesg": "dmesg", "journal": "the journal"}
     return tuple(names[place] for place in period.log_sources if place in names)
 
 
 def details(seen: Observations, verdict: Verdict) -> tuple[Statement, ...]:
-    """The lines below the verdict: state, losses, log, what it rests on, what to do next."""
+    """Give the lines below the verdict: state, losses, log, what it rests on, what to do next."""
     lines = []
     if seen.limits.loaded is False:
         lines.append(say("Conntrack is not in use: the kernel has not loaded it."))
@@ -333,5 +336,5 @@ def _knobs(seen: Observations) -> list[Statement]:
 
 
 def quotes(seen: Observations) -> tuple[Evidence, ...]:
-    """The words of the log that the verdict rests on."""
+    """Give the words of the log that the verdict rests on."""
     return tuple(Evidence(", ".join(line.sources), with_time(line)) for line in seen.times.quotes)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def facts(seen: Observations) -> dict[str, Fact]:
-    """The numbers behind the words; None is unknown."""
+    """Give the numbers behind the words; None is unknown."""
     times = seen.times
     read = [source.name for source in seen.log.sources if source.unreadable is None]
     own = bool(seen.log.whole_boot or {"dmesg", "journal"}.intersection(read))

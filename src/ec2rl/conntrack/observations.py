@@ -55,17 +55,20 @@ class Observations:
         return replace(self, tables=tables, allowances=allowances, sampled=True)
 
     def fill(self, table: Table) -> float | None:
-        """The share of the limit that is used; None when either is unknown, or there is none."""
+        """Give the share of the limit that is used.
+
+        None when either is unknown, or there is none.
+        """
         if table.count is None or not self.limits.maximum:
             return None
         return table.count / self.limits.maximum
 
     def near(self, table: Table) -> bool:
-        """Whether a table is nearly full, as far as that is known."""
+        """Tell whether a table is nearly full, as far as that is known."""
         return (self.fill(table) or 0) >= NEAR
 
     def last(self, table: Table, counter: str) -> int | None:
-        """A counter of `Counters` at the last look."""
+        """Give a counter of `Counters` at the last look."""
         last = table.after or table.counters
         if isinstance(last, Unreadable):
             return None

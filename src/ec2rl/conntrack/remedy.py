@@ -30,7 +30,7 @@ _SUBJECT = limits.Subject(
 
 
 def propose(host: Host, seen: Observations, request: FixRequest) -> Proposal:
-    """What to change on this host for this request; what is already so is left out."""
+    """Plan what to change on this host for this request; what is already so is left out."""
     found = TableSize(0, 0) if request.settings else table_size(seen)
     targets = _targets(host, seen, request, found)
     # Buckets that follow from a limit are not told of beside it.

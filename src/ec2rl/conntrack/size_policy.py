@@ -64,7 +64,10 @@ class TableSize:
 
 
 def table_size(seen: Observations) -> TableSize:
-    """Today's sizes, or as much more as this load needs; 0 for a limit that is unknown, or none."""
+    """Give today's sizes, or as much more as this load needs.
+
+    0 for a limit that is unknown, or none.
+    """
     maximum, buckets = seen.limits.maximum or 0, seen.limits.buckets or 0
     if maximum and is_short(seen):
         lost = seen.times.now.lines or any(table.rate("drop") for table in seen.tables)
@@ -81,7 +84,7 @@ def table_size(seen: Observations) -> TableSize:
 
 
 def size_for(entries: int) -> TableSize:
-    """The sizes for so many entries on a machine whose limits are not known."""
+    """Give the sizes for so many entries on a machine whose limits are not known."""
     most = _with_headroom(entries)
     return TableSize(most, _buckets(most, 0), Because.PEAKS)
 
@@ -89,7 +92,7 @@ def size_for(entries: int) -> TableSize:
 def enlarged(
     entries: int, maximum: int, buckets: int, default: int = 0, lost: bool = False
 ) -> TableSize:
-    """A table for so many entries, with as much again: never below today's, nor the default.
+    """Give a table for so many entries, with as much again: never below today's, nor the default.
 
     `lost` is whether packets were refused for want of room.
     """
@@ -120,7 +123,7 @@ def _buckets(maximum: int, today: int) -> int:
 
 
 def is_short(seen: Observations) -> bool:
-    """Whether the table was, or nearly is, too small, or is known to become so."""
+    """Tell whether the table was, or nearly is, too small, or is known to become so."""
     maximum = seen.limits.maximum or 0
     fullest = seen.fullest
     near = fullest is not None and seen.near(fullest)
@@ -130,7 +133,7 @@ def is_short(seen: Observations) -> bool:
 
 
 def load_of(host: Host, seen: Observations) -> Load:
-    """The entries that the present load leads to, by the fullest tables."""
+    """Give the entries that the present load leads to, by the fullest tables."""
     tables = sorted(seen.tables, key=lambda table: -(table.count or 0))
     found = [_load_of(host, table) for table in tables[:LOOKED_INTO] if table.count]
     nothing = Load(0, say("not known: no table has entries to go by now"))

@@ -13,12 +13,12 @@ from ec2rl.model import Evidence, FixRequest
 
 
 def short(target: Limit) -> str:
-    """The name of a setting as `--set` takes it."""
+    """Give the name of a setting as `--set` takes it."""
     return target.key[len(PREFIX) :]
 
 
 def not_here(host: Host, seen: Observations, request: FixRequest) -> str:
-    """Why these keys cannot be set from here at all, "" if they can."""
+    """Say why these keys cannot be set from here at all, "" if they can."""
     if not request.now and request.settings:
         return ""  # files alone: those of another machine's volume, say
     if seen.limits.loaded is False:
@@ -40,7 +40,7 @@ def not_here(host: Host, seen: Observations, request: FixRequest) -> str:
 
 
 def refusal(target: Limit) -> str:
-    """Why the kernel, or common sense, does not take a value; "" if they do."""
+    """Say why the kernel, or common sense, does not take a value; "" if they do."""
     if target.key == MAX and not target.wanted:
         return f"{MAX}=0: no limit at all up to Linux 6.18, refused by later ones; give a number"
     reading = read_value(target.key, str(target.wanted), None)
@@ -48,7 +48,7 @@ def refusal(target: Limit) -> str:
 
 
 def too_much(seen: Observations, request: FixRequest, targets: list[Limit]) -> tuple[str, ...]:
-    """Why a full table of this size is no good for this machine's memory."""
+    """Say why a full table of this size is no good for this machine's memory."""
     wanted = {one.key: one.wanted for one in targets if one.sizes and one.wanted != one.now}
     cost = memory_for(
         wanted.get(MAX, seen.limits.maximum or 0), wanted.get(BUCKETS, seen.limits.buckets or 0)

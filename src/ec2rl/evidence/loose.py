@@ -101,7 +101,7 @@ def _item(name: str, index: int, row: list[Any]) -> Item:
 def open_loose(
     name: str, files: Sequence[tuple[Saved, Kind]], phrases: Sequence[Phrase], gaps: Sequence[str]
 ) -> RecordedHost | Unreadable:
-    """The machine that these files are of; `gaps` are known before."""
+    """Give the machine that these files are of; `gaps` are known before."""
     from ec2rl.host.sandbox import read_in_sandbox
 
     text = read_in_sandbox(name, lambda: _Reader(files, phrases, gaps).text(), SECONDS, MOST)
@@ -111,7 +111,7 @@ def open_loose(
 
 
 def recording_text(file: Saved) -> tuple[str, str] | Unreadable:
-    """The text of a recording, unpacked if it was packed, and why it is not whole ("")."""
+    """Give the text of a recording, unpacked if it was packed, and why it is not whole ("")."""
     from ec2rl.host.sandbox import read_in_sandbox
 
     def work() -> str:

@@ -53,7 +53,7 @@ class Group:
     groups: tuple[Group, ...] = ()
 
     def all(self) -> list[Item]:
-        """The files in it and in its folders."""
+        """Give the files in it and in its folders."""
         return [*self.items, *(item for group in self.groups for item in group.all())]
 
 

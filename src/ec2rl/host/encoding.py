@@ -141,7 +141,7 @@ def decode_journal(text: str, notes: Mapping[str, str], phrases: Sequence[Phrase
 
 
 def journal_record(fields: Mapping[str, str]) -> JournalRecord:
-    """One line of `journalctl -o json`, which prints every number as text."""
+    """Parse one line of `journalctl -o json`, which prints every number as text."""
     monotonic = fields.get("_SOURCE_MONOTONIC_TIMESTAMP", fields.get("__MONOTONIC_TIMESTAMP"))
     facility = fields.get("SYSLOG_FACILITY")
     return JournalRecord(

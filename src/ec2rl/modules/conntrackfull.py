@@ -23,7 +23,7 @@ net/netfilter/nf_conntrack_core.c, nf_conntrack_max95)."""
 
 
 def judge(seen: Observations) -> Finding:
-    """One finding: the state, the knob that works, and the one that will not."""
+    """Judge the table: the state, the knob that works, and the one that will not."""
     verdict, summary = _verdict(seen)
     return Finding(verdict, summary, details(seen, verdict), quotes(seen), (), facts(seen))
 

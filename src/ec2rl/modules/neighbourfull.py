@@ -137,7 +137,7 @@ class Table:
         return isinstance(self.limit, int) and self.entries >= max(1, NEAR * self.limit)
 
     def is_told_by(self, events: Sequence[Event[Overflow]]) -> bool:
-        """Whether any of these events is, or may be, of this table."""
+        """Tell whether any of these events is, or may be, of this table."""
         return any(self.family in event.detail.families for event in events)
 
 
@@ -168,7 +168,10 @@ class NeighbourObservations:
 
 
 def families_of(message: str) -> tuple[Family, ...] | None:
-    """Whose table a message says to be full: both if it does not name it; None for another one."""
+    """Tell whose table a message says to be full: both if it does not name it.
+
+    None for another one.
+    """
     import re
 
     match = re.fullmatch(_FULL, message, re.ASCII)
@@ -422,7 +425,7 @@ def _told(table: Table) -> Statement | None:
 
 
 def judge(seen: NeighbourObservations) -> Finding:
-    """One finding: the log's lines, the counters, and where the limit is set."""
+    """Judge by the log's lines, the counters, and where the limit is set."""
     short = [table for table in seen.tables if seen.is_short(table)]
     advice: list[Statement] = []
     if any(table.near for table in seen.tables):
@@ -462,7 +465,7 @@ def _facts(table: Table) -> dict[str, Fact]:
 
 
 def measure(host: Host) -> Rate | None:
-    """What is refused each second, by two looks a second apart."""
+    """Measure what is refused each second, by two looks a second apart."""
     tables = _again(host, _tables(host), 1.0)
     rises = [table.risen for table in tables if table.risen is not None]
     return Rate(float(sum(rises)), "new neighbours refused") if rises else None
@@ -475,7 +478,7 @@ def _files(host: Host, wanted: Mapping[str, int]) -> BootFiles:
 
 
 def propose(host: Host, seen: NeighbourObservations, request: FixRequest) -> Proposal:
-    """The sizes for this host, now and for the next boot; what is already so is left out."""
+    """Plan the sizes, now and for the next boot; what is already so is left out."""
     from ec2rl import limits
 
     subject = limits.Subject(

@@ -102,7 +102,10 @@ class Setting:
     blind: Unreadable | None = None
 
     def survives(self) -> bool:
-        """Whether what the files say is what will be: not lost, and changed by nobody after."""
+        """Tell whether what the files say is what will be.
+
+        Not lost, and changed by nobody after.
+        """
         return (
             self.value is not None
             and self.decided is not None
@@ -125,5 +128,5 @@ class NextBoot:
     unread: tuple[Unreadable, ...]
 
     def setting(self, key: str) -> Setting | None:
-        """The setting of this name, such as `net.core.somaxconn`."""
+        """Give the setting of this name, such as `net.core.somaxconn`."""
         return next((setting for setting in self.settings if setting.key == key), None)

@@ -60,7 +60,10 @@ def facts(fact: Fact, tense: Tense) -> Json:
 
 
 def text(statement: Statement | str, tense: Tense = Tense.PRESENT) -> str:
-    """The words of a statement, or a command as it is; KeyError for a place that nothing fills."""
+    """Give the words of a statement, or a command as it is.
+
+    KeyError for a place that nothing fills.
+    """
     if isinstance(statement, str):
         return statement
     from _string import formatter_parser  # type: ignore[import-not-found]

@@ -173,7 +173,7 @@ def _choose(
 
 
 def number_of(target: TableTarget) -> int | None:
-    """The kernel's count of a table's entries now."""
+    """Give the kernel's count of a table's entries now."""
     dump = open_dump(target.door)
     if not isinstance(dump, Dump):
         return None

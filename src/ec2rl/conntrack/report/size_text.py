@@ -53,7 +53,7 @@ class Tables:
 
 
 def size_text(limits: Limits, tables: Tables) -> str:
-    """The recommendation first, then its cost, the time that is left, and what it rests on."""
+    """Give the recommendation first, then its cost, the time that is left, and what it rests on."""
     sized = tables.sized
     if len(sized) == 1 and tables.left <= 0:
         return _table(limits, sized[0], _recommended(limits, tables))
@@ -99,7 +99,7 @@ def _recommended(limits: Limits, tables: Tables) -> list[str]:
 
 
 def recommended_facts(limits: Limits, tables: Tables) -> dict[str, Json]:
-    """The one size for all tables as JSON, whether or not any of them has an entry.
+    """Give the one size for all tables as JSON, whether or not any of them has an entry.
 
     `set` are the values of the command that makes it so, null where the text gives none.
     """

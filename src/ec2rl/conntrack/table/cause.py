@@ -42,12 +42,15 @@ class Cause:
 
 
 def part_of(row: Row, wanted: Callable[[Kind], bool]) -> int:
-    """How many of a row's entries are of the wanted kinds."""
+    """Tell how many of a row's entries are of the wanted kinds."""
     return sum(count for kind, count in row.kinds if wanted(kind))
 
 
 def most_of(rows: tuple[Row, ...], wanted: Callable[[Kind], bool]) -> tuple[str, int]:
-    """What has the most entries of the wanted kinds, and how many; "nobody" where none has any."""
+    """Tell what has the most entries of the wanted kinds, and how many.
+
+    "nobody" where none has any.
+    """
     best, count = "nobody", 0
     for row in rows:
         part = part_of(row, wanted)
@@ -57,7 +60,7 @@ def most_of(rows: tuple[Row, ...], wanted: Callable[[Kind], bool]) -> tuple[str,
 
 
 def rounded(part: int, whole: int) -> int:
-    """A share in whole per cent, as a number; never 100 of less than all."""
+    """Give a share in whole per cent, as a number; never 100 of less than all."""
     share = round(100 * part / whole) if whole else 0
     return min(share, 99) if part < whole else share
 

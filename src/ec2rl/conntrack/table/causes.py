@@ -26,7 +26,7 @@ _FEW = 1000
 
 
 def causes(seen: Census, namespaces: Mapping[str, int] | None = None) -> tuple[Cause, ...]:
-    """All causes that this table shows, the largest share first; () where no rule matches.
+    """Give all causes that this table shows, the largest share first; () where no rule matches.
 
     `namespaces` are the entries of each network namespace of the machine, by its name.
     """
@@ -49,7 +49,7 @@ def causes(seen: Census, namespaces: Mapping[str, int] | None = None) -> tuple[C
 
 
 def udp_churn(seen: Census) -> Cause | None:
-    """Two fifths of the table are UDP that never became a stream: a datagram, an entry."""
+    """Find UDP that never became a stream, a datagram an entry: two fifths of the table."""
 
     def wanted(kind: Kind) -> bool:
         return kind.protocol == UDP and not kind.assured and not kind.offloaded
@@ -90,7 +90,7 @@ def udp_churn(seen: Census) -> Cause | None:
 
 
 def local_traffic(seen: Census) -> Cause | None:
-    """A third of the table is the machine talking to itself over loopback."""
+    """Find the machine talking to itself over loopback: a third of the table."""
 
     def local(row: Row) -> bool:
         return not isinstance(row.key, (int, str)) and (
@@ -122,7 +122,7 @@ def _translated(row: Row) -> bool:
 
 
 def longer_than_today(seen: Census) -> Cause | None:
-    """A tenth of the table has more time left than today's settings give: older than a change."""
+    """Find entries with more time left than today's settings give: a tenth of the table."""
     cells = [cell for cell in seen.cells if cell.beyond]
     count = sum(cell.beyond for cell in cells)
     if count * 10 < seen.total:
@@ -146,7 +146,7 @@ def longer_than_today(seen: Census) -> Cause | None:
 
 
 def one_namespace(namespaces: Mapping[str, int]) -> Cause | None:
-    """One of several network namespaces has most of the machine's entries."""
+    """Find the one of several network namespaces that has most of the machine's entries."""
     total = sum(namespaces.values())
     if len(namespaces) < 2 or total < _FEW:
         return None

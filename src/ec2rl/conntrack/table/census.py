@@ -77,11 +77,11 @@ class Census:
     interrupted: bool = False
 
     def entries(self, wanted: Callable[[Kind], bool]) -> int:
-        """How many entries are of the kinds that are wanted."""
+        """Tell how many entries are of the kinds that are wanted."""
         return sum(cell.count for cell in self.cells if wanted(cell.kind))
 
     def by(self, name: Callable[[Kind], str]) -> tuple[tuple[str, int], ...]:
-        """Entries by a name of their kind, most first: `protocol_of`, `state_of`, ..."""
+        """Give entries by a name of their kind, most first: `protocol_of`, `state_of`, ..."""
         counts: Counter[str] = Counter()
         for cell in self.cells:
             counts[name(cell.kind)] += cell.count
@@ -89,7 +89,7 @@ class Census:
 
 
 def protocol_of(kind: Kind) -> str:
-    """The protocol's name."""
+    """Give the protocol's name."""
     return protocol_name(kind.protocol)
 
 
@@ -99,7 +99,10 @@ def state_of(kind: Kind) -> str:
 
 
 def standing_of(kind: Kind) -> str:
-    """The flag that conntrack(8) shows: an entry has been answered, is assured, is offloaded."""
+    """Give the flag that conntrack(8) shows.
+
+    An entry has been answered, is assured, is offloaded.
+    """
     if kind.offloaded:
         return "OFFLOAD"
     if kind.assured:
@@ -108,12 +111,14 @@ def standing_of(kind: Kind) -> str:
 
 
 def evictable(kind: Kind) -> bool:
-    """Whether a new connection may push it out of a full table at once (early_drop)."""
+    """Tell whether a new connection may push it out of a full table at once (early_drop)."""
     return not kind.assured and not kind.offloaded
 
 
 def evictable_later(kind: Kind) -> bool:
-    """Whether only the garbage collector takes it while the table is full: some hundred a pass.
+    """Tell whether only the garbage collector takes it while the table is full.
+
+    Some hundred a pass.
 
     Assured TCP entries that are closing (tcp_can_early_drop, Linux 4.14 and later).
     """

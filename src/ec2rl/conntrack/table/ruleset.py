@@ -22,7 +22,7 @@ _PROTOCOLS = {
 
 
 def ruleset(cause: Cause, seen: Census) -> str:
-    """A text for `nft -f`, both directions; "" where tracking less does not fit the cause.
+    """Give a text for `nft -f`, both directions; "" where tracking less does not fit the cause.
 
     What NAT rewrites needs its entry: "" as well where it rewrites most of the protocol's.
     """
@@ -42,7 +42,7 @@ def ruleset(cause: Cause, seen: Census) -> str:
 
 
 def unknown_need(seen: Census) -> str:
-    """What speaks for and against leaving entries untracked, as far as a table can tell."""
+    """Tell what speaks for and against leaving entries untracked, as far as a table can tell."""
     rewritten = sum(cell.rewritten for cell in seen.cells)
     nat = (
         f"NAT rewrites {rewritten} of the {seen.total} entries, and needs these"

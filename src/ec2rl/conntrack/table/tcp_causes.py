@@ -18,7 +18,7 @@ _NITRO = 350
 
 
 def half_open(seen: Census) -> Cause | None:
-    """A third and more of the table are handshakes that nobody finished: SYN flood, or scan."""
+    """Find handshakes that nobody finished, by a SYN flood or a scan: a third of the table."""
 
     def wanted(kind: Kind) -> bool:
         return kind.protocol == TCP and kind.state in ("SYN_SENT", "SYN_RECV", "SYN_SENT2")
@@ -66,7 +66,7 @@ def half_open(seen: Census) -> Cause | None:
 
 
 def hoarding_client(seen: Census) -> Cause | None:
-    """A client has a third of the table in established connections, and most are idle.
+    """Find a client with a third of the table in established connections, most of them idle.
 
     How long they have been idle is known only where the timeout in force is.
     """
@@ -110,7 +110,7 @@ def hoarding_client(seen: Census) -> Cause | None:
 
 
 def time_wait(seen: Census) -> Cause | None:
-    """Two fifths of the table are connections that are over: many short ones."""
+    """Find connections that are over, many short ones: two fifths of the table."""
 
     def wanted(kind: Kind) -> bool:
         return kind.protocol == TCP and kind.state == "TIME_WAIT"
@@ -142,7 +142,7 @@ def time_wait(seen: Census) -> Cause | None:
 
 
 def close_wait(seen: Census) -> Cause | None:
-    """A tenth of the table waits for an application to close, longer than by default."""
+    """Find a tenth of the table waiting for an application to close, longer than by default."""
 
     def wanted(kind: Kind) -> bool:
         return kind.protocol == TCP and kind.state == "CLOSE_WAIT"
