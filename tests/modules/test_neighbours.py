@@ -10,10 +10,11 @@ from ec2rl.arguments import UsageError, parse
 from ec2rl.catalogue import load
 from ec2rl.commands import all_commands
 from ec2rl.commands.fix import request_of, setting_of
+from ec2rl.diagnosis.limited_tables import Counts
 from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.model import FixRequest, Proposal, Rate, Setting, Verdict, Why
 from ec2rl.module import Options, diagnose
-from ec2rl.modules.neighbourfull import FAMILIES, MODULE, Counts, families_of, parse_counts
+from ec2rl.modules.neighbourfull import FAMILIES, MODULE, families_of, parse_counts
 from ec2rl.record import replace
 from ec2rl.remedies import SetSysctl
 from ec2rl.report.wording import details, summary
