@@ -76,6 +76,8 @@ _GENERAL = {
         {**FORMATS, "root": _VOLUME},
     ),
     "version": Command("show the version", "", {}),
+    "version-check": Command("show the version; nobody is asked for a newer one", "", {}),
+    "software-check": Command("list what this machine lacks that a module uses", "", {}),
     "bug-report": Command("show what to put into a bug report", "", {}),
 }
 

@@ -106,13 +106,19 @@ def open_folder(args: Parsed, terminal: Terminal, started: float) -> tuple[RunFo
     for base in bases:
         try:
             with rights:
-                return open_run_folder(base, started), ""
+                folder = open_run_folder(base, started)
         except UnsafeFolderError as error:
             if args.has("output-dir"):
                 raise UsageError(f"--output-dir: {error}{rights.note}") from None
             why = str(error)
         except OSError as error:
             why = f"{base}: {os.strerror(error.errno or 0)}{rights.note}"
+        else:
+            if not args.has("output-dir"):
+                from ec2rl.report.way_in import way_in
+
+                folder.shown = way_in(folder.path)
+            return folder, ""
     return None, why
 
 
@@ -120,7 +126,7 @@ def opening(folder: RunFolder | None, names: Sequence[str]) -> str:
     from ec2rl.report.escape import one_line
     from ec2rl.report.text import header
 
-    where = one_line(folder.path) if folder is not None else "(not saved)"
+    where = one_line(folder.shown) if folder is not None else "(not saved)"
     return (
         f"{header('Output  Logs')}\n\nThe output logs are located in:\n{where}\n\n"
         f"{header('Module Run')}\n\nRunning Modules:\n{', '.join(names)}\n\n"
@@ -153,7 +159,7 @@ def document_of(
         host or {"name": machine.nodename, "kernel": machine.release, "machine": machine.machine},
         started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
         seconds=round(took, 3),
-        run_folder=None if folder is None else folder.path,
+        run_folder=None if folder is None else folder.shown,
         interrupted=interrupted,
     )
 
