@@ -43,8 +43,8 @@ class Limit:
     def shrinks(self) -> bool:
         return self.sizes and self.wanted < (self.now or 0)
 
-    def changes_now(self, wish: FixRequest) -> bool:
-        return wish.now and self.now is not None and self.now != self.wanted
+    def changes_now(self, request: FixRequest) -> bool:
+        return request.now and self.now is not None and self.now != self.wanted
 
 
 @record(frozen=True)
@@ -64,17 +64,17 @@ class Subject:
 
 
 def refusals(
-    subject: Subject, limits: Sequence[Limit], wish: FixRequest, refused: Callable[[Limit], str]
+    subject: Subject, limits: Sequence[Limit], request: FixRequest, refused: Callable[[Limit], str]
 ) -> tuple[str, ...]:
     """Say why these values may not be set; `refused` gives the module's own reason, "" for none."""
     reasons = []
     for limit in limits:
         own = refused(limit)
-        if limit.now is None and wish.now:
+        if limit.now is None and request.now:
             reasons.append(f"{limit.key} does not exist on this kernel, or could not be read")
         elif own:
             reasons.append(own)
-        elif limit.shrinks and not wish.lower:
+        elif limit.shrinks and not request.lower:
             reasons.append(
                 f"{limit.key}={limit.wanted} is below today's {limit.now}: {subject.less} "
                 "(--allow-lower does it all the same)"
@@ -107,10 +107,10 @@ def ladder_faults(
 
 
 def too_much(
-    limits: Sequence[Limit], wish: FixRequest, octets: int, memory: int | None, what: str
+    limits: Sequence[Limit], request: FixRequest, octets: int, memory: int | None, what: str
 ) -> tuple[str, ...]:
     """Say why `what`, of so many bytes when it is full, would take too much of the free memory."""
-    if not memory or wish.force or not any(limit.grows for limit in limits):
+    if not memory or request.force or not any(limit.grows for limit in limits):
         return ()
     if octets <= memory * MUCH:
         return ()
@@ -123,7 +123,7 @@ def too_much(
 
 def propose(
     host: Host,
-    wish: FixRequest,
+    request: FixRequest,
     subject: Subject,
     limits: Sequence[Limit],
     *,
@@ -148,13 +148,13 @@ def propose(
     if refused:
         return Proposal(offered=offers, refused=refused)
     changes: tuple[SetSysctl | WriteFile, ...] = tuple(
-        _set(limit, parameters) for limit in limits if limit.changes_now(wish)
+        _set(limit, parameters) for limit in limits if limit.changes_now(request)
     )
     not_persistent: tuple[str, ...] = ()
-    if not wish.boot:
+    if not request.boot:
         not_persistent = ("nothing is written for the next boot, as asked",)
     after: tuple[str, ...] = ()
-    if wish.boot and lasts and limits:
+    if request.boot and lasts and limits:
         files = subject.files(host, {limit.key: limit.wanted for limit in limits})
         changes, not_persistent, after = (
             (*changes, *files.changes),
@@ -162,11 +162,11 @@ def propose(
             files.after,
         )
     if not changes:
-        return Proposal(offered=offers, not_persistent=not_persistent if wish.boot else ())
+        return Proposal(offered=offers, not_persistent=not_persistent if request.boot else ())
     less = {one.key: f"{one.key}: {subject.less}" for one in limits if one.shrinks}
     caveat = "; ".join({**less, **cautions}.values())
     risk = Risk.RISKY if caveat else Risk.SAFE
-    remedy = Remedy(_title(subject, wish, changes, risk), changes, risk, caveat)
+    remedy = Remedy(_title(subject, request, changes, risk), changes, risk, caveat)
     by_hand = commands(changes, parameters)
     return Proposal((remedy,), offers, (), notes, after, by_hand, not_persistent)
 
@@ -177,10 +177,10 @@ def _set(limit: Limit, parameters: Mapping[str, str] | None) -> SetSysctl:
 
 
 def _title(
-    subject: Subject, wish: FixRequest, changes: Sequence[SetSysctl | WriteFile], risk: Risk
+    subject: Subject, request: FixRequest, changes: Sequence[SetSysctl | WriteFile], risk: Risk
 ) -> str:
     if risk is Risk.RISKY:
         return subject.asked
     if any(isinstance(change, SetSysctl) for change in changes):
         return subject.room
-    return f"{'Set' if wish.settings else 'Keep'} {subject.sizes} for the next boot"
+    return f"{'Set' if request.settings else 'Keep'} {subject.sizes} for the next boot"

@@ -18,7 +18,7 @@ from ec2rl.model import (
     Unreadable,
     Verdict,
     Why,
-    places,
+    fields,
     say,
 )
 from ec2rl.record import record, replace
@@ -78,7 +78,7 @@ class Module:
         return tuple(one.key for one in self.settings)
 
     def setting(self, name: str) -> Setting | None:
-        """The setting of this short name, or of this whole key."""
+        """Give the setting of this short name, or of this whole key."""
         return next((one for one in self.settings if name in (one.name, one.key)), None)
 
 
@@ -113,7 +113,7 @@ def diagnose(
 def bounded(
     finding: Finding, by_hand: tuple[Statement | str, ...]
 ) -> tuple[Finding, tuple[Statement | str, ...]]:
-    """What a module has answered, cut to what a person can read.
+    """Cut what a module has answered to what a person can read.
 
     TypeError for a finding, or for lines by hand, that no report could show.
     """
@@ -145,7 +145,7 @@ def _said(value: object, depth: int = 20) -> bool:
     """Whether it can be shown: a place of a statement that nothing fills cannot."""
     if isinstance(value, Statement):
         filled = value.values.keys() | TENSED.keys()
-        return places(value.template) <= filled and _said((*value.values.values(),), depth)
+        return fields(value.template) <= filled and _said((*value.values.values(),), depth)
     if isinstance(value, tuple):
         return depth > 0 and all(_said(one, depth - 1) for one in value)
     if isinstance(value, Unreadable):

@@ -29,10 +29,10 @@ def scene(name: str) -> dict[str, str]:
             ("expect", "plan", "after")}  # fmt: skip
 
 
-def proposal(looks: dict[str, str], wish: FixRequest) -> Proposal:
+def proposal(looks: dict[str, str], request: FixRequest) -> Proposal:
     host = RecordedHost(looks)
     assert MODULE.propose is not None
-    return MODULE.propose(host, diagnose(MODULE, host).seen, wish)
+    return MODULE.propose(host, diagnose(MODULE, host).seen, request)
 
 
 @pytest.mark.parametrize(
@@ -152,10 +152,10 @@ def test_a_setting_has_a_short_name_and_its_whole_key(family: object, number: in
     key = one.keys[number - 1]
     short = f"{one.short}{number}"
     for named in (key, short):
-        wish = request_of(
+        request = request_of(
             parse(["fix", "neighbourfull", "--set", f"{named}=9"], all_commands()), MODULE
         )
-        assert wish.settings == {short: 9}
+        assert request.settings == {short: 9}
 
 
 def test_what_is_refused_each_second_is_measured_by_two_looks() -> None:

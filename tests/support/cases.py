@@ -62,8 +62,8 @@ def answered(text: str, name: str) -> str:
         if kind == "plan":
             if module.propose is None:
                 raise CaseError(f"-- {key} --: {name} has no fix")
-            wish = request_of(parse(["fix", name, *options.split()], all_commands()), module)
-            proposal = module.propose(host, found.seen, wish)
+            request = request_of(parse(["fix", name, *options.split()], all_commands()), module)
+            proposal = module.propose(host, found.seen, request)
             answers[key] = plan(proposal).partition("\n\n")[2].strip("\n")
         elif kind == "after":
             carried_out = RecordedHost(_after(looks, name, proposal))

@@ -110,7 +110,7 @@ def _exists(named: str, path: str) -> None:
 
 
 def opened(args: Parsed, modules: Sequence[Module]) -> Iterator[OfflineEvidence]:
-    """The machines that options name, each opened when the one before it has been judged."""
+    """Yield the machines that options name, each opened when the one before it has been judged."""
     phrases = tuple({phrase: None for module in modules for phrase in module.phrases})
     for path in args.values.get("root", ()):
         yield _beside(OfflineEvidence(_mounted(path)), args)
@@ -147,7 +147,7 @@ def _read(option: str, path: str, host: RecordedHost | Unreadable) -> OfflineEvi
 
 
 def read_host(host: RecordedHost) -> OfflineEvidence:
-    """A machine that was read, with what it says of what could not be."""
+    """Give a machine that was read, with what it says of what could not be."""
     return OfflineEvidence(host, _said(host, "gaps"), " ".join(_said(host, "cut")))
 
 
@@ -216,7 +216,7 @@ def _replay(path: str) -> OfflineEvidence:
 
 
 def replayed(path: str, text: str, changed: str) -> OfflineEvidence:
-    """The machine in a recording, whose text is `changed` if it is not all that was written."""
+    """Replay a recording, whose text is `changed` if it is not all that was written."""
     try:
         found = parse_recording(path, text, changed)
         sample = float(found.how.get("sample", 0))

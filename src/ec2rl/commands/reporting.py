@@ -258,7 +258,7 @@ def tell_faults(found: Sequence[Result], terminal: Terminal) -> None:
 def exit_status(
     found: Sequence[Result], fails: Sequence[Verdict], unsaved: bool, exit_zero: bool
 ) -> int:
-    """0 no failure, 1 a failure, 3 something could not be judged, 4 the results are not saved."""
+    """Exit with 0: no failure; 1: one; 3: something could not be judged; 4: nothing was saved."""
     verdicts = {result.finding.verdict for result in found}
     if exit_zero:
         return UNSAVED if unsaved else 0

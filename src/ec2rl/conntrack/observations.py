@@ -55,17 +55,20 @@ class Observations:
         return replace(self, tables=tables, allowances=allowances, sampled=True)
 
     def fill(self, table: Table) -> float | None:
-        """The share of the limit that is used; None when either is unknown, or there is none."""
+        """Give the share of the limit that is used.
+
+        None when either is unknown, or there is none.
+        """
         if table.count is None or not self.limits.maximum:
             return None
         return table.count / self.limits.maximum
 
     def near(self, table: Table) -> bool:
-        """Whether a table is nearly full, as far as that is known."""
+        """Tell whether a table is nearly full, as far as that is known."""
         return (self.fill(table) or 0) >= NEAR
 
     def last(self, table: Table, counter: str) -> int | None:
-        """A counter of `Counters` at the last look."""
+        """Give a counter of `Counters` at the last look."""
         last = table.after or table.counters
         if isinstance(last, Unreadable):
             return None
@@ -184,8 +187,8 @@ class Observations:
         ring = self.log.ring
         reasons: list[Value] = []
         if ring.unreadable is not None:
-            collected = ring.unreadable.why is not Why.NOT_COLLECTED or ring.unreadable.detail
-            reasons = [ring.unreadable if collected else "the kernel's own log: not collected"]
+            missing = ring.unreadable.why is Why.NOT_COLLECTED and not ring.unreadable.is_cut
+            reasons = ["the kernel's own log: not collected" if missing else ring.unreadable]
         if unjudged := without_journal(self.log):
             reasons = [unjudged]
         if ring.unreadable is None and not self.covered:

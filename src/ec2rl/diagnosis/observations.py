@@ -40,7 +40,7 @@ class Observations(Generic[T]):
     log: KernelLog
     events: Events[T]
     since: float | None = None
-    remains: CrashRecords = CrashRecords()
+    crash_records: CrashRecords = CrashRecords()
     settlings: tuple[Settling, ...] = ()
     proof: Statement | None = None
     counted: Statement | None = None
@@ -79,7 +79,7 @@ class Observations(Generic[T]):
 
 
 def watch(host: Host, names: Sequence[str]) -> tuple[int | None, Statement | None]:
-    """The first of these settings of the kernel that there is, and why a silent log proves nothing.
+    """Read the first of these settings that there is, and why a silent log proves nothing.
 
     A kernel that lacks all of them does not look; where they cannot be read, nobody knows.  What
     nobody collected is not held against a log.
@@ -100,7 +100,9 @@ def watch(host: Host, names: Sequence[str]) -> tuple[int | None, Statement | Non
 
 
 def taint(host: Host, bit: int, event: str) -> tuple[Statement | None, tuple[Statement, ...]]:
-    """What kernel.tainted says of an event: a proof that there was none, or a note that there was.
+    """Read what kernel.tainted says of an event.
+
+    A proof that there was none, or a note that there was.
 
     Neither is there where it cannot be read.
     """

@@ -137,7 +137,7 @@ class Table:
         return isinstance(self.limit, int) and self.entries >= max(1, NEAR * self.limit)
 
     def is_told_by(self, events: Sequence[Event[Overflow]]) -> bool:
-        """Whether any of these events is, or may be, of this table."""
+        """Tell whether any of these events is, or may be, of this table."""
         return any(self.family in event.detail.families for event in events)
 
 
@@ -157,18 +157,21 @@ class Overflow:
 class NeighbourObservations:
     """What was seen of the log and of the tables; `refusing` are those that a counter accuses."""
 
-    seen: Observations[Overflow]
+    log: Observations[Overflow]
     tables: tuple[Table, ...]
     refusing: tuple[Table, ...] = ()
 
     def is_short(self, table: Table) -> bool:
         """Tell whether a table was too small, or nearly is."""
-        told = table.is_told_by(self.seen.events.this_boot) or table in self.refusing
+        told = table.is_told_by(self.log.events.this_boot) or table in self.refusing
         return told or table.near or bool(table.risen)
 
 
 def families_of(message: str) -> tuple[Family, ...] | None:
-    """Whose table a message says to be full: both if it does not name it; None for another one."""
+    """Tell whose table a message says to be full: both if it does not name it.
+
+    None for another one.
+    """
     import re
 
     match = re.fullmatch(_FULL, message, re.ASCII)
@@ -421,11 +424,11 @@ def _told(table: Table) -> Statement | None:
     return say(words, **values)
 
 
-def judge(look: NeighbourObservations) -> Finding:
-    """One finding: the log's lines, the counters, and where the limit is set."""
-    short = [table for table in look.tables if look.is_short(table)]
+def judge(seen: NeighbourObservations) -> Finding:
+    """Judge by the log's lines, the counters, and where the limit is set."""
+    short = [table for table in seen.tables if seen.is_short(table)]
     advice: list[Statement] = []
-    if any(table.near for table in look.tables):
+    if any(table.near for table in seen.tables):
         words = "Permanent and learned entries count, though they take no room from Linux 5.0 on"
         advice.append(say(words))
     if short:
@@ -436,16 +439,16 @@ def judge(look: NeighbourObservations) -> Finding:
         ]
     if short and all(isinstance(table.limit, int) for table in short):
         advice.append(fix_with(NAME))
-    finding = judge_events(NAME, look.seen, replace(TEXT, advice=tuple(advice)))
+    finding = judge_events(NAME, seen.log, replace(TEXT, advice=tuple(advice)))
     counted = [
         Evidence(t.family.stat, f"table_fulls rose by {t.risen} in {t.seconds:g} s")
-        for t in look.tables
+        for t in seen.tables
         if t.risen
     ]
     facts: dict[str, Fact] = {
         **finding.facts,
-        "before_last_fix": count(look.seen.events.before_last_fix),
-        "tables": [_facts(table) for table in look.tables],
+        "before_last_fix": count(seen.log.events.before_last_fix),
+        "tables": [_facts(table) for table in seen.tables],
     }
     return replace(finding, evidence=(*finding.evidence, *counted), facts=facts)
 
@@ -462,7 +465,7 @@ def _facts(table: Table) -> dict[str, Fact]:
 
 
 def measure(host: Host) -> Rate | None:
-    """What is refused each second, by two looks a second apart."""
+    """Measure what is refused each second, by two looks a second apart."""
     tables = _again(host, _tables(host), 1.0)
     rises = [table.risen for table in tables if table.risen is not None]
     return Rate(float(sum(rises)), "new neighbours refused") if rises else None
@@ -474,8 +477,8 @@ def _files(host: Host, wanted: Mapping[str, int]) -> BootFiles:
     return boot_files(host, dict(sorted(wanted.items())), Names(FILES))
 
 
-def propose(host: Host, look: NeighbourObservations, wish: FixRequest) -> Proposal:
-    """The sizes for this host, now and for the next boot; what is already so is left out."""
+def propose(host: Host, seen: NeighbourObservations, request: FixRequest) -> Proposal:
+    """Plan the sizes, now and for the next boot; what is already so is left out."""
     from ec2rl import limits
 
     subject = limits.Subject(
@@ -486,7 +489,7 @@ def propose(host: Host, look: NeighbourObservations, wish: FixRequest) -> Propos
         files=_files,
     )
     today = {one.key: number(host, f"/proc/sys/{one.key.replace('.', '/')}") for one in SETTINGS}
-    wanted = _wanted(look, wish, today)
+    wanted = _wanted(seen, request, today)
     # The kernel takes any order; but it collects down to gc_thresh2, and while that is above
     # gc_thresh3 it frees nothing when the table is full (neigh_forced_gc()).
     ladders = [family.keys for family in FAMILIES]
@@ -495,42 +498,44 @@ def propose(host: Host, look: NeighbourObservations, wish: FixRequest) -> Propos
     cost = ENTRY * sum(value for key, value in wanted.items() if key.endswith("3"))
     in_turn = sorted(sizes, key=lambda one: one.key)
     refused = (
-        *limits.refusals(subject, in_turn, wish, _refused),
+        *limits.refusals(subject, in_turn, request, _refused),
         *(fault for keys in ladders for fault in limits.ladder_faults(keys, wanted, today)),
     )
     return limits.propose(
         host,
-        wish,
+        request,
         subject,
         sizes,
-        elsewhere=_not_here(look, wish, today),
+        elsewhere=_not_here(seen, request, today),
         refused=refused
-        or limits.too_much(sizes, wish, cost, available_memory(host), "full tables"),
+        or limits.too_much(sizes, request, cost, available_memory(host), "full tables"),
         notes=_costs(cost),
     )
 
 
 def _wanted(
-    look: NeighbourObservations, wish: FixRequest, today: Mapping[str, int | None]
+    seen: NeighbourObservations, request: FixRequest, today: Mapping[str, int | None]
 ) -> dict[str, int]:
     """The sizes by key: those that are asked for, else those that the tables need."""
     wanted: dict[str, int] = {}
-    if wish.settings:
-        asked = {one.key: wish.settings[one.name] for one in SETTINGS if one.name in wish.settings}
+    if request.settings:
+        asked = {
+            one.key: request.settings[one.name] for one in SETTINGS if one.name in request.settings
+        }
         for family in FAMILIES:
             wanted.update(_sizes(family, today, asked))
         return wanted
-    for table in look.tables:
-        wanted.update(_room(look, table, today))
+    for table in seen.tables:
+        wanted.update(_room(seen, table, today))
     return wanted
 
 
 def _room(
-    look: NeighbourObservations, table: Table, today: Mapping[str, int | None]
+    seen: NeighbourObservations, table: Table, today: Mapping[str, int | None]
 ) -> dict[str, int]:
     """Four times as much, or twice what is there; where there is room, what a boot would lose."""
     limit = table.limit if isinstance(table.limit, int) else DEFAULTS[2]
-    if look.is_short(table):
+    if seen.is_short(table):
         largest = max(4 * limit, 2 * table.entries)
         return _sizes(table.family, today, {table.family.keys[2]: largest})
     raised = isinstance(table.limit, int) and limit > DEFAULTS[2]
@@ -552,16 +557,16 @@ def _sizes(
 
 
 def _not_here(
-    look: NeighbourObservations, wish: FixRequest, today: Mapping[str, int | None]
+    seen: NeighbourObservations, request: FixRequest, today: Mapping[str, int | None]
 ) -> str:
     """Why the sizes cannot be set from here at all, "" if they can."""
-    if wish.now and all(value is None for value in today.values()):
+    if request.now and all(value is None for value in today.values()):
         return (
             "the thresholds are not here: they are the host's, one for all network namespaces, and "
             "only its own namespace shows them: set them on the host"
         )
-    short = (table.limit for table in look.tables if look.is_short(table))
-    if not wish.settings and not all(isinstance(limit, int) for limit in short):
+    short = (table.limit for table in seen.tables if seen.is_short(table))
+    if not request.settings and not all(isinstance(limit, int) for limit in short):
         return (
             "today's limits could not be read: run it as root on the host itself, or, for another "
             "machine's volume, say the size: --set gc_thresh3=4096"

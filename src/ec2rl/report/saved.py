@@ -151,7 +151,7 @@ def _check(fd: int, path: str, last: bool) -> None:
 
 
 def default_bases(environment: dict[str, str]) -> Sequence[str]:
-    """Where results go unless told, the best first; for root never what the caller names."""
+    """Tell where results go unless told, the best first; for root never what the caller names."""
     if os.geteuid() == 0:
         return (STORE, "/run/ec2rl")
     import pwd
