@@ -19,7 +19,7 @@ from ec2rl.catalogue import names
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = re.compile(r"/var/tmp/ec2rl/\d{4}-\d\d-\d\dT\d\d_\d\d_\d\d\.\d{6}")
 EC2RL = f"{sys.executable} -I -S {ROOT}/src/ec2rl/__main__.py"
-TIMES = "--since=-1h", "--since=today", "--since=2026-11-25"
+TIMES = "--since=-1h --until=-1m", "--since=today", "--since=2026-11-25 --until=00:00:00"
 
 pytestmark = [
     pytest.mark.root,

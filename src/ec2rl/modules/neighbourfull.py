@@ -248,7 +248,7 @@ def read(host: Host, log: KernelLog, options: Options) -> NeighbourObservations:
     seen = Observations(
         log,
         events,
-        options.since,
+        options.period,
         proof=_proof(tables),
         doubt=_doubt(log, tables),
         notes=tuple(told for table in tables if (told := _told(table)) is not None),
@@ -357,7 +357,7 @@ def _short(table: Table) -> str:
 
 def _unexplained(seen: Observations[Overflow], tables: Sequence[Table]) -> tuple[Table, ...]:
     """Choose the tables that have refused what nothing explains."""
-    if seen.covered and seen.since is not None and not seen.counts_apply:
+    if seen.covered and not seen.counts_apply:
         return ()  # the log has all of the time that is asked about, and the counters have more
     return tuple(table for table in tables if table.refused and not _explained(seen, table))
 
