@@ -65,7 +65,7 @@ def ask(looks: dict[str, str], period: Period, name: str = "oomkiller") -> Verdi
     return found.finding.verdict
 
 
-KILL = (
+KILL = "4,1,90000000000,-;java invoked oom-killer: gfp_mask=0x1(GFP_KERNEL), order=0"
     "4,1,90000000000,-;java invoked oom-killer: gfp_mask=0x1(GFP_KERNEL), order=0, oom_score_adj=0"
 )
 
