@@ -10,6 +10,7 @@ from itertools import takewhile
 from ec2rl.facts.log import UNKNOWN_FORM, KernelLog, LogLine
 from ec2rl.facts.trace import Trace, parse_trace
 from ec2rl.facts.trust import Grade
+from ec2rl.forms.line_ends import joined
 from ec2rl.host import Phrase
 from ec2rl.model import Statement, say
 from ec2rl.record import Generic, T, record, replace
@@ -113,6 +114,7 @@ def not_understood(
 
     tried: dict[str, bool] = {}
     odd = list(filter(named, log.no_logs))
+    odd += filter(None, (_going_on(line, log.lines, words, understands) for line in log.broken))
     for line in log.lines:
         past = line.grade is Grade.UNVERIFIED and line.this_boot is False
         told = line.form and line.grade is not Grade.FORGED and not past
@@ -124,10 +126,32 @@ def not_understood(
     return tuple(odd)
 
 
-def _holds_one(line: LogLine, understands: Callable[[LogLine], bool]) -> bool:
+def _going_on(
+    line: LogLine,
+    lines: Sequence[LogLine],
+    words: Sequence[str],
+    understands: Callable[[LogLine], bool],
+) -> LogLine | None:
+    """The whole message that a line may be together with those behind it, None for none.
+
+    Nor where one of the log's lines is understood that begins so: there they were put together.
+    """
+    if any(one.message.startswith(line.message) and understands(one) for one in (line, *lines)):
+        return None
+    for said in joined((line.message, *line.context)):
+        whole = replace(line, message=said, context=())
+        if any(word in said for word in words) and _holds_one(
+            whole, understands, len(line.message.rstrip())
+        ):
+            return whole
+    return None
+
+
+def _holds_one(line: LogLine, understands: Callable[[LogLine], bool], beyond: int = 0) -> bool:
     """Whether a whole message stands within a line's, as where two wrote at once.
 
-    Not in what begins with the name of a program, whose words they are then, nor in a firewall's.
+    It ends `beyond` so many characters.  Not in what begins with the name of a program, whose words
+    they are then, nor in a firewall's.
     """
     import re
 
@@ -135,9 +159,11 @@ def _holds_one(line: LogLine, understands: Callable[[LogLine], bool]) -> bool:
 
     if re.match(_ANOTHERS, line.message) or " IN=" in line.message:
         return False
-    said = bare(line.message)[:_LONGEST]
+    said = bare(line.message)
+    least = max(_SHORTEST, beyond - len(line.message) + len(said) + 1)
     return any(
-        understands(replace(line, message=said[:end])) for end in range(len(said), _SHORTEST, -1)
+        understands(replace(line, message=re.sub(r"\s", " ", said[:end])))
+        for end in range(min(len(said), _LONGEST), least, -1)
     )
 
 
