@@ -5,7 +5,7 @@ An event is typed: what a module's parser understood of the line, never a senten
 
 from __future__ import annotations
 
-from itertools import takewhile
+from itertools import islice, takewhile
 
 from ec2rl.facts.log import UNKNOWN_FORM, KernelLog, LogLine
 from ec2rl.facts.trace import Trace, parse_trace
@@ -114,7 +114,8 @@ def not_understood(
 
     tried: dict[str, bool] = {}
     odd = list(filter(named, log.no_logs))
-    odd += filter(None, (_going_on(line, log.lines, words, understands) for line in log.broken))
+    broken = islice(dict.fromkeys(log.broken), _TRIED)
+    odd += filter(None, (_going_on(line, log.lines, words, understands) for line in broken))
     for line in log.lines:
         past = line.grade is Grade.UNVERIFIED and line.this_boot is False
         told = line.form and line.grade is not Grade.FORGED and not past
@@ -136,35 +137,41 @@ def _going_on(
 
     Nor where one of the log's lines is understood that begins so: there they were put together.
     """
+    import re
+
     if any(one.message.startswith(line.message) and understands(one) for one in (line, *lines)):
         return None
     for said in joined((line.message, *line.context)):
-        whole = replace(line, message=said, context=())
-        if any(word in said for word in words) and _holds_one(
-            whole, understands, len(line.message.rstrip())
-        ):
-            return whole
+        if any(word in said for word in words):
+            ends = [one.start() for one in re.finditer(r"(?<=\S)(?:\s|$)", said)]
+            ends = [end for end in ends if end > len(line.message)]
+            if _is_understood(line, said, reversed(ends), understands):
+                return replace(line, message=said, context=())
     return None
 
 
-def _holds_one(line: LogLine, understands: Callable[[LogLine], bool], beyond: int = 0) -> bool:
-    """Whether a whole message stands within a line's, as where two wrote at once.
+def _holds_one(line: LogLine, understands: Callable[[LogLine], bool]) -> bool:
+    """Whether a whole message stands within a line's, as where two wrote at once."""
+    from ec2rl.forms.mend import bare
 
-    It ends `beyond` so many characters.  Not in what begins with the name of a program, whose words
-    they are then, nor in a firewall's.
+    said = bare(line.message)
+    ends = range(min(len(said), _LONGEST), _SHORTEST, -1)
+    return _is_understood(line, said, ends, understands)
+
+
+def _is_understood(
+    line: LogLine, said: str, ends: Iterable[int], understands: Callable[[LogLine], bool]
+) -> bool:
+    """Whether what is said up to one of these ends is a whole message.
+
+    Not in what begins with the name of a program, whose words they are then, nor in a firewall's.
     """
     import re
 
-    from ec2rl.forms.mend import bare
-
     if re.match(_ANOTHERS, line.message) or " IN=" in line.message:
         return False
-    said = bare(line.message)
-    least = max(_SHORTEST, beyond - len(line.message) + len(said) + 1)
-    return any(
-        understands(replace(line, message=re.sub(r"\s", " ", said[:end])))
-        for end in range(min(len(said), _LONGEST), least, -1)
-    )
+    said = re.sub(r"\s", " ", said)
+    return any(understands(replace(line, message=said[:end])) for end in ends)
 
 
 def say_not_understood(lines: Sequence[LogLine], quoted: bool = False) -> Statement:

@@ -124,13 +124,12 @@ def _no_logs(host: Host, phrases: Sequence[Phrase]) -> Iterator[LogLine]:
 def _broken(host: Host) -> Iterator[LogLine]:
     """The lines that may go on behind their end, and are the kernel's or may be."""
     kept = host.read(BROKEN)
-    for line in kept.text.splitlines() if isinstance(kept, Evidence) else ():
-        first, *others = line.split(JOINED)
-        said = unfinished(first)
-        if said is not None:
+    for line in kept.text.split("\n")[:-1] if isinstance(kept, Evidence) else ():
+        parts = tuple(unfinished(line.split(JOINED)))
+        if len(parts) > 1:
             yield LogLine(
-                said, ("the log",), None, None, None, None, Grade.UNVERIFIED,
-                context=tuple(others), form=UNKNOWN_FORM,
+                parts[0], ("the log",), None, None, None, None, Grade.UNVERIFIED,
+                context=parts[1:], form=UNKNOWN_FORM,
             )  # fmt: skip
 
 
@@ -198,12 +197,8 @@ def _text(
     source = LogSource(found.path, None, booted if starts else None, gap)
     if kind == CONSOLES[0]:
         source = replace(source, console=_console(told, found.end))
-    words = [phrase.text.decode() for phrase in asked]
-    return source, [
-        line
-        for line in told
-        if not is_beginning(line) and any(word in line.message for word in words)
-    ]
+    words = [phrase.text.decode() for phrase in asked if phrase.text != BEGINNING.text]
+    return source, [line for line in told if any(word in line.message for word in words)]
 
 
 def _console(lines: Sequence[LogLine], end: str) -> Console:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ec2rl.facts.log import UNKNOWN_FORM, LogLine
 from ec2rl.facts.trust import Grade, grades
@@ -149,9 +149,8 @@ def _pieces(lines: Sequence[Line], words: Sequence[str], is_saved: bool) -> list
         is_joined, text = text.endswith(JOINED), text.removesuffix(JOINED)
         parsed = parse_record(text)
         is_inside, far_in = inside.look(line, text, parsed)
-        for other in (around, behind):
-            if any(word in other for word in words):
-                found.append(_Piece(other, line.hit, line.offset, None))
+        others = [one for one in (around, behind) if any(map(one.__contains__, words))]
+        found += [_Piece(other, line.hit, line.offset, None) for other in others]
         before = ""
         parts = pieces(text, parsed)
         for number, part in enumerate(parts, 1):
@@ -188,14 +187,25 @@ class _Inside:
         return False, _FAR_IN if far_in else ""
 
 
-def unfinished(text: str) -> str | None:
-    """What the last record of a line says, or a line without a form; None for another program's."""
-    text = mended(text)
-    last = pieces(text, parse_record(text))[-1]
+def unfinished(lines: Sequence[str]) -> Iterator[str]:
+    """The last message that begins in the first of these lines, and what it may go on with.
+
+    Nothing of another program's; in a line without a form a message may begin anywhere.
+    """
+    first, *others = map(mended, lines)
+    last = pieces(first, parse_record(first))[-1]
     found = parse_record(last)
     if found is None:
-        return bare(last)
-    return found.message if found.is_kernels and not found.facility else None
+        yield bare(last)
+    elif found.is_kernels and not found.facility:
+        yield found.message
+    else:
+        return
+    for other in others:
+        parts = pieces(other, None)
+        yield parts[0]
+        if len(parts) > 1:
+            return
 
 
 def _doubt(found: Record | None) -> str:

@@ -41,9 +41,14 @@ def mended(text: str) -> str:
     return apart(text)[1]
 
 
+def plain(text: str) -> str:
+    """A text without what is no letter of it."""
+    return re.sub(_NOISE, "", text)
+
+
 def apart(text: str) -> tuple[str, str, str]:
     """A line without what is no letter of it, and what a console printed before and behind it."""
-    text = re.sub(_NOISE, "", text)
+    text = plain(text)
     glued = re.match(_GLUED, text)
     before, text = ("", text) if glued is None else (glued[0], text[glued.end() :])
     behind = re.search(_STATE, text)
