@@ -137,16 +137,13 @@ def _going_on(
 
     Nor where one of the log's lines is understood that begins so: there they were put together.
     """
-    import re
-
     if any(one.message.startswith(line.message) and understands(one) for one in (line, *lines)):
         return None
     for said in joined((line.message, *line.context)):
-        if any(word in said for word in words):
-            ends = [one.start() for one in re.finditer(r"(?<=\S)(?:\s|$)", said)]
-            ends = [end for end in ends if end > len(line.message)]
-            if _is_understood(line, said, reversed(ends), understands):
-                return replace(line, message=said, context=())
+        whole = replace(line, message=said, context=())
+        least = max(len(line.message), _SHORTEST)
+        if any(word in said for word in words) and _begins_one(whole, said, least, understands):
+            return whole
     return None
 
 
@@ -154,15 +151,13 @@ def _holds_one(line: LogLine, understands: Callable[[LogLine], bool]) -> bool:
     """Whether a whole message stands within a line's, as where two wrote at once."""
     from ec2rl.forms.mend import bare
 
-    said = bare(line.message)
-    ends = range(min(len(said), _LONGEST), _SHORTEST, -1)
-    return _is_understood(line, said, ends, understands)
+    return _begins_one(line, bare(line.message), _SHORTEST, understands)
 
 
-def _is_understood(
-    line: LogLine, said: str, ends: Iterable[int], understands: Callable[[LogLine], bool]
+def _begins_one(
+    line: LogLine, said: str, least: int, understands: Callable[[LogLine], bool]
 ) -> bool:
-    """Whether what is said up to one of these ends is a whole message.
+    """Whether what is said begins with a whole message of more than `least` characters.
 
     Not in what begins with the name of a program, whose words they are then, nor in a firewall's.
     """
@@ -171,6 +166,7 @@ def _is_understood(
     if re.match(_ANOTHERS, line.message) or " IN=" in line.message:
         return False
     said = re.sub(r"\s", " ", said)
+    ends = range(min(len(said), _LONGEST), least, -1)
     return any(understands(replace(line, message=said[:end])) for end in ends)
 
 

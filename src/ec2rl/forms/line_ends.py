@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from ec2rl.forms.mend import mended
 from ec2rl.forms.parse import parse_record, pieces
 
@@ -17,7 +15,6 @@ _AROUND = "> \t\r"
 _BLANKS = dict.fromkeys(map(ord, _AROUND + "\n"))
 
 
-@lru_cache(maxsize=8192)
 def has_form(line: str) -> bool:
     """Whether a line is a record of a form that is known."""
     return parse_record(mended(line)) is not None
