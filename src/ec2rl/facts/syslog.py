@@ -202,9 +202,8 @@ def unfinished(lines: Sequence[str]) -> Iterator[str]:
     else:
         return
     for other in others:
-        parts = pieces(other, None)
-        yield parts[0]
-        if len(parts) > 1:
+        yield other
+        if len(pieces(other, None)) > 1:
             return
 
 

@@ -59,10 +59,17 @@ def _ends_with_a_record(line: str) -> bool:
 
 
 def _going_on(parts: Sequence[str]) -> Iterator[str]:
-    """As many of these lines as may be one message."""
-    size = 0
-    for number, part in enumerate(parts):
+    """As many of these lines as may be one message.
+
+    Each of a text's records has the same around it; what only looks like a record has not.
+    """
+    first, *others = parts
+    yield first
+    head, size = parse_record(mended(first)), len(first)
+    for part in others:
+        found = parse_record(mended(part))
         size += len(part)
-        if number and (size > _LONGEST or has_form(part)):
+        is_next = found is not None and (head is None or found.around == head.around)
+        if is_next or size > _LONGEST:
             return
         yield part
