@@ -20,9 +20,10 @@ _GLUED = (
 )
 _BEGINS = (
     r"(?:(?:nf|ip)_conntrack: |neighbour: |Neighbour table |\w+: too much work |kernel BUG at "
-    r"|INFO: task |(?:NMI )?watchdog: |BUG: "
+    r"|(?:rcu: )?INFO: (?:task |rcu_)|(?:NMI )?watchdog: |Watchdog (?:CPU:|detected )|BUG: "
     r"|Kernel panic - |(?:BUG: )?[Uu]nable to handle |general protection |xennet: |Out of memory"
-    r"|Memory cgroup out of memory|oom-kill:)"
+    r"|Memory cgroup out of memory|oom-kill:|Killed process |Internal error: |Oops: |divide error: "
+    r"|(?:traps: )?PANIC: double fault|(?:invalid opcode|int3|double fault|stack segment): )"
 )
 _HEADS = r"(?:<\d{1,3}>)?(?:\s*\[[^\]]{1,40}\])*\s*"
 
