@@ -38,13 +38,14 @@ def read_kernel_log(
     whole = ring.unreadable is None and ring.lost == 0 and not ring.gap
     until, is_live, judged = None, True, None
     no_logs: tuple[LogLine, ...] = ()
+    broken: tuple[LogLine, ...] = ()
     if ring.unreadable is not None and ring.unreadable.why is Why.NOT_COLLECTED:
         from ec2rl.facts.recorded_log import recorded
 
         left = recorded(host, phrases, boot_id, booted, ring)
         (ring, ring_lines), (journal, journal_lines), kept = left.ring, left.journal, left.texts
         whole, until, is_live, judged = left.whole, left.until, False, left.judged
-        no_logs = left.no_logs
+        no_logs, broken = left.no_logs, left.broken
     elif ring.lost:
         from ec2rl.facts.whole_journal import journal_behind_ring
 
@@ -62,7 +63,9 @@ def read_kernel_log(
         lines = weigh(merge(ring_lines, journal_lines, text_lines), known)
     if not period.is_all:
         lines = [line for line in lines if _counts(line, period, clock.uptime or 0)]
-    return KernelLog(tuple(lines), ring, journal, tuple(text), booted, whole, judged, no_logs)
+    return KernelLog(
+        tuple(lines), ring, journal, tuple(text), booted, whole, judged, no_logs, broken
+    )
 
 
 def _counts(line: LogLine, period: Period, uptime: float) -> bool:
