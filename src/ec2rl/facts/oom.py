@@ -7,8 +7,8 @@ behind it stands in every kernel (at most ten in five seconds), and from 5.0 on
 from 5.2 on with the reason before it.  mm/memcontrol.c names the cgroup in the long report up to
 4.19: `Task in A killed as a result of limit of B`.  With memory.oom.group (4.19, mm/memcontrol.c)
 all tasks of a cgroup follow, each in such a line, its first victim once more.  Before 2.6.35 the
-sizes are others or none (`vsz:`), and the line above says `score N or a child` or `and children`.  Where nobody can be
-killed, or panic_on_oom forbids to look for one, the report ends in a panic, but for a cgroup's
+sizes are others or none (`vsz:`), and the line above says `score N or a child` or `and children`.
+Where nobody can be killed, or panic_on_oom forbids to look for one, the report ends in a panic, but for a cgroup's
 limit since 4.19.  Read in 3.10, 4.4, 4.9, 4.14, 4.19, 5.0, 5.2,
 5.4, 5.10, 6.1, 6.12, 6.18 and 7.1, and in Red Hat's 3.10.0-1160, which names the user.
 """
