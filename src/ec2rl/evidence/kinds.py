@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Callable
 
 HEAD = 256 << 10
-_FORM = 16 << 10
+FORM = 16 << 10
 """Bytes of a text by which it is told, and of a log."""
 
 
@@ -33,6 +33,7 @@ class Use(Choice):
     ROOT = "a machine of its own, mounted"
     RECORDING = "a machine of its own, replayed"
     NOTHING = "not read"
+    LOST = "may be evidence, and could not be read"
 
 
 @record(frozen=True)
@@ -131,7 +132,10 @@ _LOGS = {
     "syslog": "syslog",
 }
 _CONSOLE = Kind("console", Use.LOG)
-_EMPTY = Row(Kind("empty", Use.NOTHING), lambda head: not head.strip())
+_BLANK = (
+    Row(Kind("empty", Use.NOTHING), lambda head: not head.strip(b"\0 \t\r\n") and len(head) < HEAD),
+    Row(Kind("blank as far as it was looked at", Use.LOST), lambda head: not head.strip()),
+)
 UNKNOWN = Kind("text of no form that is known, searched as hearsay", Use.LOG)
 
 
@@ -143,12 +147,12 @@ def kind_of(head: bytes) -> Kind:
             return row.kind
     found = _log(head)
     if found is UNKNOWN and _is_binary(text[:4096]):
-        return Kind("binary data, not a log", Use.NOTHING)
+        return Kind("binary data of no format that is known", Use.LOST)
     return found
 
 
 def _rows() -> Iterator[Row]:
-    yield _EMPTY
+    yield from _BLANK
     yield from _MACHINES
     for form in slices.parts("saved_evidence").values():
         yield from form.kinds()
@@ -162,7 +166,7 @@ def _log(head: bytes) -> Kind:
 
     if is_document(head):
         return _CONSOLE
-    text = plain_text(BytesIO(head).read, head[:_FORM])
+    text = plain_text(BytesIO(head).read, head[:FORM])
     what = text.what.kind
     if what == "document":
         return Kind(f"{text.what.document}, not a log", Use.LOG, part="document")
