@@ -92,7 +92,7 @@ class Work:
 
     def _read_log(self, host: Host) -> Any:
         options = self._options
-        self.log = read_kernel_log(host, self._phrases, options.since, options.strict)
+        self.log = read_kernel_log(host, self._phrases, options.period, options.strict)
         return pack(self.log)
 
     def _diagnose(self, host: Host, module: Module) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ec2rl.facts.kernel_log import read_kernel_log
+from ec2rl.facts.period import Period
 from ec2rl.facts.trust import Grade
 from ec2rl.host import Phrase
 from ec2rl.host.recording import RecordedHost, sections
@@ -164,7 +165,7 @@ def test_phrases_are_wanted_with_the_line_above_in_kernel_texts(tmp_path: Path) 
 def test_a_doubt_without_a_date_is_not_forgotten_by_since(tmp_path: Path) -> None:
     host = by_log(tmp_path, "\n".join([*BOOT, f"[   99.500000] {FULL}"]) + "\n")
     assert isinstance(host, RecordedHost)
-    log = read_kernel_log(host, WANTED, 1790000200.0, strict=True)
+    log = read_kernel_log(host, WANTED, Period(1790000200.0), strict=True)
     assert graded(log) == [(FULL, Grade.UNVERIFIED)]
 
 

@@ -66,13 +66,13 @@ Door = Callable[[Path, str], "Host | Unreadable"]
 
 def read(host: Host | Unreadable, strict: bool = False) -> KernelLog:
     assert not isinstance(host, Unreadable), host
-    return read_kernel_log(host, WANTED, None, strict)
+    return read_kernel_log(host, WANTED, strict=strict)
 
 
 def judged(name: str, host: Host | Unreadable, strict: bool = False) -> Finding:
     assert not isinstance(host, Unreadable), host
     module = load(name)
-    log = read_kernel_log(host, module.phrases, None, strict)
+    log = read_kernel_log(host, module.phrases, strict=strict)
     finding: Finding = module.judge(module.read(host, log, Options(strict=strict)))
     return finding
 

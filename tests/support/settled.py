@@ -71,7 +71,7 @@ def judged(
 
 def found_in(looks: Mapping[str, str], sample: float = 1.0) -> Finding:
     host = RecordedHost(looks)
-    log = read_kernel_log(host, MODULE.phrases, None)
+    log = read_kernel_log(host, MODULE.phrases)
     return MODULE.judge(MODULE.read(host, log, Options(sample)))
 
 

@@ -71,7 +71,7 @@ def observe_tables(
     seen = Observations(
         log,
         events,
-        options.since,
+        options.period,
         proof=_proof(tables, kind),
         doubt=_doubt(log, tables),
         notes=tuple(said for table in tables if (said := say_table(table)) is not None),
@@ -170,7 +170,7 @@ def _unexplained(
     seen: Observations[Overflow], tables: Sequence[LimitedTable]
 ) -> tuple[LimitedTable, ...]:
     """Choose the tables that have refused what nothing explains."""
-    if seen.covered and seen.since is not None and not seen.counts_apply:
+    if seen.covered and not seen.counts_apply:
         return ()  # the log has all of the time that is asked about, and the counters have more
     return tuple(table for table in tables if table.refused and not _explained(seen, table))
 
