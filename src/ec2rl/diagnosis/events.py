@@ -10,7 +10,6 @@ from itertools import islice, takewhile
 from ec2rl.facts.log import UNKNOWN_FORM, KernelLog, LogLine
 from ec2rl.facts.trace import Trace, parse_trace
 from ec2rl.facts.trust import Grade
-from ec2rl.forms.line_ends import joined
 from ec2rl.host import Phrase
 from ec2rl.model import Statement, say
 from ec2rl.record import Generic, T, record, replace
@@ -137,6 +136,8 @@ def _going_on(
 
     Nor where one of the log's lines is understood that begins so: there they were put together.
     """
+    from ec2rl.forms.line_ends import joined
+
     if any(one.message.startswith(line.message) and understands(one) for one in (line, *lines)):
         return None
     for said in joined((line.message, *line.context)):
