@@ -27,11 +27,11 @@ HOST = RecordedHost(
 )
 
 
-def planned(wanted: int, wish: FixRequest, now: int | None = 1000, octets: int = 0) -> Proposal:
+def planned(wanted: int, request: FixRequest, now: int | None = 1000, octets: int = 0) -> Proposal:
     one = Limit("fs.file-max", now, wanted)
-    refused = limits.refusals(FILES, [one], wish, lambda _: "")
-    refused = refused or limits.too_much([one], wish, octets, 800_000 << 10, "a full table")
-    return limits.propose(HOST, wish, FILES, [one], refused=refused)
+    refused = limits.refusals(FILES, [one], request, lambda _: "")
+    refused = refused or limits.too_much([one], request, octets, 800_000 << 10, "a full table")
+    return limits.propose(HOST, request, FILES, [one], refused=refused)
 
 
 def test_more_room_is_set_now_and_written_for_the_next_boot() -> None:

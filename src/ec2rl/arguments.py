@@ -52,11 +52,11 @@ class Parsed:
         return option in self.values
 
     def last(self, option: str, default: str = "") -> str:
-        """The value that was said last."""
+        """Give the value that was said last."""
         return self.values[option][-1] if option in self.values else default
 
     def names(self, option: str) -> tuple[str, ...] | None:
-        """The parts of a comma list that may be repeated; None when it was not said."""
+        """Give the parts of a comma list that may be repeated; None when it was not said."""
         if option not in self.values:
             return None
         parts = ",".join(self.values[option]).split(",")
@@ -68,6 +68,19 @@ FORMATS = {
     "json": Option("", "the same as --output=json"),
 }
 """The options that `format_of` takes."""
+
+
+_GONE = {
+    "upload": "nothing is sent anywhere; attach the folder that run names, or run --record=FILE",
+    "menu-config": "there is no menu; see: ec2rl help run",
+    "save-config": "there is no configuration file; say it as options: ec2rl help run",
+    "--config-file": "there is no configuration file; say it as options",
+    "--backup": "no backup is made; ec2rl undo takes back what fix changed, byte for byte",
+    "--upload-directory": "nothing is sent anywhere; attach that folder yourself",
+    "--presigned-url": "nothing is sent anywhere; attach the folder yourself",
+    "--support-url": "nothing is sent anywhere; attach the folder yourself",
+}
+"""Words of ec2rl 1.1.7 that there are no more, each with what to do instead."""
 
 
 def parse(words: Sequence[str], commands: Mapping[str, Command]) -> Parsed:
@@ -148,7 +161,7 @@ def _value(name: str, option: Option, said: bool, value: str, rest: object) -> s
 
 
 def format_of(args: Parsed) -> Format:
-    """The form that the answer is wanted in. UsageError for one that there is not."""
+    """Give the form that the answer is wanted in. UsageError for one that there is not."""
     from ec2rl.report import formats
 
     known = formats.names()
@@ -164,6 +177,8 @@ def unknown(
     """Say that a word is not known, with the nearest one that is."""
     from difflib import get_close_matches
 
+    if dash + said in _GONE:
+        return f"{dash}{said} went with 1.1.7: {_GONE[dash + said]}"
     if not known:
         return f"unknown {kind} {dash + said!r}: there is none"
     near = get_close_matches(said, list(known), n=1, cutoff=0.5)
@@ -173,7 +188,7 @@ def unknown(
 
 
 def seconds(option: str, text: str, least: float, most: float) -> float:
-    """A number of seconds from `least` to `most`; `1.5`, `90s`, `5m`, `2h`, `1d`."""
+    """Parse a number of seconds from `least` to `most`; `1.5`, `90s`, `5m`, `2h`, `1d`."""
     units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
     number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
     try:
@@ -186,8 +201,10 @@ def seconds(option: str, text: str, least: float, most: float) -> float:
 
 
 def moment(option: str, text: str, now: float) -> float:
-    """A time in seconds since the epoch: `2026-11-24[ 02:00[:00]]`, `02:00`, `@1790000000`, `2h`
-    or `2h ago` (before `now`), `today`, `yesterday`; local time where no zone is given.
+    """Parse a time, in seconds since the epoch.
+
+    `2026-11-24[ 02:00[:00]]`, `02:00`, `@1790000000`, `2h` or `2h ago` (before `now`), `today`,
+    `yesterday`; local time where no zone is given.
     """
     from datetime import datetime, timedelta
 

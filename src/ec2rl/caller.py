@@ -25,7 +25,7 @@ class Caller:
     uid: int
     gid: int
     groups: tuple[int, ...]
-    told: str
+    variable: str
 
 
 def caller_of(environment: Mapping[str, str]) -> Caller | None:
@@ -95,7 +95,7 @@ class Rights:
         self.note = ""
         """Whose rights counted, for whoever is told that they did not suffice."""
         if self._caller is not None:
-            self.note = f" (with the rights of user {self._caller.uid}, by {self._caller.told})"
+            self.note = f" (with the rights of user {self._caller.uid}, by {self._caller.variable})"
 
     def __enter__(self) -> None:
         if self._caller is None:

@@ -18,7 +18,7 @@ _UNKNOWN = "unknown"
 
 
 def names() -> tuple[str, ...]:
-    """The names of all diagnostics, sorted; none of them is loaded for it."""
+    """Give the names of all diagnostics, sorted; none of them is loaded for it."""
     return tuple(
         sorted(n[:-3] for n in os.listdir(_FOLDER) if n.endswith(".py") and n[0] not in "_.")
     )
@@ -29,7 +29,7 @@ class BrokenModuleError(Exception):
 
 
 def load(name: str) -> Module:
-    """One diagnostic by its name.
+    """Load a diagnostic by its name.
 
     UsageError when there is none, BrokenModuleError when its file gives none.
     """
@@ -44,7 +44,7 @@ def load(name: str) -> Module:
 
 
 def loadable() -> Iterator[Module]:
-    """All diagnostics but those whose file is broken."""
+    """Yield all diagnostics but those whose file is broken."""
     for name in names():
         try:
             yield load(name)
@@ -72,13 +72,13 @@ def _load_or_report(name: str) -> Module:
 
 
 def page(name: str) -> str:
-    """The page of a diagnostic, as it ships with the code."""
+    """Give the page of a diagnostic, as it ships with the code."""
     with open(os.path.join(_FOLDER, f"{name}.md"), encoding="utf-8") as file:
         return file.read()
 
 
 def choose(args: Parsed) -> list[Module]:
-    """The diagnostics that all of --only-modules, --only-domains, --only-classes admit, less --no.
+    """Choose what all of --only-modules, --only-domains, --only-classes admit, less --no.
 
     UsageError for a name that there is not: a typing error must not choose silently.
     """

@@ -234,7 +234,7 @@ class Runner:
     def _read_log(self) -> tuple[bytes, Any]:
         host = CachingHost(self.host)
         options = self.plan.options
-        self.log = read_kernel_log(host, self.phrases, options.since, options.strict)
+        self.log = read_kernel_log(host, self.phrases, options.period, options.strict)
         return _pickled(host.memory) if self.plan.recording else b"", pack(self.log)
 
     def _diagnose(self, module: Module) -> tuple[bytes, Any]:

@@ -6,8 +6,9 @@ Which limits there are, how large they should be and in what order they are writ
 
 from __future__ import annotations
 
+from ec2rl.facts.proc import setting
 from ec2rl.host import Host
-from ec2rl.model import FixRequest, Proposal, Remedy, Risk
+from ec2rl.model import FixRequest, Proposal, Remedy, Risk, Setting
 from ec2rl.next_boot.by_hand import commands
 from ec2rl.record import record
 from ec2rl.remedies import SetSysctl, WriteFile
@@ -43,8 +44,8 @@ class Limit:
     def shrinks(self) -> bool:
         return self.sizes and self.wanted < (self.now or 0)
 
-    def changes_now(self, wish: FixRequest) -> bool:
-        return wish.now and self.now is not None and self.now != self.wanted
+    def changes_now(self, request: FixRequest) -> bool:
+        return request.now and self.now is not None and self.now != self.wanted
 
 
 @record(frozen=True)
@@ -63,18 +64,45 @@ class Subject:
     files: Callable[[Host, Mapping[str, int]], BootFiles]
 
 
+def own_files(name: str) -> Callable[[Host, Mapping[str, int]], BootFiles]:
+    """Make what plans the files of a module for `Subject.files`: `name` is a part of theirs."""
+
+    def files(host: Host, wanted: Mapping[str, int]) -> BootFiles:
+        from ec2rl.next_boot.files import Names, boot_files
+
+        last = f"/etc/sysctl.d/99-zz-ec2rl-{name}.conf", f"/etc/sysctl.d/zzz-ec2rl-{name}.conf"
+        return boot_files(host, dict(sorted(wanted.items())), Names(last))
+
+    return files
+
+
+def settings_today(host: Host, settings: Sequence[Setting]) -> dict[str, int | None]:
+    """Read settings that are one number each, by key; None where that is not known."""
+    found = ((one.key, setting(host, one.key)) for one in settings)
+    return {key: value if isinstance(value, int) else None for key, value in found}
+
+
+def settings_asked(settings: Sequence[Setting], request: FixRequest) -> dict[str, int]:
+    """Take the values that a person asks for, by key."""
+    values = request.settings
+    return {one.key: values[one.name] for one in settings if one.name in values}
+
+
 def refusals(
-    subject: Subject, limits: Sequence[Limit], wish: FixRequest, refused: Callable[[Limit], str]
+    subject: Subject,
+    limits: Sequence[Limit],
+    request: FixRequest,
+    refused: Callable[[Limit], str] = lambda _: "",
 ) -> tuple[str, ...]:
     """Say why these values may not be set; `refused` gives the module's own reason, "" for none."""
     reasons = []
     for limit in limits:
         own = refused(limit)
-        if limit.now is None and wish.now:
+        if limit.now is None and request.now:
             reasons.append(f"{limit.key} does not exist on this kernel, or could not be read")
         elif own:
             reasons.append(own)
-        elif limit.shrinks and not wish.lower:
+        elif limit.shrinks and not request.lower:
             reasons.append(
                 f"{limit.key}={limit.wanted} is below today's {limit.now}: {subject.less} "
                 "(--allow-lower does it all the same)"
@@ -106,11 +134,23 @@ def ladder_faults(
             yield f"{low}={small} is above {high}={large}: set them together"
 
 
+def in_proportion(
+    keys: Sequence[str], today: Mapping[str, int | None], defaults: Sequence[int], largest: int
+) -> dict[str, int]:
+    """Give such settings their values below the `largest`, the last one's, as they are today.
+
+    The `defaults` tell the proportions where today's are not all known.
+    """
+    now = [today[key] or 0 for key in keys]
+    shares = now if all(now) else defaults
+    return {key: min(largest, n * largest // shares[-1]) for key, n in zip(keys, shares)}
+
+
 def too_much(
-    limits: Sequence[Limit], wish: FixRequest, octets: int, memory: int | None, what: str
+    limits: Sequence[Limit], request: FixRequest, octets: int, memory: int | None, what: str
 ) -> tuple[str, ...]:
     """Say why `what`, of so many bytes when it is full, would take too much of the free memory."""
-    if not memory or wish.force or not any(limit.grows for limit in limits):
+    if not memory or request.force or not any(limit.grows for limit in limits):
         return ()
     if octets <= memory * MUCH:
         return ()
@@ -123,7 +163,7 @@ def too_much(
 
 def propose(
     host: Host,
-    wish: FixRequest,
+    request: FixRequest,
     subject: Subject,
     limits: Sequence[Limit],
     *,
@@ -148,13 +188,13 @@ def propose(
     if refused:
         return Proposal(offered=offers, refused=refused)
     changes: tuple[SetSysctl | WriteFile, ...] = tuple(
-        _set(limit, parameters) for limit in limits if limit.changes_now(wish)
+        _set(limit, parameters) for limit in limits if limit.changes_now(request)
     )
     not_persistent: tuple[str, ...] = ()
-    if not wish.boot:
+    if not request.boot:
         not_persistent = ("nothing is written for the next boot, as asked",)
     after: tuple[str, ...] = ()
-    if wish.boot and lasts and limits:
+    if request.boot and lasts and limits:
         files = subject.files(host, {limit.key: limit.wanted for limit in limits})
         changes, not_persistent, after = (
             (*changes, *files.changes),
@@ -162,11 +202,11 @@ def propose(
             files.after,
         )
     if not changes:
-        return Proposal(offered=offers, not_persistent=not_persistent if wish.boot else ())
+        return Proposal(offered=offers, not_persistent=not_persistent if request.boot else ())
     less = {one.key: f"{one.key}: {subject.less}" for one in limits if one.shrinks}
     caveat = "; ".join({**less, **cautions}.values())
     risk = Risk.RISKY if caveat else Risk.SAFE
-    remedy = Remedy(_title(subject, wish, changes, risk), changes, risk, caveat)
+    remedy = Remedy(_title(subject, request, changes, risk), changes, risk, caveat)
     by_hand = commands(changes, parameters)
     return Proposal((remedy,), offers, (), notes, after, by_hand, not_persistent)
 
@@ -177,10 +217,10 @@ def _set(limit: Limit, parameters: Mapping[str, str] | None) -> SetSysctl:
 
 
 def _title(
-    subject: Subject, wish: FixRequest, changes: Sequence[SetSysctl | WriteFile], risk: Risk
+    subject: Subject, request: FixRequest, changes: Sequence[SetSysctl | WriteFile], risk: Risk
 ) -> str:
     if risk is Risk.RISKY:
         return subject.asked
     if any(isinstance(change, SetSysctl) for change in changes):
         return subject.room
-    return f"{'Set' if wish.settings else 'Keep'} {subject.sizes} for the next boot"
+    return f"{'Set' if request.settings else 'Keep'} {subject.sizes} for the next boot"

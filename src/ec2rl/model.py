@@ -69,14 +69,23 @@ class Why(Choice):
 
 @record(frozen=True)
 class Unreadable:
-    """A look that gave nothing to judge, with its reason; it travels as a value."""
+    """A look that gave nothing to judge, with its reason; it travels as a value.
+
+    Decisions are made by `why` alone.  `detail` is words for people: the system's (strerror(3)),
+    the name of a right, a limit of ours; a recording keeps them as they are.
+    """
 
     source: str
     why: Why
     detail: str = ""
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether what was recorded is cut, so that nobody knows whether this was."""
+        return self.why is Why.NOT_COLLECTED and bool(self.detail)
+
     def __str__(self) -> str:
-        if self.why is Why.NOT_COLLECTED and self.detail:
+        if self.is_cut:
             return f"{self.source}: unknown, {self.detail}"
         return f"{self.source}: {self.why.value}" + (f" ({self.detail})" if self.detail else "")
 
@@ -227,8 +236,8 @@ TENSED: Mapping[str, Mapping[Tense, str]] = {
 """Words that depend on when the evidence is from, by the place in a template: `{now}`."""
 
 
-def places(template: str) -> set[str]:
-    """The places of a template; ValueError for one that is none."""
+def fields(template: str) -> set[str]:
+    """Name the fields of a template; ValueError for a text that is no template."""
     from _string import formatter_parser  # type: ignore[import-not-found]
 
     return {name for _, name, _, _ in formatter_parser(template) if name is not None}
@@ -254,7 +263,7 @@ class Finding:
 
 
 def pack(value: object) -> object:
-    """A record as tuples, text and numbers, for another process of this program."""
+    """Pack a record as tuples, text and numbers, for another process of this program."""
     if value is None or isinstance(value, (str, bytes, int, float)):  # most are
         return value
     if isinstance(value, dict):
@@ -270,7 +279,7 @@ def pack(value: object) -> object:
 
 
 def unpack(packed: object) -> Any:
-    """What `pack` was given."""
+    """Undo `pack`."""
     if isinstance(packed, dict):
         return {name: unpack(item) for name, item in packed.items()}
     if isinstance(packed, list):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import KernelLog, LogSource
+from ec2rl.facts.period import Period
 from ec2rl.host import Host, Phrase
 from ec2rl.model import (
     MOST,
@@ -18,7 +19,7 @@ from ec2rl.model import (
     Unreadable,
     Verdict,
     Why,
-    places,
+    fields,
     say,
 )
 from ec2rl.record import record, replace
@@ -35,12 +36,12 @@ DETAILS = 200
 class Options:
     """What the user asked of the diagnostics.
 
-    `sample` is the pause before a second look, in seconds, 0 for never; `since` limits the logs, in
-    seconds since the epoch; with `strict` only what is proven makes a failure.
+    `sample` is the pause before a second look, in seconds, 0 for never; `period` is the time
+    that the logs are asked about; with `strict` only what is proven makes a failure.
     """
 
     sample: float = 1.0
-    since: float | None = None
+    period: Period = Period()
     strict: bool = False
 
 
@@ -78,7 +79,7 @@ class Module:
         return tuple(one.key for one in self.settings)
 
     def setting(self, name: str) -> Setting | None:
-        """The setting of this short name, or of this whole key."""
+        """Give the setting of this short name, or of this whole key."""
         return next((one for one in self.settings if name in (one.name, one.key)), None)
 
 
@@ -105,7 +106,7 @@ def diagnose(
     if not module.phrases:
         log = _NO_LOG
     elif log is None:
-        log = read_kernel_log(host, module.phrases, options.since, options.strict)
+        log = read_kernel_log(host, module.phrases, options.period, options.strict)
     seen = module.read(host, log, options)
     return Diagnosis(seen, module.judge(seen), module.by_hand(seen))
 
@@ -113,7 +114,7 @@ def diagnose(
 def bounded(
     finding: Finding, by_hand: tuple[Statement | str, ...]
 ) -> tuple[Finding, tuple[Statement | str, ...]]:
-    """What a module has answered, cut to what a person can read.
+    """Cut what a module has answered to what a person can read.
 
     TypeError for a finding, or for lines by hand, that no report could show.
     """
@@ -145,7 +146,7 @@ def _said(value: object, depth: int = 20) -> bool:
     """Whether it can be shown: a place of a statement that nothing fills cannot."""
     if isinstance(value, Statement):
         filled = value.values.keys() | TENSED.keys()
-        return places(value.template) <= filled and _said((*value.values.values(),), depth)
+        return fields(value.template) <= filled and _said((*value.values.values(),), depth)
     if isinstance(value, tuple):
         return depth > 0 and all(_said(one, depth - 1) for one in value)
     if isinstance(value, Unreadable):

@@ -80,11 +80,11 @@ def attributes(data: bytes) -> dict[int, bytes]:
 
 
 def refusal(body: bytes) -> int:
-    """The errno in the body of an `ERROR` or a `DONE`; 0 for an acknowledgement."""
+    """Give the errno in the body of an `ERROR` or a `DONE`; 0 for an acknowledgement."""
     return -int.from_bytes(body[:4], sys.byteorder, signed=True)
 
 
 def refused(body: bytes) -> OSError:
-    """The error that the kernel answered with."""
+    """Give the error that the kernel answered with."""
     code = refusal(body) or errno.EBADMSG
     return OSError(code, os.strerror(code))

@@ -18,7 +18,10 @@ _parts: dict[str, dict[str, Any]] = {}
 
 
 def names(part: str) -> tuple[str, ...]:
-    """The packages that have this part, a file or a folder; sorted, and none is loaded for it."""
+    """Give the packages that have this part, a file or a folder.
+
+    Sorted, and none is loaded for it.
+    """
     with os.scandir(_FOLDER) as entries:
         folders = sorted(entry.path for entry in entries if entry.is_dir())
     return tuple(
@@ -29,7 +32,7 @@ def names(part: str) -> tuple[str, ...]:
 
 
 def parts(part: str) -> dict[str, Any]:
-    """This part of each package that has it, loaded once, by the package's name."""
+    """Give this part of each package that has it, loaded once, by the package's name."""
     if part not in _parts:
         _parts[part] = {
             name: __import__(f"ec2rl.{name}.{part}", fromlist=["__name__"]) for name in names(part)
@@ -38,6 +41,6 @@ def parts(part: str) -> dict[str, Any]:
 
 
 def file_of(command: str) -> str:
-    """The module in which a subcommand is: `conntrack top` is ec2rl.conntrack.commands.top."""
+    """Give the module in which a subcommand is: `conntrack top` is ec2rl.conntrack.commands.top."""
     package, space, name = command.replace("-", "_").rpartition(" ")
     return f"ec2rl.{package}.commands.{name}" if space else f"ec2rl.commands.{name}"

@@ -47,7 +47,7 @@ def agreed(terminal: Terminal) -> bool:
 
 
 def host_of(root: str) -> Host:
-    """The machine to look at; UsageError where there is none."""
+    """Give the machine to look at; UsageError where there is none."""
     if not root:
         return LiveHost()
     from ec2rl.host.mounted import MountedHost

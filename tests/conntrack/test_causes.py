@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ec2rl.conntrack.table.cause import CauseName
 from ec2rl.conntrack.table.causes import causes
 from ec2rl.conntrack.table.remedies import untracked
 from ec2rl.report.wording import text
@@ -14,7 +15,9 @@ from support.troubled import DNS, EVERYDAY, FLOOD, POOL, TABLES
 @pytest.mark.parametrize("name", list(TABLES))
 def test_a_cause_is_seen_where_it_is_and_nowhere_else(name: str) -> None:
     rows, settings = TABLES[name]
-    assert [cause.name for cause in causes(counted(rows, settings))] == ([name] if name else [])
+    assert [cause.name.value for cause in causes(counted(rows, settings))] == (
+        [name] if name else []
+    )
 
 
 def test_an_everyday_table_has_no_cause() -> None:
@@ -27,14 +30,14 @@ def test_a_small_table_proves_nothing() -> None:
 
 def test_two_causes_at_once_and_the_larger_first() -> None:
     found = causes(counted([*POOL, *DNS[:1600]]))
-    assert [cause.name for cause in found] == ["hoarding client", "DNS churn"]
+    assert [cause.name.value for cause in found] == ["hoarding client", "DNS churn"]
 
 
 def test_the_headline_of_a_leaking_pool() -> None:
     (cause,) = causes(counted([*POOL, *EVERYDAY[:800]]))
     headline = "71 % of the entries are one client: 10.0.9.31 -> 10.0.4.17:443/tcp"
     assert text(cause.headline) == headline
-    assert cause.evidence == (
+    assert tuple(map(text, cause.evidence)) == (
         "2000 of 2800 entries (71 %) are established connections of 10.0.9.31",
         "2000 of these go to one service: 10.0.9.31 -> 10.0.4.17:443/tcp",
         "at least 1800 of them have been idle for more than 350 s;"
@@ -46,8 +49,8 @@ def test_a_namespace_that_has_most() -> None:
     assert causes(counted(EVERYDAY), {"a": 900, "b": 900}) == ()
     assert causes(counted(EVERYDAY), {"a": 5000}) == ()
     (cause,) = causes(counted(EVERYDAY), {"a": 900, "b": 9100})
-    assert (cause.name, cause.share) == ("one namespace", 0.91)
-    assert cause.evidence[0] == "9100 of 10000 entries in 2 namespaces are in b"
+    assert (cause.name, cause.share) == (CauseName.ONE_NAMESPACE, 0.91)
+    assert text(cause.evidence[0]) == "9100 of 10000 entries in 2 namespaces are in b"
 
 
 @pytest.mark.parametrize("name", [name for name in TABLES if name])
@@ -55,7 +58,7 @@ def test_each_cause_says_what_fits_and_what_does_not(name: str) -> None:
     (cause,) = causes(counted(*TABLES[name]))
     assert cause.advice.fits
     assert cause.advice.not_fits
-    assert all(line for line in map(str.strip, cause.evidence))
+    assert all(line for line in map(str.strip, map(text, cause.evidence)))
 
 
 def test_untracked_in_both_directions() -> None:

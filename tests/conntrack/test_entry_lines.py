@@ -190,7 +190,7 @@ def test_no_client_is_blamed_for_what_a_mask_hides(tmp_path: Path) -> None:
         path.write_text(f"{text} use=1\n" * 1000)
         found = census_of_capture(str(path), DEFAULTS)
         assert isinstance(found, Census)
-        assert causes(found)[0].name == name
+        assert causes(found)[0].name.value == name
 
 
 def test_one_reader_behind_every_door(tmp_path: Path) -> None:

@@ -26,13 +26,13 @@ BOOT = {
 }
 
 
-def proposed(case: str, wish: FixRequest, **more: str) -> Proposal:
+def proposed(case: str, asked: FixRequest, **more: str) -> Proposal:
     _, looks = sections((CASES / f"{case}.case").read_text(encoding="utf-8"))
     looks.pop("expect")
     module = load("conntrackfull")
     host = RecordedHost({**looks, **BOOT, **more})
     assert module.propose is not None
-    return module.propose(host, diagnose(module, host).seen, wish)
+    return module.propose(host, diagnose(module, host).seen, asked)
 
 
 def test_a_full_table_gets_twice_the_room_now_and_at_the_next_boot() -> None:
@@ -56,17 +56,17 @@ def test_a_full_table_gets_twice_the_room_now_and_at_the_next_boot() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "kind"), [(FixRequest(boot=False), SetSysctl), (FixRequest(now=False), WriteFile)]
+    ("asked", "kind"), [(FixRequest(boot=False), SetSysctl), (FixRequest(now=False), WriteFile)]
 )
-def test_one_half_can_be_asked_for(wish: FixRequest, kind: type) -> None:
-    [remedy] = proposed("two_lines", wish).chosen
+def test_one_half_can_be_asked_for(asked: FixRequest, kind: type) -> None:
+    [remedy] = proposed("two_lines", asked).chosen
     assert {type(change) for change in remedy.changes} == {kind}
 
 
 @pytest.mark.parametrize("case", ["quiet", "settled_by_a_fix", "chains_too_long"])
-@pytest.mark.parametrize("wish", [FixRequest(), FixRequest(boot=False), FixRequest(now=False)])
-def test_nothing_is_proposed_where_the_host_is_as_wished(case: str, wish: FixRequest) -> None:
-    assert proposed(case, wish) == Proposal()
+@pytest.mark.parametrize("asked", [FixRequest(), FixRequest(boot=False), FixRequest(now=False)])
+def test_nothing_is_proposed_where_the_host_is_as_wished(case: str, asked: FixRequest) -> None:
+    assert proposed(case, asked) == Proposal()
 
 
 def test_a_size_that_was_raised_by_hand_is_kept_for_the_next_boot() -> None:
@@ -169,8 +169,8 @@ def test_chains_that_are_too_long_get_buckets_and_no_larger_limit() -> None:
 
 
 def test_the_fixed_numbers_of_the_page_are_refused_where_they_would_shrink_the_table() -> None:
-    wish = FixRequest({"max": 131072, "buckets": 32768})
-    found = proposed("two_lines", wish)
+    asked = FixRequest({"max": 131072, "buckets": 32768})
+    found = proposed("two_lines", asked)
     assert found.chosen == ()
     assert found.refused == (
         "net.netfilter.nf_conntrack_buckets=32768 is below today's 262144: it would SHRINK the "

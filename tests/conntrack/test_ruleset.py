@@ -37,7 +37,7 @@ def seen(name: str) -> Census:
 @pytest.mark.sampled(4)
 def test_a_rule_where_tracking_less_helps_and_none_elsewhere(name: str) -> None:
     table = seen(name)
-    (cause,) = [one for one in causes(table) if one.name == name]
+    (cause,) = [one for one in causes(table) if one.name.value == name]
     text = ruleset(cause, table)
     assert (RULES[name] in text) if name in RULES else text == ""
 
@@ -49,7 +49,7 @@ def test_nft_takes_it(name: str) -> None:
     if os.geteuid() or not shutil.which("nft") or not shutil.which("unshare"):
         pytest.skip("needs root, nft(8) and unshare(1)")
     table = seen(name)
-    (cause,) = [one for one in causes(table) if one.name == name]
+    (cause,) = [one for one in causes(table) if one.name.value == name]
     subprocess.run(
         ["unshare", "--net", "nft", "-c", "-f", "-"],
         input=ruleset(cause, table),

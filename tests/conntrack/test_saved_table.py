@@ -45,6 +45,14 @@ def test_each_entry_is_counted_and_kept() -> None:
     )
 
 
+def test_a_table_that_is_needed_whole_is_not_known_where_the_time_runs_out() -> None:
+    """Nor is it empty where no entry was reached."""
+    pieces = [line(1).encode(), line(2).encode()]
+    found = read_table("x", [lambda _: pieces.pop()], 0.0, seconds=-1, needs_all=True)
+    words = "0 entries were read in -1 s, and not the others"
+    assert found == Unreadable("x", Why.PARTIAL, words)
+
+
 @pytest.mark.more
 def test_a_sorted_table_of_many_is_sampled_fairly() -> None:
     states = ("ESTABLISHED", "TIME_WAIT", "CLOSE")

@@ -79,7 +79,7 @@ def judged(
 
 def found_in(looks: Mapping[str, str], sample: float = 1.0) -> Finding:
     host = RecordedHost(looks)
-    log = read_kernel_log(host, MODULE.phrases, None)
+    log = read_kernel_log(host, MODULE.phrases)
     return MODULE.judge(MODULE.read(host, log, Options(sample)))
 
 
@@ -373,7 +373,7 @@ def test_two_raises_in_a_row_settle_all_that_was_before_them() -> None:
 def test_a_recording_is_judged_as_the_machine_was(record: str) -> None:
     looks = {**scene(), f"{FOLDER}/1.json": record}
     machine = CachingHost(RecordedHost(looks))
-    seen = MODULE.read(machine, read_kernel_log(machine, MODULE.phrases, None), Options())
+    seen = MODULE.read(machine, read_kernel_log(machine, MODULE.phrases), Options())
     for text in (case(machine.memory, ()), mask(case(machine.memory, ()))):
         replayed = sections(text)[1]
         del replayed["expect"]

@@ -10,7 +10,7 @@ import pytest
 
 from ec2rl.catalogue import load
 from ec2rl.conntrack.settings import FILES
-from ec2rl.conntrack.size_policy import TableSize, enlarged, size_for
+from ec2rl.conntrack.size_policy import Because, TableSize, enlarged, size_for
 from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.model import FixRequest
 from ec2rl.module import diagnose
@@ -84,7 +84,7 @@ def test_what_was_refused_is_in_no_census() -> None:
     assert enlarged(10, 262_144, 262_144, lost=True) == TableSize(
         524_288,
         524_288,
-        "twice today's limit, as packets were lost: what was refused is in no count",
+        Because.LOST,
     )
 
 
@@ -95,4 +95,4 @@ def test_a_flood_gets_four_times_as_much_or_what_the_kernel_would_choose() -> No
 
 
 def test_of_a_machine_whose_limits_are_not_known_nothing_but_the_need_counts() -> None:
-    assert size_for(1) == TableSize(16_384, 16_384, "twice what is needed, for peaks")
+    assert size_for(1) == TableSize(16_384, 16_384, Because.PEAKS)

@@ -7,7 +7,7 @@ from ec2rl.conntrack.report.boot_text import boot_facts, boot_text
 from ec2rl.conntrack.report.curve import curve
 from ec2rl.conntrack.report.size_text import Sizing, Tables, recommended_facts, size_text
 from ec2rl.conntrack.report.table_text import all_tables, span, top
-from ec2rl.conntrack.size_policy import TableSize, size_for
+from ec2rl.conntrack.size_policy import Because, TableSize, size_for
 from ec2rl.conntrack.table.capture import Capture
 from ec2rl.conntrack.table.census import Census, census
 from ec2rl.conntrack.table.cost import ObjectSize, cost_of
@@ -100,7 +100,7 @@ def test_a_size_its_cost_and_the_time_that_is_left() -> None:
         time_to_full(240_000, 262_144, grown),
     )
     entry = ObjectSize(256, "/proc/slabinfo: nf_conntrack 1 1 256")
-    size = TableSize(491_520, 491_520, "twice what is needed, for peaks")
+    size = TableSize(491_520, 491_520, Because.PEAKS)
     tables = Tables((sizing,), size, entry, cost_of(491_520, 491_520, entry))
 
     def told(one: Sizing, limits: Limits = LIMITS) -> str:

@@ -11,7 +11,7 @@ from ec2rl.evidence.identity import Identity, contradiction, identity_of
 from ec2rl.evidence.kinds import Kind, Use, kind_of
 from ec2rl.evidence.machines import Group, Item, machines
 
-_places = count()
+_indexes = count()
 SYSCTL = Kind("sysctl -a", Use.SETTINGS)
 STATS = Kind("conntrack -S", Use.TEXT, "conntrack -S")
 TABLE = Kind("conntrack -L", Use.STREAM, "conntrack -L")
@@ -24,7 +24,7 @@ RECORDING = Kind("recording", Use.RECORDING)
 
 def item(name: str, kind: Kind, mark: str = "", host: str = "", release: str = "") -> Item:
     identity = Identity(host=host, release=release)
-    return Item(name, kind, identity=identity, mark=mark or name, place=next(_places))
+    return Item(name, kind, identity=identity, mark=mark or name, index=next(_indexes))
 
 
 def ring(*stamps: float, salt: int = 0) -> Identity:

@@ -12,6 +12,7 @@ import pytest
 from ec2rl.catalogue import load
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import KernelLog
+from ec2rl.facts.period import Period
 from ec2rl.facts.trust import TEXT_IS, Grade
 from ec2rl.host import Host, Phrase
 from ec2rl.host.recording import RecordedHost, sections
@@ -70,13 +71,13 @@ Door = Callable[[Path, str], "Host | Unreadable"]
 
 def read(host: Host | Unreadable, strict: bool = False) -> KernelLog:
     assert not isinstance(host, Unreadable), host
-    return read_kernel_log(host, WANTED, None, strict)
+    return read_kernel_log(host, WANTED, strict=strict)
 
 
 def judged(name: str, host: Host | Unreadable, strict: bool = False) -> Finding:
     assert not isinstance(host, Unreadable), host
     module = load(name)
-    log = read_kernel_log(host, module.phrases, None, strict)
+    log = read_kernel_log(host, module.phrases, strict=strict)
     finding: Finding = module.judge(module.read(host, log, Options(strict=strict)))
     return finding
 
@@ -420,7 +421,7 @@ def test_phrases_are_wanted_with_the_line_above_in_kernel_texts(tmp_path: Path) 
 def test_a_doubt_without_a_date_is_not_forgotten_by_since(tmp_path: Path) -> None:
     host = by_log(tmp_path, "\n".join([*BOOT, f"[   99.500000] {FULL}"]) + "\n")
     assert isinstance(host, RecordedHost)
-    log = read_kernel_log(host, WANTED, 1790000200.0, strict=True)
+    log = read_kernel_log(host, WANTED, Period(1790000200.0), strict=True)
     assert graded(log) == [(FULL, Grade.UNVERIFIED)]
 
 

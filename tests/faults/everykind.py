@@ -23,7 +23,7 @@ def judge(seen: None) -> Finding:
     return Finding(Verdict.PROBLEM, say("to be changed"))
 
 
-def propose(host: Host, seen: None, wish: FixRequest) -> Proposal:
+def propose(host: Host, seen: None, request: FixRequest) -> Proposal:
     return Proposal((Remedy("every kind of change", tuple(EveryKind().changes("")), Risk.SAFE),))
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import signal
 import time
 
 import ec2rl
+from ec2rl.fix.journal import Journal
 from ec2rl.record import record
 from faults.desk import Desk, apart
 from faults.place import Case
@@ -83,6 +85,21 @@ def raises(place: Place, every: int) -> Iterator[Case]:
                         yield Stroke(f"{error!r} at {where}", verb, steps, way)
 
     return _struck(place, cases, every)
+
+
+def commits(place: Place) -> Iterator[Case]:
+    """Raise right behind each rename that makes a record count: what is done is done."""
+    source, first = inspect.getsourcelines(Journal.publish)
+    renames = [f"journal.py:{n}" for n, line in enumerate(source, first) if "os.rename(" in line]
+
+    def cases(desk: Desk, log: str) -> Iterator[Stroke]:
+        for verb in desk.verbs:
+            for nth, where in enumerate(_places(desk, log, verb, "calls"), 1):
+                for error in (KeyboardInterrupt(), OSError(5, "Input/output error")):
+                    if where in renames:
+                        yield Stroke(f"{error!r}", verb, Steps(log, nth, _raiser(error)), "calls")
+
+    return _struck(place, cases, 1)
 
 
 def _chosen(way: str, where: str, nth: int, new: bool) -> tuple[BaseException, ...]:

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from faults import kinds, place, tracer
+from faults import inside, kinds, place, tracer
 from faults.every_kind import SCENES
 from faults.scene import Scene
 
@@ -56,3 +56,15 @@ def test_whatever_strikes_the_machine_is_all_before_or_all_after(
     cases = list(kinds.KINDS[kind](place.Place(str(tmp_path), what), every))
     assert [case for case in cases if case.fault] == []
     assert len(cases) >= 3
+
+
+@pytest.mark.slow
+@pytest.mark.root
+@pytest.mark.kernel
+@pytest.mark.parametrize("what", SCENES.values(), ids=SCENES)
+def test_what_strikes_behind_the_rename_of_a_record_finds_all_done(
+    what: Scene, tmp_path: Path
+) -> None:
+    cases = list(inside.commits(place.Place(str(tmp_path), what)))
+    assert [case for case in cases if case.fault] == []
+    assert len(cases) >= 14

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from ec2rl.commands.history import told
+from ec2rl.commands.history import history_text
 from ec2rl.facts.change import RightsItem
 from ec2rl.fix.change import State
 from ec2rl.fix.errors import Conflict, FixError, Refused
@@ -341,5 +341,5 @@ def test_a_dry_run_of_an_undo_and_history_write_nothing(machine: Machine) -> Non
     found = [outcome.found.name for outcome in undo(1, machine=machine, dry_run=True)]
     assert found == ["AFTER", "CHANGED", "AFTER", "AFTER", "AFTER"]
     assert [one.id for one, _ in foresee(1, machine=machine)] == [1]
-    told(machine)
+    history_text(machine)
     assert everything() == seen

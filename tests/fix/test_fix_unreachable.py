@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from ec2rl.commands.history import told
+from ec2rl.commands.history import history_text
 from ec2rl.fix.change import Found, State
 from ec2rl.fix.errors import Conflict, Refused
 from ec2rl.fix.machine import Machine
@@ -67,7 +67,7 @@ def test_a_later_change_in_it_is_in_no_older_ones_way(
     assert [change.id for change, _ in foresee(1, machine=folder)] == [1]
     undo(1, machine=folder)
     assert picture(folder) == before
-    assert "is writable by others" in told(folder)
+    assert "is writable by others" in history_text(folder)
     with pytest.raises(Conflict, match=r"^cannot be looked at: .*app.d is writable by others\)$"):
         undo(2, machine=folder)
     assert history(machine=folder)[1].state is State.APPLIED

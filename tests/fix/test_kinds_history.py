@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from ec2rl.commands.history import told
+from ec2rl.commands.history import history_text
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, undo
 from ec2rl.remedies import Change, EditLines, Lines, Rename, SetLink, SetRights, SetSysfs, WriteFile
@@ -30,7 +30,7 @@ def machine(tmp_path: Path) -> Machine:
 
 def since(machine: Machine) -> list[str]:
     """What is told below the items of all changes, without their rows and the heads of diffs."""
-    lines = told(machine).splitlines()
+    lines = history_text(machine).splitlines()
     return [line.strip() for line in lines if line.startswith("        ") and "@@" not in line]
 
 
@@ -40,7 +40,7 @@ def test_what_is_in_force_says_nothing(machine: Machine) -> None:
     with open(machine.root + FSTAB, "a") as file:
         file.write("# of somebody, elsewhere\n")
     assert since(machine) == []
-    document = json.loads(told(machine, json.dumps))
+    document = json.loads(history_text(machine, json.dumps))
     assert [item["in_force"] for item in document["changes"][0]["items"]] == [True] * 5
     undo(1, machine=machine)
     assert since(machine) == []
@@ -129,7 +129,7 @@ def test_what_somebody_else_has_changed(
     assert since(machine) == []
     edit(machine)
     assert since(machine) == words
-    (item,) = json.loads(told(machine, json.dumps))["changes"][0]["items"]
+    (item,) = json.loads(history_text(machine, json.dumps))["changes"][0]["items"]
     assert item["in_force"] is False
     assert item["now"] is not None
 

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from ec2rl.commands.history import told
+from ec2rl.commands.history import history_text
 from ec2rl.fix.change import Found, State
 from ec2rl.fix.errors import Conflict, FixError
 from ec2rl.fix.machine import Machine
@@ -57,9 +57,9 @@ def test_it_is_shown_and_told(machine: Machine) -> None:
     assert f"    --- {FSTAB}\n    +++ /dev/null\n    @@ -1,3 +0,0 @@\n{minus}" in shown
     assert commands((REMOVE,)) == (f"rm {FSTAB}",)
     apply((REMOVE,), machine=machine, why="a test")
-    assert f"    {FSTAB}: {len(FSTAB_TEXT)} bytes -> absent\n" in told(machine)
+    assert f"    {FSTAB}: {len(FSTAB_TEXT)} bytes -> absent\n" in history_text(machine)
     put(machine.root + FSTAB, "of somebody\n")
-    assert "somebody else changed it since, it is 12 bytes now" in told(machine)
+    assert "somebody else changed it since, it is 12 bytes now" in history_text(machine)
 
 
 def test_an_empty_file_is_shown_too(machine: Machine) -> None:

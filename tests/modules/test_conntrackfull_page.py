@@ -47,7 +47,7 @@ def looks() -> set[str]:
     for case in sorted((Path(__file__).parent / "conntrackfull").glob("*.case")):
         told = sections(case.read_text(encoding="utf-8"))[1]
         host = CachingHost(RecordedHost(told))
-        module.read(host, read_kernel_log(host, module.phrases, None), Options())
+        module.read(host, read_kernel_log(host, module.phrases), Options())
         seen |= {re.sub(r"^(later: )?(netns .+?: )?", "", key) for key in host.memory}
     return seen
 

@@ -26,8 +26,8 @@ from ec2rl.model import (
     Unreadable,
     Verdict,
     Why,
+    fields,
     pack,
-    places,
     say,
     unpack,
 )
@@ -135,8 +135,8 @@ def test_no_place_of_a_template_is_left_unfilled_and_no_value_is_left_out() -> N
     found = [one for path in sorted(SOURCE.rglob("*.py")) for one in said_in(path)]
     assert len(found) > 100
     for template, names in found:
-        assert places(template) <= names | TENSED.keys(), template
-        assert names <= places(template), template
+        assert fields(template) <= names | TENSED.keys(), template
+        assert names <= fields(template), template
 
 
 HOSTILE = {

@@ -62,8 +62,8 @@ def answered(text: str, name: str) -> str:
         if kind == "plan":
             if module.propose is None:
                 raise CaseError(f"-- {key} --: {name} has no fix")
-            wish = request_of(parse(["fix", name, *options.split()], all_commands()), module)
-            proposal = module.propose(host, found.seen, wish)
+            request = request_of(parse(["fix", name, *options.split()], all_commands()), module)
+            proposal = module.propose(host, found.seen, request)
             answers[key] = plan(proposal).partition("\n\n")[2].strip("\n")
         elif kind == "after":
             carried_out = RecordedHost(_after(looks, name, proposal))
@@ -102,7 +102,8 @@ def _after(looks: dict[str, str], name: str, proposal: Proposal) -> dict[str, st
             )
     if items:
         number = sum(path.startswith(CHANGES) for path in looks) + 1
-        boot, now = looks[BOOT_ID], RecordedHost(looks).clock().now
+        boot = looks.setdefault(BOOT_ID, "11111111-1111-1111-1111-111111111111")
+        now = RecordedHost(looks).clock().now
         why, done = f"fix {name}", tuple(items)
         made = Transaction(number, State.APPLIED, why, now, boot, "2", done, module=name)
         looks[f"{CHANGES}/{number}.json"] = encode(made).decode().removesuffix("\n")

@@ -412,7 +412,7 @@ def judged(data: bytes, names: Sequence[str]) -> dict[str, Finding]:
     finally:
         os.close(fd)
     host = RecordedHost(sections(text)[1], "the log", missing=Why.NOT_COLLECTED)
-    log = read_kernel_log(host, PHRASES, None)
+    log = read_kernel_log(host, PHRASES)
     options = Options()
     loaded = {name: load(name) for name in names}
     return {name: one.judge(one.read(host, log, options)) for name, one in loaded.items()}

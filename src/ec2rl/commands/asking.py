@@ -66,7 +66,7 @@ def ask(name: str, seconds: float, work: Callable[[], T], form: str) -> T:
 
 
 def planned(
-    module: Module, wish: FixRequest, host: Host, seconds: float
+    module: Module, request: FixRequest, host: Host, seconds: float
 ) -> tuple[Finding, Proposal]:
     """Have a module that has a fix look at a machine, judge it, and plan."""
     propose = module.propose
@@ -76,7 +76,7 @@ def planned(
         memory = CachingHost(host)
         found = diagnose(module, memory)
         finding, _ = bounded(found.finding, found.by_hand)
-        return finding, propose(memory, found.seen, wish)
+        return finding, propose(memory, found.seen, request)
 
     return ask(module.name, seconds, work, "tuple[Finding, Proposal]")
 

@@ -113,7 +113,7 @@ def settle(
     return True
 
 
-def told(command: Command) -> Command:
+def saying_what_stands(command: Command) -> Command:
     """Have a command that changes a machine say how that stands, whatever it is ended by."""
 
     def telling(args: Parsed, terminal: Terminal) -> int:
@@ -190,7 +190,10 @@ def described(item: Item) -> dict[str, str]:
 
 
 def row(item: Item, back: bool = False) -> str:
-    """One target of a change on a line, whoever wrote its record; `back` as an undo changes it."""
+    """Give one target of a change on a line, whoever wrote its record.
+
+    `back` as an undo changes it.
+    """
     before, after = item.words[::-1] if back else item.words
     return one_line(f"{item.target}: {before} -> {after}")
 
@@ -203,7 +206,10 @@ def why_not(error: FixError, machine: Machine, what: str = "nothing") -> tuple[s
 
 
 def machine_of(root: str) -> Machine:
-    """The machine to change: this one, or (its files alone) the one whose root is mounted there."""
+    """Give the machine to change.
+
+    This one, or (its files alone) the one whose root is mounted there.
+    """
     if not root:
         return Machine()
     try:

@@ -16,7 +16,7 @@ from ec2rl.evidence.machines import machines as together
 from ec2rl.host import Phrase
 from ec2rl.host.files import unreadable
 from ec2rl.host.recording import RecordedHost
-from ec2rl.host.saved import NotReadError, Saved, shown
+from ec2rl.host.saved import NotReadError, Saved, names_of
 from ec2rl.model import Unreadable, Why
 from ec2rl.module import Module
 from ec2rl.record import replace
@@ -25,7 +25,7 @@ _MACHINES = 64
 
 
 def machines(args: Parsed, modules: Sequence[Module]) -> Iterator[OfflineEvidence]:
-    """The machines that files are of, each opened when the one before it has been judged.
+    """Give the machines that files are of, each opened when the one before it has been judged.
 
     What there is was recognised when this returns. UsageError for what is not there.
     """
@@ -110,10 +110,10 @@ def _open(
 def _loose(
     items: Sequence[Item], files: Sequence[Saved], phrases: Sequence[Phrase], gaps: Sequence[str]
 ) -> OfflineEvidence:
-    names = shown([files[item.place] for item in items])
+    names = names_of([files[item.index] for item in items])
     what = "the log" if all(item.kind.use is Use.LOG for item in items) else "the file"
     name = f"{what}{'s' * (len(items) > 1)} {names}"
-    host = open_loose(name, [(files[item.place], item.kind) for item in items], phrases, gaps)
+    host = open_loose(name, [(files[item.index], item.kind) for item in items], phrases, gaps)
     past = OfflineEvidence(host) if isinstance(host, Unreadable) else read_host(host)
     return replace(past, files=_taken(items))
 
@@ -135,14 +135,14 @@ def _machine(item: Item, files: Sequence[Saved], phrases: Sequence[Phrase]) -> O
         except OSError as error:
             return OfflineEvidence(unreadable(item.name, error))
     if item.kind.use is Use.RECORDING:
-        text = recording_text(files[item.place])
+        text = recording_text(files[item.index])
         if isinstance(text, Unreadable):
             return OfflineEvidence(text)
         return replayed(item.name, *text)
     from ec2rl.host.sos import open_sos, read_sos
 
-    is_folder = item.place < 0
-    host = open_sos(item.name, phrases) if is_folder else read_sos(files[item.place], phrases)
+    is_folder = item.index < 0
+    host = open_sos(item.name, phrases) if is_folder else read_sos(files[item.index], phrases)
     return OfflineEvidence(host) if isinstance(host, Unreadable) else read_host(host)
 
 

@@ -9,6 +9,7 @@ from ec2rl import slices
 from ec2rl.arguments import Parsed, UsageError
 from ec2rl.catalogue import names
 from ec2rl.commands.reporting import PAST
+from ec2rl.facts.period import Period
 from ec2rl.host import Clock, Host
 from ec2rl.host.caching import CachingHost
 from ec2rl.host.recording import CaseError, RecordedHost
@@ -44,7 +45,7 @@ class OfflineEvidence:
     """What is left of one machine.
 
     `gaps` say what of it could not be read, `cut` why what is missing may have been there; a
-    recording bears `sample`, `since`, `zone` and the verdicts that are `expected`.  `files` says
+    recording bears `sample`, `period`, `zone` and the verdicts that are `expected`.  `files` says
     what each file was taken for, and `apart` why not more of them are of this machine.
     """
 
@@ -52,7 +53,7 @@ class OfflineEvidence:
     gaps: tuple[str, ...] = ()
     cut: str = ""
     sample: float = 0.0
-    since: float | None = None
+    period: Period = Period()
     zone: str = ""
     expected: str = ""
     files: tuple[TakenFor, ...] = ()
@@ -110,7 +111,7 @@ def _exists(named: str, path: str) -> None:
 
 
 def opened(args: Parsed, modules: Sequence[Module]) -> Iterator[OfflineEvidence]:
-    """The machines that options name, each opened when the one before it has been judged."""
+    """Yield the machines that options name, each opened when the one before it has been judged."""
     phrases = tuple({phrase: None for module in modules for phrase in module.phrases})
     for path in args.values.get("root", ()):
         yield _beside(OfflineEvidence(_mounted(path)), args)
@@ -147,7 +148,7 @@ def _read(option: str, path: str, host: RecordedHost | Unreadable) -> OfflineEvi
 
 
 def read_host(host: RecordedHost) -> OfflineEvidence:
-    """A machine that was read, with what it says of what could not be."""
+    """Give a machine that was read, with what it says of what could not be."""
     return OfflineEvidence(host, _said(host, "gaps"), " ".join(_said(host, "cut")))
 
 
@@ -216,12 +217,14 @@ def _replay(path: str) -> OfflineEvidence:
 
 
 def replayed(path: str, text: str, changed: str) -> OfflineEvidence:
-    """The machine in a recording, whose text is `changed` if it is not all that was written."""
+    """Replay a recording, whose text is `changed` if it is not all that was written."""
     try:
         found = parse_recording(path, text, changed)
         sample = float(found.how.get("sample", 0))
-        since = float(found.how["since"]) if "since" in found.how else None
+        ends = [
+            float(found.how[name]) if name in found.how else None for name in ("since", "until")
+        ]
     except (CaseError, KeyError, ValueError) as error:
         return OfflineEvidence(Unreadable(path, Why.FAILED, f"not a recording: {error}"))
     gaps, zone = _said(found.host, "gaps"), found.how.get("zone", "")
-    return OfflineEvidence(found.host, gaps, found.cut, sample, since, zone, found.expected)
+    return OfflineEvidence(found.host, gaps, found.cut, sample, Period(*ends), zone, found.expected)

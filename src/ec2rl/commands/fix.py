@@ -15,8 +15,8 @@ from ec2rl.commands.changed import (
     known,
     machine_of,
     pruned,
+    saying_what_stands,
     settle,
-    told,
     told_of,
     why_not,
 )
@@ -43,7 +43,7 @@ _DIGITS = 11
 """Digits of the largest number that --set takes: no limit that a module sets has more."""
 
 
-@told
+@saying_what_stands
 def command(args: Parsed, terminal: Terminal) -> int:
     """0 done, or nothing to do; 1 refused or failed, nothing changed; 2 a wrong command line."""
     if len(args.operands) != 1:
@@ -51,7 +51,7 @@ def command(args: Parsed, terminal: Terminal) -> int:
     module = load(args.operands[0])
     if module.propose is None:
         raise UsageError(f"{module.name} has no fix; these have: {', '.join(fixable())}")
-    wish = request_of(args, module)
+    request = request_of(args, module)
     trial = _trial(args)
     root, write = args.last("root"), format_of(args).write
     machine = machine_of(root)
@@ -61,14 +61,14 @@ def command(args: Parsed, terminal: Terminal) -> int:
         terminal.say(str(error))
         return 1
     first = told_of(left, machine)
-    finding, proposal = _planned(module, wish, args, terminal, first)
+    finding, proposal = _planned(module, request, args, terminal, first)
     made, status = None, _status(proposal)
     if (proposal.chosen or left) and not args.has("dry-run"):
         status = 1
         go = may_change(module, args, terminal) and settle(machine, terminal, left)
         if go and left:  # the plan had been made for what there was before
             was = proposal.chosen
-            finding, proposal = _planned(module, wish, args, terminal)
+            finding, proposal = _planned(module, request, args, terminal)
             go = proposal.chosen in (was, ()) or may_change(module, args, terminal)
         if go and proposal.chosen:
             made = carry_out(module, proposal, machine, terminal, trial, root)
@@ -83,15 +83,15 @@ def command(args: Parsed, terminal: Terminal) -> int:
 
 
 def _planned(
-    module: Module, wish: FixRequest, args: Parsed, terminal: Terminal, first: Sequence[str] = ()
+    module: Module, request: FixRequest, args: Parsed, terminal: Terminal, first: Sequence[str] = ()
 ) -> tuple[Finding, Proposal]:
     """Look, and show what was found and what is proposed, unless the answer is one document."""
-    finding, proposal = look(module, wish, args.last("root"))
+    finding, proposal = proposed(module, request, args.last("root"))
     if format_of(args).write is None:
         trial = _trial(args)
         terminal.out(f"{header('Diagnostic Results')}\n\n{result(module.name, finding)}\n\n")
         healthy = finding.verdict in (Verdict.OK, Verdict.NOT_APPLICABLE)
-        choices = () if healthy or wish.settings else [one.name for one in module.settings]
+        choices = () if healthy or request.settings else [one.name for one in module.settings]
         terminal.out(plan(proposal, trial, first, choices))
     return finding, proposal
 
@@ -152,7 +152,9 @@ def _own(module: Module) -> str:
 
 
 def setting_of(name: str, module: Module, modules: Iterable[Module]) -> Setting:
-    """The module's setting of this name; UsageError for another one, and for a key of two modules.
+    """Give the module's setting of this name.
+
+    UsageError for another one, and for a key of two modules.
 
     A module's own short name always means that module's setting.
     """
@@ -183,10 +185,10 @@ def _nearest(name: str, module: Module) -> str:
     return f": did you mean {near[0]}?" if near else ""
 
 
-def look(module: Module, wish: FixRequest, root: str = "") -> tuple[Finding, Proposal]:
+def proposed(module: Module, request: FixRequest, root: str = "") -> tuple[Finding, Proposal]:
     """Diagnose and propose, in the time that a run of the module has, and as long for its plan."""
     host = host_of(root)
-    finding, proposal = planned(module, wish, host, 2 * module.seconds)
+    finding, proposal = planned(module, request, host, 2 * module.seconds)
     if not root:
         return finding, proposal
     from ec2rl.report.offline import of_the_past, recorded

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 def command(args: Parsed, terminal: Terminal) -> int:
     """0 told; 1 the records cannot be read or trusted."""
     try:
-        terminal.out(told(machine_of(args.last("root")), format_of(args).write))
+        terminal.out(history_text(machine_of(args.last("root")), format_of(args).write))
     except FixError as error:
         terminal.say(str(error))
         return 1
     return 0
 
 
-def told(machine: Machine, write: Callable[[Json], str] | None = None) -> str:
+def history_text(machine: Machine, write: Callable[[Json], str] | None = None) -> str:
     """Tell the changes of a machine, oldest first, and what of them is no longer in force.
 
     `write` makes one text of all the data; None: words.
@@ -116,7 +116,7 @@ def _document(
         stand: Sequence[Standing | None] = standing.get(change.id, [None] * len(change.items))
         return [{**described(item), **_facts(one)} for item, one in zip(change.items, stand)]
 
-    told: list[Json] = [
+    listed: list[Json] = [
         {
             "id": change.id,
             "state": change.state.value,
@@ -130,7 +130,7 @@ def _document(
         }
         for change in changes
     ]
-    return {"schema_version": 1, "changes": told}
+    return {"schema_version": 1, "changes": listed}
 
 
 def _facts(standing: Standing | None) -> dict[str, Json]:

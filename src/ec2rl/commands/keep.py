@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ec2rl.arguments import Parsed, UsageError
 from ec2rl.catalogue import load, names
-from ec2rl.commands.changed import BEFORE_SCHEMA_3, settle, standing, told
+from ec2rl.commands.changed import BEFORE_SCHEMA_3, saying_what_stands, settle, standing
 from ec2rl.fix.change import Transaction
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
@@ -12,7 +12,7 @@ from ec2rl.fix.transaction import confirm, history, trials
 from ec2rl.terminal import Terminal
 
 
-@told
+@saying_what_stands
 def command(args: Parsed, terminal: Terminal) -> int:
     """0 kept; 1 there is no such trial, or it has ended."""
     words = args.operands

@@ -13,8 +13,8 @@ from ec2rl.commands.changed import (
     known,
     machine_of,
     row,
+    saying_what_stands,
     settle,
-    told,
     told_of,
     where,
     why_not,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ec2rl.model import Held
 
 
-@told
+@saying_what_stands
 def command(args: Parsed, terminal: Terminal) -> int:
     """0 taken back; 1 not, with the reason; the newest change that stands, unless one is named.
 
@@ -213,11 +213,11 @@ def _took(change: Transaction, outcomes: Sequence[Outcome], machine: Machine) ->
         how = f"Took back change {change.id}"
     lines = [f"{how}:", *_lines(change, outcomes)]
     if Found.RUNNING in found:
-        told = "What runs stays as it is: --root changes files alone."
+        note = "What runs stays as it is: --root changes files alone."
         if shares_journal(machine):
-            told = "The volume is of this machine: what runs stays as it is."
-            told += f" To change it: sudo ./ec2rl undo {change.id}"
-        lines.append(told)
+            note = "The volume is of this machine: what runs stays as it is."
+            note += f" To change it: sudo ./ec2rl undo {change.id}"
+        lines.append(note)
     return lines
 
 

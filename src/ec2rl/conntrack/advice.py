@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl.conntrack.defaults import memory_for
 from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.settings import FILES, MODULES
-from ec2rl.conntrack.size_policy import TableSize, table_size
+from ec2rl.conntrack.size_policy import Because, TableSize, table_size
 from ec2rl.model import Statement, say
 
 PAGE_MAX, PAGE_BUCKETS = 131072, 32768
@@ -29,7 +29,7 @@ _COMMANDS = (
 
 
 def by_hand(seen: Observations) -> tuple[Statement, ...]:
-    """Lines of text and commands for this host: its numbers, now and for the next boot."""
+    """Give lines of text and commands for this host: its numbers, now and for the next boot."""
     maximum, buckets = seen.limits.maximum, seen.limits.buckets
     if seen.limits.loaded is False:
         words = "Conntrack is not loaded here: the table cannot be full, there is nothing to do."
@@ -44,12 +44,12 @@ def by_hand(seen: Observations) -> tuple[Statement, ...]:
     size = table_size(seen)
     words = "Today:      nf_conntrack_max {max}, nf_conntrack_buckets {buckets}"
     lines = [say(words, max=maximum, buckets=buckets)]
-    if size.why:
-        lines += _larger(seen, size)
+    if size.why is not None:
+        lines += _larger(seen, size, size.why)
     else:
         lines.append(say("Enough:     nothing that was seen says that the table is too small"))
     lines += map(say, _LOOK)
-    if size.why:
+    if size.why is not None:
         lines += [
             say(words, max=size.max, buckets=size.buckets, file=FILES[0], modules=MODULES)
             for words in _COMMANDS
@@ -74,13 +74,13 @@ def by_hand(seen: Observations) -> tuple[Statement, ...]:
     return tuple(lines)
 
 
-def _larger(seen: Observations, size: TableSize) -> list[Statement]:
+def _larger(seen: Observations, size: TableSize, why: Because) -> list[Statement]:
     """What to have instead, why, and what it costs."""
     words = "Larger:     nf_conntrack_max {max}, nf_conntrack_buckets {buckets}"
     because = "Because:    {why}; {load}" if seen.load else "Because:    {why}"
     return [
         say(words, max=size.max, buckets=size.buckets),
-        say(because, why=size.why, load=seen.load.how if seen.load else ""),
+        say(because, why=why.value, load=seen.load.how if seen.load else ""),
         _cost(memory_for(size.max, size.buckets), seen),
     ]
 

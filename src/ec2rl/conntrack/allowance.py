@@ -125,7 +125,7 @@ def _ask(host: Host, names: Sequence[str], where: str, known: Sequence[str]) -> 
 def risen(
     before: tuple[Allowance, ...], after: tuple[Allowance, ...], seconds: float
 ) -> tuple[Allowance, ...]:
-    """The second look, with what was dropped in between."""
+    """Give the second look, with what was dropped in between."""
     first = {one.interface: one.exceeded for one in before}
     result = []
     for one in after:

@@ -97,14 +97,14 @@ def _sum(rows: list[dict[str, int]], entries: int | None) -> Counters:
 
 
 def risen(before: Counters, after: Counters) -> Counters:
-    """What was counted between two looks."""
+    """Tell what was counted between two looks."""
     return Counters(
         None, *(rise(getattr(before, name), getattr(after, name)) for name in _COUNTERS)
     )
 
 
 def rise(before: int | None, after: int | None) -> int | None:
-    """By how much a counter rose between two looks, over the wrap of a 32-bit number."""
+    """Tell by how much a counter rose between two looks, over the wrap of a 32-bit number."""
     if before is None or after is None:
         return None
     return after - before if after >= before else (after - before) % _WRAP

@@ -39,7 +39,7 @@ class Sizes:
 
 
 def memory_for(entries: int, buckets: int, octets: int = ENTRY) -> int:
-    """Bytes of unswappable kernel memory when every entry, of so many bytes, is used."""
+    """Give bytes of unswappable kernel memory when every entry, of so many bytes, is used."""
     return entries * octets + buckets * SLOT
 
 
@@ -50,7 +50,7 @@ def round_buckets(buckets: int, page: int = PAGE) -> int:
 
 
 def default_sizes(memory: int, rule: Rule, page: int = PAGE) -> Sizes:
-    """The sizes for so many bytes of memory (MemTotal of /proc/meminfo) on a 64-bit kernel."""
+    """Give the sizes for so many bytes of memory (MemTotal of /proc/meminfo) on a 64-bit kernel."""
     old = rule is Rule.X4
     buckets = max(memory // 16384 // 8, 32 if old else 1024)
     if memory > 4 * GIB:
@@ -62,13 +62,13 @@ def default_sizes(memory: int, rule: Rule, page: int = PAGE) -> Sizes:
 
 
 def hashsize_sizes(hashsize: int, page: int = PAGE) -> Sizes:
-    """The sizes that the module parameter hashsize gives."""
+    """Give the sizes that the module parameter hashsize gives."""
     buckets = round_buckets(hashsize, page)
     return Sizes(buckets, buckets * HASHSIZE_FACTOR)
 
 
 def page_size(meminfo: str) -> int | None:
-    """Bytes of a page, told by the huge page of the next level: 8-byte slots fill one page.
+    """Give bytes of a page, told by the huge page of the next level: 8-byte slots fill one page.
 
     None where default_hugepagesz= or an architecture hides it.
     """
@@ -77,7 +77,7 @@ def page_size(meminfo: str) -> int | None:
 
 
 def rule(release: str | None, statistics: str | None) -> Rule | None:
-    """Which rule a kernel has: by what it shows, else by its release; None if neither tells.
+    """Tell which rule a kernel has: by what it shows, else by its release; None if neither tells.
 
     `statistics` is /proc/net/stat/nf_conntrack: its column `delete_list` became `chainlength` in
     the same cycle, and the column comes along where a distribution took the patches back.
@@ -136,7 +136,7 @@ PAGE_KEYS = (MAX, BUCKETS, *TIMEOUTS, _STREAM)
 
 
 def default_value(key: str, release: str | None) -> int | None:
-    """The default of a timeout (seconds) or a switch; None if it cannot be told."""
+    """Give the default of a timeout (seconds) or a switch; None if it cannot be told."""
     if key == _STREAM:
         found = version(release or "")
         # 180 up to 4.14 and 120 from 5.10 were read; 4.18 with patches taken back may be either.

@@ -57,14 +57,14 @@ class DeletionBatch:
         self._last.clear()
 
     def batches(self) -> Iterator[bytes]:
-        """The messages, some to a send."""
+        """Yield the messages, some to a send."""
         if self._last:
             self._pack()
         return iter(self._batches)
 
 
 def deletion(entry: Entry, sequence: int) -> bytes:
-    """The message that deletes this very entry; ValueError for one without an id."""
+    """Give the message that deletes this very entry; ValueError for one without an id."""
     if entry.id is None:
         raise ValueError("an entry without an id cannot be told from its successor")
     family = 2 if len(entry.original.source) == 4 else 10

@@ -6,7 +6,7 @@ from ec2rl.conntrack.messages import Kind
 from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.tables import Table
 from ec2rl.conntrack.timeline import FullTableHistory, LogPeriod
-from ec2rl.diagnosis.coverage import complete_from, complete_log, reading, stamped
+from ec2rl.diagnosis.coverage import complete_from, complete_log, reading, with_time
 from ec2rl.diagnosis.events import say_not_understood
 from ec2rl.model import (
     Evidence,
@@ -28,14 +28,17 @@ _MOST = 10
 """Namespaces that are told one by one; the JSON has them all."""
 
 
-def trusted_places(spell: LogPeriod) -> tuple[str, ...]:
-    """Where the kernel's own words were read; one place is enough to name when all stood there."""
+def trusted_log_sources(period: LogPeriod) -> tuple[str, ...]:
+    """Tell where the kernel's own words were read.
+
+    One place is enough to name when all stood there.
+    """
     names = {"dmesg": "dmesg", "journal": "the journal"}
-    return tuple(names[place] for place in spell.places if place in names)
+    return tuple(names[place] for place in period.log_sources if place in names)
 
 
 def details(seen: Observations, verdict: Verdict) -> tuple[Statement, ...]:
-    """The lines below the verdict: state, losses, log, what it rests on, what to do next."""
+    """Give the lines below the verdict: state, losses, log, what it rests on, what to do next."""
     lines = []
     if seen.limits.loaded is False:
         lines.append(say("Conntrack is not in use: the kernel has not loaded it."))
@@ -178,7 +181,7 @@ def _log_lines(seen: Observations) -> list[Statement]:
     lines += _about(seen)
     if times.unverified.lines:
         words = "Not verified: {span}, in {places}, where any user can write"
-        lines.append(say(words, span=_span(times.unverified), places=times.unverified.places))
+        lines.append(say(words, span=_span(times.unverified), places=times.unverified.log_sources))
     lines += _how_far(times)
     for kind, name in (
         (Kind.EXPECTATIONS_FULL, "expectation table full (nf_conntrack_expect_max)"),
@@ -233,20 +236,20 @@ def _about(seen: Observations) -> list[Statement]:
     return lines
 
 
-def _span(spell: LogPeriod) -> Statement:
+def _span(period: LogPeriod) -> Statement:
     """How many lines at least, and when."""
     words = "at least {lines:line}"
-    if spell.suppressed:
+    if period.suppressed:
         words += " (about {all} with those that the kernel suppressed)"
-    known = {"lines": spell.lines, "all": spell.lines + spell.suppressed}
-    if spell.uptimes is not None:
-        first, last = (f"{seconds:.1f}" for seconds in spell.uptimes)
+    known = {"lines": period.lines, "all": period.lines + period.suppressed}
+    if period.uptimes is not None:
+        first, last = (f"{seconds:.1f}" for seconds in period.uptimes)
         words += ", {first} s" if first == last else ", {first} s to {last} s"
         words += " after boot, no date known"
         return say(words, first=first, last=last, **known)
-    one = spell.first is None or spell.last is None or spell.first // 1 == spell.last // 1
+    one = period.first is None or period.last is None or period.first // 1 == period.last // 1
     words += ", {first:time}" if one else ", first {first:time}, last {last:time}"
-    return say(words, first=spell.first, last=spell.last, **known)
+    return say(words, first=period.first, last=period.last, **known)
 
 
 def _allowance_lines(seen: Observations) -> list[Statement]:
@@ -272,7 +275,7 @@ def _proof(seen: Observations) -> Statement:
     since = " since that change" if seen.times.before_last_fix.lines else ""
     log: Value = say("dmesg, whole{since}", since=since)
     if seen.covered:
-        log = complete_log(seen.log, seen.since)
+        log = complete_log(seen.log, seen.period.since)
     words = "{log}, without a table-full line{since}; {tables}"
     return say(words, log=log, since=since, tables=_room(seen))
 
@@ -333,5 +336,5 @@ def _knobs(seen: Observations) -> list[Statement]:
 
 
 def quotes(seen: Observations) -> tuple[Evidence, ...]:
-    """The words of the log that the verdict rests on."""
-    return tuple(Evidence(", ".join(line.sources), stamped(line)) for line in seen.times.quotes)
+    """Give the words of the log that the verdict rests on."""
+    return tuple(Evidence(", ".join(line.sources), with_time(line)) for line in seen.times.quotes)

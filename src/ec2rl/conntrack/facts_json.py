@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def facts(seen: Observations) -> dict[str, Fact]:
-    """The numbers behind the words; None is unknown."""
+    """Give the numbers behind the words; None is unknown."""
     times = seen.times
     read = [source.name for source in seen.log.sources if source.unreadable is None]
     own = bool(seen.log.whole_boot or {"dmesg", "journal"}.intersection(read))
@@ -40,10 +40,10 @@ def facts(seen: Observations) -> dict[str, Fact]:
             for name in ("drop", "refused", "early_drop", "insert_failed", "chaintoolong")
         },
         "log": {
-            "this_boot": _spell_facts(times.now, own),
-            "before_last_change": _spell_facts(times.before_last_fix, own),
-            "earlier_boots": [_spell_facts(spell) for spell in times.boots],
-            "unverified": _spell_facts(times.unverified, bool(read)),
+            "this_boot": _period_facts(times.now, own),
+            "before_last_change": _period_facts(times.before_last_fix, own),
+            "earlier_boots": [_period_facts(period) for period in times.boots],
+            "unverified": _period_facts(times.unverified, bool(read)),
             "grades": list(times.grades),
             "forged_lines": times.forged if read else None,
             "not_understood": len(times.not_understood),
@@ -92,16 +92,16 @@ def _table_facts(seen: Observations, table: Table) -> dict[str, Json]:
     }
 
 
-def _spell_facts(spell: LogPeriod, read: bool = True) -> dict[str, Json]:
-    """The numbers of a spell; unknown where nothing was found and nothing was `read`."""
-    known = bool(read or spell.lines)
+def _period_facts(period: LogPeriod, read: bool = True) -> dict[str, Json]:
+    """The numbers of a period; unknown where nothing was found and nothing was `read`."""
+    known = bool(read or period.lines)
     return {
-        "lines_at_least": spell.lines if known else None,
-        "suppressed_estimate": spell.suppressed if known else None,
-        "first": spell.first,
-        "last": spell.last,
-        "sources": list(spell.places),
+        "lines_at_least": period.lines if known else None,
+        "suppressed_estimate": period.suppressed if known else None,
+        "first": period.first,
+        "last": period.last,
+        "sources": list(period.log_sources),
         "by_namespace": [
-            {"inode": inode, "lines": count} for inode, count in spell.namespaces.items()
+            {"inode": inode, "lines": count} for inode, count in period.namespaces.items()
         ],
     }

@@ -132,7 +132,7 @@ def _tasks(host: Host, pid: str) -> list[str]:
 
 
 def inode_number(link: str) -> int | None:
-    """The number in `net:[N]`; None for anything else."""
+    """Give the number in `net:[N]`; None for anything else."""
     digits = link[5:-1]
     whole = link.startswith("net:[") and link.endswith("]") and digits.isdecimal()
     return int(digits) if whole and len(digits) <= 10 else None
@@ -240,7 +240,7 @@ def _recorded(host: Host) -> tuple[Namespace, ...]:
 
 
 def is_kept(look: Evidence | Entries | Unreadable) -> bool:
-    """Whether somebody kept something of it, be it damaged."""
+    """Tell whether somebody kept something of it, be it damaged."""
     return not (isinstance(look, Unreadable) and look.why in (Why.NOT_COLLECTED, Why.ABSENT))
 
 

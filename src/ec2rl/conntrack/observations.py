@@ -11,6 +11,7 @@ from ec2rl.conntrack.timeline import FullTableHistory
 from ec2rl.diagnosis.coverage import covers, hidden, without_journal
 from ec2rl.diagnosis.events import say_not_understood
 from ec2rl.facts.log import KernelLog, LogLine
+from ec2rl.facts.period import Period
 from ec2rl.host import WARNING
 from ec2rl.model import Statement, Unreadable, Why, say
 from ec2rl.record import record, replace
@@ -40,7 +41,7 @@ class Observations:
     default_maximum: int | None
     settling: Settling | None = None
     """What this program changed in this boot, where the log has lines that it may settle."""
-    since: float | None = None
+    period: Period = Period()
     sampled: bool = False
     table_sample: TableSample | None = None
     """What the worst table consists of, where one is nearly full or loses packets."""
@@ -55,17 +56,20 @@ class Observations:
         return replace(self, tables=tables, allowances=allowances, sampled=True)
 
     def fill(self, table: Table) -> float | None:
-        """The share of the limit that is used; None when either is unknown, or there is none."""
+        """Give the share of the limit that is used.
+
+        None when either is unknown, or there is none.
+        """
         if table.count is None or not self.limits.maximum:
             return None
         return table.count / self.limits.maximum
 
     def near(self, table: Table) -> bool:
-        """Whether a table is nearly full, as far as that is known."""
+        """Tell whether a table is nearly full, as far as that is known."""
         return (self.fill(table) or 0) >= NEAR
 
     def last(self, table: Table, counter: str) -> int | None:
-        """A counter of `Counters` at the last look."""
+        """Give a counter of `Counters` at the last look."""
         last = table.after or table.counters
         if isinstance(last, Unreadable):
             return None
@@ -114,7 +118,7 @@ class Observations:
     @property
     def covered(self) -> bool:
         """Whether the kernel's own log was read for all of the time that is asked about."""
-        return covers(self.log, self.since, WARNING)
+        return covers(self.log, self.period.since, WARNING)
 
     @property
     def limit_unread(self) -> bool:
@@ -184,8 +188,8 @@ class Observations:
         ring = self.log.ring
         reasons: list[Value] = []
         if ring.unreadable is not None:
-            collected = ring.unreadable.why is not Why.NOT_COLLECTED or ring.unreadable.detail
-            reasons = [ring.unreadable if collected else "the kernel's own log: not collected"]
+            missing = ring.unreadable.why is Why.NOT_COLLECTED and not ring.unreadable.is_cut
+            reasons = ["the kernel's own log: not collected" if missing else ring.unreadable]
         if unjudged := without_journal(self.log):
             reasons = [unjudged]
         if ring.unreadable is None and not self.covered:

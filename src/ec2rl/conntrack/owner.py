@@ -28,7 +28,9 @@ def owner(cgroup: str, command: str) -> str:
 
 
 def container_id(cgroup: str) -> str:
-    """The whole id of the container that a process is in, from its /proc/PID/cgroup; "" for none.
+    """Give the whole id of the container that a process is in, from its /proc/PID/cgroup.
+
+    "" for none.
 
     Whoever may make control groups can have one named as a container's.
     """

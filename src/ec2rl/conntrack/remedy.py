@@ -14,6 +14,7 @@ from ec2rl.host import Host
 from ec2rl.limits import Limit
 from ec2rl.model import FixRequest, Proposal, Remedy, Risk
 from ec2rl.remedies import SetSysctl
+from ec2rl.report.wording import text
 
 _CAREFUL = ("tcp_timeout_close_wait", "tcp_timeout_time_wait")
 """Never offered: only for who names them (the original page: extreme caution)."""
@@ -28,34 +29,38 @@ _SUBJECT = limits.Subject(
 )
 
 
-def propose(host: Host, seen: Observations, wish: FixRequest) -> Proposal:
-    """What to change on this host for this request; what is already so is left out."""
-    found = TableSize(0, 0) if wish.settings else table_size(seen)
-    targets = _targets(host, seen, wish, found)
+def propose(host: Host, seen: Observations, request: FixRequest) -> Proposal:
+    """Plan what to change on this host for this request; what is already so is left out."""
+    found = TableSize(0, 0) if request.settings else table_size(seen)
+    targets = _targets(host, seen, request, found)
     # Buckets that follow from a limit are not told of beside it.
-    follows = "max" in wish.settings and "buckets" not in wish.settings
+    follows = "max" in request.settings and "buckets" not in request.settings
     told = [target for target in targets if not (follows and target.key == BUCKETS)]
-    refused = limits.refusals(_SUBJECT, told, wish, refusal)
+    refused = limits.refusals(_SUBJECT, told, request, refusal)
     return limits.propose(
         host,
-        wish,
+        request,
         _SUBJECT,
         targets,
-        elsewhere=not_here(host, seen, wish),
-        refused=refused or too_much(seen, wish, targets),
-        lasts=_lasts(host, seen, wish, targets),
+        elsewhere=not_here(host, seen, request),
+        refused=refused or too_much(seen, request, targets),
+        lasts=_lasts(host, seen, request, targets),
         cautions=_cautions(seen, targets),
-        notes=(*_told(seen, found), *rounding(wish, targets), *costs(host, seen, wish, targets)),
-        offers=() if wish.risky else _offers(host, seen, wish),
+        notes=(
+            *_told(seen, found),
+            *rounding(request, targets),
+            *costs(host, seen, request, targets),
+        ),
+        offers=() if request.risky else _offers(host, seen, request),
         parameters=_parameters(host),
     )
 
 
 def _told(seen: Observations, found: TableSize) -> tuple[str, ...]:
     """How the sizes were found."""
-    lines = [f"Size: {found.why}"] if found.why else []
-    if found.why and seen.load:
-        lines.append(f"Need: {seen.load.how}")
+    lines = [] if found.why is None else [f"Size: {found.why.value}"]
+    if lines and seen.load:
+        lines.append(f"Need: {text(seen.load.how)}")
     if found.more:
         lines.append(
             f"More: --set max={found.more} has room for all of it; look first whether the load is "
@@ -64,9 +69,9 @@ def _told(seen: Observations, found: TableSize) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _lasts(host: Host, seen: Observations, wish: FixRequest, targets: list[Limit]) -> bool:
+def _lasts(host: Host, seen: Observations, request: FixRequest, targets: list[Limit]) -> bool:
     """Whether the next boot is to have them: not where nothing is wrong, and it will."""
-    if wish.settings or is_short(seen) or any(target.changes_now(wish) for target in targets):
+    if request.settings or is_short(seen) or any(target.changes_now(request) for target in targets):
         return True
     files = boot_files(host, {target.key: target.wanted for target in targets}, False)
     return any(files.ends_with(target.key) not in (None, target.wanted) for target in targets)
@@ -93,9 +98,9 @@ def _caution(target: Limit) -> str:
     return CAUTIONS.get(short(target), "a flow that pauses for longer is forgotten")
 
 
-def _targets(host: Host, seen: Observations, wish: FixRequest, found: TableSize) -> list[Limit]:
+def _targets(host: Host, seen: Observations, request: FixRequest, found: TableSize) -> list[Limit]:
     """Buckets before the limit, then the timeouts."""
-    asked, buckets = wish.settings, seen.limits.buckets or 0
+    asked, buckets = request.settings, seen.limits.buckets or 0
     wanted: dict[str, int] = {}
     if not asked:
         wanted = {BUCKETS: found.buckets, MAX: found.max}
@@ -105,8 +110,8 @@ def _targets(host: Host, seen: Observations, wish: FixRequest, found: TableSize)
         wanted = {BUCKETS: max(buckets, round_buckets(asked["max"])), MAX: asked["max"]}
     if "buckets" in asked:
         wanted = {**wanted, BUCKETS: round_buckets(asked["buckets"])}
-    if wish.risky:
-        for offer in _offers(host, seen, wish):
+    if request.risky:
+        for offer in _offers(host, seen, request):
             wanted.update((c.key, int(c.value)) for c in offer.changes if isinstance(c, SetSysctl))
     for name, value in asked.items():
         if name not in ("max", "buckets"):
@@ -130,7 +135,7 @@ def _parameters(host: Host) -> dict[str, str]:
     return {BUCKETS: "/sys/module/nf_conntrack/parameters/hashsize"}
 
 
-def _offers(host: Host, seen: Observations, wish: FixRequest) -> tuple[Remedy, ...]:
+def _offers(host: Host, seen: Observations, request: FixRequest) -> tuple[Remedy, ...]:
     """What may help as well, and is never chosen here: shorter timeouts, deleting entries.
 
     Timeouts that are longer today than the kernel's default can be taken by --risky; one below the
@@ -140,7 +145,12 @@ def _offers(host: Host, seen: Observations, wish: FixRequest) -> tuple[Remedy, .
     for key, default in TIMEOUTS.items():
         name = key[len(PREFIX) :]
         now = _now(host, key)
-        if now is not None and now > default and name not in _CAREFUL and name not in wish.settings:
+        if (
+            now is not None
+            and now > default
+            and name not in _CAREFUL
+            and name not in request.settings
+        ):
             offers.append(
                 Remedy(
                     f"{key} from {now} back to the default: --set {name}={default}",
@@ -151,7 +161,7 @@ def _offers(host: Host, seen: Observations, wish: FixRequest) -> tuple[Remedy, .
                 )
             )
     fullest = seen.fullest
-    if fullest is None or not seen.near(fullest) or wish.risky:
+    if fullest is None or not seen.near(fullest) or request.risky:
         return tuple(offers)
     inode = fullest.namespace.inode
     where = "" if fullest.namespace.initial or inode is None else f" --netns={inode}"

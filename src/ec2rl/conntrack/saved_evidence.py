@@ -45,19 +45,19 @@ _SECONDS, _FEW = 20.0, 2000
 
 
 def open_named(paths: Sequence[str]) -> Entries | Unreadable:
-    """The table in these files (that of IPv4 and of IPv6, say); `-` is standard input."""
+    """Give the table in these files (that of IPv4 and of IPv6, say); `-` is standard input."""
     from ec2rl.conntrack.queries.entries import ConntrackEntries
     from ec2rl.conntrack.queries.saved_text import SECONDS
     from ec2rl.host.recording import RecordedHost, sections
     from ec2rl.host.sandbox import read_in_sandbox
-    from ec2rl.host.saved import close_saved, open_saved, shown
+    from ec2rl.host.saved import close_saved, names_of, open_saved
     from ec2rl.model import Unreadable
     from ec2rl.record import replace
 
     files = open_saved(paths)
     if isinstance(files, Unreadable):
         return files
-    name = shown(files)
+    name = names_of(files)
     try:
         text = read_in_sandbox(name, lambda: _recording(name, files), 2 * SECONDS)
     finally:
@@ -69,7 +69,7 @@ def open_named(paths: Sequence[str]) -> Entries | Unreadable:
 
 
 def kept(table: Entries | Unreadable) -> tuple[str, Answer | Unreadable]:
-    """A saved table as a recording keeps it: its key, and the look."""
+    """Give a saved table as a recording keeps it: its key, and the look."""
     from ec2rl.conntrack.queries.entries import ConntrackEntries
     from ec2rl.host.query import Answer
     from ec2rl.model import Unreadable
@@ -79,7 +79,7 @@ def kept(table: Entries | Unreadable) -> tuple[str, Answer | Unreadable]:
 
 
 def read_member(path: str, read: Read, modified: float, few: bool) -> Entries | Unreadable:
-    """The table in a file of an archive, which `read` gives; `few` of its entries are kept."""
+    """Give the table in a file of an archive, which `read` gives; `few` of its entries are kept."""
     from ec2rl.conntrack.queries.saved_text import KEPT, read_table
 
     return read_table(path, [read], modified, _SECONDS, _FEW if few else KEPT)
@@ -95,7 +95,7 @@ def _recording(name: str, files: Sequence[Saved]) -> str:
 
 
 def read_files(name: str, files: Sequence[Saved], deadline: float) -> Entries | Unreadable:
-    """The table in files that are open, by a process without rights."""
+    """Give the table in files that are open, by a process without rights."""
     import os
 
     from ec2rl.conntrack.queries.kept import Entries
@@ -116,7 +116,7 @@ def read_files(name: str, files: Sequence[Saved], deadline: float) -> Entries | 
 
 
 def kinds() -> tuple[Row, ...]:
-    """What people save of connection tracking, told by how it begins."""
+    """List what people save of connection tracking, told by how it begins."""
     from ec2rl.conntrack.queries.saved_kinds import KINDS
 
     return KINDS

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from ec2rl.conntrack.defaults import round_buckets
 from ec2rl.conntrack.observations import NEAR, Observations
-from ec2rl.record import record
+from ec2rl.model import Statement, say
+from ec2rl.record import Choice, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,15 +32,26 @@ _TIMES = 4
 
 @record(frozen=True)
 class Load:
-    """The entries that the present load leads to, and in words how that is known."""
+    """The entries that the present load leads to, and how that is known."""
 
     entries: int
-    how: str
+    how: Statement
+
+
+class Because(Choice):
+    """Why a table is to have other sizes than today's; the value is what people read."""
+
+    LONG_CHAINS = "twice the buckets: long chains"
+    FEW_BUCKETS = "as many buckets as entries"
+    PEAKS = "twice what is needed, for peaks"
+    LOST = "twice today's limit, as packets were lost: what was refused is in no count"
+    KERNEL = "what this kernel chooses for this machine's memory"
+    BOUNDED = f"{_TIMES} times today's limit, the most that is taken without being asked for"
 
 
 @record(frozen=True)
 class TableSize:
-    """The sizes to have, and in words why; today's, and "", where they will do.
+    """The sizes to have, and why; today's, and None, where they will do.
 
     `more` is a limit that has room for all of a load that is too large to be taken as wanted, else
     None.
@@ -47,12 +59,15 @@ class TableSize:
 
     max: int
     buckets: int
-    why: str = ""
+    why: Because | None = None
     more: int | None = None
 
 
 def table_size(seen: Observations) -> TableSize:
-    """Today's sizes, or as much more as this load needs; 0 for a limit that is unknown, or none."""
+    """Give today's sizes, or as much more as this load needs.
+
+    0 for a limit that is unknown, or none.
+    """
     maximum, buckets = seen.limits.maximum or 0, seen.limits.buckets or 0
     if maximum and is_short(seen):
         lost = seen.times.now.lines or any(table.rate("drop") for table in seen.tables)
@@ -61,23 +76,23 @@ def table_size(seen: Observations) -> TableSize:
     chains = sum(seen.last(table, "chaintoolong") or 0 for table in seen.tables)
     rising = any(table.rate("chaintoolong") for table in seen.tables)
     if rising and buckets >= maximum:
-        return TableSize(maximum, round_buckets(2 * buckets), "twice the buckets: long chains")
+        return TableSize(maximum, round_buckets(2 * buckets), Because.LONG_CHAINS)
     # The last: below what any kernel has chosen.
     if (chains and buckets < maximum) or 4 * buckets < maximum:
-        return TableSize(maximum, round_buckets(maximum), "as many buckets as entries")
+        return TableSize(maximum, round_buckets(maximum), Because.FEW_BUCKETS)
     return TableSize(maximum, buckets)
 
 
 def size_for(entries: int) -> TableSize:
-    """The sizes for so many entries on a machine whose limits are not known."""
+    """Give the sizes for so many entries on a machine whose limits are not known."""
     most = _with_headroom(entries)
-    return TableSize(most, _buckets(most, 0), "twice what is needed, for peaks")
+    return TableSize(most, _buckets(most, 0), Because.PEAKS)
 
 
 def enlarged(
     entries: int, maximum: int, buckets: int, default: int = 0, lost: bool = False
 ) -> TableSize:
-    """A table for so many entries, with as much again: never below today's, nor the default.
+    """Give a table for so many entries, with as much again: never below today's, nor the default.
 
     `lost` is whether packets were refused for want of room.
     """
@@ -87,13 +102,13 @@ def enlarged(
     more = None
     if most > max(_TIMES * maximum, default):
         most, more = max(_TIMES * maximum, default), most
-        why = f"{_TIMES} times today's limit, the most that is taken without being asked for"
+        why = Because.BOUNDED
     elif lost and most == 2 * maximum:
-        why = "twice today's limit, as packets were lost: what was refused is in no count"
+        why = Because.LOST
     elif most == wanted:
-        why = "twice what is needed, for peaks"
+        why = Because.PEAKS
     else:
-        why = "what this kernel chooses for this machine's memory"
+        why = Because.KERNEL
     most = min(_MOST_MAX, most)
     return TableSize(most, _buckets(most, buckets), why, more)
 
@@ -108,7 +123,7 @@ def _buckets(maximum: int, today: int) -> int:
 
 
 def is_short(seen: Observations) -> bool:
-    """Whether the table was, or nearly is, too small, or is known to become so."""
+    """Tell whether the table was, or nearly is, too small, or is known to become so."""
     maximum = seen.limits.maximum or 0
     fullest = seen.fullest
     near = fullest is not None and seen.near(fullest)
@@ -118,10 +133,10 @@ def is_short(seen: Observations) -> bool:
 
 
 def load_of(host: Host, seen: Observations) -> Load:
-    """The entries that the present load leads to, by the fullest tables."""
+    """Give the entries that the present load leads to, by the fullest tables."""
     tables = sorted(seen.tables, key=lambda table: -(table.count or 0))
     found = [_load_of(host, table) for table in tables[:LOOKED_INTO] if table.count]
-    nothing = Load(0, "not known: no table has entries to go by now")
+    nothing = Load(0, say("not known: no table has entries to go by now"))
     return max(found, key=lambda one: one.entries, default=nothing)
 
 
@@ -133,9 +148,8 @@ def _load_of(host: Host, table: Table) -> Load:
     count, label = table.count or 0, table.namespace.label
     census = sample_of(host, table)
     if census is None:
-        return Load(
-            count, f"{count} entries of {label} by the kernel's count; they could not be read"
-        )
+        words = "{n} entries of {label} by the kernel's count; they could not be read"
+        return Load(count, say(words, n=count, label=label))
     entries = max(count, round(need(census).entries * max(1.0, count / census.total)))
-    how = f"a census of {census.total} of its {count}"
-    return Load(entries, f"{entries} entries at the present load of {label}, by {how}")
+    words = "{n} entries at the present load of {label}, by a census of {seen} of its {all}"
+    return Load(entries, say(words, n=entries, label=label, seen=census.total, all=count))

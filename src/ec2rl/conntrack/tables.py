@@ -42,7 +42,10 @@ class Table:
         return None if isinstance(last, Unreadable) else last.refused
 
     def rate(self, counter: str) -> float | None:
-        """By how much a counter of `Counters` rises each second; None without a second look."""
+        """Tell by how much a counter of `Counters` rises each second.
+
+        None without a second look.
+        """
         if isinstance(self.counters, Unreadable) or self.after is None or not self.seconds:
             return None
         number = getattr(risen(self.counters, self.after), counter)
@@ -168,7 +171,10 @@ def _leads_somewhere(inside: Host) -> bool:
 
 
 def read_again(host: Host, tables: tuple[Table, ...], seconds: float) -> tuple[Table, ...]:
-    """The second look, `seconds` after the first; a namespace that has vanished keeps its first."""
+    """Give the second look, `seconds` after the first.
+
+    A namespace that has vanished keeps its first.
+    """
     again = []
     for table in tables:
         counters = _counters(host, table.namespace)

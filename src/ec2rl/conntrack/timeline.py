@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.messages import PHRASES, Kind, Message, understand
-from ec2rl.diagnosis.events import Event, count, not_understood, places, sort_events
+from ec2rl.diagnosis.events import Event, count, log_sources, not_understood, sort_events
 from ec2rl.facts.log import KernelLog, LogLine
-from ec2rl.facts.trust import told
+from ec2rl.facts.trust import say_grades
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ class LogPeriod:
     first: float | None
     last: float | None
     suppressed: int
-    places: tuple[str, ...]
+    log_sources: tuple[str, ...]
     namespaces: Mapping[int | None, int]
     """Lines by the namespace's inode; None for lines that do not name one."""
     uptimes: tuple[float, float] | None = None
@@ -63,7 +63,7 @@ class FullTableHistory:
     quotes: tuple[LogLine, ...]
     """The first and the last line that counts, of this boot if there is one."""
     grades: tuple[Statement, ...] = ()
-    """How far these lines can be believed (`trust.told`)."""
+    """How far these lines can be believed (`trust.say_grades`)."""
     doubted: bool = False
     """Whether lines in the kernel's form are among the hearsay."""
     not_understood: tuple[LogLine, ...] = ()
@@ -94,22 +94,22 @@ def timeline(log: KernelLog, settling: Settling | None = None) -> FullTableHisto
     ends = quoted if len(quoted) < 2 else (quoted[0], quoted[-1])
     unverified = events.unverified
     return FullTableHistory(
-        _spell(events.this_boot, [one for one in suppressed if one.line.this_boot is not False]),
-        _spell(events.before_last_fix, ()),
+        _period(events.this_boot, [one for one in suppressed if one.line.this_boot is not False]),
+        _period(events.before_last_fix, ()),
         0 if settling is None else count(settling.undecided(events.this_boot)),
-        _spell(events.earlier_boots, [one for one in suppressed if one.line.this_boot is False]),
-        tuple(_spell(found, ()) for found in boots.values()),
-        replace(_spell(unverified, ()), suppressed=_suppressed_behind(unverified)),
+        _period(events.earlier_boots, [one for one in suppressed if one.line.this_boot is False]),
+        tuple(_period(found, ()) for found in boots.values()),
+        replace(_period(unverified, ()), suppressed=_suppressed_behind(unverified)),
         events.forged,
         others,
         tuple(event.line for event in ends),
-        told(event.line for event in full),
+        say_grades(event.line for event in full),
         any(event.line.doubt for event in unverified),
         not_understood(log, PHRASES, lambda line: understand(line.message) is not None),
     )
 
 
-def _spell(events: Sequence[Event[Message]], suppressed: Sequence[Event[Message]]) -> LogPeriod:
+def _period(events: Sequence[Event[Message]], suppressed: Sequence[Event[Message]]) -> LogPeriod:
     lines = [event.line for event in events]
     times = sorted(line.time for line in lines if line.time is not None)
     uptimes = sorted(line.monotonic / 1e6 for line in lines if line.monotonic is not None)
@@ -122,7 +122,7 @@ def _spell(events: Sequence[Event[Message]], suppressed: Sequence[Event[Message]
         times[0] if times else None,
         times[-1] if times else None,
         _suppressed(times or uptimes, suppressed),
-        places(events),
+        log_sources(events),
         namespaces,
         (uptimes[0], uptimes[-1]) if uptimes and not times else None,
         tuple(dict.fromkeys(one.detail.container for one in events if one.detail.container)),

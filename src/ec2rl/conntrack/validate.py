@@ -13,13 +13,13 @@ from ec2rl.model import Evidence, FixRequest
 
 
 def short(target: Limit) -> str:
-    """The name of a setting as `--set` takes it."""
+    """Give the name of a setting as `--set` takes it."""
     return target.key[len(PREFIX) :]
 
 
-def not_here(host: Host, seen: Observations, wish: FixRequest) -> str:
-    """Why these keys cannot be set from here at all, "" if they can."""
-    if not wish.now and wish.settings:
+def not_here(host: Host, seen: Observations, request: FixRequest) -> str:
+    """Say why these keys cannot be set from here at all, "" if they can."""
+    if not request.now and request.settings:
         return ""  # files alone: those of another machine's volume, say
     if seen.limits.loaded is False:
         return "connection tracking is not loaded: there is no table to enlarge"
@@ -31,7 +31,7 @@ def not_here(host: Host, seen: Observations, wish: FixRequest) -> str:
     alias = host.read("/proc/sys/net/nf_conntrack_max")
     if not isinstance(alias, Evidence):
         words = "this is not the host's own network namespace"
-        if wish.settings and not set(wish.settings) & {"max", "buckets"}:
+        if request.settings and not set(request.settings) & {"max", "buckets"}:
             return (
                 f"{words}, and timeouts are each namespace's own: set them by hand where they count"
             )
@@ -40,25 +40,25 @@ def not_here(host: Host, seen: Observations, wish: FixRequest) -> str:
 
 
 def refusal(target: Limit) -> str:
-    """Why the kernel, or common sense, does not take a value; "" if they do."""
+    """Say why the kernel, or common sense, does not take a value; "" if they do."""
     if target.key == MAX and not target.wanted:
         return f"{MAX}=0: no limit at all up to Linux 6.18, refused by later ones; give a number"
     reading = read_value(target.key, str(target.wanted), None)
     return f"{target.key}={target.wanted}: {reading.note}" if reading.refused else ""
 
 
-def too_much(seen: Observations, wish: FixRequest, targets: list[Limit]) -> tuple[str, ...]:
-    """Why a full table of this size is no good for this machine's memory."""
+def too_much(seen: Observations, request: FixRequest, targets: list[Limit]) -> tuple[str, ...]:
+    """Say why a full table of this size is no good for this machine's memory."""
     wanted = {one.key: one.wanted for one in targets if one.sizes and one.wanted != one.now}
     cost = memory_for(
         wanted.get(MAX, seen.limits.maximum or 0), wanted.get(BUCKETS, seen.limits.buckets or 0)
     )
     words = ", ".join(f"{key}={value}" for key, value in wanted.items())
-    return limits.too_much(targets, wish, cost, seen.free, f"{words}: a full table")
+    return limits.too_much(targets, request, cost, seen.free, f"{words}: a full table")
 
 
-def rounding(wish: FixRequest, targets: list[Limit]) -> tuple[str, ...]:
-    asked = wish.settings.get("buckets")
+def rounding(request: FixRequest, targets: list[Limit]) -> tuple[str, ...]:
+    asked = request.settings.get("buckets")
     made = next((target.wanted for target in targets if target.key == BUCKETS), asked)
     if asked is None or made == asked:
         return ()
@@ -66,7 +66,7 @@ def rounding(wish: FixRequest, targets: list[Limit]) -> tuple[str, ...]:
 
 
 def costs(
-    host: Host, seen: Observations, wish: FixRequest, targets: list[Limit]
+    host: Host, seen: Observations, request: FixRequest, targets: list[Limit]
 ) -> tuple[str, ...]:
     wanted = {target.key: target.wanted for target in targets}
     if MAX not in wanted and BUCKETS not in wanted:
@@ -81,7 +81,7 @@ def costs(
         f"Memory: a full table takes {after >> 20} MiB{share}{now}; "
         f"{entry.octets} + {EXTENSION} bytes an entry ({entry.source.split(':')[0]})"
     ]
-    if any(target.key == BUCKETS and target.changes_now(wish) for target in targets):
+    if any(target.key == BUCKETS and target.changes_now(request) for target in targets):
         lines.append(
             "Risk: tracking pauses while the entries move to the new hash, for less than a second"
         )

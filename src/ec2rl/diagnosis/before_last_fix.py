@@ -55,7 +55,10 @@ class Settling:
     unread: tuple[Unreadable, ...]
 
     def settles(self, line: LogLine) -> bool:
-        """Whether a line of the kernel's is past; one without its stamp or its boot never is."""
+        """Tell whether a line of the kernel's is past.
+
+        One without its stamp or its boot never is.
+        """
         stamp = line.monotonic
         if self.change is None or stamp is None or line.this_boot is not True:
             return False
@@ -155,7 +158,7 @@ def explained(
 
 
 def whole_since_fix(log: KernelLog, settlings: Sequence[Settling]) -> bool:
-    """Whether all was read that the kernel said since the changes that made room, one per limit."""
+    """Tell whether all was read that the kernel said since the changes, one per limit."""
     if not settlings or any(one.change is None for one in settlings):
         return False
     if log.whole_boot or log.ring.oldest is None or log.booted is None:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from ec2rl.model import Json, Statement, Unreadable
 
 
-def stamp(when: float | None) -> str:
-    """A time as people in an outage compare it: local, with its zone."""
+def local_time(when: float | None) -> str:
+    """Give a time as people in an outage compare it: local, with its zone."""
     if when is None:
         return "at a time unknown"
     try:
@@ -28,20 +28,23 @@ def stamp(when: float | None) -> str:
 
 
 def moment(line: LogLine) -> float | str | None:
-    """When a line was said, for a place `{when:time}`: where no clock tells, since its boot."""
+    """Tell when a line was said, for a place `{when:time}`.
+
+    Where no clock tells, since its boot.
+    """
     if line.time is not None or line.monotonic is None:
         return line.time
     return f"{line.monotonic / 1e6:.1f} s after boot"
 
 
-def stamped(line: LogLine) -> str:
-    """A line with when it was said, as evidence quotes it."""
+def with_time(line: LogLine) -> str:
+    """Give a line with when it was said, as evidence quotes it."""
     when = moment(line)
-    return f"{when if isinstance(when, str) else stamp(when)} {line.message}"
+    return f"{when if isinstance(when, str) else local_time(when)} {line.message}"
 
 
 def covers(log: KernelLog, since: float | None, level: int = DEBUG) -> bool:
-    """Whether all was read that the kernel said at a level in the time that is asked about.
+    """Tell whether all was read that the kernel said at a level in the time that is asked about.
 
     A console has of it what it must have shown.
     """
@@ -55,7 +58,7 @@ def covers(log: KernelLog, since: float | None, level: int = DEBUG) -> bool:
 
 
 def whole_console(log: KernelLog) -> Console | None:
-    """What a console shows that is whole since boot, and stands for the ring buffer."""
+    """Tell what a console shows that is whole since boot, and stands for the ring buffer."""
     return None if log.ring.gap or log.ring.unreadable is not None else log.ring.console
 
 
@@ -165,7 +168,7 @@ def reading(
 
 
 def source_facts(log: KernelLog) -> list[Json]:
-    """The same as numbers and words for a program; None is unknown."""
+    """Give the same as numbers and words for a program; None is unknown."""
     return [
         {
             "name": source.name,

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from ec2rl.model import Value
 
-    class Told(Protocol):
+    class EventDetail(Protocol):
         """What a module knows of an event: a record of its own that can say it."""
 
         def message(self) -> Statement: ...
 
-    Detail = Union[Statement, Told]
+    Detail = Union[Statement, EventDetail]
     """What is known of an event: a statement, where nothing is decided by its values."""
     Parse = Callable[[LogLine, Trace], Union[T, "AnothersEvent", None]]
     """One event of a line, and of the trace behind it; None for a line that begins no such event.
@@ -90,14 +90,14 @@ class Events(Generic[T]):
 
 
 def find_events(
-    log: KernelLog, phrases: Sequence[Phrase], parse: Parse[T], remains: Sequence[LogLine] = ()
+    log: KernelLog, phrases: Sequence[Phrase], parse: Parse[T], crash_lines: Sequence[LogLine] = ()
 ) -> Events[T]:
     """Parse the events of a log, and of the remains of dead kernels that no log tells of.
 
     `phrases` are the words that each event has one of.
     """
     words = [phrase.text.decode() for phrase in phrases]
-    events = sort_events(_parsed(together(log.lines, remains), words, parse))
+    events = sort_events(_parsed(together(log.lines, crash_lines), words, parse))
     odd = not_understood(log, phrases, lambda line: parse(line, Trace()) is not None)
     return replace(events, not_understood=odd)
 
@@ -178,14 +178,14 @@ def say_not_understood(lines: Sequence[LogLine], quoted: bool = False) -> Statem
     return say(words, n=len(lines), hold=hold, place=place, quote=quote)
 
 
-def together(lines: Sequence[LogLine], remains: Sequence[LogLine]) -> list[LogLine]:
+def together(lines: Sequence[LogLine], crash_lines: Sequence[LogLine]) -> list[LogLine]:
     """Put each event once, in the order of time, with the most that anyone kept of its trace.
 
     systemd-pstore keeps both the pieces and the whole; a journal seldom gets the trace of a death.
     """
-    if not remains:
+    if not crash_lines:
         return list(lines)
-    fullest = sorted(remains, key=lambda line: len(line.context))
+    fullest = sorted(crash_lines, key=lambda line: len(line.context))
     left = {(line.message, line.monotonic): line for line in fullest}
     told = []
     for line in lines:
@@ -254,8 +254,8 @@ def count(events: Iterable[Event[object]]) -> int:
     return sum(event.line.count for event in events)
 
 
-def places(events: Iterable[Event[object]]) -> tuple[str, ...]:
-    """Name where events were told, each place once."""
+def log_sources(events: Iterable[Event[object]]) -> tuple[str, ...]:
+    """Name the logs that tell of these events, each once."""
     return tuple(dict.fromkeys(place for event in events for place in event.line.sources))
 
 

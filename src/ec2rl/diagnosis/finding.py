@@ -8,10 +8,10 @@ from ec2rl.diagnosis.coverage import (
     moment,
     reading,
     source_facts,
-    stamped,
+    with_time,
 )
-from ec2rl.diagnosis.events import count, group, message, places, say_not_understood
-from ec2rl.facts.trust import told
+from ec2rl.diagnosis.events import count, group, log_sources, message, say_not_understood
+from ec2rl.facts.trust import say_grades
 from ec2rl.model import Evidence, Finding, Role, Statement, Verdict, say, see_page
 from ec2rl.record import record
 
@@ -58,7 +58,7 @@ def judge_events(name: str, seen: Observations[Detail], text: DiagnosisText) -> 
 def _next(seen: Observations[Detail], name: str) -> Statement:
     """What would make it known: a right, a watchdog, a larger log."""
     ring = seen.log.ring
-    unread = [one for one in (ring.unreadable, *seen.remains.unread) if one is not None]
+    unread = [one for one in (ring.unreadable, *seen.crash_records.unread) if one is not None]
     if seen.doubt and not unread:
         return see_page(name)
     if ring.lost and not seen.doubt:
@@ -76,7 +76,7 @@ def _verdict(seen: Observations[Detail], text: DiagnosisText) -> tuple[Verdict, 
             "{found}. {n:occurrence} in {places: and }",
             found=text.found,
             n=count(events.this_boot),
-            places=places(events.this_boot),
+            places=log_sources(events.this_boot),
         )
         if seen.harmless:
             words = "{found}; {harmless}"
@@ -100,7 +100,7 @@ def _verdict(seen: Observations[Detail], text: DiagnosisText) -> tuple[Verdict, 
         return Verdict.WARNING, seen.suspected
     if events.unverified:
         words = "{found} only where any user can write ({places}): not verified"
-        where = places(events.unverified)
+        where = log_sources(events.unverified)
         return Verdict.WARNING, say(words, found=text.found, places=where)
     if not seen.known:
         words = "Cannot tell whether {question}: {reasons:; }"
@@ -121,7 +121,7 @@ def _unseen(seen: Observations[Detail]) -> tuple[Value, ...]:
     odd = seen.events.not_understood
     doubt: tuple[Value, ...] = (say_not_understood(odd),) if odd else ()
     doubt = (*doubt, seen.doubt) if seen.doubt else doubt
-    return (*doubt, *missing(seen.log, seen.since, seen.level), *seen.remains.unread)
+    return (*doubt, *missing(seen.log, seen.period.since, seen.level), *seen.crash_records.unread)
 
 
 def _happened(events: Events[Detail]) -> list[Statement]:
@@ -138,7 +138,7 @@ def _happened(events: Events[Detail]) -> list[Statement]:
         if len(groups) > _TOLD:
             words = "{period}{more} more that differ: see the JSON report"
             lines.append(say(words, period=period, more=len(groups) - _TOLD))
-    lines += told(event.line for found, _ in periods for event in found)
+    lines += say_grades(event.line for found, _ in periods for event in found)
     if events.not_understood:
         lines.append(say_not_understood(events.not_understood, quoted=True))
     if events.forged:
@@ -177,13 +177,13 @@ def _rests_on(seen: Observations[Detail], verdict: Verdict) -> list[Statement]:
         lines = [Statement("Rests on: {proofs:; }", {"proofs": proofs}, Role.PROOF)]
     elif seen.proof and not seen.covered:
         lines = [say("Known: {proof}", proof=seen.proof)]
-    return [*lines, *reading(seen.log, seen.remains.files, seen.remains.unread)]
+    return [*lines, *reading(seen.log, seen.crash_records.files, seen.crash_records.unread)]
 
 
 def _whole(seen: Observations[Detail]) -> Statement | None:
     """Which log is whole for the time that is asked about, or since a fix; None for neither."""
     if seen.covered:
-        return complete_log(seen.log, seen.since)
+        return complete_log(seen.log, seen.period.since)
     if seen.covered_since_fix:
         return say("{log}, whole since the change of the limit", log=seen.log.ring.name)
     return None
@@ -194,7 +194,7 @@ def _quotes(events: Events[Detail]) -> tuple[Evidence, ...]:
     return tuple(
         Evidence(
             ", ".join(one.last.line.sources),
-            "\n".join([stamped(one.last.line), *one.last.trace.lines]),
+            "\n".join([with_time(one.last.line), *one.last.trace.lines]),
         )
         for one in group(events.newest)[:_TOLD]
     )
@@ -211,8 +211,8 @@ def _facts(seen: Observations[Detail]) -> dict[str, Fact]:
         "known": seen.known,
         "proof": seen.proof or "",
         "whole_boot": seen.log.whole_boot,
-        "crash_records": seen.remains.files,
-        "crash_dumps": seen.remains.dumps,
+        "crash_records": seen.crash_records.files,
+        "crash_dumps": seen.crash_records.dumps,
         "sources": source_facts(seen.log),
     }
 

@@ -24,7 +24,7 @@ def read_settling(host: Host, key: str, maximum: int | None, name: str = "") -> 
 
 
 def settling(changes: Changes, boot: str, key: str, maximum: int | None, name: str) -> Settling:
-    """What follows from the journal in this boot ("" for one whose id is not known)."""
+    """Tell what follows from the journal in this boot ("" for one whose id is not known)."""
     here = [change for change in changes.made if boot and change.boot == boot]
     best: Transaction | None = None
     log_end = -1

@@ -39,7 +39,7 @@ def kernel_log_module(
     text: DiagnosisText,
     parse: Parse[D] | None = None,
     find: Callable[[Sequence[LogLine]], Iterable[Event[D]]] | None = None,
-    look: Callable[[Host, Observations[D]], Observations[D]] | None = None,
+    observe: Callable[[Host, Observations[D]], Observations[D]] | None = None,
     advise: Callable[[Observations[D]], Sequence[Statement]] | None = None,
     found: Callable[[Observations[D]], str] | None = None,
     of_dead_kernels: bool = False,
@@ -49,9 +49,9 @@ def kernel_log_module(
 ) -> Module:
     """Make the module of events that the kernel's log tells of.
 
-    `parse` understands one line and its trace; `find` is for events of several lines.  `look` adds
-    what else tells of them: a proof, a count, a doubt, notes.  `advise` gives advice by what was
-    found, and `found` names it, instead of what `text` has.  `of_dead_kernels` looks in crash
+    `parse` understands one line and its trace; `find` is for events of several lines.  `observe`
+    adds what else tells of them: a proof, a count, a doubt, notes.  `advise` gives advice by what
+    was found, and `found` names it, instead of what `text` has.  `of_dead_kernels` looks in crash
     records as well.  `level` is the weakest at which the kernel tells of an event, where its
     phrases do not say it.  Where there are `settings`, this boot's events from before a change that
     raised all of them, and is in force, are past; `fix` are the fields of `Module` that such a
@@ -59,24 +59,24 @@ def kernel_log_module(
     """
 
     def read(host: Host, log: KernelLog, options: Options) -> Observations[D]:
-        remains = (
-            read_crash_records(host, phrases, options.since) if of_dead_kernels else CrashRecords()
+        records = (
+            read_crash_records(host, phrases, options.period) if of_dead_kernels else CrashRecords()
         )
         events: Events[D]
         if parse is not None:
-            events = find_events(log, phrases, parse, remains.lines)
+            events = find_events(log, phrases, parse, records.lines)
         else:
             assert find is not None, "a module parses lines, or finds events in them"
             events = replace(
-                sort_events(find(together(log.lines, remains.lines))),
+                sort_events(find(together(log.lines, records.lines))),
                 not_understood=not_understood(log, phrases, lambda one: any(find((one,)))),
             )
         weakest = max(phrase.level for phrase in phrases) if level is None else level
-        seen = Observations(log, events, options.since, remains, level=weakest)
+        seen = Observations(log, events, options.period, records, level=weakest)
         if settings and events.this_boot:
             seen = _settled(host, seen, settings)
-        if look is not None:
-            seen = look(host, seen)
+        if observe is not None:
+            seen = observe(host, seen)
         if not seen.settlings:
             return seen
         from ec2rl.diagnosis.before_last_fix import explained
@@ -110,11 +110,11 @@ def _settled(host: Host, seen: Observations[D], settings: Sequence[Setting]) -> 
 def mark_of_death(event: str) -> Callable[[Host, Observations[D]], Observations[D]]:
     """Look whether a task was killed since boot: bit 7 of kernel.tainted; `event` is its name."""
 
-    def look(host: Host, seen: Observations[D]) -> Observations[D]:
+    def observe(host: Host, seen: Observations[D]) -> Observations[D]:
         proof, notes = taint(host, TAINT_DIED, event)
         return replace(seen, proof=proof, notes=(*seen.notes, *notes))
 
-    return look
+    return observe
 
 
 def commands_of(name: str) -> tuple[str, ...]:

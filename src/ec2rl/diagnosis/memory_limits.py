@@ -60,7 +60,7 @@ def is_of_node(cgroup: str) -> bool:
 
 
 def of_pod(cgroup: str) -> str:
-    """The uid of the pod that a cgroup is of, or is below of; "" for none."""
+    """Give the uid of the pod that a cgroup is of, or is below of; "" for none."""
     import re
 
     if "kubepods" not in cgroup:

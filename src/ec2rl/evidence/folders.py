@@ -81,7 +81,7 @@ class Given:
             spool.close()
 
     def group(self, items: Sequence[Item]) -> Group:
-        """The files, as they were recognised in the order of `files`, in their folders."""
+        """Give the files, as they were recognised in the order of `files`, in their folders."""
         return self._top.group(items)
 
     def _keep(self, name: str, fd: int, tree: _Tree) -> None:

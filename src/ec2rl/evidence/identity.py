@@ -47,7 +47,7 @@ class Identity:
         return bool(self.host or self.machine or self.boot)
 
     def is_linked(self, other: Identity) -> bool:
-        """Whether both say the same of which machine they are of."""
+        """Tell whether both say the same of which machine they are of."""
         return any(
             mine == theirs != ""
             for mine, theirs in (

@@ -79,7 +79,7 @@ def plain(head: bytes) -> bytes:
     return re.sub(SEQUENCE.encode() + rb"|\r(?=\r*\n)", b"", head)
 
 
-def most(line: bytes) -> Callable[[bytes], bool]:
+def mostly(line: bytes) -> Callable[[bytes], bool]:
     """Tell a text of which most lines have a form."""
     return lambda head: share(head, line) >= 0.5
 
@@ -107,11 +107,11 @@ _NSTAT = rb"(?:#kernel|(?:Ip|Icmp|Tcp|Udp|Sctp|Mptcp|Tls)\w* +\d+ +[\d.]+)$"
 _NETSTAT = rb"(?m)^(?:Ip|Icmp|Tcp|Udp|TcpExt|IpExt|MPTcpExt):$"
 
 _TEXTS = (
-    Row(Kind("sysctl -a", Use.SETTINGS), most(_SETTING)),
+    Row(Kind("sysctl -a", Use.SETTINGS), mostly(_SETTING)),
     Row(Kind("uname -a", Use.RELEASE), begins(rb"Linux [\w.-]+ \d+\.\d+[\w.+~-]* #\d[^\n]*\s*$")),
     Row(Kind("/proc/meminfo", Use.TEXT, "/proc/meminfo"), begins(rb"MemTotal: +\d+ kB\n")),
     Row(Kind("/proc/net/dev", Use.TEXT, "/proc/net/dev"), begins(rb"Inter-\| +Receive")),
-    Row(Kind("nstat", Use.TEXT, "nstat"), most(_NSTAT)),
+    Row(Kind("nstat", Use.TEXT, "nstat"), mostly(_NSTAT)),
     Row(Kind("netstat -s", Use.TEXT, "netstat -s"), lambda h: len(re.findall(_NETSTAT, h)) > 1),
     Row(Kind("ethtool -S", Use.TEXT, "ethtool -S"), begins(rb"NIC statistics:\s*\n")),
     Row(Kind("ethtool -S", Use.TEXT, "ethtool -S"), lambda h: share(h, _COUNTER) >= 0.9),

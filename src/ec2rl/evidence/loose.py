@@ -56,7 +56,7 @@ def recognise(files: Sequence[Saved]) -> list[Item] | Unreadable:
     if isinstance(text, Unreadable):
         return text
     rows = json.loads(text)
-    return [_item(file.name, place, rows[place]) for place, file in enumerate(files)]
+    return [_item(file.name, index, rows[index]) for index, file in enumerate(files)]
 
 
 def _recognised(file: Saved, deadline: float) -> Json:
@@ -90,18 +90,18 @@ def _more(kind: Kind, name: str, head: bytes, mark: str) -> Kind:
     return kind
 
 
-def _item(name: str, place: int, row: list[Any]) -> Item:
+def _item(name: str, index: int, row: list[Any]) -> Item:
     """What the reader says of a file."""
     kind, use, key, part, packing, mark, told = row
     known = dict(told)
     known["lines"] = tuple((float(at), int(line)) for at, line in known["lines"])
-    return Item(name, Kind(kind, Use[use], key, part), packing, Identity(**known), mark, place)
+    return Item(name, Kind(kind, Use[use], key, part), packing, Identity(**known), mark, index)
 
 
 def open_loose(
     name: str, files: Sequence[tuple[Saved, Kind]], phrases: Sequence[Phrase], gaps: Sequence[str]
 ) -> RecordedHost | Unreadable:
-    """The machine that these files are of; `gaps` are known before."""
+    """Give the machine that these files are of; `gaps` are known before."""
     from ec2rl.host.sandbox import read_in_sandbox
 
     text = read_in_sandbox(name, lambda: _Reader(files, phrases, gaps).text(), SECONDS, MOST)
@@ -111,12 +111,12 @@ def open_loose(
 
 
 def recording_text(file: Saved) -> tuple[str, str] | Unreadable:
-    """The text of a recording, unpacked if it was packed, and why it is not whole ("")."""
+    """Give the text of a recording, unpacked if it was packed, and why it is not whole ("")."""
     from ec2rl.host.sandbox import read_in_sandbox
 
     def work() -> str:
         source = Text(file, time.monotonic() + _RECOGNISING)
-        data = _take(source, _RECORDING)
+        data = _read_at_most(source, _RECORDING)
         gap = f"larger than {_RECORDING >> 20} MiB" if len(data) > _RECORDING else source.gap
         source.close()
         return f"{gap}\n{data[:_RECORDING].decode('utf-8', 'backslashreplace')}"
@@ -128,10 +128,10 @@ def recording_text(file: Saved) -> tuple[str, str] | Unreadable:
     return text, gap
 
 
-def _take(source: Text, most: int) -> bytes:
-    """A text's bytes, one more than `most` if it has more."""
+def _read_at_most(source: Text, limit: int) -> bytes:
+    """A text's bytes, one more than `limit` if it has more."""
     data = bytearray()
-    while len(data) <= most and (piece := source.read(most + 1 - len(data))):
+    while len(data) <= limit and (piece := source.read(limit + 1 - len(data))):
         data += piece
     return bytes(data)
 
@@ -172,12 +172,12 @@ class _Reader:
             streams.setdefault(kind.key, []).append(file)
         for key, several in streams.items():
             self._count(key, several)
-        return case(self._together(reader.looks()), [])
+        return case(self._together(reader.observations()), [])
 
     def _read(self, file: Saved, kind: Kind) -> bytes:
         source = Text(file, self._deadline)
         limit = min(_TEXT, self._texts)
-        data = _take(source, limit)
+        data = _read_at_most(source, limit)
         self._texts -= len(data)
         gap = "too large to be read whole" if len(data) > limit else source.gap
         source.close()

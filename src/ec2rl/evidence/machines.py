@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Item:
     """A file, or a folder that is a machine; `mark` is the same for the same bytes.
 
-    `packing` is how it was compressed, `place` where it stands among the files, -1 for a folder.
+    `packing` is how it was compressed, `index` where it stands among the files, -1 for a folder.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Item:
     packing: str = ""
     identity: Identity = Identity()
     mark: str = ""
-    place: int = -1
+    index: int = -1
 
     @property
     def is_known(self) -> bool:
@@ -53,7 +53,7 @@ class Group:
     groups: tuple[Group, ...] = ()
 
     def all(self) -> list[Item]:
-        """The files in it and in its folders."""
+        """Give the files in it and in its folders."""
         return [*self.items, *(item for group in self.groups for item in group.all())]
 
 

@@ -27,7 +27,10 @@ class Changes:
 
 
 def read_changes(host: Host) -> Changes:
-    """The newest 200 records; Unreadable with the reason for each that is not to be believed."""
+    """Give the newest 200 records.
+
+    Unreadable with the reason for each that is not to be believed.
+    """
     names = host.names(FOLDER)
     if isinstance(names, Unreadable):
         nothing = names.why in (Why.ABSENT, Why.NOT_COLLECTED)

@@ -23,7 +23,7 @@ MAX_LINKS = 40
 
 
 def folders(name: str) -> tuple[str, ...]:
-    """Where drop-in files of one kind live, the strongest folder first."""
+    """Tell where drop-in files of one kind live, the strongest folder first."""
     return tuple(
         f"{place}/{name}" for place in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
     )
@@ -32,7 +32,7 @@ def folders(name: str) -> tuple[str, ...]:
 def merged(
     host: Host, places: Sequence[str], suffix: str, dotfiles: bool = False
 ) -> tuple[Evidence | Unreadable, ...]:
-    """The files that count, in the order in which they are read: by name, whatever the folder.
+    """Give the files that count, in the order in which they are read: by name, whatever the folder.
 
     A link to /dev/null comes as an empty file, a dangling link not at all (both hide their name).
     A folder that cannot be read stands last: what it holds may replace or follow any file.
@@ -66,7 +66,7 @@ def merged(
 
 
 def read(host: Host, path: str) -> Evidence | Unreadable | None:
-    """One file under the name by which it is known; None where nothing is there."""
+    """Give one file under the name by which it is known; None where nothing is there."""
     if final(host, path) == "/dev/null":
         return Evidence(path, "")
     text = host.read(path)
@@ -79,7 +79,7 @@ def read(host: Host, path: str) -> Evidence | Unreadable | None:
 
 
 def text(host: Host, path: str) -> Evidence | Unreadable:
-    """One file; one that is not there is an empty one."""
+    """Give one file; one that is not there is an empty one."""
     return read(host, path) or Evidence(path, "")
 
 
@@ -96,7 +96,7 @@ def joined_lines(whole: str) -> Iterator[tuple[int, str]]:
 
 
 def final(host: Host, path: str) -> str:
-    """Where the links of a file (not of its folders) end; the path itself if it is no link."""
+    """Tell where the links of a file (not of its folders) end; the path itself if it is no link."""
     for _ in range(MAX_LINKS):
         target = host.link(path)
         if isinstance(target, Unreadable):

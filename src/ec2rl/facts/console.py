@@ -50,7 +50,7 @@ class Console:
     boots: tuple[str | None, ...] = ()
 
     def shows(self, level: int) -> bool:
-        """Whether it must have shown what the kernel tells at this level."""
+        """Tell whether it must have shown what the kernel tells at this level."""
         return level < self.level
 
 
@@ -60,7 +60,7 @@ _DROPPED = r".{0,64}?" + _WORDS
 
 
 def messages_dropped(line: LogLine) -> int | None:
-    """How many messages the kernel dropped before a console got them; None for another line.
+    """Tell how many messages the kernel dropped before a console got them; None for another line.
 
     What kept the console may have put a stamp of its own before them.
     """
@@ -74,7 +74,7 @@ def messages_dropped(line: LogLine) -> int | None:
 
 
 def vouched(line: LogLine) -> LogLine:
-    """The same; what a console says without a stamp of dropped messages is the kernel's."""
+    """Give the same; what a console says without a stamp of dropped messages is the kernel's."""
     if line.grade is Grade.UNVERIFIED and messages_dropped(line) is not None:
         return replace(line, grade=Grade.TEXT, doubt="")
     return line
@@ -88,7 +88,7 @@ _LOWERED = r"Ubuntu|\.(?:el[56]|amzn1)(?:\.|\b)"
 
 
 def console(messages: Sequence[str], end: str, boots: tuple[str | None, ...]) -> Console:
-    """What a console can prove by the messages of its last boot, and by how it ends."""
+    """Tell what a console can prove by the messages of its last boot, and by how it ends."""
     level, why = _told(messages)
     until, shown = _shown(end)
     if level is None and shown is not None:

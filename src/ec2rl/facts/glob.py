@@ -9,7 +9,7 @@ from functools import lru_cache
 
 
 def matches(pattern: str, path: str) -> bool:
-    """Whether a pattern meets a whole path; no `*`, `?` or `[...]` meets a slash."""
+    """Tell whether a pattern meets a whole path; no `*`, `?` or `[...]` meets a slash."""
     wanted, parts = pattern.split("/"), path.split("/")
     return len(wanted) == len(parts) and all(map(_component, wanted, parts))
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def journal_records(
     host: Host, phrases: Sequence[Phrase], boot_id: str | None
 ) -> tuple[LogSource, list[LogLine]]:
-    """What the journal holds, and how far it can be believed to be whole."""
+    """Tell what the journal holds, and how far it can be believed to be whole."""
     answer = host.journal(phrases)
     if isinstance(answer, Unreadable):
         return LogSource("journal", answer), []

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ec2rl.facts.journal_log import journal_records
 from ec2rl.facts.kmsg import read_ring
 from ec2rl.facts.log import DRIFT, LOG_FOLDER, KernelLog, LogLine, LogSource, search_gap
+from ec2rl.facts.period import ALL, Period
 from ec2rl.facts.trust import Known, weigh
 from ec2rl.host import BOOT_ID, Host, Phrase
 from ec2rl.model import Evidence, Unreadable, Why
@@ -22,9 +23,9 @@ _TEXT_LOGS = ("messages", "syslog", "kern.log")
 
 
 def read_kernel_log(
-    host: Host, phrases: Sequence[Phrase], since: float | None, strict: bool = False
+    host: Host, phrases: Sequence[Phrase], period: Period = ALL, strict: bool = False
 ) -> KernelLog:
-    """Look for phrases in all that is left of the kernel's log; `since` is in epoch seconds.
+    """Look for phrases in all that is left of the kernel's log of a time.
 
     With `strict` only what the kernel provably said counts as its words.
     """
@@ -51,7 +52,7 @@ def read_kernel_log(
         journal, journal_lines, whole = journal_behind_ring(host, phrases, boot_id)
     else:
         journal, journal_lines = journal_records(host, phrases, boot_id)
-    text, text_lines = _text_logs(host, phrases, since, booted, not is_live)
+    text, text_lines = _text_logs(host, phrases, period.since, booted, not is_live)
     text = [*(source for source, _ in kept), *text]
     text_lines = [*(found for _, found in kept), *text_lines]
     lines: list[LogLine] = []
@@ -60,14 +61,14 @@ def read_kernel_log(
 
         known = Known(whole and is_live, until, strict)
         lines = weigh(merge(ring_lines, journal_lines, text_lines), known)
-    if since is not None:
-        lines = [line for line in lines if _counts(line, since, clock.uptime or 0)]
+    if not period.is_all:
+        lines = [line for line in lines if _counts(line, period, clock.uptime or 0)]
     return KernelLog(
         tuple(lines), ring, journal, tuple(text), booted, whole, judged, no_logs, broken
     )
 
 
-def _counts(line: LogLine, since: float, uptime: float) -> bool:
+def _counts(line: LogLine, period: Period, uptime: float) -> bool:
     """Whether a line is of the time asked about, or may be: leaving it out is no proof.
 
     The kernel's stamps drift from the clock as long as it is up (ABI/testing/dev-kmsg).
@@ -75,7 +76,7 @@ def _counts(line: LogLine, since: float, uptime: float) -> bool:
     if line.time is None:
         return line.trusted or bool(line.doubt)
     drift = DRIFT * uptime if line.trusted and line.this_boot else 0
-    return line.time >= since - drift
+    return period.may_have(line.time, drift)
 
 
 def _text_logs(

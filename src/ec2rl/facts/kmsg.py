@@ -18,7 +18,7 @@ _FEW = 10
 def read_ring(
     host: Host, phrases: Sequence[Phrase], boot_id: str | None, booted: float | None
 ) -> tuple[LogSource, list[LogLine]]:
-    """The records that hold a phrase, and what the buffer has lost."""
+    """Give the records that hold a phrase, and what the buffer has lost."""
     answer = host.read(KMSG)
     if isinstance(answer, Unreadable):
         return LogSource("dmesg", answer), []
@@ -33,7 +33,7 @@ def read_ring(
 
 
 def kmsg_span(text: str) -> tuple[tuple[int, int] | None, tuple[int, int] | None, int]:
-    """(sequence number, µs since boot) of the first and the last record, and how many there are."""
+    """Give sequence number and µs since boot of the first and last record, and their count."""
     heads = []
     lines = text.split("\n", 1)[:1], text.rstrip("\n").rsplit("\n", 40)[::-1]
     for candidates in lines:
@@ -61,7 +61,7 @@ def kmsg_head(line: str) -> tuple[int, int, int, str] | None:
 def parse_kmsg(
     text: str, phrases: Sequence[Phrase], boot_id: str | None, booted: float | None
 ) -> list[LogLine]:
-    """The records of the ring buffer that hold a phrase, with the records behind them."""
+    """Give the records of the ring buffer that hold a phrase, with the records behind them."""
     after: dict[int, int] = {}
     for phrase in phrases:
         needle = phrase.text.decode()

@@ -59,8 +59,10 @@ class LogSource:
     """One place that was asked, and how far it can be believed to be complete.
 
     `oldest` and `newest` are the times of its records at the ends, in seconds since the epoch;
-    `gap` says what is missing from it, "" for nothing; `lost` counts the ring buffer's overwritten
-    records.  A `console` shows a part of what the kernel says, even where it lacks nothing.
+    `gap` says what is missing from it, "" for nothing: words for people, which a host may have from
+    a recording, and nothing is decided by more than whether there are any.  `lost` counts the ring
+    buffer's overwritten records.  A `console` shows a part of what the kernel says, even where it
+    lacks nothing.
     """
 
     name: str

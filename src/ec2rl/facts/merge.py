@@ -20,7 +20,7 @@ _TRIES = 1000
 def merge(
     ring: Sequence[LogLine], journal: Sequence[LogLine], texts: Sequence[Sequence[LogLine]]
 ) -> list[LogLine]:
-    """All events in the order of time, each with every place where it was met.
+    """Give all events in the order of time, each with every place where it was met.
 
     The ring buffer and the journal carry the same stamp for the same record; a text log that does
     not is matched by its words and its time, line by line, so that ten lines in one second meet

@@ -36,12 +36,12 @@ class Parameter:
 
 
 def module_name(name: str) -> str:
-    """A module's name as the kernel has it: `-` and `_` are the same to modprobe(8)."""
+    """Give a module's name as the kernel has it: `-` and `_` are the same to modprobe(8)."""
     return name.replace("-", "_")
 
 
 def commands(path: str, text: str) -> Iterator[Command]:
-    """The commands of one modprobe.d file (modprobe.d(5))."""
+    """Yield the commands of one modprobe.d file (modprobe.d(5))."""
     for number, line in joined_lines(text):
         words = tuple(line.split())
         if words and not words[0].startswith("#"):
@@ -49,7 +49,7 @@ def commands(path: str, text: str) -> Iterator[Command]:
 
 
 def parameters(command: Command) -> Iterator[Parameter]:
-    """The parameters of an `options` command."""
+    """Yield the parameters of an `options` command."""
     if command.words[0] == "options":
         for word in command.words[2:]:
             name, _, value = word.partition("=")
@@ -57,7 +57,10 @@ def parameters(command: Command) -> Iterator[Parameter]:
 
 
 def from_command_line(source: str, text: str, module: str) -> Iterator[Parameter]:
-    """`module.parameter=value` of a kernel command line; modprobe obeys it as the kernel does."""
+    """Yield `module.parameter=value` of a kernel command line.
+
+    Modprobe obeys it as the kernel does.
+    """
     for word in arguments(text):
         owner, dot, parameter = module_name(word.name).partition(".")
         if dot and owner == module:
@@ -65,7 +68,7 @@ def from_command_line(source: str, text: str, module: str) -> Iterator[Parameter
 
 
 def named_modules(path: str, text: str) -> Iterator[tuple[str, Evidence]]:
-    """The modules that a modules-load.d file names, one a line (modules-load.d(5))."""
+    """Yield the modules that a modules-load.d file names, one a line (modules-load.d(5))."""
     for number, line in enumerate(text.split("\n"), 1):
         name = line.strip()
         if name and name[0] not in "#;":
@@ -73,7 +76,10 @@ def named_modules(path: str, text: str) -> Iterator[tuple[str, Evidence]]:
 
 
 def kernel_uint(text: str) -> int | None:
-    """A number as kstrtouint() reads a module parameter: all of it, C's bases; None for EINVAL."""
+    """Give a number as kstrtouint() reads a module parameter: all of it, C's bases.
+
+    None for EINVAL.
+    """
     digits, base = text.removeprefix("+"), 10
     if digits[:2] in ("0x", "0X"):
         digits, base = digits[2:], 16

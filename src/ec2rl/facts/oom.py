@@ -107,7 +107,10 @@ class Kill:
 
 
 def kills(lines: Sequence[LogLine]) -> list[Kill]:
-    """The OOM killer's work in lines in the order of time; a call that killed nobody counts too."""
+    """Give the OOM killer's work in lines in the order of time.
+
+    A call that killed nobody counts too.
+    """
     readers: dict[object, _Reader] = {}
     for line in lines:
         if any(word in line.message for word in _WORDS):

@@ -32,7 +32,7 @@ class Process:
 
 
 def largest(lines: Sequence[str], known: tuple[int, int] | None) -> Process | None:
-    """The process of a whole table that holds the most; None where there is none, or a part.
+    """Give the process of a whole table that holds the most; None where there is none, or a part.
 
     `known` is the pid of one, and what it held in bytes.
     """

@@ -157,7 +157,7 @@ def parse_header(message: str) -> tuple[Kind | None, str, str] | None:
 
 
 def oopses(lines: Sequence[LogLine]) -> list[Oops]:
-    """The oopses that lines in the order of time tell of, each once."""
+    """Give the oopses that lines in the order of time tell of, each once."""
     boots: dict[object, list[LogLine]] = {}
     for line in lines:
         if _is_named(line.message):

@@ -78,7 +78,7 @@ class NoAssignment:
 
 
 def files(host: Host, reader: Reader) -> tuple[Evidence | Unreadable, ...]:
-    """The files that count at boot, in the order in which they are applied."""
+    """Give the files that count at boot, in the order in which they are applied."""
     # procps takes `.name.conf` for a file like any other.
     found = conf_files.merged(
         host, conf_files.folders("sysctl.d"), ".conf", dotfiles=reader is Reader.PROCPS
@@ -107,7 +107,7 @@ def _credential(host: Host) -> Iterator[Evidence | Unreadable]:
 
 
 def parse(path: str, text: str, reader: Reader) -> Iterator[Assignment | NoAssignment]:
-    """The lines of one file that are not empty and no comments; lines are counted from 1."""
+    """Yield the lines of one file that are not empty and no comments; lines are counted from 1."""
     blank = " \t\r" if reader is Reader.SYSTEMD else " \t\r\v\f"
     for number, whole in enumerate(text.split("\n"), 1):
         # For systemd a carriage return or a NUL ends a line; for C strings a NUL ends everything.
@@ -131,7 +131,10 @@ def parse(path: str, text: str, reader: Reader) -> Iterator[Assignment | NoAssig
 
 
 def normalize(key: str) -> str:
-    """A key as a path below /proc/sys: the separator that comes first says which one separates."""
+    """Give a key as a path below /proc/sys.
+
+    The separator that comes first says which one separates.
+    """
     dot, slash = key.find("."), key.find("/")
     if dot >= 0 and (slash < 0 or dot < slash):
         key = key.translate({ord("."): "/", ord("/"): "."})
@@ -141,7 +144,9 @@ def normalize(key: str) -> str:
 def writes(
     assignments: Iterable[Assignment], reader: Reader, existing: Sequence[str]
 ) -> list[tuple[str, Assignment]]:
-    """What is written to which path, in order; `existing` are the paths that patterns may meet.
+    """Tell what is written to which path, in order.
+
+    `existing` are the paths that patterns may meet.
 
     A key that is named anywhere is left alone by every pattern, also by a later one.
     """
@@ -173,13 +178,19 @@ def writes(
 
 
 def matches(pattern: str, path: str, reader: Reader) -> bool:
-    """Whether a pattern meets a path, as glob(3) says: `*` stops at a slash; braces in systemd."""
+    """Tell whether a pattern meets a path, as glob(3) says.
+
+    `*` stops at a slash; systemd knows braces.
+    """
     choices = alternatives(pattern) if reader is Reader.SYSTEMD else [pattern]
     return any(glob.matches(one, path) for one in choices or ())
 
 
 def alternatives(pattern: str) -> list[str] | None:
-    """What a pattern with {braces,like,these} stands for; None if that is too much to look at."""
+    """Tell what a pattern with {braces,like,these} stands for.
+
+    None if that is too much to look at.
+    """
     if len(pattern) > MAX_PATTERN:
         return None
     done: set[str] = set()
@@ -201,7 +212,7 @@ def alternatives(pattern: str) -> list[str] | None:
 
 
 def kernel_int(text: str) -> int | None:
-    """A number as the kernel's proc_dointvec() reads it, None where it answers EINVAL.
+    """Parse a number as the kernel's proc_dointvec() reads it, None where it answers EINVAL.
 
     C's rules: 0x is hexadecimal, a leading 0 octal; what follows a blank is not looked at. At most
     20 characters count as a number, and it must fit 64 bits (kernel/sysctl.c, 6.18).

@@ -71,7 +71,7 @@ class Trace:
 
 
 def parse_trace(lines: Sequence[str]) -> Trace:
-    """The first trace in the lines behind an event; what follows it is left out."""
+    """Give the first trace in the lines behind an event; what follows it is left out."""
     reader = _Reader()
     end = 0
     for number, line in enumerate(lines, 1):

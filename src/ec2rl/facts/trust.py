@@ -89,7 +89,7 @@ def _is_covered(line: LogLine, known: Known) -> bool:
     return line.time is not None and line.time <= now
 
 
-def told(lines: Iterable[LogLine]) -> tuple[Statement, ...]:
+def say_grades(lines: Iterable[LogLine]) -> tuple[Statement, ...]:
     """Say how far lines can be believed: the grade of what decides, what keeps others out."""
     found = list(lines)
     is_text = any(one.grade is Grade.TEXT for one in found)

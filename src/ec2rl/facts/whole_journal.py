@@ -27,7 +27,7 @@ _SHORT, _LONG = 16, 200
 def journal_behind_ring(
     host: Host, phrases: Sequence[Phrase], boot_id: str | None
 ) -> tuple[LogSource, list[LogLine], bool]:
-    """What the journal holds, and whether all that the ring buffer has lost is in it."""
+    """Tell what the journal holds, and whether all that the ring buffer has lost is in it."""
     joint = _joint(host)
     if joint is None:
         return (*journal_records(host, phrases, boot_id), False)
@@ -42,7 +42,7 @@ def journal_behind_ring(
 
 
 def has_whole_boot(lines: Sequence[LogLine], boot_id: str | None) -> bool:
-    """Whether the journal has what the kernel said first, and lost nothing that followed."""
+    """Tell whether the journal has what the kernel said first, and lost nothing that followed."""
     last = [line for line in lines if line.boot == boot_id]
     return any(is_beginning(line) and line.trusted for line in last) and not any(
         line.message.startswith("Missed ") for line in last
@@ -50,7 +50,10 @@ def has_whole_boot(lines: Sequence[LogLine], boot_id: str | None) -> bool:
 
 
 def is_beginning(line: LogLine) -> bool:
-    """Whether a kernel says with this line that it starts; dmesg -T shows no time since boot."""
+    """Tell whether a kernel says with this line that it starts.
+
+    `dmesg -T` shows no time since boot.
+    """
     return line.message.startswith(BEGINNING.text.decode()) and line.monotonic in (0, None)
 
 

@@ -17,7 +17,7 @@ _ZONE = rf"{_NAME}{_OFFSET}(?:{_NAME}(?:{_OFFSET})?(?:{_RULE}){{2}})?"
 
 
 def zone(host: Host) -> str:
-    """A machine's time zone in the form that tzset(3) takes; "" if it is unknown.
+    """Give a machine's time zone in the form that tzset(3) takes; "" if it is unknown.
 
     It stands at the end of a zone's file (RFC 9636, 3.3).
     """
@@ -27,12 +27,12 @@ def zone(host: Host) -> str:
 
 
 def is_zone(text: str) -> bool:
-    """Whether a text is a time zone that leads to no file."""
+    """Tell whether a text is a time zone that leads to no file."""
     return re.fullmatch(_ZONE, text) is not None
 
 
 def our_zone() -> str:
-    """The offset from UTC that this process shows times with now, as a zone."""
+    """Give the offset from UTC that this process shows times with now, as a zone."""
     east = time.localtime().tm_gmtoff // 60
     hours, minutes = divmod(abs(east), 60)
     name = f"<{'+' if east >= 0 else '-'}{hours:02}{minutes:02}>"

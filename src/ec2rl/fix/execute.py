@@ -63,8 +63,7 @@ def transit(
     try:
         return _moved(journal, change, things, to, done)
     except BaseException as error:  # whatever it is: half a change is worse
-        if not _open(journal, change.id):
-            _let_go(things)
+        if closed(journal, change.id, things):
             raise
         try:
             notes, whole = _taken_back(journal, change, things, to, error)
@@ -125,13 +124,17 @@ def forget(things: Sequence[Kind]) -> bool:
     return len([one for one in things if _forgotten(one) or _forgotten(one)]) == len(things)
 
 
-def _let_go(things: Sequence[Kind]) -> None:
-    """Let go once more, where the record is closed and something struck between that and this.
+def closed(journal: Journal, number: int, things: Sequence[Kind]) -> bool:
+    """Tell, after something struck, whether no change is under way: not begun, or all done.
 
-    The mark stays: that something struck is to be told, and `recover` looks once.
+    What was kept is let go once more then.  The mark stays: that something struck is to be told,
+    and `recover` looks once.
     """
+    if _open(journal, number):
+        return False
     with suppress(Exception):
         forget(things)
+    return True
 
 
 def _forgotten(one: Kind) -> bool:
@@ -165,7 +168,7 @@ def _note(journal: Journal, change: Transaction, things: Sequence[Kind], to: Fou
 
 
 def _open(journal: Journal, number: int) -> bool:
-    """Tell whether a change is under way; if not, nothing has been moved yet, or all is done."""
+    """Tell whether a change is under way, or may be."""
     try:
         change = journal.load(number)
     except Exception:
@@ -178,9 +181,8 @@ def _close(journal: Journal, change: Transaction, things: Sequence[Kind]) -> tup
     try:
         journal.save(change, lambda: forget(things))
     except BaseException as error:
-        if _open(journal, change.id):
+        if not closed(journal, change.id, things):
             return (f"all is where it was, but its record cannot be closed: {words(error)}",)
-        _let_go(things)
     return ()
 
 

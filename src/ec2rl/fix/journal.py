@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from ec2rl.facts.change_format import MAX_BYTES, decode, encode, shown
 from ec2rl.fix.change import STANDING, Transaction
 from ec2rl.fix.errors import Busy, JournalDamaged, Refused
-from ec2rl.fix.machine import UNFINISHED, Machine, close, folder, missing, open_regular
+from ec2rl.fix.machine import UNFINISHED, Machine, close, folder, missing, open_regular, there
 from ec2rl.fix.prepare import held, prepare
 from ec2rl.host.own import fault
 
@@ -144,10 +144,12 @@ class Journal:
                 except FileExistsError:
                     ours = False
             os.rename("draft", f"{change.id}.json", src_dir_fd=self.fd, dst_dir_fd=self.fd)
-        except BaseException:  # nothing is under way, so nothing is to be said to be
-            if ours:
-                self.unmark()
-            raise
+        except BaseException as error:
+            # Over a network the answer to a rename that was done may be lost (rename(2), BUGS).
+            if not isinstance(error, OSError) or there(self.fd, "draft"):
+                if ours:  # nothing is under way, so nothing is to be said to be
+                    self.unmark()
+                raise
         if change.unfinished:
             os.fsync(self.fd)
             return

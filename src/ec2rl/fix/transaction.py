@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from ec2rl import __version__
 from ec2rl.fix.change import STANDING, Found, State, Transaction
 from ec2rl.fix.errors import Conflict, Failed, FixError, Outcome, Refused, in_the_way
-from ec2rl.fix.execute import forget, found_of, put_back, things_of, transit, words
+from ec2rl.fix.execute import closed, forget, found_of, put_back, things_of, transit, words
 from ec2rl.fix.journal import LAST, MOST_RECORDS, Journal, locked, looked_at
 from ec2rl.fix.kinds.kind import Kind
 from ec2rl.fix.later import Standing, foreseen, later, standings
@@ -307,7 +307,11 @@ def _recovered(journal: Journal, change: Transaction, machine: Machine) -> Trans
         change = replace(change, state=state, notes=notes)
         if state is not State.APPLIED:
             journal.end_trial(change.id)
-        journal.save(change, lambda: forget(things))
+        try:
+            journal.save(change, lambda: forget(things))
+        except BaseException:
+            closed(journal, change.id, things)
+            raise
         return change
 
 

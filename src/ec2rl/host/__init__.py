@@ -181,19 +181,22 @@ class Host(Protocol):
     def clock(self) -> Clock: ...
 
     def read(self, path: str) -> Evidence | Unreadable:
-        """The whole text of a file of at most 16 MiB; of /dev/kmsg all records that are left."""
+        """Read the whole text of a file of at most 16 MiB.
+
+        Of /dev/kmsg all records that are left.
+        """
 
     def read_own(self, path: str) -> Evidence | Unreadable:
-        """The same of a file that nobody but root can have written, as far as that can be told."""
+        """Read a file that nobody but root can have written, as far as that can be told."""
 
     def names(self, path: str) -> tuple[str, ...] | Unreadable:
-        """The names in a folder, sorted."""
+        """List the names in a folder, sorted."""
 
     def link(self, path: str) -> str | Unreadable:
-        """Where a symbolic link points, unresolved."""
+        """Tell where a symbolic link points, unresolved."""
 
     def inode(self, path: str) -> int | Unreadable:
-        """The inode number of what a path leads to: of a namespace's file, the namespace's."""
+        """Give the inode number of what a path leads to: of a namespace's file, the namespace's."""
 
     def search(
         self, paths: Sequence[str], phrases: Sequence[Phrase]
@@ -204,13 +207,13 @@ class Host(Protocol):
         """Look for phrases in the kernel's records of the systemd journal, all boots."""
 
     def query(self, query: Query[T]) -> T | Unreadable:
-        """What else the machine can be asked, in the network namespace that it is seen from."""
+        """Ask what no file tells, in the network namespace that the machine is seen from."""
 
     def within(self, door: Door) -> Host:
-        """The same machine seen from the network namespace behind a door.
+        """Look at the machine from the network namespace behind a door.
 
         Each look makes sure that it is the one that was meant; else it is ABSENT.
         """
 
     def later(self, seconds: float) -> Host:
-        """The same machine, `seconds` later: what was remembered is looked at anew."""
+        """Look at the machine `seconds` later: what was remembered is looked at anew."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def aligned(size: int) -> tuple[mmap, Find]:
-    """A buffer at the start of a page, which the kernel fills twice as fast, and memmem(3) on it.
+    """Make a buffer at the start of a page, which the kernel fills twice as fast, with memmem(3).
 
     The foreign function lets other threads run meanwhile; importing ctypes takes 4 ms.
     """

@@ -35,7 +35,7 @@ _OWN = (
 
 
 def command_line(read: Read, names: Names) -> Evidence | Unreadable:
-    """The words, and the file that they stand in; NOT_COLLECTED where they cannot be told."""
+    """Read the words, and the file that they stand in; NOT_COLLECTED where they cannot be told."""
     found: list[tuple[str, str]] = []
     variables: dict[str, str] = {}
     for path in _MENUS:

@@ -43,7 +43,7 @@ class Root:
         os.close(self.fd)
 
     def find(self, path: str, follow: bool = True) -> int:
-        """An O_PATH descriptor of what a path means; with `follow` off, of a link itself."""
+        """Open with O_PATH what a path means; with `follow` off, of a link itself."""
         if path.lstrip("/").split("/", 1)[0] in self._ours:
             raise OutsideError(path)
         try:
@@ -64,7 +64,7 @@ class Root:
         return inside.lstrip("/").split("/", 1)[0] in self._ours
 
     def open(self, path: str) -> int:
-        """A regular file, for reading; `NotRegularError` for anything else."""
+        """Open a regular file, for reading; `NotRegularError` for anything else."""
         found = self.find(path)
         try:
             if not stat.S_ISREG(os.fstat(found).st_mode):
@@ -76,7 +76,7 @@ class Root:
             os.close(found)
 
     def names(self, path: str) -> list[str] | None:
-        """The names in a folder, unsorted; None for more than 100,000."""
+        """List the names in a folder, unsorted; None for more than 100,000."""
         found = self.find(path)
         try:
             return listed(found)
@@ -84,7 +84,7 @@ class Root:
             os.close(found)
 
     def link(self, path: str) -> str | None:
-        """Where a symbolic link points, unresolved; None for what is no link."""
+        """Tell where a symbolic link points, unresolved; None for what is no link."""
         found = self.find(path, follow=False)
         try:
             if not stat.S_ISLNK(os.fstat(found).st_mode):
@@ -103,7 +103,10 @@ class OutsideError(OSError):
 
 
 def listed(found: int) -> list[str] | None:
-    """The names in the folder behind an O_PATH descriptor, unsorted; None for more than 100,000."""
+    """List the names in the folder behind an O_PATH descriptor, unsorted.
+
+    None for more than 100,000.
+    """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
     folder = os.open(f"/proc/self/fd/{found}", flags)
     names = []
@@ -150,7 +153,10 @@ def _libc() -> ctypes.CDLL:
 
 
 def walk(root: int, path: str, follow: bool) -> int:
-    """The same, a name at a time: no step follows a link, and `..` goes back the way it came."""
+    """Open a path, a name at a time.
+
+    No step follows a link, and `..` goes back the way it came.
+    """
     todo = [part for part in path.split("/") if part not in ("", ".")][::-1]
     _encoded(path)
     way = [os.dup(root)]

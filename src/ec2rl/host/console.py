@@ -62,12 +62,14 @@ _UNFINISHED = "its last line has no end: it may be cut within a message"
 
 
 def is_document(head: bytes) -> bool:
-    """Whether a file that begins so is a console in what a cloud's program printed around it."""
+    """Tell whether a file that begins so is a console as a cloud's program prints it."""
     return any(re.match(form, head) for form in (_DOCUMENT, _COLUMNS, _REPLY, _BASE64))
 
 
 def document_text(data: bytes) -> tuple[bytes, float | None]:
-    """The console's text, and its time in seconds since the epoch. ValueError for anything else.
+    """Take the console's text, and its time in seconds since the epoch.
+
+    ValueError for anything else.
 
     EC2's API gives it in base64, which its command line has decoded.
     """
@@ -110,12 +112,12 @@ def _when(stamp: object) -> float | None:
 
 
 def is_console(text: bytes) -> bool:
-    """Whether a part of a text has what only a console has."""
+    """Tell whether a part of a text has what only a console has."""
     return re.search(_MARKS, text) is not None
 
 
 def unfinished(tail: bytes) -> str:
-    """Why a text of the kernel's that ends so may be cut in its last line, "" where it is not."""
+    """Say why a kernel's text that ends so may be cut in its last line, "" where it is not."""
     last = tail.rpartition(b"\n")[2].rstrip(b"\r\x00 ")
     if not last or re.match(_PROMPT, last) or not re.search(rb"\[(?: *\d|\Z)", last):
         return ""
@@ -139,7 +141,7 @@ class CleanText:
         self._rest = self._clean = b""
 
     def read(self, size: int) -> bytes:
-        """At most `size` bytes, b"" at the end; OSError as the text's own `read`."""
+        """Read at most `size` bytes, b"" at the end; OSError as the text's own `read`."""
         while not self._clean:
             data = self._read(size)
             whole, end, rest = (self._rest + data).rpartition(b"\n")
@@ -163,7 +165,7 @@ class CleanText:
 
 
 def is_spoilt(text: bytes) -> bool:
-    """Whether terminals or serial lines have added to a text."""
+    """Tell whether terminals or serial lines have added to a text."""
     return any(mark in text for mark in (b"\r", b"\x1b", b"\x00", _MARK))
 
 

@@ -47,7 +47,7 @@ def _right(source: str) -> str:
 
 
 def read_file(path: str) -> Evidence | Unreadable:
-    """The whole text of a regular file, or of a file in which the kernel answers."""
+    """Read the whole text of a regular file, or of a file in which the kernel answers."""
     fd = open_regular(path)
     if isinstance(fd, Unreadable):
         return fd
@@ -74,7 +74,7 @@ def open_regular(path: str) -> int | Unreadable:
 
 
 def read_whole(fd: int) -> bytes:
-    """A file's bytes, at least one beyond `READ_LIMIT` if it is larger; raises OSError."""
+    """Read a file's bytes, at least one beyond `READ_LIMIT` if it is larger. OSError."""
     chunks = []
     size = 0
     while size <= READ_LIMIT and (chunk := os.read(fd, 1 << 16 if size < 1 << 18 else 1 << 20)):
@@ -84,7 +84,7 @@ def read_whole(fd: int) -> bytes:
 
 
 def read_watched(path: str, fd: int) -> Evidence | Unreadable:
-    """The text of a regular file that may change while it is read; raises OSError."""
+    """Read the text of a regular file that may change while it is read. OSError."""
     from ec2rl.host.watched import Watched
 
     watched = Watched(fd)
@@ -94,7 +94,7 @@ def read_watched(path: str, fd: int) -> Evidence | Unreadable:
 
 
 def as_evidence(path: str, data: bytes) -> Evidence | Unreadable:
-    """A file's bytes as text; PARTIAL where they are more than `READ_LIMIT`."""
+    """Decode a file's bytes; PARTIAL where they are more than `READ_LIMIT`."""
     if len(data) > READ_LIMIT:
         return Unreadable(path, Why.PARTIAL, f"larger than {READ_LIMIT >> 20} MiB")
     return Evidence(path, data.decode("utf-8", "backslashreplace"))

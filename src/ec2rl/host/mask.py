@@ -115,7 +115,7 @@ _NO_ADDRESSES = frozenset(("0.0.0.0", "127.0.0.1", "255.255.255.255", "::", "::1
 
 
 def mask(text: str, hosts: Sequence[str] = (), files: Sequence[str] = ()) -> str:
-    """A recording without what identifies or gives access.
+    """Mask what identifies or gives access in a recording.
 
     `hosts` are names known to be a host's, `files` what was named as evidence.  Stand-ins are
     numbered in the order in which they are met, so nothing leads back from them.

@@ -8,17 +8,17 @@ from calendar import timegm
 
 
 def escaped(text: str) -> str:
-    """Words that can stand in a key, a note or a list of names, whatever they are."""
+    """Escape words so that they can stand in a key, a note or a list of names."""
     return re.sub(r"[\n\r;\\]|^ | $", lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def unescaped(text: str) -> str:
-    """What `escaped` was given."""
+    """Undo `escaped`."""
     return re.sub(r"\\x([0-7][0-9a-f])", lambda match: chr(int(match[1], 16)), text)
 
 
 def format_time(when: float) -> str:
-    """Seconds since the epoch as UTC, as `2026-11-24T02:00:00Z`, to the nanosecond."""
+    """Write seconds since the epoch in UTC, as `2026-11-24T02:00:00Z`, to the nanosecond."""
     whole = int(when // 1)
     second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
     fraction = f"{when - whole:.9f}"[1:].rstrip("0").rstrip(".")
@@ -26,6 +26,6 @@ def format_time(when: float) -> str:
 
 
 def parse_time(text: str) -> float:
-    """What `format_time` was given. ValueError."""
+    """Read what `format_time` wrote. ValueError."""
     second, _, fraction = text.removesuffix("Z").partition(".")
     return float(timegm(time.strptime(second, "%Y-%m-%dT%H:%M:%S"))) + float(f"0.{fraction or 0}")

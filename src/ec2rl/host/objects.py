@@ -27,7 +27,7 @@ class Lines:
 
 
 def lines_of(kind: str, read: Read) -> Lines:
-    """What `kind` of JSON holds: `dmesg json`, `docker json` or `events json`."""
+    """Tell what `kind` of JSON holds: `dmesg json`, `docker json` or `events json`."""
     told = _Told()
     source = _docker(read, told) if kind == "docker json" else _whole(kind, read, told)
     data = b""

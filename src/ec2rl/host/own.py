@@ -14,7 +14,7 @@ class NotOwnError(OSError):
 
 
 def fault(status: os.stat_result) -> str:
-    """Why a file may be somebody else's, "" if only root (or we ourselves) can have written it."""
+    """Say why a file may be somebody else's, "" if only root, or we, can have written it."""
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
         return "is not a regular file with one name"
     if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:

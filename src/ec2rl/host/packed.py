@@ -24,7 +24,7 @@ class Packed:
         self._flags = flags
 
     def part(self, at: int) -> Packed:
-        """The same file from a place on, for another thread."""
+        """Give the same file from a place on, for another thread."""
         return Packed(self.fd, at, self._flags)
 
     def head(self, size: int) -> bytes:

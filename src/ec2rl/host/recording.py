@@ -33,7 +33,7 @@ from collections.abc import Mapping, Sequence, Set
 
 from ec2rl.host import CONSOLES, DMESGS, KMSG, Clock, Door, Host, Journal, Phrase, Search
 from ec2rl.host.caching import LATER
-from ec2rl.host.looks import decode_clock, decode_journal, decode_search, encode
+from ec2rl.host.encoding import decode_clock, decode_journal, decode_search, encode
 from ec2rl.host.notes import escaped, unescaped
 from ec2rl.host.query import decode_text
 from ec2rl.model import Evidence, Unreadable, Why
@@ -89,7 +89,7 @@ def _uncommented(text: str) -> str:
 
 
 def case(memory: Mapping[str, Observation], expected: Sequence[str], options: str = "") -> str:
-    """All looks as sections, and the verdicts as what a replay is expected to say.
+    """Write all observations as sections, and the verdicts as what a replay is to say.
 
     `options` are words about how was looked, for the replay to look alike.
     """
@@ -107,7 +107,9 @@ def case(memory: Mapping[str, Observation], expected: Sequence[str], options: st
 
 
 def inert(text: str) -> str:
-    """The same with each line a comment, whoever reads it: sh, cron, sudo, ld.so, sysctl, Python.
+    """Make each line of a text a comment, whoever reads it.
+
+    It is inert for sh, cron, sudo, ld.so, sysctl and Python.
 
     A carriage return ends a line for some, so a line begins behind it too.  `sections` reads
     both.
@@ -185,7 +187,7 @@ class RecordedHost:
         raise CaseError(f"{key}: no such reason {reason!r}")
 
     def keys(self) -> Set[str]:
-        """What it was asked."""
+        """Name what it was asked."""
         return self._looks.keys()
 
     @property

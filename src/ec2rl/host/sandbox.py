@@ -46,7 +46,7 @@ def read_in_sandbox(
 
 
 def limits(seconds: float, written: int = 0) -> Limits:
-    """The bounds of a child that reads what somebody saved."""
+    """Give the bounds of a child that reads what somebody saved."""
     forms = slices.parts("saved_evidence").values()
     needs = (*_NEEDED, *(name for form in forms for name in form.NEEDS))
     return Limits(seconds, _MEMORY, written, unprivileged=True, needs=needs)

@@ -34,7 +34,7 @@ class Saved:
 
 
 def open_saved(paths: Sequence[str]) -> list[Saved] | Unreadable:
-    """The files, for `close_saved`; `-` is standard input. Unreadable if one is not there."""
+    """Open the files, for `close_saved`; `-` is standard input. Unreadable if one is not there."""
     from ec2rl.host.files import unreadable
 
     if len(paths) > _MOST:
@@ -89,7 +89,10 @@ def _stdin() -> int:
 
 
 def open_file(path: str) -> int:
-    """A regular file, or a pipe, as in `--log <(zcat ...)`; of others not even the driver hears."""
+    """Open a regular file, or a pipe, as in `--log <(zcat ...)`.
+
+    Of others not even the driver hears.
+    """
     found = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
         kind = os.fstat(found).st_mode
@@ -115,8 +118,8 @@ def close_saved(files: Sequence[Saved]) -> None:
         os.close(file.fd)
 
 
-def shown(files: Sequence[Saved]) -> str:
-    """Their names, for people."""
+def names_of(files: Sequence[Saved]) -> str:
+    """Give their names, for people."""
     return ", ".join(file.name for file in files[:3]) + ", ..." * (len(files) > 3)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ec2rl.forms.mend import plain
 from ec2rl.host import BOOT_ID, Journal, JournalRecord, Phrase
-from ec2rl.host.looks import journal_record
+from ec2rl.host.encoding import journal_record
 from ec2rl.model import Evidence
 from ec2rl.record import replace
 

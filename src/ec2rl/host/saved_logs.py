@@ -33,7 +33,7 @@ from ec2rl.host import (
 from ec2rl.host.console import MOST as CONSOLE
 from ec2rl.host.console import document_text, is_document, unfinished
 from ec2rl.host.recording import RecordedHost, sections
-from ec2rl.host.saved import Saved, Text, close_saved, open_saved, shown
+from ec2rl.host.saved import Saved, Text, close_saved, names_of, open_saved
 from ec2rl.host.saved_journal import Together, read_journal
 from ec2rl.host.spool import MOST, Spool
 from ec2rl.host.transcode import JOURNALS, PlainText, plain_text
@@ -73,7 +73,7 @@ def open_logs(paths: Sequence[str], phrases: Sequence[Phrase]) -> RecordedHost |
                 return journal
             logs += [Saved(*file) for file in journal.files]
             gaps += journal.gaps
-        name = ", ".join(paths) if folders else shown(logs)
+        name = ", ".join(paths) if folders else names_of(logs)
         text = read_in_sandbox(name, lambda: read_logs(logs, phrases, gaps), SECONDS, MOST)
     finally:
         close_saved(logs)
@@ -108,7 +108,7 @@ def read_logs(logs: Sequence[Saved], phrases: Sequence[Phrase], gaps: Sequence[s
     reader = LogReader(phrases, max(1, len(logs)), gaps)
     for log in logs:
         reader.add(log)
-    return case(reader.looks(), [])
+    return case(reader.observations(), [])
 
 
 class LogReader:
@@ -164,9 +164,9 @@ class LogReader:
                 found = self._journal(log, source)
             else:
                 found = read_journal(log.name, plain.read, plain.what.kind, self._kernels)
-            gap = source.gap
-            if gap and not any(gap in one for one in found.gaps):
-                found = replace(found, gaps=(*found.gaps, f"{log.name}: {gap}"))
+            if source.gap:
+                gaps = dict.fromkeys((*found.gaps, f"{log.name}: {source.gap}"))
+                found = replace(found, gaps=tuple(gaps))
             self._journals.add(found)
             self._is_cut = self._is_cut or bool(found.gaps)
         else:
@@ -231,7 +231,7 @@ class LogReader:
             spool.close()
         return replace(found, gaps=(f"{log.name}: {gap}", *found.gaps)) if gap else found
 
-    def looks(self) -> dict[str, Observation]:
+    def observations(self) -> dict[str, Observation]:
         memory: dict[str, Observation] = {"clock": Clock(self._recorded, None), **self._memory}
         logs = [key for key in self._memory if key.startswith("search /var/log/")]
         if logs:

@@ -121,7 +121,7 @@ class Scan:
         return self._pending
 
     def lines(self) -> tuple[list[Line], int | None]:
-        """The lines kept, in order, and how many stand before those left out (None: all kept)."""
+        """Give the lines kept, in order, and how many before those left out (None: all kept)."""
         first, last = self._kept.ends()
         lines = [
             Line(offset, text.decode("utf-8", "backslashreplace"), hit)

@@ -32,7 +32,7 @@ _UNKNOWN = "the archive cannot be unpacked here"
 
 
 def open_sos(path: str, phrases: Sequence[Phrase]) -> RecordedHost | Unreadable:
-    """A sosreport, packed or as a folder; Unreadable when there is nothing of one in it."""
+    """Open a sosreport, packed or as a folder; Unreadable when there is nothing of one in it."""
     from ec2rl.host.files import open_regular
     from ec2rl.host.saved import NotReadError, Saved, refuse_kernels
 
@@ -51,7 +51,7 @@ def open_sos(path: str, phrases: Sequence[Phrase]) -> RecordedHost | Unreadable:
 
 
 def read_sos(file: Saved, phrases: Sequence[Phrase]) -> RecordedHost | Unreadable:
-    """A sosreport in a file that is open; Unreadable when there is nothing of one in it."""
+    """Read a sosreport in a file that is open; Unreadable when there is nothing of one in it."""
     from ec2rl.host.sandbox import read_in_sandbox
 
     def work() -> str:
@@ -71,7 +71,7 @@ def _host(path: str, text: str | Unreadable) -> RecordedHost | Unreadable:
 
 
 def read_archive(fd: int, phrases: Sequence[Phrase], watched: Watched | None = None) -> str:
-    """The recording of an archive: tar, alone or in gzip, xz, bzip2 or zstd."""
+    """Make the recording of an archive: tar, alone or in gzip, xz, bzip2 or zstd."""
     from ec2rl.host.unpack import HEAD, kind_of, open_archive
 
     deadline = time.monotonic() + SECONDS

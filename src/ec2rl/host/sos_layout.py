@@ -54,7 +54,7 @@ _NETNS = r"(?:namespaces/[^/]+/)?ip_netns_exec_(?P<netns>[^/]+?)_"
 
 
 def use(path: str) -> tuple[Use, str] | None:
-    """What a member below the archive's top folder is for, and the key that it answers.
+    """Tell what a member below the archive's top folder is for, and the key that it answers.
 
     None for what is not opened. Keys are those of `host.remember`; for logs, the path as found.
     """
@@ -107,7 +107,7 @@ def _forms() -> tuple[str, dict[str, str]]:
 
 
 def todays(path: str) -> str:
-    """A path by the name that kernels have for it today."""
+    """Give a path by the name that kernels have for it today."""
     for form in slices.parts("saved_evidence").values():
         for old, new in form.OLD_NAMES.items():
             if path.startswith(old):
@@ -116,7 +116,10 @@ def todays(path: str) -> str:
 
 
 def settings(text: str, most: int) -> dict[str, str]:
-    """The files below /proc/sys that `sysctl -a` printed, with what they hold; the first `most`."""
+    """Give the files below /proc/sys that `sysctl -a` printed, with what they hold.
+
+    The first `most`.
+    """
     found: dict[str, list[str]] = {}
     swap = str.maketrans("./", "/.")
     for line in text.split("\n"):

@@ -64,7 +64,7 @@ class Links:
         memory[other] = look
 
     def unread(self, memory: Container[str], read: Container[int]) -> list[tuple[str, str]]:
-        """The wanted ones, with their ends, of which nothing was read; `follow` comes first.
+        """Give the wanted ones, with their ends, of which nothing was read; `follow` comes first.
 
         `read` has the hashes of the paths that were.
         """

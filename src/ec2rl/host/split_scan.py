@@ -18,7 +18,10 @@ _LONGEST = 1 << 20
 
 
 def middle(fd: int, size: int) -> int | None:
-    """Where the first line begins that starts in the second half; None for a line without end."""
+    """Tell where the first line begins that starts in the second half.
+
+    None for a line without end.
+    """
     place = size // 2
     data = os.pread(fd, _LONGEST, place - 1)
     newline = data.find(b"\n")
@@ -71,7 +74,7 @@ class Halves:
         self.unpacked = first.unpacked + second.unpacked
 
     def lines(self) -> tuple[list[Line], int | None]:
-        """As `Scan.lines`: the lines kept, and how many stand before those left out."""
+        """Give, as `Scan.lines`, the lines kept, and how many stand before those left out."""
         first, split = self._first.lines()
         second, later = self._second.lines()
         known = {line.offset for line in second}

@@ -25,7 +25,7 @@ class Spool:
         self._left = _ALL
 
     def take(self, body: Source | Text) -> tuple[int, str]:
-        """A descriptor of all that a stream holds, and what of it is missing.
+        """Store all that a stream holds: a descriptor of it, and what of it is missing.
 
         It is good until the next one is taken.  OSError where there is no room.
         """

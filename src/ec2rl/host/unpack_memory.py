@@ -11,7 +11,7 @@ for zstd, those of its window alone."""
 
 
 def needs_more(kind: str, head: bytes, memory: int) -> bool:
-    """Whether `memory` bytes are too few; False for what cannot be told."""
+    """Tell whether `memory` bytes are too few; False for what cannot be told."""
     if kind == "zstd":
         return _window(head) > memory
     return kind == "xz" and _xz_needs_more(head, memory)

@@ -68,7 +68,7 @@ class Pieces:
 
 
 def open_pieces(path: str) -> Pieces | Unreadable:
-    """A file, a pipe, or `-` for standard input, in gzip, xz, bzip2, zstd, or none of these."""
+    """Open a file, a pipe, or `-` for standard input, in gzip, xz, bzip2, zstd, or none."""
     files = open_saved([path])
     return files if isinstance(files, Unreadable) else Pieces(files[0])
 

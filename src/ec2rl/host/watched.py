@@ -26,7 +26,7 @@ class Watched:
         self._ends = self._read_ends()
 
     def changed(self, read: int = 0) -> str:
-        """What befell the file, "" for nothing; `read` is how many bytes of it were read."""
+        """Tell what befell the file, "" for nothing; `read` is how many bytes of it were read."""
         now = os.fstat(self.fd)
         if now.st_size < max(self.first.st_size, read):
             size = now.st_size

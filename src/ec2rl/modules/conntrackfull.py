@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl.conntrack.advice import by_hand
 from ec2rl.conntrack.allowance import Allowance
 from ec2rl.conntrack.defaults import MAX
-from ec2rl.conntrack.describe import details, quotes, trusted_places
+from ec2rl.conntrack.describe import details, quotes, trusted_log_sources
 from ec2rl.conntrack.facts_json import facts
 from ec2rl.conntrack.messages import PHRASES, Kind
 from ec2rl.conntrack.namespaces import find_namespaces
@@ -23,7 +23,7 @@ net/netfilter/nf_conntrack_core.c, nf_conntrack_max95)."""
 
 
 def judge(seen: Observations) -> Finding:
-    """One finding: the state, the knob that works, and the one that will not."""
+    """Judge the table: the state, the knob that works, and the one that will not."""
     verdict, summary = _verdict(seen)
     return Finding(verdict, summary, details(seen, verdict), quotes(seen), (), facts(seen))
 
@@ -32,7 +32,7 @@ def _verdict(seen: Observations) -> tuple[Verdict, Statement]:
     found = seen.times.now
     if found.lines:
         words = "Conntrack table full errors found. {lines} occurrences in {places: and }"
-        return Verdict.PROBLEM, say(words, lines=found.lines, places=trusted_places(found))
+        return Verdict.PROBLEM, say(words, lines=found.lines, places=trusted_log_sources(found))
     losing = [table for table in seen.tables if _losing(seen, table)]
     if losing:
         return Verdict.PROBLEM, _lost_now(losing)
@@ -135,7 +135,7 @@ def _other_loss(seen: Observations) -> Statement | None:
         return say(
             "{lines:table-full line} found only where any user can write ({places}): not verified",
             lines=seen.times.unverified.lines,
-            places=seen.times.unverified.places,
+            places=seen.times.unverified.log_sources,
         )
     if seen.times.others.get(Kind.EXPECTATIONS_FULL):
         return say(
@@ -161,7 +161,7 @@ def _dropped(seen: Observations, refused: int) -> Statement | None:
     rising = sum(table.rate("drop") or 0 for table in seen.tables)
     if not refused or seen.drops_settled:
         return None
-    if not rising and seen.since is not None and seen.covered:
+    if not rising and not seen.period.is_all and seen.covered:
         return None
     if seen.times.before_last_fix.lines and not rising:
         why = "; whether all of it was before the change of the limit is not known"
@@ -190,10 +190,10 @@ def _small(seen: Observations) -> Statement | None:
     )
 
 
-def _propose(host: Host, seen: Observations, wish: FixRequest) -> Proposal:
+def _propose(host: Host, seen: Observations, request: FixRequest) -> Proposal:
     from ec2rl.conntrack.remedy import propose
 
-    return propose(host, seen, wish)
+    return propose(host, seen, request)
 
 
 def _measure(host: Host) -> Rate | None:

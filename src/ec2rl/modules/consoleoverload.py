@@ -58,7 +58,7 @@ def parse(line: LogLine, trace: Trace) -> Statement | AnothersEvent | None:
     return say(words, cpu=int(match["cpu"]), seconds=int(match["s"]))
 
 
-def look(host: Host, seen: Observations[Statement]) -> Observations[Statement]:
+def observe(host: Host, seen: Observations[Statement]) -> Observations[Statement]:
     """Note whether this kernel would say it at all."""
     version = running_version(host)
     if version is None or version < _SILENT_SINCE:
@@ -92,5 +92,5 @@ MODULE = kernel_log_module(
             ),
         ),
     ),
-    look=look,
+    observe=observe,
 )

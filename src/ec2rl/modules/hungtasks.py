@@ -82,7 +82,7 @@ def parse(line: LogLine, trace: Trace) -> Hang | None:
     return hang
 
 
-def look(host: Host, seen: Observations[Hang]) -> Observations[Hang]:
+def observe(host: Host, seen: Observations[Hang]) -> Observations[Hang]:
     """Look at the kernel's own count, and who watches."""
     hangs = seen.events.this_boot
     timeout, doubt = watch(host, ["hung_task_timeout_secs"])
@@ -167,6 +167,6 @@ MODULE = kernel_log_module(
         question="a task has hung",
     ),
     of_dead_kernels=True,
-    look=look,
+    observe=observe,
     advise=advise,
 )

@@ -42,5 +42,5 @@ MODULE = kernel_log_module(
         ),
     ),
     of_dead_kernels=True,
-    look=mark_of_death("BUG or oops"),
+    observe=mark_of_death("BUG or oops"),
 )

@@ -40,5 +40,5 @@ MODULE = kernel_log_module(
         ),
     ),
     of_dead_kernels=True,
-    look=mark_of_death("oops or BUG"),
+    observe=mark_of_death("oops or BUG"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from ec2rl.diagnosis.events import places
+from ec2rl.diagnosis.events import log_sources
 from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module
 from ec2rl.diagnosis.observations import Observations
@@ -79,7 +79,7 @@ def _in_a_row(seen: Observations[Panic]) -> int:
     return sum(1 for _ in takewhile(lambda boot: boot in died, reversed(before)))
 
 
-def look(host: Host, seen: Observations[Panic]) -> Observations[Panic]:
+def observe(host: Host, seen: Observations[Panic]) -> Observations[Panic]:
     """Look at what dead kernels left: a panic seldom gets into a log.
 
     The running kernel has not panicked: it runs. What is unknown is what was before it, and its own
@@ -87,20 +87,20 @@ def look(host: Host, seen: Observations[Panic]) -> Observations[Panic]:
     yet.
     """
     seen = replace(seen, events=_once(seen))
-    remains = seen.remains
+    records = seen.crash_records
     proof = doubt = suspected = state = None
-    if remains.unread:
+    if records.unread:
         doubt = say("not all that dead kernels left could be read")
     else:
         proof = say("{this_boot}'s kernel runs, and no other left a panic's record")
-    if remains.dumps:
+    if records.dumps:
         words = "No kernel panic messages found, but a crash dump: {dump}"
-        suspected = say(words, dump=remains.dumps[0])
+        suspected = say(words, dump=records.dumps[0])
     pstore = f"{PSTORE}/"
     fresh = [one for one in seen.events.earlier_boots if one.line.sources[0].startswith(pstore)]
     if fresh:
         words = "Kernel panic messages found. The last kernel died of one: {place}"
-        state = (Verdict.PROBLEM, say(words, place=places(fresh)[0]))
+        state = (Verdict.PROBLEM, say(words, place=log_sources(fresh)[0]))
     notes = [_restarts(number(host, "/proc/sys/kernel/panic"))]
     loop = _in_a_row(seen)
     if loop >= _LOOP:
@@ -140,5 +140,5 @@ MODULE = kernel_log_module(
         ),
     ),
     of_dead_kernels=True,
-    look=look,
+    observe=observe,
 )

@@ -125,7 +125,7 @@ def find(lines: Sequence[LogLine]) -> Iterable[Event[Killed]]:
         yield Event(Killed(kill), kill.line, kill.trace, same)
 
 
-def look(host: Host, seen: Observations[Killed]) -> Observations[Killed]:
+def observe(host: Host, seen: Observations[Killed]) -> Observations[Killed]:
     """Look at the kernel's own count of its kills (since 4.13), and whether it goes on."""
     counted = counter(host, "oom_kill")
     if counted == 0:
@@ -214,6 +214,6 @@ MODULE = kernel_log_module(
         question="the oom-killer was invoked",
     ),
     of_dead_kernels=True,
-    look=look,
+    observe=observe,
     advise=advise,
 )

@@ -81,7 +81,7 @@ def found(seen: Observations[Report]) -> str:
     return f"{named[0].upper()}{named[1:]} messages found"
 
 
-def look(host: Host, seen: Observations[Report]) -> Observations[Report]:
+def observe(host: Host, seen: Observations[Report]) -> Observations[Report]:
     """Look at the kernel's own counts and at the mark of a lockup, and who watches."""
     version = running_version(host)
     watches, doubt = watch(host, ["soft_watchdog", "watchdog"])
@@ -133,6 +133,6 @@ MODULE = kernel_log_module(
         ),
     ),
     of_dead_kernels=True,
-    look=look,
+    observe=observe,
     found=found,
 )

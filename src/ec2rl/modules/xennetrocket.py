@@ -48,7 +48,7 @@ def parse(line: LogLine, trace: Trace) -> Packet | None:
     return Packet(int(match["n"]), "bytes", copied=False) if match else None
 
 
-def look(host: Host, seen: Observations[Packet]) -> Observations[Packet]:
+def observe(host: Host, seen: Observations[Packet]) -> Observations[Packet]:
     """Look for the driver, as no counter tells of these packets alone.
 
     A dropped packet is a failure; one that was copied took time and nothing else.
@@ -103,6 +103,6 @@ MODULE = kernel_log_module(
         none='No Xen network "rides the rocket" messages found.',
         question="Xen's network driver dropped packets",
     ),
-    look=look,
+    observe=observe,
     advise=advise,
 )

@@ -11,7 +11,10 @@ from ec2rl.remedies import SetSysctl, WriteFile
 def commands(
     changes: Sequence[SetSysctl | WriteFile], parameters: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
-    """One command a line, to be pasted; `parameters` are files to write in place of these keys."""
+    """Give one command a line, to be pasted.
+
+    `parameters` are files to write in place of these keys.
+    """
     lines = []
     settings = [change for change in changes if isinstance(change, SetSysctl)]
     for change in settings:

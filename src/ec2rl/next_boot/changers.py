@@ -29,7 +29,7 @@ def everybody(host: Host, rules: Rules) -> Iterator[Found]:
 
 
 def ufw(host: Host, rules: Rules) -> Iterator[Changer | Unreadable]:
-    """The sysctl file of its own that ufw applies when it is enabled."""
+    """Yield the sysctl file of its own that ufw applies when it is enabled."""
     conf = conf_files.text(host, "/etc/ufw/ufw.conf")
     if isinstance(conf, Unreadable):
         yield conf

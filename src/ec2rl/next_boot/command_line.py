@@ -38,7 +38,7 @@ class CommandLine:
         self.items = tuple(_keys(line)) if known and isinstance(line, Evidence) else ()
 
     def of(self, paths: Sequence[str]) -> Sequence[Assignment]:
-        """The words that give one of these paths a value."""
+        """Give the words that give one of these paths a value."""
         return [item for item in self.items if item.key in paths]
 
 
@@ -54,7 +54,10 @@ def _keys(line: Evidence) -> Iterator[Assignment]:
 
 
 def ram_disks(host: Host, release: str | None) -> Iterator[Unreadable]:
-    """The initial RAM disks that may set keys which no file sets: what is in them is not read."""
+    """Yield the initial RAM disks that may set keys which no file sets.
+
+    What is in them is not read.
+    """
     if not any(isinstance(host.names(folder), tuple) for folder in _MAKERS):
         return
     names = host.names("/boot")

@@ -8,7 +8,7 @@ from ec2rl.next_boot.setting import Setting
 
 
 def decide(rules: Rules, lines: Lines, key: str) -> Setting:
-    """The setting when the reader of `lines` has applied them, whatever happens later."""
+    """Give the setting when the reader of `lines` has applied them, whatever happens later."""
     first = rules.initial(key)
     value, because, decided = first.value, first.because, first.decided
     winner: Line | None = None
@@ -35,11 +35,20 @@ def decide(rules: Rules, lines: Lines, key: str) -> Setting:
     about += lines.about((*paths, *rules.spreading(key)))
     losers = tuple(place for place in about if place != decided)
     spoken_of = bool(about or lines.unread)
-    return Setting(key, value, because, decided, spoken_of, None, losers, "", tuple(warnings))
+    return Setting(
+        key,
+        value,
+        because,
+        decided,
+        spoken_of,
+        losers=losers,
+        warnings=tuple(warnings),
+        blind=blind,
+    )
 
 
 def dead_lines(rules: Rules, lines: Lines) -> list[str]:
-    """Lines about the wanted settings that never do anything."""
+    """Give lines about the wanted settings that never do anything."""
     dead = [
         f"{line.path}:{line.line}: does nothing, no assignment: {line.text!r}"
         for line in lines.malformed

@@ -16,13 +16,13 @@ KINDS = {
 
 
 def kind_of(path: str) -> str:
-    """Which kind of drop-in file this is, "" for none."""
+    """Tell which kind of drop-in file this is, "" for none."""
     folder = path.rpartition("/")[0]
     return next((kind for kind in KINDS if folder in folders(kind)), "")
 
 
 def named(host: Host, name: str) -> list[str]:
-    """The drop-in files of this bare name, of each kind the one that is read first."""
+    """Give the drop-in files of this bare name, of each kind the one that is read first."""
     found = []
     for kind, end in KINDS.items():
         inside = (
@@ -38,7 +38,7 @@ def _has(host: Host, folder: str, name: str) -> bool:
 
 
 def does_not_count(host: Host, path: str) -> str | Unreadable:
-    """Why the next boot does not read a drop-in file, "" if it does."""
+    """Say why the next boot does not read a drop-in file, "" if it does."""
     kind, name = kind_of(path), path.rpartition("/")[2]
     if not name.endswith(KINDS[kind]) or name.startswith("."):
         return f"only names that end with {KINDS[kind]} and begin with no dot count"

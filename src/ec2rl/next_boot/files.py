@@ -52,7 +52,10 @@ class BootFiles:
     wanted: Mapping[str, Value]
 
     def ends_with(self, key: str) -> Value | None:
-        """What a setting is once all that change it at boot have; None where nobody can tell."""
+        """Tell what a setting is once all that change it at boot have.
+
+        None where nobody can tell.
+        """
         setting = self.settings.setting(key)
         if setting is None:
             return None
@@ -129,7 +132,7 @@ def boot_files(
     changers: Changers = everybody,
     write: bool = True,
 ) -> BootFiles:
-    """Files for these settings, by key; none where the next boot has them, or none is wanted.
+    """Give files for these settings, by key; none where the next boot has them, or none is wanted.
 
     `rules_of` and `changers` are those of who knows more of these keys.
     """

@@ -23,7 +23,10 @@ RUNLEVELS = ("/etc/runlevels/sysinit", "/etc/runlevels/boot", "/etc/runlevels/de
 
 
 def in_runlevel(host: Host, service: str) -> bool:
-    """Whether OpenRC starts a service; it is taken to where its run levels cannot be listed."""
+    """Tell whether OpenRC starts a service.
+
+    It is taken to where its run levels cannot be listed.
+    """
     levels = [host.names(folder) for folder in RUNLEVELS]
     known = [names for names in levels if isinstance(names, tuple)]
     return not known or any(service in names for names in known)

@@ -48,7 +48,7 @@ class Lines:
     after_unread: frozenset[str]
 
     def blind(self, winner: Assignment | None) -> Unreadable | None:
-        """What was not read and may decide in place of `winner` (None: of the default)."""
+        """Tell what was not read and may decide in place of `winner` (None: of the default)."""
         if not self.unread:
             return None
         # A line that names the key anywhere exempts it from patterns.
@@ -57,7 +57,7 @@ class Lines:
         return self.unread[-1]
 
     def about(self, paths: Sequence[str]) -> list[Evidence]:
-        """Every line that gives one of these paths a value, whatever comes of it."""
+        """Give every line that gives one of these paths a value, whatever comes of it."""
         found = _ordered(self.named, paths)
         for line in self.patterns:
             if any(matches(line.item.key, path, self.reader) for path in paths):
@@ -66,11 +66,11 @@ class Lines:
         return [line.item.evidence() for line in found if line.item.value is not None]
 
     def written(self, paths: Sequence[str]) -> list[Line]:
-        """What is written to these paths, in the order of writing."""
+        """Tell what is written to these paths, in the order of writing."""
         return _ordered(self.writes, paths)
 
     def all_named(self) -> list[Line]:
-        """Every line that names a path, in the order of the files."""
+        """Give every line that names a path, in the order of the files."""
         return _ordered(self.named, tuple(self.named))
 
 

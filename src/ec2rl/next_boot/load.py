@@ -19,7 +19,7 @@ MAX_MODULES = 1000
 
 
 def built_in(host: Host, release: str | None, module: str) -> Evidence | bool | None:
-    """What shows that a module is built in, False if it is loadable, None if nothing tells."""
+    """Tell what shows that a module is built in, False if it is loadable, None if nothing tells."""
     if release is not None:
         for name in ("modules.builtin", "modules.dep"):
             path = f"/lib/modules/{release}/{name}"
@@ -55,7 +55,7 @@ class Wanted:
 
 
 def wanted_modules(host: Host) -> Wanted:
-    """What modules-load.d, the kernel command line, and where no systemd is, /etc/modules name."""
+    """Give what modules-load.d, the command line and, without systemd, /etc/modules name."""
     own = list(_init_modules(host))
     modules: list[tuple[str, Evidence]] = [one for one in own if not isinstance(one, Unreadable)]
     unread: Unreadable | None = next((one for one in own if isinstance(one, Unreadable)), None)
@@ -118,7 +118,9 @@ def early(
     blacklisted: Mapping[str, str],
     alike: str,
 ) -> Evidence | Unreadable | list[str]:
-    """What loads the module before the sysctl files are read; else warnings about what does not.
+    """Tell what loads the module before the sysctl files are read.
+
+    Else warnings about what does not.
 
     `blacklisted` are places of modprobe.d that forbid a module; a module with `alike` in its name
     was meant to load this one.

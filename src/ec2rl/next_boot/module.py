@@ -54,7 +54,7 @@ class Module:
 
 
 def kernel_release(host: Host) -> str | None:
-    """The release of the kernel that boots: the running one, else the only one installed."""
+    """Give the release of the kernel that boots: the running one, else the only one installed."""
     running = release(host)
     if running is not None:
         return running

@@ -12,7 +12,7 @@ from ec2rl.next_boot.values import plain
 
 
 def option(host: Host, name: str) -> NextBoot:
-    """The setting `MODULE.PARAMETER`, as it will be when the module is loaded."""
+    """Give the setting `MODULE.PARAMETER`, as it will be when the module is loaded."""
     owner, _, parameter = module_name(name).partition(".")
     release = kernel_release(host)
     module = find_module(host, release, owner)

@@ -27,22 +27,22 @@ _SPREADING = (
 
 
 def own_path(path: str) -> str:
-    """The one path of a variable that has two names."""
+    """Give the one path of a variable that has two names."""
     return _SAME.get(path, path)
 
 
 def other_names(path: str) -> tuple[str, ...]:
-    """The other paths of the variable at this one."""
+    """Give the other paths of the variable at this one."""
     return tuple(other for other, same in _SAME.items() if same == path)
 
 
 def is_spreading(path: str) -> bool:
-    """Whether writing to a path may change other keys, too."""
+    """Tell whether writing to a path may change other keys, too."""
     return any(path in others for _, _, others in _SPREADING)
 
 
 def spreading(path: str) -> tuple[str, ...]:
-    """The paths of others which, when they are written, may change this one."""
+    """Give the paths of others which, when they are written, may change this one."""
     for start, end, others in _SPREADING:
         if path.startswith(start) and path.endswith(end) and path not in others:
             return others
@@ -54,12 +54,12 @@ def is_pattern(path: str) -> bool:
 
 
 def dotted(path: str) -> str:
-    """A path below /proc/sys as sysctl(8) shows it: dots for slashes, and slashes for dots."""
+    """Give a path below /proc/sys as sysctl(8) shows it: dots for slashes, and slashes for dots."""
     return path.translate({ord("."): "/", ord("/"): "."})
 
 
 def is_missing(host: Host, path: str) -> bool:
-    """Whether a path below /proc/sys is not there, on a host where its folder can be listed."""
+    """Tell whether a path below /proc/sys is missing where its folder can be listed."""
     folder, _, name = f"{SYS}/{path}".rpartition("/")
     names = host.names(folder)
     if isinstance(names, Unreadable):
@@ -68,7 +68,7 @@ def is_missing(host: Host, path: str) -> bool:
 
 
 def nearest(host: Host, path: str) -> str:
-    """The key that is written most like this one, "" for none."""
+    """Give the key that is written most like this one, "" for none."""
     from difflib import get_close_matches
 
     found = SYS
@@ -83,7 +83,7 @@ def nearest(host: Host, path: str) -> str:
 
 
 def walk(host: Host, pattern: str) -> Iterator[str]:
-    """The files below /proc/sys that a pattern meets; nothing where they cannot be listed."""
+    """Yield the files below /proc/sys that a pattern meets; nothing where they cannot be listed."""
     folders = [""]
     parts = pattern.split("/")
     for number, part in enumerate(parts, 1):

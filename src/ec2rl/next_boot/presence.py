@@ -39,7 +39,7 @@ class Presence:
 
 
 def of_module(module: Module, udev: RunRules) -> Presence:
-    """The presence of the keys that a module brings."""
+    """Give the presence of the keys that a module brings."""
     late = module.when in (When.LATE, When.UNKNOWN)
     unsure = "when the module is loaded is not known"
     if module.evidence is not None:
@@ -58,12 +58,12 @@ def of_module(module: Module, udev: RunRules) -> Presence:
 
 
 def module_of(path: str) -> str:
-    """The module that brings a key, "" where the kernel has it or nobody knows."""
+    """Give the module that brings a key, "" where the kernel has it or nobody knows."""
     return next((module for start, module in MODULES if path.startswith(start)), "")
 
 
 def interface_of(path: str) -> str:
-    """The interface that a key is about, "" for none that comes and goes."""
+    """Give the interface that a key is about, "" for none that comes and goes."""
     parts = path.split("/")
     if len(parts) < 5 or parts[0] != "net" or parts[1] not in ("ipv4", "ipv6"):
         return ""
@@ -71,7 +71,7 @@ def interface_of(path: str) -> str:
 
 
 def of_interface(interface: str, udev: RunRules) -> Presence | None:
-    """The presence of an interface's keys; None where udev applies the files when it comes."""
+    """Give the presence of an interface's keys; None where udev applies the files when it comes."""
     rule = interface_rule(udev, interface)
     if rule is not None and not isinstance(rule, Unreadable):
         return None

@@ -66,48 +66,51 @@ class Rules:
     # Names.
 
     def setting(self, path: str) -> str | None:
-        """The setting that a path below /proc/sys stands for, None for one of somebody else's."""
+        """Name the setting that a path below /proc/sys stands for, None for another's."""
         if self._elsewhere is not None and self._elsewhere(path):
             return None
         return dotted(own_path(path))
 
     def name(self, path: str) -> str | None:
-        """The same for a wanted setting, None for all others."""
+        """Give the same for a wanted setting, None for all others."""
         wanted = not self.asked or own_path(path) in self._plain
         wanted = wanted or any(glob.matches(one, path) for one in self._patterns)
         return self.setting(path) if wanted else None
 
     def wants(self, path: str) -> bool:
-        """Whether a line for this path may say something about a wanted setting."""
+        """Tell whether a line for this path may say something about a wanted setting."""
         return not self.asked or is_spreading(path) or self.name(path) is not None
 
     def named_by(self, word: str) -> str | None:
-        """The setting that a word of a script names."""
+        """Give the setting that a word of a script names."""
         path = normalize(word)
         known = path.partition("/")[0] in ROOTS and "/" in path and word[:1] != "/"
         return self.name(path) if known and not is_pattern(path) else None
 
     def speaks(self, text: str) -> bool:
-        """Whether a line that is no assignment seems to be about a wanted setting."""
+        """Tell whether a line that is no assignment seems to be about a wanted setting."""
         return not self.asked or any(path.rpartition("/")[2] in text for path in self._plain)
 
     def keys(self, named: Collection[str], met: Collection[str]) -> Sequence[str]:
-        """The settings to tell: what was asked for, or all that lines name or patterns meet."""
+        """Give the settings to tell.
+
+        What was asked for, or all that lines name or patterns meet.
+        """
         plain = [dotted(path) for path in self._plain]
         there = {key for path in self.existing(()) if (key := self.name(path))}
         return tuple(dict.fromkeys([*plain, *sorted({*named, *met, *there})]))
 
     def paths(self, key: str) -> tuple[str, ...]:
-        """Where a setting is found below /proc/sys, its own name first."""
+        """Tell where a setting is found below /proc/sys, its own name first."""
         path = normalize(key)
         return (path, *other_names(path))
 
     def spreading(self, key: str) -> tuple[str, ...]:
-        """The paths of other settings which, when they are written, may change this one."""
+        """Give the paths of other settings which, when they are written, may change this one."""
         return spreading(normalize(key))
 
     def existing(self, patterns: Sequence[str]) -> Sequence[str]:
-        """The paths of wanted settings that these patterns can meet, on the kernel that boots."""
+        """Give the paths of wanted settings that these patterns can meet on that kernel."""
         found = dict.fromkeys(self._plain)
         open_ended = self._patterns or not self.asked
         if (patterns or self._patterns) and open_ended:
@@ -130,17 +133,17 @@ class Rules:
             self._gaps.append(what)
 
     def exists(self, path: str) -> bool:
-        """Whether the kernel that boots can have this path at all."""
+        """Tell whether the kernel that boots can have this path at all."""
         return True
 
     # Values.
 
     def value(self, text: str) -> Value | None:
-        """What a text stands for, None for nothing."""
+        """Tell what a text stands for, None for nothing."""
         return plain(text)
 
     def now(self, key: str) -> Value | None:
-        """What the running kernel has, None where that cannot be read."""
+        """Tell what the running kernel has, None where that cannot be read."""
         for path in self.paths(key):
             text = self.host.read(f"{SYS}/{path}")
             if isinstance(text, Evidence):
@@ -148,12 +151,12 @@ class Rules:
         return None
 
     def read(self, key: str, text: str) -> Reading:
-        """What the kernel makes of a text written to a setting."""
+        """Tell what the kernel makes of a text written to a setting."""
         now = self.now(key)
         return read_text(key, text, None if now is None else str(now))
 
     def initial(self, key: str) -> Initial:
-        """The setting before any sysctl file."""
+        """Give the setting before any sysctl file."""
         found = self.default(key)
         for item in self.arguments(key):
             reading = self.read(key, item.value or "")
@@ -163,7 +166,7 @@ class Rules:
         return found
 
     def default(self, key: str) -> Initial:
-        """The setting where nothing sets it."""
+        """Give the setting where nothing sets it."""
         path = normalize(key)
         interface = interface_of(path)
         if interface:
@@ -174,12 +177,12 @@ class Rules:
         return Initial(None, "the kernel's default, which is not known here")
 
     def arguments(self, key: str) -> Sequence[Assignment]:
-        """The words of the kernel's command line that give this setting a value."""
+        """Give the words of the kernel's command line that give this setting a value."""
         found = self._line.of(self.paths(key)) if self._line.items else ()
         return found if found and self._is_early(key) else ()
 
     def argument_keys(self) -> Sequence[str]:
-        """The wanted settings that the kernel's command line names."""
+        """Give the wanted settings that the kernel's command line names."""
         return [key for item in self._line.items if (key := self.name(item.key))]
 
     def _is_early(self, key: str) -> bool:
@@ -191,7 +194,7 @@ class Rules:
     # What else is to be told.
 
     def warnings(self) -> Sequence[str]:
-        """What to say that is about no line of a sysctl file."""
+        """Tell what to say that is about no line of a sysctl file."""
         nothing = [one for one in self._patterns if next(walk(self.host, one), None) is None]
         return [f"no key here meets {dotted(one)}" for one in nothing] + [
             f"{item.path}: {item.text!r} does nothing: {key} is not there that early"
@@ -200,40 +203,40 @@ class Rules:
         ]
 
     def unread(self) -> Sequence[Unreadable]:
-        """What could not be read, and may hold anything."""
+        """Tell what could not be read, and may hold anything."""
         return self._gaps
 
     def unread_before(self) -> Sequence[Unreadable]:
-        """What could not be read, and may decide of what no sysctl file sets."""
+        """Tell what could not be read, and may decide of what no sysctl file sets."""
         line = [self._line.unread] if self._line.unread else []
         return [*line, *ram_disks(self.host, self.release)]
 
     def unsure(self) -> Sequence[Unreadable]:
-        """What could not be read of when the keys are there."""
+        """Tell what could not be read of when the keys are there."""
         return [module.unsure for module in self._found.values() if module.unsure is not None]
 
     # When the keys are there.
 
     def module(self, name: str) -> Module:
-        """A module of the kernel that boots; looked up once."""
+        """Give a module of the kernel that boots; looked up once."""
         if name not in self._found:
             self._found[name] = find_module(self.host, self.release, name)
         return self._found[name]
 
     def brings(self, module: str) -> bool:
-        """Whether a module brings wanted settings, or may."""
+        """Tell whether a module brings wanted settings, or may."""
         if not self.asked:
             return True
         keys = [dotted(path) for path in self._plain]
         return any(module in (self._modules.get(key), module_of(normalize(key))) for key in keys)
 
     def udev(self) -> RunRules:
-        """The rules of udev that run a program; read once."""
+        """Give the rules of udev that run a program; read once."""
         self._udev = self._udev or run_rules(self.host)
         return self._udev
 
     def presence(self, key: str) -> Presence | None:
-        """When the key comes into being; None for one that is there from the start."""
+        """Tell when the key comes into being; None for one that is there from the start."""
         if key not in self._presences:
             self._presences[key] = self._presence_of(key)
         return self._presences[key]

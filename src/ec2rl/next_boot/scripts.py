@@ -13,7 +13,7 @@ from ec2rl.next_boot.effects import Load, NoShell, Run, Write, effects
 from ec2rl.next_boot.paths import SYS
 from ec2rl.next_boot.rules import Rules
 from ec2rl.next_boot.setting import AS_AT_BOOT, AS_BY_HAND, Changer, Idle
-from ec2rl.next_boot.startup import IF, Script, Start, starts
+from ec2rl.next_boot.startup import Script, Start, starts
 from ec2rl.record import replace
 
 TYPE_CHECKING = False
@@ -138,29 +138,29 @@ class _Look:
         if setting is not None:
             told = not any(sign in value for sign in "$`%")
             text = self._rules.value(value.strip().strip("\"'")) if told else None
-            yield Changer(start.who, setting, text, start.line, start.note)
+            yield Changer(start.who, setting, text, start.line, start.when)
 
     def _written(self, start: Start, effect: Write) -> Iterator[Found]:
         if not effect.plain:
             within = _within(effect.key)
-            note = f"{start.note}; which key, is not told there"
+            note = f"{start.when}; which key, is not told there"
             yield Changer(start.who, "", None, start.line, note, within=within)
             return
         setting = self._named(effect.key)
         if setting is None:
             return
         if effect.value is None:
-            yield Changer(start.who, setting, None, start.line, start.note)
+            yield Changer(start.who, setting, None, start.line, start.when)
             return
         reading = self._rules.read(setting, effect.value)
         if reading.refused:
             yield Idle(start.line, f"the kernel refuses it, {reading.note}")
         else:
-            yield Changer(start.who, setting, reading.value, start.line, start.note)
+            yield Changer(start.who, setting, reading.value, start.line, start.when)
 
     def _loaded(self, start: Start, effect: Load) -> Iterator[Found]:
         if not effect.files:
-            note = f"applies all sysctl files, {start.note}"
+            note = f"applies all sysctl files, {start.when}"
             which = AS_AT_BOOT if effect.at_boot else AS_BY_HAND
             yield Changer(start.who, which, None, start.line, note)
         for path in effect.files:
@@ -171,7 +171,7 @@ class _Look:
                 else:
                     place = start.line
                     note = f"{start.note}: {place.source}: {place.text}"
-                    if start.note == IF:
+                    if not start.note:
                         note = f"if {place.source} is run: {place.text}"
                     yield from assigned(start.who, self._rules, text, note)
 

@@ -86,7 +86,7 @@ class Setting:
     `decided` is the line that decides, or None for a default of the kernel; `losers` are the other
     lines about it, and `spoken_of` says whether any line is, or may be in what was not read;
     `lost` says why these do nothing ("" if they do); `now` is its value today; `changers` change it
-    after that.
+    after that; `blind` is what was not read, and may decide.
     """
 
     key: str
@@ -99,9 +99,13 @@ class Setting:
     lost: str = ""
     warnings: tuple[str, ...] = ()
     changers: tuple[Changer, ...] = ()
+    blind: Unreadable | None = None
 
     def survives(self) -> bool:
-        """Whether what the files say is what will be: not lost, and changed by nobody after."""
+        """Tell whether what the files say is what will be.
+
+        Not lost, and changed by nobody after.
+        """
         return (
             self.value is not None
             and self.decided is not None
@@ -124,5 +128,5 @@ class NextBoot:
     unread: tuple[Unreadable, ...]
 
     def setting(self, key: str) -> Setting | None:
-        """The setting of this name, such as `net.core.somaxconn`."""
+        """Give the setting of this name, such as `net.core.somaxconn`."""
         return next((setting for setting in self.settings if setting.key == key), None)

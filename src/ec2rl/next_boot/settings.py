@@ -200,7 +200,7 @@ class _Late:
             )
         second = decide(rules, self._lines[again.prefixes], setting.key)
         first = rules.initial(setting.key)
-        if second.decided == first.decided and not second.because.endswith("decide"):
+        if second.decided == first.decided and second.blind is None:
             second = _lost(rules, setting, f"{presence.lost}; {told_by}, but not this line")
         if (version(rules.release or "") or (0, 0)) < (5, 12):
             told_by += "; before Linux 5.12 that may be too early"

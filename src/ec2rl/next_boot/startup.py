@@ -19,8 +19,6 @@ from ec2rl.next_boot.udev import run_rules
 from ec2rl.next_boot.units import Service, command_of, services
 from ec2rl.record import record
 
-IF = "if this line is run"
-
 MAX_FILES = 500
 """Names of one folder that are looked at."""
 
@@ -82,7 +80,7 @@ _APPLIERS = ("sysctl", "procps", "procps.sh", "modules", "kmod", "hwdrivers", "n
 class Start:
     """A line that `who` runs: the command in it, whether a shell reads it, and what it knows.
 
-    `text` is the whole script that the line stands in, "" for a line that stands alone.
+    `note` says when it is run, "" where nothing tells that it is.
     """
 
     who: str
@@ -90,16 +88,21 @@ class Start:
     command: str
     shell: bool = True
     variables: Mapping[str, str] = {}
-    note: str = IF
+    note: str = ""
+
+    @property
+    def when(self) -> str:
+        """Say when it is run."""
+        return self.note or "if this line is run"
 
 
 @record(frozen=True)
 class Script:
-    """A file of commands, and who runs it."""
+    """A file of commands, who runs it, and when, as `Start.note` says it."""
 
     who: str
     text: Evidence
-    note: str = IF
+    note: str = ""
 
 
 def starts(host: Host) -> Iterator[Start | Script | Unreadable]:
@@ -136,7 +139,7 @@ def _scripts(host: Host) -> Iterator[Script | Unreadable]:
                 yield from _script(who, item)
 
 
-def _script(who: str, text: Evidence | Unreadable, note: str = IF) -> Iterator[Script | Unreadable]:
+def _script(who: str, text: Evidence | Unreadable, note: str = "") -> Iterator[Script | Unreadable]:
     if isinstance(text, Evidence):
         yield Script(who, text, note)
     elif text.why is not Why.FAILED:  # a folder or a device of that name: no script

@@ -24,7 +24,7 @@ MAX_PROFILES = 16
 
 
 def tuned(host: Host, rules: Rules) -> Iterator[Changer | Unreadable]:
-    """What tuned leaves of the settings of its profile, and of those that the files name."""
+    """Tell what tuned leaves of the settings of its profile, and of those that the files name."""
     active = conf_files.text(host, "/etc/tuned/active_profile")
     if isinstance(active, Unreadable):
         yield active

@@ -41,7 +41,7 @@ class RunRule:
     parts: tuple[tuple[str, str, str], ...]
 
     def says(self, name: str) -> bool:
-        """Whether the rule is for certain values of `name` only."""
+        """Tell whether the rule is for certain values of `name` only."""
         return any(one == name and sign == "==" for one, sign, _ in self.parts)
 
 
@@ -71,7 +71,7 @@ def run_rules(host: Host) -> RunRules:
 
 
 def module_rule(udev: RunRules, module: str) -> Reapplied | Unreadable | None:
-    """The rule that names this module, if there is one."""
+    """Give the rule that names this module, if there is one."""
     event = {"ACTION": "add", "SUBSYSTEM": "module", "KERNEL": module}
     for rule in udev.rules:
         if rule.runs and rule.says("KERNEL") and _meets(rule, event):
@@ -80,7 +80,7 @@ def module_rule(udev: RunRules, module: str) -> Reapplied | Unreadable | None:
 
 
 def interface_rule(udev: RunRules, interface: str) -> Reapplied | Unreadable | None:
-    """The rule that applies the settings of an interface when it comes."""
+    """Give the rule that applies the settings of an interface when it comes."""
     event = {"ACTION": "add", "SUBSYSTEM": "net", "KERNEL": interface}
     for rule in udev.rules:
         if _PROGRAM in rule.runs and rule.says("SUBSYSTEM") and _meets(rule, event):

@@ -71,7 +71,7 @@ def services(host: Host) -> Iterator[Service | tuple[str, Unreadable]]:
 
 
 def command_of(line: Evidence) -> str:
-    """The command of an Exec line."""
+    """Give the command of an Exec line."""
     return line.text.partition("=")[2].strip()
 
 

@@ -21,12 +21,12 @@ _BLANKS = " \t\n\v\f\r"
 
 
 def plain(text: str) -> str:
-    """A value as it is compared and shown: tabs and rows of blanks made one blank."""
+    """Give a value as it is compared and shown: tabs and rows of blanks made one blank."""
     return " ".join(text.split())
 
 
 def read_text(key: str, text: str, now: str | None) -> Reading:
-    """What becomes of a key when `text` is written; numbers where it holds numbers `now`.
+    """Tell what becomes of a key when `text` is written; numbers where it holds numbers `now`.
 
     Which numbers the kernel takes for a key is not known here.
     """

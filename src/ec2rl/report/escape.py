@@ -28,7 +28,7 @@ def one_line(text: str) -> str:
 
 
 def typed(text: str) -> str:
-    """A word of a command that a person may copy into a shell, which reads it as this very text.
+    """Quote a word of a command that a person may copy into a shell, which reads it as it is.
 
     What could not be shown stands in bash's quotes, `$'...'`.
     """

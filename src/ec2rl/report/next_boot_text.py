@@ -98,7 +98,10 @@ def _common(group: Sequence[Setting]) -> Setting:
 def setting_lines(
     setting: Setting, name: str, runs: bool, by_hand: Mapping[str, Value | None]
 ) -> list[str]:
-    """One setting: its values, and below them who decides, who loses, and who changes it later."""
+    """Give one setting.
+
+    Its values, and below them who decides, who loses, and who changes it later.
+    """
     now, after = (
         "unknown" if n is None else one_line(str(n)) for n in (setting.now, setting.value)
     )
@@ -127,7 +130,7 @@ def also(warnings: Sequence[str], unread: Sequence[Unreadable]) -> list[str]:
 
 
 def quoted(words: str, evidence: Evidence | None) -> str:
-    """Words, then the line that shows it and its place."""
+    """Give words, then the line that shows it and its place."""
     if evidence is None:
         return words
     text = one_line(evidence.text.strip())[:160]

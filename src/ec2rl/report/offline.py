@@ -16,12 +16,12 @@ def recorded(name: str, when: float) -> Statement:
 
 
 def recorded_on(when: float) -> Statement:
-    """When the evidence ends, as far as anything tells: `on 2026-11-03 02:00:00 +0000`."""
+    """Tell when the evidence ends, as far as anything tells: `on 2026-11-03 02:00:00 +0000`."""
     return say("on {when:time}", when=when) if when else say("at a time unknown")
 
 
 def of_the_past(finding: Finding, where: Statement, zone: str = "") -> Finding:
-    """The same in the past tense, with whose it is and of when, without a fix for this machine."""
+    """Put a finding in the past: whose it is, of when, and without a fix for this machine."""
     return replace(
         finding,
         summary=say("{summary} (in {where})", summary=finding.summary, where=where),
@@ -32,7 +32,10 @@ def of_the_past(finding: Finding, where: Statement, zone: str = "") -> Finding:
 
 
 def of_what_is_cut(finding: Finding, cut: str) -> Finding:
-    """A finding about evidence that is not whole: what was found counts, and silence does not."""
+    """Give a finding about evidence that is not whole.
+
+    What was found counts, and silence does not.
+    """
     verdict, said = finding.verdict, finding.summary
     if verdict in (Verdict.OK, Verdict.WARNING, Verdict.NOT_APPLICABLE):
         verdict = Verdict.UNKNOWN

@@ -65,7 +65,10 @@ def statistics(findings: Sequence[tuple[str, Finding]], seconds: float) -> str:
 
 
 def evidence(name: str, finding: Finding, by_hand: Sequence[Statement | str]) -> str:
-    """What a diagnostic's file in the run directory holds: result, quotes, commands by hand."""
+    """Tell what a diagnostic's file in the run directory holds.
+
+    Result, quotes, commands by hand.
+    """
     parts = [result(name, finding)]
     if finding.evidence:
         parts += ["", "Evidence:"]

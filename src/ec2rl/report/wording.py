@@ -14,7 +14,7 @@ A form is for numbers: text, and what could not be read, appear as they are.
 
 from __future__ import annotations
 
-from ec2rl.diagnosis.coverage import stamp
+from ec2rl.diagnosis.coverage import local_time
 from ec2rl.model import MOST, TENSED, Statement, Tense
 
 TYPE_CHECKING = False
@@ -60,7 +60,10 @@ def facts(fact: Fact, tense: Tense) -> Json:
 
 
 def text(statement: Statement | str, tense: Tense = Tense.PRESENT) -> str:
-    """The words of a statement, or a command as it is; KeyError for a place that nothing fills."""
+    """Give the words of a statement, or a command as it is.
+
+    KeyError for a place that nothing fills.
+    """
     if isinstance(statement, str):
         return statement
     from _string import formatter_parser  # type: ignore[import-not-found]
@@ -81,11 +84,11 @@ def _shown(value: Value, form: str, tense: Tense) -> str:
     if isinstance(value, tuple):
         return (form or ", ").join(_shown(one, "", tense) for one in value)
     if form == "time" and value is None:
-        return stamp(None)
+        return local_time(None)
     if not form or not isinstance(value, (int, float)):
         return str(value)
     if form == "time":
-        return stamp(value)
+        return local_time(value)
     if form == "%":
         return percent(value)
     if form == "pace":

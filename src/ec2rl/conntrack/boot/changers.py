@@ -44,7 +44,7 @@ LOADERS = (
 
 
 def enabled(host: Host, service: str) -> Evidence | None:
-    """The link that makes systemd start a service at boot."""
+    """Give the link that makes systemd start a service at boot."""
     for folder in ENABLED:
         target = host.link(f"{folder}/{service}.service")
         if isinstance(target, str):
@@ -53,7 +53,7 @@ def enabled(host: Host, service: str) -> Evidence | None:
 
 
 def loaders(host: Host) -> tuple[Evidence, ...]:
-    """The services enabled at boot that bring nf_conntrack into the kernel."""
+    """Give the services enabled at boot that bring nf_conntrack into the kernel."""
     found = (enabled(host, service) for service in LOADERS)
     return tuple(link for link in found if link is not None)
 

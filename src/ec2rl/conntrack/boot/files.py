@@ -19,7 +19,10 @@ PAGE_FILE = "/etc/sysctl.d/99-netfilter.conf"
 
 
 def boot_files(host: Host, wanted: Mapping[str, int], write: bool = True) -> BootFiles:
-    """Files for these settings, by key; none where the next boot has them, or none is wanted."""
+    """Give files for these settings, by key.
+
+    None where the next boot has them, or none is wanted.
+    """
     more = {}
     release = version(kernel_release(host) or "")
     if BUCKETS in wanted and release is not None and release < (4, 9):

@@ -14,7 +14,7 @@ _BYTES = ("tcp_max_retrans", "log_invalid")
 
 
 def setting_of(path: str) -> str | None:
-    """The setting that a path below /proc/sys stands for, by any of its names, old ones too."""
+    """Name the setting that a path below /proc/sys stands for, by any of its names, be it old."""
     if path in ("net/nf_conntrack_max", "net/ipv4/ip_conntrack_max"):
         return MAX
     folder, _, name = path.rpartition("/")
@@ -26,12 +26,12 @@ def setting_of(path: str) -> str | None:
 
 
 def is_old_name(path: str) -> bool:
-    """Whether only kernels before 4.9 with NF_CONNTRACK_PROC_COMPAT have this path."""
+    """Tell whether only kernels before 4.9 with NF_CONNTRACK_PROC_COMPAT have this path."""
     return path.startswith("net/ipv4/")
 
 
 def paths_of(setting: str) -> tuple[str, ...]:
-    """Where a setting is found below /proc/sys: its own name, then others, then old ones."""
+    """Tell where a setting is found below /proc/sys: its own name, then others, then old ones."""
     own = setting.replace(".", "/")
     old = "net/ipv4/netfilter/ip_conntrack_" + setting[len(PREFIX) :]
     if setting == MAX:
@@ -40,7 +40,7 @@ def paths_of(setting: str) -> tuple[str, ...]:
 
 
 def read_value(setting: str, text: str, release: str | None, page: int = PAGE) -> Reading:
-    """What becomes of a setting when `text` is written to it on a kernel of this release."""
+    """Tell what becomes of a setting when `text` is written to it on a kernel of this release."""
     value = kernel_int(text)
     if value is None:
         return Reading(None, True, "the kernel takes no number from it (EINVAL)")

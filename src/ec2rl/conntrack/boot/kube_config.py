@@ -28,7 +28,7 @@ MAX_WORDS = 5_000
 
 
 def flag_values(words: Sequence[str], place: Evidence) -> tuple[Values, str]:
-    """What flags say of connection tracking, and the file that `--config` names, "" for none."""
+    """Read what flags say of conntrack, and the file that `--config` names, "" for none."""
     values: dict[str, tuple[str, Evidence]] = {}
     config = ""
     for name, value in _flags(words):
@@ -50,7 +50,7 @@ def _flags(words: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def config_values(text: Evidence) -> tuple[Values, Evidence]:
-    """The `conntrack:` part of a KubeProxyConfiguration in YAML, or in JSON of one value a line."""
+    """Read `conntrack:` of a KubeProxyConfiguration in YAML, or in JSON of one value a line."""
     values: dict[str, tuple[str, Evidence]] = {}
     depth: int | None = None
     start = Evidence(text.source, "")
@@ -72,7 +72,10 @@ def config_values(text: Evidence) -> tuple[Values, Evidence]:
 def k3s_values(
     host: Host, words: Sequence[str], place: Evidence, config: str, program: str
 ) -> Values | Unreadable | None:
-    """What k3s or RKE2 is told of kube-proxy's flags; None where it has no agent, or no rights."""
+    """Tell what k3s or RKE2 is told of kube-proxy's flags.
+
+    None where it has no agent, or no rights.
+    """
     said = list(_flags(words))
     config = next((value for name, value in said if name in ("--config", "-c")), config)
     config = config or f"/etc/rancher/{program}/config.yaml"

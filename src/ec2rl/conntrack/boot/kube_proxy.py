@@ -38,7 +38,7 @@ CAP = 1 << 20
 
 
 def kube_proxy(host: Host) -> Iterator[Changer | Unreadable]:
-    """The settings that kube-proxy changes here; nothing on a host that starts none."""
+    """Yield the settings that kube-proxy changes here; nothing on a host that starts none."""
     for given in kube_proxies(host):
         if isinstance(given, Unreadable):
             yield given

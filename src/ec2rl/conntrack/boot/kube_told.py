@@ -69,7 +69,10 @@ class Given:
 
 
 def kube_proxies(host: Host) -> Iterator[Given | Unreadable]:
-    """The first that is there of: a process, units, static pods, MicroK8s, pods, a kubelet."""
+    """Yield the first that there is.
+
+    A process, units, static pods, MicroK8s, pods, a kubelet.
+    """
     running = _processes(host)
     kubelet: Given | None = None
     found = False

@@ -63,7 +63,7 @@ class ConntrackRules(Rules):
         return "conntrack" in text
 
     def keys(self, named: Collection[str], met: Collection[str]) -> Sequence[str]:
-        """The settings of the module's page, those asked for, and those that a line names."""
+        """Give the settings of the module's page, those asked for, and those that a line names."""
         asked = [key for path in self.asked if (key := setting_of(path))]
         also = sorted({*named, *self.argument_keys()})
         return tuple(dict.fromkeys((*PAGE_KEYS, *asked, *also)))

@@ -33,7 +33,7 @@ class BootSettings:
     loaders: tuple[Evidence, ...]
 
     def setting(self, key: str) -> Setting | None:
-        """The setting of this name, such as `net.netfilter.nf_conntrack_max`."""
+        """Give the setting of this name, such as `net.netfilter.nf_conntrack_max`."""
         return next((setting for setting in self.settings if setting.key == key), None)
 
 
@@ -48,5 +48,5 @@ def boot_settings(host: Host, asked: Sequence[str] = ()) -> BootSettings:
 
 
 def would_win(host: Host, files: Mapping[str, str | None]) -> BootSettings:
-    """The same as if these files had these texts (None: as if they were not there)."""
+    """Give the same as if these files had these texts (None: as if they were not there)."""
     return boot_settings(Overlay(host, files))

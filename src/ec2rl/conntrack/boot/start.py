@@ -30,7 +30,7 @@ class Start:
 
 
 def start(host: Host, release: str | None, module: Module) -> Start:
-    """The sizes with which the module comes up."""
+    """Give the sizes with which the module comes up."""
     meminfo = host.read(MEMORY)
     page = page_size(meminfo.text) if isinstance(meminfo, Evidence) else None
     if module.unread:

@@ -112,7 +112,7 @@ def _wanted(args: Parsed) -> Filter:
 
 @record(frozen=True)
 class _Meant:
-    """The entries of a place that the filters mean, with the timeouts that are in force there."""
+    """The entries of a table that the filters mean, with the timeouts that are in force there."""
 
     target: TableTarget
     wanted: Filter
@@ -173,7 +173,7 @@ def _choose(
 
 
 def number_of(target: TableTarget) -> int | None:
-    """The kernel's count of a place's entries now."""
+    """Give the kernel's count of a table's entries now."""
     dump = open_dump(target.door)
     if not isinstance(dump, Dump):
         return None

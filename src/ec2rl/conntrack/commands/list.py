@@ -96,7 +96,7 @@ def _show(args: Parsed, terminal: Terminal, host: Host, wanted: Filter, limit: i
 
 
 def filter_of(args: Parsed) -> Filter:
-    """The conditions that the options name. UsageError for one that makes no sense."""
+    """Give the conditions that the options name. UsageError for one that makes no sense."""
     try:
         return Filter(
             parse_net(args.last("src")) if args.has("src") else None,
@@ -126,7 +126,7 @@ def _number(args: Parsed, option: str, most: int) -> int | None:
 
 
 def admitted(listing: Listing, wanted: Filter, settings: Mapping[str, int]) -> Iterator[Entry]:
-    """The entries that are meant."""
+    """Give the entries that are meant."""
     return (entry for entry in listing if wanted.admits(entry, settings))
 
 

@@ -49,7 +49,10 @@ _SETTINGS = 20_000
 
 
 def host_of(args: Parsed) -> Host | Unreadable:
-    """What a table is judged by: this machine; of a saved table what --sysctl tells of its own."""
+    """Tell what a table is judged by: this machine.
+
+    Of a saved table what --sysctl tells of its own.
+    """
     if not args.has("file"):
         if args.has("sysctl"):
             raise UsageError("--sysctl is of the machine that the table of --file is from")
@@ -70,7 +73,7 @@ def host_of(args: Parsed) -> Host | Unreadable:
 
 
 def targets_of(args: Parsed, host: Host, netns: str = "") -> TableTargets | Unreadable:
-    """The tables that the options mean; the capture of --file is a place of its own.
+    """Give the tables that the options mean; the capture of --file is a table of its own.
 
     `netns` is the namespace where none is named, "" for our own.
     """
@@ -150,7 +153,9 @@ def recording_of(args: Parsed, host: Host) -> dict[str, Json]:
 
 
 def chosen(args: Parsed, targets: TableTargets) -> Iterator[TableTarget]:
-    """The tables in turn, each namespace held open meanwhile: all that is told of it is its own.
+    """Yield the tables in turn, each namespace held open meanwhile.
+
+    All that is told of it is its own.
 
     One that no door leads to comes as it is: whoever looks at it is told the reason.
     """
@@ -161,7 +166,7 @@ def chosen(args: Parsed, targets: TableTargets) -> Iterator[TableTarget]:
 
 @contextmanager
 def kept(args: Parsed, target: TableTarget) -> Iterator[TableTarget]:
-    """A place with its namespace held open, where a door leads to it."""
+    """A table with its namespace held open, where a door leads to it."""
     if args.has("replay"):  # its doors are another machine's
         yield target
         return
@@ -172,7 +177,7 @@ def kept(args: Parsed, target: TableTarget) -> Iterator[TableTarget]:
         yield target
 
 
-def look(
+def count_table(
     args: Parsed,
     terminal: Terminal,
     host: Host,
@@ -199,16 +204,16 @@ def look(
 
 
 def was_interrupted(census: Census | Unreadable) -> bool:
-    """Whether Ctrl-C ended a census before its time."""
-    return isinstance(census, Census) and any(gap.startswith("interrupted") for gap in census.gaps)
+    """Tell whether Ctrl-C ended a census before its time."""
+    return isinstance(census, Census) and census.interrupted
 
 
-def looks(
+def count_tables(
     args: Parsed, terminal: Terminal, host: Host, targets: TableTargets
 ) -> Iterator[tuple[TableTarget, Census | Unreadable]]:
     """Count the chosen tables in turn; an interrupted one is the last."""
     for target in chosen(args, targets):
-        census = look(args, terminal, host, target)
+        census = count_table(args, terminal, host, target)
         yield target, census
         if was_interrupted(census):
             return
@@ -221,7 +226,7 @@ def failed(terminal: Terminal, why: Unreadable) -> int:
 
 
 def nothing_to_show(args: Parsed, targets: TableTargets, netns: str = "") -> str:
-    """What is said where no table has an entry, "" where there is one to look at."""
+    """Tell what is said where no table has an entry, "" where there is one to look at."""
     if targets.chosen:
         return ""
     if targets.limits.loaded is False:
@@ -232,7 +237,7 @@ def nothing_to_show(args: Parsed, targets: TableTargets, netns: str = "") -> str
 
 
 def whole_number(args: Parsed, option: str, default: int, most: int) -> int:
-    """The value of an option that takes a number from 1 on. UsageError for anything else."""
+    """Give the value of an option that takes a number from 1 on. UsageError for anything else."""
     text = args.last(option, str(default))
     if not (text.isascii() and text.isdecimal() and len(text) < 12 and 1 <= int(text) <= most):
         raise UsageError(f"--{option}={text}: not a number from 1 to {most}")

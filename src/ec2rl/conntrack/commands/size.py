@@ -9,10 +9,10 @@ from ec2rl.arguments import Parsed, format_of, seconds
 from ec2rl.conntrack.commands.shared import (
     INTERRUPTED,
     answered,
+    count_table,
     document_of,
     failed,
     kept,
-    look,
     nothing_to_show,
     targets_of,
     was_interrupted,
@@ -28,7 +28,7 @@ from ec2rl.conntrack.table.cost import cost_of, object_size
 from ec2rl.conntrack.table.sizing import growth, need, rates, time_to_full
 from ec2rl.conntrack.table.targets import ALL, TableTarget, TableTargets
 from ec2rl.facts.kernel_log import read_kernel_log
-from ec2rl.model import Unreadable, Why
+from ec2rl.model import Unreadable, Why, say
 from ec2rl.module import Options
 from ec2rl.record import record, replace
 from ec2rl.report.escape import one_line
@@ -48,7 +48,7 @@ BETWEEN = "between"
 
 
 @record(frozen=True)
-class _Looks:
+class _Counts:
     """One look at a table, or two that were `between` seconds apart."""
 
     target: TableTarget
@@ -72,10 +72,10 @@ def _show(args: Parsed, terminal: Terminal, host: Host, pause: float, how: dict[
     if write is None:
         terminal.out(nothing_to_show(args, targets, ALL))
     found, status = _look_twice(args, terminal, host, targets, pause, how)
-    unread = [looks for looks in found if isinstance(looks.first, Unreadable)]
-    for looks in unread:
-        terminal.say(str(looks.first))
-    sized = [_sizing(looks, targets.limits) for looks in found if looks not in unread]
+    unread = [pair for pair in found if isinstance(pair.first, Unreadable)]
+    for pair in unread:
+        terminal.say(str(pair.first))
+    sized = [_sizing(pair, targets.limits) for pair in found if pair not in unread]
     # Where no table has an entry now, packets may have been lost in this boot all the same.
     empty = not targets.chosen and targets.limits.loaded is not False
     tables = _recommended(host, args, targets, sized) if sized or empty else None
@@ -95,18 +95,18 @@ def _look_twice(
     targets: TableTargets,
     pause: float,
     how: dict[str, str],
-) -> tuple[list[_Looks], int]:
+) -> tuple[list[_Counts], int]:
     """Look at the fullest tables, and again after a pause; the exit status is that of a signal.
 
     A recording has as many looks as were taken then; `how` says how far they were apart.
     """
     past = args.has("replay")
-    found: list[_Looks] = []
+    found: list[_Counts] = []
     with ExitStack() as stack:
         for target in targets.chosen[:LOOKED_INTO]:
             here = stack.enter_context(kept(args, target))
             began = time.monotonic()
-            found.append(_Looks(here, began, look(args, terminal, host, here)))
+            found.append(_Counts(here, began, count_table(args, terminal, host, here)))
             if was_interrupted(found[-1].first):
                 return found, INTERRUPTED
         if not found or not (how.get(BETWEEN) if past else pause) or args.has("file"):
@@ -120,7 +120,7 @@ def _look_twice(
             if isinstance(one.first, Unreadable):
                 continue
             again = time.monotonic()
-            second = look(args, terminal, host.later(0), one.target)
+            second = count_table(args, terminal, host.later(0), one.target)
             if isinstance(second, Unreadable):
                 terminal.say(f"no second look: {second}")
             elif was_interrupted(second):
@@ -132,24 +132,24 @@ def _look_twice(
     return found, 0
 
 
-def _named(found: Sequence[_Looks]) -> str:
+def _named(found: Sequence[_Counts]) -> str:
     return one_line(found[0].target.label) if len(found) == 1 else f"{len(found)} tables"
 
 
-def _sizing(looks: _Looks, limits: Limits) -> Sizing:
+def _sizing(pair: _Counts, limits: Limits) -> Sizing:
     """What the looks at one table come to; what could not be read of the limits is nothing."""
-    first, second = looks.first, looks.second
+    first, second = pair.first, pair.second
     assert not isinstance(first, Unreadable)
     last = first if second is None else second
-    grown = () if second is None else growth(first, second, looks.between)
+    grown = () if second is None else growth(first, second, pair.between)
     needed = need(last, grown)
     peak = max(needed.entries, first.total, last.total, last.counted or 0)
     count = last.total if last.counted is None else last.counted
     full = time_to_full(count, limits.maximum or 0, grown)
     return Sizing(
-        looks.target,
+        pair.target,
         last,
-        looks.between,
+        pair.between,
         replace(needed, entries=peak),
         rates(last),
         grown,
@@ -178,16 +178,16 @@ def _recommended(
 
 def _observed(host: Host, needed: int, twice: bool) -> Observations:
     """What the module sees of this host, with the load as the looks tell it, if that is more."""
-    seen = read(host, read_kernel_log(host, PHRASES, None), Options(1.0 if twice else 0.0))
+    seen = read(host, read_kernel_log(host, PHRASES), Options(1.0 if twice else 0.0))
     if seen.load is None or seen.load.entries < needed:
-        seen = replace(seen, load=Load(needed, f"{needed} entries by a census"))
+        seen = replace(seen, load=Load(needed, say("{n} entries by a census", n=needed)))
     return seen
 
 
-def _facts(targets: TableTargets, unread: Sequence[_Looks], tables: Tables | None) -> list[Json]:
+def _facts(targets: TableTargets, unread: Sequence[_Counts], tables: Tables | None) -> list[Json]:
     facts: list[Json] = [
-        {**target_facts(looks.target, targets.limits), "unreadable": str(looks.first)}
-        for looks in unread
+        {**target_facts(pair.target, targets.limits), "unreadable": str(pair.first)}
+        for pair in unread
     ]
     if tables is not None:
         facts += [

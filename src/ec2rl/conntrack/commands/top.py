@@ -7,9 +7,9 @@ from ec2rl.conntrack.commands.shared import (
     INTERRUPTED,
     answered,
     chosen,
+    count_table,
     document_of,
     failed,
-    look,
     nothing_to_show,
     targets_of,
     was_interrupted,
@@ -58,10 +58,10 @@ def show(args: Parsed, terminal: Terminal, host: Host) -> int:
     early_too = not (sample or write or args.has("record") or args.has("replay"))
     for target in chosen(args, targets):
         if early_too and (target.count or 0) >= _LARGE:
-            early = look(args, terminal, host, target, SAMPLE)
+            early = count_table(args, terminal, host, target, SAMPLE)
             if isinstance(early, Census) and is_sample(early):
                 terminal.out(first_answer(target, targets.limits, early, by))
-        census = look(args, terminal, host, target, sample, _ASKED if by == "owner" else 100)
+        census = count_table(args, terminal, host, target, sample, _ASKED if by == "owner" else 100)
         facts = target_facts(target, targets.limits)
         if isinstance(census, Unreadable):
             terminal.say(str(census))

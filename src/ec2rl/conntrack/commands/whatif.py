@@ -6,9 +6,9 @@ from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.conntrack.commands.shared import (
     INTERRUPTED,
     answered,
+    count_tables,
     document_of,
     failed,
-    looks,
     nothing_to_show,
     targets_of,
     was_interrupted,
@@ -40,15 +40,15 @@ def command(args: Parsed, terminal: Terminal) -> int:
 
 
 def _show(args: Parsed, terminal: Terminal, host: Host, wishes: Mapping[str, int]) -> int:
-    places = targets_of(args, host)
-    if isinstance(places, Unreadable):
-        return failed(terminal, places)
+    targets = targets_of(args, host)
+    if isinstance(targets, Unreadable):
+        return failed(terminal, targets)
     write = format_of(args).write
-    terminal.out(nothing_to_show(args, places) if write is None else "")
+    terminal.out(nothing_to_show(args, targets) if write is None else "")
     tables: list[Json] = []
     status = 0
-    for place, census in looks(args, terminal, host, places):
-        facts = target_facts(place, places.limits)
+    for target, census in count_tables(args, terminal, host, targets):
+        facts = target_facts(target, targets.limits)
         if isinstance(census, Unreadable):
             terminal.say(str(census))
             tables.append({**facts, "unreadable": str(census)})
@@ -57,7 +57,7 @@ def _show(args: Parsed, terminal: Terminal, host: Host, wishes: Mapping[str, int
         answer = what_if(census, wishes or halved(census))
         tables.append({**facts, **what_if_facts(answer), **seen_facts(census)})
         if write is None:
-            terminal.out(what_if_text(place, places.limits, census, answer, not wishes))
+            terminal.out(what_if_text(target, targets.limits, census, answer, not wishes))
         if was_interrupted(census):
             status = INTERRUPTED
     if write is not None:

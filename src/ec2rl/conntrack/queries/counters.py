@@ -69,7 +69,7 @@ def _ask_kernel() -> list[str]:
 
 
 def counters(body: bytes) -> str:
-    """One CPU's counters. MalformedError."""
+    """Parse one CPU's counters. MalformedError."""
 
     if len(body) < NFGEN:
         raise MalformedError(f"{len(body)} bytes are no message of netfilter's")

@@ -66,14 +66,20 @@ class Dump:
         self._request = request(_GET, DUMP, sequence, family)
 
     def count(self) -> int | None:
-        """Entries of the namespace now, by the kernel's own count; None where it gives none."""
+        """Count the entries of the namespace now, by the kernel's own count.
+
+        None where it gives none.
+        """
         try:
             return self.ask_count()
         except OSError:
             return None
 
     def ask_count(self) -> int:
-        """The kernel's own count (IPCTNL_MSG_CT_GET_STATS); OSError with the kernel's reason."""
+        """Ask for the kernel's own count (IPCTNL_MSG_CT_GET_STATS).
+
+        OSError with the kernel's reason.
+        """
         self._statistics.send(request(_GET_STATS, REQUEST))
         try:
             for kind, body in messages(self._statistics.recv(_ROOM)):
@@ -190,7 +196,10 @@ def open_dump(door: Door | None = None, family: int = 0) -> Dump | Unreadable:
 
 
 def open_netlink(door: Door | None = None) -> socket | Unreadable:
-    """A socket that speaks with netfilter of a namespace; what it may ask, the kernel decides."""
+    """Open a socket that speaks with netfilter of a namespace.
+
+    What it may ask, the kernel decides.
+    """
     source = source_of(door, "ctnetlink")
     absent = missing(source)
     if absent is not None:
@@ -203,7 +212,7 @@ def open_netlink(door: Door | None = None) -> socket | Unreadable:
 
 
 def open_text(door: Door | None = None) -> Iterator[bytes] | Unreadable:
-    """The table as the kernel prints it, in pieces: for who may read files, and not more.
+    """Open the table as the kernel prints it, in pieces: for who may read files, and not more.
 
     CONFIG_NF_CONNTRACK_PROCFS; the file is root's (0440).
     """
@@ -249,18 +258,18 @@ def missing(source: str) -> Unreadable | None:
 
 
 def source_of(door: Door | None, look: str) -> str:
-    """What a look into a namespace is called, as `Host.within` calls it."""
+    """Tell what a look into a namespace is called, as `Host.within` calls it."""
     return look if door is None else f"netns {door.path}: {look}"
 
 
 def request(kind: int, flags: int, sequence: bytes = bytes(4), family: int = 0) -> bytes:
-    """A message to netfilter that asks for all."""
+    """Give a message to netfilter that asks for all."""
     size = HEADER + NFGEN
     return pack("=IHH4sIBBH", size, kind, flags, sequence, 0, family, 0, 0)
 
 
 def connected(patience: int = _SILENCE) -> socket:
-    """A socket to netfilter of the calling thread's namespace, with a limit in seconds. OSError."""
+    """Connect to netfilter of the calling thread's namespace, with a limit in seconds. OSError."""
     from _socket import SO_RCVTIMEO, SOCK_CLOEXEC, SOCK_RAW, SOL_SOCKET, socket
 
     netlink = socket(_AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETFILTER)

@@ -139,10 +139,7 @@ def _draw(first: int) -> Entries | Unreadable:
     text = open_text()
     if isinstance(text, Unreadable):
         return text
-    found = read_table(TEXT, [lambda _: next(text, b"")], 0.0, _DRAWING, first)
-    if isinstance(found, Unreadable):
+    found = read_table(TEXT, [lambda _: next(text, b"")], 0.0, _DRAWING, first, needs_all=True)
+    if isinstance(found, Unreadable) and found.why is Why.FAILED:
         return Entries(TEXT, "", 0)  # not a line: the table is empty
-    if "no time" in found.gap:
-        words = f"{found.total} entries were read in {_DRAWING:.0f} s, and not the others"
-        return Unreadable(TEXT, Why.PARTIAL, words)
     return found

@@ -45,7 +45,7 @@ class EntryLines:
         """Whether words on the other stream tore the last line, so that the next is its rest."""
 
     def blocks(self, pieces: Iterable[bytes]) -> Iterator[Block]:
-        """Some thousand entries each, as lines of the plain form, and the shape of each."""
+        """Yield some thousand entries each, as lines of the plain form, and the shape of each."""
         rest = b""
         for piece in decoded(pieces):
             text, newline, rest = (rest + piece).rpartition(b"\n")
@@ -126,7 +126,7 @@ class EntryLines:
             self.others += len(parts)
 
     def none(self) -> str:
-        """Why there is no table in a text without an entry: what it is likelier."""
+        """Say why there is no table in a text without an entry: what it is likelier."""
         if self.events:
             return "it is the output of conntrack -E, no table: save that of conntrack -L"
         if self.expectations:
@@ -136,7 +136,7 @@ class EntryLines:
         return "no line of it is an entry of a conntrack table"
 
     def gaps(self) -> tuple[str, ...]:
-        """What stands between this text and a whole table, in words."""
+        """Tell what stands between this text and a whole table, in words."""
         found = []
         if self.others:
             one = self.others == 1

@@ -40,12 +40,12 @@ def _compiled(pattern: bytes) -> Pattern[bytes]:
 
 
 def is_entry(line: bytes) -> bool:
-    """Whether a line is an entry in the plain form, by its looks."""
+    """Tell whether a line is an entry in the plain form, by its looks."""
     return _is_plain(line) and bool(_compiled(_ENTRY).fullmatch(line))
 
 
 def entries(line: bytes) -> list[bytes]:
-    """The entries of a line in any form, in the plain one."""
+    """Give the entries of a line in any form, in the plain one."""
     if b"<flow" in line:
         return [plain for plain in from_xml(line) if is_entry(plain)]
     plain = line if is_entry(line) else from_save(line)
@@ -57,12 +57,12 @@ def _is_plain(line: bytes) -> bool:
 
 
 def begins_entry(line: bytes) -> bool:
-    """Whether a line begins as an entry does, however it goes on."""
+    """Tell whether a line begins as an entry does, however it goes on."""
     return bool(_compiled(_HEAD + rb"(?: [\w=,]*)*?(?: src=|$)").match(line))
 
 
 def tidy(line: bytes) -> bytes:
-    """A line without what mail, terminals and editors put around it."""
+    """Give a line without what mail, terminals and editors put around it."""
     if b"\x1b" in line or b"^[" in line:
         line = _compiled(_COLOURS).sub(b"", line)
     line = line.lstrip(_MARKS).rstrip()
@@ -76,7 +76,7 @@ def tidy(line: bytes) -> bytes:
 
 
 def goes_on(line: bytes) -> bool:
-    """Whether a line may be the rest of an entry that was wrapped, within a word maybe."""
+    """Tell whether a line may be the rest of an entry that was wrapped, within a word maybe."""
     if begins_entry(line) or (b"=" not in line and not line.startswith(b"[")):
         return False
     words = rb"\S{0,40}(?: +" + _WORD + rb")*(?: +\S{1,40})?"
@@ -84,7 +84,10 @@ def goes_on(line: bytes) -> bool:
 
 
 def joined(parts: list[bytes]) -> bytes:
-    """An entry that was wrapped: at a space, as mail does it, or anywhere, as a terminal does."""
+    """Give an entry that was wrapped.
+
+    At a space, as mail does it, or anywhere, as a terminal does.
+    """
     best = b" ".join(parts)
     if len(parts) > 1 and not _is_sound(best):
         tight = parts[0]
@@ -114,13 +117,13 @@ def _starts_whole(part: bytes) -> bool:
 
 
 def said(line: bytes) -> Match[bytes] | None:
-    """What conntrack(8) says at the end, on its other stream: how many, of what, and whose."""
+    """Tell what conntrack(8) says at the end, on its other stream: how many, of what, and whose."""
     words = rb"(\d{1,12}) (flow entries|expectations|flow events) have been (\w+)\.\r?$"
     return _compiled(rb"conntrack v\S+ \(conntrack-tools\): " + words).search(line)
 
 
 def event(line: bytes) -> str | None:
-    """The event that a line of `conntrack -E` tells of, in whatever form; None for others."""
+    """Give the event that a line of `conntrack -E` tells of, in whatever form; None for others."""
     found = _compiled(rb"(?:\[\d+\.\d+\]\s+)?\[(NEW|UPDATE|DESTROY)\] ").match(line)
     found = found or _compiled(rb'<flow type="(\w+)"').match(line)
     if found:
@@ -129,17 +132,17 @@ def event(line: bytes) -> str | None:
 
 
 def is_expectation(line: bytes) -> bool:
-    """Whether a line is one of `conntrack -L expect` or /proc/net/nf_conntrack_expect."""
+    """Tell whether a line is one of `conntrack -L expect` or /proc/net/nf_conntrack_expect."""
     return b"mask-src=" in line or (b" proto=" in line and b" l3proto " in line)
 
 
 def opens_flow(line: bytes) -> bool:
-    """Whether an element of `-o xml` begins in a line, and ends in a later one."""
+    """Tell whether an element of `-o xml` begins in a line, and ends in a later one."""
     return line.rfind(b"<flow") > line.rfind(b"</flow>")
 
 
 def from_xml(text: bytes) -> list[bytes]:
-    """The entries of `-o xml` in the plain form."""
+    """Give the entries of `-o xml` in the plain form."""
     return list(map(_from_flow, _compiled(rb"<flow>.*?</flow>").findall(text)))
 
 
@@ -191,7 +194,7 @@ def _fields(side: bytes) -> list[bytes]:
 
 
 def from_save(line: bytes) -> bytes:
-    """A line of `-o save` in the plain form, b"" for one that is none."""
+    """Give a line of `-o save` in the plain form, b"" for one that is none."""
     words = line.split()
     if line[:3] != b"-A " or b"-s" not in words:
         return b""

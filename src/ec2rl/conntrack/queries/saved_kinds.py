@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ec2rl.evidence.kinds import Kind, Row, Use, begins, most, share
+from ec2rl.evidence.kinds import Kind, Row, Use, begins, mostly, share
 
 # What its tools and the kernel print alike: addresses in their place in an entry.
 _HEAD = rb".{0,64}?(?<![\w=])[a-z][\w-]* +\d{1,3}(?: [\w=,]*)*? src="
@@ -32,9 +32,9 @@ def _is_of_six(head: bytes) -> bool:
 
 
 KINDS = (
-    Row(Kind("conntrack -E: events, no table", Use.NOTHING), most(_EVENT)),
+    Row(Kind("conntrack -E: events, no table", Use.NOTHING), mostly(_EVENT)),
     Row(Kind(f"{_TABLE} -o xml", Use.STREAM, _TABLE), begins(_XML)),
-    Row(Kind(f"{_TABLE} -o save", Use.STREAM, _TABLE), most(_SAVE)),
+    Row(Kind(f"{_TABLE} -o save", Use.STREAM, _TABLE), mostly(_SAVE)),
     Row(Kind(f"{_TABLE} of IPv6", Use.STREAM, _TABLE, "IPv6"), _is_of_six),
     Row(Kind(_TABLE, Use.STREAM, _TABLE), _is_table),
     Row(

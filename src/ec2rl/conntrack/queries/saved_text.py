@@ -34,19 +34,28 @@ def read_table(
     modified: float,
     seconds: float = SECONDS,
     kept: int = KEPT,
+    needs_all: bool = False,
 ) -> Entries | Unreadable:
-    """The table in streams; FAILED where no entry is in it, and nobody says that it is empty."""
-    sample, reader, gaps = _Sample(kept), EntryLines(), []
+    """Read the table in streams, in so many `seconds`.
+
+    FAILED where no entry is in it, and nobody says that it is empty; with `needs_all` PARTIAL where
+    there was no time to read it to its end.
+    """
+    sample, reader, gaps, is_late = _Sample(kept), EntryLines(), [], False
     until = time.monotonic() + seconds
     for read in reads:
         try:
             for lines, _ in reader.blocks(iter(lambda read=read: read(_PIECE), b"")):  # type: ignore[misc]
                 sample.add(lines)
                 if time.monotonic() > until:
+                    is_late = True
                     gaps.append("no time was left to read it to its end")
                     break
         except OSError as error:
             gaps.append(error.strerror or str(error))
+    if needs_all and is_late:
+        words = f"{reader.total} entries were read in {seconds:.0f} s, and not the others"
+        return Unreadable(name, Why.PARTIAL, words)
     if not reader.total and reader.counted is None:
         return Unreadable(name, Why.FAILED, "; ".join((*gaps, reader.none())))
     gaps = [*reader.gaps(), *gaps]

@@ -49,7 +49,7 @@ def _worth_telling(setting: Setting) -> bool:
 
 
 def boot_facts(boot: BootSettings) -> dict[str, Json]:
-    """The same as JSON; a value that cannot be told is null."""
+    """Give the same as JSON; a value that cannot be told is null."""
     return {
         "reader": None if boot.reader is None else boot.reader.value,
         "module": {

@@ -17,7 +17,7 @@ from ec2rl.conntrack.table.ranking import joined
 
 
 def entry_line(entry: Entry) -> str:
-    """The form of `conntrack -L -o extended,id`."""
+    """Give the form of `conntrack -L -o extended,id`."""
     there, status = entry.original, entry.status
     family = "ipv4     2" if len(there.source) == 4 else "ipv6     10"
     words = [family, f"{protocol_name(there.protocol):8} {there.protocol}"]
@@ -42,7 +42,10 @@ def entry_line(entry: Entry) -> str:
 
 
 def entry_short(entry: Entry, idle: int | None) -> str:
-    """What a person needs of an entry: who talks to what, in which state, idle for how long."""
+    """Tell what a person needs of an entry.
+
+    Who talks to what, in which state, idle for how long.
+    """
     there = entry.original
     source = joined(address(there.source), there.source_port)
     service = joined(address(there.destination), there.destination_port)

@@ -36,7 +36,7 @@ def plan(choice: Choice) -> str:
 
 
 def done(choice: Choice, freed: DeletionResult, after: int | None, left: int | None) -> str:
-    """What the kernel did, and its count afterwards."""
+    """Tell what the kernel did, and its count afterwards."""
     lines = [f"Deleted: {entries(freed.deleted)} of {choice.chosen}."]
     if freed.interrupted:
         lines.append("Interrupted: the others were not touched.")

@@ -53,7 +53,7 @@ class Tables:
 
 
 def size_text(limits: Limits, tables: Tables) -> str:
-    """The recommendation first, then its cost, the time that is left, and what it rests on."""
+    """Give the recommendation first, then its cost, the time that is left, and what it rests on."""
     sized = tables.sized
     if len(sized) == 1 and tables.left <= 0:
         return _table(limits, sized[0], _recommended(limits, tables))
@@ -99,7 +99,7 @@ def _recommended(limits: Limits, tables: Tables) -> list[str]:
 
 
 def recommended_facts(limits: Limits, tables: Tables) -> dict[str, Json]:
-    """The one size for all tables as JSON, whether or not any of them has an entry.
+    """Give the one size for all tables as JSON, whether or not any of them has an entry.
 
     `set` are the values of the command that makes it so, null where the text gives none.
     """
@@ -112,9 +112,11 @@ def recommended_facts(limits: Limits, tables: Tables) -> dict[str, Json]:
         "otherwise": list(cost.otherwise),
         "now": None if tables.saved else {"max": limits.maximum, "buckets": limits.buckets},
         "entry": {"bytes": tables.entry.octets, "source": tables.entry.source},
-        "why": size.why or None,
+        "why": None if size.why is None else size.why.value,
         "more": size.more,
-        "set": {"max": size.max, "buckets": size.buckets} if known and size.why else None,
+        "set": {"max": size.max, "buckets": size.buckets}
+        if known and size.why is not None
+        else None,
     }
 
 
@@ -133,14 +135,14 @@ def _sizes(limits: Limits, tables: Tables) -> list[str]:
             "Recommended:  ",
             f"max {size.max}, buckets {size.buckets}; today's limits could not be read here",
         )
-    if not size.why:
+    if size.why is None:
         return [f"Recommended:  as it is: max {size.max}, buckets {size.buckets}"]
     sizes = f"--set max={size.max} --set buckets={size.buckets}"
     now = "then" if tables.past else "now"
     lines = [
         f"Recommended:  net.netfilter.nf_conntrack_max={size.max} ({now} {limits.maximum})",
         f"              net.netfilter.nf_conntrack_buckets={size.buckets} ({now} {limits.buckets})",
-        *wrapped("              ", f"({size.why})"),
+        *wrapped("              ", f"({size.why.value})"),
     ]
     if not tables.past:
         lines.append(f"              sudo ./ec2rl fix conntrackfull {sizes}")

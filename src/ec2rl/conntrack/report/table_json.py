@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def target_facts(target: TableTarget, limits: Limits) -> dict[str, Json]:
-    """Which table, how many entries by the kernel's count, and the limit."""
+    """Tell which table, how many entries by the kernel's count, and the limit."""
     fill = target.count / limits.maximum if target.count is not None and limits.maximum else None
     return {
         "table": target.label,
@@ -43,12 +43,12 @@ def target_facts(target: TableTarget, limits: Limits) -> dict[str, Json]:
 
 
 def by_namespace(targets: TableTargets) -> dict[str, int]:
-    """Entries by namespace, of those whose count is known."""
+    """Give entries by namespace, of those whose count is known."""
     return {target.label: target.count for target in targets.chosen if target.count is not None}
 
 
 def machine_facts(targets: TableTargets) -> dict[str, Json]:
-    """What holds for all tables together."""
+    """Tell what holds for all tables together."""
     cause = one_namespace(by_namespace(targets))
     return {
         "causes": [] if cause is None else [_cause(cause)],
@@ -58,7 +58,7 @@ def machine_facts(targets: TableTargets) -> dict[str, Json]:
 
 
 def census_facts(seen: Census, owned: Sequence[Owned] = (), limit: int = 100) -> dict[str, Json]:
-    """A census with its causes; where only a sample was seen, each number with its bounds."""
+    """Give a census with its causes; where only a sample was seen, each number with its bounds."""
 
     def ranked(ranking: Ranking) -> dict[str, Json]:
         return {
@@ -103,7 +103,7 @@ def census_facts(seen: Census, owned: Sequence[Owned] = (), limit: int = 100) ->
 
 
 def seen_facts(seen: Census) -> dict[str, Json]:
-    """What was looked at: the `whole` table, a random `sample` of it, or neither."""
+    """Tell what was looked at: the `whole` table, a random `sample` of it, or neither."""
     return {
         "source": seen.source,
         "seen": seen.total,
@@ -116,22 +116,21 @@ def seen_facts(seen: Census) -> dict[str, Json]:
 
 
 def is_whole(seen: Census) -> bool:
-    """Whether the numbers are those of the table, and not of a part of it."""
+    """Tell whether the numbers are those of the table, and not of a part of it."""
     return seen.whole and not is_sample(seen)
 
 
 def is_sample(seen: Census) -> bool:
-    """Whether much of the table was not seen, and the rest at random: then shares have bounds."""
+    """Tell whether much of the table was not seen, and the rest at random.
+
+    Then shares have bounds.
+    """
     missed = seen.counted is not None and seen.total < 0.9 * seen.counted
-    return missed and seen.random and not _leaks(seen)
-
-
-def _leaks(seen: Census) -> bool:
-    return any(gap.startswith("leak") for gap in seen.gaps)
+    return missed and seen.random and not seen.leaked
 
 
 def counted(seen: Census, count: int, among: int) -> dict[str, Json]:
-    """A number of entries, and of a sample what it stands for in the whole table.
+    """Give a number of entries, and of a sample what it stands for in the whole table.
 
     It is one of `among` that could have been picked; their bounds hold together.
     """
@@ -169,17 +168,17 @@ def _kind(kind: Kind) -> dict[str, Json]:
 
 def _cause(cause: Cause) -> dict[str, Json]:
     return {
-        "name": cause.name,
+        "name": cause.name.value,
         "headline": text(cause.headline),
         "share": cause.share,
-        "evidence": list(cause.evidence),
+        "evidence": list(map(text, cause.evidence)),
         "fits": list(cause.advice.fits),
         "does_not_fit": list(cause.advice.not_fits),
     }
 
 
 def what_if_facts(answer: WhatIf) -> dict[str, Json]:
-    """The what-if answers with their curves: [timeout in seconds, entries]."""
+    """Give the what-if answers with their curves: [timeout in seconds, entries]."""
     return {
         "entries_today": answer.size,
         "entries_steady": answer.steady,
@@ -206,7 +205,7 @@ def what_if_facts(answer: WhatIf) -> dict[str, Json]:
 
 
 def size_facts(size: TableSize, cost: Cost) -> dict[str, Json]:
-    """A recommended size, the same for all tables, and what it costs."""
+    """Give a recommended size, the same for all tables, and what it costs."""
     return {
         "recommended": {"max": size.max, "buckets": size.buckets},
         "memory": {"bytes": cost.octets, "share": cost.share},
@@ -217,7 +216,7 @@ def size_facts(size: TableSize, cost: Cost) -> dict[str, Json]:
 def need_facts(
     needed: Need, rates: Sequence[Rate], grown: Sequence[Growth], full: TimeToFull
 ) -> dict[str, Json]:
-    """What a size rests on; `seconds_to_full` is null for never or unknown."""
+    """Tell what a size rests on; `seconds_to_full` is null for never or unknown."""
     return {
         "need": {"entries": needed.entries, "growing": dict(needed.growing)},
         "arrivals": [{**vars(rate)} for rate in rates],
@@ -227,7 +226,7 @@ def need_facts(
 
 
 def entry_facts(entry: Entry, idle: int | None) -> dict[str, Json]:
-    """One entry; what its text lacks is null."""
+    """Give one entry; what its text lacks is null."""
     return {
         "protocol": protocol_name(entry.original.protocol),
         "state": entry.state or None,

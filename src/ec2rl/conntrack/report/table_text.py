@@ -57,7 +57,7 @@ _OF_THESE = "all numbers are of these"
 
 
 def heading(target: TableTarget, limits: Limits, seen: Census) -> str:
-    """Which table, and how full it is by the kernel's own count."""
+    """Tell which table, and how full it is by the kernel's own count."""
     count = target.count if seen.counted is None else seen.counted
     label = one_line(target.label)
     if count is None:
@@ -68,7 +68,7 @@ def heading(target: TableTarget, limits: Limits, seen: Census) -> str:
 
 
 def first_answer(target: TableTarget, limits: Limits, seen: Census, by: str) -> str:
-    """The busiest from a sample, while the whole table is still to be read."""
+    """Give the busiest from a sample, while the whole table is still to be read."""
     lines = [heading(target, limits, seen), *_headline(seen, causes(seen)), ""]
     lines += _ranking("pair" if by in ("", "owner") else by, seen, 3, ())
     return "\n".join([*lines, "", "The whole table:", ""])
@@ -105,11 +105,12 @@ def top(
 
 
 def all_tables(targets: TableTargets) -> str:
-    """What is to be said of all namespaces together, "" for nothing."""
+    """Tell what is to be said of all namespaces together, "" for nothing."""
     cause = one_namespace(by_namespace(targets))
     if cause is None:
         return ""
-    lines = [line for fact in (text(cause.headline), *cause.evidence) for line in wrapped("", fact)]
+    facts = map(text, (cause.headline, *cause.evidence))
+    lines = [line for fact in facts for line in wrapped("", fact)]
     return "\n".join([*lines, "", ""])
 
 
@@ -130,7 +131,10 @@ def _headline(seen: Census, found: Iterable[Cause]) -> list[str]:
 
 
 def part(seen: Census, bounds: str = _OF_THESE) -> list[str]:
-    """What is to be said where numbers are those of a part of the table; `bounds` of a sample."""
+    """Tell what is to be said where numbers are those of a part of the table.
+
+    `bounds` of a sample.
+    """
     if is_whole(seen):
         return []
     known = f"{seen.total} entries"
@@ -143,7 +147,7 @@ def part(seen: Census, bounds: str = _OF_THESE) -> list[str]:
 
 
 def notes(seen: Census) -> list[str]:
-    """What was not read of a table, and what nobody can tell of it for want of its timeouts."""
+    """Say what was not read of a table, and what nobody can tell of it for want of its timeouts."""
     said = list(seen.gaps)
     if seen.largest:
         names = ", ".join(sorted(seen.largest)[:3]) + ", ..." * (len(seen.largest) > 3)
@@ -160,10 +164,10 @@ def _causes(found: Sequence[Cause], seen: Census) -> list[str]:
         return [f"Why: none of the known causes stands out{few}.", ""]
     lines = ["Why:"]
     for number, cause in enumerate(found, 1):
-        what = f"{cause.name} ({percent(cause.share)}): {text(cause.headline)}"
+        what = f"{cause.name.value} ({percent(cause.share)}): {text(cause.headline)}"
         lines += wrapped(f" {number}. ", what)
         for fact in cause.evidence:
-            lines += wrapped("    - ", fact)
+            lines += wrapped("    - ", text(fact))
         for way in cause.advice.fits:
             lines += wrapped("    helps:      ", way)
         for way in cause.advice.not_fits:
@@ -263,7 +267,10 @@ def _quantile(cells: Iterable[Cell], share: float) -> str | None:
 
 
 def span(seconds: float) -> str:
-    """A length of time in its two largest units that matter: `45 s`, `12 min`, `2.5 h`, `5 d`."""
+    """Write a length of time in its largest units.
+
+    `45 s`, `12 min`, `2.5 h`, `5 d`.
+    """
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size or seconds == size:
             return f"{seconds / size:.1f}".removesuffix(".0") + f" {unit}"
@@ -276,5 +283,5 @@ def _cut(text: str, room: int) -> str:
 
 
 def entries(number: int) -> str:
-    """`1 entry`, `2 entries`."""
+    """Say `1 entry`, `2 entries`."""
     return plural(number, "entry/entries")

@@ -35,7 +35,7 @@ _UNKNOWN = (
 def what_if_text(
     target: TableTarget, limits: Limits, seen: Census, answer: WhatIf, halved: bool
 ) -> str:
-    """All effects in a table, what goes for all of them, and the curve of each (or of the first).
+    """Show all effects in a table, what goes for all, and the curve of each (or of the first).
 
     `halved` is whether nobody asked for certain values: then half of today's are shown.
     """

@@ -45,7 +45,7 @@ class Capture:
         self.malformed = 0
 
     def entries(self, pieces: Iterable[bytes]) -> Iterator[Entry]:
-        """The entries in their order; lines that are none are counted, and left out."""
+        """Yield the entries in their order; lines that are none are counted, and left out."""
         for lines, _ in self.lines.blocks(pieces):
             for line in lines:
                 try:
@@ -54,12 +54,12 @@ class Capture:
                     self.malformed += 1
 
     def gaps(self) -> tuple[str, ...]:
-        """What stands between this text and a whole table, in words."""
+        """Tell what stands between this text and a whole table, in words."""
         return self.lines.gaps() + undecoded(self.malformed)
 
 
 def masked(number: int) -> tuple[str, ...]:
-    """What is to be said of entries whose addresses somebody masked."""
+    """Tell what is to be said of entries whose addresses somebody masked."""
     what = (
         "the addresses of 1 entry are" if number == 1 else f"the addresses of {number} entries are"
     )
@@ -67,13 +67,13 @@ def masked(number: int) -> tuple[str, ...]:
 
 
 def undecoded(number: int) -> tuple[str, ...]:
-    """What is to be said of lines that look like entries, and are none."""
+    """Tell what is to be said of lines that look like entries, and are none."""
     what = "1 entry" if number == 1 else f"{number} entries"
     return (f"{what} could not be decoded",) if number else ()
 
 
 def parse_line(line: bytes) -> Entry:
-    """One line of text as an entry; ValueError if it is none.
+    """Parse one line of text as an entry; ValueError if it is none.
 
     NAT is told from the reply, which mirrors the original where none is done.
     """

@@ -1,10 +1,10 @@
-"""What a cause is, and the words that all of them use."""
+"""What a cause is, and what all of them say."""
 
 from __future__ import annotations
 
 from ec2rl.conntrack.table.remedies import Advice
-from ec2rl.model import Statement
-from ec2rl.record import record
+from ec2rl.model import Statement, say
+from ec2rl.record import Choice, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,24 +15,42 @@ if TYPE_CHECKING:
     from ec2rl.conntrack.table.timeouts import Kind
 
 
+class CauseName(Choice):
+    """Which rule it is; the value is the name that people and programs read."""
+
+    HALF_OPEN = "half-open"
+    SCAN = "scan"
+    HOARDING_CLIENT = "hoarding client"
+    DNS_CHURN = "DNS churn"
+    UDP_CHURN = "UDP churn"
+    TIME_WAIT_STORM = "TIME_WAIT storm"
+    CLOSE_WAIT_KEPT_LONG = "CLOSE_WAIT kept long"
+    TRACKED_WITHOUT_NEED = "tracked without need"
+    OLDER_THAN_THE_SETTINGS = "older than the settings"
+    ONE_NAMESPACE = "one namespace"
+
+
 @record(frozen=True)
 class Cause:
     """One explanation: `share` of the table (0 to 1), the numbers, and what to do about it."""
 
-    name: str
+    name: CauseName
     headline: Statement
     share: float
-    evidence: tuple[str, ...]
+    evidence: tuple[Statement, ...]
     advice: Advice
 
 
 def part_of(row: Row, wanted: Callable[[Kind], bool]) -> int:
-    """How many of a row's entries are of the wanted kinds."""
+    """Tell how many of a row's entries are of the wanted kinds."""
     return sum(count for kind, count in row.kinds if wanted(kind))
 
 
 def most_of(rows: tuple[Row, ...], wanted: Callable[[Kind], bool]) -> tuple[str, int]:
-    """What has the most entries of the wanted kinds, and how many; "nobody" where none has any."""
+    """Tell what has the most entries of the wanted kinds, and how many.
+
+    "nobody" where none has any.
+    """
     best, count = "nobody", 0
     for row in rows:
         part = part_of(row, wanted)
@@ -41,22 +59,14 @@ def most_of(rows: tuple[Row, ...], wanted: Callable[[Kind], bool]) -> tuple[str,
     return best, count
 
 
-def percent(part: int, whole: int) -> str:
-    """A share as `71 %`."""
-    return f"{rounded(part, whole)} %"
-
-
 def rounded(part: int, whole: int) -> int:
-    """A share in whole per cent, as a number; never 100 of less than all."""
+    """Give a share in whole per cent, as a number; never 100 of less than all."""
     share = round(100 * part / whole) if whole else 0
     return min(share, 99) if part < whole else share
 
 
-def numbers(count: int, seen: Census, what: str) -> str:
-    """A number of entries, and its share of the table."""
-    return f"{count} of {seen.total} entries ({percent(count, seen.total)}) {what}"
-
-
-def how_many(distinct: int | None, what: str) -> str:
-    """A number of different ones, where memory allowed to count them."""
-    return f"tens of thousands of {what}" if distinct is None else f"{distinct} {what}"
+def numbers(count: int, seen: Census, what: str | Statement) -> Statement:
+    """Say a number of entries, its share of the table, and `what` they are."""
+    words = "{count} of {total} entries ({share} %) {what}"
+    share = rounded(count, seen.total)
+    return say(words, count=count, total=seen.total, share=share, what=what)

@@ -6,7 +6,7 @@ tables none does.  The remedies are described: no rule here changes anything.
 
 from __future__ import annotations
 
-from ec2rl.conntrack.table.cause import Cause, most_of, numbers, part_of, percent, rounded
+from ec2rl.conntrack.table.cause import Cause, CauseName, most_of, numbers, part_of, rounded
 from ec2rl.conntrack.table.entry import UDP
 from ec2rl.conntrack.table.remedies import CHURN, DNS, LOCAL, LONGER, NAMESPACE
 from ec2rl.conntrack.table.tcp_causes import close_wait, half_open, hoarding_client, time_wait
@@ -26,7 +26,7 @@ _FEW = 1000
 
 
 def causes(seen: Census, namespaces: Mapping[str, int] | None = None) -> tuple[Cause, ...]:
-    """All causes that this table shows, the largest share first; () where no rule matches.
+    """Give all causes that this table shows, the largest share first; () where no rule matches.
 
     `namespaces` are the entries of each network namespace of the machine, by its name.
     """
@@ -45,11 +45,11 @@ def causes(seen: Census, namespaces: Mapping[str, int] | None = None) -> tuple[C
     if namespaces is not None:
         most = one_namespace(namespaces)
         found += [most] if most is not None else []
-    return tuple(sorted(found, key=lambda cause: (-cause.share, cause.name)))
+    return tuple(sorted(found, key=lambda cause: (-cause.share, cause.name.value)))
 
 
 def udp_churn(seen: Census) -> Cause | None:
-    """Two fifths of the table are UDP that never became a stream: a datagram, an entry."""
+    """Find UDP that never became a stream, a datagram an entry: two fifths of the table."""
 
     def wanted(kind: Kind) -> bool:
         return kind.protocol == UDP and not kind.assured and not kind.offloaded
@@ -65,19 +65,23 @@ def udp_churn(seen: Census) -> Cause | None:
     service, most = most_of(seen.services.rows, wanted)
     evidence = (
         numbers(count, seen, "are UDP entries that are no stream"),
-        f"{percent(dns, count)} of them are DNS (port 53)",
-        f"the service most asked, {service}, has {percent(most, count)} of them",
+        say("{share} % of them are DNS (port 53)", share=rounded(dns, count)),
+        say(
+            "the service most asked, {service}, has {share} % of them",
+            service=service,
+            share=rounded(most, count),
+        ),
     )
     if dns * 2 > count:
         return Cause(
-            "DNS churn",
+            CauseName.DNS_CHURN,
             say("DNS queries, most to {service}", service=service),
             count / seen.total,
             evidence,
             DNS,
         )
     return Cause(
-        "UDP churn",
+        CauseName.UDP_CHURN,
         say("short UDP exchanges, most with {service}", service=service),
         count / seen.total,
         evidence,
@@ -86,7 +90,7 @@ def udp_churn(seen: Census) -> Cause | None:
 
 
 def local_traffic(seen: Census) -> Cause | None:
-    """A third of the table is the machine talking to itself over loopback."""
+    """Find the machine talking to itself over loopback: a third of the table."""
 
     def local(row: Row) -> bool:
         return not isinstance(row.key, (int, str)) and (
@@ -99,14 +103,15 @@ def local_traffic(seen: Census) -> Cause | None:
         return None
     pairs = [row for row in seen.pairs.rows if local(row)]
     rewritten = sum(row.count for row in pairs if _translated(row))
+    needed = "NAT rewrites at least {n} of them: these need it"
     return Cause(
-        "tracked without need",
+        CauseName.TRACKED_WITHOUT_NEED,
         say("loopback traffic is tracked, which few rules need"),
         count / seen.total,
         (
             numbers(count, seen, "have a loopback address as their source"),
-            *(f"{row.count} of them: {row.key}" for row in pairs[:3]),
-            *([f"NAT rewrites at least {rewritten} of them: these need it"] if rewritten else []),
+            *(say("{n} of them: {pair}", n=row.count, pair=str(row.key)) for row in pairs[:3]),
+            *([say(needed, n=rewritten)] if rewritten else []),
         ),
         LOCAL,
     )
@@ -117,7 +122,7 @@ def _translated(row: Row) -> bool:
 
 
 def longer_than_today(seen: Census) -> Cause | None:
-    """A tenth of the table has more time left than today's settings give: older than a change."""
+    """Find entries with more time left than today's settings give: a tenth of the table."""
     cells = [cell for cell in seen.cells if cell.beyond]
     count = sum(cell.beyond for cell in cells)
     if count * 10 < seen.total:
@@ -126,12 +131,13 @@ def longer_than_today(seen: Census) -> Cause | None:
     for cell in cells:
         setting = governing(cell.kind)
         over[setting] = over.get(setting, 0) + cell.beyond
+    words = "{n} have more left than the {seconds} s of {setting}"
     lines = (
-        f"{number} have more left than the {seen.settings.get(setting, 0)} s of {setting}"
+        say(words, n=number, seconds=seen.settings.get(setting, 0), setting=setting)
         for setting, number in sorted(over.items(), key=lambda item: (-item[1], item[0]))
     )
     return Cause(
-        "older than the settings",
+        CauseName.OLDER_THAN_THE_SETTINGS,
         say("entries were given more time than {todays_settings} give, and keep it"),
         count / seen.total,
         (numbers(count, seen, "have more time left than today's setting"), *lines),
@@ -140,7 +146,7 @@ def longer_than_today(seen: Census) -> Cause | None:
 
 
 def one_namespace(namespaces: Mapping[str, int]) -> Cause | None:
-    """One of several network namespaces has most of the machine's entries."""
+    """Find the one of several network namespaces that has most of the machine's entries."""
     total = sum(namespaces.values())
     if len(namespaces) < 2 or total < _FEW:
         return None
@@ -149,12 +155,18 @@ def one_namespace(namespaces: Mapping[str, int]) -> Cause | None:
         return None
     share = rounded(namespaces[name], total)
     return Cause(
-        "one namespace",
+        CauseName.ONE_NAMESPACE,
         say("one network namespace has {share} % of all entries: {name}", share=share, name=name),
         namespaces[name] / total,
         (
-            f"{namespaces[name]} of {total} entries in {len(namespaces)} namespaces are in {name}",
-            "nf_conntrack_max holds for each namespace on its own: this one fills first",
+            say(
+                "{n} of {total} entries in {all} namespaces are in {name}",
+                n=namespaces[name],
+                total=total,
+                all=len(namespaces),
+                name=name,
+            ),
+            say("nf_conntrack_max holds for each namespace on its own: this one fills first"),
         ),
         NAMESPACE,
     )

@@ -50,7 +50,8 @@ class Census:
     """A whole table, or the part of it that was seen, counted.
 
     `counted` is the kernel's own count (None where it gave none), `gaps` say in words why the
-    two may differ.  `settings` are the timeouts that idle times were measured against; of
+    two may differ; `leaked` of it are no longer in the table, `interrupted` is whether Ctrl-C ended
+    the look.  `settings` are the timeouts that idle times were measured against; of
     those not known, `largest` has the most seconds that an entry has left, and idle times are lower
     bounds (ages.py).  `whole` is
     False where the look ended before the table did; `random` is whether such a part is a uniform
@@ -72,13 +73,15 @@ class Census:
     whole: bool = True
     random: bool = True
     largest: Mapping[str, int] = _NONE
+    leaked: int = 0
+    interrupted: bool = False
 
     def entries(self, wanted: Callable[[Kind], bool]) -> int:
-        """How many entries are of the kinds that are wanted."""
+        """Tell how many entries are of the kinds that are wanted."""
         return sum(cell.count for cell in self.cells if wanted(cell.kind))
 
     def by(self, name: Callable[[Kind], str]) -> tuple[tuple[str, int], ...]:
-        """Entries by a name of their kind, most first: `protocol_of`, `state_of`, ..."""
+        """Give entries by a name of their kind, most first: `protocol_of`, `state_of`, ..."""
         counts: Counter[str] = Counter()
         for cell in self.cells:
             counts[name(cell.kind)] += cell.count
@@ -86,7 +89,7 @@ class Census:
 
 
 def protocol_of(kind: Kind) -> str:
-    """The protocol's name."""
+    """Give the protocol's name."""
     return protocol_name(kind.protocol)
 
 
@@ -96,7 +99,10 @@ def state_of(kind: Kind) -> str:
 
 
 def standing_of(kind: Kind) -> str:
-    """The flag that conntrack(8) shows: an entry has been answered, is assured, is offloaded."""
+    """Give the flag that conntrack(8) shows.
+
+    An entry has been answered, is assured, is offloaded.
+    """
     if kind.offloaded:
         return "OFFLOAD"
     if kind.assured:
@@ -105,12 +111,14 @@ def standing_of(kind: Kind) -> str:
 
 
 def evictable(kind: Kind) -> bool:
-    """Whether a new connection may push it out of a full table at once (early_drop)."""
+    """Tell whether a new connection may push it out of a full table at once (early_drop)."""
     return not kind.assured and not kind.offloaded
 
 
 def evictable_later(kind: Kind) -> bool:
-    """Whether only the garbage collector takes it while the table is full: some hundred a pass.
+    """Tell whether only the garbage collector takes it while the table is full.
+
+    Some hundred a pass.
 
     Assured TCP entries that are closing (tcp_can_early_drop, Linux 4.14 and later).
     """

@@ -29,7 +29,10 @@ class Cost:
 
 
 def object_size(slabinfo: Evidence | Unreadable) -> ObjectSize:
-    """The size of this kernel's entries from /proc/slabinfo, by its header; else an assumption."""
+    """Give the size of this kernel's entries from /proc/slabinfo, by its header.
+
+    Else an assumption.
+    """
     if isinstance(slabinfo, Evidence):
         columns: list[str] = []
         for line in slabinfo.text.splitlines():
@@ -64,7 +67,7 @@ def cost_of(
     memory: int | None = None,
     free: int | None = None,
 ) -> Cost:
-    """The cost of a table with so many entries.
+    """Give the cost of a table with so many entries.
 
     `memory` is the machine's, in bytes, `free` what a table may take part of (`limits.MUCH`).  An
     entry is counted with 128 bytes of extensions, which most have (accounting, labels, NAT).

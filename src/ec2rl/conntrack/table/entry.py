@@ -116,7 +116,10 @@ LABEL = 40
 
 
 def address(packed: bytes) -> str:
-    """A packed address as people write it, compressed for IPv6 (RFC 5952); or what masks it."""
+    """Give a packed address as people write it, compressed for IPv6 (RFC 5952).
+
+    Or what masks it.
+    """
     from _socket import AF_INET, AF_INET6, inet_ntop
 
     if len(packed) == LABEL:
@@ -125,7 +128,7 @@ def address(packed: bytes) -> str:
 
 
 def packed(text: str) -> bytes:
-    """The bytes of an address, 4 or 16. ValueError for anything else."""
+    """Give the bytes of an address, 4 or 16. ValueError for anything else."""
     from _socket import AF_INET, AF_INET6, inet_pton
 
     try:
@@ -135,7 +138,7 @@ def packed(text: str) -> bytes:
 
 
 def label(text: str) -> bytes:
-    """What stands for an address that was masked (`x.x.x.10`, a hash, a name), as `LABEL` bytes.
+    """Pack what stands for a masked address (`x.x.x.10`, a hash, a name), as `LABEL` bytes.
 
     ValueError for what is likelier a damaged address: numbers, and nothing that masks them.
     """
@@ -149,7 +152,7 @@ def label(text: str) -> bytes:
 
 
 def is_masked(text: str) -> bool:
-    """Whether what `address` gave stands for an address that was masked."""
+    """Tell whether what `address` gave stands for an address that was masked."""
     try:
         packed(text)
     except ValueError:
@@ -158,11 +161,11 @@ def is_masked(text: str) -> bool:
 
 
 def protocol_name(number: int) -> str:
-    """The name that conntrack(8) has for an IP protocol, else its number."""
+    """Give the name that conntrack(8) has for an IP protocol, else its number."""
     return PROTOCOLS.get(number, str(number))
 
 
 def state_name(protocol: int, number: int) -> str:
-    """A state's name; one that this program does not know yet shows as its number."""
+    """Give a state's name; one that this program does not know yet shows as its number."""
     names = STATES.get(protocol, [])
     return names[number] if number < len(names) else str(number)

@@ -34,7 +34,7 @@ class Net:
     bits: int
 
     def holds(self, address: bytes) -> bool:
-        """Whether an address is one of these."""
+        """Tell whether an address is one of these."""
         if len(address) != len(self.first):
             return False
         rest = 8 * len(address) - self.bits
@@ -72,7 +72,10 @@ class Filter:
         return 0
 
     def admits(self, entry: Entry, settings: Mapping[str, int]) -> bool:
-        """Whether an entry is meant; `settings` are the timeouts that idle times are told by."""
+        """Tell whether an entry is meant.
+
+        `settings` are the timeouts that idle times are told by.
+        """
         there = entry.original
         if self.idle_over is not None:
             idle = idle_time(entry, settings)
@@ -96,7 +99,7 @@ def _zones(entry: Entry) -> tuple[int, ...]:
 
 
 def kind_of(entry: Entry) -> Kind:
-    """What decides an entry's fate."""
+    """Tell what decides an entry's fate."""
     status = entry.status
     return Kind(
         entry.original.protocol,
@@ -108,12 +111,14 @@ def kind_of(entry: Entry) -> Kind:
 
 
 def alive(entry: Entry) -> bool:
-    """Whether an entry's flow has been answered, and has not come to its end."""
+    """Tell whether an entry's flow has been answered, and has not come to its end."""
     return bool(entry.status & SEEN_REPLY) and entry.state not in _OVER
 
 
 def idle_time(entry: Entry, settings: Mapping[str, int]) -> int | None:
-    """Seconds since an entry saw a packet; None where nobody knows, be it the timeout in force.
+    """Give seconds since an entry saw a packet.
+
+    None where nobody knows, be it the timeout in force.
 
     Where a state can be given one of two times, the shorter idle time is told (see ages.py).
     """

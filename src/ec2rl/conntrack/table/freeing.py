@@ -44,7 +44,7 @@ class DeletionResult:
 
 
 def reason(code: int) -> str:
-    """An errno in words, with what it means of an entry."""
+    """Give an errno in words, with what it means of an entry."""
     meaning = {
         errno.EBUSY: " (offloaded: it leaves when its flow ends)",
         errno.ENOBUFS: " (no answer came: some of these may be gone)",

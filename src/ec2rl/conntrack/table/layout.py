@@ -79,11 +79,11 @@ class Layout:
         return map(self._mask.__and__, map(int.from_bytes, bodies, repeat(_LITTLE)))
 
     def fits(self, masked: int) -> bool:
-        """Whether an entry that gave `masked` has this very layout."""
+        """Tell whether an entry that gave `masked` has this very layout."""
         return masked & self._headers == self._shape
 
     def unmasked(self, masked: int) -> bytes:
-        """The bytes behind a masked entry, where its `status` and `state` stand."""
+        """Give the bytes behind a masked entry, where its `status` and `state` stand."""
         return masked.to_bytes(self._size, "little")
 
 

@@ -92,7 +92,7 @@ def _census_of_dump(
 ) -> Census:
     tally, stream = Tally(settings), Stream(dump.cookie)
     before = dump.count()
-    seen, stopped = 0, ""
+    seen, is_sample, interrupted = 0, False, False
     datagrams = _asked(dump, ahead=first is None or first >= _WORTH_A_CHILD)
     try:
         for number, datagram in enumerate(datagrams):
@@ -100,12 +100,12 @@ def _census_of_dump(
             tally.add_bodies(bodies)
             seen += len(bodies)
             if first is not None and seen >= first:
-                stopped = "sample"
+                is_sample = True
                 break
             if progress is not None and number % _OFTEN == 0:
                 progress(seen)
     except KeyboardInterrupt:
-        stopped = "interrupted"
+        interrupted = True
     except OSError as error:  # no memory for the request, or no process for the child
         dump.faults.append(error.errno or errno.EIO)
     finally:
@@ -113,8 +113,12 @@ def _census_of_dump(
     source = source_of(door, "conntrack -L")
     after = dump.count()
     whole = census(tally, settings, source, before if after is None else after, keep=keep)
-    gaps = whole.gaps + _gaps(whole, stream, dump.faults, stopped, before)
-    return replace(whole, gaps=gaps, whole=not stopped)
+    gaps = [*whole.gaps, *_failed(dump.faults)]
+    if interrupted:
+        gaps.append(f"interrupted after {whole.total} of {whole.counted} entries")
+    if interrupted or is_sample:
+        return replace(whole, gaps=tuple(gaps), whole=False, interrupted=interrupted)
+    return compared(replace(whole, gaps=(*gaps, *stream.gaps())), before)
 
 
 def _asked(dump: Dump, ahead: bool) -> Generator[bytes, None, None]:
@@ -122,38 +126,32 @@ def _asked(dump: Dump, ahead: bool) -> Generator[bytes, None, None]:
     yield from dump.datagrams(ahead)
 
 
-def _gaps(
-    seen: Census, stream: Stream, faults: list[int], stopped: str, before: int | None
-) -> tuple[str, ...]:
-    said = [f"a receive failed: {os.strerror(fault)}" for fault in sorted(set(faults))]
-    if stopped == "interrupted":
-        return (*said, f"interrupted after {seen.total} of {seen.counted} entries")
-    if stopped:
-        return tuple(said)
-    said += stream.gaps()
-    if before is not None and seen.counted is not None:
-        said += difference(seen.total, before, seen.counted)
-    return tuple(said)
+def _failed(faults: Iterable[int]) -> list[str]:
+    return [f"a receive failed: {os.strerror(fault)}" for fault in sorted(set(faults))]
 
 
-def difference(listed: int, before: int, after: int) -> tuple[str, ...]:
-    """Judge the kernel's count, taken before and after, against the entries that a dump listed.
+def compared(seen: Census, before: int | None) -> Census:
+    """Hold the entries of a whole list against the kernel's count, `before` it and after.
 
     The count has unconfirmed entries as well, and the table changes meanwhile: what stands out is
     a count that is above the list by a tenth and more at both times, for then something holds on
     to entries that are no longer in the table (K4.9 to 7.2: `nf_conntrack_count` falls only when
     the last reference goes).
     """
-    low, high = min(before, after), max(before, after)
-    slack = 1000 + high // 10
+    if before is None or seen.counted is None:
+        return seen
+    low, high = min(before, seen.counted), max(before, seen.counted)
+    listed, slack = seen.total, 1000 + high // 10
     if low - listed > slack:
-        return (
+        gap = (
             f"leak: the kernel counts {low} entries, and lists {listed}: "
-            f"{low - listed} take room in the table that no timeout gives back",
+            f"{low - listed} take room in the table that no timeout gives back"
         )
+        return replace(seen, gaps=(*seen.gaps, gap), leaked=low - listed)
     if listed - high > slack:
-        return (f"{listed} entries were listed, and the kernel counts {high}: some came twice",)
-    return ()
+        gap = f"{listed} entries were listed, and the kernel counts {high}: some came twice"
+        return replace(seen, gaps=(*seen.gaps, gap))
+    return seen
 
 
 def _census_of_text(
@@ -170,9 +168,7 @@ def _census_of_text(
     if isinstance(seen, Unreadable):
         return seen
     seen = replace(seen, counted=before if after is None else after)
-    if not seen.whole or before is None or seen.counted is None:
-        return seen
-    return replace(seen, gaps=seen.gaps + difference(seen.total, before, seen.counted))
+    return compared(seen, before) if seen.whole else seen
 
 
 def _census_of_entries(
@@ -209,7 +205,7 @@ def _count_text(
     seconds: float = float("inf"),
 ) -> Census | Unreadable:
     """Count the entries to the end of a text; a part of it is no sample of the rest."""
-    tally, reader, ended = Tally(settings), EntryLines(), ""
+    tally, reader, ended, interrupted = Tally(settings), EntryLines(), "", False
     columns = TextTally(tally)
     until = time.monotonic() + seconds
     try:
@@ -222,7 +218,7 @@ def _count_text(
                     ended = f"stopped after {seconds:.0f} s"
                     break
     except KeyboardInterrupt:
-        ended = "interrupted"
+        ended, interrupted = "interrupted", True
     except OSError as error:
         return Unreadable(source, Why.PARTIAL, os.strerror(error.errno or 0))
     gap = text.gap if isinstance(text, Pieces) else ""
@@ -232,7 +228,7 @@ def _count_text(
     gaps += [] if ended else [*reader.gaps(), *undecoded(columns.malformed)]
     gaps += [*masked(columns.masked), *([gap] if gap else [])]
     found = census(tally, settings, source, gaps=tuple(gaps), keep=keep)
-    return replace(found, whole=not ended, random=not ended)
+    return replace(found, whole=not ended, random=not ended, interrupted=interrupted)
 
 
 class Listing:
@@ -260,9 +256,8 @@ class Listing:
         if isinstance(self._origin, KeptEntries):
             return self._origin.gaps()
         faults = self._origin.faults if isinstance(self._origin, Dump) else []
-        failed = tuple(f"a receive failed: {os.strerror(fault)}" for fault in sorted(set(faults)))
         gap = (self._origin.gap,) if isinstance(self._origin, Pieces) and self._origin.gap else ()
-        return failed + self._reader.gaps() + gap
+        return (*_failed(faults), *self._reader.gaps(), *gap)
 
 
 def open_listing(

@@ -54,7 +54,10 @@ class ProcessOwners:
         self._servers.setdefault((protocol, socket.local[1]), socket.inode)
 
     def of(self, pairs: Iterable[Endpoint]) -> dict[Endpoint, str]:
-        """Whose each pair is: the process at its source, else at its destination, else nobody."""
+        """Tell whose each pair is.
+
+        The process at its source, else at its destination, else nobody.
+        """
         sockets = {pair: self._socket(pair) for pair in pairs}
         wanted = set(filter(None, sockets.values())) - self._asked
         if wanted:

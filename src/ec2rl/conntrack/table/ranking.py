@@ -121,12 +121,12 @@ def _sorted(counts: Mapping[Kind, int]) -> tuple[tuple[Kind, int], ...]:
 
 
 def order_of_kind(kind: Kind) -> tuple[int, str, bool, bool, bool]:
-    """What kinds with the same count are sorted by."""
+    """Tell what kinds with the same count are sorted by."""
     return kind.protocol, kind.state, kind.assured, kind.answered, kind.offloaded
 
 
 def read_zone(key: bytes) -> str:
-    """The zone of both directions, or those of each."""
+    """Give the zone of both directions, or those of each."""
     return "/".join(str(number) for number in struct.unpack(f"!{len(key) // 2}H", key))
 
 
@@ -136,7 +136,7 @@ def _address_size(key: bytes) -> int:
 
 
 def read_service(key: bytes) -> Endpoint:
-    """A protocol, an address and its port, and what answers where NAT rewrote them."""
+    """Give a protocol, an address and its port, and what answers where NAT rewrote them."""
     protocol, key = key[0], key[1:]
     size = _address_size(key)
     there, translated = key, b""
@@ -153,7 +153,7 @@ def read_service(key: bytes) -> Endpoint:
 
 
 def read_pair(key: bytes) -> Endpoint:
-    """A protocol, a source, and the service it talks to."""
+    """Give a protocol, a source, and the service it talks to."""
     size = next(size for size in (4, 16, LABEL) if len(key) <= 1 + 3 * size + 4)
     return replace(read_service(key[:1] + key[1 + size :]), source=address(key[1 : 1 + size]))
 

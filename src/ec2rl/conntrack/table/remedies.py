@@ -14,7 +14,7 @@ class Advice:
 
 
 def untracked(protocol: str, port: int) -> str:
-    """An nft ruleset that leaves a service untracked, in both directions.
+    """Give an nft ruleset that leaves a service untracked, in both directions.
 
     Both are needed: an answer that is tracked alone is INVALID to a firewall, and makes an entry
     of its own.  Rules that want `ct state established` must let the service pass by its port.
@@ -36,7 +36,7 @@ def untracked(protocol: str, port: int) -> str:
 
 
 def untracked_loopback() -> str:
-    """An nft ruleset that leaves the machine's talk with itself untracked."""
+    """Give an nft ruleset that leaves the machine's talk with itself untracked."""
     return (
         "table inet untracked {\n"
         "    chain prerouting {\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ec2rl.conntrack.table.cause import CauseName
 from ec2rl.conntrack.table.census import protocol_of
 from ec2rl.conntrack.table.ranking import Endpoint
 from ec2rl.conntrack.table.remedies import untracked, untracked_loopback
@@ -11,19 +12,25 @@ if TYPE_CHECKING:
     from ec2rl.conntrack.table.cause import Cause
     from ec2rl.conntrack.table.census import Census
 
-_BY_SERVICE = ("half-open", "DNS churn", "UDP churn", "TIME_WAIT storm")
+_PROTOCOLS = {
+    CauseName.HALF_OPEN: "tcp",
+    CauseName.TIME_WAIT_STORM: "tcp",
+    CauseName.DNS_CHURN: "udp",
+    CauseName.UDP_CHURN: "udp",
+}
+"""The causes that are of one service, and its protocol."""
 
 
 def ruleset(cause: Cause, seen: Census) -> str:
-    """A text for `nft -f`, both directions; "" where tracking less does not fit the cause.
+    """Give a text for `nft -f`, both directions; "" where tracking less does not fit the cause.
 
     What NAT rewrites needs its entry: "" as well where it rewrites most of the protocol's.
     """
-    if cause.name == "tracked without need":
+    if cause.name is CauseName.TRACKED_WITHOUT_NEED:
         return untracked_loopback()
-    if cause.name not in _BY_SERVICE:
+    protocol = _PROTOCOLS.get(cause.name)
+    if protocol is None:
         return ""
-    protocol = "udp" if "churn" in cause.name else "tcp"
     cells = [cell for cell in seen.cells if protocol_of(cell.kind) == protocol]
     if 2 * sum(cell.rewritten for cell in cells) > sum(cell.count for cell in cells):
         return ""
@@ -35,7 +42,7 @@ def ruleset(cause: Cause, seen: Census) -> str:
 
 
 def unknown_need(seen: Census) -> str:
-    """What speaks for and against leaving entries untracked, as far as a table can tell."""
+    """Tell what speaks for and against leaving entries untracked, as far as a table can tell."""
     rewritten = sum(cell.rewritten for cell in seen.cells)
     nat = (
         f"NAT rewrites {rewritten} of the {seen.total} entries, and needs these"

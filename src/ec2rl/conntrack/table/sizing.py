@@ -113,7 +113,9 @@ def _due(cells: Iterable[Cell], timeout: int, seconds: float) -> int:
 
 
 def need(seen: Census, grown: Iterable[Growth] = ()) -> Need:
-    """The size that the load leads to: Little's law, entries = arrivals a second x seconds kept.
+    """Give the size that the load leads to.
+
+    Little's law, entries = arrivals a second x seconds kept.
 
     States that packets do not prolong fill up within their timeout: where no entry is old enough
     yet, the arrivals of the older half are taken to go on.  Other states grow as two looks say,
@@ -139,7 +141,7 @@ def need(seen: Census, grown: Iterable[Growth] = ()) -> Need:
 
 
 def time_to_full(count: int, limit: int, grown: Iterable[Growth]) -> TimeToFull:
-    """When the limit is reached at the growth that two looks showed, with bounds for chance."""
+    """Tell when the limit is reached at the growth of two looks, with bounds for chance."""
     grown = tuple(grown)
     room = limit - count
     if not limit:

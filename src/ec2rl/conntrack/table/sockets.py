@@ -33,7 +33,7 @@ class Socket:
 
 
 def read_sockets(host: Host, folder: str = "/proc/net") -> Iterator[Socket]:
-    """The TCP and UDP sockets that a /proc/net shows; what cannot be read shows none."""
+    """Yield the TCP and UDP sockets that a /proc/net shows; what cannot be read shows none."""
     for name, protocol in _FILES:
         text = host.read(f"{folder}/{name}")
         if isinstance(text, Evidence):
@@ -76,7 +76,7 @@ def holders(host: Host, inodes: Container[int], pids: Iterable[str]) -> dict[int
 
 
 def held_by(host: Host, pid: str) -> list[int]:
-    """The inodes of the sockets that a process has open."""
+    """Give the inodes of the sockets that a process has open."""
     names = host.names(f"/proc/{pid}/fd")
     links = [
         host.link(f"/proc/{pid}/fd/{name}")
@@ -90,7 +90,7 @@ def held_by(host: Host, pid: str) -> list[int]:
 
 
 def lifelines(host: Host) -> frozenset[frozenset[tuple[bytes, int]]]:
-    """The connections that the caller's session may hang on, as pairs of ends.
+    """Give the connections that the caller's session may hang on, as pairs of ends.
 
     Those of every process that this one descends from, and of every SSH daemon: in tmux and screen
     the daemon is no ancestor, and another person's session is not ours to cut.

@@ -42,7 +42,7 @@ class Stream:
         self._tail: dict[bytes, bytes] = {}
 
     def bodies(self, datagram: bytes) -> list[bytes]:
-        """The bodies of a datagram's entries; `TRAIL` bytes follow each of them."""
+        """Give the bodies of a datagram's entries; `TRAIL` bytes follow each of them."""
         pieces = (datagram + bytes(TRAIL)).split(self.cookie)
         lead = pieces[0]
         if len(pieces) < 2 or len(lead) != TRAIL:
@@ -101,7 +101,7 @@ class Stream:
                     yield entry
 
     def gaps(self) -> tuple[str, ...]:
-        """What stands between this stream and the whole table, in words; () for nothing."""
+        """Tell what stands between this stream and the whole table, in words; () for nothing."""
         said = []
         if self.error:
             import os

@@ -100,7 +100,7 @@ def sample_of(host: Host, table: Table) -> Census | None:
 
 
 def table_sample_lines(one: TableSample) -> list[Statement]:
-    """What to say below the verdict."""
+    """Tell what to say below the verdict."""
     found = one.census
     shares = say(
         "Of its entries {at_once:%} can be evicted at once, {later:%} slowly, {stuck:%} "
@@ -130,7 +130,7 @@ def table_sample_lines(one: TableSample) -> list[Statement]:
 
 
 def table_sample_facts(one: TableSample) -> dict[str, Fact]:
-    """The same as numbers."""
+    """Give the same as numbers."""
     found = one.census
     return {
         "inode": one.inode,
@@ -142,5 +142,7 @@ def table_sample_facts(one: TableSample) -> dict[str, Fact]:
         "headline": one.headline,
         "evictable_share": found.entries(evictable) / found.total,
         "evictable_later_share": found.entries(evictable_later) / found.total,
-        "causes": [{"name": c.name, "headline": c.headline, "share": c.share} for c in one.causes],
+        "causes": [
+            {"name": c.name.value, "headline": c.headline, "share": c.share} for c in one.causes
+        ],
     }

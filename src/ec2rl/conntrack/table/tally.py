@@ -89,7 +89,7 @@ class Tally:
         self._layouts: dict[tuple[int, int], list[tuple[Layout, _Kinds]]] = {}
 
     def prefix(self, protocol: int, state: str, status: int) -> bytes:
-        """The prefix of a kind's keys, which also tells what NAT rewrites.
+        """Give the prefix of a kind's keys, which also tells what NAT rewrites.
 
         A number in two bytes, and the protocol.
         """

@@ -128,13 +128,14 @@ def _none_of(known: tuple[Namespace, ...]) -> str:
 
 
 def inside(host: Host, target: TableTarget) -> Host:
-    """The host as it is seen from a place."""
+    """Give the host as it is seen from a place."""
     return host if target.door is None else host.within(target.door)
 
 
 def read_settings(host: Host) -> dict[str, int] | Unreadable:
-    """The timeouts in force in a namespace, in seconds by name; those that its kernel lacks as by
-    default, and those that nobody recorded not at all.
+    """Give the timeouts in force in a namespace, in seconds by name.
+
+    Those that its kernel lacks as by default, and those that nobody recorded not at all.
 
     Unreadable where not even the one that every kernel has can be read.
     """
@@ -152,6 +153,6 @@ def read_settings(host: Host) -> dict[str, int] | Unreadable:
 
 
 def known_settings(host: Host) -> dict[str, int]:
-    """The same, and none of them where they cannot be read."""
+    """Give the same, and none of them where they cannot be read."""
     found = read_settings(host)
     return {} if isinstance(found, Unreadable) else found

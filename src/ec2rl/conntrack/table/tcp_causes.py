@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.table.cause import Cause, how_many, most_of, numbers, percent, rounded
+from ec2rl.conntrack.table.cause import Cause, CauseName, most_of, numbers, rounded
 from ec2rl.conntrack.table.entry import TCP, is_masked
 from ec2rl.conntrack.table.remedies import CLOSE_WAIT, FLOOD, HOARD, SCAN, TIME_WAIT
 from ec2rl.conntrack.table.timeouts import DEFAULTS
@@ -18,7 +18,7 @@ _NITRO = 350
 
 
 def half_open(seen: Census) -> Cause | None:
-    """A third and more of the table are handshakes that nobody finished: SYN flood, or scan."""
+    """Find handshakes that nobody finished, by a SYN flood or a scan: a third of the table."""
 
     def wanted(kind: Kind) -> bool:
         return kind.protocol == TCP and kind.state in ("SYN_SENT", "SYN_RECV", "SYN_SENT2")
@@ -28,23 +28,32 @@ def half_open(seen: Census) -> Cause | None:
         return None
     client, clients = most_of(seen.sources.rows, wanted)
     target, targets = most_of(seen.services.rows, wanted)
-    number = how_many(seen.sources.distinct, "sources")
+    sources = seen.sources.distinct  # None: more than could be counted
     evidence = (
         numbers(count, seen, "are half-open (SYN_SENT or SYN_RECV)"),
-        f"the busiest source, {client}, has {percent(clients, count)}; {number} in the table",
-        f"the service asked most, {target}, has {percent(targets, count)}",
+        say(
+            "the busiest source, {client}, has {share} %; {all} sources in the table",
+            client=client,
+            share=rounded(clients, count),
+            all="tens of thousands of" if sources is None else sources,
+        ),
+        say(
+            "the service asked most, {target}, has {share} %",
+            target=target,
+            share=rounded(targets, count),
+        ),
     )
     hidden = is_masked(client)  # one name may be that of many
     if clients * 2 > count and not hidden:
         return Cause(
-            "scan",
+            CauseName.SCAN,
             say("one client opens connections that nobody answers: {client}", client=client),
             count / seen.total,
             evidence,
             SCAN,
         )
     return Cause(
-        "half-open",
+        CauseName.HALF_OPEN,
         say(
             "half-open connections{whence}, most to {target}",
             whence="" if hidden else " from many sources",
@@ -57,7 +66,7 @@ def half_open(seen: Census) -> Cause | None:
 
 
 def hoarding_client(seen: Census) -> Cause | None:
-    """A client has a third of the table in established connections, and most are idle.
+    """Find a client with a third of the table in established connections, most of them idle.
 
     How long they have been idle is known only where the timeout in force is.
     """
@@ -82,21 +91,26 @@ def hoarding_client(seen: Census) -> Cause | None:
         return None
     share = rounded(held, seen.total)
     return Cause(
-        "hoarding client",
+        CauseName.HOARDING_CLIENT,
         say("{share} % of the entries are one client: {pair}", share=share, pair=pair),
         held / seen.total,
         (
-            numbers(held, seen, f"are established connections of {client}"),
-            f"{paired} of these go to one service: {pair}",
-            f"at least {surely} of them have been idle for more than {_NITRO} s;"
-            f" nf_conntrack_tcp_timeout_established keeps them for {timeout} s",
+            numbers(held, seen, say("are established connections of {client}", client=client)),
+            say("{n} of these go to one service: {pair}", n=paired, pair=pair),
+            say(
+                "at least {n} of them have been idle for more than {idle} s;"
+                " nf_conntrack_tcp_timeout_established keeps them for {timeout} s",
+                n=surely,
+                idle=_NITRO,
+                timeout=timeout,
+            ),
         ),
         HOARD,
     )
 
 
 def time_wait(seen: Census) -> Cause | None:
-    """Two fifths of the table are connections that are over: many short ones."""
+    """Find connections that are over, many short ones: two fifths of the table."""
 
     def wanted(kind: Kind) -> bool:
         return kind.protocol == TCP and kind.state == "TIME_WAIT"
@@ -107,26 +121,28 @@ def time_wait(seen: Census) -> Cause | None:
     seconds = seen.settings.get("tcp_timeout_time_wait")
     service, most = most_of(seen.services.rows, wanted)
     client, clients = most_of(seen.sources.rows, wanted)
+    pace = "kept for {seconds} s, that is about {rate} connections a second"
     return Cause(
-        "TIME_WAIT storm",
+        CauseName.TIME_WAIT_STORM,
         say("short connections, most to {service}", service=service),
         count / seen.total,
         (
             numbers(count, seen, "are in TIME_WAIT"),
-            *(
-                (f"kept for {seconds} s, that is about {count / seconds:.0f} connections a second",)
-                if seconds
-                else ()
+            *([say(pace, seconds=seconds, rate=round(count / seconds))] if seconds else []),
+            say(
+                "{to} % of them were to {service}, {by} % from {client}",
+                to=rounded(most, count),
+                service=service,
+                by=rounded(clients, count),
+                client=client,
             ),
-            f"{percent(most, count)} of them were to {service},"
-            f" {percent(clients, count)} from {client}",
         ),
         TIME_WAIT,
     )
 
 
 def close_wait(seen: Census) -> Cause | None:
-    """A tenth of the table waits for an application to close, longer than by default."""
+    """Find a tenth of the table waiting for an application to close, longer than by default."""
 
     def wanted(kind: Kind) -> bool:
         return kind.protocol == TCP and kind.state == "CLOSE_WAIT"
@@ -139,8 +155,16 @@ def close_wait(seen: Census) -> Cause | None:
     if count * 10 < seen.total or seconds <= usual:
         return None
     service, most = most_of(seen.services.rows, wanted)
+    if known:
+        words = "nf_conntrack_tcp_timeout_close_wait is {seconds} s, the kernel's default {usual} s"
+        words += "; kube-proxy sets 3600 s" if seconds == 3600 else ""
+    else:
+        words = (
+            "one has {seconds} s left: nf_conntrack_tcp_timeout_close_wait was no shorter"
+            " when it was given, and the kernel's default is {usual} s (kube-proxy sets 3600 s)"
+        )
     return Cause(
-        "CLOSE_WAIT kept long",
+        CauseName.CLOSE_WAIT_KEPT_LONG,
         say(
             "connections in CLOSE_WAIT are kept for {least}{seconds} s",
             least="" if known else "at least ",
@@ -149,12 +173,8 @@ def close_wait(seen: Census) -> Cause | None:
         count / seen.total,
         (
             numbers(count, seen, "are in CLOSE_WAIT"),
-            f"nf_conntrack_tcp_timeout_close_wait is {seconds} s, the kernel's default {usual} s"
-            + ("; kube-proxy sets 3600 s" if seconds == 3600 else "")
-            if known
-            else f"one has {seconds} s left: nf_conntrack_tcp_timeout_close_wait was no shorter"
-            f" when it was given, and the kernel's default is {usual} s (kube-proxy sets 3600 s)",
-            f"{percent(most, count)} of them are to {service}",
+            say(words, seconds=seconds, usual=usual),
+            say("{share} % of them are to {service}", share=rounded(most, count), service=service),
         ),
         CLOSE_WAIT,
     )

@@ -58,7 +58,7 @@ class Kind:
 
 
 def governing(kind: Kind) -> str:
-    """The setting that gave an entry of this kind the time it has, "" where none does.
+    """Give the setting that gave an entry of this kind the time it has, "" where none does.
 
     ESTABLISHED without an answer was picked up in mid-stream, and gets `unacknowledged`
     (nf_conntrack_proto_tcp.c); UDP and GRE are a stream once they are assured.

@@ -127,7 +127,7 @@ def what_if(seen: Census, wishes: Mapping[str, int]) -> WhatIf:
 
 
 def effect(seen: Census, name: str, wanted: int) -> Effect:
-    """What one timeout would do; a longer one frees nothing, and `gone` is 0."""
+    """Tell what one timeout would do; a longer one frees nothing, and `gone` is 0."""
     cells = [cell for cell in seen.cells if governing(cell.kind) == name]
     today = seen.settings.get(name)
     answered = [cell for cell in cells if cell.kind.answered]

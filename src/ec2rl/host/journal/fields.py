@@ -8,7 +8,7 @@ from ec2rl.host import JournalRecord
 def make_record(
     fields: dict[bytes, bytes], boot: str, monotonic: int, realtime: int, *, hit: bool
 ) -> JournalRecord:
-    """A record of its fields; the message is cut at 4 KiB."""
+    """Make a record of its fields; the message is cut at 4 KiB."""
     stamp = _number(fields.get(b"_SOURCE_MONOTONIC_TIMESTAMP"))
     return JournalRecord(
         message=fields.get(b"MESSAGE", b"")[:4096].decode("utf-8", "backslashreplace"),

@@ -139,7 +139,7 @@ class JournalFile:
         return Data(self._object(offset, DATA, _DATA.size))
 
     def field(self, offset: int) -> tuple[bytes, bytes]:
-        """Name and value of a DATA object, unpacked; what follows 64 KiB is cut off."""
+        """Give name and value of a DATA object, unpacked; what follows 64 KiB is cut off."""
         known = self._cache.get(offset)
         if known is None:
             text = self._object(offset, DATA, self.payload, 256)
@@ -157,7 +157,9 @@ class JournalFile:
         return known
 
     def linked(self, offset: int, data: Data) -> bool:
-        """Whether journald made this DATA object: whoever logs can put a false one in a payload.
+        """Tell whether journald made this DATA object.
+
+        Whoever logs can put a false one in a payload.
 
         The file's hash table, which only journald writes, must lead to it.
         """
@@ -203,11 +205,11 @@ class JournalFile:
         raise DamagedError("a field has too many values")
 
     def find(self, name: bytes, value: bytes) -> int:
-        """The DATA object of this field, or 0."""
+        """Give the DATA object of this field, or 0."""
         return next((offset for offset, found in self.values(name) if found == value), 0)
 
     def entries(self, data: Data) -> Iterator[int]:
-        """The offsets of the entries that hold a DATA object, in the order they were written."""
+        """Yield the offsets of the entries that hold a DATA object, in the order of writing."""
         left = data.count
         if not left:
             return
@@ -246,7 +248,7 @@ class JournalFile:
         return Entry(found[: _ENTRY.size], numbers if self.compact else numbers[::2])
 
     def record(self, offset: int, *, hit: bool) -> JournalRecord:
-        """The record at an entry's offset."""
+        """Give the record at an entry's offset."""
         entry = self.entry(offset)
         fields: dict[bytes, bytes] = {}
         for item in entry.objects:

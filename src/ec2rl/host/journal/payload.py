@@ -23,7 +23,7 @@ class UnknownFormatError(Exception):
 
 
 def unpacked(flags: int, data: bytes) -> bytes:
-    """The payload of a DATA object with these flags, cut at TEXT_LIMIT.
+    """Give the payload of a DATA object with these flags, cut at TEXT_LIMIT.
 
     DamagedError when it is torn, UnknownFormatError when nothing here can unpack it.
     """

@@ -52,7 +52,7 @@ class AlignedPiece(Piece):
 def scan(
     fd: int, needles: Sequence[bytes], piece: Piece, until: float
 ) -> Iterator[tuple[int, int]]:
-    """Number of the needle and offset of each place where one stands, piece by piece.
+    """Yield the number of the needle and the offset of each place where one stands, piece by piece.
 
     Within a piece needle comes after needle.  TimeoutError after `until` (time.monotonic).
     """

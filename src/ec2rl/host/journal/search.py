@@ -43,7 +43,7 @@ def search_journal(
     seconds: float = 60.0,
     is_ours: bool = False,
 ) -> Journal:
-    """The kernel-transport records of all boots that hold a phrase, ordered by realtime.
+    """Search for the kernel-transport records of all boots that hold a phrase, by realtime.
 
     `files` are names to show and descriptors of regular files.  Of the records the first and the
     last 20,000 are kept; `hits` counts all that hold a phrase.  Records by which journald tells of
@@ -75,7 +75,7 @@ def search_journal(
 def search_journal_folders(
     folders: Sequence[str], phrases: Sequence[Phrase]
 ) -> Journal | Unreadable:
-    """`search_journal` in this machine's files below folders such as /var/log/journal.
+    """Do `search_journal` in this machine's files below folders such as /var/log/journal.
 
     Unreadable where there are none, or none that may be read.  Files of other machines, which
     disk images and systemd-journal-remote leave there, are passed over.

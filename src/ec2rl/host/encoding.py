@@ -1,4 +1,4 @@
-"""How each kind of look is written down in a recording, and read again."""
+"""How each kind of observation is written down in a recording, and read again."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ if TYPE_CHECKING:
     Known = Union[Clock, Evidence, "tuple[str, ...]", str, int, Search, Journal, Answer]
 
 
-def encode(look: Known) -> Encoded:
-    """Write a look down: a text, and notes on it (None: no value)."""
-    if isinstance(look, Clock):
-        uptime = "" if look.uptime is None else f" uptime={look.uptime!r}"
-        return f"now={format_time(look.now)}{uptime}", {}
-    if isinstance(look, Evidence):
-        return encode_text(look.text)
-    if isinstance(look, Answer):
-        return look.query.encode(look.value)
-    if isinstance(look, Search):
-        return "\n".join(line.text for line in look.lines), _search_notes(look)
-    if isinstance(look, Journal):
-        return "\n".join(map(_journal_line, look.records)), _journal_notes(look)
-    if isinstance(look, tuple):
-        return "\n".join(map(escaped, look)), {}
-    return escaped(str(look)), {}
+def encode(observation: Known) -> Encoded:
+    """Write an observation down: a text, and notes on it (None: no value)."""
+    if isinstance(observation, Clock):
+        uptime = "" if observation.uptime is None else f" uptime={observation.uptime!r}"
+        return f"now={format_time(observation.now)}{uptime}", {}
+    if isinstance(observation, Evidence):
+        return encode_text(observation.text)
+    if isinstance(observation, Answer):
+        return observation.query.encode(observation.value)
+    if isinstance(observation, Search):
+        return "\n".join(line.text for line in observation.lines), _search_notes(observation)
+    if isinstance(observation, Journal):
+        return "\n".join(map(_journal_line, observation.records)), _journal_notes(observation)
+    if isinstance(observation, tuple):
+        return "\n".join(map(escaped, observation)), {}
+    return escaped(str(observation)), {}
 
 
-def _search_notes(look: Search) -> dict[str, str | None]:
+def _search_notes(observation: Search) -> dict[str, str | None]:
     notes: dict[str, str | None] = {
-        "modified": format_time(look.modified),
-        "unpacked": str(look.unpacked),
-        "path": look.path,
+        "modified": format_time(observation.modified),
+        "unpacked": str(observation.unpacked),
+        "path": observation.path,
     }
-    if look.gap:
-        notes["gap"] = look.gap
-    if look.end:
-        notes["end"] = look.end
-    if look.is_cut:
+    if observation.gap:
+        notes["gap"] = observation.gap
+    if observation.end:
+        notes["end"] = observation.end
+    if observation.is_cut:
         notes["cut"] = None
-    if look.hits != sum(line.hit for line in look.lines):
-        notes["hits"] = str(look.hits)
+    if observation.hits != sum(line.hit for line in observation.lines):
+        notes["hits"] = str(observation.hits)
     return notes
 
 
-def _journal_notes(look: Journal) -> dict[str, str | None]:
-    notes: dict[str, str | None] = {"gap": "; ".join(look.gaps)} if look.gaps else {}
-    for name, when in (("oldest", look.oldest), ("newest", look.newest)):
+def _journal_notes(observation: Journal) -> dict[str, str | None]:
+    notes: dict[str, str | None] = {"gap": "; ".join(observation.gaps)} if observation.gaps else {}
+    for name, when in (("oldest", observation.oldest), ("newest", observation.newest)):
         notes[name] = "" if when is None else str(when)
-    return {**notes, "hits": str(look.hits)}
+    return {**notes, "hits": str(observation.hits)}
 
 
 def _journal_line(one: JournalRecord) -> str:
@@ -141,7 +141,7 @@ def decode_journal(text: str, notes: Mapping[str, str], phrases: Sequence[Phrase
 
 
 def journal_record(fields: Mapping[str, str]) -> JournalRecord:
-    """One line of `journalctl -o json`, which prints every number as text."""
+    """Parse one line of `journalctl -o json`, which prints every number as text."""
     monotonic = fields.get("_SOURCE_MONOTONIC_TIMESTAMP", fields.get("__MONOTONIC_TIMESTAMP"))
     facility = fields.get("SYSLOG_FACILITY")
     return JournalRecord(
