@@ -140,7 +140,6 @@ def _going_on(
 
     if any(one.message.startswith(line.message) and understands(one) for one in (line, *lines)):
         return None
-    from ec2rl.forms.line_ends import joined
 
     for said in joined((line.message, *line.context)):
         whole = replace(line, message=said, context=())
