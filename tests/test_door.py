@@ -173,8 +173,8 @@ def test_all_files_of_a_folder_are_told(tmp_path: Path) -> None:
         f"log: the same as {folder}/copy",
         "page: an HTML page, not a log",
         "deep/note: no line of its beginning is a log's",
+        "pipe: a pipe: not read",
         "link: a link: not followed",
-        "pipe: not a file",
         "socket: not a file",
     ]
     assert verdict(one) == "UNKNOWN"

@@ -10,6 +10,7 @@ from io import BytesIO
 
 from ec2rl import slices
 from ec2rl.forms.mend import SEQUENCE
+from ec2rl.host.saved import BLANK
 from ec2rl.record import Choice, record
 
 TYPE_CHECKING = False
@@ -133,16 +134,16 @@ _LOGS = {
     "syslog": "syslog",
 }
 _CONSOLE = Kind("console", Use.LOG)
-_BLANK = (
-    Row(Kind("empty", Use.NOTHING), lambda head: not head.strip(b"\0 \t\r\n") and len(head) < HEAD),
-    Row(Kind("blank as far as it was looked at", Use.LOST), lambda head: not head.strip()),
-)
+_EMPTY = Kind("empty", Use.NOTHING)
+_UNSEEN = Kind("blank as far as it was looked at", Use.LOST)
 UNKNOWN = Kind("text of no form that is known, searched as hearsay", Use.LOG)
 
 
 def kind_of(head: bytes) -> Kind:
     """Tell what a file is by the beginning of its unpacked bytes, and never by its name."""
     text = plain(head)
+    if not text.strip(BLANK):
+        return _EMPTY if len(head) < HEAD else _UNSEEN
     for row in _rows():
         if row.tell(text):
             return row.kind
@@ -153,7 +154,6 @@ def kind_of(head: bytes) -> Kind:
 
 
 def _rows() -> Iterator[Row]:
-    yield from _BLANK
     yield from _MACHINES
     for form in slices.parts("saved_evidence").values():
         yield from form.kinds()

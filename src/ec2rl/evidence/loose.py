@@ -17,9 +17,9 @@ from ec2rl.evidence.identity import Identity, identity_of
 from ec2rl.evidence.kinds import FORM, HEAD, Kind, Use, kind_of, plain
 from ec2rl.evidence.machines import Item
 from ec2rl.host import BOOT_ID, Clock, Journal, Phrase
-from ec2rl.host.recording import RecordedHost, case, sections
 from ec2rl.host.packed import Packed
-from ec2rl.host.saved import Saved, Text
+from ec2rl.host.recording import RecordedHost, case, sections
+from ec2rl.host.saved import BLANK, Saved, Text
 from ec2rl.host.saved_logs import SECONDS, LogReader
 from ec2rl.host.sos_layout import settings
 from ec2rl.host.spool import MOST
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ec2rl.host.caching import Observation
-    from ec2rl.model import Json
 
 _RECOGNISING = 120.0
 _MARK, _LARGE = 5, " and more"
@@ -84,7 +83,7 @@ def _recognised(file: Saved, deadline: float) -> list[Any]:
         if not text.refused:
             text.begin(FORM)
             head = text.peek(HEAD)
-        why = text.refused or ("" if head.strip() else text.gap)
+        why = text.refused or ("" if head.strip(BLANK) else text.gap)
         kind = Kind(why, Use.LOST) if why else kind_of(head)
     except OSError as error:
         kind, head = Kind(error.strerror or str(error), Use.LOST), b""

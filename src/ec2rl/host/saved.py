@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _MOST = 256
 _PIECE = 256 << 10
-_BLANK = b"\0 \t\r\n"
+BLANK = b"\0 \t\r\n"
 _PATIENCE = 30  # seconds for the first byte of a pipe
 
 
@@ -166,12 +166,12 @@ class Text:
         logrotate's copytruncate leaves NULs where a daemon goes on writing at its old place.
         """
         is_blank = False
-        while len(head := self.peek(size)) == size and not head.strip(_BLANK):
+        while len(head := self.peek(size)) == size and not head.strip(BLANK):
             if time.monotonic() > self._deadline:
                 return head
             is_blank = bool(self.read(size))
         if is_blank:
-            blank = len(head) - len(head.lstrip(_BLANK))
+            blank = len(head) - len(head.lstrip(BLANK))
             self.read(max(head.rfind(end, 0, blank) for end in (b"\n", b"\0")) + 1 & ~1)
         return self.peek(size)
 

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     Codec = tuple[Callable[[], Decoder], type[Exception], Unpack]
 
 
-SUFFIXES = {".gz": "gzip", ".xz": "xz", ".bz2": "bzip2", ".zst": "zstd"}
+SUFFIXES = {".gz": "gzip", ".xz": "xz", ".bz2": "bzip2", ".zst": "zstd", ".lz4": "lz4"}
 _OTHERS = {
     b"\x04\x22\x4d\x18": "lz4",
     b"\x02\x21\x4c\x18": "lz4",
@@ -64,6 +64,9 @@ _OTHERS = {
 
 HEAD = 4096
 """Bytes; `open_archive` is told no less of the file's beginning, if it has them."""
+
+IN_PYTHON = ("gzip", "xz", "bzip2")
+"""What every Python unpacks."""
 
 _MAGIC = 6
 _INPUT = 128 << 10
