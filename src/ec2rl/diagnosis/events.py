@@ -136,37 +136,34 @@ def _going_on(
 
     Nor where one of the log's lines is understood that begins so: there they were put together.
     """
+    from ec2rl.forms.line_ends import joined
+
     if any(one.message.startswith(line.message) and understands(one) for one in (line, *lines)):
         return None
-    from ec2rl.forms.line_ends import joined
 
     for said in joined((line.message, *line.context)):
         whole = replace(line, message=said, context=())
-        least = max(len(line.message), _SHORTEST)
-        if any(word in said for word in words) and _begins_one(whole, said, least, understands):
+        if any(word in said for word in words) and _holds_one(
+            whole, understands, len(line.message)
+        ):
             return whole
     return None
 
 
-def _holds_one(line: LogLine, understands: Callable[[LogLine], bool]) -> bool:
-    """Whether a whole message stands within a line's, as where two wrote at once."""
-    from ec2rl.forms.mend import bare
+def _holds_one(line: LogLine, understands: Callable[[LogLine], bool], beyond: int = 0) -> bool:
+    """Whether a whole message stands within a line's, as where two wrote at once.
 
-    return _begins_one(line, bare(line.message), _SHORTEST, understands)
-
-
-def _begins_one(
-    line: LogLine, said: str, least: int, understands: Callable[[LogLine], bool]
-) -> bool:
-    """Whether what is said begins with a whole message of more than `least` characters.
-
-    Not in what begins with the name of a program, whose words they are then, nor in a firewall's.
+    It ends `beyond` so many characters.  Not in what begins with the name of a program, whose words
+    they are then, nor in a firewall's.
     """
     import re
 
+    from ec2rl.forms.mend import bare
+
     if re.match(_ANOTHERS, line.message) or " IN=" in line.message:
         return False
-    said = re.sub(r"\s", " ", said)
+    said = re.sub(r"\s", " ", bare(line.message))
+    least = max(_SHORTEST, beyond - len(line.message) + len(said))
     ends = range(min(len(said), _LONGEST), least, -1)
     return any(understands(replace(line, message=said[:end])) for end in ends)
 

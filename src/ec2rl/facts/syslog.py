@@ -157,8 +157,10 @@ def _pieces(lines: Sequence[Line], words: Sequence[str], is_saved: bool) -> list
             hit = line.hit and (len(parts) == 1 or not words or any(map(part.__contains__, words)))
             parsed, is_last = parse_record(part), number == len(parts)
             doubt = _MIDDLE if before.strip() else _doubt(parsed) or far_in
-            is_cut = is_joined or not is_last
-            found.append(_Piece(part, hit, line.offset, parsed, doubt, is_cut, is_inside))
+            is_cut, is_first = is_joined or not is_last, not before
+            found.append(
+                _Piece(part, hit, line.offset, parsed, doubt, is_cut, is_inside and is_first)
+            )
             before += part
     return found
 

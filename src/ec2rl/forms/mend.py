@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import re
 
-_NOISE = r"\x1b\[[\d;?]*[A-Za-z]|\x1b[()][A-Z\d]|\x1b[=>78DEHM]|[\r\x00\ufeff]"
+SEQUENCE = (
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]{0,200}(?:\x07|\x1b\\)?|\x1b[()*+][A-Z\d]"
+    r"|\x1b[=>78DEHMNOZ\\]"
+)
+"""What a terminal is sent beside letters (ECMA-48), for bytes too: a control sequence is ESC [,
+parameters (colours may have colons), and a final letter; ESC ] begins a string for the terminal."""
+
+_NOISE = SEQUENCE + r"|[\r\x00\ufeff]"
 _STATE = r"\[(?:  OK  |FAILED|DEPEND| WARN | INFO | TIME | SKIP )\] "
 # What getty and systemd print, and nothing that a user has a say in. dmesg begins the further lines
 # of a record with as many blanks as its stamp is wide: no line that stands so far in is mended.
