@@ -69,6 +69,8 @@ def details(seen: Observations, verdict: Verdict) -> tuple[Statement, ...]:
     if verdict in (Verdict.PROBLEM, Verdict.WARNING):
         knobs = _knobs(seen)
         lines += [*knobs, fix_with("conntrackfull")] if knobs else []
+        if verdict is Verdict.WARNING and not seen.answered:
+            lines.append(_where_it_can_be_told(seen))
         lines.append(see_page("conntrackfull"))
     elif verdict is Verdict.UNKNOWN:
         lines.append(_where_it_can_be_told(seen))
@@ -321,7 +323,7 @@ def _knobs(seen: Observations) -> list[Statement]:
         return []
     words = "What helps: raise net.netfilter.nf_conntrack_max and nf_conntrack_buckets together"
     if seen.limits.maximum:
-        words += " ({now} {max} and {buckets})"
+        words += " ({they_are} {max} and {buckets})"
     buckets = seen.limits.buckets or "unknown"
     lines = [say(words, max=seen.limits.maximum, buckets=buckets)]
     contained = [

@@ -40,6 +40,8 @@ class Namespace:
     others: tuple[str, ...] = ()
     own: bool = False
     container: str = ""
+    place: int | None = None
+    """The number of its /proc/net/stat, which anyone may see; None where it was not asked for."""
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -85,6 +87,7 @@ class _Found:
 
     def __init__(self) -> None:
         self.inode: int | None = None
+        self.place: int | None = None
         self.pids: list[str] = []
         self.names: list[str] = []
 
@@ -155,6 +158,7 @@ def _add_unnamed(host: Host, found: dict[object, _Found], shy: list[str]) -> Non
         if isinstance(folder, int):
             if folder not in places:
                 places[folder] = found[f"stat {folder}"] = _Found()
+            places[folder].place = folder
             places[folder].pids.append(task)
 
 
@@ -209,7 +213,7 @@ def _namespace(host: Host, one: _Found, initial: int | None, own: int | None) ->
     net = f"{one.pids[0]}/net" if one.pids else None
     names, others = tuple(one.names), tuple(one.pids[1:4])
     is_own = one.inode is not None and one.inode == own
-    return Namespace(one.inode, is_initial, net, names, whose, others, is_own, container)
+    return Namespace(one.inode, is_initial, net, names, whose, others, is_own, container, one.place)
 
 
 RECORDED = "/proc/net"

@@ -8,7 +8,7 @@ from ec2rl.diagnosis.finding import DiagnosisText, judge_events
 from ec2rl.diagnosis.kernel_log import commands_of
 from ec2rl.diagnosis.observations import Observations
 from ec2rl.facts.log import KernelLog, LogLine
-from ec2rl.facts.proc import available_memory, number, parse_rows
+from ec2rl.facts.proc import available_memory, number, parse_rows, rise
 from ec2rl.facts.trace import Trace
 from ec2rl.host import INFO, Host, Phrase
 from ec2rl.model import (
@@ -232,10 +232,9 @@ def _again(host: Host, tables: Sequence[Table], seconds: float) -> tuple[Table, 
 
 
 def _after(table: Table, counts: Counts | Unreadable, seconds: float) -> Table:
-    if not isinstance(counts, Counts) or counts.refused is None or table.refused is None:
+    risen = rise(table.refused, counts.refused) if isinstance(counts, Counts) else None
+    if risen is None:
         return table
-    # A long of 32 bits may wrap, and nothing refuses so many in between.
-    risen = (counts.refused - table.refused) % (1 << 32)
     return replace(table, counts=counts, risen=risen, seconds=seconds)
 
 
