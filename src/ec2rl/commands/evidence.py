@@ -43,10 +43,10 @@ class TakenFor:
 class OfflineEvidence:
     """What is left of one machine.
 
-    `gaps` say what of it could not be read, `notes` what was read as less than it may be, `cut` why
-    what is missing may have been there; a recording bears `sample`, `since`, `zone` and the verdicts
-    that are `expected`.  `files` says what each file was taken for, and `apart` why not more of them
-    are of this machine.
+    `gaps` say what of it could not be read, `notes` what was read as less than it may be, `cut`
+    why what is missing may have been there; a recording bears `sample`, `since`, `zone` and the
+    verdicts that are `expected`.  `files` says what each file was taken for, and `apart` why not
+    more of them are of this machine.
     """
 
     host: Host | Unreadable
