@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _NAMED = ("/run/netns", "/run/docker/netns")
 _FOLDERS = tuple(f"{folder}/" for folder in _NAMED)
+INITIAL = "this host (initial network namespace)"
+"""What a person calls the host's own."""
 _NONE = 0
 """The number that no namespace has."""
 FIRST_INODE = 0xF0000000
@@ -67,7 +69,7 @@ class Namespace:
     def label(self) -> str:
         """What a person calls it."""
         if self.initial:
-            return "this host (initial network namespace)"
+            return INITIAL
         number = f"netns {self.inode}" if self.inode is not None else "a network namespace"
         named = self.names[0].rpartition("/")[2] if self.names else ""
         words = ", ".join(word for word in (named, self.owner) if word)

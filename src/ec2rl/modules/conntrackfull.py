@@ -16,6 +16,7 @@ from ec2rl.conntrack.tables import Table, read_tables
 from ec2rl.host import Host
 from ec2rl.model import Finding, FixRequest, Held, Proposal, Rate, Statement, Verdict, say
 from ec2rl.module import Module
+from ec2rl.report.wording import plural
 
 _FULL = 0.95
 """Packets that are refused at this share are refused for want of room (gc's own threshold,
@@ -216,7 +217,7 @@ def _measure(host: Host) -> Rate | None:
 def _held(host: Host) -> tuple[Held, ...]:
     tables = [table for table in read_tables(host, find_namespaces(host)) if table.count]
     return tuple(
-        Held(MAX, table.count or 0, f"{table.namespace.label} holds {table.count} entries")
+        Held(MAX, table.count or 0, f"{table.namespace.label} holds {plural(table.count or 0, 'entry/entries')}")
         for table in tables
     )
 

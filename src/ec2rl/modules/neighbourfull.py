@@ -408,7 +408,7 @@ def _told(table: Table) -> Statement | None:
     }
     words = "{table}: {entries} of {limit} entries"
     if isinstance(limit, Unreadable):
-        words = "{table}: {entries} entries, the limit is unknown: {limit}"
+        words = "{table}: {entries:entry/entries}, the limit is unknown: {limit}"
     elif limit:
         words += " ({percent}%)"
         values["percent"] = counts.entries * 100 // limit

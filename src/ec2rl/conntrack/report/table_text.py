@@ -61,9 +61,9 @@ def heading(target: TableTarget, limits: Limits, seen: Census) -> str:
     count = target.count if seen.counted is None else seen.counted
     label = one_line(target.label)
     if count is None:
-        return f"{label}: {seen.total} entries"
+        return f"{label}: {entries(seen.total)}"
     if not limits.maximum:
-        return f"{label}: {count} entries"
+        return f"{label}: {entries(count)}"
     return f"{label}: {count} of {limits.maximum} entries ({percent(count / limits.maximum)})"
 
 
@@ -86,7 +86,7 @@ def top(
     found = causes(seen)
     lines = [heading(target, targets.limits, seen), *_headline(seen, found)]
     for other in targets.others[:3]:
-        lines += wrapped("    ", f"Fuller: {other.label}, {other.count} entries; see --netns=all")
+        lines += wrapped("    ", f"Fuller: {other.label}, {entries(other.count or 0)}; see --netns=all")
     if len(targets.others) > 3:
         lines.append(f"    And {len(targets.others) - 3} more are fuller.")
     lines += notes(seen)
@@ -137,7 +137,7 @@ def part(seen: Census, bounds: str = _OF_THESE) -> list[str]:
     """
     if is_whole(seen):
         return []
-    known = f"{seen.total} entries"
+    known = entries(seen.total)
     if seen.counted:
         known = f"{seen.total} of {seen.counted} entries ({percent(seen.total / seen.counted)})"
     how = f"in random order; {bounds}"
