@@ -73,7 +73,7 @@ def test_a_table_alone_tells_what_fills_it_and_not_whether_it_was_full(tmp_path:
         "Of its entries 0% can be evicted at once, 0% slowly, 100% not at all (seen: 1400 of 1400)",
         "The time of that file is 2026-09-21 14:13:20 +0000: nothing proves that the table is of "
         "then",
-        "Who, and why: ./ec2rl conntrack top --file with that table",
+        f"Who, and why: ./ec2rl conntrack top --file={path}",
         "Not collected, and a table cannot tell: net.netfilter.nf_conntrack_max, the drop counters",
         "Not read: /dev/kmsg: not collected; journal: not collected; /var/log: not collected",
         "Not seen: the namespaces of processes: not collected",

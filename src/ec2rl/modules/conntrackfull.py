@@ -217,7 +217,11 @@ def _measure(host: Host) -> Rate | None:
 def _held(host: Host) -> tuple[Held, ...]:
     tables = [table for table in read_tables(host, find_namespaces(host)) if table.count]
     return tuple(
-        Held(MAX, table.count or 0, f"{table.namespace.label} holds {plural(table.count or 0, 'entry/entries')}")
+        Held(
+            MAX,
+            table.count or 0,
+            f"{table.namespace.label} holds {plural(table.count or 0, 'entry/entries')}",
+        )
         for table in tables
     )
 
