@@ -70,6 +70,19 @@ FORMATS = {
 """The options that `format_of` takes."""
 
 
+_GONE = {
+    "upload": "nothing is sent anywhere; attach the folder that run names, or run --record=FILE",
+    "menu-config": "there is no menu; see: ec2rl help run",
+    "save-config": "there is no configuration file; say it as options: ec2rl help run",
+    "--config-file": "there is no configuration file; say it as options",
+    "--backup": "no backup is made; ec2rl undo takes back what fix changed, byte for byte",
+    "--upload-directory": "nothing is sent anywhere; attach that folder yourself",
+    "--presigned-url": "nothing is sent anywhere; attach the folder yourself",
+    "--support-url": "nothing is sent anywhere; attach the folder yourself",
+}
+"""Words of ec2rl 1.1.7 that there are no more, each with what to do instead."""
+
+
 def parse(words: Sequence[str], commands: Mapping[str, Command]) -> Parsed:
     """Take a command line apart; options stand anywhere behind the command of one or two words.
 
@@ -164,6 +177,8 @@ def unknown(
     """Say that a word is not known, with the nearest one that is."""
     from difflib import get_close_matches
 
+    if dash + said in _GONE:
+        return f"{dash}{said} went with 1.1.7: {_GONE[dash + said]}"
     if not known:
         return f"unknown {kind} {dash + said!r}: there is none"
     near = get_close_matches(said, list(known), n=1, cutoff=0.5)

@@ -44,7 +44,7 @@ def seen(maximum: str, buckets: str, gibibytes: float, more: dict[str, str]) -> 
             **more,
         }
     )
-    return read(host, read_kernel_log(host, MODULE.phrases, None), Options())
+    return read(host, read_kernel_log(host, MODULE.phrases), Options())
 
 
 def test_a_large_host_of_today() -> None:

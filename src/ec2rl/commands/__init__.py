@@ -21,6 +21,7 @@ _CHOICE = {
 _LOOK = {
     "sample": Option("SECONDS", "pause before a second look where something is odd (1; 0: never)"),
     "since": Option("TIME", "leave out what the logs say of the time before"),
+    "until": Option("TIME", "leave out what the logs say of the time after"),
     "deadline": Option("SECONDS", "end by then, whatever is left (120)"),
     "debug": Option("", "show what the program itself says of its faults"),
 }
@@ -76,6 +77,8 @@ _GENERAL = {
         {**FORMATS, "root": _VOLUME},
     ),
     "version": Command("show the version", "", {}),
+    "version-check": Command("show the version; nobody is asked for a newer one", "", {}),
+    "software-check": Command("list what this machine lacks that a module uses", "", {}),
     "bug-report": Command("show what to put into a bug report", "", {}),
 }
 
