@@ -6,12 +6,15 @@ from ec2rl.conntrack.allowance import read_allowances, risen
 from ec2rl.conntrack.defaults import ENTRY, MAX, default_sizes, rule
 from ec2rl.conntrack.namespaces import find_namespaces
 from ec2rl.conntrack.observations import Observations
+from ec2rl.conntrack.saved_evidence import KEY
 from ec2rl.conntrack.size_policy import is_short, load_of
 from ec2rl.conntrack.tables import Limits, Table, read_again, read_limits, read_tables
 from ec2rl.conntrack.timeline import timeline
-from ec2rl.facts.log import KernelLog
+from ec2rl.facts.log import UNKNOWN_FORM, KernelLog, LogLine
 from ec2rl.facts.proc import available_memory, release
-from ec2rl.host import Host
+from ec2rl.facts.trust import Grade
+from ec2rl.forms.mend import JOINED
+from ec2rl.host import ODD, Host
 from ec2rl.model import Evidence, Unreadable
 from ec2rl.module import Options
 from ec2rl.record import replace
@@ -25,6 +28,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Observations:
     limits = read_limits(host)
     namespaces = find_namespaces(host)
     times = timeline(log)
+    odd = () if host.is_live else _not_understood(host)
     settling = None
     if times.now.lines:
         from ec2rl.diagnosis.fix_history import read_settling
@@ -33,7 +37,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Observations:
         times = timeline(log, settling)
     seen = Observations(
         log=log,
-        times=times,
+        times=replace(times, not_understood=(*times.not_understood, *odd)),
         limits=limits,
         hidden=namespaces.hidden,
         tables=read_tables(host, namespaces),
@@ -62,6 +66,21 @@ def read(host: Host, log: KernelLog, options: Options) -> Observations:
     if free is not None:
         free += max((table.count or 0 for table in seen.tables), default=0) * ENTRY
     return replace(seen, free=free, load=load_of(host, seen) if is_short(seen) else None)
+
+
+def _not_understood(host: Host) -> tuple[LogLine, ...]:
+    """Lines of other texts that hold counts of connection tracking, in a form that is not known."""
+    lines = []
+    for key in (f"{ODD}: {KEY}", "conntrack -C"):
+        kept = host.read(key)
+        lines += kept.text.split("\n")[:-1] if isinstance(kept, Evidence) else []
+    return tuple(
+        LogLine(
+            line.partition(JOINED)[2], (line.partition(JOINED)[0],), None, None, None, None,
+            Grade.UNVERIFIED, form=UNKNOWN_FORM,
+        )
+        for line in lines
+    )  # fmt: skip
 
 
 def _troubled(seen: Observations, table: Table) -> bool:
