@@ -6,7 +6,6 @@ from ec2rl.conntrack.allowance import read_allowances, risen
 from ec2rl.conntrack.defaults import ENTRY, MAX, default_sizes, rule
 from ec2rl.conntrack.namespaces import find_namespaces
 from ec2rl.conntrack.observations import Observations
-from ec2rl.conntrack.saved_evidence import KEY
 from ec2rl.conntrack.size_policy import is_short, load_of
 from ec2rl.conntrack.tables import Limits, Table, read_again, read_limits, read_tables
 from ec2rl.conntrack.timeline import timeline
@@ -71,7 +70,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Observations:
 def _not_understood(host: Host) -> tuple[LogLine, ...]:
     """Lines of other texts that hold counts of connection tracking, in a form that is not known."""
     lines = []
-    for key in (f"{ODD}: {KEY}", "conntrack -C"):
+    for key in (f"{ODD}: conntrack -L", "conntrack -C"):
         kept = host.read(key)
         lines += kept.text.split("\n")[:-1] if isinstance(kept, Evidence) else []
     return tuple(

@@ -37,8 +37,7 @@ TELLTALES = {
     b"early_drop": (("conntrack -S", "/proc/net/stat/"), r"cpu=\d|entries\s"),
     b"conntrack_allowance_exceeded": ("ethtool -S", r"\s*conntrack_allowance_exceeded\W*\d"),
     b" flow entries have been shown": (KEY, r"conntrack v"),
-    b"[ASSURED]": (KEY, r"(?:ipv[46]\s+\d+\s+)?\w+\s+\d+\s+\d+\s"),
-    b"[UNREPLIED]": (KEY, r"(?:ipv[46]\s+\d+\s+)?\w+\s+\d+\s+\d+\s"),
+    b"dport=": (KEY, r"(?:ipv[46]\s+\d+\s+)?\w+\s+\d+\s+\d+\s"),
 }
 """Words of which a text that was not understood makes a doubt: the look that they belong to, and
 how a message begins that is such a line itself, in a log that somebody's program passed on."""
