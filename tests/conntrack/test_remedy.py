@@ -83,6 +83,18 @@ def test_a_size_that_was_raised_by_hand_is_kept_for_the_next_boot() -> None:
     )
 
 
+def test_more_than_today_that_the_files_give_is_left_as_it_is() -> None:
+    theirs = {"/etc/sysctl.d/10-x.conf": f"{N}max = 1048576\n{N}buckets = 1048576"}
+    assert proposed("quiet", FixRequest(), **theirs) == Proposal()
+    [remedy] = proposed("two_lines", FixRequest(), **theirs).chosen
+    assert remedy.changes == (
+        SetSysctl(f"{N}buckets", "524288", "262144"),
+        SetSysctl(f"{N}max", "524288", "262144"),
+    )
+    [max_alone] = proposed("two_lines", FixRequest({"max": 524288}), **theirs).refused
+    assert max_alone.startswith(f"{N}max=524288 is below 1048576, which the next boot has by")
+
+
 def test_what_will_not_last_is_told_although_nothing_can_be_done() -> None:
     last = {"/etc/sysctl.d/zzzz.conf": "net.nf_conntrack_max = 65536", DROP_IN: SIZES}
     looks = {f"/proc/sys/net/netfilter/nf_conntrack_{n}": "524288" for n in ("max", "buckets")}
@@ -183,8 +195,8 @@ def test_the_fixed_numbers_of_the_page_are_refused_where_they_would_shrink_the_t
     assert [(remedy.risk, remedy.caveat) for remedy in allowed.chosen] == [
         (
             Risk.RISKY,
-            "buckets: the table becomes SMALLER than it is; "
-            "max: the table becomes SMALLER than it is",
+            "buckets: the table becomes SMALLER than today's 262144; "
+            "max: the table becomes SMALLER than today's 262144",
         )
     ]
 

@@ -66,10 +66,12 @@ class TableSize:
 def table_size(seen: Observations) -> TableSize:
     """Give today's sizes, or as much more as this load needs.
 
-    0 for a limit that is unknown, or none.
+    0 for what is unknown: then nothing can be said. A limit of 0 is none.
     """
-    maximum, buckets = seen.limits.maximum or 0, seen.limits.buckets or 0
-    if maximum and is_short(seen):
+    maximum, buckets = seen.limits.maximum, seen.limits.buckets
+    if not maximum or buckets is None:
+        return TableSize(maximum or 0, buckets or 0)
+    if is_short(seen):
         lost = seen.times.now.lines or any(table.rate("drop") for table in seen.tables)
         entries = seen.load.entries if seen.load else 0
         return enlarged(entries, maximum, buckets, seen.default_maximum or 0, bool(lost))
@@ -124,10 +126,10 @@ def _buckets(maximum: int, today: int) -> int:
 
 def is_short(seen: Observations) -> bool:
     """Tell whether the table was, or nearly is, too small, or is known to become so."""
-    maximum = seen.limits.maximum or 0
+    maximum = seen.limits.maximum or 0  # none, or unknown: nothing is small beside that
     fullest = seen.fullest
     near = fullest is not None and seen.near(fullest)
-    small = seen.in_use and maximum < (seen.default_maximum or 0)
+    small = seen.in_use and 0 < maximum < (seen.default_maximum or 0)
     will_be = maximum > 0 and seen.load is not None and seen.load.entries >= NEAR * maximum
     return bool(seen.times.now.lines or near or small or will_be)
 

@@ -471,10 +471,10 @@ def measure(host: Host) -> Rate | None:
     return Rate(float(sum(rises)), "new neighbours refused") if rises else None
 
 
-def _files(host: Host, wanted: Mapping[str, int]) -> BootFiles:
+def _files(host: Host, wanted: Mapping[str, int], write: bool) -> BootFiles:
     from ec2rl.next_boot.files import Names, boot_files
 
-    return boot_files(host, dict(sorted(wanted.items())), Names(FILES))
+    return boot_files(host, dict(sorted(wanted.items())), Names(FILES), write=write)
 
 
 def propose(host: Host, seen: NeighbourObservations, request: FixRequest) -> Proposal:
@@ -488,13 +488,20 @@ def propose(host: Host, seen: NeighbourObservations, request: FixRequest) -> Pro
         less="there would be LESS room",
         files=_files,
     )
-    today = {one.key: number(host, f"/proc/sys/{one.key.replace('.', '/')}") for one in SETTINGS}
+    keys = [one.key for one in SETTINGS]
+    now = {key: number(host, f"/proc/sys/{key.replace('.', '/')}") for key in keys}
+    then = limits.at_boot(host, subject, keys, request)
+    # Where nothing runs, what the files give counts in place of today's values.
+    today = {key: then.get(key) if value is None else value for key, value in now.items()}
     wanted = _wanted(seen, request, today)
     # The kernel takes any order; but it collects down to gc_thresh2, and while that is above
     # gc_thresh3 it frees nothing when the table is full (neigh_forced_gc()).
     ladders = [family.keys for family in FAMILIES]
     order = [key for keys in ladders for key in limits.ladder_order(keys, wanted, today)]
-    sizes = [limits.Limit(key, today[key], wanted[key]) for key in order]
+    asked = bool(request.settings)
+    sizes = [
+        limits.Limit(key, now[key], wanted[key], then=then.get(key), asked=asked) for key in order
+    ]
     cost = ENTRY * sum(value for key, value in wanted.items() if key.endswith("3"))
     in_turn = sorted(sizes, key=lambda one: one.key)
     refused = (
@@ -506,9 +513,9 @@ def propose(host: Host, seen: NeighbourObservations, request: FixRequest) -> Pro
         request,
         subject,
         sizes,
-        elsewhere=_not_here(seen, request, today),
-        refused=refused
-        or limits.too_much(sizes, request, cost, available_memory(host), "full tables"),
+        elsewhere=_not_here(seen, request, now),
+        refused=refused,
+        size=limits.FullSize("full tables", cost, available_memory(host)) if cost else None,
         notes=_costs(cost),
     )
 
@@ -549,8 +556,8 @@ def _sizes(
     wanted: dict[str, int] = {}
     largest = asked.get(family.keys[2])
     if largest is not None:
-        now = [today[key] or 0 for key in family.keys]
-        shares = now if all(now) else DEFAULTS
+        known = [value for key in family.keys if (value := today[key])]  # one of 0 has no share
+        shares = known if len(known) == len(family.keys) else DEFAULTS
         for key, share in zip(family.keys, shares):
             wanted[key] = min(largest, share * largest // shares[2])
     return {**wanted, **{key: asked[key] for key in family.keys if key in asked}}

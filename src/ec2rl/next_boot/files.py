@@ -57,9 +57,7 @@ class BootFiles:
         None where nobody can tell.
         """
         setting = self.settings.setting(key)
-        if setting is None:
-            return None
-        return setting.changers[-1].value if setting.changers else setting.value
+        return None if setting is None else setting.ends
 
     @property
     def lasting(self) -> bool:
