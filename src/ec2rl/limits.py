@@ -245,21 +245,20 @@ def propose(
     not_persistent: tuple[str, ...] = ()
     if not request.boot:
         not_persistent = ("nothing is written for the next boot, as asked",)
+    maybe: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     if request.boot and lasts and limits:
         files = subject.files(host, {limit.key: limit.lasting for limit in limits}, True)
-        changes, not_persistent, after = (
-            (*changes, *files.changes),
-            files.not_persistent,
-            files.after,
-        )
+        changes, after = (*changes, *files.changes), files.after
+        not_persistent, maybe = files.not_persistent, files.maybe_persistent
     if not changes:
-        return Proposal(offered=offers, not_persistent=not_persistent if request.boot else ())
+        fleeting = not_persistent if request.boot else ()
+        return Proposal(offered=offers, not_persistent=fleeting, maybe_persistent=maybe)
     caveat = "; ".join(_cautions(subject, limits, size, cautions))
     risk = Risk.RISKY if caveat else Risk.SAFE
     remedy = Remedy(_title(subject, request, changes, risk), changes, risk, caveat)
     by_hand = commands(changes, parameters)
-    return Proposal((remedy,), offers, (), notes, after, by_hand, not_persistent)
+    return Proposal((remedy,), offers, (), notes, after, by_hand, not_persistent, maybe)
 
 
 def _set(limit: Limit, parameters: Mapping[str, str] | None) -> SetSysctl:
