@@ -50,7 +50,7 @@ kernel.core_pattern                        |/usr/bin/x %p
              |/usr/bin/x %p
 vm.swappiness                                      10
     because: systemd-sysctl: /etc/sysctl.d/20.conf:1: vm/swappiness=10
-    loses: /etc/sysctl.d/10.conf:1: vm.swappiness = 5
+    no effect: /etc/sysctl.d/10.conf:1: vm.swappiness = 5
 """
     )
 
@@ -71,7 +71,7 @@ scsi_mod.scan                                    sync
     because: modprobe: /etc/modprobe.d/scsi.conf:1: options scsi_mod scan=sync
 vm.swappiness                                      10
     because: systemd-sysctl: /etc/sysctl.d/20.conf:1: vm/swappiness=10
-    loses: /etc/sysctl.d/10.conf:1: vm.swappiness = 5
+    no effect: /etc/sysctl.d/10.conf:1: vm.swappiness = 5
 fs.file-max                                   default
     because: not set anywhere: the kernel's default, which is not known here
 /etc/sysctl.d/20.conf: counts

@@ -36,12 +36,14 @@ class Options:
     """What the user asked of the diagnostics.
 
     `sample` is the pause before a second look, in seconds, 0 for never; `since` limits the logs, in
-    seconds since the epoch; with `strict` only what is proven makes a failure.
+    seconds since the epoch; with `strict` only what is proven makes a failure; `by_hand` is whether
+    the commands by hand will be shown, and what is needed for them alone is looked at too.
     """
 
     sample: float = 1.0
     since: float | None = None
     strict: bool = False
+    by_hand: bool = False
 
 
 @record(frozen=True)

@@ -67,8 +67,8 @@ def test_more_than_the_files_give_is_not_safe_where_the_memory_is_unknown(tmp_pa
         "that is too much for this machine cannot be told, as its memory is not known",
     )
     assert plan.notes == (
-        "Memory: a full table takes 39138 MiB (without this 456 MiB); 320 + 128 bytes an entry, 8 "
-        "bytes a bucket (assumed: /proc/slabinfo: not collected)",
+        "Memory: a full table takes 39138 MiB (without this 456 MiB); 320 + 128 bytes an entry "
+        "(assumed: /proc/slabinfo: not collected), 8 a bucket",
     )
 
 

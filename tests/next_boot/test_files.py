@@ -81,8 +81,8 @@ def test_a_list_and_a_module_that_has_to_come_early() -> None:
     unsure = proposed(looks, wanted)
     assert unsure.not_persistent == ()
     assert unsure.maybe_persistent == (
-        "net.ipv4.tcp_rmem: what it will be cannot be told: there is no such key now: lost unless "
-        "what makes it is there before the sysctl files are read",
+        "net.ipv4.tcp_rmem: what it will be cannot be told: there is no such key now: the files "
+        "set it only if what makes it is there before they are read",
     )
 
 

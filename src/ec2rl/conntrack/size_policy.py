@@ -41,12 +41,15 @@ class Load:
 class Because(Choice):
     """Why a table is to have other sizes than today's; the value is what people read."""
 
-    LONG_CHAINS = "twice the buckets: long chains"
-    FEW_BUCKETS = "as many buckets as entries"
-    PEAKS = "twice what is needed, for peaks"
-    LOST = "twice today's limit, as packets were lost: what was refused is in no count"
-    KERNEL = "what this kernel chooses for this machine's memory"
-    BOUNDED = f"{_TIMES} times today's limit, the most that is taken without being asked for"
+    LONG_CHAINS = "twice today's buckets, because the chains in them are too long"
+    FEW_BUCKETS = "as many buckets as the limit has entries, so that chains stay short"
+    PEAKS = "twice what the present load needs, which leaves room for peaks"
+    LOST = (
+        "twice today's limit, because packets were lost, and no counter tells how many entries "
+        "they would have needed"
+    )
+    KERNEL = "the limit that this kernel chooses by itself for a machine with this much memory"
+    BOUNDED = f"{_TIMES} times today's limit: more is taken only where you ask for it"
 
 
 @record(frozen=True)
@@ -138,7 +141,7 @@ def load_of(host: Host, seen: Observations) -> Load:
     """Give the entries that the present load leads to, by the fullest tables."""
     tables = sorted(seen.tables, key=lambda table: -(table.count or 0))
     found = [_load_of(host, table) for table in tables[:LOOKED_INTO] if table.count]
-    nothing = Load(0, say("not known: no table has entries to go by now"))
+    nothing = Load(0, say("not known, because no table has any entries now"))
     return max(found, key=lambda one: one.entries, default=nothing)
 
 
@@ -150,8 +153,11 @@ def _load_of(host: Host, table: Table) -> Load:
     count, label = table.count or 0, table.namespace.label
     census = sample_of(host, table)
     if census is None:
-        words = "{n} entries of {label} by the kernel's count; they could not be read"
+        words = "{n} entries, which {label} has by the kernel's count (they could not be read)"
         return Load(count, say(words, n=count, label=label))
     entries = max(count, round(need(census).entries * max(1.0, count / census.total)))
-    words = "{n} entries at the present load of {label}, by a census of {seen} of its {all}"
+    words = (
+        "{n} entries, which the present load of {label} leads to (by a census of {seen} of its "
+        "{all} entries)"
+    )
     return Load(entries, say(words, n=entries, label=label, seen=census.total, all=count))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
 
 from ec2rl.facts.sysctl_conf import Assignment, Reader, normalize, parse
@@ -170,7 +170,7 @@ def boot_files(
     if as_it_is.lasting or not write:
         return as_it_is
     best = None
-    support = {**_modules(rules, wanted, names.load), **names.more}
+    support = {**load_file(rules, wanted, names.load), **names.more}
     for path in (*(one for one in names.adopted if _is_there(host, one)), *names.sysctl):
         text = _text(host, rules, path, wanted, names)
         if text is None:
@@ -186,8 +186,8 @@ def _is_there(host: Host, path: str) -> bool:
     return isinstance(host.read(path), Evidence)
 
 
-def _modules(rules: Rules, wanted: Mapping[str, Value], path: str) -> dict[str, str]:
-    """The file that loads the modules of these settings early enough, where that is needed."""
+def load_file(rules: Rules, wanted: Iterable[str], path: str) -> dict[str, str]:
+    """Give the file that loads the modules of these settings early enough, if one is needed."""
     found = [rules.presence(key) for key in wanted] if path else []
     late = [one for one in found if one and one.when in (When.LATE, When.UNKNOWN)]
     modules = dict.fromkeys(one.module for one in late if one.module)

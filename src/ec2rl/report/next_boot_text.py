@@ -108,8 +108,9 @@ def setting_lines(
     lines = [f"{one_line(name):42}" + f" {now:>10}" * runs + f" {after:>10}"]
     lines += wrapped("    because: ", quoted(setting.because, setting.decided))
     if setting.lost:
-        lines += wrapped("    lost: ", setting.lost)
-    lines += [line for one in setting.losers for line in wrapped("    loses: ", quoted("", one))]
+        lines += wrapped("    not applied: ", setting.lost)
+    for one in setting.losers:
+        lines += wrapped("    no effect: ", quoted("", one))
     lines += [line for one in setting.warnings for line in wrapped("    warning: ", one)]
     for changer in setting.changers:
         value = "changes it" if changer.setting else "resets it"

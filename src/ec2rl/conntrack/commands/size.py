@@ -165,13 +165,13 @@ def _recommended(
     if args.has("file"):
         slabs = Unreadable(SLABS, Why.NOT_COLLECTED)
         size, entry = size_for(needed), object_size(slabs)
-        cost = cost_of(max(size.max, needed), size.buckets, entry)
+        cost = cost_of(size.max, size.buckets, entry)
         return Tables(tuple(sized), size, entry, cost, saved=True)
     seen = _observed(host, needed, any(one.between for one in sized))
     known = seen.limits.maximum is not None and seen.limits.buckets is not None
     size = table_size(seen) if known else size_for(needed)
     entry = object_size(host.read(SLABS))
-    cost = cost_of(max(size.max, needed), size.buckets, entry, seen.limits.memory, seen.free)
+    cost = cost_of(size.max, size.buckets, entry, seen.limits.memory, seen.free)
     left = len(targets.chosen) - LOOKED_INTO
     return Tables(tuple(sized), size, entry, cost, left=left, past=args.has("replay"))
 

@@ -22,7 +22,7 @@ class ObjectSize:
     def parts(self) -> str:
         """What the memory of a table is reckoned from, in words."""
         where = self.source.partition(": nf_conntrack")[0]
-        return f"{self.octets} + {EXTENSION} bytes an entry, {SLOT} bytes a bucket ({where})"
+        return f"{self.octets} + {EXTENSION} bytes an entry ({where}), {SLOT} a bucket"
 
 
 @record(frozen=True)
