@@ -70,6 +70,8 @@ def run(folder: Path, *words: str, **more: Any) -> subprocess.CompletedProcess[s
         (["run", "--only-classes=diagnos"], "unknown class 'diagnos': did you mean diagnose?",
          "ec2rl list"),
         (["run", "--since=@99999999999"], "--since=@99999999999: that time is still to come"),
+        (["run", "--until=@99999999999"], "--until=@99999999999: that time is still to come"),
+        (["run", "--since=1h", "--until=2h"], "--until=2h: before --since=1h"),
         (["run", "--record=/nonexistent/x"], "--record=/nonexistent/x: No such file or directory"),
         (["help", "rnu"], "unknown subcommand or module 'rnu': did you mean run?", "ec2rl help"),
         (["explain"], "explain takes one module: ec2rl explain MODULE", "ec2rl list"),

@@ -49,6 +49,8 @@ LOOKING = [
     "help",
     "help run conntrackfull",
     "version",
+    "version-check",
+    "software-check",
     "bug-report",
     "explain conntrackfull",
     "explain --page-only oomkiller",
@@ -103,6 +105,7 @@ GETS = r"[\w<|]*_GET(?!_CTRZERO)|0x10[1457]\b"  # of another namespace strace kn
 ALLOWED = (
     ("openat2?|open", READS),
     ("openat2?|open", '.*"/dev/null"'),
+    ("symlinkat", r'"/var/lib/ec2rl", \d+</var/tmp>, "ec2rl"'),  # the way in, for readers alone
     ("openat2?|open", r'[^"]*"/(?:var/)?tmp", [^)]*O_TMPFILE'),  # a file that has no name
     (WRITES, rf"\d+{NOWHERE}"),
     ("mmap", "(?!.*PROT_WRITE.*MAP_SHARED, )|.*MAP_ANONYMOUS"),
@@ -153,6 +156,8 @@ def inside(words: str, folders: tuple[str, ...]) -> bool:
         ('write(3</var/lib/ec2rl/r/report.txt>, "1", 1) = 1', ""),
         ('unlinkat(5</etc>, "x", 0) = 0', "unlinkat"),
         ('mkdirat(5</var/lib/ec2rl>, "r", 0700) = 0', ""),
+        ('symlinkat("/var/lib/ec2rl", 5</var/tmp>, "ec2rl") = 0', ""),
+        ('symlinkat("/etc", 5</var/tmp>, "ec2rl") = 0', "symlinkat"),
         ('renameat(5</var/lib/ec2rl>, "a", 6</etc>, "b") = 0', "renameat"),
         ('rename("/etc/a", "/etc/b") = -1 EPERM', "rename"),
         ('fchmod(3</etc/x>, 0600) = 0', "fchmod"),

@@ -33,11 +33,15 @@ class Option:
 
 @record(frozen=True)
 class Command:
-    """One subcommand; `operands` names what follows it ("" for nothing)."""
+    """One subcommand; `operands` names what follows it ("" for nothing).
+
+    `status` says what each exit status means, "" where that is 0 for done and 1 for not.
+    """
 
     help: str
     operands: str
     options: Mapping[str, Option]
+    status: str = ""
 
 
 @record(frozen=True)
@@ -68,6 +72,26 @@ FORMATS = {
     "json": Option("", "the same as --output=json"),
 }
 """The options that `format_of` takes."""
+
+
+_GONE = {
+    "upload": "nothing is sent anywhere; attach the folder that run names, or run --record=FILE",
+    "menu-config": "there is no menu; see: ec2rl help run",
+    "save-config": "there is no configuration file; say it as options: ec2rl help run",
+    "--config-file": "there is no configuration file; say it as options",
+    "--backup": "no backup is made; ec2rl undo takes back what fix changed, byte for byte",
+    "--upload-directory": "nothing is sent anywhere; attach that folder yourself",
+    "--presigned-url": "nothing is sent anywhere; attach the folder yourself",
+    "--support-url": "nothing is sent anywhere; attach the folder yourself",
+}
+"""Words of ec2rl 1.1.7 that there are no more, each with what to do instead."""
+
+
+UNTOLD = (
+    "0 every value told; 3 the next value of a setting cannot be told (it says `unknown`), or "
+    "something that may decide could not be read; 2 a wrong command line, or no such volume"
+)
+"""The exit status of who tells what a setting will be."""
 
 
 def parse(words: Sequence[str], commands: Mapping[str, Command]) -> Parsed:
@@ -164,6 +188,8 @@ def unknown(
     """Say that a word is not known, with the nearest one that is."""
     from difflib import get_close_matches
 
+    if dash + said in _GONE:
+        return f"{dash}{said} went with 1.1.7: {_GONE[dash + said]}"
     if not known:
         return f"unknown {kind} {dash + said!r}: there is none"
     near = get_close_matches(said, list(known), n=1, cutoff=0.5)

@@ -6,9 +6,10 @@ Which limits there are, how large they should be and in what order they are writ
 
 from __future__ import annotations
 
+from ec2rl.facts.proc import setting
 from ec2rl.facts.sysctl_conf import kernel_int
 from ec2rl.host import Host
-from ec2rl.model import FixRequest, Proposal, Remedy, Risk
+from ec2rl.model import FixRequest, Proposal, Remedy, Risk, Setting
 from ec2rl.next_boot.by_hand import commands
 from ec2rl.record import record
 from ec2rl.remedies import SetSysctl, WriteFile
@@ -128,8 +129,35 @@ def at_boot(
     return {key: None if end is None else kernel_int(str(end)) for key, end in ends.items()}
 
 
+def own_files(name: str) -> Callable[[Host, Mapping[str, int], bool], BootFiles]:
+    """Make what plans the files of a module for `Subject.files`: `name` is a part of theirs."""
+
+    def files(host: Host, wanted: Mapping[str, int], write: bool) -> BootFiles:
+        from ec2rl.next_boot.files import Names, boot_files
+
+        last = f"/etc/sysctl.d/99-zz-ec2rl-{name}.conf", f"/etc/sysctl.d/zzz-ec2rl-{name}.conf"
+        return boot_files(host, dict(sorted(wanted.items())), Names(last), write=write)
+
+    return files
+
+
+def settings_today(host: Host, settings: Sequence[Setting]) -> dict[str, int | None]:
+    """Read settings that are one number each, by key; None where that is not known."""
+    found = ((one.key, setting(host, one.key)) for one in settings)
+    return {key: value if isinstance(value, int) else None for key, value in found}
+
+
+def settings_asked(settings: Sequence[Setting], request: FixRequest) -> dict[str, int]:
+    """Take the values that a person asks for, by key."""
+    values = request.settings
+    return {one.key: values[one.name] for one in settings if one.name in values}
+
+
 def refusals(
-    subject: Subject, limits: Sequence[Limit], request: FixRequest, refused: Callable[[Limit], str]
+    subject: Subject,
+    limits: Sequence[Limit],
+    request: FixRequest,
+    refused: Callable[[Limit], str] = lambda _: "",
 ) -> tuple[str, ...]:
     """Say why these values may not be set; `refused` gives the module's own reason, "" for none."""
     reasons = []
@@ -170,6 +198,18 @@ def ladder_faults(
         changed = (small, large) != (today[low], today[high])
         if changed and small is not None and large is not None and small > large:
             yield f"{low}={small} is above {high}={large}: set them together"
+
+
+def in_proportion(
+    keys: Sequence[str], today: Mapping[str, int | None], defaults: Sequence[int], largest: int
+) -> dict[str, int]:
+    """Give such settings their values below the `largest`, the last one's, as they are today.
+
+    The `defaults` tell the proportions where today's are not all known.
+    """
+    known = [value for key in keys if (value := today[key])]  # one of 0 has no share
+    shares = known if len(known) == len(keys) else defaults
+    return {key: min(largest, n * largest // shares[-1]) for key, n in zip(keys, shares)}
 
 
 def too_much(

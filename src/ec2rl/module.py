@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import KernelLog, LogSource
+from ec2rl.facts.period import Period
 from ec2rl.host import Host, Phrase
 from ec2rl.model import (
     MOST,
@@ -35,13 +36,13 @@ DETAILS = 200
 class Options:
     """What the user asked of the diagnostics.
 
-    `sample` is the pause before a second look, in seconds, 0 for never; `since` limits the logs, in
-    seconds since the epoch; with `strict` only what is proven makes a failure; `by_hand` is whether
-    the commands by hand will be shown, and what is needed for them alone is looked at too.
+    `sample` is the pause before a second look, in seconds, 0 for never; `period` is the time
+    that the logs are asked about; with `strict` only what is proven makes a failure; `by_hand` is
+    whether the commands by hand will be shown, and what only they need is looked at too.
     """
 
     sample: float = 1.0
-    since: float | None = None
+    period: Period = Period()
     strict: bool = False
     by_hand: bool = False
 
@@ -107,7 +108,7 @@ def diagnose(
     if not module.phrases:
         log = _NO_LOG
     elif log is None:
-        log = read_kernel_log(host, module.phrases, options.since, options.strict)
+        log = read_kernel_log(host, module.phrases, options.period, options.strict)
     seen = module.read(host, log, options)
     return Diagnosis(seen, module.judge(seen), module.by_hand(seen))
 

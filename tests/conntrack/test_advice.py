@@ -40,7 +40,7 @@ def seen(
     options: Options = Options(),  # noqa: B008
 ) -> Observations:
     host = machine(maximum, buckets, gibibytes, more)
-    return read(host, read_kernel_log(host, MODULE.phrases, None), options)
+    return read(host, read_kernel_log(host, MODULE.phrases), options)
 
 
 def machine(maximum: str, buckets: str, gibibytes: float, more: dict[str, str]) -> RecordedHost:

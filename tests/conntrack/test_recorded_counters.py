@@ -40,7 +40,7 @@ def judged(folder: Path, **files: str) -> tuple[Finding, str]:
         path.write_text(content)
     host = open_sos(str(folder), PHRASES)
     assert isinstance(host, RecordedHost)
-    found = judge(read(host, read_kernel_log(host, PHRASES, None), Options(0.0)))
+    found = judge(read(host, read_kernel_log(host, PHRASES), Options(0.0)))
     return found, "\n".join(map(text, (found.summary, *found.details)))
 
 

@@ -84,7 +84,7 @@ def judged(looks: dict[str, str | None], missing: Why = Why.ABSENT) -> Finding:
     host = RecordedHost(
         {key: look for key, look in looks.items() if look is not None}, missing=missing
     )
-    log = read_kernel_log(host, MODULE.phrases, None)
+    log = read_kernel_log(host, MODULE.phrases)
     finding: Finding = MODULE.judge(MODULE.read(host, log, Options(sample=0)))
     return finding
 

@@ -21,5 +21,5 @@ from ec2rl.model import Unreadable, Why
 def test_a_record_that_changed_while_it_was_read_is_not_read(path: str) -> None:
     gap = "was rewritten while it was read: what stood there before may be unseen"
     host = RecordedHost({f"{path}; gap={gap}": "[    1.000000] x\n"})
-    records = read_crash_records(host, (Phrase(b"Kernel panic"),), None)
+    records = read_crash_records(host, (Phrase(b"Kernel panic"),))
     assert records.unread == (Unreadable(path, Why.PARTIAL, gap),)

@@ -48,7 +48,7 @@ def phrases(name: str) -> tuple[Phrase, ...]:
 def judged(name: str, host: Host | Unreadable) -> Finding:
     assert not isinstance(host, Unreadable), host
     module = load(name)
-    log = read_kernel_log(host, module.phrases, None)
+    log = read_kernel_log(host, module.phrases)
     finding: Finding = module.judge(module.read(host, log, Options(sample=0)))
     return finding
 

@@ -48,7 +48,7 @@ def judged(name: str, messages: tuple[tuple[str, int], ...], **written: str) -> 
     looks |= {f"search {path}; modified={when}": "" for path, when in written.items()}
     module = load(name)
     host = RecordedHost(looks, missing=Why.NOT_COLLECTED)
-    log = read_kernel_log(host, module.phrases, None)
+    log = read_kernel_log(host, module.phrases)
     finding: Finding = module.judge(module.read(host, log, Options(sample=0)))
     return finding
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ec2rl.catalogue import load
+from ec2rl.facts.period import Period
 from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Verdict
 from ec2rl.module import Options, diagnose
@@ -26,7 +27,7 @@ DEATH = "/var/crash/127.0.0.1-2026-11-20-10:00:00/vmcore-dmesg.txt; modified=202
 
 
 def verdict(name: str, looks: dict[str, str], since: float | None) -> Verdict:
-    return diagnose(load(name), RecordedHost(looks), Options(since=since)).finding.verdict
+    return diagnose(load(name), RecordedHost(looks), Options(period=Period(since))).finding.verdict
 
 
 @pytest.mark.parametrize("name", ["oomkiller", "hungtasks", "softlockup"])
@@ -57,3 +58,33 @@ def test_a_death_before_that_time_does_not_count(since: float | None, expected: 
         DEATH: "[ 8123.400000] Kernel panic - not syncing: Fatal exception",
     }
     assert verdict("kernelpanic", looks, since) is expected
+
+
+def ask(looks: dict[str, str], period: Period, name: str = "oomkiller") -> Verdict:
+    found = diagnose(load(name), RecordedHost(looks), Options(period=period))
+    return found.finding.verdict
+
+
+KILL = "4,1,90000000000,-;java invoked oom-killer: gfp_mask=0x1(GFP_KERNEL), order=0"
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "expected"),
+    [
+        (None, None, Verdict.PROBLEM),
+        (None, NOW - 3600, Verdict.PROBLEM),  # it was killed 82,800 s before now
+        (NOW - 86000, NOW - 80000, Verdict.PROBLEM),
+        (NOW - 80000, NOW - 3600, Verdict.OK),
+        (None, NOW - DAY, Verdict.OK),  # what the kernel counts was counted later, maybe
+    ],
+)
+def test_what_was_later_does_not_count(
+    since: float | None, until: float | None, expected: Verdict
+) -> None:
+    looks = {**LOOKS, "/dev/kmsg": f"{RING.format(0)}\n{KILL}"}
+    assert ask(looks, Period(since, until)) is expected
+
+
+def test_a_log_that_lost_its_beginning_says_nothing_of_that() -> None:
+    looks = {**LOOKS, "/dev/kmsg": f"{RING.format(500)}\n{KILL.replace('4,1', '4,501')}"}
+    assert ask(looks, Period(None, NOW - DAY)) is Verdict.UNKNOWN

@@ -41,7 +41,7 @@ def judged(name: str, looks: dict[str, str], missing: Why = Why.ABSENT) -> Findi
         {"clock": "now=2026-11-24T02:00:00Z uptime=86400", **looks}, missing=missing
     )
     module = load(name)
-    log = read_kernel_log(host, module.phrases, None)
+    log = read_kernel_log(host, module.phrases)
     finding: Finding = module.judge(module.read(host, log, Options()))
     return finding
 

@@ -27,14 +27,14 @@ def opened(folder: Path, text: str) -> Host:
     host = open_logs([str(path)], PHRASES)
     assert isinstance(host, RecordedHost)
     seen = CachingHost(host)
-    read_kernel_log(seen, PHRASES, None)
+    read_kernel_log(seen, PHRASES)
     again = sections(case(seen.memory, []))[1]
     return RecordedHost(again, missing=Why.NOT_COLLECTED)  # as a recording of it is judged
 
 
 def judged(name: str, host: Host) -> Finding:
     module = load(name)
-    log = read_kernel_log(host, module.phrases, None)
+    log = read_kernel_log(host, module.phrases)
     finding: Finding = module.judge(module.read(host, log, Options()))
     return finding
 
@@ -84,7 +84,7 @@ UBUNTU = "6.8.0-31-generic (buildd@x) (gcc) #31-Ubuntu"
     ],
 )  # fmt: skip
 def test_the_level_is_what_the_text_itself_proves(tmp_path: Path, text: str, shown: int) -> None:
-    log = read_kernel_log(opened(tmp_path, f"SeaBIOS (version 1)\n{text}"), PHRASES, None)
+    log = read_kernel_log(opened(tmp_path, f"SeaBIOS (version 1)\n{text}"), PHRASES)
     assert log.console is not None
     assert [level for level in range(8) if log.console.shows(level)] == list(range(shown + 1))
 

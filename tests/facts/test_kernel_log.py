@@ -13,6 +13,7 @@ from ec2rl.diagnosis.coverage import covers
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.kmsg import kmsg_span, parse_kmsg, unescape
 from ec2rl.facts.log import KernelLog, LogLine, LogSource
+from ec2rl.facts.period import Period
 from ec2rl.facts.trust import Grade
 from ec2rl.host import Phrase
 from ec2rl.host.recording import RecordedHost
@@ -31,7 +32,7 @@ BOOTED = NOW - 1000
 def log(since: Any = None, **looks: str) -> KernelLog:
     case = {"clock": CLOCK, "/proc/sys/kernel/random/boot_id": BOOT}
     case.update({key.replace("__", "/"): body for key, body in looks.items()})
-    return read_kernel_log(RecordedHost(case), PHRASES, since)
+    return read_kernel_log(RecordedHost(case), PHRASES, Period(since))
 
 
 def ring(text: str) -> KernelLog:
@@ -207,7 +208,7 @@ def test_since_keeps_what_the_drift_of_the_stamps_may_have_put_before_it(
         "/proc/sys/kernel/random/boot_id": BOOT,
         "/dev/kmsg": f"6,0,0,-;boot\n4,1,{int((86400 - early) * 1e6)},-;{FULL}\n",
     }
-    found = read_kernel_log(RecordedHost(case), PHRASES, NOW)
+    found = read_kernel_log(RecordedHost(case), PHRASES, Period(NOW))
     assert [line.message for line in found.lines] == [FULL] * kept
 
 
@@ -223,7 +224,7 @@ def test_a_ring_that_wrapped_covers_from_its_oldest_record_and_the_drift_on(
         "clock": "now=2026-11-24T02:00:00Z uptime=86400",
         "/dev/kmsg": "6,500,43200000000,-;nothing\n",
     }
-    found = read_kernel_log(RecordedHost(case), PHRASES, oldest + after)
+    found = read_kernel_log(RecordedHost(case), PHRASES, Period(oldest + after))
     assert covers(found, oldest + after) is covered
 
 

@@ -32,5 +32,5 @@ def test_every_phrase_is_looked_for(name: str, message: str, tmp_path: Path) -> 
     module = load(name)
     host = open_logs([str(log)], module.phrases)
     assert not isinstance(host, Unreadable)
-    seen = module.read(host, read_kernel_log(host, module.phrases, None), Options())
+    seen = module.read(host, read_kernel_log(host, module.phrases), Options())
     assert module.judge(seen).verdict is Verdict.WARNING

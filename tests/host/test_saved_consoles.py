@@ -53,7 +53,7 @@ def log_of(folder: Path, text: str | bytes) -> KernelLog:
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     host = open_logs([str(path)], PHRASES)
     assert isinstance(host, RecordedHost)
-    return read_kernel_log(host, PHRASES, None)
+    return read_kernel_log(host, PHRASES)
 
 
 @pytest.mark.parametrize("text", DOCUMENTS.values(), ids=DOCUMENTS)

@@ -71,7 +71,7 @@ FORMS = {
 def log_of(*paths: Path) -> tuple[KernelLog, RecordedHost]:
     host = open_logs([str(path) for path in paths], PHRASES)
     assert isinstance(host, RecordedHost)
-    return read_kernel_log(host, PHRASES, None), host
+    return read_kernel_log(host, PHRASES), host
 
 
 @pytest.fixture

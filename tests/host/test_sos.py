@@ -72,7 +72,7 @@ def report(request: pytest.FixtureRequest, tmp_path: Path):  # type: ignore[no-u
     def make(files: dict[str, bytes | str]) -> tuple[KernelLog, RecordedHost]:
         host = open_sos(request.param(tmp_path, files), PHRASES)
         assert isinstance(host, RecordedHost)
-        return read_kernel_log(host, PHRASES, None), host
+        return read_kernel_log(host, PHRASES), host
 
     return make
 
@@ -222,7 +222,7 @@ def test_what_a_dead_kernel_left(report) -> None:  # type: ignore[no-untyped-def
     _, host = report(
         {**COMMON, "var/crash/127.0.0.1-2026/vmcore-dmesg.txt": text, "var/crash/x/vmcore": b"x"}
     )
-    found = read_crash_records(host, PHRASES, None)
+    found = read_crash_records(host, PHRASES)
     assert found.files == ("/var/crash/127.0.0.1-2026/vmcore-dmesg.txt",)
     assert [(one.message, one.trusted, one.this_boot) for one in found.lines] == [
         (MESSAGE, True, False)

@@ -34,7 +34,7 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def looked_at(root: Path) -> tuple[KernelLog, str]:
     """The log, and everything that was seen, as text."""
     host = MountedHost(str(root))
-    log = read_kernel_log(host, PHRASES, None)
+    log = read_kernel_log(host, PHRASES)
     others = [
         *(host.read(path) for path in ("/etc/sysctl.conf", "/etc/localtime", "/etc/hostname")),
         *(host.names(path) for path in ("/etc", "/var/log", "/var/log/journal", "/run")),

@@ -64,10 +64,10 @@ def test_what_a_user_has_the_kernel_print_counts_for_no_reader(how: str, tmp_pat
         path.write_text(text, encoding="utf-8")
         host = open_logs([str(path)], PHRASES)
         assert isinstance(host, RecordedHost)
-        found = read_kernel_log(host, PHRASES, None).lines
+        found = read_kernel_log(host, PHRASES).lines
         grades = [line.grade for line in found if line.message == message]
         assert grades in ([], [Grade.FORGED]), name
-    live = read_kernel_log(LiveHost(), PHRASES, None).lines
+    live = read_kernel_log(LiveHost(), PHRASES).lines
     assert [line.grade for line in live if line.message == message and line.trusted] == []
 
 

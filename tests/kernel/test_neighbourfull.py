@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from ec2rl.modules.neighbourfull import Counts, parse_counts
+from ec2rl.diagnosis.limited_tables import Counts
+from ec2rl.modules.neighbourfull import parse_counts
 from support.fill import inside, namespace
 from support.packets import let_the_kernel_log
 

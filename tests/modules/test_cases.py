@@ -89,8 +89,9 @@ def test_a_page_names_what_is_read_and_nothing_else(name: str) -> None:
             looks = sections(case.read_text(encoding="utf-8"))[1]
             looks.pop("expect")
             host = Watched(looks)
-            diagnose(module, host)
-            looked |= host.seen
+            if host.is_live:  # of evidence more is looked for, in texts that somebody saved
+                diagnose(module, host)
+                looked |= host.seen
     section = page(name).partition("## What is read")[2].partition("## ")[0]
     named = {word for word in re.findall(r"`([^`]+)`", section) if word[0] == "/" or "." in word}
     paths = {word if word[0] == "/" else f"/proc/sys/{word.replace('.', '/')}" for word in named}

@@ -34,7 +34,7 @@ SAID = {
     r"ethtool -S \w+|ls /sys/(class/net|bus/pci/.*)": "`conntrack_allowance_exceeded` and "
     "`conntrack_allowance_available`",
     r"ls /var/lib/ec2rl/changes|/var/lib/ec2rl/changes/.*": "(`ec2rl history`)",
-    r"search console": "a console's text",
+    r"search console|broken lines": "a console's text",
     r"conntrack -L": "4,000 of its entries",
     r"/proc/sys/net/netfilter/nf_conntrack_\w+_timeout\w*": "its timeouts",
 }  # fmt: skip
@@ -47,7 +47,7 @@ def looks() -> set[str]:
     for case in sorted((Path(__file__).parent / "conntrackfull").glob("*.case")):
         told = sections(case.read_text(encoding="utf-8"))[1]
         host = CachingHost(RecordedHost(told))
-        module.read(host, read_kernel_log(host, module.phrases, None), Options())
+        module.read(host, read_kernel_log(host, module.phrases), Options())
         seen |= {re.sub(r"^(later: )?(netns .+?: )?", "", key) for key in host.memory}
     return seen
 

@@ -10,10 +10,12 @@ from ec2rl.arguments import UsageError, parse
 from ec2rl.catalogue import load
 from ec2rl.commands import all_commands
 from ec2rl.commands.fix import request_of, setting_of
+from ec2rl.diagnosis.limited_tables import Counts
+from ec2rl.facts.period import Period
 from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.model import FixRequest, Proposal, Rate, Setting, Verdict, Why
 from ec2rl.module import Options, diagnose
-from ec2rl.modules.neighbourfull import FAMILIES, MODULE, Counts, families_of, parse_counts
+from ec2rl.modules.neighbourfull import FAMILIES, MODULE, families_of, parse_counts
 from ec2rl.record import replace
 from ec2rl.remedies import SetSysctl
 from ec2rl.report.wording import details, summary
@@ -178,14 +180,14 @@ def test_a_counter_of_32_bits_may_wrap() -> None:
 
 
 def test_growth_counts_whatever_time_is_asked_about() -> None:
-    found = diagnose(MODULE, RecordedHost(scene("growing")), Options(since=1795485599.0))
+    found = diagnose(MODULE, RecordedHost(scene("growing")), Options(period=Period(1795485599.0)))
     assert found.finding.verdict is Verdict.PROBLEM
 
 
 def test_what_was_refused_before_the_time_that_is_asked_about_is_none_of_it() -> None:
     host = RecordedHost(scene("refused_without_a_line"))
     assert diagnose(MODULE, host).finding.verdict is Verdict.PROBLEM
-    asked = Options(since=1795485000.0)
+    asked = Options(period=Period(1795485000.0))
     assert diagnose(MODULE, host, asked).finding.verdict is Verdict.OK
 
 

@@ -115,6 +115,13 @@ REFUSED = [sticky_itself, open_to_all, open_above, open_to_group, link, link_abo
 ACCEPTED = [plain, missing, readable, in_sticky]
 
 
+def test_runs_of_the_same_microsecond_have_the_next_one(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    folders = [open_run_folder(str(tmp_path), 0.999999) for _ in range(3)]
+    names = [folder.path.rpartition("/")[2] for folder in folders]
+    assert names == [f"1970-01-01T00_00_0{end}" for end in ("0.999999", "1.000000", "1.000001")]
+
+
 @pytest.mark.parametrize("layout", ACCEPTED, ids=lambda layout: str(layout.__name__))
 def test_safe_layouts_are_taken(layout: Callable[[Path], Path], tmp_path: Path) -> None:
     base = layout(tmp_path / "out")
@@ -122,7 +129,7 @@ def test_safe_layouts_are_taken(layout: Callable[[Path], Path], tmp_path: Path) 
     folder.write("report.txt", "words \udcff\n")
     folder.folder("inside").write("x", "")
     made = Path(folder.path)
-    assert made.name == f"1970-01-01T00_00_00.250000-{os.getpid()}"
+    assert made.name == "1970-01-01T00_00_00.250000"
     assert made.parent == base
     assert [(p.name, p.stat().st_mode & 0o7777) for p in sorted(made.rglob("*"))] == [
         ("inside", 0o700),

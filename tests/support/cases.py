@@ -102,7 +102,8 @@ def _after(looks: dict[str, str], name: str, proposal: Proposal) -> dict[str, st
             )
     if items:
         number = sum(path.startswith(CHANGES) for path in looks) + 1
-        boot, now = looks[BOOT_ID], RecordedHost(looks).clock().now
+        boot = looks.setdefault(BOOT_ID, "11111111-1111-1111-1111-111111111111")
+        now = RecordedHost(looks).clock().now
         why, done = f"fix {name}", tuple(items)
         made = Transaction(number, State.APPLIED, why, now, boot, "2", done, module=name)
         looks[f"{CHANGES}/{number}.json"] = encode(made).decode().removesuffix("\n")

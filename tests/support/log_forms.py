@@ -47,6 +47,13 @@ EVENTS = {
         "softlockup",
         "watchdog: BUG: soft lockup - CPU#0 stuck for 23s! [worker:4711]",
     ),
+    "hard lockup": ("softlockup", "Watchdog detected hard LOCKUP on cpu 3"),
+    "RCU stall": ("softlockup", "rcu: INFO: rcu_sched self-detected stall on CPU"),
+    "RCU stall of others": (
+        "softlockup",
+        "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks: { 3} (detected by 1, t=21002 "
+        "jiffies, g=4, q=5)",
+    ),
     "BUG": ("kernelbug", "kernel BUG at mm/slub.c:305!"),
     "NULL dereference": (
         "kerneldereference",
@@ -56,6 +63,12 @@ EVENTS = {
         "kerneldereference",
         "Unable to handle kernel paging request at virtual address ffff8000877cde30",
     ),
+    "general protection fault": (
+        "kerneldereference",
+        "general protection fault, probably for non-canonical address 0xdead000000000122: 0000 "
+        "[#1] PREEMPT SMP NOPTI",
+    ),
+    "divide error": ("kerneloops", "divide error: 0000 [#1] SMP NOPTI"),
     "panic": ("kernelpanic", "Kernel panic - not syncing: Fatal exception"),
     "console": ("consoleoverload", "serial8250: too much work for irq4"),
     "xennet": ("xennetrocket", "xennet: skb rides the rocket: 19 slots"),
@@ -399,7 +412,7 @@ def judged(data: bytes, names: Sequence[str]) -> dict[str, Finding]:
     finally:
         os.close(fd)
     host = RecordedHost(sections(text)[1], "the log", missing=Why.NOT_COLLECTED)
-    log = read_kernel_log(host, PHRASES, None)
+    log = read_kernel_log(host, PHRASES)
     options = Options()
     loaded = {name: load(name) for name in names}
     return {name: one.judge(one.read(host, log, options)) for name, one in loaded.items()}

@@ -127,9 +127,7 @@ _SHOWN = r"\x1b\[[0-9;]*m|[\r\x00\ufeff]"
 
 def still_says(text: str, message: str) -> bool:
     """Whether a text has a message whole, for who reads it: over the end of a line, too."""
-    if re.search(_QUOTED + re.escape(message), text):
+    shown = re.sub(_SHOWN, "", text)
+    if re.search(_QUOTED + re.escape(message), shown):
         return False
-    if message in text:
-        return True
-    flat = re.sub(r"\s+", " ", re.sub(_SHOWN, "", text).replace("\n", " "))
-    return message in flat
+    return message in re.sub(r"\s+", " ", shown)

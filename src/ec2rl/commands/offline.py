@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
-from ec2rl.arguments import Parsed, UsageError, format_of, moment
+from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.catalogue import choose
 from ec2rl.commands import reporting
 from ec2rl.commands.evidence import OfflineEvidence, TakenFor, check, opened
 from ec2rl.engine import Plan, Result, Runner
+from ec2rl.facts.period import Period
 from ec2rl.facts.proc import release
 from ec2rl.facts.zone import InZone, zone
 from ec2rl.model import Finding, Statement, Unreadable, Verdict, say
@@ -37,7 +38,7 @@ class Judgement:
     found: tuple[Result, ...]
     seconds: float
     host: dict[str, Json]
-    since: float | None = None
+    period: Period = Period()
     zone: str = ""
     files: tuple[TakenFor, ...] = ()
     apart: str = ""
@@ -60,7 +61,7 @@ def judge_offline(args: Parsed, terminal: Terminal) -> int:
     judged: list[Judgement] = []
     interrupted = False
     for past in machines:
-        one, interrupted = _judge(past, modules, plan, terminal, args.last("since"))
+        one, interrupted = _judge(past, modules, plan, terminal, args)
         one = replace(one, files=past.files, apart=past.apart)
         judged.append(one)
         if write is None:
@@ -104,7 +105,7 @@ def _record(recording: int | None, past: OfflineEvidence, one: Judgement, args: 
         return f"the recording is of one machine, and not of {one.name}"
     files = [path for kind in reporting.PAST for path in args.values.get(kind, ())]
     files += [*args.operands, *(one.file for one in past.files)]
-    options, masked = Options(past.sample, one.since), args.has("mask")
+    options, masked = Options(past.sample, one.period), args.has("mask")
     return reporting.record_looks(
         recording, one.found, options, masked, one.zone, one.gaps, past.cut, files
     )
@@ -122,7 +123,7 @@ def _judge(
     modules: Sequence[Module],
     plan: Plan,
     terminal: Terminal,
-    since_said: str,
+    args: Parsed,
 ) -> tuple[Judgement, bool]:
     host = past.host
     if isinstance(host, Unreadable):
@@ -134,9 +135,8 @@ def _judge(
         end = host.clock().now
         where = recorded(host.name, end)
         try:
-            since = past.since
-            if since_said:
-                since = moment("since", since_said, end or time.time())
+            said = args.has("since") or args.has("until")
+            period = reporting.period_of(args, end or time.time()) if said else past.period
         except UsageError:
             why = say(
                 "Cannot tell: it was recorded {when}, before the time that is asked about",
@@ -144,7 +144,7 @@ def _judge(
             )
             return _unjudged(host.name, past, modules, why, own), False
         what = text(where)
-        options = Options(past.sample, since, plan.options.strict)
+        options = Options(past.sample, period, plan.options.strict)
         runner = Runner(modules, host, replace(plan, options=options))
         runner.start()
         results_, interrupted = runner.finish(
@@ -156,7 +156,7 @@ def _judge(
         "recorded": _iso(end) if end else None,
     }
     took = time.monotonic() - clock
-    return Judgement(host.name, what, past.gaps, found, took, about, since, own), interrupted
+    return Judgement(host.name, what, past.gaps, found, took, about, period, own), interrupted
 
 
 def _unjudged(

@@ -9,6 +9,7 @@ from ec2rl import __version__, slices
 from ec2rl.arguments import Parsed, UsageError, moment, seconds
 from ec2rl.caller import Rights
 from ec2rl.engine import Plan, Result
+from ec2rl.facts.period import Period
 from ec2rl.model import Verdict
 from ec2rl.module import Options
 from ec2rl.report.saved import RunFolder, UnsafeFolderError, default_bases, open_run_folder
@@ -42,7 +43,6 @@ def failing(args: Parsed) -> tuple[Verdict, ...]:
 
 def plan_of(args: Parsed, now: float) -> Plan:
     """Tell how to run, from the options that `run` and `explain` share. UsageError for nonsense."""
-    since = moment("since", args.last("since"), now) if args.has("since") else None
     concurrency = args.last("concurrency", "10")
     if not (concurrency.isascii() and concurrency.isdigit() and 1 <= int(concurrency[:9]) <= 100):
         raise UsageError(f"--concurrency={concurrency}: not a number from 1 to 100")
@@ -51,12 +51,21 @@ def plan_of(args: Parsed, now: float) -> Plan:
     if args.has("sample") and sample > deadline / 2:
         raise UsageError(f"--sample={sample:g} leaves no time to look in --deadline={deadline:g}")
     return Plan(
-        Options(min(sample, deadline / 2), since, args.has("strict")),
+        Options(min(sample, deadline / 2), period_of(args, now), args.has("strict")),
         deadline,
         int(concurrency),
         args.has("record"),
         args.has("debug"),
     )
+
+
+def period_of(args: Parsed, now: float) -> Period:
+    """Give the time that the logs are asked about. UsageError for none that has been."""
+    since = moment("since", args.last("since"), now) if args.has("since") else None
+    until = moment("until", args.last("until"), now) if args.has("until") else None
+    if since is not None and until is not None and until < since:
+        raise UsageError(f"--until={args.last('until')}: before --since={args.last('since')}")
+    return Period(since, until)
 
 
 def one_of(args: Parsed, option: str, choices: Sequence[str]) -> str:
@@ -106,13 +115,19 @@ def open_folder(args: Parsed, terminal: Terminal, started: float) -> tuple[RunFo
     for base in bases:
         try:
             with rights:
-                return open_run_folder(base, started), ""
+                folder = open_run_folder(base, started)
         except UnsafeFolderError as error:
             if args.has("output-dir"):
                 raise UsageError(f"--output-dir: {error}{rights.note}") from None
             why = str(error)
         except OSError as error:
             why = f"{base}: {os.strerror(error.errno or 0)}{rights.note}"
+        else:
+            if not args.has("output-dir"):
+                from ec2rl.report.way_in import way_in
+
+                folder.shown = way_in(folder.path)
+            return folder, ""
     return None, why
 
 
@@ -120,7 +135,7 @@ def opening(folder: RunFolder | None, names: Sequence[str]) -> str:
     from ec2rl.report.escape import one_line
     from ec2rl.report.text import header
 
-    where = one_line(folder.path) if folder is not None else "(not saved)"
+    where = one_line(folder.shown) if folder is not None else "(not saved)"
     return (
         f"{header('Output  Logs')}\n\nThe output logs are located in:\n{where}\n\n"
         f"{header('Module Run')}\n\nRunning Modules:\n{', '.join(names)}\n\n"
@@ -153,7 +168,7 @@ def document_of(
         host or {"name": machine.nodename, "kernel": machine.release, "machine": machine.machine},
         started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
         seconds=round(took, 3),
-        run_folder=None if folder is None else folder.path,
+        run_folder=None if folder is None else folder.shown,
         interrupted=interrupted,
     )
 
@@ -236,8 +251,9 @@ def record_looks(
         # A file's name that somebody gave may hold line ends, and what looks like a section.
         verdicts += map(one_line, (first, *(f"-- {detail}" for detail in details(finding))))
     how = {"sample": str(options.sample)}
-    if options.since is not None:
-        how["since"] = str(options.since)
+    for name in ("since", "until"):
+        if getattr(options.period, name) is not None:
+            how[name] = str(getattr(options.period, name))
     how["zone"] = zone or our_zone()
     return write_record(fd, memory, how, verdicts, masked, files)
 

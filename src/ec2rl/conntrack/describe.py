@@ -275,7 +275,7 @@ def _proof(seen: Observations) -> Statement:
     since = " since that change" if seen.times.before_last_fix.lines else ""
     log: Value = say("dmesg, whole{since}", since=since)
     if seen.covered:
-        log = complete_log(seen.log, seen.since)
+        log = complete_log(seen.log, seen.period.since)
     words = "{log}, without a table-full line{since}; {tables}"
     return say(words, log=log, since=since, tables=_room(seen))
 

@@ -11,6 +11,7 @@ from ec2rl.conntrack.timeline import FullTableHistory
 from ec2rl.diagnosis.coverage import covers, hidden, without_journal
 from ec2rl.diagnosis.events import say_not_understood
 from ec2rl.facts.log import KernelLog, LogLine
+from ec2rl.facts.period import Period
 from ec2rl.host import WARNING
 from ec2rl.model import Statement, Unreadable, Why, say
 from ec2rl.record import record, replace
@@ -52,7 +53,7 @@ class Observations:
     default_maximum: int | None
     settling: Settling | None = None
     """What this program changed in this boot, where the log has lines that it may settle."""
-    since: float | None = None
+    period: Period = Period()
     sampled: bool = False
     table_sample: TableSample | None = None
     """What the worst table consists of, where one is nearly full or loses packets."""
@@ -131,7 +132,7 @@ class Observations:
     @property
     def covered(self) -> bool:
         """Whether the kernel's own log was read for all of the time that is asked about."""
-        return covers(self.log, self.since, WARNING)
+        return covers(self.log, self.period.since, WARNING)
 
     @property
     def limit_unread(self) -> bool:

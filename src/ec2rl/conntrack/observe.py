@@ -40,7 +40,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Observations:
         allowances=read_allowances(host, namespaces),
         default_maximum=_default_maximum(host, limits),
         settling=settling,
-        since=options.since,
+        period=options.period,
     )
     if seen.evicted and host.is_live:
         from ec2rl.diagnosis.fix_history import read_settling

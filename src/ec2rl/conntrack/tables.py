@@ -186,6 +186,15 @@ def read_again(host: Host, tables: tuple[Table, ...], seconds: float) -> tuple[T
 
 
 def _counters(host: Host, namespace: Namespace) -> Counters | Unreadable:
+    found = _counted(host, namespace)
+    if namespace.net != RECORDED or isinstance(found, Unreadable):
+        return found
+    # What is listed was there, though the counters be of another moment.
+    entries = [one for one in (found.entries, _listed(host)) if one is not None]
+    return replace(found, entries=max(entries, default=None))
+
+
+def _counted(host: Host, namespace: Namespace) -> Counters | Unreadable:
     # What a process shows is of wherever it is just then, and it may move and come back between
     # two looks at where it is: what we enter is one namespace. Our own needs no entering.
     inside = None if namespace.own else _entered(host, namespace)
@@ -232,6 +241,11 @@ def _recorded_entries(host: Host) -> int | None:
     entries = number(host, SYSCTL + "count")
     if entries is not None:
         return entries
+    return _listed(host)
+
+
+def _listed(host: Host) -> int | None:
+    """How many entries a saved table has."""
     from ec2rl.conntrack.queries.entries import ConntrackEntries
 
     table = host.query(ConntrackEntries())

@@ -5,7 +5,7 @@ An event is typed: what a module's parser understood of the line, never a senten
 
 from __future__ import annotations
 
-from itertools import takewhile
+from itertools import islice, takewhile
 
 from ec2rl.facts.log import UNKNOWN_FORM, KernelLog, LogLine
 from ec2rl.facts.trace import Trace, parse_trace
@@ -113,6 +113,8 @@ def not_understood(
 
     tried: dict[str, bool] = {}
     odd = list(filter(named, log.no_logs))
+    broken = islice(dict.fromkeys(log.broken), _TRIED)
+    odd += filter(None, (_going_on(line, log.lines, words, understands) for line in broken))
     for line in log.lines:
         past = line.grade is Grade.UNVERIFIED and line.this_boot is False
         told = line.form and line.grade is not Grade.FORGED and not past
@@ -124,10 +126,35 @@ def not_understood(
     return tuple(odd)
 
 
-def _holds_one(line: LogLine, understands: Callable[[LogLine], bool]) -> bool:
+def _going_on(
+    line: LogLine,
+    lines: Sequence[LogLine],
+    words: Sequence[str],
+    understands: Callable[[LogLine], bool],
+) -> LogLine | None:
+    """The whole message that a line may be together with those behind it, None for none.
+
+    Nor where one of the log's lines is understood that begins so: there they were put together.
+    """
+    from ec2rl.forms.line_ends import joined
+
+    if any(one.message.startswith(line.message) and understands(one) for one in (line, *lines)):
+        return None
+
+    for said in joined((line.message, *line.context)):
+        whole = replace(line, message=said, context=())
+        if any(word in said for word in words) and _holds_one(
+            whole, understands, len(line.message)
+        ):
+            return whole
+    return None
+
+
+def _holds_one(line: LogLine, understands: Callable[[LogLine], bool], beyond: int = 0) -> bool:
     """Whether a whole message stands within a line's, as where two wrote at once.
 
-    Not in what begins with the name of a program, whose words they are then, nor in a firewall's.
+    It ends `beyond` so many characters.  Not in what begins with the name of a program, whose words
+    they are then, nor in a firewall's.
     """
     import re
 
@@ -135,10 +162,10 @@ def _holds_one(line: LogLine, understands: Callable[[LogLine], bool]) -> bool:
 
     if re.match(_ANOTHERS, line.message) or " IN=" in line.message:
         return False
-    said = bare(line.message)[:_LONGEST]
-    return any(
-        understands(replace(line, message=said[:end])) for end in range(len(said), _SHORTEST, -1)
-    )
+    said = re.sub(r"\s", " ", bare(line.message))
+    least = max(_SHORTEST, beyond - len(line.message) + len(said))
+    ends = range(min(len(said), _LONGEST), least, -1)
+    return any(understands(replace(line, message=said[:end])) for end in ends)
 
 
 def say_not_understood(lines: Sequence[LogLine], quoted: bool = False) -> Statement:

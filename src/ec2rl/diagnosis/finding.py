@@ -121,7 +121,7 @@ def _unseen(seen: Observations[Detail]) -> tuple[Value, ...]:
     odd = seen.events.not_understood
     doubt: tuple[Value, ...] = (say_not_understood(odd),) if odd else ()
     doubt = (*doubt, seen.doubt) if seen.doubt else doubt
-    return (*doubt, *missing(seen.log, seen.since, seen.level), *seen.crash_records.unread)
+    return (*doubt, *missing(seen.log, seen.period.since, seen.level), *seen.crash_records.unread)
 
 
 def _happened(events: Events[Detail]) -> list[Statement]:
@@ -183,7 +183,7 @@ def _rests_on(seen: Observations[Detail], verdict: Verdict) -> list[Statement]:
 def _whole(seen: Observations[Detail]) -> Statement | None:
     """Which log is whole for the time that is asked about, or since a fix; None for neither."""
     if seen.covered:
-        return complete_log(seen.log, seen.since)
+        return complete_log(seen.log, seen.period.since)
     if seen.covered_since_fix:
         return say("{log}, whole since the change of the limit", log=seen.log.ring.name)
     return None

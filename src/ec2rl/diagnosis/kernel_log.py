@@ -60,7 +60,7 @@ def kernel_log_module(
 
     def read(host: Host, log: KernelLog, options: Options) -> Observations[D]:
         records = (
-            read_crash_records(host, phrases, options.since) if of_dead_kernels else CrashRecords()
+            read_crash_records(host, phrases, options.period) if of_dead_kernels else CrashRecords()
         )
         events: Events[D]
         if parse is not None:
@@ -72,7 +72,7 @@ def kernel_log_module(
                 not_understood=not_understood(log, phrases, lambda one: any(find((one,)))),
             )
         weakest = max(phrase.level for phrase in phrases) if level is None else level
-        seen = Observations(log, events, options.since, records, level=weakest)
+        seen = Observations(log, events, options.period, records, level=weakest)
         if settings and events.this_boot:
             seen = _settled(host, seen, settings)
         if observe is not None:

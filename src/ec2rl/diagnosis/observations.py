@@ -6,6 +6,7 @@ from ec2rl.diagnosis.coverage import covers
 from ec2rl.diagnosis.events import Events
 from ec2rl.facts.crash_records import CrashRecords
 from ec2rl.facts.log import KernelLog
+from ec2rl.facts.period import Period
 from ec2rl.facts.proc import number, parse_number
 from ec2rl.host import DEBUG, Host
 from ec2rl.model import Evidence, Statement, Unreadable, Why, say
@@ -39,7 +40,7 @@ class Observations(Generic[T]):
 
     log: KernelLog
     events: Events[T]
-    since: float | None = None
+    period: Period = Period()
     crash_records: CrashRecords = CrashRecords()
     settlings: tuple[Settling, ...] = ()
     proof: Statement | None = None
@@ -54,7 +55,7 @@ class Observations(Generic[T]):
     @property
     def covered(self) -> bool:
         """Whether the kernel's own log was read for all of the time that is asked about."""
-        return covers(self.log, self.since, self.level)
+        return covers(self.log, self.period.since, self.level)
 
     @property
     def covered_since_fix(self) -> bool:
@@ -68,8 +69,7 @@ class Observations(Generic[T]):
     @property
     def counts_apply(self) -> bool:
         """Whether what counts since boot is of the time that is asked about."""
-        booted = self.log.booted
-        return self.since is None or (booted is not None and booted >= self.since)
+        return self.period.has_all_since(self.log.booted)
 
     @property
     def known(self) -> bool:

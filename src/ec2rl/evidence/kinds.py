@@ -9,6 +9,7 @@ import re
 from io import BytesIO
 
 from ec2rl import slices
+from ec2rl.forms.mend import SEQUENCE
 from ec2rl.record import Choice, record
 
 TYPE_CHECKING = False
@@ -75,7 +76,7 @@ def plain(head: bytes) -> bytes:
         even = head[: len(head) & ~1]
         head = even.decode("utf-16", "backslashreplace").encode("utf-8", "backslashreplace")
     head = head.removeprefix(b"\xef\xbb\xbf")
-    return re.sub(rb"\x1b\[[\d;?]*[A-Za-z]|\r(?=\r*\n)", b"", head)
+    return re.sub(SEQUENCE.encode() + rb"|\r(?=\r*\n)", b"", head)
 
 
 def mostly(line: bytes) -> Callable[[bytes], bool]:

@@ -55,17 +55,21 @@ class Console:
 
 
 # Without a stamp, and up to 4.x without a line end too: what follows stands behind it.
-_DROPPED = r".{0,64}?\*\* (?P<n>\d{1,20}) printk messages dropped \*\*.*"
+_WORDS = r"\*\* (?P<n>\d{1,20}) printk messages dropped \*\*"
+_DROPPED = r".{0,64}?" + _WORDS
 
 
 def messages_dropped(line: LogLine) -> int | None:
-    """Tell how many messages the kernel dropped before a console got them.
+    """Tell how many messages the kernel dropped before a console got them; None for another line.
 
-    None for another line.
+    What kept the console may have put a stamp of its own before them.
     """
     import re
 
-    lost = re.match(_DROPPED, line.message) if line.monotonic is None else None
+    if line.monotonic is None:
+        lost = re.match(_DROPPED, line.message)
+    else:
+        lost = re.fullmatch(_WORDS, line.message.strip()) if line.trusted else None
     return int(lost["n"]) if lost is not None else None
 
 

@@ -11,6 +11,7 @@ Only root can write to these folders.
 from __future__ import annotations
 
 from ec2rl.facts.log import LogLine
+from ec2rl.facts.period import ALL, Period
 from ec2rl.facts.trust import Grade
 from ec2rl.host import USERS, Host, Phrase, Search
 from ec2rl.model import Unreadable, Why
@@ -46,10 +47,10 @@ class CrashRecords:
     unread: tuple[Unreadable, ...] = ()
 
 
-def read_crash_records(host: Host, phrases: Sequence[Phrase], since: float | None) -> CrashRecords:
+def read_crash_records(host: Host, phrases: Sequence[Phrase], period: Period = ALL) -> CrashRecords:
     """Look for phrases in all that dead kernels left; their time is that of the file.
 
-    What was left before `since` (epoch seconds) does not count.
+    What was left at another time than `period` does not count.
     """
     files: list[str] = []
     dumps: list[str] = []
@@ -88,7 +89,7 @@ def read_crash_records(host: Host, phrases: Sequence[Phrase], since: float | Non
     ]
     deaths: dict[str, list[Search]] = {}
     for path, one in zip(read, found):
-        if isinstance(one, Search) and (since is None or one.modified >= since):
+        if isinstance(one, Search) and period.may_have(one.modified):
             deaths.setdefault(path[:-_ENDING] if _is_piece(path) else path, []).append(one)
     lines = [line for pieces in deaths.values() for line in _lines(_joined(pieces, wanted))]
     return CrashRecords(tuple(lines), tuple(read), tuple(dumps), tuple(unread))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ec2rl.facts.journal_log import journal_records
 from ec2rl.facts.kmsg import read_ring
 from ec2rl.facts.log import DRIFT, LOG_FOLDER, KernelLog, LogLine, LogSource, search_gap
+from ec2rl.facts.period import ALL, Period
 from ec2rl.facts.trust import Known, weigh
 from ec2rl.host import BOOT_ID, Host, Phrase
 from ec2rl.model import Evidence, Unreadable, Why
@@ -22,9 +23,9 @@ _TEXT_LOGS = ("messages", "syslog", "kern.log")
 
 
 def read_kernel_log(
-    host: Host, phrases: Sequence[Phrase], since: float | None, strict: bool = False
+    host: Host, phrases: Sequence[Phrase], period: Period = ALL, strict: bool = False
 ) -> KernelLog:
-    """Look for phrases in all that is left of the kernel's log; `since` is in epoch seconds.
+    """Look for phrases in all that is left of the kernel's log of a time.
 
     With `strict` only what the kernel provably said counts as its words.
     """
@@ -37,20 +38,21 @@ def read_kernel_log(
     whole = ring.unreadable is None and ring.lost == 0 and not ring.gap
     until, is_live, judged = None, True, None
     no_logs: tuple[LogLine, ...] = ()
+    broken: tuple[LogLine, ...] = ()
     if ring.unreadable is not None and ring.unreadable.why is Why.NOT_COLLECTED:
         from ec2rl.facts.recorded_log import recorded
 
         left = recorded(host, phrases, boot_id, booted, ring)
         (ring, ring_lines), (journal, journal_lines), kept = left.ring, left.journal, left.texts
         whole, until, is_live, judged = left.whole, left.until, False, left.judged
-        no_logs = left.no_logs
+        no_logs, broken = left.no_logs, left.broken
     elif ring.lost:
         from ec2rl.facts.whole_journal import journal_behind_ring
 
         journal, journal_lines, whole = journal_behind_ring(host, phrases, boot_id)
     else:
         journal, journal_lines = journal_records(host, phrases, boot_id)
-    text, text_lines = _text_logs(host, phrases, since, booted, not is_live)
+    text, text_lines = _text_logs(host, phrases, period.since, booted, not is_live)
     text = [*(source for source, _ in kept), *text]
     text_lines = [*(found for _, found in kept), *text_lines]
     lines: list[LogLine] = []
@@ -59,12 +61,14 @@ def read_kernel_log(
 
         known = Known(whole and is_live, until, strict)
         lines = weigh(merge(ring_lines, journal_lines, text_lines), known)
-    if since is not None:
-        lines = [line for line in lines if _counts(line, since, clock.uptime or 0)]
-    return KernelLog(tuple(lines), ring, journal, tuple(text), booted, whole, judged, no_logs)
+    if not period.is_all:
+        lines = [line for line in lines if _counts(line, period, clock.uptime or 0)]
+    return KernelLog(
+        tuple(lines), ring, journal, tuple(text), booted, whole, judged, no_logs, broken
+    )
 
 
-def _counts(line: LogLine, since: float, uptime: float) -> bool:
+def _counts(line: LogLine, period: Period, uptime: float) -> bool:
     """Whether a line is of the time asked about, or may be: leaving it out is no proof.
 
     The kernel's stamps drift from the clock as long as it is up (ABI/testing/dev-kmsg).
@@ -72,7 +76,7 @@ def _counts(line: LogLine, since: float, uptime: float) -> bool:
     if line.time is None:
         return line.trusted or bool(line.doubt)
     drift = DRIFT * uptime if line.trusted and line.this_boot else 0
-    return line.time >= since - drift
+    return period.may_have(line.time, drift)
 
 
 def _text_logs(

@@ -94,7 +94,8 @@ class KernelLog:
     all other texts, printed journals among them; `booted` is when this boot began, in seconds since
     the epoch; `whole_boot` means that every record of this boot was there to be read.  Where a
     journal alone tells which boot was the last, `judged` is when that one began and ended.
-    `no_logs` are lines with the words in what is no log: a page, another program's data.
+    `no_logs` are lines with the words in what is no log: a page, another program's data.  `broken`
+    may go on with the lines in their context, which have no form.
     """
 
     lines: tuple[LogLine, ...]
@@ -105,6 +106,7 @@ class KernelLog:
     whole_boot: bool = False
     judged: Judged | None = None
     no_logs: tuple[LogLine, ...] = ()
+    broken: tuple[LogLine, ...] = ()
 
     @property
     def sources(self) -> tuple[LogSource, ...]:

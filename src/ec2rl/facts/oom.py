@@ -6,9 +6,10 @@ behind it stands in every kernel (at most ten in five seconds), and from 5.0 on
 `REASON: Kill process P (X) score N or sacrifice child` (the child may be the one that is killed),
 from 5.2 on with the reason before it.  mm/memcontrol.c names the cgroup in the long report up to
 4.19: `Task in A killed as a result of limit of B`.  With memory.oom.group (4.19, mm/memcontrol.c)
-all tasks of a cgroup follow, each in such a line, its first victim once more.  Where nobody can be
-killed, or panic_on_oom forbids to look for one, the report ends in a panic, but for a cgroup's
-limit since 4.19.  Read in 3.10, 4.4, 4.9, 4.14, 4.19, 5.0, 5.2,
+all tasks of a cgroup follow, each in such a line, its first victim once more.  Before 2.6.35 the
+sizes are others or none (`vsz:`), and the line above says `score N or a child` or `and children`.
+Where nobody can be killed, or panic_on_oom forbids to look for one, the report ends in a panic, but
+for a cgroup's limit since 4.19.  Read in 3.10, 4.4, 4.9, 4.14, 4.19, 5.0, 5.2,
 5.4, 5.10, 6.1, 6.12, 6.18 and 7.1, and in Red Hat's 3.10.0-1160, which names the user.
 """
 
@@ -22,22 +23,22 @@ from ec2rl.record import Choice, record, replace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _REASON = "oom-kill:constraint=CONSTRAINT_"
-_CHOSEN = r"(?P<why>[A-Z][\w (),]{1,80}): Kill process .{1,120} or sacrifice child\s*"
+_CHOSEN = (
+    r"(?P<why>[A-Z][\w (),]{1,80}): [Kk]ill process .{1,120} "
+    r"(?:or sacrifice child|or a child\.?|and children\.)\s*"
+)
 _INVOKED = (
     r"(?P<task>\S.{0,15}?) invoked oom-killer: gfp_mask=0x[0-9a-f]+(?:\([\w|]*\))?,"
-    r".{0,200}\border=-?\d+(?:, oom_adj=-?\d+)?(?:, oom_score_adj=-?\d+)?\s*"
+    r".{0,200}\border=-?\d+(?:, oomkilladj=-?\d+)?(?:, oom_adj=-?\d+)?(?:, oom_score_adj=-?\d+)?\s*"
 )
 _KILLED = (
     r"(?:(?P<why>[A-Z][\w (),]{1,80}): )?Killed process (?P<pid>\d{1,10})(?:, UID \d{1,10},)? "
-    r"\((?P<task>.{1,64}?)\)(?:, UID \d{1,10})?,? total-vm:\d{1,18}kB, "
+    r"\((?P<task>.{1,64}?)\)(?:\.?|(?:, UID \d{1,10})?,? (?:total-vm|vsz):\d{1,18}kB, "
     r"anon-rss:(?P<anon>\d{1,18})kB, file-rss:(?P<file>\d{1,18})kB"
-    r"(?:, shmem-rss:(?P<shmem>\d{1,18})kB)?(?:,? .{0,200})?"
+    r"(?:, shmem-rss:(?P<shmem>\d{1,18})kB)?(?:,? .{0,200})?)\s*"
 )
 _USAGE = r"\s*memory: usage \d{1,20}kB, limit (?P<limit>\d{1,20})kB, failcnt \d{1,20}\s*"
 
@@ -119,8 +120,8 @@ def kills(lines: Sequence[LogLine]) -> list[Kill]:
 
 
 _WORDS = (
-    _REASON, " invoked oom-killer: ", "kB, anon-rss:", "ut of memory", " or sacrifice child",
-    "memory.oom.group set", "deadlocked on memory",
+    _REASON, " invoked oom-killer: ", "Killed process ", "ut of memory", " or sacrifice child",
+    " or a child", " and children.", "memory.oom.group set", "deadlocked on memory",
 )  # fmt: skip
 
 
@@ -137,21 +138,21 @@ class _Reader:
         # of whichever is killed next ("").
         self.reasons: dict[str, tuple[str, str]] = {}
         self.group: LogLine | None = None  # the last line of a group that is being killed
+        self.chosen: Kill | None = None  # who is to be killed, until a line says so
 
     def all(self) -> list[Kill]:
+        self._left_open()
         return [*self.found, *([self.asked] if self.asked is not None else [])]
 
     def take(self, line: LogLine) -> None:
         message = line.message
         if message.startswith(_REASON):
-            self.group = None
-            pid, cgroup, home = _reason(message)
-            self.reasons[pid] = cgroup, home
+            self._named(line)
         elif chosen := self.match(_CHOSEN, message):
-            self.group = None
-            self.reasons[""] = _whose(chosen["why"]), ""
+            self._chosen(line, _whose(chosen["why"]))
         elif invoked := self.match(_INVOKED, message):
             self.group = None
+            self._left_open()
             if self.asked is not None:
                 self.found.append(self.asked)
             self.reasons.pop("", None)
@@ -173,6 +174,28 @@ class _Reader:
             end = End.PANIC if panic["nobody"] else End.POLICY
             self._ended(line, end, HOST if panic["nobody"] or panic["whole"] else None)
 
+    def _named(self, line: LogLine) -> None:
+        self.group = None
+        self._left_open()
+        task, pid, cgroup, home = _reason(line.message)
+        self.reasons[pid] = cgroup, home
+        number = int(pid) if pid.isdecimal() and len(pid) <= 10 else None
+        self.chosen = Kill(line, task, number, cgroup=cgroup, home=home, processes=1)
+
+    def _chosen(self, line: LogLine, whose: str) -> None:
+        self.group = None
+        if self.chosen is None or not _near(self.chosen.line, line):
+            self._left_open()
+            self.chosen = Kill(line, cgroup=whose)
+        self.reasons[""] = whose, ""
+
+    def _left_open(self) -> None:
+        """Take the one that was to be killed as killed, where the line that says so is missing."""
+        chosen, self.chosen = self.chosen, None
+        if chosen is not None:
+            asked = self._request(chosen.line)
+            self.found.append(replace(chosen, asker=asked.asker, limit=asked.limit))
+
     def _begin_anew(self) -> None:
         """Make the last process of a group the first of another one, whose report was left out."""
         last = self.found[-1] if self.group is not None else None
@@ -184,8 +207,11 @@ class _Reader:
             self.found.append(replace(kill, processes=1))
 
     def _killed(self, line: LogLine, killed: re.Match[str]) -> None:
+        self.chosen = None
         pid, task = int(killed["pid"]), killed["task"]
-        held = sum(int(killed[of] or 0) for of in ("anon", "file", "shmem")) << 10
+        held = None
+        if killed["anon"]:
+            held = sum(int(killed[of] or 0) for of in ("anon", "file", "shmem")) << 10
         if self.group is not None and _near(self.group, line, _AMONG):
             self.group = line
             last = self.found[-1]
@@ -211,7 +237,7 @@ class _Reader:
             cgroup=cgroup,
             home=home or ("" if is_global else _home(context)),
             processes=1,
-            largest=largest(context, (pid, held)) if is_global else None,
+            largest=largest(context, None if held is None else (pid, held)) if is_global else None,
         )
         self.found.append(kill)
 
@@ -224,7 +250,7 @@ class _Reader:
         return asked or Kill(line)
 
     def _ended(self, line: LogLine, end: End, cgroup: str | None) -> None:
-        self.group = None
+        self.group = self.chosen = None
         last = self.found[-1] if self.found else None
         is_again = last is not None and last.end is End.NOBODY and _near(last.line, line)
         if last is not None and is_again and self.asked is None:
@@ -243,14 +269,14 @@ def _near(asked: LogLine, killed: LogLine, most: float = _APART) -> bool:
     return 0 <= killed.time - asked.time <= most
 
 
-def _reason(message: str) -> tuple[str, str, str]:
-    """Who is to be killed, by pid, whose limit was met, and which cgroup the victim is in."""
+def _reason(message: str) -> tuple[str, str, str, str]:
+    """Who is to be killed, its pid, whose limit was met, and which cgroup the victim is in."""
     rest, _, ids = message[len(_REASON) :].rpartition(",pid=")
     kind = rest.partition(",")[0]
     cgroup = rest.partition(",oom_memcg=")[2].partition(",task_memcg=")[0]
     home = rest.partition(",task_memcg=")[2].partition(",task=")[0]
     whose = {"MEMCG": cgroup or UNNAMED, "NONE": HOST}.get(kind, NODES)
-    return ids.partition(",uid=")[0], whose, home
+    return rest.rpartition(",task=")[2], ids.partition(",uid=")[0], whose, home
 
 
 def _whose(why: str) -> str:

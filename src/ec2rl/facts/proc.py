@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.host import Host
-from ec2rl.model import Evidence, Unreadable
+from ec2rl.model import Evidence, Unreadable, Why
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,15 @@ def number_of(answer: Evidence | Unreadable) -> int | None:
 def number(host: Host, path: str) -> int | None:
     """Read a file of /proc or /sys that holds one number."""
     return number_of(host.read(path))
+
+
+def setting(host: Host, key: str) -> int | Unreadable:
+    """Read a setting below /proc/sys that is one number, such as `net.core.somaxconn`."""
+    answer = host.read(f"/proc/sys/{key.replace('.', '/')}")
+    value = number_of(answer)
+    if value is not None:
+        return value
+    return answer if isinstance(answer, Unreadable) else Unreadable(key, Why.FAILED, "not a number")
 
 
 def parse_fields(text: str) -> dict[str, int]:

@@ -12,13 +12,15 @@ from itertools import islice
 from ec2rl.facts.console import console, messages_dropped, vouched
 from ec2rl.facts.journal_log import journal_records
 from ec2rl.facts.log import UNKNOWN_FORM, Judged, LogLine, LogSource, search_gap
-from ec2rl.facts.syslog import hits_of, parse_lines
+from ec2rl.facts.syslog import hits_of, parse_lines, unfinished
 from ec2rl.facts.trust import Grade
 from ec2rl.facts.whole_journal import has_whole_boot, is_beginning
+from ec2rl.forms.mend import JOINED
 from ec2rl.host import (
     ABOUT_CONSOLES,
     ABOUT_TEXTS,
     BEGINNING,
+    BROKEN,
     CONSOLES,
     DMESGS,
     DOCUMENTS,
@@ -27,7 +29,7 @@ from ec2rl.host import (
     Phrase,
     Search,
 )
-from ec2rl.model import Why
+from ec2rl.model import Evidence, Why
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -54,7 +56,7 @@ class Recorded:
 
     `whole` is whether all of the last boot is there; `until` how far a journal that is whole since
     then reaches (`trust.Known`); `judged` is the boot that counts as the last where only a journal
-    tells; `no_logs` are lines with the words in what is no log.
+    tells; `no_logs` are lines with the words in what is no log, `broken` those that may go on.
     """
 
     ring: Told
@@ -64,6 +66,7 @@ class Recorded:
     until: tuple[float, float] | None
     judged: Judged | None
     no_logs: tuple[LogLine, ...] = ()
+    broken: tuple[LogLine, ...] = ()
 
 
 def recorded(
@@ -100,6 +103,7 @@ def recorded(
         until,
         judged,
         tuple(_no_logs(host, phrases)),
+        tuple(_broken(host)),
     )
 
 
@@ -115,6 +119,18 @@ def _no_logs(host: Host, phrases: Sequence[Phrase]) -> Iterator[LogLine]:
                     line.text, (found.path,), None, None, None, None, Grade.UNVERIFIED,
                     form=UNKNOWN_FORM,
                 )  # fmt: skip
+
+
+def _broken(host: Host) -> Iterator[LogLine]:
+    """The lines that may go on behind their end, and are the kernel's or may be."""
+    kept = host.read(BROKEN)
+    for line in kept.text.split("\n")[:-1] if isinstance(kept, Evidence) else ():
+        parts = tuple(unfinished(line.split(JOINED)))
+        if len(parts) > 1:
+            yield LogLine(
+                parts[0], ("the log",), None, None, None, None, Grade.UNVERIFIED,
+                context=parts[1:], form=UNKNOWN_FORM,
+            )  # fmt: skip
 
 
 def _ran_after(host: Host, when: float) -> float | None:
@@ -181,12 +197,8 @@ def _text(
     source = LogSource(found.path, None, booted if starts else None, gap)
     if kind == CONSOLES[0]:
         source = replace(source, console=_console(told, found.end))
-    words = [phrase.text.decode() for phrase in asked]
-    return source, [
-        line
-        for line in told
-        if not is_beginning(line) and any(word in line.message for word in words)
-    ]
+    words = [phrase.text.decode() for phrase in asked if phrase.text != BEGINNING.text]
+    return source, [line for line in told if any(word in line.message for word in words)]
 
 
 def _console(lines: Sequence[LogLine], end: str) -> Console:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ec2rl.facts.log import UNKNOWN_FORM, LogLine
 from ec2rl.facts.trust import Grade, grades
-from ec2rl.forms.mend import INSIDE, JOINED, bare, margin, mended
+from ec2rl.forms.mend import INSIDE, JOINED, apart, bare, indentation, margin, mended
 from ec2rl.forms.parse import kind_of, parse_record, pieces
 from ec2rl.forms.record import Record
 from ec2rl.forms.table import Kind
@@ -18,6 +18,7 @@ _DAY = 86400
 _OTHER_FORM = "a line in another form than the text around it, as anybody could have added"
 _PASSED_ON = "passed on by what wrote {around}"
 _MIDDLE = "it stands in the middle of another line"
+_FAR_IN = "it stands as far in as the inside of another record"
 _ODD = "not understood who said it, and when"
 _QUOTED = 3
 
@@ -27,7 +28,7 @@ class _Piece:
     """One record of a text, or what is left of one.
 
     `doubt` says why the form alone does not make it the kernel's; `cut` whether another begins
-    before it has ended.
+    before it has ended; `is_inside` whether it is the inside of the record above.
     """
 
     text: str
@@ -36,6 +37,7 @@ class _Piece:
     record: Record | None
     doubt: str = ""
     cut: bool = False
+    is_inside: bool = False
 
     @property
     def kernels(self) -> Record | None:
@@ -82,8 +84,8 @@ def parse_lines(
     latest = modified + _DAY
     for position in range(len(cut) - 1, -1, -1):
         piece, (told, doubt) = cut[position], graded[position]
-        if not piece.hit or (grade is Grade.TEXT and piece.text.startswith(INSIDE)):
-            continue  # what stands so far in is the inside of another record
+        if not piece.hit or (grade is Grade.TEXT and piece.is_inside):
+            continue
         kernels, text = piece.kernels, piece.text
         if kernels is not None:
             message, form = kernels.message, kernels.form
@@ -136,27 +138,75 @@ def _behind(cut: Sequence[_Piece], position: int) -> list[str]:
 
 def _pieces(lines: Sequence[Line], words: Sequence[str], is_saved: bool) -> list[_Piece]:
     """The records of these lines, each on its own, as well as they can be told apart."""
-    texts = [line.text for line in lines]
+    texts = [("", line.text, "") for line in lines]
     if is_saved:
-        texts = [mended(text) for text in texts]
-        width = len(margin(texts))
-        texts = [text[width:] for text in texts]
+        texts = [apart(line.text) for line in lines]
+        width = len(margin([text for _, text, _ in texts]))
+        texts = [(before, text[width:], behind) for before, text, behind in texts]
     found: list[_Piece] = []
-    for line, text in zip(lines, texts):
+    inside = _Inside()
+    for line, (around, text, behind) in zip(lines, texts):
         is_joined, text = text.endswith(JOINED), text.removesuffix(JOINED)
         parsed = parse_record(text)
-        parts = pieces(text, parsed)
-        if len(parts) == 1:
-            found.append(_Piece(text, line.hit, line.offset, parsed, _doubt(parsed), is_joined))
-            continue
+        is_inside, far_in = inside.look(line, text, parsed)
+        others = [one for one in (around, behind) if any(map(one.__contains__, words))]
+        found += [_Piece(other, line.hit, line.offset, None) for other in others]
         before = ""
+        parts = pieces(text, parsed)
         for number, part in enumerate(parts, 1):
-            hit = line.hit and (not words or any(word in part for word in words))
+            hit = line.hit and (len(parts) == 1 or not words or any(map(part.__contains__, words)))
             parsed, is_last = parse_record(part), number == len(parts)
-            doubt = _MIDDLE if before.strip() else _doubt(parsed)
-            found.append(_Piece(part, hit, line.offset, parsed, doubt, is_joined or not is_last))
+            doubt = _MIDDLE if before.strip() else _doubt(parsed) or far_in
+            is_cut, is_first = is_joined or not is_last, not before
+            found.append(
+                _Piece(part, hit, line.offset, parsed, doubt, is_cut, is_inside and is_first)
+            )
             before += part
     return found
+
+
+class _Inside:
+    """Tells the further lines of a record from the first line of another.
+
+    dmesg and journalctl put them below the message of the first.
+    """
+
+    def __init__(self) -> None:
+        self._column: int | None = None
+        self._end = 0
+
+    def look(self, line: Line, text: str, found: Record | None) -> tuple[bool, str]:
+        """Whether a line goes on with the record above, and why it might all the same."""
+        if line.offset > self._end + 2:
+            self._column = len(INSIDE)  # what stands above was not kept
+        self._end = line.offset + len(line.text.encode())
+        if not text.strip():
+            return False, ""
+        column, far_in = indentation(text), text.startswith(INSIDE)
+        if far_in and self._column is not None and column >= self._column:
+            return True, ""
+        self._column = None if found is None else max(len(INSIDE), len(text) - found.tail)
+        return False, _FAR_IN if far_in else ""
+
+
+def unfinished(lines: Sequence[str]) -> Iterator[str]:
+    """The last message that begins in the first of these lines, and what it may go on with.
+
+    Nothing of another program's; in a line without a form a message may begin anywhere.
+    """
+    first, *others = map(mended, lines)
+    last = pieces(first, parse_record(first))[-1]
+    found = parse_record(last)
+    if found is None:
+        yield bare(last)
+    elif found.is_kernels and not found.facility:
+        yield found.message
+    else:
+        return
+    for other in others:
+        yield other
+        if len(pieces(other, None)) > 1:
+            return
 
 
 def _doubt(found: Record | None) -> str:

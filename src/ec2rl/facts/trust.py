@@ -12,6 +12,7 @@ names of mount options and paths (`logfc()` in fs/fs_context.c from 5.1, fs/over
 
 from __future__ import annotations
 
+from ec2rl.forms.record import FACILITIES
 from ec2rl.host import BEGINNING
 from ec2rl.model import Statement, say
 from ec2rl.record import Choice, record, replace
@@ -127,7 +128,7 @@ _EARLY = r"Booting Linux on .*|microcode: .*|Initializing cgroup subsys \w+"
 """What is said before the version, and does not follow a user's string so near a text's start."""
 _NEAR_START = 1024
 _HEAD = (
-    r"(?:<(?P<pri>\d{1,3})>)?(?:(?P<facility>\w+) *: *\w+ *: (?=\[))?"
+    r"(?:<(?P<pri>\d{1,3})>)?(?:(?P<facility>" + "|".join(FACILITIES) + r") *: *\w+ *: (?=\[))?"
     r"(?:(?:[^\[]{0,200}? kernel: ?)?(?P<stamp>\[[^\]]{8,26}\]) ?(?:\[ *[TC]\d{1,10}\] ?)?)?"
     r"(?P<said>.*)"
 )

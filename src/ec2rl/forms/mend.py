@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import re
 
-_NOISE = r"\x1b\[[\d;?]*[A-Za-z]|\x1b[()][A-Z\d]|\x1b[=>78DEHM]|[\r\x00\ufeff]"
+SEQUENCE = (
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]{0,200}(?:\x07|\x1b\\)?|\x1b[()*+][A-Z\d]"
+    r"|\x1b[=>78DEHMNOZ\\]"
+)
+"""What a terminal is sent beside letters (ECMA-48), for bytes too: a control sequence is ESC [,
+parameters (colours may have colons), and a final letter; ESC ] begins a string for the terminal."""
+
+_NOISE = SEQUENCE + r"|[\r\x00\ufeff]"
 _STATE = r"\[(?:  OK  |FAILED|DEPEND| WARN | INFO | TIME | SKIP )\] "
 # What getty and systemd print, and nothing that a user has a say in. dmesg begins the further lines
 # of a record with as many blanks as its stamp is wide: no line that stands so far in is mended.
@@ -20,9 +27,10 @@ _GLUED = (
 )
 _BEGINS = (
     r"(?:(?:nf|ip)_conntrack: |neighbour: |Neighbour table |\w+: too much work |kernel BUG at "
-    r"|INFO: task |(?:NMI )?watchdog: |BUG: "
+    r"|(?:rcu: )?INFO: (?:task |rcu_)|(?:NMI )?watchdog: |Watchdog (?:CPU:|detected )|BUG: "
     r"|Kernel panic - |(?:BUG: )?[Uu]nable to handle |general protection |xennet: |Out of memory"
-    r"|Memory cgroup out of memory|oom-kill:)"
+    r"|Memory cgroup out of memory|oom-kill:|Killed process |Internal error: |Oops: |divide error: "
+    r"|(?:traps: )?PANIC: double fault|(?:invalid opcode|int3|double fault|stack segment): )"
 )
 _HEADS = r"(?:<\d{1,3}>)?(?:\s*\[[^\]]{1,40}\])*\s*"
 
@@ -38,20 +46,33 @@ INSIDE = " " * 8
 
 def mended(text: str) -> str:
     """A line without what is no letter of it, and without what a console printed around it."""
-    text = re.sub(_NOISE, "", text)
+    return apart(text)[1]
+
+
+def plain(text: str) -> str:
+    """A text without what is no letter of it."""
+    return re.sub(_NOISE, "", text)
+
+
+def apart(text: str) -> tuple[str, str, str]:
+    """A line without what is no letter of it, and what a console printed before and behind it."""
+    text = plain(text)
     glued = re.match(_GLUED, text)
-    text = text[glued.end() :] if glued is not None else text
+    before, text = ("", text) if glued is None else (glued[0], text[glued.end() :])
     behind = re.search(_STATE, text)
-    return text[: behind.start()] if behind is not None and behind.start() else text
+    end = len(text) if behind is None or not behind.start() else behind.start()
+    return before, text[:end], text[end:]
 
 
 def margin(lines: list[str]) -> str:
-    """The blanks that all lines begin with, if they are so many that one is nowhere seen to begin.
+    """The blanks that all lines begin with: a text of one's own is often pasted with a margin."""
+    width = min((indentation(one) for one in lines if one.strip()), default=0)
+    return " " * width if len(lines) > 1 else ""
 
-    A text of one's own is often pasted with a margin.
-    """
-    width = min((len(one) - len(one.lstrip(" ")) for one in lines if one.strip()), default=0)
-    return " " * width if width >= len(INSIDE) and len(lines) > 1 else ""
+
+def indentation(text: str) -> int:
+    """How many blanks a line begins with."""
+    return len(text) - len(text.lstrip(" "))
 
 
 def bare(text: str) -> str:

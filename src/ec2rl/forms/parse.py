@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ec2rl.forms.mend import PREFIXES
 from ec2rl.forms.record import FACILITIES, KERNEL, Record
@@ -14,8 +15,12 @@ _REPEAT = r"message repeated (?P<n>\d{1,9}) times: \[ ?(?:\[ *\d+\.\d{6}\] ?)?(?
 _KINDS = {form.name: form.kind for form in FORMS}
 
 
+@lru_cache(maxsize=1024)
 def parse_record(text: str) -> Record | None:
-    """Read a line; None for one in no form of the table."""
+    """Read a line; None for one in no form of the table.
+
+    What recognises a text, puts its lines together and reads them asks for the same lines.
+    """
     return _inside(text, _DEPTH)
 
 

@@ -54,6 +54,9 @@ DOCUMENTS = ("document", *(f"document {number}" for number in range(2, 65)))
 """Under what names texts are searched that dmesg, journalctl and consoles printed, each of its own;
 and what is no log: a page, a picture, another program's data."""
 
+BROKEN = "broken lines"
+"""Under what name lines are read that may go on behind their end, the parts of each apart."""
+
 BEGINNING = Phrase(b"Linux version ")
 """The first thing that a kernel prints (on some architectures the second, at the same time)."""
 

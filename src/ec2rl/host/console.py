@@ -11,6 +11,7 @@ from base64 import b64decode
 from binascii import Error
 from datetime import datetime
 
+from ec2rl.forms.mend import SEQUENCE
 from ec2rl.forms.parse import parse_record
 
 TYPE_CHECKING = False
@@ -169,12 +170,8 @@ def is_spoilt(text: bytes) -> bool:
 
 
 _MARK = b"\xef\xbb\xbf"
-# ECMA-48: a control sequence is ESC [, parameters (colours may have colons), and a final letter;
-# ESC ] begins a string for the terminal, and ESC c resets it.
-_SEQUENCE = (
-    rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]{0,200}(?:\x07|\x1b\\)?|\x1b[()*+][A-Z\d]"
-    rb"|\x1b[=>78DEHMNOZ\\]|\x00|\xef\xbb\xbf"
-)
+_SEQUENCE = SEQUENCE.encode() + rb"|\x00|\xef\xbb\xbf"
+# What clears the screen, or resets the terminal.
 _AFRESH = rb"\x1b\[[\d;]*[HJf]|\x1bc"
 
 

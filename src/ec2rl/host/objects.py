@@ -63,14 +63,17 @@ def _tolerant(text: str, told: _Told) -> Iterator[dict[str, object]]:
     from json import JSONDecoder
 
     decoder = JSONDecoder()
-    at = text.find("[") + 1
+    at = end = text.find("[") + 1
     while (at := text.find("{", at)) >= 0 and at:
+        if text[end:at].strip(", \t\r\n"):
+            told.gap = told.gap or "its JSON is cut or damaged"
         try:
             one, at = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
             told.gap = told.gap or "its JSON is cut or damaged"
-            at += 1
+            at = end = at + 1
             continue
+        end = at
         if isinstance(one, dict):
             yield one
     if not text.rstrip().endswith(("}", "]")):

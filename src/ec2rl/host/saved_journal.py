@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
+from ec2rl.forms.mend import plain
 from ec2rl.host import BOOT_ID, Journal, JournalRecord, Phrase
 from ec2rl.host.encoding import journal_record
 from ec2rl.model import Evidence
@@ -29,6 +30,8 @@ _WANTED = (
     "__MONOTONIC_TIMESTAMP",
     "__REALTIME_TIMESTAMP",
 )
+_GLUED = tuple(name for name in _WANTED if name.startswith("_"))
+"""What stands in a message only where the end of its line was lost."""
 _MISSED = "e9bf28e6e834481bb6f48f548ad13606"
 """MESSAGE_ID by which journald tells of lost kernel messages (SD_MESSAGE_JOURNAL_MISSED)."""
 
@@ -139,9 +142,11 @@ class _Found:
             if transport != "kernel" and not missed:
                 return
             record = journal_record({"_BOOT_ID": "", **fields})
+            record = replace(record, message=plain(record.message))
         except (KeyError, ValueError):
             self.odd += 1
             return
+        self.odd += any(f"{name}=" in record.message for name in _GLUED)
         after = [after for text, after in self._phrases if text in record.message]
         left = self._behind.get(record.boot, 0)
         if not (after or left or missed):
@@ -211,6 +216,8 @@ def _exported(lines: _Lines) -> Iterator[dict[str, str]]:
             if lines.bytes(1) != b"\n":
                 raise DamagedError("a field does not end where it says")
         key = name.decode("ascii", "replace")
+        if key in fields or not key.replace("_", "").isalnum() or key != key.upper():
+            yield {}  # two records in one, or part of a field that was broken
         if key in _WANTED:
             fields.setdefault(key, value.decode("utf-8", "backslashreplace"))
     if fields:  # a blank line ends each record
@@ -281,6 +288,8 @@ def _verbose(lines: _Lines) -> Iterator[dict[str, str]]:
         elif line[:4] == b"    " and line[4:5] != b" ":
             name, _, value = line[4:].partition(b"=")
             key = name.decode("ascii", "replace")
+            if key in fields and key != "_BOOT_ID":  # which the head has, too
+                yield {}  # two records in one
             if key in _WANTED:
                 fields.setdefault(key, value.decode("utf-8", "backslashreplace"))
         elif line[:1] not in (b" ", b"-", b""):

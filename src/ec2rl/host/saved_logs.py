@@ -11,12 +11,16 @@ import re
 import time
 from collections.abc import Sequence
 from io import BytesIO
+from itertools import islice
 
+from ec2rl.forms.line_ends import broken
+from ec2rl.forms.mend import JOINED
 from ec2rl.forms.recognise import Recognised
 from ec2rl.host import (
     ABOUT_TEXTS,
     BEGINNING,
     BOOT_ID,
+    BROKEN,
     CONSOLES,
     DMESGS,
     DOCUMENTS,
@@ -47,6 +51,8 @@ SECONDS = 900.0
 
 _HEAD = 16 << 10
 _NAMES = {"dmesg": DMESGS, "console": CONSOLES, "document": DOCUMENTS}
+_BROKEN = 512
+"""Lines that may go on behind their end, of all logs."""
 _LINES = 10 << 20
 """Bytes of memory for the lines that are kept of all logs."""
 
@@ -121,6 +127,8 @@ class LogReader:
         self._gaps = list(gaps)
         self._is_cut = bool(gaps)
         self._recorded = 0.0
+        self._words = [phrase.text.decode() for phrase in phrases]
+        self._broken: list[tuple[str, ...]] = []
 
     def add(self, log: Saved) -> None:
         """Read a log, whatever its form is."""
@@ -197,6 +205,7 @@ class LogReader:
             end = tail.decode("utf-8", "backslashreplace") if what == "console" else ""
             is_cut = _reaches_end(answer) and not tail.endswith(b"\n")
             answer = replace(answer, path=log.name, gap=gap, end=end, is_cut=is_cut)
+        self._broken += islice(broken(text.whole(), self._words), _BROKEN - len(self._broken))
         if names and not free:
             why = f"one of more than {len(names)} texts of {names[0]}: read as hearsay"
             self._gaps.append(f"{log.name}: {why}")
@@ -233,6 +242,12 @@ class LogReader:
             if boot is not None:
                 memory[BOOT_ID] = boot
         memory["ls /proc"] = Unreadable("/proc", Why.NOT_COLLECTED)
+        if len(self._broken) == _BROKEN:
+            self._is_cut = True
+            self._gaps.append("more of their lines are broken than were looked at")
+        if self._broken:
+            lines = "".join(JOINED.join(parts) + "\n" for parts in self._broken)
+            memory[BROKEN] = Evidence(BROKEN, lines)
         if self._is_cut:
             memory["cut"] = Evidence("cut", "not all of the logs could be read\n")
         if self._gaps:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from codecs import getincrementaldecoder
 
-from ec2rl.forms.mend import INSIDE, JOINED, mended
-from ec2rl.forms.parse import parse_record
+from ec2rl.forms.line_ends import has_form
+from ec2rl.forms.mend import INSIDE, JOINED
 from ec2rl.forms.recognise import Recognised, recognise
 from ec2rl.host.console import CleanText
 from ec2rl.record import record
@@ -41,7 +41,8 @@ JOURNALS = ("journal file", "export", "json", "verbose")
 class PlainText:
     """A text as what it is: lines of logs, or one of the journal's own forms.
 
-    `gap` says, when all was read, what could not be; `clean` has what a console tells of itself.
+    `gap` says, when all was read, what could not be, and `whole` what it was, "" for more than
+    somebody pastes; `clean` has what a console tells of itself.
     """
 
     what: Recognised
@@ -49,6 +50,7 @@ class PlainText:
     read: Read
     clean: CleanText
     gap: Callable[[], str]
+    whole: Callable[[], str]
 
 
 def plain_text(read: Read, head: bytes) -> PlainText:
@@ -58,7 +60,7 @@ def plain_text(read: Read, head: bytes) -> PlainText:
         read, head = _peeked(_decoded(read, coding), len(head))
     what = recognise(head)
     if what.kind in JOURNALS:
-        return PlainText(what, head, read, CleanText(read), _nothing)
+        return PlainText(what, head, read, CleanText(read), _nothing, _nothing)
     gap = _nothing
     if what.kind in ("dmesg json", "docker json", "events json"):
         from ec2rl.host.objects import lines_of
@@ -70,9 +72,11 @@ def plain_text(read: Read, head: bytes) -> PlainText:
     clean = CleanText(read)
     read, head = _peeked(clean.read, len(head))
     what = recognise(head)
+    whole = _nothing
     if what.kind in ("dmesg", "syslog", "unknown"):
-        read = _unwrapped(read)
-    return PlainText(what, head, read, clean, gap)
+        unwrapped = _Unwrapped(read)
+        read, whole = unwrapped.read, unwrapped.whole
+    return PlainText(what, head, read, clean, gap, whole)
 
 
 def _nothing() -> str:
@@ -141,24 +145,32 @@ def _pieces(convert: Read) -> Read:
     return read
 
 
-def _unwrapped(read: Read) -> Read:
+class _Unwrapped:
     """A text whose long lines a mail program broke, with those lines whole.
 
     One of more than 256 KiB, which nobody sends so, is left as it is.
     """
-    data = b""
-    while len(data) <= _WHOLE and (piece := read(_PIECE)):
-        data += piece
-    if len(data) <= _WHOLE:
-        if _PRINTABLE in data[:8192].lower():
-            from binascii import a2b_qp
 
-            data = a2b_qp(data)
-        for padded, closed in _LOGCAT:
-            data = re.sub(padded, closed, data)
-        data = _joined(data)
-    rest = iter((data,))
-    return _pieces(lambda size: next(rest, b"") or read(size))
+    def __init__(self, read: Read) -> None:
+        data = b""
+        while len(data) <= _WHOLE and (piece := read(_PIECE)):
+            data += piece
+        self._whole = b""
+        if len(data) <= _WHOLE:
+            if _PRINTABLE in data[:8192].lower():
+                from binascii import a2b_qp
+
+                data = a2b_qp(data)
+            for padded, closed in _LOGCAT:
+                data = re.sub(padded, closed, data)
+            self._whole = data
+            data = _joined(data)
+        rest = iter((data,))
+        self.read = _pieces(lambda size: next(rest, b"") or read(size))
+
+    def whole(self) -> str:
+        """The text with its line ends, "" for a long one."""
+        return self._whole.decode("utf-8", "backslashreplace")
 
 
 def _joined(data: bytes) -> bytes:
@@ -167,7 +179,7 @@ def _joined(data: bytes) -> bytes:
     How wide the text is shows its longest line.
     """
     lines = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n").split("\n")
-    formed = [_has_form(line) for line in lines]
+    formed = [has_form(line) for line in lines]
     odd = [not has and bool(line.strip("> \t")) for line, has in zip(lines, formed)]
     odd = [is_odd and not line.startswith(INSIDE) for line, is_odd in zip(lines, odd)]
     width = max(map(len, lines))
@@ -192,7 +204,3 @@ def _joined(data: bytes) -> bytes:
     if not joined or (joined == 1 and not is_prose):
         return data
     return "\n".join(whole).encode("utf-8", "surrogateescape")
-
-
-def _has_form(line: str) -> bool:
-    return parse_record(mended(line)) is not None

@@ -12,13 +12,13 @@ _PROGRAMS = {
     "xz": ("xz", "-dcq", f"--memlimit-decompress={PROGRAMS['xz']}"),
     "zstd": ("zstd", "-dcq", f"-M{PROGRAMS['zstd'] >> 20}MB"),
 }
-_FOLDERS = ("/usr/bin/", "/bin/", "/usr/local/bin/")
+FOLDERS = ("/usr/bin/", "/bin/", "/usr/local/bin/")
 
 
 def open_program(kind: str, fd: int, deadline: float) -> Program | None:
     """Have a program unpack the regular file `fd`; None where there is none for its kind."""
     argv = _PROGRAMS.get(kind)
-    for folder in _FOLDERS if argv else ():
+    for folder in FOLDERS if argv else ():
         assert argv
         if os.access(folder + argv[0], os.X_OK):
             return Program(kind, folder + argv[0], argv, fd, deadline)

@@ -161,7 +161,7 @@ def _dropped(seen: Observations, refused: int) -> Statement | None:
     rising = sum(table.rate("drop") or 0 for table in seen.tables)
     if not refused or seen.drops_settled:
         return None
-    if not rising and seen.since is not None and seen.covered:
+    if not rising and not seen.period.is_all and seen.covered:
         return None
     if seen.times.before_last_fix.lines and not rising:
         why = "; whether all of it was before the change of the limit is not known"

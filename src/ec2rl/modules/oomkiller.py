@@ -70,7 +70,8 @@ def _killed(kill: Kill) -> str:
     if kill.group and not kill.task:
         words = "all of {group} was killed"
     elif not kill.task:
-        return "{asker} asked for memory, it is not told who was killed"
+        words = "{asker} asked for memory" if kill.asker else "{whose}"
+        return words + ", it is not told who was killed"
     else:
         held = "" if kill.resident is None else ", which held {held} MiB,"
         words = f"{{task}} ({{pid}}){held} was killed"
@@ -199,6 +200,8 @@ MODULE = kernel_log_module(
         Phrase(b"kB, anon-rss:", level=ERR),
         Phrase(b"memory.oom.group set", level=ERR),
         Phrase(b" or sacrifice child", recent=True, level=ERR),
+        Phrase(b"illed process ", recent=True, level=ERR),
+        Phrase(b" or a child", recent=True, level=ERR),
         # pr_warn(), and panic() where it is not of a cgroup alone (mm/oom_kill.c, 6.18)
         Phrase(b"no killable processes", recent=True, level=WARNING),
         Phrase(b"panic_on_oom is enabled", recent=True, level=EMERG),

@@ -50,6 +50,11 @@ def next_boot_text(
     return "\n".join(lines) + "\n"
 
 
+def all_told(boot: NextBoot) -> bool:
+    """Tell whether no setting ends as `unknown`; the kernel's default of an unset one is told."""
+    return all(one.ends is not None or _is_unset(one) for one in boot.settings)
+
+
 def _rows(settings: Sequence[Setting], apart: Collection[str]) -> list[tuple[str, Setting]]:
     """Name and setting of each row: many keys that are alike by one pattern, or unset, are one."""
     groups: dict[object, list[Setting]] = {}

@@ -17,7 +17,7 @@ RUNS = 50
 BYTES = 256 << 20
 
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_RUN = r"\d{4}-\d\d-\d\dT\d\d_\d\d_\d\d\.\d{6}-\d+"
+_RUN = r"\d{4}-\d\d-\d\dT\d\d_\d\d_\d\d\.\d{6}(?:-\d+)?"
 _INSIDE = (r"report\.(?:txt|json)|mod_out", r"run(?:-\d+)?", r"[a-z0-9_]+\.log")
 """What a run makes in its folder, in the folder in there, and in those in there."""
 

@@ -8,6 +8,7 @@ from then on files are made by descriptor, never by path.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -21,6 +22,12 @@ _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+STORE = "/var/lib/ec2rl"
+"""Where root's results are kept."""
+_CLASHES = 1000
+"""Names that are tried: somebody whose clock stands still has made those before."""
+
+
 class UnsafeFolderError(OSError):
     """Somebody else could write to, or replace, a folder on the way to the results."""
 
@@ -29,10 +36,11 @@ class RunFolder:
     """An open run folder; `path` is for people, everything is written through `fd`.
 
     `lock` is a descriptor that is held as long as the run is at work: others let it be (pruned.py).
+    `shown` is the path to name it by, where there is another way in (way_in.py).
     """
 
     def __init__(self, path: str, fd: int, lock: int | None = None) -> None:
-        self.path = path
+        self.path = self.shown = path
         self.fd = fd
         self.lock = lock
 
@@ -55,17 +63,30 @@ class RunFolder:
 def open_run_folder(base: str, started: float) -> RunFolder:
     """Make a folder named by the time (UTC) under `base`, which is made too if it is missing.
 
-    UnsafeFolderError when another user could interfere; OSError when it cannot be made.
+    The name has the form that ec2rl 1.1.7 gave it, as programs look for it: a run that began in the
+    same microsecond has the next one's.  UnsafeFolderError when another user could interfere;
+    OSError when it cannot be made.
     """
     fd = open_private(base)
     try:
-        second = time.strftime("%Y-%m-%dT%H_%M_%S", time.gmtime(started))
-        name = f"{second}.{int(started % 1 * 1e6):06d}-{os.getpid()}"
-        os.mkdir(name, 0o700, dir_fd=fd)
+        name = _made(int(started * 1e6), fd)
         made = os.open(name, _FOLDER, dir_fd=fd)
         return RunFolder(f"{base}/{name}", made, _locked(made))
     finally:
         os.close(fd)
+
+
+def _made(began: int, above: int) -> str:
+    """Make a folder named by a time (µs since the epoch), or by the next one that is free."""
+    for moment in range(began, began + _CLASHES):
+        second = time.strftime("%Y-%m-%dT%H_%M_%S", time.gmtime(moment // 1000000))
+        name = f"{second}.{moment % 1000000:06d}"
+        try:
+            os.mkdir(name, 0o700, dir_fd=above)
+        except FileExistsError:
+            continue
+        return name
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
 
 
 def _locked(folder: int) -> int:
@@ -132,7 +153,7 @@ def _check(fd: int, path: str, last: bool) -> None:
 def default_bases(environment: dict[str, str]) -> Sequence[str]:
     """Tell where results go unless told, the best first; for root never what the caller names."""
     if os.geteuid() == 0:
-        return ("/var/lib/ec2rl", "/run/ec2rl")
+        return (STORE, "/run/ec2rl")
     import pwd
 
     state = environment.get("XDG_STATE_HOME", "")

@@ -1,0 +1,75 @@
+"""Lines that may be one: a mail program or a terminal broke what a program printed as one."""
+
+from __future__ import annotations
+
+from ec2rl.forms.mend import mended
+from ec2rl.forms.parse import parse_record, pieces
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_PARTS, _LONGEST = 5, 1000
+"""Lines and characters that a message of the kernel's may have been broken into."""
+_AROUND = "> \t\r"
+_BLANKS = dict.fromkeys(map(ord, _AROUND + "\n"))
+
+
+def has_form(line: str) -> bool:
+    """Whether a line is a record of a form that is known."""
+    return parse_record(mended(line)) is not None
+
+
+def broken(text: str, words: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The lines of a text that may go on with those behind them, which have no form.
+
+    One of these words stands in them: over a line end, or in the first, which has a form.  Any line
+    without a form that holds a word whole is told as it is.  A tab may have been a line end.
+    """
+    whole = text.translate(_BLANKS)
+    solid = {word: word.translate(_BLANKS) for word in words}
+    solid = {word: one for word, one in solid.items() if one in whole}
+    lines = [line for line in text.replace("\t", "\n").split("\n") if line.strip(_AROUND)]
+    for at in range(len(lines) - 1 if solid else 0):
+        flat = "".join(lines[at : at + _PARTS]).translate(_BLANKS)
+        if not any(one in flat for one in solid.values()):
+            continue
+        parts = tuple(_going_on(lines[at : at + _PARTS]))
+        flat = "".join(parts).translate(_BLANKS)
+        told = parts[_ends_with_a_record(parts[0]) :]
+        if len(parts) > 1 and any(
+            flat.count(one) > sum(part.count(word) for part in told) for word, one in solid.items()
+        ):
+            yield parts
+
+
+def joined(parts: Sequence[str]) -> Iterator[str]:
+    """Lines as the one that they may be: each was broken between two words, or within one."""
+    from itertools import product
+
+    first, *others = parts
+    stripped = [one.strip(_AROUND) for one in others]
+    for between in product((" ", ""), repeat=len(others)):
+        yield first.rstrip(_AROUND) + "".join(map("".join, zip(between, stripped)))
+
+
+def _ends_with_a_record(line: str) -> bool:
+    text = mended(line)
+    return parse_record(pieces(text, parse_record(text))[-1]) is not None
+
+
+def _going_on(parts: Sequence[str]) -> Iterator[str]:
+    """As many of these lines as may be one message.
+
+    Each of a text's records has the same around it; what only looks like a record has not.
+    """
+    first, *others = parts
+    yield first
+    head, size = parse_record(mended(first)), len(first)
+    for part in others:
+        found = parse_record(mended(part))
+        size += len(part)
+        is_next = found is not None and (head is None or found.around == head.around)
+        if is_next or size > _LONGEST:
+            return
+        yield part
