@@ -49,9 +49,25 @@ def mended(text: str) -> str:
     return apart(text)[1]
 
 
+# Blanks of other widths, what has no width, and what Word makes of -, ', " and three dots.
+_TYPESET = {
+    **dict.fromkeys((0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " "),
+    **dict.fromkeys((0xAD, *range(0x200B, 0x2010), 0x2060, 0xFEFF)),
+    **dict.fromkeys((*range(0x2010, 0x2016), 0x2212), "-"),
+    **dict.fromkeys((0x2018, 0x2019), "'"),
+    **dict.fromkeys(range(0x201C, 0x2020), '"'),
+    0x2026: "...",
+}
+
+
+def typed(text: str) -> str:
+    """A text as a program printed it, where an editor or a page made typography of it."""
+    return text if text.isascii() else text.translate(_TYPESET)
+
+
 def plain(text: str) -> str:
-    """A text without what is no letter of it."""
-    return re.sub(_NOISE, "", text)
+    """A text without what is no letter of it, nor a program's."""
+    return re.sub(_NOISE, "", typed(text))
 
 
 def apart(text: str) -> tuple[str, str, str]:
