@@ -28,7 +28,7 @@ _LOOK = {
 _VOLUME = Option("DIR", "the mounted root of another machine, in place of this one")
 
 _GENERAL = {
-    "list": Command("list the modules", "", {**_CHOICE}),
+    "list": Command("list the modules", "", {**_CHOICE, **FORMATS}),
     "help": Command("explain subcommands and modules", "[NAME ...]", {}),
     "explain": Command(
         "show a module's page, and what it means on this machine",
