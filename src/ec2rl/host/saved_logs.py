@@ -149,7 +149,7 @@ class LogReader:
             self._lose(log, source.refused)
             return
         modified = os.fstat(log.fd).st_mtime
-        head = source.peek(_HEAD)
+        head = source.begin(_HEAD)
         read: Callable[[int], bytes] = source.read
         is_clouds = is_document(head)
         if is_clouds:
