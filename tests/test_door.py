@@ -85,7 +85,7 @@ def test_the_report_says_what_each_file_was_taken_for(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (1, "")
     section = done.stdout.split("[Evidence]")[1].splitlines()
     assert section[2:5] == [
-        "the files x.gz, y, z, as recorded on 2026-09-21 14:13:20 +0000",
+        "the files x.gz, y, z, file dated 2026-09-21 14:13:20 +0000",
         "Evidence: x.gz: dmesg, gzip; y: conntrack -S; z: an HTML page, not a log",
         "Not read: z: an HTML page, not a log",
     ]
@@ -233,6 +233,30 @@ def test_a_page_that_was_given_as_a_log_is_none(tmp_path: Path) -> None:
     (one,) = judged(tmp_path, f"--log={page}")
     assert verdict(one) == "UNKNOWN"
     assert one["host"]["gaps"] == [f"{page}: an HTML page, not a log"]
+
+
+def test_evidence_is_of_the_time_that_it_tells_and_a_copy_has_another(tmp_path: Path) -> None:
+    """The last line's, where lines have a date; else the file's, and it says so."""
+    kill = (
+        "Out of memory: Killed process 12 (java) total-vm:4kB, anon-rss:4kB, file-rss:0kB, "
+        "shmem-rss:0kB, UID:0 pgtables:4kB oom_score_adj:0"
+    )
+    head = "-- Logs begin at Mon 2026-09-21 08:00:00 UTC, end at Mon 2026-09-21 14:16:00 UTC. --\n"
+    text = (
+        f"{head}2026-09-18T10:00:00+0000 web1 kernel: {kill}\n"
+        "2026-09-20T11:00:00+0000 web1 sshd[7]: hello\n"
+    )
+    for words, end, dated, said in (
+        (text, "2026-09-20T11:00:00Z", None, "as recorded on 2026-09-20 11:00:00"),
+        (QUIET, None, "2026-09-21T14:13:20Z", "file dated 2026-09-21 14:13:20"),
+    ):
+        done = run(tmp_path, "--json", "--only-modules=oomkiller", saved(tmp_path, "x", words))
+        one = json.loads(done.stdout)
+        validate(one)
+        assert (one["host"]["recorded"], one["host"]["file_dated"]) == (end, dated)
+        assert said in one["results"][0]["summary"]
+        again = [line for line in one["results"][0]["details"] if "last hour" in line]
+        assert again == (["In its last hour: 0, the last one 2 d ago"] if end else [])
 
 
 @pytest.mark.parametrize(
