@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from evidence.test_kinds import STATS
-from host.test_sos import MESSAGE
+from host.test_sos import MESSAGE, packed
 from report.test_json import validate
 from test_offline import QUIET, WHOLE, run, saved, table
 
@@ -233,6 +233,49 @@ def test_a_page_that_was_given_as_a_log_is_none(tmp_path: Path) -> None:
     (one,) = judged(tmp_path, f"--log={page}")
     assert verdict(one) == "UNKNOWN"
     assert one["host"]["gaps"] == [f"{page}: an HTML page, not a log"]
+
+
+def test_a_console_is_told_to_say_nothing_of_why_a_machine_does_not_boot(tmp_path: Path) -> None:
+    text = f"{QUIET}Gave up waiting for root file system device.\n(initramfs) "
+    console = saved(tmp_path, "console", text)
+    note = f"{console}: a console; no module looks yet at why a machine does not boot"
+    for words in (console, f"--log={console}"):
+        (one,) = judged(tmp_path, words)
+        assert one["host"]["notes"] == [note]
+        assert f"\nNote: {note}\n" in run(tmp_path, words).stdout
+
+
+OLD = (
+    "Linux version 2.6.18-398.el5 (m@b) #1 SMP\nip_conntrack version 2.4 (8192 buckets, 65536 max)\n"
+    "ip_conntrack: table full, dropping packet.\n"
+)
+
+
+def test_a_kernel_without_stamps_says_its_own_words(tmp_path: Path) -> None:
+    """RHEL 5's dmesg: by each door the same; of a newer kernel it is hearsay."""
+    report = packed(
+        tmp_path,
+        {
+            "sos_commands/kernel/dmesg": OLD,
+            "sos_commands/kernel/uname_-a": "Linux h 2.6.18-398.el5 #1 SMP x86_64 GNU/Linux\n",
+            "sos_commands/kernel/sysctl_-a": (
+                "net.ipv4.netfilter.ip_conntrack_max = 65536\n"
+                "net.ipv4.netfilter.ip_conntrack_buckets = 8192\n"
+            ),
+        },
+    )
+    log = saved(tmp_path, "old", OLD)
+    for words in (log, f"--log={log}", f"--sos={report}"):
+        (one,) = judged(tmp_path, words)
+        assert verdict(one) == "PROBLEM", words
+        told = "\n".join(one["results"][0]["details"])
+        assert "Grade: text" in told
+    assert (
+        "What helps: raise net.ipv4.netfilter.ip_conntrack_max and hashsize of the module "
+        "ip_conntrack together (they were 65536 and 8192)"
+    ) in told
+    (one,) = judged(tmp_path, saved(tmp_path, "new", OLD.replace("2.6.18-398.el5", "5.4.0")))
+    assert verdict(one) == "WARNING"
 
 
 def test_evidence_is_of_the_time_that_it_tells_and_a_copy_has_another(tmp_path: Path) -> None:

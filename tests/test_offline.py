@@ -77,8 +77,8 @@ def test_a_table_alone_tells_what_fills_it_and_not_whether_it_was_full(tmp_path:
         "Not collected, and a table cannot tell: net.netfilter.nf_conntrack_max, the drop counters",
         "Not read: /dev/kmsg: not collected; journal: not collected; /var/log: not collected",
         "Not seen: the namespaces of processes: not collected",
-        "Next: collect it as root on that machine: dmesg > FILE, or journalctl -k -o export > FILE; "
-        "or all that is asked for: ./ec2rl run --record=FILE",
+        "Next: collect it as root on that machine: dmesg > FILE, or journalctl -k -o export > "
+        "FILE; or all that is asked for: ./ec2rl run --record=FILE",
     ]
 
 
@@ -267,7 +267,7 @@ def test_since_counts_back_from_when_it_was_recorded(tmp_path: Path) -> None:
     found = judged(tmp_path, f"--log={log}", "--since=2026-09-22")
     assert (found["verdict"], found["summary"]) == (
         "UNKNOWN",
-        "Cannot tell: it was recorded on 2026-09-21 14:13:20 +0000, before the time that is asked "
+        "Cannot tell: it was recorded on 2026-09-21 14:09:00 +0000, before the time that is asked "
         "about",
     )
 

@@ -328,6 +328,11 @@ def _knobs(seen: Observations) -> list[Statement]:
     if not (told or seen.evicted or (table is not None and seen.near(table))):
         return []
     words = "What helps: raise net.netfilter.nf_conntrack_max and nf_conntrack_buckets together"
+    if seen.limits.is_old:
+        words = (
+            "What helps: raise net.ipv4.netfilter.ip_conntrack_max and hashsize of the module "
+            "ip_conntrack together"
+        )
     if seen.limits.maximum:
         words += " ({they_are} {max} and {buckets})"
     buckets = seen.limits.buckets or "unknown"

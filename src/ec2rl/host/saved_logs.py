@@ -223,6 +223,9 @@ class LogReader:
         if names and not free:
             why = f"one of more than {len(names)} texts of {names[0]}: read as hearsay"
             self._notes.append(f"{log.name}: {why}")
+        if what == "console":
+            why = "a console; no module looks yet at why a machine does not boot"
+            self._notes.append(f"{log.name}: {why}")
         if not text.head:
             self._gaps.append(f"{log.name}: it is empty")
         elif what == "unknown":
