@@ -246,7 +246,7 @@ def test_a_console_is_told_to_say_nothing_of_why_a_machine_does_not_boot(tmp_pat
 
 
 OLD = (
-    "Linux version 2.6.18-398.el5 (m@b) #1 SMP\nip_conntrack version 2.4 (8192 buckets, 65536 max)\n"
+    "Linux version 2.6.18-398.el5 (m@b) #1 SMP\nip_conntrack version 2.4 (8192 buckets)\n"
     "ip_conntrack: table full, dropping packet.\n"
 )
 
