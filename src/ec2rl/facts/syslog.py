@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ec2rl.facts.log import UNKNOWN_FORM, LogLine
 from ec2rl.facts.trust import Grade, grades
-from ec2rl.forms.mend import INSIDE, JOINED, apart, bare, indentation, margin, mended
+from ec2rl.forms.mend import INSIDE, JOINED, apart, bare, indentation, margin, mended, plain
 from ec2rl.forms.parse import kind_of, parse_record, pieces
 from ec2rl.forms.record import Record
 from ec2rl.forms.table import Kind
@@ -46,7 +46,7 @@ class _Piece:
 
 
 def hits_of(lines: Sequence[Line], phrases: Sequence[Phrase]) -> tuple[Line, ...]:
-    """The same lines, those that hold one of these phrases as hits and no others."""
+    """Give the same lines, those that hold one of these phrases as hits and no others."""
     words = _words(phrases)
     return tuple(replace(line, hit=any(word in line.text for word in words)) for line in lines)
 
@@ -66,7 +66,7 @@ def parse_lines(
     phrases: Sequence[Phrase] = (),
     is_cut: bool = False,
 ) -> list[LogLine]:
-    """The kernel's lines of one text log whose mtime is `modified` (seconds since the epoch).
+    """Parse the kernel's lines of one text log whose mtime is `modified` (seconds since the epoch).
 
     `grade` is what its lines are but for those that show that they are less.  Text of another form
     than its own (dmesg's or journalctl's) came in from elsewhere, and is hearsay; so is, in what
@@ -140,9 +140,9 @@ def _pieces(lines: Sequence[Line], words: Sequence[str], is_saved: bool) -> list
     """The records of these lines, each on its own, as well as they can be told apart."""
     texts = [("", line.text, "") for line in lines]
     if is_saved:
-        texts = [apart(line.text) for line in lines]
-        width = len(margin([text for _, text, _ in texts]))
-        texts = [(before, text[width:], behind) for before, text, behind in texts]
+        plains = [plain(line.text) for line in lines]
+        width = len(margin(plains))
+        texts = [apart(text[width:]) for text in plains]
     found: list[_Piece] = []
     inside = _Inside()
     for line, (around, text, behind) in zip(lines, texts):
@@ -190,7 +190,7 @@ class _Inside:
 
 
 def unfinished(lines: Sequence[str]) -> Iterator[str]:
-    """The last message that begins in the first of these lines, and what it may go on with.
+    """Yield the last message that begins in the first of these lines, and what it may go on with.
 
     Nothing of another program's; in a line without a form a message may begin anywhere.
     """
