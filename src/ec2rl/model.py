@@ -236,7 +236,12 @@ TENSED: Mapping[str, Mapping[Tense, str]] = {
     "explain": {Tense.PRESENT: "sudo ./ec2rl explain", Tense.PAST: "./ec2rl explain"},
     "run_as_root": {
         Tense.PRESENT: "run it as root on the host itself: sudo ./ec2rl run",
-        Tense.PAST: "take a copy that has what was not read, or run it on that machine itself",
+        Tense.PAST: "collect it as root on that machine: dmesg > FILE, or journalctl -k -o export "
+        "> FILE; or all that is asked for: ./ec2rl run --record=FILE",
+    },
+    "collect_all": {
+        Tense.PRESENT: "run it as root on the host itself: sudo ./ec2rl run",
+        Tense.PAST: "collect the rest as root on that machine: ./ec2rl run --record=FILE",
     },
     "page_only": {Tense.PRESENT: "", Tense.PAST: " --page-only"},
 }

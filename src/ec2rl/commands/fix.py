@@ -194,7 +194,7 @@ def proposed(module: Module, request: FixRequest, root: str = "") -> tuple[Findi
     from ec2rl.report.offline import of_the_past, recorded
 
     # Typed here, the commands by hand would change this machine.
-    where = recorded(host.name, host.clock().now)
+    where = recorded(host.name, host.clock())
     return of_the_past(finding, where), replace(proposal, by_hand=())
 
 
