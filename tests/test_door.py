@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from evidence.test_kinds import STATS
+from host.test_sos import MESSAGE
 from report.test_json import validate
 from test_offline import QUIET, WHOLE, run, saved, table
 
@@ -130,7 +131,7 @@ def test_two_hosts_are_judged_apart(tmp_path: Path) -> None:
         ["b sysctl -a"],
         ["c dmesg"],
     ]
-    assert [verdict(report) for report in reports] == ["UNKNOWN", "UNKNOWN", "PROBLEM"]
+    assert [verdict(report) for report in reports] == ["WARNING", "UNKNOWN", "PROBLEM"]
     for report in reports:
         assert report["host"]["apart"].startswith(f"{one}, {two}: ")
 
@@ -172,12 +173,14 @@ def test_all_files_of_a_folder_are_told(tmp_path: Path) -> None:
     assert [gap.removeprefix(f"{folder}/") for gap in one["host"]["gaps"]] == [
         f"log: the same as {folder}/copy",
         "page: an HTML page, not a log",
-        "deep/note: no line of its beginning is a log's",
+        "pipe: a pipe: not read",
         "link: a link: not followed",
-        "pipe: not a file",
         "socket: not a file",
     ]
-    assert verdict(one) == "UNKNOWN"
+    assert [note.removeprefix(f"{folder}/") for note in one["host"]["notes"]] == [
+        "deep/note: no line of its beginning is a log's: searched as hearsay"
+    ]
+    assert verdict(one) == "UNKNOWN"  # a log may be behind the link, or in the pipe
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives up root's rights")
@@ -230,6 +233,63 @@ def test_a_page_that_was_given_as_a_log_is_none(tmp_path: Path) -> None:
     (one,) = judged(tmp_path, f"--log={page}")
     assert verdict(one) == "UNKNOWN"
     assert one["host"]["gaps"] == [f"{page}: an HTML page, not a log"]
+
+
+@pytest.mark.parametrize(
+    "other", [PAGE.encode(), b"%PDF-1.7\n\1\2", b'{"kind": "List"}', b"\x89PNG"]
+)
+def test_what_is_no_evidence_takes_nothing_away(tmp_path: Path, other: bytes) -> None:
+    """By each door: a SUCCESS stays one, and so does a WARN with its advice."""
+    stray = saved(tmp_path, "stray", other)
+    text = f"Sep 21 14:13:19 web1 kernel: {MESSAGE}\n"
+    for words in (QUIET, text):
+        log = saved(tmp_path, "x", words)
+        (alone,), (beside,) = judged(tmp_path, log), judged(tmp_path, log, stray)
+        (by_option,) = judged(tmp_path, f"--log={log}", f"--log={stray}")
+        assert verdict(alone) == verdict(beside) == verdict(by_option)
+        assert verdict(alone) == ("OK" if words == QUIET else "WARNING")
+        told = [
+            [line for line in one["results"][0]["details"] if not line.startswith("Read")]
+            for one in (alone, beside, by_option)
+        ]
+        assert told[0] == told[1] == told[2]
+        assert all(any(stray in gap for gap in one["host"]["gaps"]) for one in (beside, by_option))
+
+
+def test_the_words_in_a_page_are_a_doubt_of_those_that_look_for_them(tmp_path: Path) -> None:
+    page, log = saved(tmp_path, "page", PAGE.format(MESSAGE)), saved(tmp_path, "x", QUIET)
+    (one,) = judged(tmp_path, log, page)
+    assert verdict(one) == "UNKNOWN"
+    assert "not understood: 1 line holds the words" in one["results"][0]["summary"]
+    packed = saved(tmp_path, "zip", b"PK\x03\x04 and so on")
+    (one,) = judged(tmp_path, log, packed)
+    assert one["results"][0]["summary"].startswith("Cannot tell: not all of the logs could be read")
+
+
+def test_a_gap_takes_no_advice_away(tmp_path: Path) -> None:
+    log = saved(tmp_path, "messages", f"Sep 21 14:13:19 web1 kernel: {MESSAGE}\n")
+    cut = saved(tmp_path, "dmesg.gz", gzip.compress(QUIET.encode() * 200)[:-9])
+    (one,) = judged(tmp_path, log, cut)
+    assert verdict(one) == "WARNING"
+    told = "\n".join(one["results"][0]["details"])
+    assert "What helps: raise net.netfilter.nf_conntrack_max" in told
+    assert "Not whole: not all of the logs could be read" in told
+
+
+def test_a_full_table_that_somebody_saved_is_told_with_what_helps(tmp_path: Path) -> None:
+    """The table, its limit and its counters, without any log."""
+    files = (
+        sysctl(tmp_path, count=1450),
+        saved(tmp_path, "S", STATS),
+        table(tmp_path, 1450),
+    )
+    (one,) = judged(tmp_path, *files)
+    result = one["results"][0]
+    assert verdict(one) == "WARNING"
+    assert result["summary"].startswith("Conntrack table is full in")
+    assert "3 packets dropped so far" in result["summary"]
+    assert "cannot be told" not in result["summary"]
+    assert "(they were 1450 and unknown)" in "\n".join(result["details"])
 
 
 def test_standard_input_and_a_pipe(tmp_path: Path) -> None:

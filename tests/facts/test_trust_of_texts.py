@@ -323,6 +323,6 @@ def test_more_texts_than_are_told_apart_are_told(tmp_path: Path) -> None:
     paths = [saved(tmp_path, "\n".join(BOOT), f"{n}") for n in range(66)]
     host = open_logs([str(path) for path in paths], WANTED)
     assert not isinstance(host, Unreadable)
-    gaps = host.read("gaps")
-    assert isinstance(gaps, Evidence)
-    assert gaps.text.count("one of more than 64 texts of dmesg: read as hearsay") == 2
+    notes = host.read("notes")
+    assert isinstance(notes, Evidence)
+    assert notes.text.count("one of more than 64 texts of dmesg: read as hearsay") == 2

@@ -38,7 +38,7 @@ def remediate(found: Sequence[Result], plan: Plan, terminal: Terminal) -> tuple[
 
 
 def changes_told(terminal: Terminal) -> AbstractContextManager[None]:
-    """Where something is raised before the results are shown, say how the changes stand."""
+    """Say how the changes stand where something is raised before the results are shown."""
     return standing_told(Machine(), terminal)
 
 

@@ -80,9 +80,12 @@ def targets_of(args: Parsed, host: Host, netns: str = "") -> TableTargets | Unre
     if args.has("file"):
         if args.has("netns"):
             raise UsageError("--file and --netns exclude each other")
-        target = TableTarget(args.last("file"), (), None)
+        target = TableTarget(args.last("file"), (), None, here=False)
         return TableTargets((target,), (), read_limits(host), None)
-    return find_targets(host, args.last("netns", netns))
+    found = find_targets(host, args.last("netns", netns))
+    if isinstance(found, Unreadable) or not args.has("replay"):
+        return found
+    return replace(found, chosen=tuple(replace(one, here=False) for one in found.chosen))
 
 
 def answered(
@@ -166,7 +169,7 @@ def chosen(args: Parsed, targets: TableTargets) -> Iterator[TableTarget]:
 
 @contextmanager
 def kept(args: Parsed, target: TableTarget) -> Iterator[TableTarget]:
-    """A table with its namespace held open, where a door leads to it."""
+    """Give a table with its namespace held open, where a door leads to it."""
     if args.has("replay"):  # its doors are another machine's
         yield target
         return
