@@ -61,6 +61,27 @@ def test_a_new_module_passes_its_cases_at_once(project: Path) -> None:
 
 
 @pytest.mark.more
+def test_a_new_module_that_reads_a_file_passes_its_cases_at_once(project: Path) -> None:
+    before = files(project)
+    said_by(project, f"./new-module diskbroken --title '{TITLE}' --reads /proc/sys/vm/broken")
+    cases = project / "tests/modules/diskbroken"
+    assert len(files(project) - before) == len(WRITTEN)
+    assert (
+        (cases / "found.case")
+        .read_text()
+        .endswith(
+            "-- /proc/sys/vm/broken --\n1\n-- expect --\n"
+            "PROBLEM diskbroken: Failures of diskbroken found: 1 in /proc/sys/vm/broken\n"
+            "-- What helps: TODO\n-- Next: sudo ./ec2rl explain diskbroken\n"
+        )
+    )
+    for path in project.glob("src/ec2rl/modules/diskbroken.*"):
+        path.write_text(path.read_text().replace("TODO", "Written"))
+    assert said_by(project, "./check --accept diskbroken").endswith("\n1 file written\n")
+    assert faults_of(project, "diskbroken") == ""
+
+
+@pytest.mark.more
 def test_a_new_module_is_as_every_module_is_to_be(project: Path) -> None:
     said_by(project, f"./new-module diskbroken --title '{TITLE}'")
     assert "are to be written, first: " in faults_of(project, "diskbroken")
@@ -127,6 +148,8 @@ REFUSED = [
     ("''", "'' is no name"),
     ("diskbroken --title ' '", "--title is one line of words"),
     ("diskbroken --titel x", "unrecognized arguments: --titel x"),
+    ("diskbroken --reads /etc/passwd", "--reads is the path of a file below /proc or /sys"),
+    ("diskbroken --reads '/proc/{name}'", "--reads is the path of a file below /proc or /sys"),
     ("", "required: NAME"),
 ]
 

@@ -219,6 +219,7 @@ class Tense(Choice):
 
 TENSED: Mapping[str, Mapping[Tense, str]] = {
     "now": {Tense.PRESENT: "now", Tense.PAST: "then"},
+    "they_are": {Tense.PRESENT: "now", Tense.PAST: "they were"},
     "this_boot": {Tense.PRESENT: "this boot", Tense.PAST: "its last boot"},
     "the_last_hour": {Tense.PRESENT: "the last hour", Tense.PAST: "its last hour"},
     "todays_settings": {

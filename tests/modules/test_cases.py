@@ -88,9 +88,10 @@ def test_a_page_names_what_is_read_and_nothing_else(name: str) -> None:
         if case.parent.name == name:
             looks = sections(case.read_text(encoding="utf-8"))[1]
             looks.pop("expect")
-            host = Watched(looks)
-            diagnose(module, host)
-            looked |= host.seen
+            if RecordedHost(looks).is_live:  # of evidence more is looked for: texts of that machine
+                host = Watched(looks)
+                diagnose(module, host)
+                looked |= host.seen
     section = page(name).partition("## What is read")[2].partition("## ")[0]
     named = {word for word in re.findall(r"`([^`]+)`", section) if word[0] == "/" or "." in word}
     paths = {word if word[0] == "/" else f"/proc/sys/{word.replace('.', '/')}" for word in named}

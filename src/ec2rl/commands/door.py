@@ -152,7 +152,14 @@ def _against(past: OfflineEvidence, beside: OfflineEvidence) -> str:
         return "one of them could not be read"
     if not isinstance(past.host, RecordedHost) or not isinstance(beside.host, RecordedHost):
         return ""
-    same = past.host.keys() & beside.host.keys() - {"clock", "expect", "gaps", "cut", "ls /proc"}
+    same = past.host.keys() & beside.host.keys() - {
+        "clock",
+        "expect",
+        "gaps",
+        "notes",
+        "cut",
+        "ls /proc",
+    }
     if not same:
         return ""
     return f"{past.files[0].file} has {min(same)} itself, of another moment or machine"
@@ -165,6 +172,7 @@ def _joined(past: OfflineEvidence, beside: OfflineEvidence, why: str) -> Offline
         past,
         host=Beside(past.host, beside.host),
         gaps=(*past.gaps, *beside.gaps),
+        notes=(*past.notes, *beside.notes),
         cut=past.cut or beside.cut,
         files=(*past.files, *beside.files),
         apart=why,

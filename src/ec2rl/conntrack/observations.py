@@ -139,7 +139,7 @@ class Observations:
 
     @property
     def answered(self) -> bool:
-        """Whether enough was read for a warning to be all that there is to say.
+        """Whether enough was read to know that no table was full, where nothing tells of one.
 
         A log that cannot be read at all, or is empty, is never made up for by counters: a namespace
         that is gone took its own along, and only the log remembers it.

@@ -148,8 +148,8 @@ def _load_of(host: Host, table: Table) -> Load:
     count, label = table.count or 0, table.namespace.label
     census = sample_of(host, table)
     if census is None:
-        words = "{n} entries of {label} by the kernel's count; they could not be read"
+        words = "{n:entry/entries} of {label} by the kernel's count; they could not be read"
         return Load(count, say(words, n=count, label=label))
     entries = max(count, round(need(census).entries * max(1.0, count / census.total)))
-    words = "{n} entries at the present load of {label}, by a census of {seen} of its {all}"
+    words = "{n:entry/entries} at the present load of {label}, by a census of {seen} of its {all}"
     return Load(entries, say(words, n=entries, label=label, seen=census.total, all=count))

@@ -173,11 +173,12 @@ def _leads_somewhere(inside: Host) -> bool:
 def read_again(host: Host, tables: tuple[Table, ...], seconds: float) -> tuple[Table, ...]:
     """Give the second look, `seconds` after the first.
 
-    A namespace that has vanished keeps its first.
+    A namespace that has vanished keeps its first, as does one of which nothing proves that it is
+    the same: what two namespaces lost is no loss of either.
     """
     again = []
     for table in tables:
-        counters = _counters(host, table.namespace)
+        counters = _counters(host, table.namespace, again=True)
         if isinstance(counters, Counters) and isinstance(table.counters, Counters):
             again.append(replace(table, after=counters, seconds=seconds))
         else:
@@ -185,8 +186,8 @@ def read_again(host: Host, tables: tuple[Table, ...], seconds: float) -> tuple[T
     return tuple(again)
 
 
-def _counters(host: Host, namespace: Namespace) -> Counters | Unreadable:
-    found = _counted(host, namespace)
+def _counters(host: Host, namespace: Namespace, again: bool = False) -> Counters | Unreadable:
+    found = _counted(host, namespace, again)
     if namespace.net != RECORDED or isinstance(found, Unreadable):
         return found
     # What is listed was there, though the counters be of another moment.
@@ -194,13 +195,13 @@ def _counters(host: Host, namespace: Namespace) -> Counters | Unreadable:
     return replace(found, entries=max(entries, default=None))
 
 
-def _counted(host: Host, namespace: Namespace) -> Counters | Unreadable:
+def _counted(host: Host, namespace: Namespace, again: bool) -> Counters | Unreadable:
     # What a process shows is of wherever it is just then, and it may move and come back between
     # two looks at where it is: what we enter is one namespace. Our own needs no entering.
     inside = None if namespace.own else _entered(host, namespace)
     if isinstance(inside, Counters):
         return inside
-    answer = _shown(host, namespace)
+    answer = _shown(host, namespace, again)
     if isinstance(answer, Unreadable) and answer.why is Why.ABSENT:
         found = _entered(host, namespace) if inside is None else inside
         if isinstance(found, Counters):
@@ -252,8 +253,11 @@ def _listed(host: Host) -> int | None:
     return None if isinstance(table, Unreadable) else table.total
 
 
-def _shown(host: Host, namespace: Namespace) -> Evidence | Unreadable:
-    """What the processes in a namespace show of it, without entering it."""
+def _shown(host: Host, namespace: Namespace, again: bool) -> Evidence | Unreadable:
+    """What the processes in a namespace show of it, without entering it.
+
+    The second time it must be known that they are still in it.
+    """
     answer: Evidence | Unreadable = Unreadable(namespace.label, Why.ABSENT)
     if namespace.net == RECORDED:
         return host.read(f"{namespace.net}/{STAT}")
@@ -263,7 +267,8 @@ def _shown(host: Host, namespace: Namespace) -> Evidence | Unreadable:
             return answer
     for folder in namespace.folders:
         answer = host.read(f"{folder}/net/{STAT}")
-        if _moved(host, folder, namespace):
+        stayed = _stayed(host, folder, namespace)
+        if stayed is False or (again and stayed is None):
             answer = Unreadable(f"{folder}/net/{STAT}", Why.ABSENT, "its process has ended")
         if isinstance(answer, Evidence) or answer.why is not Why.ABSENT:
             break
@@ -299,10 +304,16 @@ def _from_inside(inside: Host) -> Counters | Unreadable:
     return _recorded(inside) or answer if answer.why is Why.NOT_COLLECTED else answer
 
 
-def _moved(host: Host, folder: str, namespace: Namespace) -> bool:
-    """Whether another process stands at that number by now, or the process went elsewhere."""
+def _stayed(host: Host, folder: str, namespace: Namespace) -> bool | None:
+    """Whether the process that stood at that number is there, and in the namespace; None: unknown.
+
+    Where we may not ask for its namespace, the number of its /proc/net/stat tells.
+    """
     pid = folder.rpartition("/")[2]
     # By another path than the first time: a host that remembers must look anew.
     again = f"{folder}/task/{pid}" if folder.count("/") == 2 else f"/proc/{pid}"
     link = host.link(f"{again}/ns/net")
-    return isinstance(link, str) and namespace.inode not in (None, inode_number(link))
+    if isinstance(link, str) and namespace.inode is not None:
+        return inode_number(link) == namespace.inode
+    place = None if namespace.place is None else host.inode(f"{again}/net/stat")
+    return place == namespace.place if isinstance(place, int) else None

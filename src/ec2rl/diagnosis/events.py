@@ -59,11 +59,16 @@ class Event(Generic[T]):
 
 @record(frozen=True)
 class Group(Generic[T]):
-    """The same event again: the first and the last, and how many there were."""
+    """The same event again: the first and the last, and how many there were.
+
+    `tasks` and `cpus` are how many different ones the events name: the last names its own alone.
+    """
 
     first: Event[T]
     last: Event[T]
     count: int
+    tasks: int = 0
+    cpus: int = 0
 
 
 @record(frozen=True)
@@ -140,6 +145,7 @@ def _going_on(
 
     if any(one.message.startswith(line.message) and understands(one) for one in (line, *lines)):
         return None
+
     for said in joined((line.message, *line.context)):
         whole = replace(line, message=said, context=())
         if any(word in said for word in words) and _holds_one(
@@ -271,8 +277,17 @@ def group(events: Sequence[Event[Detail]]) -> list[Group[Detail]]:
         if same is None:
             same = (trace.place, trace.frames[:8] or _but_numbers(message(event)))
         groups.setdefault(same, []).append(event)
-    made = [Group(found[0], found[-1], count(found)) for found in groups.values()]
+    made = [
+        Group(found[0], found[-1], count(found), _named(found, "pid"), _named(found, "cpus"))
+        for found in groups.values()
+    ]
     return sorted(made, key=lambda one: -(one.last.line.time or 0.0))
+
+
+def _named(events: Sequence[Event[Detail]], what: str) -> int:
+    """How many different ones of these the events name in their words, or their traces."""
+    said = (message(event).values.get(what, getattr(event.trace, what, None)) for event in events)
+    return len({one for one in said if one not in (None, ())})
 
 
 def _but_numbers(value: Value) -> object:

@@ -158,10 +158,10 @@ def _rows() -> Iterator[Row]:
 
 def _log(head: bytes) -> Kind:
     """A log by its form; a document that is none is searched all the same."""
-    from ec2rl.host.console import is_document
+    from ec2rl.host.console import is_document, is_other_json
     from ec2rl.host.transcode import plain_text
 
-    if is_document(head):
+    if is_document(head) and not is_other_json(head):
         return _CONSOLE
     text = plain_text(BytesIO(head).read, head[:_FORM])
     what = text.what.kind

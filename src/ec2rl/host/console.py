@@ -66,6 +66,15 @@ def is_document(head: bytes) -> bool:
     return any(re.match(form, head) for form in (_DOCUMENT, _COLUMNS, _REPLY, _BASE64))
 
 
+def is_other_json(data: bytes) -> bool:
+    """Tell whether a document is whole JSON, and no console's: another program's."""
+    try:
+        said = json.loads(data)
+    except (RecursionError, ValueError):
+        return False
+    return isinstance(said, dict) and not {"Output", "contents"} & said.keys()
+
+
 def document_text(data: bytes) -> tuple[bytes, float | None]:
     """Take the console's text, and its time in seconds since the epoch.
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _MOST = 256
 _PIECE = 256 << 10
+STANDARD_INPUT = "standard input"
+"""What `-` is called."""
 _PATIENCE = 30  # seconds for the first byte of a pipe
 
 
@@ -43,7 +45,7 @@ def open_saved(paths: Sequence[str]) -> list[Saved] | Unreadable:
     refused = None
     for path in paths:
         try:
-            name, fd = ("standard input", _stdin()) if path == "-" else (path, open_file(path))
+            name, fd = (STANDARD_INPUT, _stdin()) if path == "-" else (path, open_file(path))
             opened.append(Saved(name, fd))
         except NotReadError as error:
             refused = Unreadable(path, Why.FAILED, str(error))

@@ -15,6 +15,7 @@ from itertools import islice
 
 from ec2rl.forms.line_ends import broken
 from ec2rl.forms.mend import JOINED
+from ec2rl.forms.not_a_log import PACKED
 from ec2rl.forms.recognise import Recognised
 from ec2rl.host import (
     ABOUT_TEXTS,
@@ -31,7 +32,7 @@ from ec2rl.host import (
     Search,
 )
 from ec2rl.host.console import MOST as CONSOLE
-from ec2rl.host.console import document_text, is_document, unfinished
+from ec2rl.host.console import document_text, is_document, is_other_json, unfinished
 from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.host.saved import Saved, Text, close_saved, names_of, open_saved
 from ec2rl.host.saved_journal import Together, read_journal
@@ -125,6 +126,7 @@ class LogReader:
         self._memory: dict[str, Observation] = {}
         self._journals = Together()
         self._gaps = list(gaps)
+        self._notes: list[str] = []
         self._is_cut = bool(gaps)
         self._recorded = 0.0
         self._words = [phrase.text.decode() for phrase in phrases]
@@ -151,8 +153,12 @@ class LogReader:
         read: Callable[[int], bytes] = source.read
         is_clouds = is_document(head)
         if is_clouds:
+            when = None
             try:
-                text, when = document_text(_whole(source.read))
+                text = _whole(source.read)
+                is_clouds = not is_other_json(text)
+                if is_clouds:
+                    text, when = document_text(text)
             except ValueError as error:
                 self._lose(log, str(error))
                 return
@@ -208,13 +214,16 @@ class LogReader:
         self._broken += islice(broken(text.whole(), self._words), _BROKEN - len(self._broken))
         if names and not free:
             why = f"one of more than {len(names)} texts of {names[0]}: read as hearsay"
-            self._gaps.append(f"{log.name}: {why}")
+            self._notes.append(f"{log.name}: {why}")
         if not text.head:
             self._gaps.append(f"{log.name}: it is empty")
         elif what == "unknown":
-            self._gaps.append(f"{log.name}: no line of its beginning is a log's")
+            why = "no line of its beginning is a log's: searched as hearsay"
+            self._notes.append(f"{log.name}: {why}")
         elif what == "document":
-            self._lose(log, f"{text.what.document}, not a log")
+            self._gaps.append(f"{log.name}: {text.what.document}, not a log")
+            # What words it holds was looked for; a packed folder has its files' in another form.
+            self._is_cut = self._is_cut or text.what.document in PACKED
         self._memory[f"search {key}"] = answer
 
     def _journal(self, log: Saved, source: Text) -> Journal:
@@ -252,6 +261,8 @@ class LogReader:
             memory["cut"] = Evidence("cut", "not all of the logs could be read\n")
         if self._gaps:
             memory["gaps"] = Evidence("gaps", "\n".join(self._gaps) + "\n")
+        if self._notes:
+            memory["notes"] = Evidence("notes", "\n".join(self._notes) + "\n")
         return memory
 
 

@@ -42,12 +42,13 @@ class Killed:
         kill = self.kill
         words = _killed(kill) if kill.end is None else f"{_ENDED[kill.end.name]}: {{whose}}"
         most, pod = kill.largest, of_pod(kill.home)
+        victim = "{task}" if kill.task else "what was killed"
         if pod and pod != of_pod(kill.cgroup or ""):
-            words += ", it ran in pod {pod}"
+            words += f", {victim} ran in pod {{pod}}"
         elif not pod and kill.home not in ("", "/", kill.cgroup):
-            words += ", it ran in {home}"
+            words += f", {victim} ran in {{home}}"
         if most is not None:
-            words += ", it was the largest" if most.pid == kill.pid else ", {largest}"
+            words += f", {victim} was the largest" if most.pid == kill.pid else ", {largest}"
         if kill.asker and (kill.task or kill.end is not None):
             words += "; {asker} had asked for memory"
         return say(
@@ -104,7 +105,7 @@ def _whose(kill: Kill) -> Statement:
     if kill.cgroup == HOST:
         return say("the whole host was out of memory")
     if kill.cgroup == NODES:
-        return say("the memory nodes that it may use were full")
+        return say("the memory nodes that the task may use were full")
     if kill.cgroup == UNNAMED:
         return say("a cgroup was at its limit (which one is not told)")
     if kill.limit is None:
@@ -134,7 +135,7 @@ def observe(host: Host, seen: Observations[Killed]) -> Observations[Killed]:
     kills = seen.events.this_boot
     notes = []
     if counted is not None and counted > count(kills) + _with_them(kills):
-        words = "The kernel counts {n} processes killed since boot (/proc/vmstat)"
+        words = "The kernel counts {n:process/processes} killed since boot (/proc/vmstat)"
         notes.append(say(words, n=counted))
     notes += _going_on(kills, host.clock().now)
     told = None if counted is None else say("The kernel counts {n} since boot", n=counted)

@@ -37,7 +37,7 @@ def of_what_is_cut(finding: Finding, cut: str) -> Finding:
     What was found counts, and silence does not.
     """
     verdict, said = finding.verdict, finding.summary
-    if verdict in (Verdict.OK, Verdict.WARNING, Verdict.NOT_APPLICABLE):
+    if verdict in (Verdict.OK, Verdict.NOT_APPLICABLE):
         verdict = Verdict.UNKNOWN
         said = say("Cannot tell: {cut}. In what was read: {summary}", cut=cut, summary=said)
     elif verdict is Verdict.UNKNOWN and not _gives(said, cut):

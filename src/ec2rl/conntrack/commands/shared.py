@@ -80,9 +80,12 @@ def targets_of(args: Parsed, host: Host, netns: str = "") -> TableTargets | Unre
     if args.has("file"):
         if args.has("netns"):
             raise UsageError("--file and --netns exclude each other")
-        target = TableTarget(args.last("file"), (), None)
+        target = TableTarget(args.last("file"), (), None, here=False)
         return TableTargets((target,), (), read_limits(host), None)
-    return find_targets(host, args.last("netns", netns))
+    found = find_targets(host, args.last("netns", netns))
+    if isinstance(found, Unreadable) or not args.has("replay"):
+        return found
+    return replace(found, chosen=tuple(replace(one, here=False) for one in found.chosen))
 
 
 def answered(

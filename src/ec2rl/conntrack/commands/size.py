@@ -180,7 +180,7 @@ def _observed(host: Host, needed: int, twice: bool) -> Observations:
     """What the module sees of this host, with the load as the looks tell it, if that is more."""
     seen = read(host, read_kernel_log(host, PHRASES), Options(1.0 if twice else 0.0))
     if seen.load is None or seen.load.entries < needed:
-        seen = replace(seen, load=Load(needed, say("{n} entries by a census", n=needed)))
+        seen = replace(seen, load=Load(needed, say("{n:entry/entries} by a census", n=needed)))
     return seen
 
 

@@ -138,7 +138,7 @@ def _sizes(limits: Limits, tables: Tables) -> list[str]:
     if size.why is None:
         return [f"Recommended:  as it is: max {size.max}, buckets {size.buckets}"]
     sizes = f"--set max={size.max} --set buckets={size.buckets}"
-    now = "then" if tables.past else "now"
+    now = "it was" if tables.past else "now"
     lines = [
         f"Recommended:  net.netfilter.nf_conntrack_max={size.max} ({now} {limits.maximum})",
         f"              net.netfilter.nf_conntrack_buckets={size.buckets} ({now} {limits.buckets})",
