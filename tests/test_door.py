@@ -173,14 +173,14 @@ def test_all_files_of_a_folder_are_told(tmp_path: Path) -> None:
     assert [gap.removeprefix(f"{folder}/") for gap in one["host"]["gaps"]] == [
         f"log: the same as {folder}/copy",
         "page: an HTML page, not a log",
+        "pipe: a pipe: not read",
         "link: a link: not followed",
-        "pipe: not a file",
         "socket: not a file",
     ]
     assert [note.removeprefix(f"{folder}/") for note in one["host"]["notes"]] == [
         "deep/note: no line of its beginning is a log's: searched as hearsay"
     ]
-    assert verdict(one) == "OK"
+    assert verdict(one) == "UNKNOWN"  # a log may be behind the link, or in the pipe
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives up root's rights")

@@ -153,7 +153,7 @@ class Proposal:
     `refused` says why nothing may be done; `offered` are remedies that were not asked for; `notes`
     are lines about sizes and costs, `after` about the next boot; `by_hand` are the same changes as
     commands (those for the host, where they cannot be made from here); `not_persistent` says
-    what the next boot will not keep, and why.
+    what the next boot will not keep, and why; `maybe_persistent` of what nobody can tell that.
     """
 
     chosen: tuple[Remedy, ...] = ()
@@ -163,6 +163,12 @@ class Proposal:
     after: tuple[str, ...] = ()
     by_hand: tuple[str, ...] = ()
     not_persistent: tuple[str, ...] = ()
+    maybe_persistent: tuple[str, ...] = ()
+
+    @property
+    def lasts(self) -> bool | None:
+        """Whether the next boot keeps all of it; None where nobody can tell."""
+        return False if self.not_persistent else None if self.maybe_persistent else True
 
 
 MOST = 2000

@@ -34,6 +34,7 @@ def machines(args: Parsed, modules: Sequence[Module]) -> Iterator[OfflineEvidenc
     try:
         for path in args.operands:
             _add(given, path)
+        given.pass_links()
         items = recognise(given.files)
         found = [] if isinstance(items, Unreadable) else together(given.group(items))
         _check(args, found)
@@ -71,7 +72,8 @@ def _opened(
             return
         others = [f"{item.name}: {item.kind.name}" for item in items if not item.is_known]
         gaps = (*given.lost, *others, *given.passed)
-        cut = "not all of the files could be read" if given.lost else ""
+        is_lost = given.lost or any(item.kind.use is Use.LOST for item in items)
+        cut = "not all of the files could be read" if is_lost else ""
         if not found:
             why = "; ".join(gaps) or "there is no file in it"
             yield OfflineEvidence(Unreadable("the evidence", Why.FAILED, why), gaps, cut)

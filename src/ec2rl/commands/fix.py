@@ -104,7 +104,7 @@ def _trial(args: Parsed) -> float | None:
 
 def _status(proposal: Proposal) -> int:
     """Give the exit status of a plan that nothing is done of."""
-    return 1 if proposal.refused or (proposal.not_persistent and not proposal.chosen) else 0
+    return 1 if proposal.refused or not (proposal.chosen or proposal.lasts) else 0
 
 
 def fixable() -> tuple[str, ...]:

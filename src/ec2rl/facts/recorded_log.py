@@ -76,7 +76,7 @@ def recorded(
     booted: float | None,
     ring: LogSource,
 ) -> Recorded:
-    """All that was kept; the last boot of which there is anything counts as "this boot"."""
+    """Give all that was kept; the last boot of which there is anything counts as "this boot"."""
     kept = _texts(host, DMESGS, phrases, boot_id, booted)
     kept += _texts(host, CONSOLES, phrases, boot_id, booted)
     kept.sort(key=lambda told: told[0].console is not None)  # what dmesg printed stands first

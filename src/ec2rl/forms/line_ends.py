@@ -18,12 +18,12 @@ _BLANKS = dict.fromkeys(map(ord, _AROUND + "\n"))
 
 
 def has_form(line: str) -> bool:
-    """Whether a line is a record of a form that is known."""
+    """Tell whether a line is a record of a form that is known."""
     return parse_record(mended(line)) is not None
 
 
 def broken(text: str, words: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """The lines of a text that may go on with those behind them, which have no form.
+    """Yield the lines of a text that may go on with those behind them, which have no form.
 
     One of these words stands in them: over a line end, or in the first, which has a form.  Any line
     without a form that holds a word whole is told as it is.  A tab may have been a line end.
@@ -59,7 +59,7 @@ def _apart(line: str) -> tuple[str, ...]:
 
 
 def joined(parts: Sequence[str]) -> Iterator[str]:
-    """Lines as the one that they may be: each was broken between two words, or within one."""
+    """Yield lines as the one that they may be: each was broken between two words, or within one."""
     from itertools import product
 
     first, *others = parts

@@ -25,7 +25,7 @@ def parse_record(text: str) -> Record | None:
 
 
 def kind_of(one: Record) -> Kind:
-    """What kind of text a record's form is of; what another program passed on is a log."""
+    """Tell what kind of text a record's form is of; what another program passed on is a log."""
     return Kind.LOG if one.passed_on else _KINDS[one.form]
 
 
@@ -92,7 +92,7 @@ def _facility(told: dict[str, str | None]) -> int | None:
 
 @lru_cache(maxsize=1024)
 def pieces(text: str, found: Record | None) -> tuple[str, ...]:
-    """The records that a line holds, where another one's beginning stands within it.
+    """Give the records that a line holds, where another one's beginning stands within it.
 
     What looks like the ring buffer's within another program's words is what that program quotes.
     """

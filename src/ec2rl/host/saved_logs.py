@@ -59,7 +59,7 @@ _LINES = 10 << 20
 
 
 def open_logs(paths: Sequence[str], phrases: Sequence[Phrase]) -> RecordedHost | Unreadable:
-    """The machine that these logs are of; `-` is standard input, a folder one of a journal."""
+    """Open the machine that these logs are of; `-` is standard input, a folder one of a journal."""
     from ec2rl.host.sandbox import read_in_sandbox
 
     folders = [path for path in paths if os.path.isdir(path)]
@@ -103,7 +103,7 @@ def _journal_folder(path: str) -> JournalFiles | Unreadable:
 
 
 def read_logs(logs: Sequence[Saved], phrases: Sequence[Phrase], gaps: Sequence[str] = ()) -> str:
-    """The recording of saved logs; `gaps` are known before."""
+    """Make the recording of saved logs; `gaps` are known before."""
     from ec2rl.host.recording import case
 
     reader = LogReader(phrases, max(1, len(logs)), gaps)
@@ -149,7 +149,7 @@ class LogReader:
             self._lose(log, source.refused)
             return
         modified = os.fstat(log.fd).st_mtime
-        head = source.peek(_HEAD)
+        head = source.begin(_HEAD)
         read: Callable[[int], bytes] = source.read
         is_clouds = is_document(head)
         if is_clouds:
@@ -284,7 +284,7 @@ def _whole(read: Callable[[int], bytes]) -> bytes:
 
 
 def is_journalctl(name: str, head: bytes) -> bool:
-    """Whether a text says that journalctl printed it, or has the name that sosreports give it.
+    """Tell whether a text says that journalctl printed it, or has the name that sosreports give it.
 
     journalctl shows who said a line as journald knows it; other texts of that form, a syslog
     daemon's, show what a program called itself (journalctl(1), the lines that begin with `--`).
