@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from ec2rl.facts.console import console, messages_dropped, vouched
+from ec2rl.facts.console import console, may_have_dropped, vouched
 from ec2rl.facts.journal_log import journal_records
 from ec2rl.facts.log import UNKNOWN_FORM, Judged, LogLine, LogSource, search_gap
 from ec2rl.facts.syslog import hits_of, parse_lines, unfinished
@@ -180,7 +180,7 @@ def _text(
     lines = [vouched(line) for line in lines]
     begun = [place for place, line in enumerate(lines) if is_beginning(line) and line.trusted]
     starts = [place for place in begun if not _is_crash_kernel(islice(lines, place + 1, None))]
-    lost = [messages_dropped(line) is not None for line in lines]
+    lost = [may_have_dropped(line) for line in lines]
     if any(lost) or sum(lines[place].monotonic is not None for place in begun) > 1:
         kind = CONSOLES[0]  # dmesg prints what is left of one boot
     told = []

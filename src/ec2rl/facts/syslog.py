@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ec2rl.facts.log import UNKNOWN_FORM, LogLine
 from ec2rl.facts.trust import Grade, grades
-from ec2rl.forms.mend import INSIDE, JOINED, apart, bare, indentation, margin, mended
+from ec2rl.forms.mend import INSIDE, JOINED, apart, bare, indentation, margin, mended, plain
 from ec2rl.forms.parse import kind_of, parse_record, pieces
 from ec2rl.forms.record import Record
 from ec2rl.forms.table import Kind
@@ -140,9 +140,9 @@ def _pieces(lines: Sequence[Line], words: Sequence[str], is_saved: bool) -> list
     """The records of these lines, each on its own, as well as they can be told apart."""
     texts = [("", line.text, "") for line in lines]
     if is_saved:
-        texts = [apart(line.text) for line in lines]
-        width = len(margin([text for _, text, _ in texts]))
-        texts = [(before, text[width:], behind) for before, text, behind in texts]
+        plains = [plain(line.text) for line in lines]
+        width = len(margin(plains))
+        texts = [apart(text[width:]) for text in plains]
     found: list[_Piece] = []
     inside = _Inside()
     for line, (around, text, behind) in zip(lines, texts):

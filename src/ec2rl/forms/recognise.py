@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ec2rl.forms.mend import margin, mended
+from ec2rl.forms.mend import margin, mended, plain
 from ec2rl.forms.not_a_log import not_a_log
 from ec2rl.forms.parse import kind_of, parse_record, pieces
 from ec2rl.forms.table import Kind
@@ -57,9 +57,9 @@ def recognise(head: bytes) -> Recognised:
 
 def _kind(head: bytes) -> str:
     """What kind of text most lines with a known form are of."""
-    lines = [mended(line) for line in head.decode("utf-8", "replace").split("\n")[:_LINES]]
+    lines = [plain(line) for line in head.decode("utf-8", "replace").split("\n")[:_LINES]]
     width = len(margin(lines))
-    lines = [line[width:] for line in lines]
+    lines = [mended(line[width:]) for line in lines]
     rings = logs = 0
     for line in lines:
         for part in pieces(line, parse_record(line)):

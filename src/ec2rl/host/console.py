@@ -11,7 +11,7 @@ from base64 import b64decode
 from binascii import Error
 from datetime import datetime
 
-from ec2rl.forms.mend import SEQUENCE
+from ec2rl.forms.mend import SEQUENCE, typed
 from ec2rl.forms.parse import parse_record
 
 TYPE_CHECKING = False
@@ -129,7 +129,8 @@ class CleanText:
 
     `is_console` is whether it had what only a console has, in its beginning or its end.
 
-    Colours are taken off; where a line was written over, or the screen was cleared, another begins.
+    Colours are taken off, and typography is; where a line was written over, or the screen was
+    cleared, another begins.
     Behind a stamp of the kernel's none does: what stands there may be a user's string.
     """
 
@@ -149,6 +150,9 @@ class CleanText:
                 whole, rest = whole + end + rest, b""
             self._rest = rest
             whole += end if rest or data else b""
+            if not whole.isascii():
+                told = typed(whole.decode("utf-8", "surrogateescape"))
+                whole = told.encode("utf-8", "surrogateescape")
             self._clean = cleaned(whole) if is_spoilt(whole) else whole
             if not data:
                 break

@@ -53,7 +53,8 @@ def entries(line: bytes) -> list[bytes]:
 
 
 def _is_plain(line: bytes) -> bool:
-    return len(line) <= LONGEST and TOOLS not in line and b"\x1b" not in line and b"\0" not in line
+    # `in` takes a microsecond: it asks first whether bytes are a number.
+    return len(line) <= LONGEST and line.find(TOOLS) == line.find(b"\x1b") == line.find(b"\0") == -1
 
 
 def begins_entry(line: bytes) -> bool:

@@ -80,7 +80,8 @@ class TextTally:
             _differ(_end(columns, "src", "sport"), _end(columns, "-dst", "-dport")),
             _differ(_end(columns, "dst", "dport"), _end(columns, "-src", "-sport")),
         )
-        names = ("src", "dst") if moved[1] is None else ("src", "dst", "-src")
+        ends = zip(("-dst", "-src"), moved)
+        names = ["src", "dst", *(name for name, differs in ends if differs is not None)]
         try:
             read = {name: self._packed(columns[name]) for name in names}
             for name, octets in _NUMBERS:
