@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from evidence.test_kinds import STATS
-from host.test_sos import MESSAGE
+from host.test_sos import MESSAGE, packed
 from report.test_json import validate
 from test_offline import QUIET, WHOLE, run, saved, table
 
@@ -85,7 +85,7 @@ def test_the_report_says_what_each_file_was_taken_for(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (1, "")
     section = done.stdout.split("[Evidence]")[1].splitlines()
     assert section[2:5] == [
-        "the files x.gz, y, z, as recorded on 2026-09-21 14:13:20 +0000",
+        "the files x.gz, y, z, file dated 2026-09-21 14:13:20 +0000",
         "Evidence: x.gz: dmesg, gzip; y: conntrack -S; z: an HTML page, not a log",
         "Not read: z: an HTML page, not a log",
     ]
@@ -180,7 +180,7 @@ def test_all_files_of_a_folder_are_told(tmp_path: Path) -> None:
     assert [note.removeprefix(f"{folder}/") for note in one["host"]["notes"]] == [
         "deep/note: no line of its beginning is a log's: searched as hearsay"
     ]
-    assert verdict(one) == "UNKNOWN"
+    assert verdict(one) == "UNKNOWN"  # a log may be behind the link, or in the pipe
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives up root's rights")
@@ -233,6 +233,73 @@ def test_a_page_that_was_given_as_a_log_is_none(tmp_path: Path) -> None:
     (one,) = judged(tmp_path, f"--log={page}")
     assert verdict(one) == "UNKNOWN"
     assert one["host"]["gaps"] == [f"{page}: an HTML page, not a log"]
+
+
+def test_a_console_is_told_to_say_nothing_of_why_a_machine_does_not_boot(tmp_path: Path) -> None:
+    text = f"{QUIET}Gave up waiting for root file system device.\n(initramfs) "
+    console = saved(tmp_path, "console", text)
+    note = f"{console}: a console; no module looks yet at why a machine does not boot"
+    for words in (console, f"--log={console}"):
+        (one,) = judged(tmp_path, words)
+        assert one["host"]["notes"] == [note]
+        assert f"\nNote: {note}\n" in run(tmp_path, words).stdout
+
+
+OLD = (
+    "Linux version 2.6.18-398.el5 (m@b) #1 SMP\nip_conntrack version 2.4 (8192 buckets)\n"
+    "ip_conntrack: table full, dropping packet.\n"
+)
+
+
+def test_a_kernel_without_stamps_says_its_own_words(tmp_path: Path) -> None:
+    """RHEL 5's dmesg: by each door the same; of a newer kernel it is hearsay."""
+    report = packed(
+        tmp_path,
+        {
+            "sos_commands/kernel/dmesg": OLD,
+            "sos_commands/kernel/uname_-a": "Linux h 2.6.18-398.el5 #1 SMP x86_64 GNU/Linux\n",
+            "sos_commands/kernel/sysctl_-a": (
+                "net.ipv4.netfilter.ip_conntrack_max = 65536\n"
+                "net.ipv4.netfilter.ip_conntrack_buckets = 8192\n"
+            ),
+        },
+    )
+    log = saved(tmp_path, "old", OLD)
+    for words in (log, f"--log={log}", f"--sos={report}"):
+        (one,) = judged(tmp_path, words)
+        assert verdict(one) == "PROBLEM", words
+        told = "\n".join(one["results"][0]["details"])
+        assert "Grade: text" in told
+    assert (
+        "What helps: raise net.ipv4.netfilter.ip_conntrack_max and hashsize of the module "
+        "ip_conntrack together (they were 65536 and 8192)"
+    ) in told
+    (one,) = judged(tmp_path, saved(tmp_path, "new", OLD.replace("2.6.18-398.el5", "5.4.0")))
+    assert verdict(one) == "WARNING"
+
+
+def test_evidence_is_of_the_time_that_it_tells_and_a_copy_has_another(tmp_path: Path) -> None:
+    """The last line's, where lines have a date; else the file's, and it says so."""
+    kill = (
+        "Out of memory: Killed process 12 (java) total-vm:4kB, anon-rss:4kB, file-rss:0kB, "
+        "shmem-rss:0kB, UID:0 pgtables:4kB oom_score_adj:0"
+    )
+    head = "-- Logs begin at Mon 2026-09-21 08:00:00 UTC, end at Mon 2026-09-21 14:16:00 UTC. --\n"
+    text = (
+        f"{head}2026-09-18T10:00:00+0000 web1 kernel: {kill}\n"
+        "2026-09-20T11:00:00+0000 web1 sshd[7]: hello\n"
+    )
+    for words, end, dated, said in (
+        (text, "2026-09-20T11:00:00Z", None, "as recorded on 2026-09-20 11:00:00"),
+        (QUIET, None, "2026-09-21T14:13:20Z", "file dated 2026-09-21 14:13:20"),
+    ):
+        done = run(tmp_path, "--json", "--only-modules=oomkiller", saved(tmp_path, "x", words))
+        one = json.loads(done.stdout)
+        validate(one)
+        assert (one["host"]["recorded"], one["host"]["file_dated"]) == (end, dated)
+        assert said in one["results"][0]["summary"]
+        again = [line for line in one["results"][0]["details"] if "last hour" in line]
+        assert again == (["In its last hour: 0, the last one 2 d ago"] if end else [])
 
 
 @pytest.mark.parametrize(

@@ -201,7 +201,7 @@ def _alone(args: Parsed) -> OfflineEvidence:
         looks.update([form.kept(found)])
         modified, cut = max(modified, found.modified), cut or _cut(form, found)
         named.append(f"the saved {form.NOUN} {found.source}")
-    looks["clock"] = Clock(modified, None)
+    looks["clock"] = Clock(modified, None, by_file=True)
     nothing = RecordedHost({}, " with ".join(named), missing=Why.NOT_COLLECTED)
     return OfflineEvidence(CachingHost(nothing, looks), cut=cut)
 

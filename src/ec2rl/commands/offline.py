@@ -133,8 +133,9 @@ def _judge(
     clock = time.monotonic()
     own = past.zone or zone(host)
     with InZone(own):
-        end = host.clock().now
-        where = recorded(host.name, end)
+        its_clock = host.clock()
+        end, by_file = its_clock.now, its_clock.by_file
+        where = recorded(host.name, its_clock)
         try:
             said = args.has("since") or args.has("until")
             period = reporting.period_of(args, end or time.time()) if said else past.period
@@ -154,7 +155,8 @@ def _judge(
     found = tuple(_of_the_past(result, past.cut, where, own) for result in results_)
     about: dict[str, Json] = {
         **_about(host.name, release(host), past),
-        "recorded": _iso(end) if end else None,
+        "recorded": _iso(end) if end and not by_file else None,
+        "file_dated": _iso(end) if end and by_file else None,
     }
     took = time.monotonic() - clock
     return Judgement(host.name, what, past.gaps, found, took, about, period, own), interrupted

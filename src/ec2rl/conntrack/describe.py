@@ -83,7 +83,7 @@ def _where_it_can_be_told(seen: Observations) -> Statement:
     ring = seen.log.ring
     denied = any(one.why is Why.DENIED for one in seen.unread)
     if seen.hidden or ring.unreadable is not None or denied:
-        return say("Next: {run_as_root}")
+        return say("Next: {collect_all}" if seen.covered else "Next: {run_as_root}")
     complete = complete_from(seen.log)
     if ring.gap and complete is not None:
         words = "Next: ask for what the log still covers: sudo ./ec2rl run --since=@{since}"
@@ -328,6 +328,11 @@ def _knobs(seen: Observations) -> list[Statement]:
     if not (told or seen.evicted or (table is not None and seen.near(table))):
         return []
     words = "What helps: raise net.netfilter.nf_conntrack_max and nf_conntrack_buckets together"
+    if seen.limits.is_old:
+        words = (
+            "What helps: raise net.ipv4.netfilter.ip_conntrack_max and hashsize of the module "
+            "ip_conntrack together"
+        )
     if seen.limits.maximum:
         words += " ({they_are} {max} and {buckets})"
     buckets = seen.limits.buckets or "unknown"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl.conntrack.counters import Counters, parse_conntrack_stats, parse_stat, risen
 from ec2rl.conntrack.defaults import SYSCTL
 from ec2rl.conntrack.namespaces import RECORDED, Namespace, Namespaces, inode_number, is_kept
-from ec2rl.facts.proc import memory, number, number_of
+from ec2rl.facts.proc import memory, number, number_of, release
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record, replace
@@ -58,13 +58,15 @@ class Limits:
 
     `maximum` is one number for all namespaces (each is compared with its own count), 0 for no
     limit (up to 6.18); `buckets` one hash for all; `memory` is MemTotal in bytes.  `loaded` is
-    False where connection tracking is not in this kernel now.
+    False where connection tracking is not in this kernel now.  `is_old` is whether the kernel has
+    the names of ip_conntrack (up to 2.6.19).
     """
 
     maximum: int | None
     buckets: int | None
     memory: int | None
     loaded: bool | None
+    is_old: bool = False
 
 
 def read_limits(host: Host) -> Limits:
@@ -86,7 +88,14 @@ def read_limits(host: Host) -> Limits:
         number(host, SYSCTL + "buckets"),
         memory(host).get("MemTotal"),
         loaded,
+        is_old=_is_old(release(host) or ""),
     )
+
+
+def _is_old(kernel: str) -> bool:
+    import re
+
+    return re.match(r"2\.(?:4\.|6\.1?\d(?!\d))", kernel) is not None
 
 
 def read_tables(host: Host, namespaces: Namespaces) -> tuple[Table, ...]:

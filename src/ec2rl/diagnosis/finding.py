@@ -66,7 +66,7 @@ def _next(seen: Observations[Detail], name: str) -> Statement:
             "Next: less is lost, from the next boot on, with a journal that lasts (mkdir "
             "/var/log/journal) or a larger ring (log_buf_len=4M on the kernel's command line)"
         )
-    return say("Next: {run_as_root}")
+    return say("Next: {collect_all}" if seen.covered else "Next: {run_as_root}")
 
 
 def _verdict(seen: Observations[Detail], text: DiagnosisText) -> tuple[Verdict, Statement]:

@@ -251,10 +251,9 @@ class _Reader:
     def _together(self, logs: dict[str, Observation]) -> dict[str, Observation]:
         """The looks of the logs, and those of all else."""
         clock = logs.pop("clock")
-        newest = max(
-            clock.now if isinstance(clock, Clock) else 0.0,
-            *(os.fstat(file.fd).st_mtime for file, _ in self._files),
-        )
+        if not isinstance(clock, Clock) or clock.by_file:
+            newest = max(os.fstat(file.fd).st_mtime for file, _ in self._files)
+            clock = Clock(newest, None, by_file=True)
         boot = self._memory.get(BOOT_ID)
         if isinstance(boot, Evidence):
             logs.pop(BOOT_ID, None)
@@ -264,7 +263,7 @@ class _Reader:
         asked = [key[len(_ETHTOOL) :] for key in self._memory if key.startswith(_ETHTOOL)]
         if asked:
             self._memory["ls /sys/class/net"] = tuple(sorted(asked))
-        memory = {"clock": Clock(newest, None), **self._memory, **logs}
+        memory = {"clock": clock, **self._memory, **logs}
         if gaps:
             memory["gaps"] = Evidence("gaps", "".join(f"{gap}\n" for gap in gaps))
         if self._cut:

@@ -46,7 +46,7 @@ class _Piece:
 
 
 def hits_of(lines: Sequence[Line], phrases: Sequence[Phrase]) -> tuple[Line, ...]:
-    """The same lines, those that hold one of these phrases as hits and no others."""
+    """Give the same lines, those that hold one of these phrases as hits and no others."""
     words = _words(phrases)
     return tuple(replace(line, hit=any(word in line.text for word in words)) for line in lines)
 
@@ -66,7 +66,7 @@ def parse_lines(
     phrases: Sequence[Phrase] = (),
     is_cut: bool = False,
 ) -> list[LogLine]:
-    """The kernel's lines of one text log whose mtime is `modified` (seconds since the epoch).
+    """Parse the kernel's lines of one text log whose mtime is `modified` (seconds since the epoch).
 
     `grade` is what its lines are but for those that show that they are less.  Text of another form
     than its own (dmesg's or journalctl's) came in from elsewhere, and is hearsay; so is, in what
@@ -153,6 +153,8 @@ def _pieces(lines: Sequence[Line], words: Sequence[str], is_saved: bool) -> list
         found += [_Piece(other, line.hit, line.offset, None) for other in others]
         before = ""
         parts = pieces(text, parsed)
+        if line.hit and words and not any(word in part for part in parts for word in words):
+            parts, is_joined = (text,), True  # where it is cut is no edge
         for number, part in enumerate(parts, 1):
             hit = line.hit and (len(parts) == 1 or not words or any(map(part.__contains__, words)))
             parsed, is_last = parse_record(part), number == len(parts)
@@ -190,7 +192,7 @@ class _Inside:
 
 
 def unfinished(lines: Sequence[str]) -> Iterator[str]:
-    """The last message that begins in the first of these lines, and what it may go on with.
+    """Yield the last message that begins in the first of these lines, and what it may go on with.
 
     Nothing of another program's; in a line without a form a message may begin anywhere.
     """

@@ -66,7 +66,7 @@ def typed(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """A text without what is no letter of it, nor a program's."""
+    """Clean a text of what is no letter of it, nor a program's."""
     return re.sub(_NOISE, "", typed(text))
 
 

@@ -11,6 +11,8 @@ from ec2rl.forms.table import Kind
 from ec2rl.record import record
 
 _LINES = 400
+_NO_STAMPS = r"Linux version 2\.[0-6]\."
+"""How dmesg began before stamps were usual (RHEL 5)."""
 
 # `journalctl -o short-monotonic`: a host, and who wrote it, as dmesg never has them in each line.
 _MONOTONIC = r"(?m)^\[ *\d{1,9}\.\d{6}[^\]]*\] ([\w.-]+) (?:kernel|[^\n:\[]{1,64}\[\d+\]): "
@@ -70,5 +72,7 @@ def _kind(head: bytes) -> str:
     if hosts and hosts.count(hosts[0]) >= 0.9 * (rings + logs):
         return "syslog"
     if rings > logs:
+        return "dmesg"
+    if not logs and re.match(_NO_STAMPS, lines[0]):
         return "dmesg"
     return "syslog" if logs else "unknown"

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 _MOST = 256
 _PIECE = 256 << 10
-BLANK = b"\0 \t\r\n"
 STANDARD_INPUT = "standard input"
 """What `-` is called."""
+BLANK = b"\0 \t\r\n"
 _PATIENCE = 30  # seconds for the first byte of a pipe
 
 

@@ -46,7 +46,7 @@ class DamagedError(ValueError):
 
 
 def read_journal(name: str, read: Read, form: str, phrases: Sequence[Phrase]) -> Journal:
-    """The kernel's records in an export (`form` "export"), in JSON of any layout, or "verbose"."""
+    """Read the kernel's records in an export (`form` "export"), in any JSON, or "verbose"."""
     found = _Found(phrases)
     gap = ""
     forms = {"export": _exported, "json": _objects, "verbose": _verbose}
@@ -81,7 +81,7 @@ class Together:
         self.journal = replace(whole, records=_ends(whole.records))
 
     def last_boot(self) -> Evidence | None:
-        """The boot of the newest record, as its look; None without records."""
+        """Give the boot of the newest record, as its look; None without records."""
         records = self.journal.records
         return Evidence(BOOT_ID, f"{records[-1].boot}\n") if records else None
 

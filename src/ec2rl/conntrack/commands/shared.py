@@ -136,7 +136,7 @@ def _replayed(
     host = CachingHost(recording.host)
     with InZone(recording.how.get("zone", "") or zone(host)):
         if heads:
-            terminal.out(f"{one_line(text(recorded(host.name, host.clock().now)))}:\n\n")
+            terminal.out(f"{one_line(text(recorded(host.name, host.clock())))}:\n\n")
         status = show(host, dict(recording.how))
     if recording.cut:
         terminal.say(f"Not whole: {recording.cut}; what is missing may have stood there")
@@ -169,7 +169,7 @@ def chosen(args: Parsed, targets: TableTargets) -> Iterator[TableTarget]:
 
 @contextmanager
 def kept(args: Parsed, target: TableTarget) -> Iterator[TableTarget]:
-    """A table with its namespace held open, where a door leads to it."""
+    """Give a table with its namespace held open, where a door leads to it."""
     if args.has("replay"):  # its doors are another machine's
         yield target
         return

@@ -24,13 +24,13 @@ _SHORTER = 300
 
 
 def bucket(seconds: int) -> int:
-    """The lower end of a time's bucket: exact below 128 s, above that within 1.6 %."""
+    """Give the lower end of a time's bucket: exact below 128 s, above that within 1.6 %."""
     shift = max(0, seconds.bit_length() - _EXACT_BITS)
     return seconds >> shift << shift
 
 
 def bucket_end(lower: int) -> int:
-    """The first second behind the bucket that begins at `lower`."""
+    """Give the first second behind the bucket that begins at `lower`."""
     return lower + (1 << max(0, lower.bit_length() - _EXACT_BITS))
 
 
