@@ -12,7 +12,6 @@ from ec2rl.conntrack.timeline import timeline
 from ec2rl.facts.log import UNKNOWN_FORM, KernelLog, LogLine
 from ec2rl.facts.proc import available_memory, release
 from ec2rl.facts.trust import Grade
-from ec2rl.forms.mend import JOINED
 from ec2rl.host import ODD, Host
 from ec2rl.model import Evidence, Unreadable
 from ec2rl.module import Options
@@ -78,6 +77,8 @@ def _by_hand(host: Host) -> ByHand:
 
 def _not_understood(host: Host) -> tuple[LogLine, ...]:
     """Lines of other texts that hold counts of connection tracking, in a form that is not known."""
+    from ec2rl.forms.mend import JOINED
+
     lines = []
     for key in (f"{ODD}: conntrack -L", "conntrack -C"):
         kept = host.read(key)
