@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ec2rl import slices
+
 _PROMPT = rb"(?m)^[\w.@~:/() \[\]-]{0,80}[#$%>] ?(?:sudo )?"
 _AROUND = (
     (rb"\xc2\xa0", b" "),
@@ -14,17 +16,14 @@ _AROUND = (
     # head(1), for several files; cat(1) behind a prompt.
     (rb"(?m)^==> (/proc/sys/\S{1,200}) <==\n", rb"\1: "),
     (_PROMPT + rb"(?:cat|head|more) (/proc/sys/\S{1,200})\n", rb"\1: "),
-    (
-        _PROMPT
-        + rb"(?:cat|conntrack|ethtool|grep|ip|kubectl|docker|nsenter|netstat|nstat|sysctl|uname)\b"
-        rb"[^\n]*(?:\n|\Z)",
-        b"",
-    ),
 )
+_COMMANDS = "cat|ethtool|grep|ip|kubectl|docker|nsenter|netstat|nstat|sysctl|uname"
 
 
 def bare(text: bytes) -> bytes:
     """Take off what stands around the lines of a text, which is in UTF-8."""
     for pattern, instead in _AROUND:
         text = re.sub(pattern, instead, text)
-    return text
+    tools = [form.KEY.partition(" ")[0] for form in slices.parts("saved_evidence").values()]
+    commands = "|".join((_COMMANDS, *tools)).encode()
+    return re.sub(_PROMPT + rb"(?:" + commands + rb")\b[^\n]*(?:\n|\Z)", b"", text)
