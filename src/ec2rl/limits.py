@@ -129,6 +129,24 @@ def at_boot(
     return {key: None if end is None else kernel_int(str(end)) for key, end in ends.items()}
 
 
+def reach(
+    host: Host,
+    subject: Subject,
+    request: FixRequest,
+    today: Mapping[str, int | None],
+    wanted: Mapping[str, int],
+) -> list[Limit]:
+    """Make the limits that are to have the `wanted` values, in their order.
+
+    Each knows today's value, and what the next boot makes of it by the files as they are.
+    """
+    then, asked = at_boot(host, subject, [*wanted], request), bool(request.settings)
+    return [
+        Limit(key, today[key], value, then=then.get(key), asked=asked)
+        for key, value in wanted.items()
+    ]
+
+
 def own_files(name: str) -> Callable[[Host, Mapping[str, int], bool], BootFiles]:
     """Make what plans the files of a module for `Subject.files`: `name` is a part of theirs."""
 

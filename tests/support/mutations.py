@@ -136,7 +136,9 @@ _SHOWN = r"\x1b\[[0-9;]*m|[\r\x00\ufeff\u200b]"
 
 def still_says(text: str, message: str) -> bool:
     """Whether a text has a message whole, for who reads it: over the end of a line, too."""
-    shown = re.sub(_SHOWN, "", text).replace("\u2013", "-").replace("\u2019", "'")
+    shown = re.sub(_SHOWN, "", text)
+    for old, new in _TYPESET:
+        shown = shown.replace(new, old)
     if re.search(_QUOTED + re.escape(message), shown):
         return False
     return message in re.sub(r"\s+", " ", shown)

@@ -167,7 +167,7 @@ def _holds_one(line: LogLine, understands: Callable[[LogLine], bool], beyond: in
 
     if re.match(_ANOTHERS, line.message) or " IN=" in line.message:
         return False
-    said = re.sub(r"\s", " ", bare(line.message))
+    said = re.sub(r"\s+", " ", bare(line.message))
     least = max(_SHORTEST, beyond - len(line.message) + len(said))
     ends = range(min(len(said), _LONGEST), least, -1)
     return any(understands(replace(line, message=said[:end])) for end in ends)

@@ -153,6 +153,8 @@ def _pieces(lines: Sequence[Line], words: Sequence[str], is_saved: bool) -> list
         found += [_Piece(other, line.hit, line.offset, None) for other in others]
         before = ""
         parts = pieces(text, parsed)
+        if line.hit and words and not any(word in part for part in parts for word in words):
+            parts, is_joined = (text,), True  # where it is cut is no edge
         for number, part in enumerate(parts, 1):
             hit = line.hit and (len(parts) == 1 or not words or any(map(part.__contains__, words)))
             parsed, is_last = parse_record(part), number == len(parts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ec2rl.forms.mend import mended
 from ec2rl.forms.parse import parse_record, pieces
 
@@ -30,6 +32,10 @@ def broken(text: str, words: Sequence[str]) -> Iterator[tuple[str, ...]]:
     solid = {word: word.translate(_BLANKS) for word in words}
     solid = {word: one for word, one in solid.items() if one in whole}
     lines = [line for line in text.replace("\t", "\n").split("\n") if line.strip(_AROUND)]
+    for line in lines if solid else ():
+        packed = line.translate(_BLANKS)
+        if any(one in packed and word not in line for word, one in solid.items()):
+            yield _apart(line)
     for at in range(len(lines) - 1 if solid else 0):
         flat = "".join(lines[at : at + _PARTS]).translate(_BLANKS)
         if not any(one in flat for one in solid.values()):
@@ -41,6 +47,15 @@ def broken(text: str, words: Sequence[str]) -> Iterator[tuple[str, ...]]:
             flat.count(one) > sum(part.count(word) for part in told) for word, one in solid.items()
         ):
             yield parts
+
+
+def _apart(line: str) -> tuple[str, ...]:
+    """The parts of a line between which more than one blank stands in its message."""
+    text = mended(line)
+    found = parse_record(text)
+    begins = 0 if found is None else len(text) - found.tail
+    first, *others = re.split(r" {2,}", text[begins:])
+    return text[:begins] + first, *others
 
 
 def joined(parts: Sequence[str]) -> Iterator[str]:

@@ -45,7 +45,7 @@ INSIDE = " " * 8
 
 
 def mended(text: str) -> str:
-    """Clean a line of what is no letter of it, and of what a console printed around it."""
+    """A line without what is no letter of it, and without what a console printed around it."""
     return apart(text)[1]
 
 
@@ -71,7 +71,7 @@ def plain(text: str) -> str:
 
 
 def apart(text: str) -> tuple[str, str, str]:
-    """Strip a line of what is no letter of it, and of what a console printed around it."""
+    """A line without what is no letter of it, and what a console printed before and behind it."""
     text = plain(text)
     glued = re.match(_GLUED, text)
     before, text = ("", text) if glued is None else (glued[0], text[glued.end() :])
@@ -81,18 +81,18 @@ def apart(text: str) -> tuple[str, str, str]:
 
 
 def margin(lines: list[str]) -> str:
-    """Give the blanks that all lines begin with: a text is often pasted with a margin."""
+    """The blanks that all lines begin with: a text of one's own is often pasted with a margin."""
     width = min((indentation(one) for one in lines if one.strip()), default=0)
     return " " * width if len(lines) > 1 else ""
 
 
 def indentation(text: str) -> int:
-    """Tell how many blanks a line begins with."""
+    """How many blanks a line begins with."""
     return len(text) - len(text.lstrip(" "))
 
 
 def bare(text: str) -> str:
-    """Give what a line with a head not understood says, from where a kernel's message begins."""
+    """What a line whose head is not understood says, from where a message of the kernel begins."""
     begins = re.search(_BEGINS, text)
     if begins is not None:
         return text[begins.start() :]

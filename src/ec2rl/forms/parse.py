@@ -90,15 +90,16 @@ def _facility(told: dict[str, str | None]) -> int | None:
     return None if priority is None else int(priority) >> 3
 
 
-def pieces(text: str, found: Record | None) -> list[str]:
+@lru_cache(maxsize=1024)
+def pieces(text: str, found: Record | None) -> tuple[str, ...]:
     """Give the records that a line holds, where another one's beginning stands within it.
 
     What looks like the ring buffer's within another program's words is what that program quotes.
     """
     if found is not None and found.count > 1:
-        return [text]
+        return (text,)
     begins = 1 if found is None else len(text) - found.tail
     middle = MIDDLE if found is None or found.is_kernels else MIDDLE_OF_LOG
     starts = [match.start() for match in re.finditer(middle, text) if match.start() >= begins]
     ends = [*starts, len(text)]
-    return [text[start:end] for start, end in zip([0, *starts], ends)]
+    return tuple(text[start:end] for start, end in zip([0, *starts], ends))
