@@ -113,3 +113,37 @@ def test_a_message_that_a_journal_does_not_show_is_a_gap(tmp_path: Path, said: o
         other = saved(tmp_path, "j", json.dumps({**record, "MESSAGE": message}) + "\n")
         (one,) = judged(tmp_path, log, other)
         assert verdict(one) == expected
+
+
+@pytest.mark.parametrize("form", ["jq -s", "jq -s, in a list of its own", "export with CRLF"])
+def test_a_journal_that_went_through_other_programs(tmp_path: Path, form: str) -> None:
+    records = [
+        {
+            "__REALTIME_TIMESTAMP": f"{NOW + n}000000",
+            "_BOOT_ID": "1" * 32,
+            "_TRANSPORT": "kernel",
+            "__MONOTONIC_TIMESTAMP": f"{n}000000",
+            "MESSAGE": message,
+        }
+        for n, message in enumerate(("Linux version 6.1.0 (a)", "x", MESSAGE))
+    ]
+    text = json.dumps(records, separators=(",", ":")) + "\n"
+    if form.endswith("own"):
+        text = "[\n" + text[1:-2] + "\n]\n"
+    if form.startswith("export"):
+        lines = ["".join(f"{key}={value}\r\n" for key, value in one.items()) for one in records]
+        text = "\r\n".join(lines) + "\r\n"
+    (one,) = judged(tmp_path, saved(tmp_path, "j", text))
+    assert (verdict(one), one["host"]["gaps"]) == ("PROBLEM", [])
+    assert "1 occurrence in the journal" in one["results"][0]["summary"]
+
+
+@pytest.mark.parametrize("how", ["a login behind it", "dropped messages", "two boots"])
+def test_the_console_is_named_as_the_place(tmp_path: Path, how: str) -> None:
+    text = {
+        "a login behind it": f"{WHOLE}\nweb1 login: ",
+        "dropped messages": f"{WHOLE}[  101.000000] y\n** 3 printk messages dropped **\n",
+        "two boots": QUIET + WHOLE,
+    }[how]
+    (one,) = judged(tmp_path, saved(tmp_path, "log", QUIET), saved(tmp_path, "other", text))
+    assert "1 occurrence in the console" in one["results"][0]["summary"]

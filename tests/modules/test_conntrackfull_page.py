@@ -17,7 +17,7 @@ SAID = {
     r"journal": "The systemd journal of all boots",
     r"search /var/log/(messages|syslog|kern\.log).*|ls /var/log": "`/var/log/messages`, "
     "`/var/log/syslog`, `/var/log/kern.log` and their rotations",
-    r"ls /proc|link /proc/\w+/ns/(net|pid)|inode /proc/\w+/net/stat": "that a process",
+    r"ls /proc|link /proc/\w+/ns/(net|pid)|inode /proc/\w+(/task/\d+)?/net/stat": "that a process",
     r"ls /proc/\d+/task|link /proc/\d+/task/\d+/ns/net": "a thread",
     r"/proc/self/mountinfo|inode /proc/thread-self/ns/net": "a mount",
     r"ls /run/netns|inode /run/netns/\w+": "`/run/netns`",
@@ -34,6 +34,7 @@ SAID = {
     r"ethtool -S \w+|ls /sys/(class/net|bus/pci/.*)": "`conntrack_allowance_exceeded` and "
     "`conntrack_allowance_available`",
     r"ls /var/lib/ec2rl/changes|/var/lib/ec2rl/changes/.*": "(`ec2rl history`)",
+    r"not understood: conntrack -L|conntrack -C": "of these in a form that is not known",
     r"search console|broken lines": "a console's text",
     r"conntrack -L": "4,000 of its entries",
     r"/proc/sys/net/netfilter/nf_conntrack_\w+_timeout\w*": "its timeouts",

@@ -34,8 +34,9 @@ def trusted_log_sources(period: LogPeriod) -> tuple[str, ...]:
 
     One place is enough to name when all stood there.
     """
-    names = {"dmesg": "dmesg", "journal": "the journal"}
-    return tuple(names[place] for place in period.log_sources if place in names)
+    names = {"dmesg": "dmesg", "journal": "the journal", "console": "the console"}
+    told = tuple(names[place] for place in period.log_sources if place in names)
+    return told or period.log_sources
 
 
 def details(seen: Observations, verdict: Verdict) -> tuple[Statement, ...]:

@@ -9,9 +9,10 @@ from ec2rl.conntrack.observations import ByHand, Observations
 from ec2rl.conntrack.size_policy import is_short, load_of, table_size
 from ec2rl.conntrack.tables import Limits, Table, read_again, read_limits, read_tables
 from ec2rl.conntrack.timeline import timeline
-from ec2rl.facts.log import KernelLog
+from ec2rl.facts.log import UNKNOWN_FORM, KernelLog, LogLine
 from ec2rl.facts.proc import available_memory, release
-from ec2rl.host import Host
+from ec2rl.facts.trust import Grade
+from ec2rl.host import ODD, Host
 from ec2rl.model import Evidence, Unreadable
 from ec2rl.module import Options
 from ec2rl.record import replace
@@ -25,6 +26,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Observations:
     limits = read_limits(host)
     namespaces = find_namespaces(host)
     times = timeline(log)
+    odd = () if host.is_live else _not_understood(host)
     settling = None
     if times.now.lines:
         from ec2rl.diagnosis.fix_history import read_settling
@@ -33,7 +35,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Observations:
         times = timeline(log, settling)
     seen = Observations(
         log=log,
-        times=times,
+        times=replace(times, not_understood=(*times.not_understood, *odd)),
         limits=limits,
         hidden=namespaces.hidden,
         tables=read_tables(host, namespaces),
@@ -71,6 +73,23 @@ def _by_hand(host: Host) -> ByHand:
     from ec2rl.conntrack.table.cost import SLABS, object_size
 
     return ByHand(object_size(host.read(SLABS)), needs_loading(host))
+
+
+def _not_understood(host: Host) -> tuple[LogLine, ...]:
+    """Lines of other texts that hold counts of connection tracking, in a form that is not known."""
+    from ec2rl.forms.mend import JOINED
+
+    lines = []
+    for key in (f"{ODD}: conntrack -L", "conntrack -C"):
+        kept = host.read(key)
+        lines += kept.text.split("\n")[:-1] if isinstance(kept, Evidence) else []
+    return tuple(
+        LogLine(
+            line.partition(JOINED)[2], (line.partition(JOINED)[0],), None, None, None, None,
+            Grade.UNVERIFIED, form=UNKNOWN_FORM,
+        )
+        for line in lines
+    )  # fmt: skip
 
 
 def _troubled(seen: Observations, table: Table) -> bool:

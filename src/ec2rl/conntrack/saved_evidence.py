@@ -32,6 +32,15 @@ OLD_NAMES = {
 """How kernels up to 2.6.18 name its files, and today's do (ip_conntrack_standalone.c)."""
 SETTINGS = "/proc/sys/net/netfilter/"
 """The settings that each network namespace has for itself."""
+TELLTALES = {
+    b"conntrack_count": ("/proc/sys/net/netfilter/nf_conntrack_count", r"\S*conntrack_count\W*\d"),
+    b"early_drop": (("conntrack -S", "/proc/net/stat/"), r"cpu=\d|entries\s"),
+    b"conntrack_allowance_exceeded": ("ethtool -S", r"\s*conntrack_allowance_exceeded\W*\d"),
+    b" flow entries have been shown": (KEY, r"conntrack v"),
+    b"dport=": (KEY, r"(?:ipv[46]\s+\d+\s+)?\w+\s+\d+\s+\d+\s"),
+}
+"""Words of which a text that was not understood makes a doubt: the look that they belong to, and
+how a message begins that is such a line itself, in a log that somebody's program passed on."""
 KERNELS = ("/net/nf_conntrack", "/net/ip_conntrack")
 """The kernel's files that people name, and that reading leaves as they are."""
 NEEDS = tuple(

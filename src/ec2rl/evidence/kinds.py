@@ -9,8 +9,11 @@ import re
 from io import BytesIO
 
 from ec2rl import slices
+from ec2rl.forms.line_ends import has_form
 from ec2rl.forms.mend import SEQUENCE
+from ec2rl.host.bare import bare
 from ec2rl.host.saved import BLANK
+from ec2rl.host.sos_layout import SETTING
 from ec2rl.record import Choice, record
 
 TYPE_CHECKING = False
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
 HEAD = 256 << 10
 FORM = 16 << 10
 """Bytes of a text by which it is told, and of a log."""
+
+
+FIRST = rb"(?:[^\n]{0,200}\n){0,3}?"
+"""What somebody may have written above a text that begins in a form."""
 
 
 class Use(Choice):
@@ -96,11 +103,23 @@ def _is_tar(head: bytes) -> bool:
 
 
 def _is_recording(head: bytes) -> bool:
-    return re.search(rb"(?m)^(?:# )?-- (?:clock|options) --$", head) is not None
+    """Before its first look it has a title or comments; a log may hold anything, in its middle."""
+    first = re.search(rb"(?m)^(?:# )?-- (?:clock|options) --$", head)
+    if first is None:
+        return False
+    return not any(map(has_form, head[: first.start()].decode("utf-8", "replace").split("\n")))
 
 
 # procps, sysctl.c, and busybox alike; what it may not read it says on its other stream.
-_SETTING = rb"(?:sysctl: .*|[a-z][\w-]*(?:[./][\w./@:*-]+)+ = .*)$"
+_SETTING = b"(?:sysctl: .*|" + SETTING.encode() + b")$"
+
+
+def _is_sysctl_conf(head: bytes) -> bool:
+    """What is set by it has comments, and no count; sysctl(8) prints none."""
+    is_said = re.search(rb"(?m)^[#;]", head) is not None and b"_count" not in head
+    return is_said and share(head, b"[#;]|" + _SETTING) >= 0.9
+
+
 # ethtool.c, do_gstats() and netlink/stats.c.
 _COUNTER = rb"\s+[^\s:][^:]{0,40}: \d+$"
 # iproute2, misc/nstat.c, dump_kern_db(): a name, a count, a rate.
@@ -109,13 +128,14 @@ _NSTAT = rb"(?:#kernel|(?:Ip|Icmp|Tcp|Udp|Sctp|Mptcp|Tls)\w* +\d+ +[\d.]+)$"
 _NETSTAT = rb"(?m)^(?:Ip|Icmp|Tcp|Udp|TcpExt|IpExt|MPTcpExt):$"
 
 _TEXTS = (
+    Row(Kind("sysctl.conf, which a boot reads", Use.NOTHING), _is_sysctl_conf),
     Row(Kind("sysctl -a", Use.SETTINGS), mostly(_SETTING)),
     Row(Kind("uname -a", Use.RELEASE), begins(rb"Linux [\w.-]+ \d+\.\d+[\w.+~-]* #\d[^\n]*\s*$")),
     Row(Kind("/proc/meminfo", Use.TEXT, "/proc/meminfo"), begins(rb"MemTotal: +\d+ kB\n")),
     Row(Kind("/proc/net/dev", Use.TEXT, "/proc/net/dev"), begins(rb"Inter-\| +Receive")),
     Row(Kind("nstat", Use.TEXT, "nstat"), mostly(_NSTAT)),
     Row(Kind("netstat -s", Use.TEXT, "netstat -s"), lambda h: len(re.findall(_NETSTAT, h)) > 1),
-    Row(Kind("ethtool -S", Use.TEXT, "ethtool -S"), begins(rb"NIC statistics:\s*\n")),
+    Row(Kind("ethtool -S", Use.TEXT, "ethtool -S"), begins(FIRST + rb"NIC statistics:\s*\n")),
     Row(Kind("ethtool -S", Use.TEXT, "ethtool -S"), lambda h: share(h, _COUNTER) >= 0.9),
 )
 _MACHINES = (
@@ -144,8 +164,12 @@ def kind_of(head: bytes) -> Kind:
     text = plain(head)
     if not text.strip(BLANK):
         return _EMPTY if len(head) < HEAD else _UNSEEN
-    for row in _rows():
+    for row in _MACHINES:
         if row.tell(text):
+            return row.kind
+    printed = bare(text)
+    for row in _rows():
+        if row.tell(printed):
             return row.kind
     found = _log(head)
     if found is UNKNOWN and _is_binary(text[:4096]):
@@ -154,7 +178,6 @@ def kind_of(head: bytes) -> Kind:
 
 
 def _rows() -> Iterator[Row]:
-    yield from _MACHINES
     for form in slices.parts("saved_evidence").values():
         yield from form.kinds()
     yield from _TEXTS

@@ -17,11 +17,12 @@ from ec2rl.evidence.identity import Identity, identity_of
 from ec2rl.evidence.kinds import FORM, HEAD, Kind, Use, kind_of, plain
 from ec2rl.evidence.machines import Item
 from ec2rl.host import BOOT_ID, Clock, Journal, Phrase
+from ec2rl.host.bare import bare
 from ec2rl.host.packed import Packed
 from ec2rl.host.recording import RecordedHost, case, sections
 from ec2rl.host.saved import BLANK, Saved, Text
 from ec2rl.host.saved_logs import SECONDS, LogReader
-from ec2rl.host.sos_layout import settings
+from ec2rl.host.sos_layout import SETTING, settings
 from ec2rl.host.spool import MOST
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
@@ -39,6 +40,7 @@ _TEXT, _TEXTS = 4 << 20, 16 << 20
 """Bytes of a text that is read whole, and of all of them."""
 _SETTINGS = 20_000
 _RECORDING = 40 << 20
+_SET = f"(?m)^{SETTING}$".encode()
 _ETHTOOL = "ethtool -S "
 _WHOLE = 100
 """Lines of `sysctl -a`; who asks for some keys asks for fewer, and may ask again for others."""
@@ -183,6 +185,8 @@ class _Reader:
         for use in (Use.TEXT, Use.SETTINGS, Use.RELEASE):
             for file, kind in by_use.get(use, ()):
                 data = self._read(file, kind)
+                own = re.sub(_SET, b"", data) if use is Use.SETTINGS else data
+                reader.telltales.look(file.name, own, kind.key)
                 if any(phrase.text in data for phrase in self._phrases):
                     reader.add(file)  # somebody put lines of a log into it
         streams: dict[str, list[Saved]] = {}
@@ -202,7 +206,7 @@ class _Reader:
         if gap:
             self._lose(f"{file.name}: {gap}")
         data = plain(data)
-        text = data.decode("utf-8", "backslashreplace")
+        text = bare(data).decode("utf-8", "backslashreplace")
         if kind.use is Use.SETTINGS:
             self._set(file.name, settings(text, _SETTINGS))
         elif kind.use is Use.RELEASE:

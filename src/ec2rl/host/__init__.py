@@ -57,6 +57,10 @@ and what is no log: a page, a picture, another program's data."""
 BROKEN = "broken lines"
 """Under what name lines are read that may go on behind their end, the parts of each apart."""
 
+ODD = "not understood"
+"""Begins the name under which lines are read that hold what a subject counts, in a form that is not
+known: each the name of its file, and the line."""
+
 BEGINNING = Phrase(b"Linux version ")
 """The first thing that a kernel prints (on some architectures the second, at the same time)."""
 

@@ -38,6 +38,8 @@ _MISSED = "e9bf28e6e834481bb6f48f548ad13606"
 
 _TRANSPORTS = {name: name for name in ("audit", "driver", "journal", "kernel", "stdout", "syslog")}
 """Who can have written a record (systemd.journal-fields(7)); another word is a damaged record."""
+_BETWEEN = tuple(" \t,]\x1e")
+"""What stands between JSON's objects."""
 _DECODER = json.JSONDecoder()
 
 
@@ -205,6 +207,7 @@ def _exported(lines: _Lines) -> Iterator[dict[str, str]]:
     """Journal Export Format (systemd.io/JOURNAL_EXPORT_FORMATS)."""
     fields: dict[str, str] = {}
     while (line := lines.line()) is not None:
+        line = line.rstrip(b"\r")  # a value that ends so is written with its length
         if not line:
             if fields:
                 yield fields
@@ -234,8 +237,8 @@ def _objects(lines: _Lines) -> Iterator[dict[str, str]]:
     while (line := lines.line()) is not None:
         text = line.strip(b" \t\r\x1e")
         if not begun:
-            text = text.removeprefix(b"data:").lstrip()
-            if text in (b"", b"[", b"]", b","):
+            text = text.removeprefix(b"data:").lstrip().removeprefix(b"[").lstrip()
+            if text in (b"", b"]", b","):
                 continue
         if begun and text[:1] not in b'"{}[],0123456789-':
             yield {}  # it goes on with a string that was broken
@@ -258,7 +261,8 @@ def _glued(text: bytes) -> Iterator[dict[str, str]]:
             fields = found if isinstance(found, dict) else {}
             told = {key: _string(fields[key]) for key in _WANTED if key in fields}
             yield {key: value for key, value in told.items() if value is not None}
-            at += len(said[at:]) - len(said[at:].lstrip(" \t,]\x1e"))
+            while said[at : at + 1] in _BETWEEN:
+                at += 1
     except (ValueError, RecursionError):
         yield {}
 

@@ -39,6 +39,7 @@ from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.host.saved import Saved, Text, close_saved, names_of, open_saved
 from ec2rl.host.saved_journal import Together, read_journal
 from ec2rl.host.spool import MOST, Spool
+from ec2rl.host.telltales import Telltales
 from ec2rl.host.transcode import JOURNALS, PlainText, plain_text
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
@@ -128,6 +129,7 @@ class LogReader:
         self._deadline = time.monotonic() + SECONDS
         self._memory: dict[str, Observation] = {}
         self._journals = Together()
+        self.telltales = Telltales()
         self._gaps = list(gaps)
         self._notes: list[str] = []
         self._is_cut = bool(gaps)
@@ -199,7 +201,8 @@ class LogReader:
             phrases = self._kernels if is_journal else (*self._kernels, *ABOUT_TEXTS)
         budget = Budget(kept=self._room)
         # Of what a text is its name says nothing.
-        answer = search_stream("", text.read, phrases, budget, modified)
+        read = self.telltales.watched(log.name, text.read)
+        answer = search_stream("", read, phrases, budget, modified)
         if what in ("dmesg", "unknown") and text.clean.is_console:
             what = "console"
         names: tuple[str, ...] = _NAMES.get(what, ())
@@ -262,6 +265,7 @@ class LogReader:
             boot = self._journals.last_boot()
             if boot is not None:
                 memory[BOOT_ID] = boot
+        memory.update(self.telltales.observations())
         memory["ls /proc"] = Unreadable("/proc", Why.NOT_COLLECTED)
         if len(self._broken) == _BROKEN:
             self._is_cut = True

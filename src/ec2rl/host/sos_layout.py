@@ -120,6 +120,15 @@ def todays(path: str) -> str:
     return path
 
 
+SETTING = (
+    r"(?:([a-z][\w-]{0,40}[./][\w./@:*-]{1,200}) = "
+    r"|/proc/sys/([\w./@-]{1,200})(?: *= ?|: ?)"
+    r"|((?:abi|crypto|debug|dev|fs|kernel|net|sunrpc|user|vm|xen)[./][\w./@-]{1,200})(?: *= ?|: )"
+    r")(.*)"
+)
+"""A setting as sysctl(8) prints it; as `grep -H` shows its file; as others write it."""
+
+
 def settings(text: str, most: int) -> dict[str, str]:
     """Give the files below /proc/sys that `sysctl -a` printed, with what they hold.
 
@@ -128,10 +137,13 @@ def settings(text: str, most: int) -> dict[str, str]:
     found: dict[str, list[str]] = {}
     swap = str.maketrans("./", "/.")
     for line in text.split("\n"):
-        key, equals, value = line.partition(" = ")
-        if equals and re.fullmatch(r"[\w./@:-]{1,200}", key) and ".." not in key:
+        one = re.fullmatch(SETTING, line)
+        key = (one[1] or one[2] or one[3]) if one else ""
+        if one and key and ".." not in key and "*" not in key:
+            # What stands between the names is what stands first: sysctl(8).
+            is_path = one[2] or re.match("[^./]*/", key)
+            path = todays(f"/proc/sys/{key if is_path else key.translate(swap)}")
             # A setting of several lines comes once for each of them.
-            path = todays(f"/proc/sys/{key.translate(swap)}")
             if path in found or len(found) < most:
-                found.setdefault(path, []).append(value)
+                found.setdefault(path, []).append(one[4])
     return {path: "\n".join(lines) + "\n" for path, lines in found.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ec2rl.evidence.kinds import Kind, Row, Use, begins, mostly, share
+from ec2rl.evidence.kinds import FIRST, Kind, Row, Use, begins, mostly, share
 
 # What its tools and the kernel print alike: addresses in their place in an entry.
 _HEAD = rb".{0,64}?(?<![\w=])[a-z][\w-]* +\d{1,3}(?: [\w=,]*)*? src="
@@ -19,6 +19,9 @@ _STATS = (
 )
 _PROC = rb"entries +(?:clashres +|searched +)found +new +invalid "
 _FAILED = rb"conntrack v[\w.]+ \(conntrack-tools\): (?!\d+ (?:flow entries|expectations))"
+_SHOWN = rb"conntrack v[\w.]+ \(conntrack-tools\): \d+ flow entries have been shown\."
+_ALLOWANCE = rb"\s*conntrack_allowance_\w+: \d+$"
+_NUMBERS = rb"\s*\d{1,10}\s*(?:\n\s*\d{1,10}\s*){0,9}$"
 _TABLE = "conntrack -L"
 
 
@@ -42,7 +45,11 @@ KINDS = (
         lambda head: re.match(_STATS, head, re.MULTILINE) is not None,
     ),
     Row(
-        Kind("/proc/net/stat/nf_conntrack", Use.TEXT, "/proc/net/stat/nf_conntrack"), begins(_PROC)
+        Kind("/proc/net/stat/nf_conntrack", Use.TEXT, "/proc/net/stat/nf_conntrack"),
+        begins(FIRST + _PROC),
     ),
     Row(Kind("conntrack, which failed", Use.NOTHING), begins(_FAILED)),
+    Row(Kind(_TABLE, Use.STREAM, _TABLE), begins(_SHOWN)),
+    Row(Kind("ethtool -S", Use.TEXT, "ethtool -S"), mostly(_ALLOWANCE)),
+    Row(Kind("a number, and nothing says of what", Use.TEXT, "conntrack -C"), begins(_NUMBERS)),
 )
