@@ -107,6 +107,8 @@ def not_understood(
     log: KernelLog, phrases: Sequence[Phrase], understands: Callable[[LogLine], bool]
 ) -> tuple[LogLine, ...]:
     """Find the lines with these words that may be events, though nobody can tell."""
+    import re
+
     words = [phrase.text.decode() for phrase in phrases]
 
     def named(line: LogLine) -> bool:
@@ -120,10 +122,14 @@ def not_understood(
         past = line.grade is Grade.UNVERIFIED and line.this_boot is False
         told = line.form and line.grade is not Grade.FORGED and not past
         if told and named(line) and not understands(line):
-            if line.form != UNKNOWN_FORM and not line.cut and line.message not in tried:
-                tried[line.message] = len(tried) < _TRIED and _holds_one(line, understands)
-            if tried.get(line.message, True):
+            if line.form == UNKNOWN_FORM or line.cut:
                 odd.append(line)
+            elif not _is_anothers(line):
+                # What was not tried is not understood; numbers alone make no other message.
+                same = re.sub(r"\d+", "0", line.message)
+                if same not in tried:
+                    tried[same] = len(tried) >= _TRIED or _holds_one(line, understands)
+                odd += [line] * tried[same]
     return tuple(odd)
 
 
@@ -142,9 +148,17 @@ def _going_on(
     for said in joined((line.message, *line.context)):
         whole = replace(line, message=said, context=())
         least = max(len(line.message), _SHORTEST)
-        if any(word in said for word in words) and _begins_one(whole, said, least, understands):
+        is_named = any(word in said for word in words) and not _is_anothers(line)
+        if is_named and _begins_one(whole, said, least, understands):
             return whole
     return None
+
+
+def _is_anothers(line: LogLine) -> bool:
+    """Whether a line begins with a program's name, whose words it has then, or is a firewall's."""
+    import re
+
+    return re.match(_ANOTHERS, line.message) is not None or " IN=" in line.message
 
 
 def _holds_one(line: LogLine, understands: Callable[[LogLine], bool]) -> bool:
@@ -157,14 +171,9 @@ def _holds_one(line: LogLine, understands: Callable[[LogLine], bool]) -> bool:
 def _begins_one(
     line: LogLine, said: str, least: int, understands: Callable[[LogLine], bool]
 ) -> bool:
-    """Whether what is said begins with a whole message of more than `least` characters.
-
-    Not in what begins with the name of a program, whose words they are then, nor in a firewall's.
-    """
+    """Whether what is said begins with a whole message of more than `least` characters."""
     import re
 
-    if re.match(_ANOTHERS, line.message) or " IN=" in line.message:
-        return False
     said = re.sub(r"\s", " ", said)
     ends = range(min(len(said), _LONGEST), least, -1)
     return any(understands(replace(line, message=said[:end])) for end in ends)

@@ -18,17 +18,17 @@ _GLUED = (
     r"[^\[\]]{0,160})"
     r"(?=(?:<\d{1,3}>)?\[ *\d{1,9}\.\d{6}\])"
 )
-_BEGINS = (
-    r"(?:(?:nf|ip)_conntrack: |neighbour: |Neighbour table |\w+: too much work |kernel BUG at "
+BEGINS = (
+    r"(?:(?:nf|ip)_conntrack: |(?:IPv[46]: )?(?:neighbour|arp_cache|ndisc_cache): |Neighbour table "
+    r"|\w+: too much work |kernel BUG at "
     r"|(?:rcu: )?INFO: (?:task |rcu_)|(?:NMI )?watchdog: |Watchdog (?:CPU:|detected )|BUG: "
-    r"|Kernel panic - |(?:BUG: )?[Uu]nable to handle |general protection |xennet: |Out of memory"
+    r"|Kernel panic - |(?:BUG: )?[Uu]nable to handle |general protection "
+    r"|(?:xen_netfront: )?xennet: |Out of memory"
     r"|Memory cgroup out of memory|oom-kill:|Killed process |Internal error: |Oops: |divide error: "
     r"|(?:traps: )?PANIC: double fault|(?:invalid opcode|int3|double fault|stack segment): )"
 )
+"""What messages of the kernel's begin with."""
 _HEADS = r"(?:<\d{1,3}>)?(?:\s*\[[^\]]{1,40}\])*\s*"
-
-PREFIXES = ("nf_conntrack", "ip_conntrack", "watchdog", "xennet", "neighbour", "INFO", "BUG")
-"""What a message begins with, where a daemon took that for the name of a program."""
 
 JOINED = "\x1f"
 """Ends a line that was put together of several: its message may have ended before."""
@@ -68,9 +68,14 @@ def indentation(text: str) -> int:
     return len(text) - len(text.lstrip(" "))
 
 
+def unquoted(text: str) -> str:
+    """A line as it stood before somebody quoted it, with blanks for its tabs."""
+    return re.sub(r"\A {0,7}(?:(?:>|&gt;|\|) ?)+", "", text).expandtabs()
+
+
 def bare(text: str) -> str:
     """What a line whose head is not understood says, from where a message of the kernel begins."""
-    begins = re.search(_BEGINS, text)
+    begins = re.search(BEGINS, text)
     if begins is not None:
         return text[begins.start() :]
     return re.sub(_HEADS, "", text, count=1)
