@@ -134,3 +134,88 @@ def test_the_inside_of_a_record_stays_so_where_it_is_quoted(quotation: str, insi
     )
     found = conntrack("".join(f"{quotation}{line}\n" for line in lines))
     assert found.verdict is not Verdict.PROBLEM
+
+
+CUT = {
+    "conntrackfull": FULL,
+    "hungtasks": "INFO: task jbd2/sda1-8:1234 blocked for more than 120 seconds.",
+    "softlockup": "watchdog: BUG: soft lockup - CPU#2 stuck for 22s! [stress-ng-cpu:4242]",
+    "kerneldereference": "BUG: kernel NULL pointer dereference, address: 0000000000000010",
+    "oomkiller": "Out of memory: Killed process 41 (java) total-vm:800000kB, anon-rss:400000kB, "
+    "file-rss:0kB, shmem-rss:0kB",
+    "neighbourfull": "neighbour: arp_cache: neighbor table overflow!",
+}
+ENDS = ("", "...", "…", ">", " ")
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_the_beginning_of_a_message_at_the_end_of_a_line_is_told(name: str) -> None:
+    message = CUT[name]
+    for number, length in enumerate(range(14, len(message) - 1, 5)):
+        line = f"[    5.000000] {message[:length]}{ENDS[number % len(ENDS)]}"
+        text = "\n".join((*QUIET, line, "[    6.000000] eth0: is down", ""))
+        assert judged(text.encode(), [name])[name].verdict is not Verdict.OK, line
+
+
+USUAL = (
+    "nf_conntrack: default automatic helper assignment has been turned off",
+    "nf_conntrack version 0.5.0 (65536 buckets, 262144 max)",
+    "NMI watchdog: Enabled. Permanently consumes one hw-PMU counter.",
+    "watchdog: watchdog0: watchdog did not stop!",
+    "serial8250: ttyS0 at I/O 0x3f8 (irq = 4, base_baud = 115200) is a 16550A",
+    "rcu: Hierarchical RCU implementation.",
+    "pps_core: Software ver. 5.3.6 - Copyright 2005-2007 Rodolfo Giometti <giometti@linux.it>",
+    "Freeing unused kernel image (initmem) memory: 2752K...",
+    "systemd[1]: Starting Load **Kernel** Modules...",
+)
+
+
+def test_usual_messages_begin_none_of_ours() -> None:
+    text = "\n".join((*QUIET, *(f"[    5.000000] {said}" for said in USUAL), ""))
+    found = judged(text.encode(), [*CUT, "consoleoverload"])
+    assert {name for name, one in found.items() if "not understood" in said(one)} == set()
+    assert not any("cut at" in said(one) for one in found.values())
+
+
+SAID = (FULL, *CUT.values(), *USUAL)
+
+
+def test_a_text_cut_at_the_edge_of_a_screen_has_a_gap() -> None:
+    for width, end in ((60, ""), (50, ">"), (66, "…"), (55, "...")):
+        lines = [f"[    5.000000] {said}" for said in SAID]
+        cut = [line if len(line) <= width else line[: width - len(end)] + end for line in lines]
+        text = "\n".join((*QUIET, *cut, ""))
+        found = judged(text.encode(), ["xennetrocket"])["xennetrocket"]
+        assert found.verdict is Verdict.UNKNOWN, (width, end)
+        assert f"its lines are cut at {width} characters" in said(found)
+
+
+CHANGED = {
+    "no-break spaces": f"[    5.000000] {FULL}".replace(" ", "\u00a0"),
+    "wide blanks": f"[    5.000000] {FULL}".replace("table ", "table\u2003"),
+    "bold": f"[    5.000000] {FULL}".replace("full", "**full**"),
+    "emphasis": f"[    5.000000] {FULL}".replace("full", "_full_"),
+    "a mark": f"[    5.000000] {FULL}".replace("full", '<mark class="a">full</mark>'),
+    "cat -v": f"[    5.000000] {FULL}".replace("full", "^[[01;31m^[[Kfull^[[m^[[K"),
+    "rsyslog's escapes": f"[    5.000000] {FULL}".replace("full", "#033[31mfull#033[m"),
+    "a soft hyphen": f"[    5.000000] {FULL}".replace("full", "fu\u00adll"),
+    "a zero-width space": f"[    5.000000] {FULL}".replace("full", "fu\u200bll"),
+    "two blanks": f"[    5.000000] {FULL}".replace("table full", "table  full"),
+    "tabs": f"[    5.000000] {FULL}".replace(": ", ":\t"),
+    "overstrike": f"[    5.000000] {FULL}".replace("full", "f\bfu\bul\bll\bl"),
+    "dashes": f"[    5.000000] {CUT['softlockup']}".replace(" - ", " \u2013 "),
+    "minus": f"[    5.000000] {CUT['softlockup']}".replace(" - ", " \u2212 "),
+    "a dash and two blanks": f"[    5.000000] {CUT['softlockup']}".replace(" - ", " \u2014  "),
+}
+
+
+@pytest.mark.parametrize("line", CHANGED.values(), ids=CHANGED)
+def test_words_that_a_paste_changed_are_told(line: str) -> None:
+    text = "\n".join((*QUIET, line, ""))
+    found = judged(text.encode(), ["conntrackfull", "softlockup"])
+    assert found["softlockup" if "lockup" in line else "conntrackfull"].verdict is not Verdict.OK
+
+
+def test_another_separator_of_lines_ends_no_record() -> None:
+    line = f"[    5.000000] {USERS}\u2028[    6.000000] {FULL}"
+    assert conntrack("\n".join((*QUIET, line, ""))).verdict in TOLD

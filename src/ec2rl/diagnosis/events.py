@@ -117,7 +117,7 @@ def not_understood(
     tried: dict[str, bool] = {}
     odd = list(filter(named, log.no_logs))
     broken = islice(dict.fromkeys(log.broken), _TRIED)
-    odd += filter(None, (_going_on(line, log.lines, words, understands) for line in broken))
+    odd += filter(None, (_mended(line, log.lines, words, understands) for line in broken))
     for line in log.lines:
         past = line.grade is Grade.UNVERIFIED and line.this_boot is False
         told = line.form and line.grade is not Grade.FORGED and not past
@@ -161,11 +161,26 @@ def _is_anothers(line: LogLine) -> bool:
     return re.match(_ANOTHERS, line.message) is not None or " IN=" in line.message
 
 
-def _holds_one(line: LogLine, understands: Callable[[LogLine], bool]) -> bool:
-    """Whether a whole message stands within a line's, as where two wrote at once."""
-    from ec2rl.forms.mend import bare
+def _mended(
+    line: LogLine,
+    lines: Sequence[LogLine],
+    words: Sequence[str],
+    understands: Callable[[LogLine], bool],
+) -> LogLine | None:
+    """The message that a line is that was broken, cut or marked, None where it is none."""
+    if line.context:
+        return _going_on(line, lines, words, understands)
+    return line if understands(line) or _holds_one(line, understands) else None
 
-    return _begins_one(line, bare(line.message), _SHORTEST, understands)
+
+def _holds_one(line: LogLine, understands: Callable[[LogLine], bool]) -> bool:
+    """Whether a message stands within a line's, as where two wrote at once, or begins there."""
+    from ec2rl.forms.begun import completed
+    from ec2rl.forms.mend import bare, undressed
+
+    return _begins_one(line, bare(undressed(line.message)), _SHORTEST, understands) or any(
+        understands(replace(line, message=said)) for said in completed(line.message)
+    )
 
 
 def _begins_one(

@@ -30,6 +30,12 @@ BEGINS = (
 """What messages of the kernel's begin with."""
 _HEADS = r"(?:<\d{1,3}>)?(?:\s*\[[^\]]{1,40}\])*\s*"
 
+# Markdown, HTML, and colours whose ESC somebody wrote out (rsyslog writes #033).
+_DRESS = (
+    r"\*+|~~|`|(?<!\w)_+(?=\w)|(?<=\w)_+(?!\w)|</?[A-Za-z][^<>\n]{0,80}>"
+    r"|(?:\^\[|\\(?:033|e|x1[bB]|u001[bB])|#033)\[[\d;?]*[A-Za-z]"
+)
+
 JOINED = "\x1f"
 """Ends a line that was put together of several: its message may have ended before."""
 
@@ -71,6 +77,11 @@ def indentation(text: str) -> int:
 def unquoted(text: str) -> str:
     """A line as it stood before somebody quoted it, with blanks for its tabs."""
     return re.sub(r"\A {0,7}(?:(?:>|&gt;|\|) ?)+", "", text).expandtabs()
+
+
+def undressed(text: str) -> str:
+    """A text without marks that people, editors and pages put around words, and single blanks."""
+    return re.sub(r"[^\S\n]+|&nbsp;", " ", re.sub(_DRESS, "", text))
 
 
 def bare(text: str) -> str:

@@ -164,11 +164,25 @@ class CleanText:
 
 
 def is_spoilt(text: bytes) -> bool:
-    """Tell whether terminals or serial lines have added to a text."""
-    return any(mark in text for mark in (b"\r", b"\x1b", b"\x00", _MARK))
+    """Tell whether terminals, serial lines or editors have added to a text."""
+    marks = _MARKS_OF_TERMINALS if text.isascii() else _MARKS_OF_EDITORS
+    return any(mark in text for mark in marks)
 
 
-_MARK = b"\xef\xbb\xbf"
+_MARKS_OF_TERMINALS = (b"\r", b"\x1b", b"\x00", b"\x08", b"^[[")
+_MARKS_OF_EDITORS = (
+    *_MARKS_OF_TERMINALS,
+    *(b"\xef\xbb\xbf", b"\xc2\xa0", b"\xc2\xad", b"\xc2\x85"),
+    *(b"\xe2\x80", b"\xe2\x81", b"\xe2\x88\x92", b"\xe3\x80\x80"),
+)
+# Blanks of other widths and ends of lines that are none, hyphens and dashes, and what has no width;
+# a letter that another one was written over; colours as `cat -v` shows them.
+_LETTERS = (
+    (rb"\xc2[\xa0\x85]|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80", b" "),
+    (rb"\xe2\x80[\x90-\x95]|\xe2\x88\x92", b"-"),
+    (rb"\xc2\xad|\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xa4\xa6-\xaf]", b""),
+    (rb"[^\n]\x08|\x08|\^\[\[[0-?]*[ -/]*[@-~]", b""),
+)
 # ECMA-48: a control sequence is ESC [, parameters (colours may have colons), and a final letter;
 # ESC ] begins a string for the terminal, and ESC c resets it.
 _SEQUENCE = (
@@ -186,6 +200,8 @@ def cleaned(text: bytes) -> bytes:
 
 def _cleaned_line(line: bytes) -> bytes:
     line = line.rstrip(b"\r")
+    for odd, letter in _LETTERS:
+        line = re.sub(odd, letter, line)
     if not is_spoilt(line):
         return line
     plain = re.sub(_SEQUENCE, b"", line)
