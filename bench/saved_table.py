@@ -4,7 +4,8 @@
 each command and all that it starts, in turn, round by round; a ratio is the median of the rounds'
 own ratios, so that a machine that is busy with other things slows both.  The rival counts one
 column; the census counts all that `ec2rl conntrack top` tells, and is to take at most three times
-as long.  A gzip of the table is measured against `gzip -dc` in front of the same.
+as long.  A gzip of the table is measured against `gzip -dc` in front of the same.  One table has
+nearly as many pairs of addresses as entries, the other few.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ ROUNDS = 11
 _COUNT = "awk '{print $6}' %s | sort | uniq -c"
 
 
-def lines(entries: int) -> Iterator[str]:
+def lines(entries: int, networks: int, clients: int) -> Iterator[str]:
     """A busy NAT gateway: mostly TCP in several states, some UDP, some of it never answered."""
     chance = random.Random(1)
     states = ["ESTABLISHED"] * 55 + ["TIME_WAIT"] * 25 + ["CLOSE_WAIT"] * 5 + ["FIN_WAIT"] * 3
     for _ in range(entries):
-        client = f"10.0.{chance.randrange(16)}.{chance.randrange(1, 255)}"
+        client = f"10.0.{chance.randrange(networks)}.{chance.randrange(1, clients)}"
         server = f"198.51.100.{chance.randrange(1, 60)}"
         port, kind = chance.randrange(1024, 65536), chance.random()
         protocol, left, service, flag = "tcp      6", chance.randrange(86400), 443, "[ASSURED] "
@@ -56,15 +57,15 @@ def main() -> None:
     """Write a table, measure, and print the ratios."""
     entries = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
     with tempfile.TemporaryDirectory() as folder:
-        table = Path(folder, "table")
-        table.write_text("".join(lines(entries)))
-        packed = Path(f"{table}.gz")
-        packed.write_bytes(gzip.compress(table.read_bytes(), 6))
         top = f"{ROOT / 'ec2rl'} conntrack top --file="
-        pairs = {
-            "text": (_COUNT % table, f"{top}{table}"),
-            "gzip": (f"gzip -dc {packed} | {_COUNT % ''}", f"{top}{packed}"),
-        }
+        pairs = {}
+        for what, networks, clients in (("many pairs", 16, 255), ("few pairs", 1, 60)):
+            table = Path(folder, what.replace(" ", "-"))
+            table.write_text("".join(lines(entries, networks, clients)))
+            packed = Path(f"{table}.gz")
+            packed.write_bytes(gzip.compress(table.read_bytes(), 6))
+            pairs[what] = _COUNT % table, f"{top}{table}"
+            pairs[f"{what}, gzip"] = f"gzip -dc {packed} | {_COUNT % ''}", f"{top}{packed}"
         rounds: dict[str, list[tuple[float, float]]] = {what: [] for what in pairs}
         for _ in range(ROUNDS):
             for what, (rival, ours) in pairs.items():

@@ -12,7 +12,11 @@ EC2RL = Path(__file__).parent.parent / "ec2rl"
 
 
 def ec2rl(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [str(EC2RL), "boot", *words]
+    return ec2rl_of("boot", *words)
+
+
+def ec2rl_of(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [str(EC2RL), *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -34,6 +38,27 @@ def volume(folder: Path, **files: str) -> str:
     return f"--root={folder}"
 
 
+def test_a_value_that_cannot_be_told_is_no_success(tmp_path: Path) -> None:
+    """Whichever command says `unknown`, of one setting or of another."""
+    files = {"etc/modules-load.d/nf.conf": "nf_conntrack\n"}
+    sizes = "net.netfilter.nf_conntrack_max=9\nnet.netfilter.nf_conntrack_buckets=512\n"
+    one, two, none, odd = (tmp_path / name for name in ("one", "two", "none", "odd"))
+    volumes = {
+        one: volume(one, **files, **{"etc/sysctl.d/30.conf": sizes.splitlines()[0]}),
+        two: volume(two, **files, **{"etc/sysctl.d/30.conf": sizes}),
+        none: volume(none, **files),
+        odd: volume(odd, **{"etc/rc.local": "#!/bin/sh\nsysctl -w vm.swappiness=$(nproc)\n"}),
+    }
+    told = {path.name: ec2rl_of("conntrack", "boot", root) for path, root in volumes.items()}
+    assert {name: done.returncode for name, done in told.items()} == {
+        "one": 3, "two": 0, "none": 3, "odd": 3,
+    }  # fmt: skip
+    assert all(("unknown" in done.stdout) is bool(done.returncode) for done in told.values())
+    (odd / "etc/rc.local").chmod(0o755)
+    assert ec2rl(volumes[odd], "vm.swappiness").returncode == 3
+    assert ec2rl(volumes[two], "vm.swappiness", "vm.overcommit_memory").returncode == 0
+
+
 def test_all_that_a_volume_sets(tmp_path: Path) -> None:
     done = ec2rl(volume(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
@@ -50,7 +75,7 @@ kernel.core_pattern                        |/usr/bin/x %p
              |/usr/bin/x %p
 vm.swappiness                                      10
     because: systemd-sysctl: /etc/sysctl.d/20.conf:1: vm/swappiness=10
-    loses: /etc/sysctl.d/10.conf:1: vm.swappiness = 5
+    no effect: /etc/sysctl.d/10.conf:1: vm.swappiness = 5
 """
     )
 
@@ -71,7 +96,7 @@ scsi_mod.scan                                    sync
     because: modprobe: /etc/modprobe.d/scsi.conf:1: options scsi_mod scan=sync
 vm.swappiness                                      10
     because: systemd-sysctl: /etc/sysctl.d/20.conf:1: vm/swappiness=10
-    loses: /etc/sysctl.d/10.conf:1: vm.swappiness = 5
+    no effect: /etc/sysctl.d/10.conf:1: vm.swappiness = 5
 fs.file-max                                   default
     because: not set anywhere: the kernel's default, which is not known here
 /etc/sysctl.d/20.conf: counts

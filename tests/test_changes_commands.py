@@ -187,3 +187,7 @@ def test_what_was_taken_back_in_part_is_not_in_the_way_of_the_rest() -> None:
     )
     assert said.startswith(f"Took back change 1:\n    {FILE}: 7 bytes -> 9 bytes\nRC 0\n")
     assert f"{KEY}: changed by somebody else since\n" in said
+    assert said.endswith(
+        "ec2rl: none of it is left to take back: what is there now is theirs; see: sudo ./ec2rl "
+        "history\nRC 1\n"
+    )

@@ -28,7 +28,7 @@ def check(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_help_says_what_there_is_and_starts_nothing(tmp_path: Path, word: str) -> None:
     done = check(tmp_path, word)
     assert (done.returncode, done.stderr) == (0, "")
-    for option in ("./check --quick", "./check --accept", "./check --help"):
+    for option in ("./check --quick", "./check MODULE", "./check --accept", "./check --help"):
         assert option in done.stdout
 
 
@@ -72,6 +72,16 @@ def test_a_case_with_an_unknown_section_is_an_error(section: str, why: str) -> N
     with pytest.raises(CaseError) as refused:
         answered(f"{first}{section}\nx\n{mark}{rest}", "kernelbug")
     assert why in str(refused.value)
+
+
+def test_a_plan_without_the_value_of_today_is_an_error() -> None:
+    own = "/proc/sys/net/ipv4/neigh/default/gc_thresh3"
+    path = next(p for p in CASES if p.parent.name == "neighbourfull" and p.stem == "nearly_full")
+    text = path.read_text(encoding="utf-8")
+    before, mark, rest = text.partition(f"-- {own} --\n")
+    assert mark
+    with pytest.raises(CaseError, match=f"the case lacks -- {own} --: today's value"):
+        answered(before + "-- /dev/null --\n" + rest, "neighbourfull")
 
 
 @pytest.mark.parametrize("section", ["-- plan --", "-- state --", "-- after --"])

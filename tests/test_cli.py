@@ -105,6 +105,8 @@ def test_there_is_help_for_everything(name: str) -> None:
     assert name in done.stdout
     for option in COMMANDS[name].options if name in COMMANDS else ():
         assert f"--{option}" in done.stdout
+    tells = name in ("fix", "undo", "history", "boot", "conntrack boot")
+    assert ("Exit status: 0 " in done.stdout) >= tells
     if name in COMMANDS:
         assert ec2rl(name, "--help").stdout == done.stdout
 
@@ -119,6 +121,10 @@ def test_the_list_names_every_module_and_lists_intersect() -> None:
     rows = ec2rl("list").stdout.splitlines()[1:]
     assert [row.split()[0] for row in rows] == list(names())
     assert ec2rl("list", "--only-modules=conntrackfull", "--only-domains=net").returncode == 0
+    told = json.loads(ec2rl("list", "--only-modules=conntrackfull", "--json").stdout)
+    [one] = told["modules"]
+    assert (one["name"], one["domain"], one["fix"]) == ("conntrackfull", "net", True)
+    assert {"name": "max", "key": "net.netfilter.nf_conntrack_max"} in one["settings"]
     done = ec2rl("list", "--only-modules=conntrackfull", "--no=conntrackfull")
     assert (done.returncode, done.stdout) == (3, "No module is of all these kinds.\n")
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from evidence.test_kinds import ENTRY, ETHTOOL, MEMINFO, NETSTAT, NSTAT, STATS
-from host.test_sos import COMMON, MESSAGE, NOW, packed
+from evidence.test_kinds import STATS
+from host.test_sos import MESSAGE, packed
 from report.test_json import validate
 from test_offline import QUIET, WHOLE, run, saved, table
 
@@ -85,7 +85,7 @@ def test_the_report_says_what_each_file_was_taken_for(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (1, "")
     section = done.stdout.split("[Evidence]")[1].splitlines()
     assert section[2:5] == [
-        "the files x.gz, y, z, as recorded on 2026-09-21 14:13:20 +0000",
+        "the files x.gz, y, z, file dated 2026-09-21 14:13:20 +0000",
         "Evidence: x.gz: dmesg, gzip; y: conntrack -S; z: an HTML page, not a log",
         "Not read: z: an HTML page, not a log",
     ]
@@ -131,7 +131,7 @@ def test_two_hosts_are_judged_apart(tmp_path: Path) -> None:
         ["b sysctl -a"],
         ["c dmesg"],
     ]
-    assert [verdict(report) for report in reports] == ["UNKNOWN", "UNKNOWN", "PROBLEM"]
+    assert [verdict(report) for report in reports] == ["WARNING", "UNKNOWN", "PROBLEM"]
     for report in reports:
         assert report["host"]["apart"].startswith(f"{one}, {two}: ")
 
@@ -173,12 +173,14 @@ def test_all_files_of_a_folder_are_told(tmp_path: Path) -> None:
     assert [gap.removeprefix(f"{folder}/") for gap in one["host"]["gaps"]] == [
         f"log: the same as {folder}/copy",
         "page: an HTML page, not a log",
-        "deep/note: no line of its beginning is a log's",
+        "pipe: a pipe: not read",
         "link: a link: not followed",
-        "pipe: not a file",
         "socket: not a file",
     ]
-    assert verdict(one) == "UNKNOWN"
+    assert [note.removeprefix(f"{folder}/") for note in one["host"]["notes"]] == [
+        "deep/note: no line of its beginning is a log's: searched as hearsay"
+    ]
+    assert verdict(one) == "UNKNOWN"  # a log may be behind the link, or in the pipe
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives up root's rights")
@@ -233,6 +235,130 @@ def test_a_page_that_was_given_as_a_log_is_none(tmp_path: Path) -> None:
     assert one["host"]["gaps"] == [f"{page}: an HTML page, not a log"]
 
 
+def test_a_console_is_told_to_say_nothing_of_why_a_machine_does_not_boot(tmp_path: Path) -> None:
+    text = f"{QUIET}Gave up waiting for root file system device.\n(initramfs) "
+    console = saved(tmp_path, "console", text)
+    note = f"{console}: a console; no module looks yet at why a machine does not boot"
+    for words in (console, f"--log={console}"):
+        (one,) = judged(tmp_path, words)
+        assert one["host"]["notes"] == [note]
+        assert f"\nNote: {note}\n" in run(tmp_path, words).stdout
+
+
+OLD = (
+    "Linux version 2.6.18-398.el5 (m@b) #1 SMP\nip_conntrack version 2.4 (8192 buckets)\n"
+    "ip_conntrack: table full, dropping packet.\n"
+)
+
+
+def test_a_kernel_without_stamps_says_its_own_words(tmp_path: Path) -> None:
+    """RHEL 5's dmesg: by each door the same; of a newer kernel it is hearsay."""
+    report = packed(
+        tmp_path,
+        {
+            "sos_commands/kernel/dmesg": OLD,
+            "sos_commands/kernel/uname_-a": "Linux h 2.6.18-398.el5 #1 SMP x86_64 GNU/Linux\n",
+            "sos_commands/kernel/sysctl_-a": (
+                "net.ipv4.netfilter.ip_conntrack_max = 65536\n"
+                "net.ipv4.netfilter.ip_conntrack_buckets = 8192\n"
+            ),
+        },
+    )
+    log = saved(tmp_path, "old", OLD)
+    for words in (log, f"--log={log}", f"--sos={report}"):
+        (one,) = judged(tmp_path, words)
+        assert verdict(one) == "PROBLEM", words
+        told = "\n".join(one["results"][0]["details"])
+        assert "Grade: text" in told
+    assert (
+        "What helps: raise net.ipv4.netfilter.ip_conntrack_max and hashsize of the module "
+        "ip_conntrack together (they were 65536 and 8192)"
+    ) in told
+    (one,) = judged(tmp_path, saved(tmp_path, "new", OLD.replace("2.6.18-398.el5", "5.4.0")))
+    assert verdict(one) == "WARNING"
+
+
+def test_evidence_is_of_the_time_that_it_tells_and_a_copy_has_another(tmp_path: Path) -> None:
+    """The last line's, where lines have a date; else the file's, and it says so."""
+    kill = (
+        "Out of memory: Killed process 12 (java) total-vm:4kB, anon-rss:4kB, file-rss:0kB, "
+        "shmem-rss:0kB, UID:0 pgtables:4kB oom_score_adj:0"
+    )
+    head = "-- Logs begin at Mon 2026-09-21 08:00:00 UTC, end at Mon 2026-09-21 14:16:00 UTC. --\n"
+    text = (
+        f"{head}2026-09-18T10:00:00+0000 web1 kernel: {kill}\n"
+        "2026-09-20T11:00:00+0000 web1 sshd[7]: hello\n"
+    )
+    for words, end, dated, said in (
+        (text, "2026-09-20T11:00:00Z", None, "as recorded on 2026-09-20 11:00:00"),
+        (QUIET, None, "2026-09-21T14:13:20Z", "file dated 2026-09-21 14:13:20"),
+    ):
+        done = run(tmp_path, "--json", "--only-modules=oomkiller", saved(tmp_path, "x", words))
+        one = json.loads(done.stdout)
+        validate(one)
+        assert (one["host"]["recorded"], one["host"]["file_dated"]) == (end, dated)
+        assert said in one["results"][0]["summary"]
+        again = [line for line in one["results"][0]["details"] if "last hour" in line]
+        assert again == (["In its last hour: 0, the last one 2 d ago"] if end else [])
+
+
+@pytest.mark.parametrize(
+    "other", [PAGE.encode(), b"%PDF-1.7\n\1\2", b'{"kind": "List"}', b"\x89PNG"]
+)
+def test_what_is_no_evidence_takes_nothing_away(tmp_path: Path, other: bytes) -> None:
+    """By each door: a SUCCESS stays one, and so does a WARN with its advice."""
+    stray = saved(tmp_path, "stray", other)
+    text = f"Sep 21 14:13:19 web1 kernel: {MESSAGE}\n"
+    for words in (QUIET, text):
+        log = saved(tmp_path, "x", words)
+        (alone,), (beside,) = judged(tmp_path, log), judged(tmp_path, log, stray)
+        (by_option,) = judged(tmp_path, f"--log={log}", f"--log={stray}")
+        assert verdict(alone) == verdict(beside) == verdict(by_option)
+        assert verdict(alone) == ("OK" if words == QUIET else "WARNING")
+        told = [
+            [line for line in one["results"][0]["details"] if not line.startswith("Read")]
+            for one in (alone, beside, by_option)
+        ]
+        assert told[0] == told[1] == told[2]
+        assert all(any(stray in gap for gap in one["host"]["gaps"]) for one in (beside, by_option))
+
+
+def test_the_words_in_a_page_are_a_doubt_of_those_that_look_for_them(tmp_path: Path) -> None:
+    page, log = saved(tmp_path, "page", PAGE.format(MESSAGE)), saved(tmp_path, "x", QUIET)
+    (one,) = judged(tmp_path, log, page)
+    assert verdict(one) == "UNKNOWN"
+    assert "not understood: 1 line holds the words" in one["results"][0]["summary"]
+    packed = saved(tmp_path, "zip", b"PK\x03\x04 and so on")
+    (one,) = judged(tmp_path, log, packed)
+    assert one["results"][0]["summary"].startswith("Cannot tell: not all of the logs could be read")
+
+
+def test_a_gap_takes_no_advice_away(tmp_path: Path) -> None:
+    log = saved(tmp_path, "messages", f"Sep 21 14:13:19 web1 kernel: {MESSAGE}\n")
+    cut = saved(tmp_path, "dmesg.gz", gzip.compress(QUIET.encode() * 200)[:-9])
+    (one,) = judged(tmp_path, log, cut)
+    assert verdict(one) == "WARNING"
+    told = "\n".join(one["results"][0]["details"])
+    assert "What helps: raise net.netfilter.nf_conntrack_max" in told
+    assert "Not whole: not all of the logs could be read" in told
+
+
+def test_a_full_table_that_somebody_saved_is_told_with_what_helps(tmp_path: Path) -> None:
+    """The table, its limit and its counters, without any log."""
+    files = (
+        sysctl(tmp_path, count=1450),
+        saved(tmp_path, "S", STATS),
+        table(tmp_path, 1450),
+    )
+    (one,) = judged(tmp_path, *files)
+    result = one["results"][0]
+    assert verdict(one) == "WARNING"
+    assert result["summary"].startswith("Conntrack table is full in")
+    assert "3 packets dropped so far" in result["summary"]
+    assert "cannot be told" not in result["summary"]
+    assert "(they were 1450 and unknown)" in "\n".join(result["details"])
+
+
 def test_standard_input_and_a_pipe(tmp_path: Path) -> None:
     limits = sysctl(tmp_path)
     (one,) = judged(tmp_path, "-", limits, stdin=gzip.compress(WHOLE.encode()))
@@ -240,176 +366,3 @@ def test_standard_input_and_a_pipe(tmp_path: Path) -> None:
     assert verdict(one) == "PROBLEM"
     done = run(tmp_path, "-", "-", stdin=b"")
     assert (done.returncode, "standard input can be read once" in done.stderr) == (2, True)
-
-
-@pytest.mark.more
-def test_a_sosreport_with_a_table_beside_it(tmp_path: Path) -> None:
-    report = packed(tmp_path, {**COMMON, "sos_commands/kernel/dmesg": QUIET})
-    (one,) = judged(tmp_path, report, table(tmp_path))
-    kinds = [entry["kind"] for entry in one["host"]["evidence"]]
-    assert kinds == ["sosreport", "conntrack -L"]
-    assert one["results"][0]["census"]["counted"] == 1400
-    log = saved(tmp_path, "log", WHOLE)
-    reports = judged(tmp_path, report, log)
-    assert [verdict(report) for report in reports] == ["OK", "PROBLEM"]
-    assert reports[1]["host"]["apart"].endswith("it has logs of its own")
-
-
-def test_what_a_sosreport_has_itself_is_not_mixed_with_it(tmp_path: Path) -> None:
-    limits = SYSCTL.format(host="h", count=1)
-    files = {**COMMON, "sos_commands/kernel/sysctl_-a": limits}
-    report = packed(tmp_path, {**files, "sos_commands/kernel/dmesg": QUIET})
-    reports = judged(tmp_path, report, sysctl(tmp_path, host="h"))
-    assert [verdict(report) for report in reports] == ["OK", "UNKNOWN"]
-    assert "itself, of another moment or machine" in reports[0]["host"]["apart"]
-    recording = tmp_path / "r"
-    done = run(tmp_path, report, sysctl(tmp_path, host="h"), f"--record={recording}")
-    assert f"the recording is of one machine, and not of the file {tmp_path}/sysctl" in done.stderr
-    (again,) = judged(tmp_path, str(recording))
-    assert verdict(again) == "OK"
-
-
-def test_an_unpacked_sosreport_and_a_volume(tmp_path: Path) -> None:
-    saved(tmp_path / "sos", "sos_commands/kernel/dmesg", WHOLE)
-    saved(tmp_path / "sos", "etc/hostname", "web1\n")
-    saved(tmp_path / "root", "var/log/kern.log", f"Sep 21 14:00:00 db1 kernel: {MESSAGE}\n")
-    saved(tmp_path / "root", "etc/hostname", "db1\n")
-    (tmp_path / "root/usr").mkdir()
-    reports = judged(tmp_path, str(tmp_path / "sos"), str(tmp_path / "root"))
-    assert [taken(report, tmp_path) for report in reports] == [
-        ["sos sosreport"],
-        ["root mounted root"],
-    ]
-    assert [verdict(report) for report in reports] == ["PROBLEM", "UNKNOWN"]
-    (one,) = judged(tmp_path, str(tmp_path / "root"), table(tmp_path))
-    assert one["results"][0]["census"]["counted"] == 1400
-
-
-@pytest.mark.more
-def test_a_recording_packed_or_not(tmp_path: Path) -> None:
-    log, recording = saved(tmp_path, "log", WHOLE), tmp_path / "recording"
-    (first,) = judged(tmp_path, log, f"--record={recording}")
-    assert verdict(first) == "PROBLEM"
-    packed_ = saved(tmp_path, "r.xz", lzma.compress(recording.read_bytes()))
-    for path in (str(recording), packed_):
-        (one,) = judged(tmp_path, path)
-        assert (verdict(one), one["host"]["evidence"][0]["kind"]) == ("PROBLEM", "recording")
-    broken = saved(tmp_path, "broken", "-- clock --\nnow=nonsense\n-- expect --\n")
-    (one,) = judged(tmp_path, broken)
-    assert (verdict(one), "not a recording" in one["results"][0]["summary"]) == ("UNKNOWN", True)
-
-
-def test_other_texts_of_a_machine_are_kept(tmp_path: Path) -> None:
-    texts = {"ethtool_-S_eth0": ETHTOOL, "m": MEMINFO, "n": NSTAT, "s": NETSTAT, "l": QUIET}
-    files = [saved(tmp_path, name, text) for name, text in texts.items()]
-    (one,) = judged(tmp_path, *files, f"--record={tmp_path / 'r'}")
-    assert taken(one, tmp_path) == [
-        "ethtool_-S_eth0 ethtool -S",
-        "m /proc/meminfo",
-        "n nstat",
-        "s netstat -s",
-        "l dmesg",
-    ]
-    assert verdict(one) == "OK"
-
-
-def test_the_allowance_of_an_instance_by_its_driver(tmp_path: Path) -> None:
-    counters = (
-        "NIC statistics:\n     tx_timeout: 0\n     conntrack_allowance_exceeded: 3200\n"
-        "     conntrack_allowance_available: 0\n"
-    )
-    for name in ("ethtool-S-ens5.txt", "counters"):
-        (one,) = judged(tmp_path, saved(tmp_path, "l", QUIET), saved(tmp_path, name, counters))
-        assert (verdict(one), "3200" in json.dumps(one["results"])) == ("WARNING", True)
-
-
-def test_tables_in_other_forms_of_conntrack(tmp_path: Path) -> None:
-    events = "    [NEW] " + ENTRY
-    xml = (
-        '<?xml version="1.0" encoding="utf-8"?>\n<conntrack>\n'
-        '<flow><meta direction="original">'
-        '<layer3 protonum="2" protoname="ipv4"><src>192.0.2.1</src>'
-        '<dst>198.51.100.2</dst></layer3><layer4 protonum="6" protoname="tcp"><sport>1</sport>'
-        '<dport>443</dport></layer4></meta><meta direction="reply"><layer3 protonum="2" '
-        'protoname="ipv4"><src>198.51.100.2</src><dst>192.0.2.1</dst></layer3><layer4 protonum="6" '
-        'protoname="tcp"><sport>443</sport><dport>1</dport></layer4></meta><meta '
-        'direction="independent"><state>ESTABLISHED</state><timeout>60</timeout><assured/>'
-        "</meta></flow>\n</conntrack>\n"
-    )
-    (one,) = judged(tmp_path, saved(tmp_path, "x", xml), saved(tmp_path, "e", events))
-    assert one["results"][0]["census"]["counted"] == 1
-    assert one["host"]["gaps"] == [f"{tmp_path}/e: conntrack -E: events, no table"]
-
-
-def test_lines_of_a_log_in_another_text_are_no_silence(tmp_path: Path) -> None:
-    limits = saved(tmp_path, "s", SYSCTL.format(host="h", count=1) + f"kernel: {MESSAGE}\n")
-    (one,) = judged(tmp_path, saved(tmp_path, "l", QUIET), limits)
-    assert verdict(one) != "OK"
-
-
-def test_a_cut_archive_is_never_silence(tmp_path: Path) -> None:
-    whole = gzip.compress((QUIET + "[ 10.000000] y\n" * 5000).encode())
-    (one,) = judged(tmp_path, saved(tmp_path, "x.gz", whole[: len(whole) // 2]))
-    assert verdict(one) == "UNKNOWN"
-    cut = gzip.compress(SYSCTL.format(host="h", count=1).encode())[:-10]
-    (one,) = judged(tmp_path, saved(tmp_path, "l", QUIET), saved(tmp_path, "s", cut))
-    assert verdict(one) == "UNKNOWN"
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("/none",), "/none: No such file or directory"),
-        (("oomkiller",), "oomkiller: No such file or directory: for one module, --only-modules="),
-        (("--sos=/", "x"), "run takes no 'x' there: it stands alone, or behind --log"),
-        (("/dev/null",), "/dev/null: not a file"),
-        (("x", "--remediate"), "--remediate changes this machine"),
-    ],
-)
-def test_what_makes_no_sense_is_refused(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
-    done = run(tmp_path, *words, cwd=tmp_path)
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert not list((tmp_path / "output").iterdir())
-
-
-def test_more_than_one_machine_is_not_recorded(tmp_path: Path) -> None:
-    files = sysctl(tmp_path), sysctl(tmp_path, "b", "db1")
-    done = run(tmp_path, *files, f"--record={tmp_path / 'r'}")
-    assert done.returncode == 2
-    assert "--record takes one machine at a time" in done.stderr
-    assert not (tmp_path / "r").exists()
-
-
-def test_some_keys_and_some_others(tmp_path: Path) -> None:
-    one = saved(tmp_path, "a", "net.netfilter.nf_conntrack_count = 1440\n")
-    two = saved(tmp_path, "b", "net.netfilter.nf_conntrack_max = 1450\n")
-    (report,) = judged(tmp_path, saved(tmp_path, "l", QUIET), one, two)
-    assert (taken(report, tmp_path)[1], verdict(report)) == ("a sysctl, some keys", "WARNING")
-    other = saved(tmp_path, "c", "net.netfilter.nf_conntrack_count = 3\n")
-    (report,) = judged(tmp_path, str(tmp_path / "l"), two, one, other)
-    assert verdict(report) == "UNKNOWN"
-    assert report["host"]["gaps"] == [
-        f"{other}: another value of /proc/sys/net/netfilter/nf_conntrack_count: "
-        "of another moment or machine"
-    ]
-
-
-def test_a_journal_that_has_a_later_boot_than_the_settings(tmp_path: Path) -> None:
-    record = (
-        '{"__REALTIME_TIMESTAMP":"%d","_BOOT_ID":"%s","_TRANSPORT":"kernel",'
-        '"SYSLOG_FACILITY":"0","__MONOTONIC_TIMESTAMP":"1","MESSAGE":"Linux version 6.1.0 (a)"}\n'
-    )
-    boots = ["1" * 32, "2" * 32]
-    log = saved(tmp_path, "j", "".join(record % (n, boot) for n, boot in enumerate(boots, 1)))
-    for at, gaps in ((0, 1), (1, 0)):
-        limits = saved(tmp_path, "s", f"kernel.random.boot_id = {boots[at]}\n")
-        (report,) = judged(tmp_path, log, limits)
-        assert len(report["host"]["gaps"]) == gaps
-
-
-def test_nothing_of_another_time_is_mixed(tmp_path: Path) -> None:
-    limits, stats = sysctl(tmp_path), saved(tmp_path, "S", STATS)
-    os.utime(stats, (NOW - 200_000, NOW - 200_000))
-    reports = judged(tmp_path, limits, stats)
-    assert [len(report["host"]["evidence"]) for report in reports] == [1, 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ec2rl import limits
 from ec2rl.host.recording import RecordedHost
-from ec2rl.limits import Limit, Subject
+from ec2rl.limits import FullSize, Limit, Subject
 from ec2rl.model import FixRequest, Proposal, Risk
 from ec2rl.next_boot.files import Names, boot_files
 from ec2rl.remedies import SetSysctl, WriteFile
@@ -15,23 +15,22 @@ FILES = Subject(
     asked="Set the number of open files as asked",
     sizes="the number of open files",
     less="programs could open FEWER files",
-    files=lambda host, wanted: boot_files(host, wanted, Names((FILE,))),
+    files=lambda host, wanted, write: boot_files(host, wanted, Names((FILE,)), write=write),
 )
-HOST = RecordedHost(
-    {
-        "/proc/meminfo": "MemTotal: 1000000 kB\nMemAvailable: 800000 kB",
-        "/proc/sys/fs/file-max": "1000",
-        "ls /usr/lib/systemd": "systemd-sysctl",
-        "ls /proc/sys/fs": "file-max",
-    }
-)
+LOOKS = {
+    "/proc/meminfo": "MemTotal: 1000000 kB\nMemAvailable: 800000 kB",
+    "/proc/sys/fs/file-max": "1000",
+    "ls /usr/lib/systemd": "systemd-sysctl",
+    "ls /proc/sys/fs": "file-max",
+}
+HOST = RecordedHost(LOOKS)
 
 
 def planned(wanted: int, request: FixRequest, now: int | None = 1000, octets: int = 0) -> Proposal:
     one = Limit("fs.file-max", now, wanted)
     refused = limits.refusals(FILES, [one], request, lambda _: "")
-    refused = refused or limits.too_much([one], request, octets, 800_000 << 10, "a full table")
-    return limits.propose(HOST, request, FILES, [one], refused=refused)
+    size = FullSize("a full table", octets, 800_000 << 10)
+    return limits.propose(HOST, request, FILES, [one], refused=refused, size=size)
 
 
 def test_more_room_is_set_now_and_written_for_the_next_boot() -> None:
@@ -75,6 +74,46 @@ def test_too_much_memory_is_refused_unless_forced() -> None:
     assert why.startswith("a full table would take 286 MiB, 37% of the memory that is available")
     assert planned(2000, FixRequest(force=True), octets=300_000_000).refused == ()
     assert planned(2000, FixRequest(), octets=200_000_000).refused == ()
+
+
+def test_what_nobody_can_tell_is_risky_and_not_taken_for_nothing() -> None:
+    unknown = [Limit("fs.file-max", None, 2000)]
+    [remedy] = limits.propose(HOST, FixRequest(now=False), FILES, unknown).chosen
+    assert (remedy.risk, remedy.caveat) == (
+        Risk.RISKY,
+        "what fs.file-max would be without this cannot be told: if it is more, programs could open "
+        "FEWER files",
+    )
+    more, size = [Limit("fs.file-max", 1000, 2000)], FullSize("2000 files", 3 << 20, None)
+    [remedy] = limits.propose(HOST, FixRequest(), FILES, more, size=size).chosen
+    assert (remedy.risk, remedy.caveat) == (
+        Risk.RISKY,
+        "2000 files would take 3 MiB, and whether that is too much for this machine cannot be "
+        "told, as its memory is not known",
+    )
+
+
+def test_the_next_boot_is_not_given_less_than_it_has_unless_asked() -> None:
+    files = RecordedHost({**LOOKS, "/etc/sysctl.d/10-theirs.conf": "fs.file-max = 5000"})
+    then = limits.at_boot(files, FILES, ["fs.file-max"], FixRequest())
+    assert then == {"fs.file-max": 5000}
+    assert limits.at_boot(files, FILES, ["fs.file-max"], FixRequest(boot=False)) == {}
+    found = Limit("fs.file-max", 1000, 2000, then=5000, asked=False)
+    plan = limits.propose(files, FixRequest(), FILES, [found])
+    assert plan.chosen[0].changes == (SetSysctl("fs.file-max", "2000", "1000"),)
+    assert plan.chosen[0].risk is Risk.SAFE
+    asked = Limit("fs.file-max", 1000, 2000, then=5000)
+    assert limits.refusals(FILES, [asked], FixRequest(), lambda _: "") == (
+        "fs.file-max=2000 is below 5000, which the next boot has by the files as they are: "
+        "programs could open FEWER files (--allow-lower does it all the same)",
+    )
+
+
+def test_a_value_that_means_no_limit_is_more_than_any_number() -> None:
+    endless = Limit("fs.file-max", 0, 2000, endless=0)
+    assert (endless.shrinks, endless.grows, endless.larger) == (True, False, "today's 0")
+    none = Limit("fs.file-max", 2000, 0, endless=0)
+    assert (none.shrinks, none.grows) == (False, True)
 
 
 def test_a_key_that_is_not_there_cannot_be_set_now_but_for_another_machine() -> None:

@@ -33,11 +33,15 @@ class Option:
 
 @record(frozen=True)
 class Command:
-    """One subcommand; `operands` names what follows it ("" for nothing)."""
+    """One subcommand; `operands` names what follows it ("" for nothing).
+
+    `status` says what each exit status means, "" where that is 0 for done and 1 for not.
+    """
 
     help: str
     operands: str
     options: Mapping[str, Option]
+    status: str = ""
 
 
 @record(frozen=True)
@@ -81,6 +85,13 @@ _GONE = {
     "--support-url": "nothing is sent anywhere; attach the folder yourself",
 }
 """Words of ec2rl 1.1.7 that there are no more, each with what to do instead."""
+
+
+UNTOLD = (
+    "0 every value told; 3 the next value of a setting cannot be told (it says `unknown`), or "
+    "something that may decide could not be read; 2 a wrong command line, or no such volume"
+)
+"""The exit status of who tells what a setting will be."""
 
 
 def parse(words: Sequence[str], commands: Mapping[str, Command]) -> Parsed:

@@ -4,21 +4,19 @@ A diagnostic runs in a process forked from this one: what hangs can be killed, w
 nobody along, what grows meets its own limit.  Where all is well, one process answers for all of
 them, one after the other; whatever is slow, or fails, is left to a process of its own
 (docs/decisions/0023-one-process-where-all-is-well.md).  The kernel's log is read once, where
-several need it.  This is the one place that catches broadly.
+several need it.
 """
 
 from __future__ import annotations
 
-import marshal
 import select
 import time
 
-from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.facts.log import KernelLog, LogSource
 from ec2rl.host import Host
-from ec2rl.host.caching import CachingHost
-from ec2rl.model import Finding, Statement, Unreadable, Verdict, Why, pack, say, unpack
-from ec2rl.module import Module, Options, bounded, diagnose
+from ec2rl.job import TOGETHER_SECONDS, Work, name_of, understood
+from ec2rl.model import Finding, Statement, Unreadable, Verdict, Why, say, unpack
+from ec2rl.module import Module, Options
 from ec2rl.process import ENDINGS, Limits, LostError, TooLongError, Worker, work_here
 from ec2rl.record import record, replace
 from ec2rl.report.wording import text
@@ -26,8 +24,8 @@ from ec2rl.report.wording import text
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Iterator, Sequence
-    from typing import Any, Callable
+    from collections.abc import Mapping, Sequence
+    from typing import Callable
 
     from ec2rl.host.caching import Observation
     from ec2rl.model import Value
@@ -45,9 +43,6 @@ _LOG_SECONDS = 60.0
 
 _SLOT_SECONDS = 2.0
 """A diagnostic that takes longer than this no longer keeps others from starting."""
-
-_TOGETHER_SECONDS = 0.25
-"""A diagnostic that takes longer than this no longer has others wait behind it."""
 
 _ORDER = (
     Verdict.PROBLEM,
@@ -84,12 +79,10 @@ class Plan:
 class Runner:
     """Diagnostics at work: `start` them, do something else meanwhile, and `finish`.
 
-    A job is a module, or None: the reading of the log for all of them.  A worker has some jobs to
-    do one after the other: its first is at work.
+    A worker has some jobs (job.py) to do one after the other: its first is at work.
     """
 
     def __init__(self, modules: Sequence[Module], host: Host, plan: Plan) -> None:
-        self.host = host
         self.plan = plan
         self.modules = tuple(modules)
         self.waiting: list[Module | None] = list(modules)
@@ -99,10 +92,10 @@ class Runner:
         self.end = time.monotonic() + plan.deadline
         self.poll = select.poll()
         readers = [module for module in modules if module.phrases]
-        self.phrases = tuple({p: None for module in readers for p in module.phrases})
-        self.log: KernelLog | None = None
+        phrases = tuple({p: None for module in readers for p in module.phrases})
+        self.work = Work(host, plan.options, phrases, plan.recording)
         self.packed_log: object = None
-        self.log_memory: dict[str, Observation] = {}
+        self.log_memory: Mapping[str, Observation] = {}
         self.shared = len(readers) > 1
         if self.shared:
             # Nobody who does not need the log is to wait for it.
@@ -166,7 +159,7 @@ class Runner:
     def _start_waiting(self) -> None:
         """Start what may start: slots are for those that are quick, hangs give theirs up."""
         for job in list(self.waiting):
-            if job and job.phrases and self.shared and not (self.log or self.packed_log):
+            if job and job.phrases and self.shared and not (self.work.log or self.packed_log):
                 continue
             quick = sum(worker.seconds < _SLOT_SECONDS for _, worker in self.working.values())
             if quick >= self.plan.concurrency:
@@ -175,14 +168,14 @@ class Runner:
             self._start([job])
 
     def _start(self, jobs: list[Module | None]) -> None:
-        if self.log is None and self.packed_log is not None:
-            self.log = unpack(self.packed_log)
+        if self.work.log is None and self.packed_log is not None:
+            self.work.log = unpack(self.packed_log)
         most = _LOOKS_LIMIT if None in jobs or self.plan.recording else _ANSWER_LIMIT
         others = [worker for _, worker in self.working.values()]
-        work = tuple(jobs)
+        todo = tuple(jobs)
         try:
             limits = Limits(sum(map(self._limit, jobs)), debug=self.plan.debug)
-            worker = Worker(lambda: self._answers(work), limits, most, others)
+            worker = Worker(lambda: self.work.answers(todo), limits, most, others)
         except OSError:
             # No memory, no descriptor, or too many processes: then here, with nothing between us
             # and its faults.
@@ -201,47 +194,12 @@ class Runner:
         began = time.monotonic()
         limit = max(0.01, min(limit, self.end - began))
         try:
-            said = work_here(lambda: self._answer_or_fault(job, here=True), limit, self.mask)
+            said = work_here(lambda: self.work.answer_or_fault(job, here=True), limit, self.mask)
         except TooLongError:
             self._fail(job, _too_long(limit), limit)
             return
         if not self._take(job, said):
             self._fail_to_understand(job, time.monotonic() - began)
-
-    def _answers(self, jobs: tuple[Module | None, ...]) -> Iterator[bytes]:
-        """What a process says: an answer for each job; of several a fault ends it, without."""
-        for job in jobs:
-            began = time.monotonic()
-            yield self._answer(job) if len(jobs) > 1 else self._answer_or_fault(job)
-            if job and time.monotonic() - began > _TOGETHER_SECONDS:
-                return  # nobody has waited for it
-
-    def _answer_or_fault(self, job: Module | None, here: bool = False) -> bytes:
-        try:
-            return self._answer(job)
-        except BaseException as error:  # a fault of our own: told, with its traceback
-            if here and isinstance(error, (KeyboardInterrupt, TooLongError)):
-                raise
-            import traceback
-
-            return marshal.dumps((_name(job), 0.0, traceback.format_exc()[-20000:]))
-
-    def _answer(self, job: Module | None) -> bytes:
-        began = time.monotonic()
-        said = self._diagnose(job) if job else self._read_log()
-        return marshal.dumps((_name(job), time.monotonic() - began, said))
-
-    def _read_log(self) -> tuple[bytes, Any]:
-        host = CachingHost(self.host)
-        options = self.plan.options
-        self.log = read_kernel_log(host, self.phrases, options.period, options.strict)
-        return _pickled(host.memory) if self.plan.recording else b"", pack(self.log)
-
-    def _diagnose(self, module: Module) -> tuple[bytes, Any]:
-        host = CachingHost(self.host)
-        found = diagnose(module, host, self.plan.options, self.log)
-        said = pack(bounded(found.finding, found.by_hand))
-        return _pickled(host.memory) if self.plan.recording else b"", said
 
     def _wait(self, progress: Callable[[Sequence[str], float], None] | None) -> None:
         """Wait for words, an end, or the next limit, and see to it."""
@@ -258,12 +216,12 @@ class Runner:
         if progress and self.working:
             slowest = max(worker.seconds for _, worker in self.working.values())
             if slowest > 1:
-                progress([_name(jobs[0]) for jobs, _ in self.working.values()], slowest)
+                progress([name_of(jobs[0]) for jobs, _ in self.working.values()], slowest)
 
     def _patience(self, jobs: list[Module | None]) -> float:
         """How long a worker may take for its first job; all others wait for the log anyway."""
         alone = len(jobs) == 1 or jobs[0] is None
-        return self._limit(jobs[0]) if alone else min(_TOGETHER_SECONDS, self._limit(jobs[0]))
+        return self._limit(jobs[0]) if alone else min(TOGETHER_SECONDS, self._limit(jobs[0]))
 
     def _let_go(self, jobs: list[Module | None]) -> None:
         """Leave a worker its first job; the others get workers of their own."""
@@ -314,25 +272,19 @@ class Runner:
 
     def _take(self, job: Module | None, said: bytes) -> bool:
         """Take what a job has said; whether that could be understood, as an answer of this one."""
-        try:
-            name, seconds, values = marshal.loads(said)  # noqa: S302 - our own process's words
-            if name != _name(job):
-                return False
-            if isinstance(values, str):
-                last = values.strip().rpartition("\n")[2]
-                why = say("fault of ec2rl itself: {error}", error=last)
-                self._fail(job, why, seconds, crashed=True, traceback=values)
-                return True
-            records, packed = values
-            looks = _unpickled(records) if records else {}
-            if job is None:
-                self.packed_log, self.log_memory = packed, looks
-                return True
-            finding, by_hand = unpack(packed)
-        except Exception:  # something else got into its pipe
+        answer = understood(job, said)
+        if answer is None:
             return False
-        memory = {**self.log_memory, **looks}
-        self.results[job.name] = Result(job, finding, seconds, by_hand, memory)
+        if answer.traceback:
+            last = answer.traceback.strip().rpartition("\n")[2]
+            why = say("fault of ec2rl itself: {error}", error=last)
+            self._fail(job, why, answer.seconds, crashed=True, traceback=answer.traceback)
+        elif job is None:
+            self.packed_log, self.log_memory = answer.log, answer.memory
+        elif answer.finding is not None:
+            memory = {**self.log_memory, **answer.memory}
+            found = Result(job, answer.finding, answer.seconds, answer.by_hand, memory)
+            self.results[job.name] = found
         return True
 
     def _fail_to_understand(self, job: Module | None, seconds: float) -> None:
@@ -348,16 +300,12 @@ class Runner:
     ) -> None:
         if job is None:
             lost = Unreadable("kernel log", Why.FAILED, text(say("{why}", why=why)))
-            self.log = KernelLog((), LogSource("dmesg", lost))
+            self.work.log = KernelLog((), LogSource("dmesg", lost))
             return
         finding = Finding(Verdict.CRASHED, say("{why}", why=why)) if crashed else _unknown(why)
         if traceback:
             finding = replace(finding, facts={"traceback": traceback})
         self.results[job.name] = Result(job, finding, seconds)
-
-
-def _name(job: Module | None) -> str:
-    return job.name if job else "the kernel's log"
 
 
 def _too_long(limit: float) -> Statement:
@@ -366,19 +314,3 @@ def _too_long(limit: float) -> Statement:
 
 def _unknown(why: Value) -> Finding:
     return Finding(Verdict.UNKNOWN, say("Could not be judged: {why}", why=why))
-
-
-# What a process says is small and plain, and `marshal` is built in; only where a recording is
-# handed over, `pickle` is worth its import. Both read our own processes' words alone.
-
-
-def _pickled(records: object) -> bytes:
-    import pickle
-
-    return pickle.dumps(records)
-
-
-def _unpickled(said: bytes) -> Any:
-    import pickle
-
-    return pickle.loads(said)  # noqa: S301

@@ -7,6 +7,7 @@ Which limits there are, how large they should be and in what order they are writ
 from __future__ import annotations
 
 from ec2rl.facts.proc import setting
+from ec2rl.facts.sysctl_conf import kernel_int
 from ec2rl.host import Host
 from ec2rl.model import FixRequest, Proposal, Remedy, Risk, Setting
 from ec2rl.next_boot.by_hand import commands
@@ -26,26 +27,75 @@ MUCH = 0.25
 
 @record(frozen=True)
 class Limit:
-    """A setting to reach: its value today (None: unknown) and the one that is wanted.
+    """A setting to reach: its value today, what the next boot makes of it, and what is wanted.
 
-    `sizes` is whether it bounds how many there may be, so that a lower value means less room.
+    `now` is None where it is unknown, or nothing runs (a volume), `then` where the files as they
+    are do not tell it. `sizes` is whether it bounds how many there may be, so that a lower value
+    means less room; `endless` is the value that means no bound. `asked` is whether a person gave
+    the value: the next boot keeps what its files give it where that is more, and nobody asked.
     """
 
     key: str
     now: int | None
     wanted: int
     sizes: bool = True
+    then: int | None = None
+    endless: int | None = None
+    asked: bool = True
+
+    @property
+    def lasting(self) -> int:
+        """What the next boot is to have."""
+        if self.asked or not self.sizes or not self._is_below(self.wanted, self.then):
+            return self.wanted
+        return self.wanted if self.then is None else self.then
+
+    @property
+    def before(self) -> int | None:
+        """What it is without the plan, today, or where nothing runs at boot; None if unknown."""
+        return self.then if self.now is None else self.now
 
     @property
     def grows(self) -> bool:
-        return self.sizes and self.wanted > (self.now or 0)
+        """Whether there will be more room, or there may be."""
+        return self.sizes and (self.before is None or self._is_below(self.before, self.wanted))
 
     @property
     def shrinks(self) -> bool:
-        return self.sizes and self.wanted < (self.now or 0)
+        """Whether there is known to be less room, today or after a boot."""
+        return self.sizes and bool(self.larger)
+
+    @property
+    def larger(self) -> str:
+        """What is larger than this value, in words, "" for nothing that is known."""
+        if self._is_below(self.wanted, self.now):
+            return f"today's {self.now}"
+        if self._is_below(self.lasting, self.then):
+            return f"{self.then}, which the next boot has by the files as they are"
+        return ""
+
+    @property
+    def may_shrink(self) -> bool:
+        """Whether nobody can tell what it is without the plan: there may be less room."""
+        return self.sizes and self.before is None
 
     def changes_now(self, request: FixRequest) -> bool:
         return request.now and self.now is not None and self.now != self.wanted
+
+    def _is_below(self, value: int, other: int | None) -> bool:
+        """Whether a value gives less than another one, as far as that is known."""
+        if other is None or value == other or value == self.endless:
+            return False
+        return value < other or other == self.endless
+
+
+@record(frozen=True)
+class FullSize:
+    """Bytes that `what` takes when it is full, and bytes of memory to be had (None: unknown)."""
+
+    what: str
+    octets: int
+    memory: int | None
 
 
 @record(frozen=True)
@@ -54,24 +104,57 @@ class Subject:
 
     `room` and `asked` are titles: of more room, and of what a person has asked for that may do
     harm; `sizes` is what is kept, as "the sizes of the neighbour tables"; `less` is what a lower
-    value does.
+    value does. `files` gives those for values by key, and with False none, but what the next boot
+    makes of the files as they are.
     """
 
     room: str
     asked: str
     sizes: str
     less: str
-    files: Callable[[Host, Mapping[str, int]], BootFiles]
+    files: Callable[[Host, Mapping[str, int], bool], BootFiles]
 
 
-def own_files(name: str) -> Callable[[Host, Mapping[str, int]], BootFiles]:
+def at_boot(
+    host: Host, subject: Subject, keys: Sequence[str], request: FixRequest
+) -> dict[str, int | None]:
+    """Tell what the next boot makes of these keys by the files as they are.
+
+    None where that cannot be told; nothing where the request leaves the next boot alone.
+    """
+    if not request.boot or not keys:
+        return {}
+    files = subject.files(host, dict.fromkeys(keys, 0), False)
+    ends = {key: files.ends_with(key) for key in keys}
+    return {key: None if end is None else kernel_int(str(end)) for key, end in ends.items()}
+
+
+def reach(
+    host: Host,
+    subject: Subject,
+    request: FixRequest,
+    today: Mapping[str, int | None],
+    wanted: Mapping[str, int],
+) -> list[Limit]:
+    """Make the limits that are to have the `wanted` values, in their order.
+
+    Each knows today's value, and what the next boot makes of it by the files as they are.
+    """
+    then, asked = at_boot(host, subject, [*wanted], request), bool(request.settings)
+    return [
+        Limit(key, today[key], value, then=then.get(key), asked=asked)
+        for key, value in wanted.items()
+    ]
+
+
+def own_files(name: str) -> Callable[[Host, Mapping[str, int], bool], BootFiles]:
     """Make what plans the files of a module for `Subject.files`: `name` is a part of theirs."""
 
-    def files(host: Host, wanted: Mapping[str, int]) -> BootFiles:
+    def files(host: Host, wanted: Mapping[str, int], write: bool) -> BootFiles:
         from ec2rl.next_boot.files import Names, boot_files
 
         last = f"/etc/sysctl.d/99-zz-ec2rl-{name}.conf", f"/etc/sysctl.d/zzz-ec2rl-{name}.conf"
-        return boot_files(host, dict(sorted(wanted.items())), Names(last))
+        return boot_files(host, dict(sorted(wanted.items())), Names(last), write=write)
 
     return files
 
@@ -104,7 +187,7 @@ def refusals(
             reasons.append(own)
         elif limit.shrinks and not request.lower:
             reasons.append(
-                f"{limit.key}={limit.wanted} is below today's {limit.now}: {subject.less} "
+                f"{limit.key}={limit.wanted} is below {limit.larger}: {subject.less} "
                 "(--allow-lower does it all the same)"
             )
     return tuple(reasons)
@@ -118,7 +201,8 @@ def ladder_order(
     What grows is written from the last down, then what shrinks from the first up.
     """
     mine = [key for key in keys if key in wanted]
-    shrinks = [key for key in mine if wanted[key] < (today[key] or 0)]
+    before = {key: value for key in mine if (value := today[key]) is not None}
+    shrinks = [key for key in mine if key in before and wanted[key] < before[key]]
     return [*(key for key in reversed(mine) if key not in shrinks), *shrinks]
 
 
@@ -141,24 +225,47 @@ def in_proportion(
 
     The `defaults` tell the proportions where today's are not all known.
     """
-    now = [today[key] or 0 for key in keys]
-    shares = now if all(now) else defaults
+    known = [value for key in keys if (value := today[key])]  # one of 0 has no share
+    shares = known if len(known) == len(keys) else defaults
     return {key: min(largest, n * largest // shares[-1]) for key, n in zip(keys, shares)}
 
 
 def too_much(
-    limits: Sequence[Limit], request: FixRequest, octets: int, memory: int | None, what: str
+    limits: Sequence[Limit], request: FixRequest, size: FullSize | None
 ) -> tuple[str, ...]:
-    """Say why `what`, of so many bytes when it is full, would take too much of the free memory."""
-    if not memory or request.force or not any(limit.grows for limit in limits):
+    """Say why this would take too much of the memory, where that is known."""
+    if size is None or request.force or not any(limit.grows for limit in limits):
         return ()
-    if octets <= memory * MUCH:
+    if size.memory is None or size.octets <= size.memory * MUCH:
         return ()
+    share = f"{size.octets / size.memory:.0%}" if size.memory else "all and more"
     return (
-        f"{what} would take {octets >> 20} MiB, {octets / memory:.0%} of the memory that is "
+        f"{size.what} would take {size.octets >> 20} MiB, {share} of the memory that is "
         f"available; more than {MUCH:.0%} is too much, as the kernel cannot swap it out (--force "
         "does it all the same)",
     )
+
+
+def _cautions(
+    subject: Subject,
+    limits: Sequence[Limit],
+    size: FullSize | None,
+    own: Mapping[str, str],
+) -> Iterator[str]:
+    """Say what is risky: less room, and what nobody can tell of room and memory."""
+    less = {one.key: f"{one.key}: {subject.less}" for one in limits if one.shrinks}
+    yield from {**less, **own}.values()
+    unknown = [one.key for one in limits if one.may_shrink]
+    if unknown:
+        yield (
+            f"what {' and '.join(unknown)} would be without this cannot be told: if it is more, "
+            f"{subject.less}"
+        )
+    if size is not None and size.memory is None and any(limit.grows for limit in limits):
+        yield (
+            f"{size.what} would take {max(1, size.octets >> 20)} MiB, and whether that is too much "
+            "for this machine cannot be told, as its memory is not known"
+        )
 
 
 def propose(
@@ -169,6 +276,7 @@ def propose(
     *,
     elsewhere: str = "",
     refused: tuple[str, ...] = (),
+    size: FullSize | None = None,
     lasts: bool = True,
     cautions: Mapping[str, str] = {},
     notes: tuple[str, ...] = (),
@@ -177,11 +285,13 @@ def propose(
 ) -> Proposal:
     """Plan these limits in their order, now and for the next boot; what is so already is left out.
 
-    `elsewhere` says why none of them can be set from here, `refused` why these values may not be;
-    `lasts` is whether the next boot is to have them; each of `cautions`, by key, makes the plan
-    RISKY, and so does a limit that shrinks: where the module has no caution for it, in the words
-    of the subject; `parameters` are files that a kernel takes in place of these keys.
+    `elsewhere` says why none of them can be set from here, `refused` why these values may not be,
+    as does a `size` that is too much; `lasts` is whether the next boot is to have them; each of
+    `cautions`, by key, makes the plan RISKY, and so does a limit that shrinks: where the module has
+    no caution for it, in the words of the subject; and what nobody can tell of today's value or of
+    the memory. `parameters` are files that a kernel takes in place of these keys.
     """
+    refused = refused or too_much(limits, request, size)
     if elsewhere:
         asked = [_set(limit, parameters) for limit in limits if limit.wanted]
         return Proposal(refused=(elsewhere,), by_hand=commands(asked, parameters))
@@ -193,22 +303,20 @@ def propose(
     not_persistent: tuple[str, ...] = ()
     if not request.boot:
         not_persistent = ("nothing is written for the next boot, as asked",)
+    maybe: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     if request.boot and lasts and limits:
-        files = subject.files(host, {limit.key: limit.wanted for limit in limits})
-        changes, not_persistent, after = (
-            (*changes, *files.changes),
-            files.not_persistent,
-            files.after,
-        )
+        files = subject.files(host, {limit.key: limit.lasting for limit in limits}, True)
+        changes, after = (*changes, *files.changes), files.after
+        not_persistent, maybe = files.not_persistent, files.maybe_persistent
     if not changes:
-        return Proposal(offered=offers, not_persistent=not_persistent if request.boot else ())
-    less = {one.key: f"{one.key}: {subject.less}" for one in limits if one.shrinks}
-    caveat = "; ".join({**less, **cautions}.values())
+        fleeting = not_persistent if request.boot else ()
+        return Proposal(offered=offers, not_persistent=fleeting, maybe_persistent=maybe)
+    caveat = "; ".join(_cautions(subject, limits, size, cautions))
     risk = Risk.RISKY if caveat else Risk.SAFE
     remedy = Remedy(_title(subject, request, changes, risk), changes, risk, caveat)
     by_hand = commands(changes, parameters)
-    return Proposal((remedy,), offers, (), notes, after, by_hand, not_persistent)
+    return Proposal((remedy,), offers, (), notes, after, by_hand, not_persistent, maybe)
 
 
 def _set(limit: Limit, parameters: Mapping[str, str] | None) -> SetSysctl:

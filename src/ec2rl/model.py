@@ -153,7 +153,7 @@ class Proposal:
     `refused` says why nothing may be done; `offered` are remedies that were not asked for; `notes`
     are lines about sizes and costs, `after` about the next boot; `by_hand` are the same changes as
     commands (those for the host, where they cannot be made from here); `not_persistent` says
-    what the next boot will not keep, and why.
+    what the next boot will not keep, and why; `maybe_persistent` of what nobody can tell that.
     """
 
     chosen: tuple[Remedy, ...] = ()
@@ -163,6 +163,12 @@ class Proposal:
     after: tuple[str, ...] = ()
     by_hand: tuple[str, ...] = ()
     not_persistent: tuple[str, ...] = ()
+    maybe_persistent: tuple[str, ...] = ()
+
+    @property
+    def lasts(self) -> bool | None:
+        """Whether the next boot keeps all of it; None where nobody can tell."""
+        return False if self.not_persistent else None if self.maybe_persistent else True
 
 
 MOST = 2000
@@ -219,6 +225,7 @@ class Tense(Choice):
 
 TENSED: Mapping[str, Mapping[Tense, str]] = {
     "now": {Tense.PRESENT: "now", Tense.PAST: "then"},
+    "they_are": {Tense.PRESENT: "now", Tense.PAST: "they were"},
     "this_boot": {Tense.PRESENT: "this boot", Tense.PAST: "its last boot"},
     "the_last_hour": {Tense.PRESENT: "the last hour", Tense.PAST: "its last hour"},
     "todays_settings": {
@@ -229,7 +236,12 @@ TENSED: Mapping[str, Mapping[Tense, str]] = {
     "explain": {Tense.PRESENT: "sudo ./ec2rl explain", Tense.PAST: "./ec2rl explain"},
     "run_as_root": {
         Tense.PRESENT: "run it as root on the host itself: sudo ./ec2rl run",
-        Tense.PAST: "take a copy that has what was not read, or run it on that machine itself",
+        Tense.PAST: "collect it as root on that machine: dmesg > FILE, or journalctl -k -o export "
+        "> FILE; or all that is asked for: ./ec2rl run --record=FILE",
+    },
+    "collect_all": {
+        Tense.PRESENT: "run it as root on the host itself: sudo ./ec2rl run",
+        Tense.PAST: "collect the rest as root on that machine: ./ec2rl run --record=FILE",
     },
     "page_only": {Tense.PRESENT: "", Tense.PAST: " --page-only"},
 }

@@ -37,12 +37,14 @@ class Options:
     """What the user asked of the diagnostics.
 
     `sample` is the pause before a second look, in seconds, 0 for never; `period` is the time
-    that the logs are asked about; with `strict` only what is proven makes a failure.
+    that the logs are asked about; with `strict` only what is proven makes a failure; `by_hand` is
+    whether the commands by hand will be shown, and what only they need is looked at too.
     """
 
     sample: float = 1.0
     period: Period = Period()
     strict: bool = False
+    by_hand: bool = False
 
 
 @record(frozen=True)

@@ -7,10 +7,13 @@ import pytest
 from ec2rl.conntrack import advice
 from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.observe import read
+from ec2rl.conntrack.remedy import propose
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.host.recording import RecordedHost
+from ec2rl.model import FixRequest
 from ec2rl.module import Options
 from ec2rl.modules.conntrackfull import MODULE
+from ec2rl.remedies import WriteFile
 from ec2rl.report.wording import lines
 
 COLUMNS = (
@@ -29,8 +32,19 @@ def by_hand(seen: Observations) -> tuple[str, ...]:
     return tuple(lines(advice.by_hand(seen)))
 
 
-def seen(maximum: str, buckets: str, gibibytes: float, more: dict[str, str]) -> Observations:
-    host = RecordedHost(
+def seen(
+    maximum: str,
+    buckets: str,
+    gibibytes: float,
+    more: dict[str, str],
+    options: Options = Options(),  # noqa: B008
+) -> Observations:
+    host = machine(maximum, buckets, gibibytes, more)
+    return read(host, read_kernel_log(host, MODULE.phrases), options)
+
+
+def machine(maximum: str, buckets: str, gibibytes: float, more: dict[str, str]) -> RecordedHost:
+    return RecordedHost(
         {
             "/proc/meminfo": f"MemTotal: {int(gibibytes * (1 << 20))} kB",
             "/proc/sys/kernel/osrelease": "6.18.44",
@@ -44,18 +58,19 @@ def seen(maximum: str, buckets: str, gibibytes: float, more: dict[str, str]) -> 
             **more,
         }
     )
-    return read(host, read_kernel_log(host, MODULE.phrases), Options())
 
 
 def test_a_large_host_of_today() -> None:
     assert by_hand(seen("262144", "262144", 23, FULL)) == (
         "Today:      nf_conntrack_max 262144, nf_conntrack_buckets 262144",
         "Larger:     nf_conntrack_max 524288, nf_conntrack_buckets 524288",
-        "Because:    twice today's limit, as packets were lost: what was refused is in no count; "
-        "12 entries of this host (initial network namespace) by the kernel's count; they could not "
-        "be read",
+        "Because:    twice today's limit, because packets were lost, and no counter tells how many "
+        "entries they would have needed",
+        "Need:       12 entries, which this host (initial network namespace) has by the kernel's "
+        "count (they could not be read)",
         "Costs:      at most 228 MiB of kernel memory when every entry is used, 1% of this "
         "machine's memory",
+        "            320 + 128 bytes an entry (assumed: /proc/slabinfo: not collected), 8 a bucket",
         "",
         "See:        sysctl net.netfilter.nf_conntrack_max net.netfilter.nf_conntrack_count",
         "            dmesg | grep -E 'table full( in netns [0-9]+)?, dropping packet'",
@@ -65,13 +80,50 @@ def test_a_large_host_of_today() -> None:
         "Next boot:  printf '%s\\n' net.netfilter.nf_conntrack_max=524288 "
         "net.netfilter.nf_conntrack_buckets=524288 |",
         "                sudo tee /etc/sysctl.d/99-zz-ec2rl-conntrack.conf",
-        "            echo nf_conntrack | sudo tee /etc/modules-load.d/ec2rl-conntrack.conf",
-        "            (the module must be there before the settings are read, or they are lost)",
+        "            (where nf_conntrack is a module that nothing loads before the settings are "
+        "read,",
+        "            which sudo ./ec2rl conntrack boot tells, they do nothing without this:",
+        "            echo nf_conntrack | sudo tee /etc/modules-load.d/ec2rl-conntrack.conf)",
         "",
         "The page's fixed numbers (131072 and 32768) would SHRINK this host's table: "
         "nf_conntrack_max from 262144 to 131072, nf_conntrack_buckets from 262144 to 32768. "
         "Do not use them here.",
     )
+
+
+SLABS = {
+    "/proc/slabinfo": "# name <active_objs> <num_objs> <objsize>\nnf_conntrack 12 12 256",
+    "ls /usr/lib/systemd": "systemd-sysctl",
+    "ls /proc/sys/net": "core netfilter",
+}
+BUILT_IN = {"ls /sys/module/nf_conntrack": "parameters", "/proc/modules": ""}
+MODULE_LATE = {
+    "ls /sys/module/nf_conntrack": "parameters refcnt initstate",
+    "/proc/modules": "nf_conntrack 200704 1 - Live 0x0",
+}
+
+
+@pytest.mark.parametrize(("how", "loads"), [(BUILT_IN, False), (MODULE_LATE, True)])
+def test_the_plan_and_the_commands_by_hand_are_one_reckoning(
+    how: dict[str, str], loads: bool
+) -> None:
+    more = {**FULL, **SLABS, **how}
+    said = by_hand(seen("262144", "262144", 23, more, Options(by_hand=True)))
+    assert [line for line in said if "MiB" in line or "bytes" in line] == [
+        "Costs:      196 MiB of kernel memory when every entry is used, 1% of this "
+        "machine's memory",
+        "            256 + 128 bytes an entry (/proc/slabinfo), 8 a bucket",
+    ]
+    host = machine("262144", "262144", 23, more)
+    plan = propose(host, seen("262144", "262144", 23, more), FixRequest())
+    [memory] = [note for note in plan.notes if note.startswith("Memory")]
+    assert memory == (
+        "Memory: a full table takes 196 MiB, 0.8% of all (without this 98 MiB); 256 + 128 bytes an "
+        "entry (/proc/slabinfo), 8 a bucket"
+    )
+    written = [c.path for c in plan.chosen[0].changes if isinstance(c, WriteFile)]
+    file = "/etc/modules-load.d/ec2rl-conntrack.conf"
+    assert (file in written, any(file in line for line in said)) == (loads, loads)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +149,7 @@ def test_what_the_fixed_numbers_would_shrink(
 
 def test_a_table_that_is_too_much_for_the_machine() -> None:
     more = {**FULL, "/proc/meminfo": "MemTotal: 1048576 kB\nMemAvailable: 524288 kB"}
-    costs = by_hand(seen("262144", "262144", 1, more))[3]
+    costs = by_hand(seen("262144", "262144", 1, more))[4]
     assert costs.endswith(
         ", 22% of this machine's memory, and 45% of what is available: too much; find out first "
         "what fills the table"

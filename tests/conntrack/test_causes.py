@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from ec2rl.arguments import parse
+from ec2rl.conntrack import commands as conntrack
+from ec2rl.conntrack.report.table_json import census_facts
+from ec2rl.conntrack.report.table_text import top
 from ec2rl.conntrack.table.cause import CauseName
 from ec2rl.conntrack.table.causes import causes
 from ec2rl.conntrack.table.remedies import untracked
+from ec2rl.conntrack.table.targets import TableTarget, TableTargets
+from ec2rl.conntrack.tables import Limits
+from ec2rl.host import Door
+from ec2rl.record import replace
 from ec2rl.report.wording import text
 from support.tables import counted
 from support.troubled import DNS, EVERYDAY, FLOOD, POOL, TABLES
@@ -43,6 +51,27 @@ def test_the_headline_of_a_leaking_pool() -> None:
         "at least 1800 of them have been idle for more than 350 s;"
         " nf_conntrack_tcp_timeout_established keeps them for 432000 s",
     )
+
+
+def test_what_is_to_be_typed_against_a_leaking_pool_can_be_typed() -> None:
+    """With its client, and on its table: the whole line goes into a shell as it is."""
+    seen = counted([*POOL, *EVERYDAY[:800]])
+    there = TableTarget("netns 7 (web)", (Door("/run/netns/web", 7),), 2800, 7)
+    ours = TableTarget("this host", (), 2800, 8)
+    free = "sudo ./ec2rl conntrack free --src=10.0.9.31 --idle-over=350"
+    limits = Limits(262_144, 262_144, 8 << 30, True)
+    for target, typed in (
+        (ours, free),
+        (there, f"{free} --netns=7"),
+        (replace(there, here=False), f"{free} --netns=7  # on that machine"),
+    ):
+        told = top(target, TableTargets((target,), (), limits, None), seen, "", 5, ())
+        assert f"delete what is idle\n{' ' * 20}{typed}\n" in told
+        causes_ = census_facts(seen, target)["causes"]
+        assert isinstance(causes_, list)
+        assert [one["command"] for one in causes_ if isinstance(one, dict)] == [typed]
+        args = parse(typed.partition("  #")[0].split()[3:], conntrack.COMMANDS)
+        assert args.last("src") == "10.0.9.31"
 
 
 def test_a_namespace_that_has_most() -> None:

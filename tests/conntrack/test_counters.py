@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2rl.conntrack.counters import Counters, parse_conntrack_stats, parse_stat, rise
+from ec2rl.conntrack.counters import Counters, parse_conntrack_stats, parse_stat
+from ec2rl.facts.proc import rise
 from support.examples import examples
 
 HEADERS = {
@@ -125,6 +126,8 @@ def test_what_was_refused_is_less_the_clashes(
         (None, 5, None),
         (5, None, None),
         (2**33, 2**33 + 1, 1),
+        (184, 0, None),  # another namespace's, or made anew: no 4294967112 were lost
+        (5000, 4999, None),
     ],
 )
 def test_a_rise_goes_over_the_wrap(before: int | None, after: int | None, rose: int | None) -> None:

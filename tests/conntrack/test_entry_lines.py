@@ -182,6 +182,26 @@ def test_masked_addresses_still_count(tmp_path: Path, mask: str) -> None:
     )
 
 
+@pytest.mark.parametrize("number", [1, 20])
+@pytest.mark.parametrize("end", ["src=192.0.2.1", "dst=203.0.113.9"])
+def test_an_address_that_is_masked_in_one_direction_alone(
+    tmp_path: Path, number: int, end: str
+) -> None:
+    line = (
+        "tcp      6 59 ESTABLISHED src=10.0.0.5 dst=198.51.100.1 sport=5000 dport=443 "
+        "src=192.0.2.1 dst=203.0.113.9 sport=443 dport=5000 [ASSURED] mark=0 use=1\n"
+    )
+    path = tmp_path / "table"
+    path.write_text(line.replace(end, f"{end[:4]}x.x.x.x") * number)
+    found = census_of_capture(str(path), DEFAULTS)
+    assert isinstance(found, Census)
+    behind = "x.x.x.x" if end.startswith("src") else "192.0.2.1"
+    assert [(str(row.key), row.count) for row in found.pairs.rows] == [
+        (f"10.0.0.5 -> 198.51.100.1:443/tcp -> {behind}:443", number)
+    ]
+    assert "masked" in found.gaps[0]
+
+
 def test_no_client_is_blamed_for_what_a_mask_hides(tmp_path: Path) -> None:
     half = WAIT.replace("CLOSE_WAIT", "SYN_SENT").replace("[ASSURED] ", "")
     hidden = half.replace("127.0.0.1", "x.x.x.x").replace("6 59", "6 100")

@@ -83,6 +83,18 @@ def test_a_size_that_was_raised_by_hand_is_kept_for_the_next_boot() -> None:
     )
 
 
+def test_more_than_today_that_the_files_give_is_left_as_it_is() -> None:
+    theirs = {"/etc/sysctl.d/10-x.conf": f"{N}max = 1048576\n{N}buckets = 1048576"}
+    assert proposed("quiet", FixRequest(), **theirs) == Proposal()
+    [remedy] = proposed("two_lines", FixRequest(), **theirs).chosen
+    assert remedy.changes == (
+        SetSysctl(f"{N}buckets", "524288", "262144"),
+        SetSysctl(f"{N}max", "524288", "262144"),
+    )
+    [max_alone] = proposed("two_lines", FixRequest({"max": 524288}), **theirs).refused
+    assert max_alone.startswith(f"{N}max=524288 is below 1048576, which the next boot has by")
+
+
 def test_what_will_not_last_is_told_although_nothing_can_be_done() -> None:
     last = {"/etc/sysctl.d/zzzz.conf": "net.nf_conntrack_max = 65536", DROP_IN: SIZES}
     looks = {f"/proc/sys/net/netfilter/nf_conntrack_{n}": "524288" for n in ("max", "buckets")}
@@ -109,8 +121,9 @@ def test_a_census_says_how_much_is_needed_and_a_flood_gets_no_table_of_its_own_s
     assert sized("losing_half_open") == (
         1048576,
         (
-            "Size: 4 times today's limit, the most that is taken without being asked for",
-            f"Need: 3670016 entries at the present load of {HOST}, by a census of 9 of its 262144",
+            "Size: 4 times today's limit: more is taken only where you ask for it",
+            f"Need: 3670016 entries, which the present load of {HOST} leads to (by a census "
+            "of 9 of its 262144 entries)",
             "More: --set max=7340032 has room for all of it; look first whether the load is "
             "wanted: ./ec2rl conntrack top",
         ),
@@ -126,8 +139,9 @@ def test_twice_the_need_is_taken_where_no_packet_was_lost() -> None:
     assert sized("nearly_full", **{"netns /proc/1/ns/net: conntrack -L": entries}) == (
         491520,
         (
-            "Size: twice what is needed, for peaks",
-            f"Need: 240100 entries at the present load of {HOST}, by a census of 9 of its 240100",
+            "Size: twice what the present load needs, which leaves room for peaks",
+            f"Need: 240100 entries, which the present load of {HOST} leads to (by a census "
+            "of 9 of its 240100 entries)",
         ),
     )
 
@@ -136,8 +150,9 @@ def test_without_a_census_the_kernels_count_has_to_do() -> None:
     assert sized("nearly_full") == (
         491520,
         (
-            "Size: twice what is needed, for peaks",
-            f"Need: 240100 entries of {HOST} by the kernel's count; they could not be read",
+            "Size: twice what the present load needs, which leaves room for peaks",
+            f"Need: 240100 entries, which {HOST} has by the kernel's count (they could not be "
+            "read)",
         ),
     )
 
@@ -146,8 +161,9 @@ def test_the_kernels_own_choice_is_the_least() -> None:
     assert sized("smaller_than_default") == (
         262144,
         (
-            "Size: what this kernel chooses for this machine's memory",
-            f"Need: 900 entries of {HOST} by the kernel's count; they could not be read",
+            "Size: the limit that this kernel chooses by itself for a machine with this much "
+            "memory",
+            f"Need: 900 entries, which {HOST} has by the kernel's count (they could not be read)",
         ),
     )
 
@@ -156,8 +172,9 @@ def test_where_packets_were_lost_it_is_at_least_twice_the_limit() -> None:
     assert sized("two_lines") == (
         524288,
         (
-            "Size: twice today's limit, as packets were lost: what was refused is in no count",
-            f"Need: 1000 entries of {HOST} by the kernel's count; they could not be read",
+            "Size: twice today's limit, because packets were lost, and no counter tells how many "
+            "entries they would have needed",
+            f"Need: 1000 entries, which {HOST} has by the kernel's count (they could not be read)",
         ),
     )
 
@@ -183,8 +200,8 @@ def test_the_fixed_numbers_of_the_page_are_refused_where_they_would_shrink_the_t
     assert [(remedy.risk, remedy.caveat) for remedy in allowed.chosen] == [
         (
             Risk.RISKY,
-            "buckets: the table becomes SMALLER than it is; "
-            "max: the table becomes SMALLER than it is",
+            "buckets: the table becomes SMALLER than today's 262144; "
+            "max: the table becomes SMALLER than today's 262144",
         )
     ]
 

@@ -159,7 +159,7 @@ def test_what_is_recorded_of_the_kernel_gives_the_same_answers(tmp_path: Path) -
         told = again.stdout.partition(":\n\n")[2] if which != "list" else again.stdout
         if which == "size":  # the command for the machine itself is left out
             first_lines = [x for x in first.stdout.split("\n") if "ec2rl fix" not in x]
-            assert told == "\n".join(first_lines).replace(" (now ", " (then ")
+            assert told == "\n".join(first_lines).replace(" (now ", " (it was ")
             assert "two looks, 1." in told
         else:
             assert told == first.stdout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ec2rl.conntrack.queries.kept import Entries
 from ec2rl.conntrack.table.capture import parse_line
 from ec2rl.conntrack.table.kept import count_entries
@@ -32,6 +34,28 @@ def test_the_cause_and_what_cannot_be_evicted() -> None:
     ]
     facts = table_sample_facts(one)
     assert (facts["seen"], facts["counted"]) == (2000, 250_000)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("t.txt", "./ec2rl conntrack top --file=t.txt"),
+        ("a b.txt", "./ec2rl conntrack top --file='a b.txt'"),
+        ("a;reboot", "./ec2rl conntrack top --file='a;reboot'"),
+        ("standard input", "./ec2rl conntrack top --file=- (with that table as its input)"),
+        (
+            "sos_commands/networking/conntrack_-L",
+            "take sos_commands/networking/conntrack_-L out of the sosreport, then: "
+            "./ec2rl conntrack top --file=conntrack_-L",
+        ),
+        ("a, b", "`./ec2rl conntrack top` takes one of these files by its --file="),
+    ],
+)
+def test_what_to_type_for_a_saved_table_can_be_typed(source: str, said: str) -> None:
+    text = "".join(f"{raw(row)}\n" for row in ROWS[:10])
+    seen = count_entries(Entries(source, text), DEFAULTS, 10)
+    told = lines(table_sample_lines(TableSample("netns 7", 7, seen, saved=1790000000.0)))
+    assert told[-1] == f"Who, and why: {said}"
 
 
 def test_lines_of_any_kind_and_none() -> None:

@@ -117,10 +117,10 @@ Needed:       at least 240000 entries at the present load
               (1200 of them still to come, by tcp_timeout_syn_sent)
 Recommended:  net.netfilter.nf_conntrack_max=491520 (now 262144)
               net.netfilter.nf_conntrack_buckets=491520 (now 262144)
-              (twice what is needed, for peaks)
+              (twice what the present load needs, which leaves room for peaks)
               sudo ./ec2rl fix conntrackfull --set max=491520 --set buckets=491520
 Costs:        184 MiB of kernel memory when every entry is used
-              (256 bytes an entry, /proc/slabinfo)
+              256 + 128 bytes an entry (/proc/slabinfo), 8 a bucket
 Full in:      36.9 min; between 30.8 min and 46.1 min (chance alone, 95 of 100
               cases; two looks, 5.0 s apart)
 
@@ -128,7 +128,10 @@ Full in:      36.9 min; between 30.8 min and 46.1 min (chance alone, 95 of 100
     )
     nowhere = recommended_facts(LIMITS, replace(tables, sized=()))
     assert nowhere["set"] == {"max": 491_520, "buckets": 491_520}
-    assert (nowhere["max"], nowhere["why"]) == (491_520, "twice what is needed, for peaks")
+    assert (nowhere["max"], nowhere["why"]) == (
+        491_520,
+        "twice what the present load needs, which leaves room for peaks",
+    )
     never = replace(sizing, full=TimeToFull(None, None, None))
     assert "Full in:      never at the present growth" in told(never)
     assert "Full in:      it is full" in told(replace(sizing, full=TimeToFull(0.0, 0.0, 0.0)))
@@ -190,12 +193,12 @@ setting                                           now      after
 nf_conntrack_max                               131072     400000
     because: systemd-sysctl: /etc/sysctl.d/99-zz.conf:1: net.nf_conntrack_max =
              400000
-    loses: /etc/sysctl.d/99-netfilter.conf:1:
-           net.netfilter.nf_conntrack_max=131072
+    no effect: /etc/sysctl.d/99-netfilter.conf:1:
+               net.netfilter.nf_conntrack_max=131072
 nf_conntrack_buckets                           262144     262144
     because: default of this kernel for 8000000 kB of memory, max = buckets
-    loses: /etc/sysctl.d/99-netfilter.conf:2:
-           net.netfilter.nf_conntrack_buckets=many
+    no effect: /etc/sysctl.d/99-netfilter.conf:2:
+               net.netfilter.nf_conntrack_buckets=many
     warning: /etc/sysctl.d/99-netfilter.conf:2:
              'net.netfilter.nf_conntrack_buckets=many' is refused: the kernel
              takes no number from it (EINVAL)

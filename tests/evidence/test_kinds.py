@@ -124,7 +124,8 @@ def test_a_kind_in_other_clothes(name: str, how: str) -> None:
         (b"<?xml version='1.0'?><a/>", "an XML document, not a log", Use.LOG),
         (b'{"a": [{"b": "x"}]}', "another program's JSON, not a log", Use.LOG),
         (b"\x7fELF\x02\x01", "a program, not a log", Use.LOG),
-        (bytes(range(32)) * 100, "binary data, not a log", Use.NOTHING),
+        (bytes(range(32)) * 100, "binary data of no format that is known", Use.LOST),
+        (b"\0" * HEAD, "blank as far as it was looked at", Use.LOST),
     ],
 )
 def test_what_is_no_evidence_is_named(data: bytes, name: str, use: Use) -> None:
@@ -157,7 +158,7 @@ def test_a_tar_is_told_from_its_text(tmp_path: Path) -> None:
         info.size = len(DMESG)
         tar.addfile(info, io.BytesIO(DMESG.encode()))
     assert kind_of(data.getvalue()).use is Use.ARCHIVE
-    assert kind_of(gzip.compress(data.getvalue())).use is Use.NOTHING  # unpacked by its reader
+    assert kind_of(gzip.compress(data.getvalue())).use is Use.LOST  # unpacked by its reader
 
 
 def test_shares_of_lines() -> None:

@@ -147,3 +147,12 @@ def test_hostile_stamps_take_no_longer_than_honest_ones() -> None:
     for made in (many_alike, far_apart_stamps, wide_reach, one_second):
         found = merge([ring(1_000_000)], [], [made("/a"), made("/b"), made("/c")])
         assert 8_000 <= total(found) <= 24_002
+
+
+def test_a_line_without_a_time_stays_behind_the_one_above_it() -> None:
+    def said(words: str, when: float | None) -> LogLine:
+        return LogLine(words, ("dmesg",), when, None, "b1", True, Grade.TEXT)
+
+    told = [said("a", None), said("b", 10.0), said("c", None)]
+    merged = merge(told, (), [[said("d", 5.0), said("e", 20.0)]])
+    assert [one.message for one in merged] == ["a", "d", "b", "c", "e"]

@@ -82,6 +82,29 @@ KINDS: tuple[tuple[Callable[[Machine], Change], Callable[[Machine], object], lis
         ],
     ),
     (
+        lambda machine: CHANGES[0],
+        lambda machine: put(
+            machine.root + FILE, "# why: ticket 7\nnet.netfilter.nf_conntrack_max=524288\n"
+        ),
+        [
+            "somebody else changed it since; what it sets is in it still:",
+            "+# why: ticket 7",
+            "net.netfilter.nf_conntrack_max=524288",
+        ],
+    ),
+    (
+        lambda machine: CHANGES[0],
+        lambda machine: put(
+            machine.root + FILE,
+            "net.netfilter.nf_conntrack_max=524288\nnet/netfilter/nf_conntrack_max = 9\n",
+        ),
+        [
+            "no longer in force: somebody else changed it since, it is 73 bytes now",
+            "net.netfilter.nf_conntrack_max=524288",
+            "+net/netfilter/nf_conntrack_max = 9",
+        ],
+    ),
+    (
         lambda machine: CHANGES[1],
         lambda machine: os.unlink(machine.root + NEW),
         ["no longer in force: somebody else took it back, it is absent now"],
@@ -130,7 +153,7 @@ def test_what_somebody_else_has_changed(
     edit(machine)
     assert since(machine) == words
     (item,) = json.loads(history_text(machine, json.dumps))["changes"][0]["items"]
-    assert item["in_force"] is False
+    assert item["in_force"] is words[0].endswith("what it sets is in it still:")
     assert item["now"] is not None
 
 

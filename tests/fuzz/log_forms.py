@@ -3,8 +3,8 @@
     python tests/fuzz/log_forms.py [--count 100000] [--seed 1]
 
 Each text is one event's in one form, mutated (tests/support/mutations.py): cut, glued, interleaved,
-wrapped, recoded, packed.  It ends with the number of texts, of those with the words left, and of
-violations, which are written out.
+wrapped, typeset, recoded, packed; the words of its module alone are looked for.  It ends with the
+number of texts, of those with the words left, and of violations, which are written out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 from ec2rl.model import Verdict  # noqa: E402
-from support.log_forms import EVENTS, judged  # noqa: E402
+from support.log_forms import EVENTS, judged, modules  # noqa: E402
 from support.mutations import mutated, still_says  # noqa: E402
 
 
@@ -37,7 +37,7 @@ def main() -> int:
         if not still_says(text, message):
             verdicts["words gone"] += 1
             continue
-        verdict = judged(data, [name])[name].verdict
+        verdict = judged(data, [name], modules([name]))[name].verdict
         verdicts[verdict.name] += 1
         if verdict is Verdict.OK:
             bad += 1

@@ -238,3 +238,59 @@ def test_more_links_than_are_kept(tmp_path: Path) -> None:
     assert told(pack(tmp_path))[0] == ""
     os.link(top / "var/log/messages", top / "var/log/syslog")
     assert told(pack(tmp_path))[0] == "not all of its links were followed"
+
+
+PACKED = {
+    "messages-1.zst": ["zstd", "-qc"],
+    "messages-1.lz4": ["lz4", "-qc"],
+    "messages-1.xz": ["xz", "-c"],
+    "syslog.7.gz": ["gzip", "-c"],
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+@pytest.mark.parametrize("as_folder", [False, True])
+def test_rotated_logs_packed_in_each_way(tmp_path: Path, name: str, as_folder: bool) -> None:
+    """What `run FILE` unpacks is unpacked in a report, too; what is cut is never silence."""
+    program = PACKED[name]
+    if shutil.which(program[0]) is None:
+        pytest.skip(f"no {program[0]} here")
+    packed = subprocess.run(program, input=LINE.encode(), capture_output=True, check=True).stdout
+    for data, verdict in ((packed, "WARNING"), (packed[:-9], "UNKNOWN"), (packed[:20], "UNKNOWN")):
+        top = report(tmp_path, **{f"var/log/{name}": data})
+        path = top if as_folder else pack(tmp_path)
+        found = judged(tmp_path, f"--sos={path}")["verdict"]
+        assert found == verdict or (found, data) == ("WARNING", packed[:-9])  # its end alone is cut
+
+
+@pytest.mark.parametrize("name", ["messages-1.lz", "kern.log.1", "syslog-1"])
+def test_a_log_that_cannot_be_unpacked(tmp_path: Path, name: str) -> None:
+    report(tmp_path, **{f"var/log/{name}": b"LZIP\1" + bytes(range(99))})
+    path = pack(tmp_path)
+    assert told(path) == (
+        "a log in it could not be read",
+        f"/var/log/{name}: failed (no lzip here: not read)",
+    )
+    assert judged(tmp_path, f"--sos={path}")["verdict"] == "UNKNOWN"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "verdict"),
+    [
+        ("var/log/dmesg", WHOLE, "PROBLEM"),
+        ("sos_commands/kernel/dmesg_-T", WHOLE, "PROBLEM"),
+        ("sos_commands/kernel/dmesg_-T", QUIET, "OK"),
+        ("var/log/kernel.log", LINE, "WARNING"),
+        ("host/var/log/messages", LINE, "WARNING"),
+        ("host/var/log/kern.log.1", LINE, "WARNING"),
+        ("host/sos_commands/kernel/dmesg_-T", WHOLE, "PROBLEM"),
+    ],
+)
+def test_logs_beside_a_quiet_ring(tmp_path: Path, name: str, text: str, verdict: str) -> None:
+    top = report(tmp_path, **{name: text})
+    if name.startswith("host/var/log/messages"):
+        (top / "var/log/messages").unlink()
+    if name.startswith("host/sos"):
+        (top / "sos_commands/kernel/dmesg_-T").unlink()
+    assert judged(tmp_path, f"--sos={pack(tmp_path)}")["verdict"] == verdict
+    assert judged(tmp_path, f"--sos={top}")["verdict"] == verdict

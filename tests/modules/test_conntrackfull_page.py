@@ -34,7 +34,7 @@ SAID = {
     r"ethtool -S \w+|ls /sys/(class/net|bus/pci/.*)": "`conntrack_allowance_exceeded` and "
     "`conntrack_allowance_available`",
     r"ls /var/lib/ec2rl/changes|/var/lib/ec2rl/changes/.*": "(`ec2rl history`)",
-    r"search console": "a console's text",
+    r"search console|broken lines": "a console's text",
     r"conntrack -L": "4,000 of its entries",
     r"/proc/sys/net/netfilter/nf_conntrack_\w+_timeout\w*": "its timeouts",
 }  # fmt: skip

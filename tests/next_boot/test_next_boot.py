@@ -160,8 +160,8 @@ def test_the_caller_may_know_the_module() -> None:
 def test_a_key_that_is_not_there_now_is_lost_unless_something_brings_it() -> None:
     setting = one({A: "fs.xfs.error_level=3"}, "fs.xfs.error_level")
     assert setting.lost == (
-        "there is no such key now: lost unless what makes it is there before the sysctl files "
-        "are read"
+        "there is no such key now: the files set it only if what makes it is there before they are "
+        "read"
     )
     volume = {path: text for path, text in HOST.items() if not path.startswith("/proc/sys")}
     host = RecordedHost({**volume, "ls /lib/modules": RELEASE, A: "fs.xfs.error_level=3"})

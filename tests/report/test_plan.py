@@ -111,6 +111,11 @@ def test_what_was_done_whether_it_helped_and_how_it_is_taken_back() -> None:
             "Nothing that this program could do: now it is as wished.\n"
             "NOT PERSISTENT, a reboot will not keep it:\n    a will be 1\n",
         ),
+        (
+            Proposal(maybe_persistent=("a: nobody can tell",)),
+            "Nothing that this program could do: now it is as wished.\n"
+            "It cannot be told whether a reboot keeps it:\n    a: nobody can tell\n",
+        ),
     ],
 )
 def test_a_plan_of_nothing(proposal: Proposal, words: str) -> None:
@@ -163,6 +168,7 @@ def test_the_plan_and_its_end_are_one_document() -> None:
         "by_hand": list(WHOLE.by_hand),
         "lasting": False,
         "fleeting": list(WHOLE.not_persistent),
+        "maybe_fleeting": [],
         "done": {
             "change": 3,
             "items": list(ITEMS),

@@ -13,6 +13,7 @@ A case ends with its answers, in this order; the first one is always there:
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from ec2rl.arguments import parse
@@ -25,7 +26,7 @@ from ec2rl.host import BOOT_ID, KMSG
 from ec2rl.host.caching import CachingHost
 from ec2rl.host.recording import CaseError, RecordedHost, sections
 from ec2rl.model import Finding, Proposal
-from ec2rl.module import diagnose
+from ec2rl.module import Module, diagnose
 from ec2rl.remedies import SetSysctl, WriteFile
 from ec2rl.report.plan import plan
 from ec2rl.report.wording import details, summary
@@ -56,6 +57,7 @@ def answered(text: str, name: str) -> str:
         what = key.partition("; ")[0]
         if not re.fullmatch(_LOOK, what) and what not in host.memory:
             raise CaseError(f"unknown section -- {key} --: no look, no answer, and nobody asks it")
+    read = frozenset(host.memory)
     answers = {"expect": told(name, found.finding)}
     for key in wanted:
         kind, _, options = key.partition(":")
@@ -65,6 +67,7 @@ def answered(text: str, name: str) -> str:
             request = request_of(parse(["fix", name, *options.split()], all_commands()), module)
             proposal = module.propose(host, found.seen, request)
             answers[key] = plan(proposal).partition("\n\n")[2].strip("\n")
+            _has_what_is_planned(looks, module, read, answers[key])
         elif kind == "after":
             carried_out = RecordedHost(_after(looks, name, proposal))
             answers[key] = told(name, diagnose(module, carried_out).finding)
@@ -83,6 +86,21 @@ def _split(text: str) -> tuple[str, list[str]]:
     if kinds not in (["expect"], ["expect", "plan"], ["expect", "plan", "after"]):
         raise CaseError(f"a case ends with expect, plan, after; this one with {', '.join(wanted)}")
     return "\n".join(lines[: keys[first][0]]) + "\n", wanted
+
+
+def _has_what_is_planned(
+    looks: Mapping[str, str], module: Module, read: Collection[str], told: str
+) -> None:
+    """CaseError where the case does not say today's value of a setting that its plan rests on.
+
+    That is one that the module has `read`, or that the plan speaks of; what is absent on purpose
+    says `!absent`.
+    """
+    for setting in module.settings:
+        own = SYS + setting.key.replace(".", "/")
+        known = any(path == own or _is_second_name(path, own) for path in looks)
+        if not known and (own in read or re.search(rf"{re.escape(setting.key)}\b", told)):
+            raise CaseError(f"a plan, and the case lacks -- {own} --: today's value, or !absent")
 
 
 def _after(looks: dict[str, str], name: str, proposal: Proposal) -> dict[str, str]:

@@ -402,17 +402,19 @@ NAMES = tuple(dict.fromkeys(name for name, _ in EVENTS.values()))
 PHRASES = modules(NAMES)
 
 
-def judged(data: bytes, names: Sequence[str]) -> dict[str, Finding]:
+def judged(
+    data: bytes, names: Sequence[str], phrases: tuple[Phrase, ...] = PHRASES
+) -> dict[str, Finding]:
     """The findings of these modules on a saved text, without a process of its own."""
     fd = os.memfd_create("log")
     try:
         os.write(fd, data)
         os.lseek(fd, 0, os.SEEK_SET)
-        text = read_logs([Saved("log", fd)], PHRASES)
+        text = read_logs([Saved("log", fd)], phrases)
     finally:
         os.close(fd)
     host = RecordedHost(sections(text)[1], "the log", missing=Why.NOT_COLLECTED)
-    log = read_kernel_log(host, PHRASES)
+    log = read_kernel_log(host, phrases)
     options = Options()
     loaded = {name: load(name) for name in names}
     return {name: one.judge(one.read(host, log, options)) for name, one in loaded.items()}

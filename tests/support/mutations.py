@@ -84,7 +84,16 @@ def _around(text: str, dice: random.Random) -> str:
 
 def _spoil(text: str, dice: random.Random) -> str:
     at = dice.randrange(len(text) + 1)
-    return text[:at] + dice.choice(("\r", "\x00", "\x1b[0m", "\x1b[1;31m", "\ufeff")) + text[at:]
+    spoilt = dice.choice(("\r", "\x00", "\x1b[0m", "\x1b[1;31m", "\ufeff", "\u200b"))
+    return text[:at] + spoilt + text[at:]
+
+
+_TYPESET = ((" ", "\u00a0"), ("  ", " \u00a0"), (" - ", " \u2013 "), ("'", "\u2019"))
+
+
+def _typeset(text: str, dice: random.Random) -> str:
+    """What a word processor or a page makes of blanks and dashes."""
+    return text.replace(*dice.choice(_TYPESET))
 
 
 def _shuffle(text: str, dice: random.Random) -> str:
@@ -95,7 +104,7 @@ def _shuffle(text: str, dice: random.Random) -> str:
 
 
 MUTATIONS: tuple[Callable[[str, random.Random], str], ...] = (
-    _cut, _cut_a_line, _glue, _interleave, _two_writers, _wrap, _around, _spoil, _shuffle,
+    _cut, _cut_a_line, _glue, _interleave, _two_writers, _wrap, _around, _spoil, _typeset, _shuffle,
 )  # fmt: skip
 
 CODINGS: tuple[Callable[[str], bytes], ...] = (
@@ -122,12 +131,14 @@ def mutated(dice: random.Random) -> tuple[str, str, str, bytes]:
 
 # Another program's words: what stands behind its name is what it says, whatever that is.
 _QUOTED = r"(?:sshd|systemd)\[\d+\]: [^\n]*|audit: [^\n]*"
-_SHOWN = r"\x1b\[[0-9;]*m|[\r\x00\ufeff]"
+_SHOWN = r"\x1b\[[0-9;]*m|[\r\x00\ufeff\u200b]"
 
 
 def still_says(text: str, message: str) -> bool:
     """Whether a text has a message whole, for who reads it: over the end of a line, too."""
     shown = re.sub(_SHOWN, "", text)
+    for old, new in _TYPESET:
+        shown = shown.replace(new, old)
     if re.search(_QUOTED + re.escape(message), shown):
         return False
     return message in re.sub(r"\s+", " ", shown)

@@ -6,7 +6,7 @@ Those of one subject (`conntrack top`) stand in the `commands` of the package of
 from __future__ import annotations
 
 from ec2rl import slices
-from ec2rl.arguments import FORMATS, Command, Option
+from ec2rl.arguments import FORMATS, UNTOLD, Command, Option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _LOOK = {
 _VOLUME = Option("DIR", "the mounted root of another machine, in place of this one")
 
 _GENERAL = {
-    "list": Command("list the modules", "", {**_CHOICE}),
+    "list": Command("list the modules", "", {**_CHOICE, **FORMATS}),
     "help": Command("explain subcommands and modules", "[NAME ...]", {}),
     "explain": Command(
         "show a module's page, and what it means on this machine",
@@ -53,11 +53,15 @@ _GENERAL = {
             "root": _VOLUME,
             **FORMATS,
         },
+        "0 done, or nothing to do, or a plan shown that can be done (--dry-run); 1 nothing was "
+        "changed: refused, not agreed to, failed, or nothing that this program could do keeps the "
+        "value at a reboot; 2 a wrong command line, or no such volume",
     ),
     "boot": Command(
         "what any setting will be after a reboot, and which line of which file decides",
         "[KEY ...]",
         {**FORMATS, "root": _VOLUME},
+        UNTOLD,
     ),
     "undo": Command(
         "take a change back, the newest unless one is named",
@@ -69,12 +73,17 @@ _GENERAL = {
             "yes": Option("", "do not ask about another machine's root"),
             "root": _VOLUME,
         },
+        "0 taken back, shown (--dry-run), or there is nothing to take back; 1 nothing was taken "
+        "back: refused, not agreed to, somebody else's changes are in the way, or it failed; 2 a "
+        "wrong command line, or no such volume",
     ),
     "keep": Command("let a change stay that is on trial", "[ID]", {}),
     "history": Command(
         "list the changes that were made here",
         "",
         {**FORMATS, "root": _VOLUME},
+        "0 told, be it that there are none; 1 the records cannot be read or trusted; 2 a wrong "
+        "command line, or no such volume",
     ),
     "version": Command("show the version", "", {}),
     "version-check": Command("show the version; nobody is asked for a newer one", "", {}),

@@ -18,7 +18,7 @@ from ec2rl.next_boot.rules import Rules
 from ec2rl.next_boot.setting import NextBoot, Setting
 from ec2rl.next_boot.settings import next_boot
 from ec2rl.record import replace
-from ec2rl.report.next_boot_text import next_boot_facts, next_boot_text
+from ec2rl.report.next_boot_text import all_told, next_boot_facts, next_boot_text
 from ec2rl.slices import file_of
 from ec2rl.subcommand import COULD_NOT_LOOK, document, host_of
 from ec2rl.terminal import Terminal
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def command(args: Parsed, terminal: Terminal) -> int:
-    """0 told; 3 something that may decide could not be read."""
+    """0 told; 3 a setting's next value cannot be told, or what may decide could not be read."""
     host = CachingHost(host_of(args.last("root")))
     bare = {word: named(host, word) for word in args.operands if "/" not in word}
     files = [word for word in args.operands if kind_of(word)]
@@ -51,7 +51,7 @@ def command(args: Parsed, terminal: Terminal) -> int:
     else:
         terminal.out(write(document(**next_boot_facts(found, counts))))
     unread = found.unread or any(isinstance(why, Unreadable) for why in counts.values())
-    return COULD_NOT_LOOK if unread else 0
+    return COULD_NOT_LOOK if unread or not all_told(found) else 0
 
 
 def _sorted(host: Host, words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -125,7 +125,7 @@ def saying_what_stands(command: Command) -> Command:
 
 @contextmanager
 def standing_told(machine: Machine, terminal: Terminal) -> Iterator[None]:
-    """Where something is raised, say how the changes of the machine stand."""
+    """Say how the changes of the machine stand where something is raised."""
     before: object = None
     _last.clear()
     try:

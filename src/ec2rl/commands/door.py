@@ -34,6 +34,7 @@ def machines(args: Parsed, modules: Sequence[Module]) -> Iterator[OfflineEvidenc
     try:
         for path in args.operands:
             _add(given, path)
+        given.pass_links()
         items = recognise(given.files)
         found = [] if isinstance(items, Unreadable) else together(given.group(items))
         _check(args, found)
@@ -71,7 +72,8 @@ def _opened(
             return
         others = [f"{item.name}: {item.kind.name}" for item in items if not item.is_known]
         gaps = (*given.lost, *others, *given.passed)
-        cut = "not all of the files could be read" if given.lost else ""
+        is_lost = given.lost or any(item.kind.use is Use.LOST for item in items)
+        cut = "not all of the files could be read" if is_lost else ""
         if not found:
             why = "; ".join(gaps) or "there is no file in it"
             yield OfflineEvidence(Unreadable("the evidence", Why.FAILED, why), gaps, cut)
@@ -152,7 +154,14 @@ def _against(past: OfflineEvidence, beside: OfflineEvidence) -> str:
         return "one of them could not be read"
     if not isinstance(past.host, RecordedHost) or not isinstance(beside.host, RecordedHost):
         return ""
-    same = past.host.keys() & beside.host.keys() - {"clock", "expect", "gaps", "cut", "ls /proc"}
+    same = past.host.keys() & beside.host.keys() - {
+        "clock",
+        "expect",
+        "gaps",
+        "notes",
+        "cut",
+        "ls /proc",
+    }
     if not same:
         return ""
     return f"{past.files[0].file} has {min(same)} itself, of another moment or machine"
@@ -165,6 +174,7 @@ def _joined(past: OfflineEvidence, beside: OfflineEvidence, why: str) -> Offline
         past,
         host=Beside(past.host, beside.host),
         gaps=(*past.gaps, *beside.gaps),
+        notes=(*past.notes, *beside.notes),
         cut=past.cut or beside.cut,
         files=(*past.files, *beside.files),
         apart=why,

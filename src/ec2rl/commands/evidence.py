@@ -44,9 +44,10 @@ class TakenFor:
 class OfflineEvidence:
     """What is left of one machine.
 
-    `gaps` say what of it could not be read, `cut` why what is missing may have been there; a
-    recording bears `sample`, `period`, `zone` and the verdicts that are `expected`.  `files` says
-    what each file was taken for, and `apart` why not more of them are of this machine.
+    `gaps` say what of it could not be read, `notes` what was read as less than it may be, `cut`
+    why what is missing may have been there; a recording bears `sample`, `period`, `zone` and the
+    verdicts that are `expected`.  `files` says what each file was taken for, and `apart` why not
+    more of them are of this machine.
     """
 
     host: Host | Unreadable
@@ -58,6 +59,7 @@ class OfflineEvidence:
     expected: str = ""
     files: tuple[TakenFor, ...] = ()
     apart: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def check(args: Parsed) -> None:
@@ -149,7 +151,8 @@ def _read(option: str, path: str, host: RecordedHost | Unreadable) -> OfflineEvi
 
 def read_host(host: RecordedHost) -> OfflineEvidence:
     """Give a machine that was read, with what it says of what could not be."""
-    return OfflineEvidence(host, _said(host, "gaps"), " ".join(_said(host, "cut")))
+    cut = " ".join(_said(host, "cut"))
+    return OfflineEvidence(host, _said(host, "gaps"), cut, notes=_said(host, "notes"))
 
 
 def _said(host: RecordedHost, key: str) -> tuple[str, ...]:
@@ -198,7 +201,7 @@ def _alone(args: Parsed) -> OfflineEvidence:
         looks.update([form.kept(found)])
         modified, cut = max(modified, found.modified), cut or _cut(form, found)
         named.append(f"the saved {form.NOUN} {found.source}")
-    looks["clock"] = Clock(modified, None)
+    looks["clock"] = Clock(modified, None, by_file=True)
     nothing = RecordedHost({}, " with ".join(named), missing=Why.NOT_COLLECTED)
     return OfflineEvidence(CachingHost(nothing, looks), cut=cut)
 
@@ -227,4 +230,5 @@ def replayed(path: str, text: str, changed: str) -> OfflineEvidence:
     except (CaseError, KeyError, ValueError) as error:
         return OfflineEvidence(Unreadable(path, Why.FAILED, f"not a recording: {error}"))
     gaps, zone = _said(found.host, "gaps"), found.how.get("zone", "")
-    return OfflineEvidence(found.host, gaps, found.cut, sample, Period(*ends), zone, found.expected)
+    past = OfflineEvidence(found.host, gaps, found.cut, sample, Period(*ends), zone, found.expected)
+    return replace(past, notes=_said(found.host, "notes"))

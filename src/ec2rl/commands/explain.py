@@ -24,6 +24,7 @@ def command(args: Parsed, terminal: Terminal) -> int:
         raise UsageError("explain takes one module: ec2rl explain MODULE", "ec2rl list")
     module = load(args.operands[0])
     plan = plan_of(args, time.time())
+    plan = replace(plan, options=replace(plan.options, by_hand=True))
     try:
         text = page(module.name)
     except OSError as error:

@@ -104,7 +104,7 @@ def _trial(args: Parsed) -> float | None:
 
 def _status(proposal: Proposal) -> int:
     """Give the exit status of a plan that nothing is done of."""
-    return 1 if proposal.refused or (proposal.not_persistent and not proposal.chosen) else 0
+    return 1 if proposal.refused or not (proposal.chosen or proposal.lasts) else 0
 
 
 def fixable() -> tuple[str, ...]:
@@ -194,7 +194,7 @@ def proposed(module: Module, request: FixRequest, root: str = "") -> tuple[Findi
     from ec2rl.report.offline import of_the_past, recorded
 
     # Typed here, the commands by hand would change this machine.
-    where = recorded(host.name, host.clock().now)
+    where = recorded(host.name, host.clock())
     return of_the_past(finding, where), replace(proposal, by_hand=())
 
 

@@ -8,6 +8,7 @@ from ec2rl.arguments import FORMATS, Command, Option, Parsed, UsageError, unknow
 from ec2rl.catalogue import load, names
 from ec2rl.commands import all_commands
 from ec2rl.report import formats
+from ec2rl.report.wrap import wrapped
 from ec2rl.terminal import Terminal
 
 COMMANDS = all_commands()
@@ -26,7 +27,7 @@ Why and how:  sudo ./ec2rl explain conntrackfull
 
 Exit status of run: 0 no failure, 1 a failure, 2 a wrong command line, 3 no failure seen but
 something could not be judged, 4 results not saved, 69 no suitable Python, 70 a fault of ec2rl
-itself, 130 interrupted.
+itself, 130 interrupted. Those of the others: ec2rl help SUBCOMMAND
 """
 
 
@@ -82,6 +83,8 @@ def _of_command(name: str, command: Command) -> str:
             f"    {words:{width}}  {o.help}{' (may be repeated)' * o.many}"
             for words, o in shown.items()
         ]
+    if command.status:
+        lines += ["", *wrapped("Exit status: ", command.status)]
     return "\n".join(lines) + "\n"
 
 

@@ -9,6 +9,7 @@ from ec2rl.commands.changed import WIDE, cut, described, machine_of, row
 from ec2rl.fix.change import NOT_LOOKED, Found, State, Transaction
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.transaction import history, in_force, trials, unsettled
+from ec2rl.next_boot.still_sets import still_sets
 from ec2rl.report.difference import difference
 from ec2rl.report.escape import one_line
 from ec2rl.terminal import Terminal
@@ -77,10 +78,12 @@ def _since(standing: Standing, partly: bool) -> list[str]:
     """What became of a target since, where it is not as the change left it; a diff of a text."""
     if standing.why:
         return [f"whether it is in force cannot be told: {one_line(standing.why)}"]
-    if _holds(standing) is not False or standing.now is None:
+    if standing.now is None or _holds(standing) is None or standing.found is Found.AFTER:
         return []
     now = one_line(standing.now.words)
     who = f"change {standing.by}" if standing.by else "somebody else"
+    if _still_sets(standing):
+        return [f"{who} changed it since; what it sets is in it still:", *_differs(standing)]
     if standing.found is Found.GONE:
         lines = [f"no longer in force, {Found.GONE.value}: it is {now} now"]
     elif standing.found is Found.BEFORE and partly:
@@ -100,10 +103,18 @@ def _differs(standing: Standing) -> list[str]:
 
 
 def _holds(standing: Standing) -> bool | None:
-    """Tell whether a target is as the change left it; None where that is not known."""
+    """Tell whether what the change set at a target holds; None where that is not known."""
     if standing.found in (None, Found.RUNNING) or standing.now in (None, NOT_LOOKED):
         return None
-    return standing.found is Found.AFTER
+    return standing.found is Found.AFTER or _still_sets(standing)
+
+
+def _still_sets(standing: Standing) -> bool:
+    """Tell whether a file that was edited since still sets all that the change made it set."""
+    texts, now = standing.item.texts, standing.now
+    if standing.found is not Found.CHANGED or texts is None or now is None or now.text is None:
+        return False
+    return texts[1] is not None and still_sets(standing.item.target, texts[1], now.text)
 
 
 def _document(

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from ec2rl.arguments import Parsed
+from ec2rl.arguments import Parsed, format_of
 from ec2rl.catalogue import choose
 from ec2rl.report.text import table
+from ec2rl.subcommand import document
 from ec2rl.terminal import Terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.model import Json
+    from ec2rl.module import Module
 
 
 def command(args: Parsed, terminal: Terminal) -> int:
-    """Print a row for each module that the options admit."""
+    """0 listed: each module that the options admit; 3 there is none."""
     chosen = sorted(choose(args), key=lambda module: module.name)
+    write = format_of(args).write
+    if write is not None:
+        terminal.out(write(document(modules=[_facts(module) for module in chosen])))
+        return 0 if chosen else 3
     rows = [
         {
             "Module Name": module.name,
@@ -23,3 +33,15 @@ def command(args: Parsed, terminal: Terminal) -> int:
     ]
     terminal.out(table(rows) if rows else "No module is of all these kinds.\n")
     return 0 if rows else 3
+
+
+def _facts(module: Module) -> dict[str, Json]:
+    return {
+        "name": module.name,
+        "class": module.class_,
+        "domain": module.domain,
+        "needs": module.needs,
+        "title": module.title,
+        "fix": module.propose is not None,
+        "settings": [{"name": one.name, "key": one.key} for one in module.settings],
+    }

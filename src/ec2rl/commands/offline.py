@@ -42,6 +42,7 @@ class Judgement:
     zone: str = ""
     files: tuple[TakenFor, ...] = ()
     apart: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def judge_offline(args: Parsed, terminal: Terminal) -> int:
@@ -62,7 +63,7 @@ def judge_offline(args: Parsed, terminal: Terminal) -> int:
     interrupted = False
     for past in machines:
         one, interrupted = _judge(past, modules, plan, terminal, args)
-        one = replace(one, files=past.files, apart=past.apart)
+        one = replace(one, files=past.files, apart=past.apart, notes=past.notes)
         judged.append(one)
         if write is None:
             terminal.out(_text(one, terminal.colour))
@@ -107,7 +108,7 @@ def _record(recording: int | None, past: OfflineEvidence, one: Judgement, args: 
     files += [*args.operands, *(one.file for one in past.files)]
     options, masked = Options(past.sample, one.period), args.has("mask")
     return reporting.record_looks(
-        recording, one.found, options, masked, one.zone, one.gaps, past.cut, files
+        recording, one.found, options, masked, one.zone, one.gaps, past.notes, past.cut, files
     )
 
 
@@ -132,8 +133,9 @@ def _judge(
     clock = time.monotonic()
     own = past.zone or zone(host)
     with InZone(own):
-        end = host.clock().now
-        where = recorded(host.name, end)
+        its_clock = host.clock()
+        end, by_file = its_clock.now, its_clock.by_file
+        where = recorded(host.name, its_clock)
         try:
             said = args.has("since") or args.has("until")
             period = reporting.period_of(args, end or time.time()) if said else past.period
@@ -153,7 +155,8 @@ def _judge(
     found = tuple(_of_the_past(result, past.cut, where, own) for result in results_)
     about: dict[str, Json] = {
         **_about(host.name, release(host), past),
-        "recorded": _iso(end) if end else None,
+        "recorded": _iso(end) if end and not by_file else None,
+        "file_dated": _iso(end) if end and by_file else None,
     }
     took = time.monotonic() - clock
     return Judgement(host.name, what, past.gaps, found, took, about, period, own), interrupted
@@ -177,6 +180,7 @@ def _about(name: str, kernel: str | None, past: OfflineEvidence) -> dict[str, Js
         "kernel": kernel,
         "machine": None,
         "gaps": list(past.gaps),
+        "notes": list(past.notes),
         "evidence": files,
         "apart": past.apart,
     }
@@ -209,6 +213,7 @@ def _text(one: Judgement, colour: bool) -> str:
     if one.apart:
         lines.append(one_line(f"Judged apart: {one.apart}"))
     lines += [one_line(f"Not read: {gap}") for gap in one.gaps]
+    lines += [one_line(f"Note: {note}") for note in one.notes]
     body = results(pairs, colour) + "\n" + statistics(pairs, one.seconds)
     return "\n".join(lines) + "\n\n" + body + "\n"
 

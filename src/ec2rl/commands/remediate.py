@@ -38,7 +38,7 @@ def remediate(found: Sequence[Result], plan: Plan, terminal: Terminal) -> tuple[
 
 
 def changes_told(terminal: Terminal) -> AbstractContextManager[None]:
-    """Where something is raised before the results are shown, say how the changes stand."""
+    """Say how the changes stand where something is raised before the results are shown."""
     return standing_told(Machine(), terminal)
 
 
@@ -62,11 +62,13 @@ def _mend(module: Module, machine: Machine, seconds: float) -> tuple[Statement, 
         known(change.id, change.state, machine)
     except FixError as error:
         return (say("[UNFIXED] {reasons:; }", reasons=why_not(error, machine)),)
+    maybe = "It cannot be told whether a reboot keeps it: {why}"
     undo = "[FIXED] {title}; to take it back: sudo ./ec2rl undo {id}"
     return (
         say(undo, title=chosen[0].title, id=change.id),
         *(say("Changed: {target}: {before} -> {after}", **described(one)) for one in change.items),
         *(say("NOT PERSISTENT: {why}", why=why) for why in proposal.not_persistent),
+        *(say(maybe, why=why) for why in proposal.maybe_persistent),
         *(say("{dropped}", dropped=line) for line in pruned(machine)),
     )
 

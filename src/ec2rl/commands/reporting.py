@@ -227,6 +227,7 @@ def record_looks(
     masked: bool,
     zone: str = "",
     gaps: Sequence[str] = (),
+    notes: Sequence[str] = (),
     cut: str = "",
     files: Sequence[str] = (),
 ) -> str:
@@ -242,8 +243,9 @@ def record_looks(
     memory = {key: look for result in found for key, look in (result.memory or {}).items()}
     if cut:
         memory["cut"] = Evidence("cut", f"{cut}\n")
-    if gaps:
-        memory["gaps"] = Evidence("gaps", "".join(f"{one_line(gap)}\n" for gap in gaps))
+    for name, said in (("gaps", gaps), ("notes", notes)):
+        if said:
+            memory[name] = Evidence(name, "".join(f"{one_line(one)}\n" for one in said))
     verdicts: list[str] = []
     for result in found:
         finding = result.finding

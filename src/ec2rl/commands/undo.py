@@ -182,6 +182,9 @@ def _tell_theirs(
         more = " --with-later" if args.has("with-later") else ""
         again = f"sudo ./ec2rl undo {number} --partial{more}{where(machine)}"
         terminal.say(f"to take back the rest, and leave theirs: {again}")
+    else:
+        seen = f"sudo ./ec2rl history{where(machine)}"
+        terminal.say(f"none of it is left to take back: what is there now is theirs; see: {seen}")
 
 
 def _nothing(terminal: Terminal, change: Transaction | None) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.defaults import memory_for
+from ec2rl.conntrack.defaults import EXTENSION, memory_for
 from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.settings import FILES, MODULES
 from ec2rl.conntrack.size_policy import Because, TableSize, table_size
-from ec2rl.model import Statement, say
+from ec2rl.model import Statement, Unreadable, Why, say
 
 PAGE_MAX, PAGE_BUCKETS = 131072, 32768
 """The fixed numbers of the original page: twice the default of a 4 GiB host up to kernel 5.14."""
@@ -23,8 +23,15 @@ _COMMANDS = (
     "Next boot:  printf '%s\\n' net.netfilter.nf_conntrack_max={max} "
     "net.netfilter.nf_conntrack_buckets={buckets} |",
     "                sudo tee {file}",
+)
+_LOAD = (
     "            echo nf_conntrack | sudo tee {modules}",
-    "            (the module must be there before the settings are read, or they are lost)",
+    "            (the module must be there before the settings are read, or they do nothing)",
+)
+_MAYBE = (
+    "            (where nf_conntrack is a module that nothing loads before the settings are read,",
+    "            which sudo ./ec2rl conntrack boot tells, they do nothing without this:",
+    "            echo nf_conntrack | sudo tee {modules})",
 )
 
 
@@ -52,7 +59,7 @@ def by_hand(seen: Observations) -> tuple[Statement, ...]:
     if size.why is not None:
         lines += [
             say(words, max=size.max, buckets=size.buckets, file=FILES[0], modules=MODULES)
-            for words in _COMMANDS
+            for words in (*_COMMANDS, *_loading(seen))
         ]
     shrunk = tuple(
         say("{name} from {today} to {fixed}", name=name, today=today, fixed=fixed)
@@ -77,25 +84,39 @@ def by_hand(seen: Observations) -> tuple[Statement, ...]:
 def _larger(seen: Observations, size: TableSize, why: Because) -> list[Statement]:
     """What to have instead, why, and what it costs."""
     words = "Larger:     nf_conntrack_max {max}, nf_conntrack_buckets {buckets}"
-    because = "Because:    {why}; {load}" if seen.load else "Because:    {why}"
+    need = [say("Need:       {load}", load=seen.load.how)] if seen.load else []
     return [
         say(words, max=size.max, buckets=size.buckets),
-        say(because, why=why.value, load=seen.load.how if seen.load else ""),
-        _cost(memory_for(size.max, size.buckets), seen),
+        say("Because:    {why}", why=why.value),
+        *need,
+        *_cost(size, seen),
     ]
 
 
-def _cost(cost: int, seen: Observations) -> Statement:
+def _loading(seen: Observations) -> tuple[str, ...]:
+    """How the module is loaded in time, where that is needed or was not looked at."""
+    if seen.by_hand is None:
+        return _MAYBE
+    return _LOAD if seen.by_hand.loads else ()
+
+
+def _cost(size: TableSize, seen: Observations) -> list[Statement]:
+    from ec2rl.conntrack.table.cost import SLABS, object_size
     from ec2rl.limits import MUCH
 
+    looked = seen.by_hand
+    entry = looked.entry if looked else object_size(Unreadable(SLABS, Why.NOT_COLLECTED))
+    cost = memory_for(size.max, size.buckets, entry.octets + EXTENSION)
     memory, free = seen.limits.memory, seen.free
-    words = "Costs:      at most {cost} MiB of kernel memory when every entry is used"
+    words = "Costs:      {cost} MiB of kernel memory when every entry is used"
+    if not looked:  # of an entry the most is assumed
+        words = "Costs:      at most {cost} MiB of kernel memory when every entry is used"
     if memory:
         words += ", {memory}% of this machine's memory"
     if free and cost > free * MUCH:
         words += ", and {free}% of what is available: too much; find out first what fills the table"
     shares = {"memory": _percent(cost, memory), "free": _percent(cost, free)}
-    return say(words, cost=cost >> 20, **shares)
+    return [say(words, cost=cost >> 20, **shares), say("            {parts}", parts=entry.parts)]
 
 
 def _percent(part: int, whole: int | None) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.facts.proc import parse_rows
+from ec2rl.facts.proc import parse_rows, rise
 from ec2rl.record import record
 
 
@@ -36,7 +36,6 @@ class Counters:
         return self.drop if clashes > self.drop else self.drop - clashes
 
 
-_WRAP = 1 << 32
 _COUNTERS = ("drop", "early_drop", "insert_failed", "chaintoolong")  # in the order of the class
 _TOOLS = "(conntrack-tools)"
 _READ = ("entries", "chainlength", *_COUNTERS)
@@ -101,10 +100,3 @@ def risen(before: Counters, after: Counters) -> Counters:
     return Counters(
         None, *(rise(getattr(before, name), getattr(after, name)) for name in _COUNTERS)
     )
-
-
-def rise(before: int | None, after: int | None) -> int | None:
-    """Tell by how much a counter rose between two looks, over the wrap of a 32-bit number."""
-    if before is None or after is None:
-        return None
-    return after - before if after >= before else (after - before) % _WRAP

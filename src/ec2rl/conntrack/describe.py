@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.messages import Kind
+from ec2rl.conntrack.namespaces import INITIAL
 from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.tables import Table
 from ec2rl.conntrack.timeline import FullTableHistory, LogPeriod
@@ -69,6 +70,8 @@ def details(seen: Observations, verdict: Verdict) -> tuple[Statement, ...]:
     if verdict in (Verdict.PROBLEM, Verdict.WARNING):
         knobs = _knobs(seen)
         lines += [*knobs, fix_with("conntrackfull")] if knobs else []
+        if verdict is Verdict.WARNING and not seen.answered:
+            lines.append(_where_it_can_be_told(seen))
         lines.append(see_page("conntrackfull"))
     elif verdict is Verdict.UNKNOWN:
         lines.append(_where_it_can_be_told(seen))
@@ -80,7 +83,7 @@ def _where_it_can_be_told(seen: Observations) -> Statement:
     ring = seen.log.ring
     denied = any(one.why is Why.DENIED for one in seen.unread)
     if seen.hidden or ring.unreadable is not None or denied:
-        return say("Next: {run_as_root}")
+        return say("Next: {collect_all}" if seen.covered else "Next: {run_as_root}")
     complete = complete_from(seen.log)
     if ring.gap and complete is not None:
         words = "Next: ask for what the log still covers: sudo ./ec2rl run --since=@{since}"
@@ -136,8 +139,8 @@ def _fill(seen: Observations, table: Table) -> Statement:
     if table.count is None:
         return say("an unknown number of entries")
     if limit is None:
-        return say("{count} entries, the limit is unknown", count=table.count)
-    return say("{count} entries, no limit", count=table.count)
+        return say("{count:entry/entries}, the limit is unknown", count=table.count)
+    return say("{count:entry/entries}, no limit", count=table.count)
 
 
 def _losses(seen: Observations, table: Table) -> list[Statement]:
@@ -233,6 +236,11 @@ def _about(seen: Observations) -> list[Statement]:
     if len(named) > _MOST:
         words = "Of these, others are about {more} more: see the JSON report."
         lines.append(say(words, more=len(named) - _MOST))
+    unnamed = seen.times.now.namespaces.get(None, 0)
+    if named and unnamed and not seen.times.now.containers:
+        # A kernel that names namespaces (6.17) names each but the initial one.
+        words = "Of these, {count:line is/lines are} about {where}"
+        lines.append(say(words, count=unnamed, where=INITIAL))
     return lines
 
 
@@ -287,7 +295,7 @@ def _room(seen: Observations) -> Statement:
         return say("connection tracking is not loaded")
     if fullest is None or fullest.count is None:
         return say("how full the table is was not collected")
-    words = "{tables:table} seen, the fullest with {count} entries"
+    words = "{tables:table} seen, the fullest with {count:entry/entries}"
     if limit:
         words = "{tables:table} seen, the fullest with {count} of {limit} entries"
     elif limit == 0:
@@ -320,8 +328,13 @@ def _knobs(seen: Observations) -> list[Statement]:
     if not (told or seen.evicted or (table is not None and seen.near(table))):
         return []
     words = "What helps: raise net.netfilter.nf_conntrack_max and nf_conntrack_buckets together"
+    if seen.limits.is_old:
+        words = (
+            "What helps: raise net.ipv4.netfilter.ip_conntrack_max and hashsize of the module "
+            "ip_conntrack together"
+        )
     if seen.limits.maximum:
-        words += " ({now} {max} and {buckets})"
+        words += " ({they_are} {max} and {buckets})"
     buckets = seen.limits.buckets or "unknown"
     lines = [say(words, max=seen.limits.maximum, buckets=buckets)]
     contained = [

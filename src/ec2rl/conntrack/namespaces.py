@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _NAMED = ("/run/netns", "/run/docker/netns")
 _FOLDERS = tuple(f"{folder}/" for folder in _NAMED)
+INITIAL = "this host (initial network namespace)"
+"""What a person calls the host's own."""
 _NONE = 0
 """The number that no namespace has."""
 FIRST_INODE = 0xF0000000
@@ -40,6 +42,8 @@ class Namespace:
     others: tuple[str, ...] = ()
     own: bool = False
     container: str = ""
+    place: int | None = None
+    """The number of its /proc/net/stat, which anyone may see; None where it was not asked for."""
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -65,7 +69,7 @@ class Namespace:
     def label(self) -> str:
         """What a person calls it."""
         if self.initial:
-            return "this host (initial network namespace)"
+            return INITIAL
         number = f"netns {self.inode}" if self.inode is not None else "a network namespace"
         named = self.names[0].rpartition("/")[2] if self.names else ""
         words = ", ".join(word for word in (named, self.owner) if word)
@@ -85,6 +89,7 @@ class _Found:
 
     def __init__(self) -> None:
         self.inode: int | None = None
+        self.place: int | None = None
         self.pids: list[str] = []
         self.names: list[str] = []
 
@@ -155,6 +160,7 @@ def _add_unnamed(host: Host, found: dict[object, _Found], shy: list[str]) -> Non
         if isinstance(folder, int):
             if folder not in places:
                 places[folder] = found[f"stat {folder}"] = _Found()
+            places[folder].place = folder
             places[folder].pids.append(task)
 
 
@@ -209,7 +215,7 @@ def _namespace(host: Host, one: _Found, initial: int | None, own: int | None) ->
     net = f"{one.pids[0]}/net" if one.pids else None
     names, others = tuple(one.names), tuple(one.pids[1:4])
     is_own = one.inode is not None and one.inode == own
-    return Namespace(one.inode, is_initial, net, names, whose, others, is_own, container)
+    return Namespace(one.inode, is_initial, net, names, whose, others, is_own, container, one.place)
 
 
 RECORDED = "/proc/net"

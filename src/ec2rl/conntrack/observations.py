@@ -19,6 +19,7 @@ from ec2rl.record import record, replace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ec2rl.conntrack.size_policy import Load
+    from ec2rl.conntrack.table.cost import ObjectSize
     from ec2rl.conntrack.table.table_sample import TableSample
     from ec2rl.diagnosis.before_last_fix import Settling
     from ec2rl.model import Value
@@ -26,6 +27,17 @@ if TYPE_CHECKING:
 _THOUSANDS = 1000
 NEAR = 0.9
 """The share of the table from which on it is called near its end."""
+
+
+@record(frozen=True)
+class ByHand:
+    """What is looked at for the commands by hand alone.
+
+    `loads` is whether the next boot needs a file that loads the module before the settings.
+    """
+
+    entry: ObjectSize
+    loads: bool
 
 
 @record(frozen=True)
@@ -49,6 +61,8 @@ class Observations:
     """The entries that the load leads to, where the table is too small for what is seen."""
     raised: bool = False
     """Whether this program has raised the limit in this boot, with room for what filled it."""
+    by_hand: ByHand | None = None
+    """What the commands by hand are for, where they are asked for and needed."""
     free: int | None = None
     """Bytes of memory that are available, those of today's entries included; None if unknown."""
 
@@ -139,7 +153,7 @@ class Observations:
 
     @property
     def answered(self) -> bool:
-        """Whether enough was read for a warning to be all that there is to say.
+        """Whether enough was read to know that no table was full, where nothing tells of one.
 
         A log that cannot be read at all, or is empty, is never made up for by counters: a namespace
         that is gone took its own along, and only the log remembers it.

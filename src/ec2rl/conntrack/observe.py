@@ -5,8 +5,8 @@ from __future__ import annotations
 from ec2rl.conntrack.allowance import read_allowances, risen
 from ec2rl.conntrack.defaults import ENTRY, MAX, default_sizes, rule
 from ec2rl.conntrack.namespaces import find_namespaces
-from ec2rl.conntrack.observations import Observations
-from ec2rl.conntrack.size_policy import is_short, load_of
+from ec2rl.conntrack.observations import ByHand, Observations
+from ec2rl.conntrack.size_policy import is_short, load_of, table_size
 from ec2rl.conntrack.tables import Limits, Table, read_again, read_limits, read_tables
 from ec2rl.conntrack.timeline import timeline
 from ec2rl.facts.log import KernelLog
@@ -61,7 +61,16 @@ def read(host: Host, log: KernelLog, options: Options) -> Observations:
     free = available_memory(host)
     if free is not None:
         free += max((table.count or 0 for table in seen.tables), default=0) * ENTRY
-    return replace(seen, free=free, load=load_of(host, seen) if is_short(seen) else None)
+    seen = replace(seen, free=free, load=load_of(host, seen) if is_short(seen) else None)
+    wanted = options.by_hand and table_size(seen).why is not None
+    return replace(seen, by_hand=_by_hand(host)) if wanted else seen
+
+
+def _by_hand(host: Host) -> ByHand:
+    from ec2rl.conntrack.boot.files import needs_loading
+    from ec2rl.conntrack.table.cost import SLABS, object_size
+
+    return ByHand(object_size(host.read(SLABS)), needs_loading(host))
 
 
 def _troubled(seen: Observations, table: Table) -> bool:

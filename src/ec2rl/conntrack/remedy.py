@@ -8,13 +8,17 @@ from ec2rl.conntrack.defaults import BUCKETS, MAX, PREFIX, TIMEOUTS, round_bucke
 from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.settings import CAUTIONS
 from ec2rl.conntrack.size_policy import TableSize, is_short, table_size
-from ec2rl.conntrack.validate import costs, not_here, refusal, rounding, short, too_much
+from ec2rl.conntrack.validate import costs, full_size, not_here, refusal, rounding, short
 from ec2rl.facts.proc import number, running_version
 from ec2rl.host import Host
 from ec2rl.limits import Limit
 from ec2rl.model import FixRequest, Proposal, Remedy, Risk
 from ec2rl.remedies import SetSysctl
 from ec2rl.report.wording import text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _CAREFUL = ("tcp_timeout_close_wait", "tcp_timeout_time_wait")
 """Never offered: only for who names them (the original page: extreme caution)."""
@@ -32,7 +36,13 @@ _SUBJECT = limits.Subject(
 def propose(host: Host, seen: Observations, request: FixRequest) -> Proposal:
     """Plan what to change on this host for this request; what is already so is left out."""
     found = TableSize(0, 0) if request.settings else table_size(seen)
-    targets = _targets(host, seen, request, found)
+    names = request.settings.keys() - {"max", "buckets"}
+    then = limits.at_boot(host, _SUBJECT, [MAX, BUCKETS, *(PREFIX + n for n in names)], request)
+    before = {
+        MAX: then.get(MAX) if seen.limits.maximum is None else seen.limits.maximum,
+        BUCKETS: then.get(BUCKETS) if seen.limits.buckets is None else seen.limits.buckets,
+    }
+    targets = _targets(host, seen, request, found, then)
     # Buckets that follow from a limit are not told of beside it.
     follows = "max" in request.settings and "buckets" not in request.settings
     told = [target for target in targets if not (follows and target.key == BUCKETS)]
@@ -43,13 +53,14 @@ def propose(host: Host, seen: Observations, request: FixRequest) -> Proposal:
         _SUBJECT,
         targets,
         elsewhere=not_here(host, seen, request),
-        refused=refused or too_much(seen, request, targets),
-        lasts=_lasts(host, seen, request, targets),
+        refused=refused,
+        size=full_size(host, seen, request, targets, before),
+        lasts=_lasts(seen, request, targets),
         cautions=_cautions(seen, targets),
         notes=(
             *_told(seen, found),
             *rounding(request, targets),
-            *costs(host, seen, request, targets),
+            *costs(host, seen, request, targets, before),
         ),
         offers=() if request.risky else _offers(host, seen, request),
         parameters=_parameters(host),
@@ -69,21 +80,22 @@ def _told(seen: Observations, found: TableSize) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _lasts(host: Host, seen: Observations, request: FixRequest, targets: list[Limit]) -> bool:
+def _lasts(seen: Observations, request: FixRequest, targets: list[Limit]) -> bool:
     """Whether the next boot is to have them: not where nothing is wrong, and it will."""
     if request.settings or is_short(seen) or any(target.changes_now(request) for target in targets):
         return True
-    files = boot_files(host, {target.key: target.wanted for target in targets}, False)
-    return any(files.ends_with(target.key) not in (None, target.wanted) for target in targets)
+    return any(target.then not in (None, target.lasting) for target in targets)
 
 
 def _cautions(seen: Observations, targets: list[Limit]) -> dict[str, str]:
     """What is risky about them by key, each with its setting."""
     fullest = max((table.count or 0 for table in seen.tables), default=0)
-    cautions = {t.key: f"{short(t)}: {_caution(t)}" for t in targets if not t.sizes}
+    cautions = {
+        t.key: f"{short(t)}: {words}" for t in targets if not t.sizes and (words := _caution(t))
+    }
     for target in targets:
         if target.shrinks:
-            words = f"{short(target)}: the table becomes SMALLER than it is"
+            words = f"{short(target)}: the table becomes SMALLER than {target.larger}"
             if target.key == MAX and target.wanted < fullest:
                 words += f", and holds {fullest} entries: new connections are refused at once"
             cautions[target.key] = words
@@ -91,23 +103,37 @@ def _cautions(seen: Observations, targets: list[Limit]) -> dict[str, str]:
 
 
 def _caution(target: Limit) -> str:
+    """What a timeout does that is another than without the plan, "" for the same one."""
     if not target.wanted:
         return "0 seconds: every flow is forgotten at once, and cut where it needs its entry"
-    if target.wanted >= (target.now or 0):
-        return "entries stay longer, and the table fills sooner"
-    return CAUTIONS.get(short(target), "a flow that pauses for longer is forgotten")
+    known = [one for one in (target.now, target.then) if one is not None]
+    longer = "entries stay longer, and the table fills sooner"
+    shorter = CAUTIONS.get(short(target), "a flow that pauses for longer is forgotten")
+    if not known:
+        unknown = "what it would be without this cannot be told"
+        return f"{unknown}: if that is shorter, {longer}; if it is longer, {shorter}"
+    words = [shorter] if any(target.wanted < one for one in known) else []
+    words += [longer] if any(target.wanted > one for one in known) else []
+    return "; ".join(words)
 
 
-def _targets(host: Host, seen: Observations, request: FixRequest, found: TableSize) -> list[Limit]:
-    """Buckets before the limit, then the timeouts."""
-    asked, buckets = request.settings, seen.limits.buckets or 0
+def _targets(
+    host: Host,
+    seen: Observations,
+    request: FixRequest,
+    found: TableSize,
+    then: Mapping[str, int | None],
+) -> list[Limit]:
+    """Buckets before the limit, then the timeouts; `then` is what the next boot makes of them."""
+    asked = request.settings
     wanted: dict[str, int] = {}
     if not asked:
         wanted = {BUCKETS: found.buckets, MAX: found.max}
         if not found.max:  # no limit at all (up to 6.18), or unknown: nothing to hold on to
             wanted = {}
     if "max" in asked:
-        wanted = {BUCKETS: max(buckets, round_buckets(asked["max"])), MAX: asked["max"]}
+        buckets = round_buckets(asked["max"])
+        wanted = {BUCKETS: max(buckets, seen.limits.buckets or buckets), MAX: asked["max"]}
     if "buckets" in asked:
         wanted = {**wanted, BUCKETS: round_buckets(asked["buckets"])}
     if request.risky:
@@ -118,7 +144,15 @@ def _targets(host: Host, seen: Observations, request: FixRequest, found: TableSi
             wanted[PREFIX + name] = value
     today = {MAX: seen.limits.maximum, BUCKETS: seen.limits.buckets}
     return [
-        Limit(key, today.get(key, _now(host, key)), value, sizes="timeout" not in key)
+        Limit(
+            key,
+            today[key] if key in today else _now(host, key),
+            value,
+            sizes="timeout" not in key,
+            then=then.get(key),
+            endless=0 if key == MAX else None,
+            asked=key[len(PREFIX) :] in asked,
+        )
         for key, value in wanted.items()
     ]
 

@@ -41,12 +41,15 @@ class Load:
 class Because(Choice):
     """Why a table is to have other sizes than today's; the value is what people read."""
 
-    LONG_CHAINS = "twice the buckets: long chains"
-    FEW_BUCKETS = "as many buckets as entries"
-    PEAKS = "twice what is needed, for peaks"
-    LOST = "twice today's limit, as packets were lost: what was refused is in no count"
-    KERNEL = "what this kernel chooses for this machine's memory"
-    BOUNDED = f"{_TIMES} times today's limit, the most that is taken without being asked for"
+    LONG_CHAINS = "twice today's buckets, because the chains in them are too long"
+    FEW_BUCKETS = "as many buckets as the limit has entries, so that chains stay short"
+    PEAKS = "twice what the present load needs, which leaves room for peaks"
+    LOST = (
+        "twice today's limit, because packets were lost, and no counter tells how many entries "
+        "they would have needed"
+    )
+    KERNEL = "the limit that this kernel chooses by itself for a machine with this much memory"
+    BOUNDED = f"{_TIMES} times today's limit: more is taken only where you ask for it"
 
 
 @record(frozen=True)
@@ -66,10 +69,12 @@ class TableSize:
 def table_size(seen: Observations) -> TableSize:
     """Give today's sizes, or as much more as this load needs.
 
-    0 for a limit that is unknown, or none.
+    0 for what is unknown: then nothing can be said. A limit of 0 is none.
     """
-    maximum, buckets = seen.limits.maximum or 0, seen.limits.buckets or 0
-    if maximum and is_short(seen):
+    maximum, buckets = seen.limits.maximum, seen.limits.buckets
+    if not maximum or buckets is None:
+        return TableSize(maximum or 0, buckets or 0)
+    if is_short(seen):
         lost = seen.times.now.lines or any(table.rate("drop") for table in seen.tables)
         entries = seen.load.entries if seen.load else 0
         return enlarged(entries, maximum, buckets, seen.default_maximum or 0, bool(lost))
@@ -124,10 +129,10 @@ def _buckets(maximum: int, today: int) -> int:
 
 def is_short(seen: Observations) -> bool:
     """Tell whether the table was, or nearly is, too small, or is known to become so."""
-    maximum = seen.limits.maximum or 0
+    maximum = seen.limits.maximum or 0  # none, or unknown: nothing is small beside that
     fullest = seen.fullest
     near = fullest is not None and seen.near(fullest)
-    small = seen.in_use and maximum < (seen.default_maximum or 0)
+    small = seen.in_use and 0 < maximum < (seen.default_maximum or 0)
     will_be = maximum > 0 and seen.load is not None and seen.load.entries >= NEAR * maximum
     return bool(seen.times.now.lines or near or small or will_be)
 
@@ -136,7 +141,7 @@ def load_of(host: Host, seen: Observations) -> Load:
     """Give the entries that the present load leads to, by the fullest tables."""
     tables = sorted(seen.tables, key=lambda table: -(table.count or 0))
     found = [_load_of(host, table) for table in tables[:LOOKED_INTO] if table.count]
-    nothing = Load(0, say("not known: no table has entries to go by now"))
+    nothing = Load(0, say("not known, because no table has any entries now"))
     return max(found, key=lambda one: one.entries, default=nothing)
 
 
@@ -148,8 +153,13 @@ def _load_of(host: Host, table: Table) -> Load:
     count, label = table.count or 0, table.namespace.label
     census = sample_of(host, table)
     if census is None:
-        words = "{n} entries of {label} by the kernel's count; they could not be read"
+        words = (
+            "{n:entry/entries}, which {label} has by the kernel's count (they could not be read)"
+        )
         return Load(count, say(words, n=count, label=label))
     entries = max(count, round(need(census).entries * max(1.0, count / census.total)))
-    words = "{n} entries at the present load of {label}, by a census of {seen} of its {all}"
+    words = (
+        "{n:entry/entries}, which the present load of {label} leads to (by a census of {seen} of "
+        "its {all} entries)"
+    )
     return Load(entries, say(words, n=entries, label=label, seen=census.total, all=count))

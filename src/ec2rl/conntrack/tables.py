@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl.conntrack.counters import Counters, parse_conntrack_stats, parse_stat, risen
 from ec2rl.conntrack.defaults import SYSCTL
 from ec2rl.conntrack.namespaces import RECORDED, Namespace, Namespaces, inode_number, is_kept
-from ec2rl.facts.proc import memory, number, number_of
+from ec2rl.facts.proc import memory, number, number_of, release
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record, replace
@@ -58,13 +58,15 @@ class Limits:
 
     `maximum` is one number for all namespaces (each is compared with its own count), 0 for no
     limit (up to 6.18); `buckets` one hash for all; `memory` is MemTotal in bytes.  `loaded` is
-    False where connection tracking is not in this kernel now.
+    False where connection tracking is not in this kernel now.  `is_old` is whether the kernel has
+    the names of ip_conntrack (up to 2.6.19).
     """
 
     maximum: int | None
     buckets: int | None
     memory: int | None
     loaded: bool | None
+    is_old: bool = False
 
 
 def read_limits(host: Host) -> Limits:
@@ -86,7 +88,14 @@ def read_limits(host: Host) -> Limits:
         number(host, SYSCTL + "buckets"),
         memory(host).get("MemTotal"),
         loaded,
+        is_old=_is_old(release(host) or ""),
     )
+
+
+def _is_old(kernel: str) -> bool:
+    import re
+
+    return re.match(r"2\.(?:4\.|6\.1?\d(?!\d))", kernel) is not None
 
 
 def read_tables(host: Host, namespaces: Namespaces) -> tuple[Table, ...]:
@@ -173,11 +182,12 @@ def _leads_somewhere(inside: Host) -> bool:
 def read_again(host: Host, tables: tuple[Table, ...], seconds: float) -> tuple[Table, ...]:
     """Give the second look, `seconds` after the first.
 
-    A namespace that has vanished keeps its first.
+    A namespace that has vanished keeps its first, as does one of which nothing proves that it is
+    the same: what two namespaces lost is no loss of either.
     """
     again = []
     for table in tables:
-        counters = _counters(host, table.namespace)
+        counters = _counters(host, table.namespace, again=True)
         if isinstance(counters, Counters) and isinstance(table.counters, Counters):
             again.append(replace(table, after=counters, seconds=seconds))
         else:
@@ -185,13 +195,22 @@ def read_again(host: Host, tables: tuple[Table, ...], seconds: float) -> tuple[T
     return tuple(again)
 
 
-def _counters(host: Host, namespace: Namespace) -> Counters | Unreadable:
+def _counters(host: Host, namespace: Namespace, again: bool = False) -> Counters | Unreadable:
+    found = _counted(host, namespace, again)
+    if namespace.net != RECORDED or isinstance(found, Unreadable):
+        return found
+    # What is listed was there, though the counters be of another moment.
+    entries = [one for one in (found.entries, _listed(host)) if one is not None]
+    return replace(found, entries=max(entries, default=None))
+
+
+def _counted(host: Host, namespace: Namespace, again: bool) -> Counters | Unreadable:
     # What a process shows is of wherever it is just then, and it may move and come back between
     # two looks at where it is: what we enter is one namespace. Our own needs no entering.
     inside = None if namespace.own else _entered(host, namespace)
     if isinstance(inside, Counters):
         return inside
-    answer = _shown(host, namespace)
+    answer = _shown(host, namespace, again)
     if isinstance(answer, Unreadable) and answer.why is Why.ABSENT:
         found = _entered(host, namespace) if inside is None else inside
         if isinstance(found, Counters):
@@ -232,14 +251,22 @@ def _recorded_entries(host: Host) -> int | None:
     entries = number(host, SYSCTL + "count")
     if entries is not None:
         return entries
+    return _listed(host)
+
+
+def _listed(host: Host) -> int | None:
+    """How many entries a saved table has."""
     from ec2rl.conntrack.queries.entries import ConntrackEntries
 
     table = host.query(ConntrackEntries())
     return None if isinstance(table, Unreadable) else table.total
 
 
-def _shown(host: Host, namespace: Namespace) -> Evidence | Unreadable:
-    """What the processes in a namespace show of it, without entering it."""
+def _shown(host: Host, namespace: Namespace, again: bool) -> Evidence | Unreadable:
+    """What the processes in a namespace show of it, without entering it.
+
+    The second time it must be known that they are still in it.
+    """
     answer: Evidence | Unreadable = Unreadable(namespace.label, Why.ABSENT)
     if namespace.net == RECORDED:
         return host.read(f"{namespace.net}/{STAT}")
@@ -249,7 +276,8 @@ def _shown(host: Host, namespace: Namespace) -> Evidence | Unreadable:
             return answer
     for folder in namespace.folders:
         answer = host.read(f"{folder}/net/{STAT}")
-        if _moved(host, folder, namespace):
+        stayed = _stayed(host, folder, namespace)
+        if stayed is False or (again and stayed is None):
             answer = Unreadable(f"{folder}/net/{STAT}", Why.ABSENT, "its process has ended")
         if isinstance(answer, Evidence) or answer.why is not Why.ABSENT:
             break
@@ -285,10 +313,16 @@ def _from_inside(inside: Host) -> Counters | Unreadable:
     return _recorded(inside) or answer if answer.why is Why.NOT_COLLECTED else answer
 
 
-def _moved(host: Host, folder: str, namespace: Namespace) -> bool:
-    """Whether another process stands at that number by now, or the process went elsewhere."""
+def _stayed(host: Host, folder: str, namespace: Namespace) -> bool | None:
+    """Whether the process that stood at that number is there, and in the namespace; None: unknown.
+
+    Where we may not ask for its namespace, the number of its /proc/net/stat tells.
+    """
     pid = folder.rpartition("/")[2]
     # By another path than the first time: a host that remembers must look anew.
     again = f"{folder}/task/{pid}" if folder.count("/") == 2 else f"/proc/{pid}"
     link = host.link(f"{again}/ns/net")
-    return isinstance(link, str) and namespace.inode not in (None, inode_number(link))
+    if isinstance(link, str) and namespace.inode is not None:
+        return inode_number(link) == namespace.inode
+    place = None if namespace.place is None else host.inode(f"{again}/net/stat")
+    return place == namespace.place if isinstance(place, int) else None

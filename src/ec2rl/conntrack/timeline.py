@@ -64,8 +64,6 @@ class FullTableHistory:
     """The first and the last line that counts, of this boot if there is one."""
     grades: tuple[Statement, ...] = ()
     """How far these lines can be believed (`trust.say_grades`)."""
-    doubted: bool = False
-    """Whether lines in the kernel's form are among the hearsay."""
     not_understood: tuple[LogLine, ...] = ()
     """Lines with the words in a form that is not known, or that are cut."""
 
@@ -104,7 +102,6 @@ def timeline(log: KernelLog, settling: Settling | None = None) -> FullTableHisto
         others,
         tuple(event.line for event in ends),
         say_grades(event.line for event in full),
-        any(event.line.doubt for event in unverified),
         not_understood(log, PHRASES, lambda line: understand(line.message) is not None),
     )
 

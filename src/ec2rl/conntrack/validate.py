@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from ec2rl import limits
 from ec2rl.conntrack.boot.keys import read_value
-from ec2rl.conntrack.defaults import BUCKETS, EXTENSION, MAX, PREFIX, memory_for
+from ec2rl.conntrack.defaults import BUCKETS, MAX, PREFIX, SLOT
 from ec2rl.conntrack.observations import Observations
-from ec2rl.conntrack.table.cost import object_size
+from ec2rl.conntrack.table.cost import SLABS, Cost, ObjectSize, cost_of, object_size
 from ec2rl.host import Host
-from ec2rl.limits import Limit
+from ec2rl.limits import FullSize, Limit
 from ec2rl.model import Evidence, FixRequest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Before = Mapping[str, "int | None"]
 
 
 def short(target: Limit) -> str:
@@ -47,14 +52,34 @@ def refusal(target: Limit) -> str:
     return f"{target.key}={target.wanted}: {reading.note}" if reading.refused else ""
 
 
-def too_much(seen: Observations, request: FixRequest, targets: list[Limit]) -> tuple[str, ...]:
-    """Say why a full table of this size is no good for this machine's memory."""
-    wanted = {one.key: one.wanted for one in targets if one.sizes and one.wanted != one.now}
-    cost = memory_for(
-        wanted.get(MAX, seen.limits.maximum or 0), wanted.get(BUCKETS, seen.limits.buckets or 0)
-    )
-    words = ", ".join(f"{key}={value}" for key, value in wanted.items())
-    return limits.too_much(targets, request, cost, seen.free, f"{words}: a full table")
+def full_size(
+    host: Host, seen: Observations, request: FixRequest, targets: list[Limit], before: Before
+) -> FullSize | None:
+    """Give what a full table of the wanted size takes; None where its size is left alone.
+
+    `before` is what the limit and the buckets are without the plan.
+    """
+    changed = [one for one in targets if one.sizes and one.wanted != one.now]
+    if not changed:
+        return None
+    words = ", ".join(f"{one.key}={one.wanted}" for one in changed)
+    entry = object_size(host.read(SLABS))
+    cost = _cost(entry, _reached(request, targets), before)
+    if cost is None:
+        return FullSize(words, SLOT * max(one.wanted for one in changed), seen.free)
+    return FullSize(f"{words}: a full table", cost.octets, seen.free)
+
+
+def _reached(request: FixRequest, targets: list[Limit]) -> dict[str, int]:
+    return {one.key: one.wanted if request.now else one.lasting for one in targets}
+
+
+def _cost(entry: ObjectSize, wanted: Mapping[str, int], before: Before) -> Cost | None:
+    """Give the cost of a table with such sizes; None where one of them is not known."""
+    most, buckets = wanted.get(MAX, before[MAX]), wanted.get(BUCKETS, before[BUCKETS])
+    if most is None or buckets is None:
+        return None
+    return cost_of(most, buckets, entry)
 
 
 def rounding(request: FixRequest, targets: list[Limit]) -> tuple[str, ...]:
@@ -66,21 +91,19 @@ def rounding(request: FixRequest, targets: list[Limit]) -> tuple[str, ...]:
 
 
 def costs(
-    host: Host, seen: Observations, request: FixRequest, targets: list[Limit]
+    host: Host, seen: Observations, request: FixRequest, targets: list[Limit], before: Before
 ) -> tuple[str, ...]:
-    wanted = {target.key: target.wanted for target in targets}
+    """Say what the memory for it is, and what setting it does; `before` as for `full_size`."""
+    wanted = _reached(request, targets)
     if MAX not in wanted and BUCKETS not in wanted:
         return ()
-    entry = object_size(host.read("/proc/slabinfo"))
-    today = seen.limits.maximum or 0, seen.limits.buckets or 0
-    then = wanted.get(MAX, today[0]), wanted.get(BUCKETS, today[1])
-    before, after = (memory_for(*sizes, entry.octets + EXTENSION) for sizes in (today, then))
-    share = f", {after / seen.limits.memory:.1%} of all" if seen.limits.memory else ""
-    now = f" (with today's size {before >> 20} MiB)" if all(today) else ""
-    lines = [
-        f"Memory: a full table takes {after >> 20} MiB{share}{now}; "
-        f"{entry.octets} + {EXTENSION} bytes an entry ({entry.source.split(':')[0]})"
-    ]
+    entry = object_size(host.read(SLABS))
+    now, then = _cost(entry, {}, before), _cost(entry, wanted, before)
+    lines = ["Memory: what a full table takes cannot be told, as the limit is not known"]
+    if then is not None:
+        share = f", {then.octets / seen.limits.memory:.1%} of all" if seen.limits.memory else ""
+        was = f" (without this {now.octets >> 20} MiB)" if now is not None and before[MAX] else ""
+        lines = [f"Memory: a full table takes {then.octets >> 20} MiB{share}{was}; {entry.parts}"]
     if any(target.key == BUCKETS and target.changes_now(request) for target in targets):
         lines.append(
             "Risk: tracking pauses while the entries move to the new hash, for less than a second"

@@ -83,7 +83,7 @@ def complete_log(log: KernelLog, since: float | None) -> Statement:
 
 
 def complete_from(log: KernelLog) -> float | None:
-    """From when on the ring buffer surely has all there was; seconds since the epoch.
+    """Tell from when on the ring buffer surely has all there was, in seconds since the epoch.
 
     The stamp of its oldest record may be behind the clock by what has drifted since boot
     (ABI/testing/dev-kmsg); without that, records overwritten just after it would be forgotten.

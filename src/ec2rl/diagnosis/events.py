@@ -5,12 +5,11 @@ An event is typed: what a module's parser understood of the line, never a senten
 
 from __future__ import annotations
 
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 
 from ec2rl.facts.log import UNKNOWN_FORM, KernelLog, LogLine
 from ec2rl.facts.trace import Trace, parse_trace
 from ec2rl.facts.trust import Grade
-from ec2rl.forms.line_ends import joined
 from ec2rl.host import Phrase
 from ec2rl.model import Statement, say
 from ec2rl.record import Generic, T, record, replace
@@ -60,11 +59,16 @@ class Event(Generic[T]):
 
 @record(frozen=True)
 class Group(Generic[T]):
-    """The same event again: the first and the last, and how many there were."""
+    """The same event again: the first and the last, and how many there were.
+
+    `tasks` and `cpus` are how many different ones the events name: the last names its own alone.
+    """
 
     first: Event[T]
     last: Event[T]
     count: int
+    tasks: int = 0
+    cpus: int = 0
 
 
 @record(frozen=True)
@@ -117,7 +121,12 @@ def not_understood(
     tried: dict[str, bool] = {}
     odd = list(filter(named, log.no_logs))
     broken = islice(dict.fromkeys(log.broken), _TRIED)
-    odd += filter(None, (_mended(line, log.lines, words, understands) for line in broken))
+    mended: list[LogLine] = []
+    for line in sorted(broken, key=lambda one: not one.context):  # what was broken is no cut line
+        found = _mended(line, log.lines, words, understands)
+        if found is not None and not any(_is_of(line, one) for one in mended):
+            mended.append(found)
+    odd += mended
     for line in log.lines:
         past = line.grade is Grade.UNVERIFIED and line.this_boot is False
         told = line.form and line.grade is not Grade.FORGED and not past
@@ -129,7 +138,8 @@ def not_understood(
                 same = re.sub(r"\d+", "0", line.message)
                 if same not in tried:
                     tried[same] = len(tried) >= _TRIED or _holds_one(line, understands)
-                odd += [line] * tried[same]
+                if tried[same] and not any(_is_of(line, one) for one in mended):
+                    odd.append(line)
     return tuple(odd)
 
 
@@ -143,13 +153,15 @@ def _going_on(
 
     Nor where one of the log's lines is understood that begins so: there they were put together.
     """
+    from ec2rl.forms.line_ends import joined
+
     if any(one.message.startswith(line.message) and understands(one) for one in (line, *lines)):
         return None
+
     for said in joined((line.message, *line.context)):
         whole = replace(line, message=said, context=())
-        least = max(len(line.message), _SHORTEST)
         is_named = any(word in said for word in words) and not _is_anothers(line)
-        if is_named and _begins_one(whole, said, least, understands):
+        if is_named and _holds_one(whole, understands, len(line.message)):
             return whole
     return None
 
@@ -159,6 +171,14 @@ def _is_anothers(line: LogLine) -> bool:
     import re
 
     return re.match(_ANOTHERS, line.message) is not None or " IN=" in line.message
+
+
+def _is_of(line: LogLine, whole: LogLine) -> bool:
+    """Whether a line is one of those that another was put together of, or begins it."""
+    import re
+
+    said, told = (re.sub(r"\s", "", one.message) for one in (line, whole))
+    return said in told
 
 
 def _mended(
@@ -173,25 +193,21 @@ def _mended(
     return line if understands(line) or _holds_one(line, understands) else None
 
 
-def _holds_one(line: LogLine, understands: Callable[[LogLine], bool]) -> bool:
-    """Whether a message stands within a line's, as where two wrote at once, or begins there."""
+def _holds_one(line: LogLine, understands: Callable[[LogLine], bool], beyond: int = 0) -> bool:
+    """Whether a message stands within a line's, as where two wrote at once, or begins there.
+
+    A whole one ends `beyond` so many characters.
+    """
+    import re
+
     from ec2rl.forms.begun import completed
     from ec2rl.forms.mend import bare, undressed
 
-    return _begins_one(line, bare(undressed(line.message)), _SHORTEST, understands) or any(
-        understands(replace(line, message=said)) for said in completed(line.message)
-    )
-
-
-def _begins_one(
-    line: LogLine, said: str, least: int, understands: Callable[[LogLine], bool]
-) -> bool:
-    """Whether what is said begins with a whole message of more than `least` characters."""
-    import re
-
-    said = re.sub(r"\s", " ", said)
+    said = re.sub(r"\s+", " ", bare(undressed(line.message)))
+    least = max(_SHORTEST, beyond - len(line.message) + len(said))
     ends = range(min(len(said), _LONGEST), least, -1)
-    return any(understands(replace(line, message=said[:end])) for end in ends)
+    wholes = chain((said[:end] for end in ends), () if beyond else completed(line.message))
+    return any(understands(replace(line, message=whole)) for whole in wholes)
 
 
 def say_not_understood(lines: Sequence[LogLine], quoted: bool = False) -> Statement:
@@ -298,8 +314,17 @@ def group(events: Sequence[Event[Detail]]) -> list[Group[Detail]]:
         if same is None:
             same = (trace.place, trace.frames[:8] or _but_numbers(message(event)))
         groups.setdefault(same, []).append(event)
-    made = [Group(found[0], found[-1], count(found)) for found in groups.values()]
+    made = [
+        Group(found[0], found[-1], count(found), _named(found, "pid"), _named(found, "cpus"))
+        for found in groups.values()
+    ]
     return sorted(made, key=lambda one: -(one.last.line.time or 0.0))
+
+
+def _named(events: Sequence[Event[Detail]], what: str) -> int:
+    """How many different ones of these the events name in their words, or their traces."""
+    said = (message(event).values.get(what, getattr(event.trace, what, None)) for event in events)
+    return len({one for one in said if one not in (None, ())})
 
 
 def _but_numbers(value: Value) -> object:

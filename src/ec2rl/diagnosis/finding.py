@@ -66,7 +66,7 @@ def _next(seen: Observations[Detail], name: str) -> Statement:
             "Next: less is lost, from the next boot on, with a journal that lasts (mkdir "
             "/var/log/journal) or a larger ring (log_buf_len=4M on the kernel's command line)"
         )
-    return say("Next: {run_as_root}")
+    return say("Next: {collect_all}" if seen.covered else "Next: {run_as_root}")
 
 
 def _verdict(seen: Observations[Detail], text: DiagnosisText) -> tuple[Verdict, Statement]:
@@ -162,8 +162,11 @@ def _told(one: Group[Detail], period: str) -> list[Statement]:
         words += ", tainted {taint}"
         values.update(taint=trace.taint)
     if one.count > 1:
+        others = (("{tasks} tasks", one.tasks), ("{cpus} CPUs", one.cpus))
+        named = " and ".join(words for words, number in others if number > 1)
+        words += f"; the last of {named}" if named else ""
         words += "; {n} times, first {first:time}"
-        values.update(n=one.count, first=moment(one.first.line))
+        values.update(n=one.count, first=moment(one.first.line), tasks=one.tasks, cpus=one.cpus)
     top = [say("    in {top}", top=trace.top)] if trace.top else []
     return [say(words, **values), *top]
 
@@ -224,6 +227,8 @@ def _event_facts(events: Sequence[Event[Detail]]) -> dict[str, Fact]:
             {
                 "what": message(one.last),
                 "count": one.count,
+                "tasks": one.tasks,
+                "cpus": one.cpus,
                 "grade": one.last.line.grade.value,
                 "first": one.first.line.time,
                 "last": one.last.line.time,

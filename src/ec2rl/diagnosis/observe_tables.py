@@ -15,6 +15,7 @@ from ec2rl.diagnosis.limited_tables import (
     tells_of_table,
 )
 from ec2rl.diagnosis.observations import Observations
+from ec2rl.facts.proc import rise
 from ec2rl.host import INFO, Phrase
 from ec2rl.model import Rate, Statement, Unreadable, Verdict, Why, say
 from ec2rl.record import replace
@@ -47,10 +48,9 @@ def _again(
 
 
 def _after(table: LimitedTable, counts: Counts | Unreadable, seconds: float) -> LimitedTable:
-    if not isinstance(counts, Counts) or counts.refused is None or table.refused is None:
+    risen = rise(table.refused, counts.refused) if isinstance(counts, Counts) else None
+    if not isinstance(counts, Counts) or risen is None:
         return table
-    # A long of 32 bits may wrap, and nothing refuses so many in between.
-    risen = (counts.refused - table.refused) % (1 << 32)
     return replace(table, counts=counts, risen=risen, seconds=seconds)
 
 

@@ -53,8 +53,8 @@ RCU = WaitChannel(
      "synchronize_srcu", "__synchronize_srcu", "synchronize_net", "rcu_", "_rcu_", "__wait_rcu_gp",
      "wait_rcu_gp", "exp_funnel", "srcu_"),
     "RCU (for every CPU to let go of old data)",
-    "RCU: a CPU or a task holds it up: look for stalls in this log (ec2rl run "
-    "--only-modules=softlockup), and at steal time",
+    "RCU: a CPU or a task holds it up: look for stalls in this log (softlockup "
+    "tells of them), and at steal time",
 )  # fmt: skip
 WAITS = (
     NFS,

@@ -56,6 +56,7 @@ class Given:
         self.files: list[Saved] = []
         self.lost: list[str] = []
         self.passed: list[str] = []
+        self._links: list[str] = []
         self._spools: list[Spool] = []
         self._left = _NAMES
         self._trees: list[_Tree] = []
@@ -72,6 +73,16 @@ class Given:
         else:
             name, fd = path, open_file(path)
         self._keep(name, fd, self._top)
+
+    def pass_links(self) -> None:
+        """Tell links to what was given itself from those to what nobody reads."""
+        known = {_inode(os.fstat(file.fd)) for file in self.files}
+        for shown in self._links:
+            try:
+                is_known = _inode(os.stat(shown)) in known
+            except OSError:
+                is_known = False
+            (self.passed if is_known else self.lost).append(f"{shown}: a link: not followed")
 
     def close(self) -> None:
         """Close all files."""
@@ -141,7 +152,11 @@ class Given:
                 self._walk(root, inside, shown, tree, depth - 1)
                 return
             if stat.S_ISLNK(mode):
-                raise NotReadError("a link: not followed")
+                self._links.append(shown)
+                return
+            if stat.S_ISFIFO(mode):
+                self.lost.append(f"{shown}: a pipe: not read")
+                return
             if not stat.S_ISREG(mode):
                 raise NotReadError("not a file")
             refuse_kernels(found)
@@ -163,6 +178,10 @@ class Given:
         if names is None:
             self.lost.append(f"{shown}: more names than are listed")
         return names
+
+
+def _inode(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 class _Tree:

@@ -9,6 +9,8 @@ import re
 from io import BytesIO
 
 from ec2rl import slices
+from ec2rl.forms.mend import SEQUENCE
+from ec2rl.host.saved import BLANK
 from ec2rl.record import Choice, record
 
 TYPE_CHECKING = False
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Callable
 
 HEAD = 256 << 10
-_FORM = 16 << 10
+FORM = 16 << 10
 """Bytes of a text by which it is told, and of a log."""
 
 
@@ -33,6 +35,7 @@ class Use(Choice):
     ROOT = "a machine of its own, mounted"
     RECORDING = "a machine of its own, replayed"
     NOTHING = "not read"
+    LOST = "may be evidence, and could not be read"
 
 
 @record(frozen=True)
@@ -75,7 +78,7 @@ def plain(head: bytes) -> bytes:
         even = head[: len(head) & ~1]
         head = even.decode("utf-16", "backslashreplace").encode("utf-8", "backslashreplace")
     head = head.removeprefix(b"\xef\xbb\xbf")
-    return re.sub(rb"\x1b\[[\d;?]*[A-Za-z]|\r(?=\r*\n)", b"", head)
+    return re.sub(SEQUENCE.encode() + rb"|\r(?=\r*\n)", b"", head)
 
 
 def mostly(line: bytes) -> Callable[[bytes], bool]:
@@ -131,24 +134,26 @@ _LOGS = {
     "syslog": "syslog",
 }
 _CONSOLE = Kind("console", Use.LOG)
-_EMPTY = Row(Kind("empty", Use.NOTHING), lambda head: not head.strip())
+_EMPTY = Kind("empty", Use.NOTHING)
+_UNSEEN = Kind("blank as far as it was looked at", Use.LOST)
 UNKNOWN = Kind("text of no form that is known, searched as hearsay", Use.LOG)
 
 
 def kind_of(head: bytes) -> Kind:
     """Tell what a file is by the beginning of its unpacked bytes, and never by its name."""
     text = plain(head)
+    if not text.strip(BLANK):
+        return _EMPTY if len(head) < HEAD else _UNSEEN
     for row in _rows():
         if row.tell(text):
             return row.kind
     found = _log(head)
     if found is UNKNOWN and _is_binary(text[:4096]):
-        return Kind("binary data, not a log", Use.NOTHING)
+        return Kind("binary data of no format that is known", Use.LOST)
     return found
 
 
 def _rows() -> Iterator[Row]:
-    yield _EMPTY
     yield from _MACHINES
     for form in slices.parts("saved_evidence").values():
         yield from form.kinds()
@@ -157,12 +162,12 @@ def _rows() -> Iterator[Row]:
 
 def _log(head: bytes) -> Kind:
     """A log by its form; a document that is none is searched all the same."""
-    from ec2rl.host.console import is_document
+    from ec2rl.host.console import is_document, is_other_json
     from ec2rl.host.transcode import plain_text
 
-    if is_document(head):
+    if is_document(head) and not is_other_json(head):
         return _CONSOLE
-    text = plain_text(BytesIO(head).read, head[:_FORM])
+    text = plain_text(BytesIO(head).read, head[:FORM])
     what = text.what.kind
     if what == "document":
         return Kind(f"{text.what.document}, not a log", Use.LOG, part="document")

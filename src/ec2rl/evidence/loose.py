@@ -9,16 +9,17 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 
 from ec2rl import slices
 from ec2rl.evidence.identity import Identity, identity_of
-from ec2rl.evidence.kinds import HEAD, Kind, Use, kind_of, plain
+from ec2rl.evidence.kinds import FORM, HEAD, Kind, Use, kind_of, plain
 from ec2rl.evidence.machines import Item
 from ec2rl.host import BOOT_ID, Clock, Journal, Phrase
+from ec2rl.host.packed import Packed
 from ec2rl.host.recording import RecordedHost, case, sections
-from ec2rl.host.saved import Saved, Text
+from ec2rl.host.saved import BLANK, Saved, Text
 from ec2rl.host.saved_logs import SECONDS, LogReader
 from ec2rl.host.sos_layout import settings
 from ec2rl.host.spool import MOST
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ec2rl.host.caching import Observation
-    from ec2rl.model import Json
 
 _RECOGNISING = 120.0
+_MARK, _LARGE = 5, " and more"
+"""Where a file's mark stands in what is told of it; what the mark of a beginning ends with."""
 _TEXT, _TEXTS = 4 << 20, 16 << 20
 """Bytes of a text that is read whole, and of all of them."""
 _SETTINGS = 20_000
@@ -50,7 +52,10 @@ def recognise(files: Sequence[Saved]) -> list[Item] | Unreadable:
 
     def work() -> str:
         deadline = time.monotonic() + _RECOGNISING
-        return json.dumps([_recognised(file, deadline) for file in files])
+        rows = [_recognised(file, deadline) for file in files]
+        for at, mark in _marks(files, [row[_MARK] for row in rows], deadline):
+            rows[at][_MARK] = mark
+        return json.dumps(rows)
 
     text = read_in_sandbox("the files", work, _RECOGNISING)
     if isinstance(text, Unreadable):
@@ -59,20 +64,33 @@ def recognise(files: Sequence[Saved]) -> list[Item] | Unreadable:
     return [_item(file.name, index, rows[index]) for index, file in enumerate(files)]
 
 
-def _recognised(file: Saved, deadline: float) -> Json:
+def _marks(
+    files: Sequence[Saved], marks: Sequence[str], deadline: float
+) -> Iterator[tuple[int, str]]:
+    """Tell large files of the same size and beginning apart, by all of their bytes."""
+    for at, mark in enumerate(marks):
+        if mark.endswith(_LARGE) and marks.count(mark) > 1:
+            whole, file = sha256(), Packed(files[at].fd)
+            while (data := file.read(HEAD)) and time.monotonic() < deadline:
+                whole.update(data)
+            yield at, f"{whole.hexdigest()} {at if data else ''}"
+
+
+def _recognised(file: Saved, deadline: float) -> list[Any]:
     text = Text(file, deadline)
     try:
-        if text.refused:
-            kind, head = Kind(text.refused, Use.NOTHING), b""
-        else:
+        head = b""
+        if not text.refused:
+            text.begin(FORM)
             head = text.peek(HEAD)
-            kind = kind_of(head)
+        why = text.refused or ("" if head.strip(BLANK) else text.gap)
+        kind = Kind(why, Use.LOST) if why else kind_of(head)
     except OSError as error:
-        kind, head = Kind(error.strerror or str(error), Use.NOTHING), b""
+        kind, head = Kind(error.strerror or str(error), Use.LOST), b""
     finally:
         text.close()
     status = os.fstat(file.fd)
-    size = status.st_size if len(head) >= HEAD else len(head)
+    size = f"{status.st_size}{_LARGE}" if len(head) >= HEAD else len(head)
     mark = f"{sha256(head).hexdigest()} {size}"
     kind = _more(kind, file.name, head, mark)
     told = vars(identity_of(kind, head, status.st_mtime))
@@ -183,7 +201,8 @@ class _Reader:
         source.close()
         if gap:
             self._lose(f"{file.name}: {gap}")
-        text = plain(data).decode("utf-8", "backslashreplace")
+        data = plain(data)
+        text = data.decode("utf-8", "backslashreplace")
         if kind.use is Use.SETTINGS:
             self._set(file.name, settings(text, _SETTINGS))
         elif kind.use is Use.RELEASE:
@@ -228,10 +247,9 @@ class _Reader:
     def _together(self, logs: dict[str, Observation]) -> dict[str, Observation]:
         """The looks of the logs, and those of all else."""
         clock = logs.pop("clock")
-        newest = max(
-            clock.now if isinstance(clock, Clock) else 0.0,
-            *(os.fstat(file.fd).st_mtime for file, _ in self._files),
-        )
+        if not isinstance(clock, Clock) or clock.by_file:
+            newest = max(os.fstat(file.fd).st_mtime for file, _ in self._files)
+            clock = Clock(newest, None, by_file=True)
         boot = self._memory.get(BOOT_ID)
         if isinstance(boot, Evidence):
             logs.pop(BOOT_ID, None)
@@ -241,7 +259,7 @@ class _Reader:
         asked = [key[len(_ETHTOOL) :] for key in self._memory if key.startswith(_ETHTOOL)]
         if asked:
             self._memory["ls /sys/class/net"] = tuple(sorted(asked))
-        memory = {"clock": Clock(newest, None), **self._memory, **logs}
+        memory = {"clock": clock, **self._memory, **logs}
         if gaps:
             memory["gaps"] = Evidence("gaps", "".join(f"{gap}\n" for gap in gaps))
         if self._cut:

@@ -33,7 +33,7 @@ class Item:
     @property
     def is_known(self) -> bool:
         """Whether it is evidence at all."""
-        return self.kind.use is not Use.NOTHING
+        return self.kind.use not in (Use.NOTHING, Use.LOST)
 
     @property
     def stands_alone(self) -> bool:

@@ -73,6 +73,14 @@ def messages_dropped(line: LogLine) -> int | None:
     return int(lost["n"]) if lost is not None else None
 
 
+def may_have_dropped(line: LogLine) -> bool:
+    """Whether the kernel dropped messages behind a line that something broke off there."""
+    import re
+
+    is_told = re.search(_WORDS + r"\s*\Z", line.message) is not None
+    return messages_dropped(line) is not None or (is_told and line.trusted)
+
+
 def vouched(line: LogLine) -> LogLine:
     """Give the same; what a console says without a stamp of dropped messages is the kernel's."""
     if line.grade is Grade.UNVERIFIED and messages_dropped(line) is not None:

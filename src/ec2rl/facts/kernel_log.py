@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_TEXT_LOGS = ("messages", "syslog", "kern.log")
+_TEXT_LOGS = ("messages", "syslog", "kern.log", "kernel.log")
 
 
 def read_kernel_log(

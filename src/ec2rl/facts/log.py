@@ -120,6 +120,6 @@ class KernelLog:
 
 
 def search_gap(found: Search) -> str:
-    """What a search of one log has not seen, or not kept; "" for nothing."""
+    """Tell what a search of one log has not seen, or not kept; "" for nothing."""
     more = found.hits - sum(line.hit for line in found.lines)
     return "; ".join(filter(None, (found.gap, f"{more} more lines hold the words" * (more > 0))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from math import inf
 
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.trust import WEIGHT
@@ -24,19 +25,18 @@ def merge(
 
     The ring buffer and the journal carry the same stamp for the same record; a text log that does
     not is matched by its words and its time, line by line, so that ten lines in one second meet
-    ten.
+    ten.  What has no time stays behind the line that stood above it.
     """
     events = _Events()
     for source in (ring, journal, *texts):
         events.add(source)
-    unknown = [event for event in events.all if event.time is None]
-    known = [event for event in events.all if event.time is not None]
-    return unknown + sorted(known, key=lambda event: event.time or 0.0)
+    return events.in_order()
 
 
 class _Events:
     def __init__(self) -> None:
         self.all: list[LogLine] = []
+        self._begins: list[int] = []  # where in `all` each source's own events begin
         self._stamped: dict[tuple[str, int], list[int]] = {}
         self._worded: dict[str, list[int]] = {}
         self._unstamped: dict[str, list[int]] = {}
@@ -59,6 +59,7 @@ class _Events:
                 left -= self._meet(number, line, left)
             if left:
                 fresh.append(replace(line, count=left))
+        self._begins.append(len(self.all))
         for line in fresh:
             number = len(self.all)
             self.all.append(line)
@@ -67,6 +68,17 @@ class _Events:
                 self._unstamped.setdefault(line.message, []).append(number)
             else:
                 self._stamped.setdefault((line.message, line.monotonic), []).append(number)
+
+    def in_order(self) -> list[LogLine]:
+        """All events in the order of time."""
+        times: list[float] = []
+        for first, end in zip(self._begins, (*self._begins[1:], len(self.all))):
+            above = -inf
+            for event in self.all[first:end]:
+                above = above if event.time is None else event.time
+                times.append(above)
+        order = sorted(range(len(self.all)), key=times.__getitem__)
+        return [self.all[number] for number in order]
 
     def _same_stamp(
         self, line: LogLine, taken: set[int], passed: dict[tuple[str, int], int]

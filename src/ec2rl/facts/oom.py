@@ -8,8 +8,8 @@ from 5.2 on with the reason before it.  mm/memcontrol.c names the cgroup in the 
 4.19: `Task in A killed as a result of limit of B`.  With memory.oom.group (4.19, mm/memcontrol.c)
 all tasks of a cgroup follow, each in such a line, its first victim once more.  Before 2.6.35 the
 sizes are others or none (`vsz:`), and the line above says `score N or a child` or `and children`.
-Where nobody can be killed, or panic_on_oom forbids to look for one, the report ends in a panic, but for a cgroup's
-limit since 4.19.  Read in 3.10, 4.4, 4.9, 4.14, 4.19, 5.0, 5.2,
+Where nobody can be killed, or panic_on_oom forbids to look for one, the report ends in a panic, but
+for a cgroup's limit since 4.19.  Read in 3.10, 4.4, 4.9, 4.14, 4.19, 5.0, 5.2,
 5.4, 5.10, 6.1, 6.12, 6.18 and 7.1, and in Red Hat's 3.10.0-1160, which names the user.
 """
 
@@ -147,18 +147,9 @@ class _Reader:
     def take(self, line: LogLine) -> None:
         message = line.message
         if message.startswith(_REASON):
-            self.group = None
-            self._left_open()
-            task, pid, cgroup, home = _reason(message)
-            self.reasons[pid] = cgroup, home
-            number = int(pid) if pid.isdecimal() and len(pid) <= 10 else None
-            self.chosen = Kill(line, task, number, cgroup=cgroup, home=home, processes=1)
+            self._named(line)
         elif chosen := self.match(_CHOSEN, message):
-            self.group = None
-            if self.chosen is None or not _near(self.chosen.line, line):
-                self._left_open()
-                self.chosen = Kill(line, cgroup=_whose(chosen["why"]))
-            self.reasons[""] = _whose(chosen["why"]), ""
+            self._chosen(line, _whose(chosen["why"]))
         elif invoked := self.match(_INVOKED, message):
             self.group = None
             self._left_open()
@@ -182,6 +173,21 @@ class _Reader:
         elif panic := self.match(_PANIC, message):
             end = End.PANIC if panic["nobody"] else End.POLICY
             self._ended(line, end, HOST if panic["nobody"] or panic["whole"] else None)
+
+    def _named(self, line: LogLine) -> None:
+        self.group = None
+        self._left_open()
+        task, pid, cgroup, home = _reason(line.message)
+        self.reasons[pid] = cgroup, home
+        number = int(pid) if pid.isdecimal() and len(pid) <= 10 else None
+        self.chosen = Kill(line, task, number, cgroup=cgroup, home=home, processes=1)
+
+    def _chosen(self, line: LogLine, whose: str) -> None:
+        self.group = None
+        if self.chosen is None or not _near(self.chosen.line, line):
+            self._left_open()
+            self.chosen = Kill(line, cgroup=whose)
+        self.reasons[""] = whose, ""
 
     def _left_open(self) -> None:
         """Take the one that was to be killed as killed, where the line that says so is missing."""

@@ -64,6 +64,17 @@ def available_memory(host: Host) -> int | None:
     return found.get("MemAvailable", found.get("MemTotal"))
 
 
+def rise(before: int | None, after: int | None) -> int | None:
+    """Tell by how much a counter rose between two looks, over the wrap of a 32-bit number.
+
+    None where that is not known: a wrap that would mean 2**31 and more was none, but a fall.
+    """
+    if before is None or after is None:
+        return None
+    risen = after - before if after >= before else (after - before) % (1 << 32)
+    return risen if after >= before or risen < 1 << 31 else None
+
+
 def counter(host: Host, name: str) -> int | None:
     """Read a counter of /proc/vmstat since boot."""
     found = host.read("/proc/vmstat")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from ec2rl.facts.console import console, messages_dropped, vouched
+from ec2rl.facts.console import console, may_have_dropped, vouched
 from ec2rl.facts.journal_log import journal_records
 from ec2rl.facts.log import UNKNOWN_FORM, Judged, LogLine, LogSource, search_gap
 from ec2rl.facts.syslog import hits_of, parse_lines, unfinished
@@ -76,7 +76,7 @@ def recorded(
     booted: float | None,
     ring: LogSource,
 ) -> Recorded:
-    """All that was kept; the last boot of which there is anything counts as "this boot"."""
+    """Give all that was kept; the last boot of which there is anything counts as "this boot"."""
     kept = _texts(host, DMESGS, phrases, boot_id, booted)
     kept += _texts(host, CONSOLES, phrases, boot_id, booted)
     kept.sort(key=lambda told: told[0].console is not None)  # what dmesg printed stands first
@@ -177,10 +177,10 @@ def _text(
         phrases=wanted,
         is_cut=found.is_cut,
     )
-    lines = [vouched(line) for line in lines]
+    lines = [vouched(line) for line in (_without_stamps(lines) or lines)]
     begun = [place for place, line in enumerate(lines) if is_beginning(line) and line.trusted]
     starts = [place for place in begun if not _is_crash_kernel(islice(lines, place + 1, None))]
-    lost = [messages_dropped(line) is not None for line in lines]
+    lost = [may_have_dropped(line) for line in lines]
     if any(lost) or sum(lines[place].monotonic is not None for place in begun) > 1:
         kind = CONSOLES[0]  # dmesg prints what is left of one boot
     told = []
@@ -199,6 +199,26 @@ def _text(
         source = replace(source, console=_console(told, found.end))
     words = [phrase.text.decode() for phrase in asked if phrase.text != BEGINNING.text]
     return source, [line for line in told if any(word in line.message for word in words)]
+
+
+_OLD = r"Linux version 2\.[0-6]\."
+
+
+def _without_stamps(lines: Sequence[LogLine]) -> list[LogLine]:
+    """The same as dmesg's text, for a kernel before 3.0 that has no stamps; none for another text.
+
+    It prints no string of a user's with a line end but of 15 characters (comm), and /dev/kmsg is
+    root's: a line in no form is its own there.
+    """
+    import re
+
+    old = bool(lines) and re.match(_OLD, lines[0].message) is not None
+    if not old or any(line.form != UNKNOWN_FORM for line in lines):
+        return []
+    return [
+        replace(line, grade=Grade.TEXT, doubt="") if line.grade is Grade.UNVERIFIED else line
+        for line in lines
+    ]
 
 
 def _console(lines: Sequence[LogLine], end: str) -> Console:

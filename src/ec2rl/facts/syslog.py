@@ -6,7 +6,17 @@ from collections.abc import Iterator, Sequence
 
 from ec2rl.facts.log import UNKNOWN_FORM, LogLine
 from ec2rl.facts.trust import UNTIMED, Grade, grades
-from ec2rl.forms.mend import INSIDE, JOINED, apart, bare, indentation, margin, mended, unquoted
+from ec2rl.forms.mend import (
+    INSIDE,
+    JOINED,
+    apart,
+    bare,
+    indentation,
+    margin,
+    mended,
+    plain,
+    unquoted,
+)
 from ec2rl.forms.parse import kind_of, parse_record, pieces
 from ec2rl.forms.record import Record
 from ec2rl.forms.table import RELATIVE, Kind
@@ -46,7 +56,7 @@ class _Piece:
 
 
 def hits_of(lines: Sequence[Line], phrases: Sequence[Phrase]) -> tuple[Line, ...]:
-    """The same lines, those that hold one of these phrases as hits and no others."""
+    """Give the same lines, those that hold one of these phrases as hits and no others."""
     words = _words(phrases)
     return tuple(replace(line, hit=any(word in line.text for word in words)) for line in lines)
 
@@ -66,7 +76,7 @@ def parse_lines(
     phrases: Sequence[Phrase] = (),
     is_cut: bool = False,
 ) -> list[LogLine]:
-    """The kernel's lines of one text log whose mtime is `modified` (seconds since the epoch).
+    """Parse the kernel's lines of one text log whose mtime is `modified` (seconds since the epoch).
 
     `grade` is what its lines are but for those that show that they are less.  Text of another form
     than its own (dmesg's or journalctl's) came in from elsewhere, and is hearsay; so is, in what
@@ -143,9 +153,9 @@ def _pieces(lines: Sequence[Line], words: Sequence[str], is_saved: bool) -> list
     """The records of these lines, each on its own, as well as they can be told apart."""
     texts = [("", line.text, "") for line in lines]
     if is_saved:
-        texts = [apart(line.text) for line in lines]
-        width = len(margin([text for _, text, _ in texts]))
-        texts = [(before, text[width:], behind) for before, text, behind in texts]
+        plains = [plain(line.text) for line in lines]
+        width = len(margin(plains))
+        texts = [apart(text[width:]) for text in plains]
     found: list[_Piece] = []
     inside = _Inside()
     for line, (around, text, behind) in zip(lines, texts):
@@ -156,12 +166,16 @@ def _pieces(lines: Sequence[Line], words: Sequence[str], is_saved: bool) -> list
         found += _around(line, words, around)
         before = ""
         parts = pieces(text, parsed)
+        if line.hit and words and not any(word in part for part in parts for word in words):
+            parts, is_joined = (text,), True  # where it is cut is no edge
         for number, part in enumerate(parts, 1):
             hit = line.hit and (len(parts) == 1 or not words or any(map(part.__contains__, words)))
             parsed, is_last = parse_record(part), number == len(parts)
             doubt = _MIDDLE if before.strip() else _doubt(parsed) or far_in
-            is_cut = is_joined or not is_last
-            found.append(_Piece(part, hit, line.offset, parsed, doubt, is_cut, is_inside))
+            is_cut, is_first = is_joined or not is_last, not before
+            found.append(
+                _Piece(part, hit, line.offset, parsed, doubt, is_cut, is_inside and is_first)
+            )
             before += part
         found += _around(line, words, behind, *beyond)
     return found
@@ -200,7 +214,7 @@ class _Inside:
 
 
 def unfinished(lines: Sequence[str]) -> Iterator[str]:
-    """The last message that begins in the first of these lines, and what it may go on with.
+    """Yield the last message that begins in the first of these lines, and what it may go on with.
 
     Nothing of another program's; in a line without a form a message may begin anywhere.
     """

@@ -139,7 +139,7 @@ _BEFORE_USERS = "[    0.000000]"
 
 
 def grades(lines: Sequence[Line], grade: Grade) -> list[tuple[Grade, str]]:
-    """The grade of each line of a text whose lines have this one, and why it is in doubt.
+    """Grade each line of a text whose lines have this one, and say why it is in doubt.
 
     What bears another facility than the kernel's is not its own; nor is a line in which a user's
     string goes on that the line above begins.  One that bears the stamp of any other line above, to

@@ -77,7 +77,7 @@ _MESSAGES = (
 
 
 def begun(text: str, words: Sequence[str]) -> Iterator[str]:
-    """The lines of a text that may begin one of the messages, and have none of its words yet."""
+    """Yield the lines that may begin one of the messages, and have none of its words yet."""
     beginnings = "|".join({re.escape(message[:_LEAST]) for message in _MESSAGES})
     for line in re.findall(rf"(?m)^.*(?:{beginnings}).*$", text):
         if not any(word in line for word in words) and any(_alike(_said(line))):
@@ -85,7 +85,7 @@ def begun(text: str, words: Sequence[str]) -> Iterator[str]:
 
 
 def completed(message: str) -> Iterator[str]:
-    """What a message may have been, of which this is the beginning."""
+    """Yield what a message may have been, of which this is the beginning."""
     said = _said(message)
     for whole in _alike(said):
         for at in range(1, len(whole)):
@@ -102,7 +102,7 @@ def _alike(said: str) -> Iterator[str]:
 
 
 def cut_at(lines: Sequence[str]) -> int:
-    """At how many characters somebody cut these lines, 0 where nothing tells that.
+    """Tell at how many characters somebody cut these lines, 0 where nothing tells that.
 
     An ellipsis stands in no message of the kernel's.  Of lines that differ, several are the longest
     only where they were cut; numbers make no line another one.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ec2rl.forms.mend import mended, undressed
 from ec2rl.forms.parse import parse_record, pieces
 
@@ -16,12 +18,12 @@ _BLANKS = dict.fromkeys(map(ord, _AROUND + "\n"))
 
 
 def has_form(line: str) -> bool:
-    """Whether a line is a record of a form that is known."""
+    """Tell whether a line is a record of a form that is known."""
     return parse_record(mended(line)) is not None
 
 
 def broken(text: str, words: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """The lines of a text that may go on with those behind them, which have no form.
+    """Yield the lines of a text that may go on with those behind them, which have no form.
 
     One of these words stands in them: over a line end, or in the first, which has a form.  Any line
     without a form that holds a word whole is told as it is.  A tab may have been a line end.
@@ -30,6 +32,10 @@ def broken(text: str, words: Sequence[str]) -> Iterator[tuple[str, ...]]:
     solid = {word: word.translate(_BLANKS) for word in words}
     solid = {word: one for word, one in solid.items() if one in whole}
     lines = [line for line in text.replace("\t", "\n").split("\n") if line.strip(_AROUND)]
+    for line in lines if solid else ():
+        packed = line.translate(_BLANKS)
+        if any(one in packed and word not in line for word, one in solid.items()):
+            yield _apart(line)
     for at in range(len(lines) - 1 if solid else 0):
         flat = "".join(lines[at : at + _PARTS]).translate(_BLANKS)
         if not any(one in flat for one in solid.values()):
@@ -44,7 +50,7 @@ def broken(text: str, words: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
 
 def dressed(text: str, words: Sequence[str]) -> Iterator[str]:
-    """The lines of a text in which a word stands but for marks and blanks in it, without those."""
+    """Yield the lines in which a word stands but for marks and blanks in it, without those."""
     plain = undressed(text)
     if plain != text:
         for line, bare in zip(text.split("\n"), plain.split("\n")):
@@ -52,8 +58,17 @@ def dressed(text: str, words: Sequence[str]) -> Iterator[str]:
                 yield bare
 
 
+def _apart(line: str) -> tuple[str, ...]:
+    """The parts of a line between which more than one blank stands in its message."""
+    text = mended(line)
+    found = parse_record(text)
+    begins = 0 if found is None else len(text) - found.tail
+    first, *others = re.split(r" {2,}", text[begins:])
+    return text[:begins] + first, *others
+
+
 def joined(parts: Sequence[str]) -> Iterator[str]:
-    """Lines as the one that they may be: each was broken between two words, or within one."""
+    """Yield lines as the one that they may be: each was broken between two words, or within one."""
     from itertools import product
 
     first, *others = parts

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import re
 
-_NOISE = r"\x1b\[[\d;?]*[A-Za-z]|\x1b[()][A-Z\d]|\x1b[=>78DEHM]|[\r\x00\ufeff]"
+SEQUENCE = (
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]{0,200}(?:\x07|\x1b\\)?|\x1b[()*+][A-Z\d]"
+    r"|\x1b[=>78DEHMNOZ\\]"
+)
+"""What a terminal is sent beside letters (ECMA-48), for bytes too: a control sequence is ESC [,
+parameters (colours may have colons), and a final letter; ESC ] begins a string for the terminal."""
+
+_NOISE = SEQUENCE + r"|[\r\x00\ufeff]"
 _STATE = r"\[(?:  OK  |FAILED|DEPEND| WARN | INFO | TIME | SKIP )\] "
 # What getty and systemd print, and nothing that a user has a say in. dmesg begins the further lines
 # of a record with as many blanks as its stamp is wide: no line that stands so far in is mended.
@@ -48,9 +55,30 @@ def mended(text: str) -> str:
     return apart(text)[1]
 
 
+# Blanks of other widths, line ends that end no line, what has no width, and what Word makes of
+# -, ' and ".
+_TYPESET = {
+    **dict.fromkeys(
+        (0x85, 0xA0, 0x2028, 0x2029, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " "
+    ),
+    **dict.fromkeys((0xAD, *range(0x200B, 0x2010), 0x2060, 0xFEFF)),
+    **dict.fromkeys((*range(0x2010, 0x2016), 0x2212), "-"),
+    **dict.fromkeys((0x2018, 0x2019), "'"),
+    **dict.fromkeys(range(0x201C, 0x2020), '"'),
+}
+
+
+def typed(text: str) -> str:
+    """A text as a program printed it, where an editor or a page made typography of it.
+
+    Where an ellipsis ends a line, somebody cut that.
+    """
+    return text if text.isascii() else re.sub("…(?=.)", "...", text).translate(_TYPESET)
+
+
 def plain(text: str) -> str:
-    """A text without what is no letter of it."""
-    return re.sub(_NOISE, "", text)
+    """Clean a text of what is no letter of it, nor a program's."""
+    return re.sub(_NOISE, "", typed(text))
 
 
 def apart(text: str) -> tuple[str, str, str]:

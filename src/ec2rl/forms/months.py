@@ -24,7 +24,7 @@ _NUMBERS = {name: number for number, names in enumerate(_NAMES, 1) for name in n
 
 
 def month(name: str) -> int | None:
-    """The number of a month by its short name, or by `11月`; None for another word."""
+    """Give the number of a month by its short name, or by `11月`; None for another word."""
     word = name.strip(" .").lower()
     number = word.rstrip("月월")
     if number != word and number.isdecimal() and 1 <= int(number) <= 12:

@@ -19,6 +19,8 @@ _MAGIC = (
     (b"\x0a\x0d\x0d\x0a", "a capture of packets"),
     (b"SQLite format 3\0", "a database"),
 )
+PACKED = ("a ZIP archive", "a 7-Zip archive", "a RAR archive")
+"""What may hold logs that are not seen in its bytes."""
 _PAGE = rb"(?is)\s*(?:<!--.{0,4096}?-->\s*)*<(?:!doctype\s+html|html|head|body|div|script)\b"
 _XML = rb"\s*<\?xml\b"
 

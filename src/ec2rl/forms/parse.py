@@ -29,7 +29,7 @@ def parse_record(text: str) -> Record | None:
 
 
 def kind_of(one: Record) -> Kind:
-    """What kind of text a record's form is of; what another program passed on is a log."""
+    """Tell what kind of text a record's form is of; what another program passed on is a log."""
     return Kind.LOG if one.passed_on else _KINDS[one.form]
 
 
@@ -103,15 +103,16 @@ def _facility(told: dict[str, str | None]) -> int | None:
     return None if priority is None else int(priority) >> 3
 
 
-def pieces(text: str, found: Record | None) -> list[str]:
-    """The records that a line holds, where another one's beginning stands within it.
+@lru_cache(maxsize=1024)
+def pieces(text: str, found: Record | None) -> tuple[str, ...]:
+    """Give the records that a line holds, where another one's beginning stands within it.
 
     What looks like the ring buffer's within another program's words is what that program quotes.
     """
     if found is not None and found.count > 1:
-        return [text]
+        return (text,)
     begins = 1 if found is None else len(text) - found.tail
     middle = MIDDLE if found is None or found.is_kernels else MIDDLE_OF_LOG
     starts = [match.start() for match in re.finditer(middle, text) if match.start() >= begins]
     ends = [*starts, len(text)]
-    return [text[start:end] for start, end in zip([0, *starts], ends)]
+    return tuple(text[start:end] for start, end in zip([0, *starts], ends))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 
-from ec2rl.forms.mend import margin, mended
+from ec2rl.forms.mend import margin, mended, plain
 from ec2rl.forms.not_a_log import not_a_log
 from ec2rl.forms.parse import kind_of, parse_record, pieces
 from ec2rl.forms.table import Kind
 from ec2rl.record import record
 
 _LINES = 400
+_NO_STAMPS = r"Linux version 2\.[0-6]\."
+"""How dmesg began before stamps were usual (RHEL 5)."""
 
 # `journalctl -o short-monotonic`: a host, and who wrote it, as dmesg never has them in each line.
 _MONOTONIC = r"(?m)^\[ *\d{1,9}\.\d{6}[^\]]*\] ([\w.-]+) (?:kernel|[^\n:\[]{1,64}\[\d+\]): "
@@ -57,9 +59,9 @@ def recognise(head: bytes) -> Recognised:
 
 def _kind(head: bytes) -> str:
     """What kind of text most lines with a known form are of."""
-    lines = [mended(line) for line in head.decode("utf-8", "replace").split("\n")[:_LINES]]
+    lines = [plain(line) for line in head.decode("utf-8", "replace").split("\n")[:_LINES]]
     width = len(margin(lines))
-    lines = [line[width:] for line in lines]
+    lines = [mended(line[width:]) for line in lines]
     rings = logs = 0
     for line in lines:
         for part in pieces(line, parse_record(line)):
@@ -70,5 +72,7 @@ def _kind(head: bytes) -> str:
     if hosts and hosts.count(hosts[0]) >= 0.9 * (rings + logs):
         return "syslog"
     if rings > logs:
+        return "dmesg"
+    if not logs and re.match(_NO_STAMPS, lines[0]):
         return "dmesg"
     return "syslog" if logs else "unknown"

@@ -22,7 +22,7 @@ _DATE = (
 
 
 def epoch(stamp: str, latest: float) -> float | None:
-    """A log's time stamp in seconds since the epoch; None for one that is no time.
+    """Parse a log's time stamp, in seconds since the epoch; None for one that is no time.
 
     A stamp without a zone is local time; one without a year (RFC 3164) is the latest that is not
     after `latest`.  A zone's name other than UTC's may be any country's: local time, too.

@@ -167,10 +167,14 @@ class Door:
 
 @record(frozen=True)
 class Clock:
-    """What the machine's clocks said: seconds since the epoch, and since boot (None if unknown)."""
+    """What the machine's clocks said: seconds since the epoch, and since boot (None if unknown).
+
+    `by_file` is whether the time is that of a file alone, and nothing in it tells one.
+    """
 
     now: float
     uptime: float | None
+    by_file: bool = False
 
 
 class Host(Protocol):

@@ -11,6 +11,7 @@ from base64 import b64decode
 from binascii import Error
 from datetime import datetime
 
+from ec2rl.forms.mend import SEQUENCE, typed
 from ec2rl.forms.parse import parse_record
 
 TYPE_CHECKING = False
@@ -63,6 +64,15 @@ _UNFINISHED = "its last line has no end: it may be cut within a message"
 def is_document(head: bytes) -> bool:
     """Tell whether a file that begins so is a console as a cloud's program prints it."""
     return any(re.match(form, head) for form in (_DOCUMENT, _COLUMNS, _REPLY, _BASE64))
+
+
+def is_other_json(data: bytes) -> bool:
+    """Tell whether a document is whole JSON, and no console's: another program's."""
+    try:
+        said = json.loads(data)
+    except (RecursionError, ValueError):
+        return False
+    return isinstance(said, dict) and not {"Output", "contents"} & said.keys()
 
 
 def document_text(data: bytes) -> tuple[bytes, float | None]:
@@ -128,7 +138,8 @@ class CleanText:
 
     `is_console` is whether it had what only a console has, in its beginning or its end.
 
-    Colours are taken off; where a line was written over, or the screen was cleared, another begins.
+    Colours are taken off, and typography is; where a line was written over, or the screen was
+    cleared, another begins.
     Behind a stamp of the kernel's none does: what stands there may be a user's string.
     """
 
@@ -148,6 +159,9 @@ class CleanText:
                 whole, rest = whole + end + rest, b""
             self._rest = rest
             whole += end if rest or data else b""
+            if not whole.isascii():
+                told = typed(whole.decode("utf-8", "surrogateescape"))
+                whole = told.encode("utf-8", "surrogateescape")
             self._clean = cleaned(whole) if is_spoilt(whole) else whole
             if not data:
                 break
@@ -164,31 +178,14 @@ class CleanText:
 
 
 def is_spoilt(text: bytes) -> bool:
-    """Tell whether terminals, serial lines or editors have added to a text."""
-    marks = _MARKS_OF_TERMINALS if text.isascii() else _MARKS_OF_EDITORS
-    return any(mark in text for mark in marks)
+    """Tell whether terminals or serial lines have added to a text."""
+    return any(mark in text for mark in (b"\r", b"\x1b", b"\x00", b"\x08", b"^[["))
 
 
-_MARKS_OF_TERMINALS = (b"\r", b"\x1b", b"\x00", b"\x08", b"^[[")
-_MARKS_OF_EDITORS = (
-    *_MARKS_OF_TERMINALS,
-    *(b"\xef\xbb\xbf", b"\xc2\xa0", b"\xc2\xad", b"\xc2\x85"),
-    *(b"\xe2\x80", b"\xe2\x81", b"\xe2\x88\x92", b"\xe3\x80\x80"),
-)
-# Blanks of other widths and ends of lines that are none, hyphens and dashes, and what has no width;
-# a letter that another one was written over; colours as `cat -v` shows them.
-_LETTERS = (
-    (rb"\xc2[\xa0\x85]|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80", b" "),
-    (rb"\xe2\x80[\x90-\x95]|\xe2\x88\x92", b"-"),
-    (rb"\xc2\xad|\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xa4\xa6-\xaf]", b""),
-    (rb"[^\n]\x08|\x08|\^\[\[[0-?]*[ -/]*[@-~]", b""),
-)
-# ECMA-48: a control sequence is ESC [, parameters (colours may have colons), and a final letter;
-# ESC ] begins a string for the terminal, and ESC c resets it.
-_SEQUENCE = (
-    rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]{0,200}(?:\x07|\x1b\\)?|\x1b[()*+][A-Z\d]"
-    rb"|\x1b[=>78DEHMNOZ\\]|\x00|\xef\xbb\xbf"
-)
+# A letter that another one was written over, and colours as `cat -v` shows them.
+_SHOWN = rb"[^\n]\x08|\x08|\^\[\[[0-?]*[ -/]*[@-~]"
+_SEQUENCE = SEQUENCE.encode() + rb"|\x00"
+# What clears the screen, or resets the terminal.
 _AFRESH = rb"\x1b\[[\d;]*[HJf]|\x1bc"
 
 
@@ -200,8 +197,7 @@ def cleaned(text: bytes) -> bytes:
 
 def _cleaned_line(line: bytes) -> bytes:
     line = line.rstrip(b"\r")
-    for odd, letter in _LETTERS:
-        line = re.sub(odd, letter, line)
+    line = re.sub(_SHOWN, b"", line)
     if not is_spoilt(line):
         return line
     plain = re.sub(_SEQUENCE, b"", line)

@@ -23,7 +23,8 @@ def encode(observation: Known) -> Encoded:
     """Write an observation down: a text, and notes on it (None: no value)."""
     if isinstance(observation, Clock):
         uptime = "" if observation.uptime is None else f" uptime={observation.uptime!r}"
-        return f"now={format_time(observation.now)}{uptime}", {}
+        dated = " by_file" if observation.by_file else ""
+        return f"now={format_time(observation.now)}{uptime}{dated}", {}
     if isinstance(observation, Evidence):
         return encode_text(observation.text)
     if isinstance(observation, Answer):
@@ -78,10 +79,10 @@ def _journal_line(one: JournalRecord) -> str:
 
 
 def decode_clock(text: str) -> Clock:
-    """Read `now=TIME uptime=SECONDS`. KeyError, ValueError."""
+    """Read `now=TIME uptime=SECONDS by_file`. KeyError, ValueError."""
     words = dict(word.partition("=")[::2] for word in text.split())
     uptime = float(words["uptime"]) if "uptime" in words else None
-    return Clock(parse_time(words["now"]), uptime)
+    return Clock(parse_time(words["now"]), uptime, "by_file" in words)
 
 
 def decode_search(

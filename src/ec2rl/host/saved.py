@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import stat
+import time
 from collections.abc import Sequence
 
 from ec2rl import slices
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 _MOST = 256
 _PIECE = 256 << 10
+STANDARD_INPUT = "standard input"
+"""What `-` is called."""
+BLANK = b"\0 \t\r\n"
 _PATIENCE = 30  # seconds for the first byte of a pipe
 
 
@@ -43,7 +47,7 @@ def open_saved(paths: Sequence[str]) -> list[Saved] | Unreadable:
     refused = None
     for path in paths:
         try:
-            name, fd = ("standard input", _stdin()) if path == "-" else (path, open_file(path))
+            name, fd = (STANDARD_INPUT, _stdin()) if path == "-" else (path, open_file(path))
             opened.append(Saved(name, fd))
         except NotReadError as error:
             refused = Unreadable(path, Why.FAILED, str(error))
@@ -134,6 +138,7 @@ class Text:
 
         self.refused = ""
         self._text = Stream(self._next)
+        self._deadline = deadline
         self._watched = log.watched
         self._at = None if log.watched is None else log.fd
         self._file: Packed | Stream = (
@@ -156,6 +161,21 @@ class Text:
 
     def peek(self, size: int) -> bytes:
         return self._text.head(size)
+
+    def begin(self, size: int) -> bytes:
+        """See the beginning, behind so many bytes or more that are blank, if there are such.
+
+        logrotate's copytruncate leaves NULs where a daemon goes on writing at its old place.
+        """
+        is_blank = False
+        while len(head := self.peek(size)) == size and not head.strip(BLANK):
+            if time.monotonic() > self._deadline:
+                return head
+            is_blank = bool(self.read(size))
+        if is_blank:
+            blank = len(head) - len(head.lstrip(BLANK))
+            self.read(max(head.rfind(end, 0, blank) for end in (b"\n", b"\0")) + 1 & ~1)
+        return self.peek(size)
 
     def read(self, size: int) -> bytes:
         return self._text.read(size)

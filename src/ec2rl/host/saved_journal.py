@@ -46,7 +46,7 @@ class DamagedError(ValueError):
 
 
 def read_journal(name: str, read: Read, form: str, phrases: Sequence[Phrase]) -> Journal:
-    """The kernel's records in an export (`form` "export"), in JSON of any layout, or "verbose"."""
+    """Read the kernel's records in an export (`form` "export"), in any JSON, or "verbose"."""
     found = _Found(phrases)
     gap = ""
     forms = {"export": _exported, "json": _objects, "verbose": _verbose}
@@ -81,7 +81,7 @@ class Together:
         self.journal = replace(whole, records=_ends(whole.records))
 
     def last_boot(self) -> Evidence | None:
-        """The boot of the newest record, as its look; None without records."""
+        """Give the boot of the newest record, as its look; None without records."""
         records = self.journal.records
         return Evidence(BOOT_ID, f"{records[-1].boot}\n") if records else None
 
@@ -256,7 +256,8 @@ def _glued(text: bytes) -> Iterator[dict[str, str]]:
         while at < len(said):
             found, at = _DECODER.raw_decode(said, at)
             fields = found if isinstance(found, dict) else {}
-            yield {key: _string(fields[key]) for key in _WANTED if key in fields}
+            told = {key: _string(fields[key]) for key in _WANTED if key in fields}
+            yield {key: value for key, value in told.items() if value is not None}
             at += len(said[at:]) - len(said[at:].lstrip(" \t,]\x1e"))
     except (ValueError, RecursionError):
         yield {}
@@ -298,10 +299,13 @@ def _verbose(lines: _Lines) -> Iterator[dict[str, str]]:
         yield fields
 
 
-def _string(value: object) -> str:
-    """A field's first value; journalctl prints what is no text as a list of bytes."""
+def _string(value: object) -> str | None:
+    """A field's only value; journalctl prints what is no text as a list of bytes.
+
+    None for several values, and for what was too large to be printed (null).
+    """
     if isinstance(value, list):
         if value and all(isinstance(byte, int) and 0 <= byte < 256 for byte in value):
             return bytes(value).decode("utf-8", "backslashreplace")
-        return _string(value[0]) if value and not isinstance(value[0], list) else ""
-    return str(value)
+        return _string(value[0]) if len(value) == 1 else None
+    return None if value is None else str(value)

@@ -16,7 +16,10 @@ from itertools import chain, islice
 from ec2rl.forms.begun import begun
 from ec2rl.forms.line_ends import broken, dressed
 from ec2rl.forms.mend import JOINED
+from ec2rl.forms.not_a_log import PACKED
+from ec2rl.forms.parse import parse_record
 from ec2rl.forms.recognise import Recognised
+from ec2rl.forms.times import epoch
 from ec2rl.host import (
     ABOUT_TEXTS,
     BEGINNING,
@@ -32,7 +35,7 @@ from ec2rl.host import (
     Search,
 )
 from ec2rl.host.console import MOST as CONSOLE
-from ec2rl.host.console import document_text, is_document, unfinished
+from ec2rl.host.console import document_text, is_document, is_other_json, unfinished
 from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.host.saved import Saved, Text, close_saved, names_of, open_saved
 from ec2rl.host.saved_journal import Together, read_journal
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
 SECONDS = 900.0
 
 _HEAD = 16 << 10
+_DAY = 86400.0
 _NAMES = {"dmesg": DMESGS, "console": CONSOLES, "document": DOCUMENTS}
 _BROKEN = 512
 """Lines that may go on behind their end, of all logs."""
@@ -59,7 +63,7 @@ _LINES = 10 << 20
 
 
 def open_logs(paths: Sequence[str], phrases: Sequence[Phrase]) -> RecordedHost | Unreadable:
-    """The machine that these logs are of; `-` is standard input, a folder one of a journal."""
+    """Open the machine that these logs are of; `-` is standard input, a folder one of a journal."""
     from ec2rl.host.sandbox import read_in_sandbox
 
     folders = [path for path in paths if os.path.isdir(path)]
@@ -103,7 +107,7 @@ def _journal_folder(path: str) -> JournalFiles | Unreadable:
 
 
 def read_logs(logs: Sequence[Saved], phrases: Sequence[Phrase], gaps: Sequence[str] = ()) -> str:
-    """The recording of saved logs; `gaps` are known before."""
+    """Make the recording of saved logs; `gaps` are known before."""
     from ec2rl.host.recording import case
 
     reader = LogReader(phrases, max(1, len(logs)), gaps)
@@ -126,8 +130,11 @@ class LogReader:
         self._memory: dict[str, Observation] = {}
         self._journals = Together()
         self._gaps = list(gaps)
+        self._notes: list[str] = []
         self._is_cut = bool(gaps)
         self._recorded = 0.0
+        self._end = 0.0
+        """The last time that the logs themselves tell, 0 where none does."""
         self._words = [phrase.text.decode() for phrase in phrases]
         self._broken: list[tuple[str, ...]] = []
 
@@ -148,15 +155,20 @@ class LogReader:
             self._lose(log, source.refused)
             return
         modified = os.fstat(log.fd).st_mtime
-        head = source.peek(_HEAD)
+        head = source.begin(_HEAD)
         read: Callable[[int], bytes] = source.read
         is_clouds = is_document(head)
         if is_clouds:
+            when = None
             try:
-                text, when = document_text(_whole(source.read))
+                text = _whole(source.read)
+                is_clouds = not is_other_json(text)
+                if is_clouds:
+                    text, when = document_text(text)
             except ValueError as error:
                 self._lose(log, str(error))
                 return
+            self._end = max(self._end, when or 0.0)
             modified, head, read = when or modified, text[:_HEAD], BytesIO(text).read
         self._recorded = max(self._recorded, modified)
         plain = plain_text(read, head)
@@ -169,6 +181,7 @@ class LogReader:
                 gaps = dict.fromkeys((*found.gaps, f"{log.name}: {source.gap}"))
                 found = replace(found, gaps=tuple(gaps))
             self._journals.add(found)
+            self._end = max(self._end, (found.newest or 0) / 1e6)
             self._is_cut = self._is_cut or bool(found.gaps)
         else:
             if is_clouds:
@@ -203,6 +216,7 @@ class LogReader:
             tail = text.clean.tail
             if what in ("dmesg", "console"):
                 gap = "; ".join(filter(None, (gap, unfinished(tail))))
+            self._end = max(self._end, _last_time(tail, modified) or 0.0)
             end = tail.decode("utf-8", "backslashreplace") if what == "console" else ""
             is_cut = _reaches_end(answer) and not tail.endswith(b"\n")
             answer = replace(answer, path=log.name, gap=gap, end=end, is_cut=is_cut)
@@ -212,13 +226,19 @@ class LogReader:
         self._broken += islice(lines, _BROKEN - len(self._broken))
         if names and not free:
             why = f"one of more than {len(names)} texts of {names[0]}: read as hearsay"
-            self._gaps.append(f"{log.name}: {why}")
+            self._notes.append(f"{log.name}: {why}")
+        if what == "console":
+            why = "a console; no module looks yet at why a machine does not boot"
+            self._notes.append(f"{log.name}: {why}")
         if not text.head:
             self._gaps.append(f"{log.name}: it is empty")
         elif what == "unknown":
-            self._gaps.append(f"{log.name}: no line of its beginning is a log's")
+            why = "no line of its beginning is a log's: searched as hearsay"
+            self._notes.append(f"{log.name}: {why}")
         elif what == "document":
-            self._lose(log, f"{text.what.document}, not a log")
+            self._gaps.append(f"{log.name}: {text.what.document}, not a log")
+            # What words it holds was looked for; a packed folder has its files' in another form.
+            self._is_cut = self._is_cut or text.what.document in PACKED
         self._memory[f"search {key}"] = answer
 
     def _journal(self, log: Saved, source: Text) -> Journal:
@@ -236,7 +256,8 @@ class LogReader:
         return replace(found, gaps=(f"{log.name}: {gap}", *found.gaps)) if gap else found
 
     def observations(self) -> dict[str, Observation]:
-        memory: dict[str, Observation] = {"clock": Clock(self._recorded, None), **self._memory}
+        clock = Clock(self._end or self._recorded, None, by_file=not self._end)
+        memory: dict[str, Observation] = {"clock": clock, **self._memory}
         logs = [key for key in self._memory if key.startswith("search /var/log/")]
         if logs:
             memory["ls /var/log"] = tuple(sorted(key.rpartition("/")[2] for key in logs))
@@ -256,7 +277,18 @@ class LogReader:
             memory["cut"] = Evidence("cut", "not all of the logs could be read\n")
         if self._gaps:
             memory["gaps"] = Evidence("gaps", "\n".join(self._gaps) + "\n")
+        if self._notes:
+            memory["notes"] = Evidence("notes", "\n".join(self._notes) + "\n")
         return memory
+
+
+def _last_time(tail: bytes, modified: float) -> float | None:
+    """The time of the last line that has one (seconds since the epoch), of a text's end."""
+    for line in reversed(tail.decode("utf-8", "replace").split("\n")):
+        found = parse_record(line)
+        if found is not None and found.stamp:
+            return epoch(found.stamp, modified + _DAY)
+    return None
 
 
 def _reaches_end(found: Search) -> bool:
@@ -277,7 +309,7 @@ def _whole(read: Callable[[int], bytes]) -> bytes:
 
 
 def is_journalctl(name: str, head: bytes) -> bool:
-    """Whether a text says that journalctl printed it, or has the name that sosreports give it.
+    """Tell whether a text says that journalctl printed it, or has the name that sosreports give it.
 
     journalctl shows who said a line as journald knows it; other texts of that form, a syslog
     daemon's, show what a program called itself (journalctl(1), the lines that begin with `--`).

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from operator import le
 from posixpath import dirname, join, normpath
 
 from ec2rl import slices
-from ec2rl.host import ABOUT_TEXTS, BEGINNING, BOOT_ID, Clock, Journal, Phrase, Search
-from ec2rl.host.packed import Packed
+from ec2rl.host import ABOUT_TEXTS, BEGINNING, BOOT_ID, DMESGS, Clock, Journal, Phrase, Search
+from ec2rl.host.packed import Packed, Stream
 from ec2rl.host.saved_journal import Together
 from ec2rl.host.scan import cost
-from ec2rl.host.search import Budget, search_stream
-from ec2rl.host.sos_layout import NETNS, TOPS, Use, settings, use
+from ec2rl.host.search import Budget, search_files, search_stream
+from ec2rl.host.sos_layout import HOST, NETNS, TOPS, Use, settings, use
 from ec2rl.host.sos_links import Links
 from ec2rl.host.spool import Spool
 from ec2rl.host.tar import Kind, Member
-from ec2rl.host.unpack import SUFFIXES
+from ec2rl.host.unpack import HEAD, IN_PYTHON, SUFFIXES, kind_of
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
 
@@ -64,6 +65,7 @@ class Collector:
         self._journals = Together()
         self._tables = _TABLES
         self._spool = Spool()
+        self._rings: list[list[int]] = []
 
     def cut(self, what: str, gap: str) -> None:
         """Note that this is not all that there was, and where it ends."""
@@ -118,9 +120,9 @@ class Collector:
             return ""
         top, _, rest = path.partition("/")
         if top in TOPS or path == ".":
-            return path
+            return path.removeprefix(HOST)
         self._top = self._top or top
-        return rest if top == self._top else ""
+        return rest.removeprefix(HOST) if top == self._top else ""
 
     def _link(self, path: str, member: Member, found: tuple[Use, str] | None) -> None:
         if path.partition("/")[0] not in TOPS:
@@ -180,11 +182,7 @@ class Collector:
 
     def _search(self, what: Use, path: str, member: Member) -> None:
         key = path
-        if what is Use.DMESG:
-            key = "dmesg"
-            if "search dmesg" in self._memory:
-                return
-        elif what is Use.JOURNAL:
+        if what is Use.JOURNAL:
             boot = path.removesuffix(".tailed").partition("--boot")[2]
             key = "journalctl --boot -1" if boot.startswith("_-") else "journalctl"
             if boot in ("", "_") and "--boot" in path:
@@ -192,16 +190,47 @@ class Collector:
         phrases = self._logs if what is Use.LOG else self._kernels
         if what is Use.DMESG:
             phrases = (*phrases, *ABOUT_TEXTS)
-        budget = Budget(kept=max(self._lines // 2, 64 << 10))
-        body = member.body
-        found = search_stream(path, lambda n: _take(body, n), phrases, budget, member.modified)
+        found = self._searched(path, member, phrases)
         if isinstance(found, Search):
             self._lines -= sum(cost(line.text) for line in found.lines)
-            gap = "; ".join(filter(None, (found.gap, body.gap)))
+            gap = "; ".join(filter(None, (found.gap, member.body.gap)))
             found = replace(found, gap=gap)
             if gap and path.endswith(tuple(SUFFIXES)):
                 self.cut("a packed log in it is cut or damaged", f"{path}: {gap}")
+        else:
+            self.cut("a log in it could not be read", str(found))
+        if what is Use.DMESG:
+            if self._is_known_ring(found):
+                return
+            key = DMESGS[len(self._rings) - 1]
         self._put(f"search {key}", found)
+
+    def _searched(
+        self, path: str, member: Member, phrases: Sequence[Phrase]
+    ) -> Search | Unreadable:
+        """Search a log; one that a program unpacks is a file first."""
+        budget = Budget(kept=max(self._lines // 2, 64 << 10))
+        body = Stream(lambda size: _take(member.body, size))
+        if kind_of(body.head(HEAD)) in ("", *IN_PYTHON):
+            return search_stream(path, body.read, phrases, budget, member.modified)
+        try:
+            fd, gap = self._spool.take(body)
+        except OSError as error:
+            return Unreadable(path, Why.FAILED, f"no room to read it: {error.strerror}")
+        (found,) = search_files([(path, fd)], phrases, budget)
+        if not isinstance(found, Search):
+            return found
+        gap = "; ".join(filter(None, (found.gap, gap)))
+        return replace(found, modified=member.modified, gap=gap)
+
+    def _is_known_ring(self, found: Search | Unreadable) -> bool:
+        """Whether a text of the ring buffer tells of nothing that one before it does not."""
+        lines = found.lines if isinstance(found, Search) else ()
+        told = [sum(one.text.decode() in line.text for line in lines) for one in self._logs]
+        known = any(all(map(le, told, before)) for before in self._rings)
+        if not known:
+            self._rings.append(told)
+        return known
 
     def _count(self, key: str, path: str, member: Member) -> None:
         forms = slices.parts("saved_evidence").values()

@@ -8,7 +8,9 @@ from functools import cache
 
 from ec2rl import slices
 
-TOPS = ("etc", "lib", "proc", "run", "sos_commands", "sos_strings", "sys", "usr", "var")
+HOST = "host/"
+"""Below that a toolbox's sosreport has what is the machine's own."""
+TOPS = ("etc", "host", "lib", "proc", "run", "sos_commands", "sos_strings", "sys", "usr", "var")
 """The folders that matter; an archive without a folder around them begins with one of these."""
 
 
@@ -40,7 +42,7 @@ _KERNEL = (
     r"|proc/sys/[^/]+(?:/[^/]+){1,5}"
     r"|sys/(?:class/net|module|bus/pci)/[^/]+(?:/[^/]+){1,5}"
 )
-_LOG = r"var/log/(?:messages|syslog|kern\.log)(?:[.-][^/]*)?|sos_strings/logs/[^/]+"
+_LOG = r"var/log/(?:messages|syslog|kern(?:el)?\.log)(?:[.-][^/]*)?|sos_strings/logs/[^/]+"
 _TAILED = r"sos_strings/logs/journalctl_[^/]+"
 """What of journalctl's output was kept where it was too long."""
 _REMAINS = (
@@ -58,6 +60,7 @@ def use(path: str) -> tuple[Use, str] | None:
 
     None for what is not opened. Keys are those of `host.remember`; for logs, the path as found.
     """
+    path = path.removeprefix(HOST)
     top, _, rest = path.partition("/")
     if top not in TOPS or not rest:
         return None
@@ -74,6 +77,8 @@ def use(path: str) -> tuple[Use, str] | None:
         return Use.REMAINS, f"/{path}"
     if re.fullmatch(_JOURNAL_FILE, path):
         return Use.JOURNAL_FILE, f"/{path}"
+    if path == "var/log/dmesg":
+        return Use.DMESG, path
     return (Use.LOG, f"/{path}") if re.fullmatch(_LOG, path) else None
 
 

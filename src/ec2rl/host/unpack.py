@@ -51,9 +51,22 @@ if TYPE_CHECKING:
     Codec = tuple[Callable[[], Decoder], type[Exception], Unpack]
 
 
-SUFFIXES = {".gz": "gzip", ".xz": "xz", ".bz2": "bzip2", ".zst": "zstd"}
+SUFFIXES = {".gz": "gzip", ".xz": "xz", ".bz2": "bzip2", ".zst": "zstd", ".lz4": "lz4"}
+_OTHERS = {
+    b"\x04\x22\x4d\x18": "lz4",
+    b"\x02\x21\x4c\x18": "lz4",
+    b"\x5d\x00\x00": "lzma",
+    b"\x1f\x9d": "compress",
+    b"LZIP\x01": "lzip",
+    b"\x89LZO\x00": "lzop",
+}
+"""What is left to programs, or not unpacked, by its first bytes (file(1))."""
+
 HEAD = 4096
 """Bytes; `open_archive` is told no less of the file's beginning, if it has them."""
+
+IN_PYTHON = ("gzip", "xz", "bzip2")
+"""What every Python unpacks."""
 
 _MAGIC = 6
 _INPUT = 128 << 10
@@ -76,7 +89,7 @@ def kind_of(head: bytes) -> str:
         head[1:4] == b"\x2a\x4d\x18" and head[0] & 0xF0 == 0x50
     ):
         return "zstd"
-    return ""
+    return next((name for magic, name in _OTHERS.items() if head.startswith(magic)), "")
 
 
 def open_archive(
@@ -110,7 +123,7 @@ def _codec(kind: str, is_large: bool) -> Codec | None:
             from lzma import FORMAT_XZ, LZMADecompressor, LZMAError
 
             return lambda: LZMADecompressor(FORMAT_XZ, OWN["xz"]), LZMAError, _copied
-        return _zstd_codec()
+        return _zstd_codec() if kind == "zstd" else None
     except ImportError:
         return None
 

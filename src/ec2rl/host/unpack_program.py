@@ -11,6 +11,9 @@ from ec2rl.host.unpack_memory import PROGRAMS
 _PROGRAMS = {
     "xz": ("xz", "-dcq", f"--memlimit-decompress={PROGRAMS['xz']}"),
     "zstd": ("zstd", "-dcq", f"-M{PROGRAMS['zstd'] >> 20}MB"),
+    "lz4": ("lz4", "-dcq"),
+    "lzma": ("xz", "-dcq", f"--memlimit-decompress={PROGRAMS['xz']}"),
+    "compress": ("gzip", "-dcq"),
 }
 FOLDERS = ("/usr/bin/", "/bin/", "/usr/local/bin/")
 

@@ -16,6 +16,7 @@ from ec2rl.conntrack.tables import Table, read_tables
 from ec2rl.host import Host
 from ec2rl.model import Finding, FixRequest, Held, Proposal, Rate, Statement, Verdict, say
 from ec2rl.module import Module
+from ec2rl.report.wording import plural
 
 _FULL = 0.95
 """Packets that are refused at this share are refused for want of room (gc's own threshold,
@@ -31,21 +32,19 @@ def judge(seen: Observations) -> Finding:
 def _verdict(seen: Observations) -> tuple[Verdict, Statement]:
     found = seen.times.now
     if found.lines:
-        words = "Conntrack table full errors found. {lines} occurrences in {places: and }"
+        words = "Conntrack table full errors found. {lines:occurrence} in {places: and }"
         return Verdict.PROBLEM, say(words, lines=found.lines, places=trusted_log_sources(found))
     losing = [table for table in seen.tables if _losing(seen, table)]
     if losing:
         return Verdict.PROBLEM, _lost_now(losing)
     warning = _warning(seen)
-    if warning and (seen.answered or seen.times.doubted):
+    if warning is None and seen.answered:
+        warning = _beside(seen)
+    if warning:  # what was found counts, whatever else could not be read
         return Verdict.WARNING, warning
     if not seen.proven:
         words = "Cannot tell whether the conntrack table has been full: {missing:; }"
-        if warning:
-            words = (
-                "{warning}; whether the conntrack table has been full cannot be told: {missing:; }"
-            )
-        return Verdict.UNKNOWN, say(words, warning=warning, missing=seen.unseen)
+        return Verdict.UNKNOWN, say(words, missing=seen.unseen)
     return Verdict.OK, say("No conntrack table full errors found.")
 
 
@@ -80,7 +79,7 @@ def _warning(seen: Observations) -> Statement | None:
             boots=len(seen.times.boots),
             lines=seen.times.earlier.lines,
         )
-    return _other_loss(seen) or _small(seen)
+    return _other_loss(seen)
 
 
 def _nearly_full(seen: Observations, fullest: Table, fill: float) -> Statement:
@@ -93,12 +92,17 @@ def _nearly_full(seen: Observations, fullest: Table, fill: float) -> Statement:
     words += " in {label}"
     if others:
         words += " and {others:other namespace}"
+    lost = fullest.refused if fill >= 1 else None
+    if lost:
+        words += "; {lost:packet} dropped so far"
     stuck = None
     sample = seen.table_sample
     if sample is not None and sample.label == label and not sample.short:
         words += "; {stuck:%} of its entries cannot be evicted"
         stuck = sample.stuck
-    return say(words, fill=fill, evicted=evicted, label=label, others=others, stuck=stuck)
+    return say(
+        words, fill=fill, evicted=evicted, label=label, others=others, lost=lost, stuck=stuck
+    )
 
 
 def _other_loss(seen: Observations) -> Statement | None:
@@ -112,10 +116,7 @@ def _other_loss(seen: Observations) -> Statement | None:
         )
     if seen.evicted:
         return _at_its_limit(seen)
-    chains, clashes, refused = (
-        sum(seen.last(table, name) or 0 for table in seen.tables)
-        for name in ("chaintoolong", "insert_failed", "refused")
-    )
+    chains, refused = (_total(seen, name) for name in ("chaintoolong", "refused"))
     if chains:
         return say(
             "{chains:packet} dropped for hash chains too long: raising nf_conntrack_max will not "
@@ -125,23 +126,33 @@ def _other_loss(seen: Observations) -> Statement | None:
     lost = _dropped(seen, refused)
     if lost is not None:
         return lost
-    if clashes:
-        return say(
-            "{clashes:insertion} failed (two packets of one flow raced, or NAT found no free "
-            "port): raising nf_conntrack_max will not help",
-            clashes=clashes,
-        )
     if seen.times.unverified.lines:
         return say(
             "{lines:table-full line} found only where any user can write ({places}): not verified",
             lines=seen.times.unverified.lines,
             places=seen.times.unverified.log_sources,
         )
+    return None
+
+
+def _total(seen: Observations, counter: str) -> int:
+    return sum(seen.last(table, counter) or 0 for table in seen.tables)
+
+
+def _beside(seen: Observations) -> Statement | None:
+    """What no full table explains; said only where enough was read to know that none was."""
+    clashes = _total(seen, "insert_failed")
+    if clashes:
+        return say(
+            "{clashes:insertion} failed (two packets of one flow raced, or NAT found no free "
+            "port): raising nf_conntrack_max will not help",
+            clashes=clashes,
+        )
     if seen.times.others.get(Kind.EXPECTATIONS_FULL):
         return say(
             "Conntrack expectation table is full: nf_conntrack_expect_max, not nf_conntrack_max"
         )
-    return None
+    return _small(seen)
 
 
 def _at_its_limit(seen: Observations) -> Statement:
@@ -206,7 +217,11 @@ def _measure(host: Host) -> Rate | None:
 def _held(host: Host) -> tuple[Held, ...]:
     tables = [table for table in read_tables(host, find_namespaces(host)) if table.count]
     return tuple(
-        Held(MAX, table.count or 0, f"{table.namespace.label} holds {table.count} entries")
+        Held(
+            MAX,
+            table.count or 0,
+            f"{table.namespace.label} holds {plural(table.count or 0, 'entry/entries')}",
+        )
         for table in tables
     )
 

@@ -224,13 +224,19 @@ def propose(host: Host, seen: TableObservations, request: FixRequest) -> Proposa
         less="there would be LESS room",
         files=limits.own_files("neighbour"),
     )
-    today = limits.settings_today(host, SETTINGS)
+    now = limits.settings_today(host, SETTINGS)
+    then = limits.at_boot(host, subject, [*now], request)
+    # Where nothing runs, what the files give counts in place of today's values.
+    today = {key: then.get(key) if value is None else value for key, value in now.items()}
     wanted = _wanted(seen, request, today)
     # The kernel takes any order; but it collects down to gc_thresh2, and while that is above
     # gc_thresh3 it frees nothing when the table is full (neigh_forced_gc()).
     ladders = [family.keys for family in FAMILIES]
     order = [key for keys in ladders for key in limits.ladder_order(keys, wanted, today)]
-    sizes = [limits.Limit(key, today[key], wanted[key]) for key in order]
+    asked = bool(request.settings)
+    sizes = [
+        limits.Limit(key, now[key], wanted[key], then=then.get(key), asked=asked) for key in order
+    ]
     cost = ENTRY * sum(value for key, value in wanted.items() if key.endswith("3"))
     in_turn = sorted(sizes, key=lambda one: one.key)
     refused = (
@@ -242,9 +248,9 @@ def propose(host: Host, seen: TableObservations, request: FixRequest) -> Proposa
         request,
         subject,
         sizes,
-        elsewhere=_not_here(seen, request, today),
-        refused=refused
-        or limits.too_much(sizes, request, cost, available_memory(host), "full tables"),
+        elsewhere=_not_here(seen, request, now),
+        refused=refused,
+        size=limits.FullSize("full tables", cost, available_memory(host)) if cost else None,
         notes=_costs(cost),
     )
 

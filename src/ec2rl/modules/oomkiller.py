@@ -10,7 +10,7 @@ from ec2rl.diagnosis.observations import Observations
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.oom_table import TABLE
 from ec2rl.facts.proc import counter
-from ec2rl.host import EMERG, ERR, WARNING, Host, Phrase
+from ec2rl.host import EMERG, ERR, WARNING, Clock, Host, Phrase
 from ec2rl.model import Statement, say
 from ec2rl.record import record, replace
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from ec2rl.facts.oom import Kill
     from ec2rl.facts.oom_table import Process
 
-_HOUR = 3600.0
+_HOUR, _DAY, _YEAR = 3600, 86400, 365 * 86400
+_UNITS = ((2 * _YEAR, _YEAR, "years"), (2 * _DAY, _DAY, "d"), (_HOUR, _HOUR, "h"), (0, 60, "min"))
+"""From how many seconds on a time is told in which unit."""
 _TOLD = 8
 """Processes of one group that are named."""
 _ENDED = {
@@ -42,12 +44,13 @@ class Killed:
         kill = self.kill
         words = _killed(kill) if kill.end is None else f"{_ENDED[kill.end.name]}: {{whose}}"
         most, pod = kill.largest, of_pod(kill.home)
+        victim = "{task}" if kill.task else "what was killed"
         if pod and pod != of_pod(kill.cgroup or ""):
-            words += ", it ran in pod {pod}"
+            words += f", {victim} ran in pod {{pod}}"
         elif not pod and kill.home not in ("", "/", kill.cgroup):
-            words += ", it ran in {home}"
+            words += f", {victim} ran in {{home}}"
         if most is not None:
-            words += ", it was the largest" if most.pid == kill.pid else ", {largest}"
+            words += f", {victim} was the largest" if most.pid == kill.pid else ", {largest}"
         if kill.asker and (kill.task or kill.end is not None):
             words += "; {asker} had asked for memory"
         return say(
@@ -104,7 +107,7 @@ def _whose(kill: Kill) -> Statement:
     if kill.cgroup == HOST:
         return say("the whole host was out of memory")
     if kill.cgroup == NODES:
-        return say("the memory nodes that it may use were full")
+        return say("the memory nodes that the task may use were full")
     if kill.cgroup == UNNAMED:
         return say("a cgroup was at its limit (which one is not told)")
     if kill.limit is None:
@@ -134,9 +137,9 @@ def observe(host: Host, seen: Observations[Killed]) -> Observations[Killed]:
     kills = seen.events.this_boot
     notes = []
     if counted is not None and counted > count(kills) + _with_them(kills):
-        words = "The kernel counts {n} processes killed since boot (/proc/vmstat)"
+        words = "The kernel counts {n:process/processes} killed since boot (/proc/vmstat)"
         notes.append(say(words, n=counted))
-    notes += _going_on(kills, host.clock().now)
+    notes += _going_on(kills, host.clock())
     told = None if counted is None else say("The kernel counts {n} since boot", n=counted)
     return replace(seen, notes=tuple(notes), counted=told)
 
@@ -146,14 +149,18 @@ def _with_them(kills: Sequence[Event[Killed]]) -> int:
     return sum(max(0, one.detail.kill.processes - 1) * one.line.count for one in kills)
 
 
-def _going_on(kills: Sequence[Event[Killed]], moment: float) -> list[Statement]:
-    """Whether it still goes on: when the last one was, and how many the last hour had."""
+def _going_on(kills: Sequence[Event[Killed]], end: Clock) -> list[Statement]:
+    """Whether it still goes on: when the last one was, and how many the last hour had.
+
+    Not by the time of a file, which is that of its last copy.
+    """
     times = [(one.line.time, one.line.count) for one in kills if one.line.time is not None]
-    if not times:
+    if not times or end.by_file:
         return []
+    moment = end.now
     recent = sum(count for when, count in times if moment - when < _HOUR)
     ago = int(max(0, moment - max(when for when, _ in times)))
-    unit, name = (60, "min") if ago < _HOUR else (3600, "h")
+    unit, name = next((unit, name) for least, unit, name in _UNITS if ago >= least)
     words = "In {the_last_hour}: {recent}, the last one {ago} {unit} ago"
     words += ": it goes on" if recent > 1 else ""
     return [say(words, recent=recent, ago=ago // unit, unit=name)]

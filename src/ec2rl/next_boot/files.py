@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from enum import Enum
 
 from ec2rl.facts.sysctl_conf import Assignment, Reader, normalize, parse
 from ec2rl.host import Host
@@ -43,6 +44,14 @@ class Names:
     adopted: Mapping[str, Collection[str]] = {}
 
 
+class Keeps(Enum):
+    """Whether the next boot keeps a setting."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
 @record(frozen=True)
 class BootFiles:
     """Files to write, and what the next boot makes of all files then, for what is `wanted`."""
@@ -57,39 +66,47 @@ class BootFiles:
         None where nobody can tell.
         """
         setting = self.settings.setting(key)
-        if setting is None:
-            return None
-        return setting.changers[-1].value if setting.changers else setting.value
+        return None if setting is None else setting.ends
 
     @property
     def lasting(self) -> bool:
-        return not self.not_persistent
+        return not (self.not_persistent or self.maybe_persistent)
 
     @property
     def not_persistent(self) -> tuple[str, ...]:
         """Of each setting that the next boot will not keep: what it will be, and who decides."""
-        return tuple(
-            why for key, value in self.wanted.items() if (why := self._fleeting(key, value))
-        )
+        return self._told(Keeps.NO)
 
-    def _fleeting(self, key: str, value: Value) -> str:
+    @property
+    def maybe_persistent(self) -> tuple[str, ...]:
+        """Of each setting of which nobody can tell whether the next boot keeps it: why not."""
+        return self._told(Keeps.UNKNOWN)
+
+    def _told(self, keeps: Keeps) -> tuple[str, ...]:
+        every = (self._kept(key, value) for key, value in self.wanted.items())
+        return tuple(why for found, why in every if found is keeps)
+
+    def _kept(self, key: str, value: Value) -> tuple[Keeps, str]:
         setting = self.settings.setting(key)
         if setting is None:
-            return f"{key}: what it will be cannot be told"
+            return Keeps.UNKNOWN, f"{key}: what it will be cannot be told"
         for changer in setting.changers:
             if not _same(changer.value, value):
+                unknown = changer.value is None and changer.setting
                 ends = "changes it" if changer.setting else "resets it"
                 ends = ends if changer.value is None else f"sets it to {changer.value}"
                 note = f" ({changer.note})" if changer.note else ""
-                return f"{key}: {changer.who} {ends}{note}: {_place(changer.evidence)}"
+                why = f"{key}: {changer.who} {ends}{note}: {_place(changer.evidence)}"
+                return Keeps.UNKNOWN if unknown else Keeps.NO, why
         if _same(setting.value, value):
-            return ""
+            return Keeps.YES, ""
         if setting.value is None:
-            return f"{key}: what it will be cannot be told: {setting.lost or setting.because}"
+            why = f"{key}: what it will be cannot be told: {setting.lost or setting.because}"
+            return Keeps.UNKNOWN, why
         if setting.lost:
-            return f"{key} will be {setting.value}: {setting.lost}"
+            return Keeps.NO, f"{key} will be {setting.value}: {setting.lost}"
         decides = setting.because if setting.decided is None else _place(setting.decided)
-        return f"{key} will be {setting.value}: {decides}"
+        return Keeps.NO, f"{key} will be {setting.value}: {decides}"
 
     @property
     def after(self) -> tuple[str, ...]:
@@ -153,7 +170,7 @@ def boot_files(
     if as_it_is.lasting or not write:
         return as_it_is
     best = None
-    support = {**_modules(rules, wanted, names.load), **names.more}
+    support = {**load_file(rules, wanted, names.load), **names.more}
     for path in (*(one for one in names.adopted if _is_there(host, one)), *names.sysctl):
         text = _text(host, rules, path, wanted, names)
         if text is None:
@@ -169,8 +186,8 @@ def _is_there(host: Host, path: str) -> bool:
     return isinstance(host.read(path), Evidence)
 
 
-def _modules(rules: Rules, wanted: Mapping[str, Value], path: str) -> dict[str, str]:
-    """The file that loads the modules of these settings early enough, where that is needed."""
+def load_file(rules: Rules, wanted: Iterable[str], path: str) -> dict[str, str]:
+    """Give the file that loads the modules of these settings early enough, if one is needed."""
     found = [rules.presence(key) for key in wanted] if path else []
     late = [one for one in found if one and one.when in (When.LATE, When.UNKNOWN)]
     modules = dict.fromkeys(one.module for one in late if one.module)

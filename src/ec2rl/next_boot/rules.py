@@ -256,6 +256,6 @@ class Rules:
             return None
         return Presence(
             When.LATE,
-            "there is no such key now: lost unless what makes it is there before the sysctl files "
+            "there is no such key now: the files set it only if what makes it is there before they "
             "are read",
         )

@@ -101,6 +101,11 @@ class Setting:
     changers: tuple[Changer, ...] = ()
     blind: Unreadable | None = None
 
+    @property
+    def ends(self) -> Value | None:
+        """What it is once all that change it at boot have; None where that cannot be told."""
+        return self.changers[-1].value if self.changers else self.value
+
     def survives(self) -> bool:
         """Tell whether what the files say is what will be.
 

@@ -50,6 +50,11 @@ def next_boot_text(
     return "\n".join(lines) + "\n"
 
 
+def all_told(boot: NextBoot) -> bool:
+    """Tell whether no setting ends as `unknown`; the kernel's default of an unset one is told."""
+    return all(one.ends is not None or _is_unset(one) for one in boot.settings)
+
+
 def _rows(settings: Sequence[Setting], apart: Collection[str]) -> list[tuple[str, Setting]]:
     """Name and setting of each row: many keys that are alike by one pattern, or unset, are one."""
     groups: dict[object, list[Setting]] = {}
@@ -108,8 +113,9 @@ def setting_lines(
     lines = [f"{one_line(name):42}" + f" {now:>10}" * runs + f" {after:>10}"]
     lines += wrapped("    because: ", quoted(setting.because, setting.decided))
     if setting.lost:
-        lines += wrapped("    lost: ", setting.lost)
-    lines += [line for one in setting.losers for line in wrapped("    loses: ", quoted("", one))]
+        lines += wrapped("    not applied: ", setting.lost)
+    for one in setting.losers:
+        lines += wrapped("    no effect: ", quoted("", one))
     lines += [line for one in setting.warnings for line in wrapped("    warning: ", one)]
     for changer in setting.changers:
         value = "changes it" if changer.setting else "resets it"

@@ -7,12 +7,15 @@ from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ec2rl.host import Clock
     from ec2rl.model import Value
 
 
-def recorded(name: str, when: float) -> Statement:
-    """Tell whose evidence it is, and when it ends (seconds since the epoch, 0 if nothing tells)."""
-    return say("{name}, as recorded {when}", name=name, when=recorded_on(when))
+def recorded(name: str, end: Clock) -> Statement:
+    """Tell whose evidence it is, and when it ends, as far as anything tells."""
+    if end.by_file and end.now:
+        return say("{name}, file dated {when:time}", name=name, when=end.now)
+    return say("{name}, as recorded {when}", name=name, when=recorded_on(end.now))
 
 
 def recorded_on(when: float) -> Statement:
@@ -37,7 +40,7 @@ def of_what_is_cut(finding: Finding, cut: str) -> Finding:
     What was found counts, and silence does not.
     """
     verdict, said = finding.verdict, finding.summary
-    if verdict in (Verdict.OK, Verdict.WARNING, Verdict.NOT_APPLICABLE):
+    if verdict in (Verdict.OK, Verdict.NOT_APPLICABLE):
         verdict = Verdict.UNKNOWN
         said = say("Cannot tell: {cut}. In what was read: {summary}", cut=cut, summary=said)
     elif verdict is Verdict.UNKNOWN and not _gives(said, cut):

@@ -52,9 +52,9 @@ def plan(
         lines += _remedy(remedy)
     if proposal.refused:
         lines += _listed("Refused:", proposal.refused)
-    elif not proposal.chosen and not proposal.not_persistent and choices:
+    elif not proposal.chosen and proposal.lasts and choices:
         lines += nothing_proposed(choices)
-    elif not proposal.chosen and not proposal.not_persistent:
+    elif not proposal.chosen and proposal.lasts:
         lines.append("Nothing to do: everything is already as wished.")
     elif not proposal.chosen:
         lines.append("Nothing that this program could do: now it is as wished.")
@@ -63,7 +63,7 @@ def plan(
         lines.append(f"On trial: taken back after {trial:g} s unless you confirm it (ec2rl keep)")
     if proposal.chosen:
         lines += _listed("After a reboot:", proposal.after)
-    lines += _listed("NOT PERSISTENT, a reboot will not keep it:", proposal.not_persistent)
+    lines += _lasts(proposal)
     if proposal.offered:
         lines += ["", "Offered, and not in this plan:"]
         for remedy in proposal.offered:
@@ -80,6 +80,13 @@ def nothing_proposed(choices: Sequence[str]) -> list[str]:
         "Nothing is proposed: what was found does not say that today's settings are too small.",
         f"To choose: --set NAME=N, with NAME one of {', '.join(choices)}",
     ]
+
+
+def _lasts(proposal: Proposal) -> list[str]:
+    lines = _listed("NOT PERSISTENT, a reboot will not keep it:", proposal.not_persistent)
+    return lines + _listed(
+        "It cannot be told whether a reboot keeps it:", proposal.maybe_persistent
+    )
 
 
 def _listed(title: str, lines: Sequence[str]) -> list[str]:
@@ -124,7 +131,7 @@ def done(made: Done, proposal: Proposal, details: str = "") -> str:
         end = time.strftime("%H:%M:%S", time.localtime(made.until))
         lines.append(f"On trial: taken back at {end} unless you say: sudo ./ec2rl keep")
     else:
-        lines += _listed("NOT PERSISTENT, a reboot will not keep it:", proposal.not_persistent)
+        lines += _lasts(proposal)
     where = f" --root={typed(made.root)}" if made.root else ""
     lines.append(f"To take it back: sudo ./ec2rl undo {made.number}{where}")
     return "\n".join(lines) + "\n"
@@ -160,8 +167,9 @@ def fix_facts(
         "notes": list(proposal.notes),
         "after_reboot": list(proposal.after),
         "by_hand": list(proposal.by_hand),
-        "lasting": not proposal.not_persistent,
+        "lasting": proposal.lasts,
         "fleeting": list(proposal.not_persistent),
+        "maybe_fleeting": list(proposal.maybe_persistent),
         "done": None if made is None else _done_facts(made),
     }
 

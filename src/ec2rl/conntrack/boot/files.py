@@ -18,6 +18,11 @@ PAGE_FILE = "/etc/sysctl.d/99-netfilter.conf"
 """The file that the original page appends its two lines to."""
 
 
+def needs_loading(host: Host) -> bool:
+    """Tell whether a file is needed that loads the module before the settings are applied."""
+    return bool(files.load_file(ConntrackRules(host), (MAX, BUCKETS), MODULES))
+
+
 def boot_files(host: Host, wanted: Mapping[str, int], write: bool = True) -> BootFiles:
     """Give files for these settings, by key.
 

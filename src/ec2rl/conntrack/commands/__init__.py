@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.arguments import FORMATS, Command, Option
+from ec2rl.arguments import FORMATS, UNTOLD, Command, Option
 
 _VOLUME = Option("DIR", "the mounted root of another machine, in place of this one")
 _WHICH = {
@@ -69,6 +69,7 @@ COMMANDS = {
         "what each setting will be after a reboot, and which line decides",
         "",
         {**FORMATS, "root": _VOLUME},
+        UNTOLD,
     ),
     "free": Command(
         "delete the entries that every filter admits: counts, shows, asks",

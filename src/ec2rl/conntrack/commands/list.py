@@ -62,7 +62,7 @@ def command(args: Parsed, terminal: Terminal) -> int:
 
 def _show(args: Parsed, terminal: Terminal, host: Host, wanted: Filter, limit: int | None) -> int:
     if args.has("replay"):
-        terminal.say(text(recorded(host.name, host.clock().now)))
+        terminal.say(text(recorded(host.name, host.clock())))
     targets = targets_of(args, host)
     if isinstance(targets, Unreadable):
         return failed(terminal, targets)

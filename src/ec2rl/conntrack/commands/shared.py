@@ -80,9 +80,12 @@ def targets_of(args: Parsed, host: Host, netns: str = "") -> TableTargets | Unre
     if args.has("file"):
         if args.has("netns"):
             raise UsageError("--file and --netns exclude each other")
-        target = TableTarget(args.last("file"), (), None)
+        target = TableTarget(args.last("file"), (), None, here=False)
         return TableTargets((target,), (), read_limits(host), None)
-    return find_targets(host, args.last("netns", netns))
+    found = find_targets(host, args.last("netns", netns))
+    if isinstance(found, Unreadable) or not args.has("replay"):
+        return found
+    return replace(found, chosen=tuple(replace(one, here=False) for one in found.chosen))
 
 
 def answered(
@@ -133,7 +136,7 @@ def _replayed(
     host = CachingHost(recording.host)
     with InZone(recording.how.get("zone", "") or zone(host)):
         if heads:
-            terminal.out(f"{one_line(text(recorded(host.name, host.clock().now)))}:\n\n")
+            terminal.out(f"{one_line(text(recorded(host.name, host.clock())))}:\n\n")
         status = show(host, dict(recording.how))
     if recording.cut:
         terminal.say(f"Not whole: {recording.cut}; what is missing may have stood there")
@@ -166,7 +169,7 @@ def chosen(args: Parsed, targets: TableTargets) -> Iterator[TableTarget]:
 
 @contextmanager
 def kept(args: Parsed, target: TableTarget) -> Iterator[TableTarget]:
-    """A table with its namespace held open, where a door leads to it."""
+    """Give a table with its namespace held open, where a door leads to it."""
     if args.has("replay"):  # its doors are another machine's
         yield target
         return

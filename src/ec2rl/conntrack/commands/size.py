@@ -24,7 +24,7 @@ from ec2rl.conntrack.report.size_text import Sizing, Tables, recommended_facts, 
 from ec2rl.conntrack.report.table_json import need_facts, seen_facts, size_facts, target_facts
 from ec2rl.conntrack.size_policy import LOOKED_INTO, Load, size_for, table_size
 from ec2rl.conntrack.table.census import Census
-from ec2rl.conntrack.table.cost import cost_of, object_size
+from ec2rl.conntrack.table.cost import SLABS, cost_of, object_size
 from ec2rl.conntrack.table.sizing import growth, need, rates, time_to_full
 from ec2rl.conntrack.table.targets import ALL, TableTarget, TableTargets
 from ec2rl.facts.kernel_log import read_kernel_log
@@ -163,15 +163,15 @@ def _recommended(
     """One size for all, as the limit is one; of a saved table's machine nothing else is known."""
     needed = max((one.needed.entries for one in sized), default=0)
     if args.has("file"):
-        slabs = Unreadable("/proc/slabinfo", Why.NOT_COLLECTED)
+        slabs = Unreadable(SLABS, Why.NOT_COLLECTED)
         size, entry = size_for(needed), object_size(slabs)
-        cost = cost_of(max(size.max, needed), size.buckets, entry)
+        cost = cost_of(size.max, size.buckets, entry)
         return Tables(tuple(sized), size, entry, cost, saved=True)
     seen = _observed(host, needed, any(one.between for one in sized))
     known = seen.limits.maximum is not None and seen.limits.buckets is not None
     size = table_size(seen) if known else size_for(needed)
-    entry = object_size(host.read("/proc/slabinfo"))
-    cost = cost_of(max(size.max, needed), size.buckets, entry, seen.limits.memory, seen.free)
+    entry = object_size(host.read(SLABS))
+    cost = cost_of(size.max, size.buckets, entry, seen.limits.memory, seen.free)
     left = len(targets.chosen) - LOOKED_INTO
     return Tables(tuple(sized), size, entry, cost, left=left, past=args.has("replay"))
 
@@ -180,7 +180,7 @@ def _observed(host: Host, needed: int, twice: bool) -> Observations:
     """What the module sees of this host, with the load as the looks tell it, if that is more."""
     seen = read(host, read_kernel_log(host, PHRASES), Options(1.0 if twice else 0.0))
     if seen.load is None or seen.load.entries < needed:
-        seen = replace(seen, load=Load(needed, say("{n} entries by a census", n=needed)))
+        seen = replace(seen, load=Load(needed, say("{n:entry/entries} by a census", n=needed)))
     return seen
 
 

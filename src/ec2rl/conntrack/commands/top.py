@@ -70,7 +70,7 @@ def show(args: Parsed, terminal: Terminal, host: Host) -> int:
             continue
         owned = _owned(args, host, target, census) if by in ("", "owner") else ()
         status = status or _unrecorded(terminal, by, target, census, owned)
-        tables.append({**facts, **census_facts(census, owned, limit)})
+        tables.append({**facts, **census_facts(census, target, owned, limit)})
         if write is None:
             terminal.out(top(target, targets, census, by, limit, owned))
         if was_interrupted(census):

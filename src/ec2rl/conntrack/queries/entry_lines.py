@@ -50,29 +50,29 @@ class EntryLines:
         for piece in decoded(pieces):
             text, newline, rest = (rest + piece).rpartition(b"\n")
             if newline:
-                yield self._block(text.split(b"\n"))
+                yield self._block(text)
             if len(rest) > _FLOW:  # no line of ours: keep so much that it fails as one
                 rest = rest[:_FLOW] + b"\0"
         # Cut in a number, it would parse, and be wrong.
         self.cut |= bool(rest.strip())
-        yield self._block([], last=True)
+        yield self._block(b"", last=True)
 
-    def _block(self, lines: list[bytes], last: bool = False) -> Block:
-        if self._torn and lines:
-            self._held[-1] += lines.pop(0)
-            self._torn = False
-        lines = self._held + lines
-        shapes = _shapes(lines)
+    def _block(self, text: bytes, last: bool = False) -> Block:
+        if self._held:
+            between = b"" if last or self._torn else b"\n"
+            text = b"\n".join(self._held) + between + text
+        self._torn = False
+        lines, shapes = text.split(b"\n"), text.translate(None, _VARYING).split(b"\n")
         if self._known.issuperset(shapes):
-            self._held = [] if last else lines[-1:]
-            del lines[len(lines) - len(self._held) :], shapes[len(shapes) - len(self._held) :]
+            self._held = [] if last else [lines.pop()]
+            del shapes[len(lines) :]
         else:
-            lines = self._settled(lines, last)
+            lines = self._settled(lines, shapes, last)
             shapes = _shapes(lines)
         self.total += len(lines)
         return lines, shapes
 
-    def _settled(self, lines: list[bytes], last: bool) -> list[bytes]:
+    def _settled(self, lines: list[bytes], shapes: list[bytes], last: bool) -> list[bytes]:
         """The entries of lines of which some are not plain ones."""
         text = b"\n".join(lines)
         if len(lines) > _MANY and not any(sign in text for sign in _SIGNS):  # no table at all
@@ -81,9 +81,10 @@ class EntryLines:
             return []
         found: list[bytes] = []
         parts: list[bytes] = []
-        for raw in lines:
-            line = self._heard(parts.pop() + raw if self._torn else raw)
-            if _belongs(parts, line):
+        for raw, shape in zip(lines, shapes):
+            plain = shape in self._known and not self._torn and forms.is_entry(raw)
+            line = raw if plain else self._heard(parts.pop() + raw if self._torn else raw)
+            if _belongs(parts, line, plain):
                 parts.append(line)
             else:
                 self._close(parts, found)
@@ -158,15 +159,16 @@ def _shapes(lines: list[bytes]) -> list[bytes]:
     return b"\n".join(lines).translate(None, _VARYING).split(b"\n") if lines else []
 
 
-def _belongs(parts: list[bytes], line: bytes) -> bool:
-    """Whether a line is the rest of what the parts before it began."""
+def _belongs(parts: list[bytes], line: bytes, plain: bool) -> bool:
+    """Whether a line, an entry as it is where `plain`, is the rest of what the parts began."""
     if not parts:
         return False
     size = sum(map(len, parts)) + len(line)
     if forms.opens_flow(parts[0]):
         return b"</flow>" not in parts[-1] and size < _FLOW
     return (
-        size < LONGEST
+        not plain
+        and size < LONGEST
         and forms.goes_on(line)
         and forms.begins_entry(parts[0])
         and not forms.event(parts[0])

@@ -31,7 +31,7 @@ def boot_text(boot: BootSettings, runs: bool = True) -> str:
         lines += wrapped("    given: ", quoted(f"{option.name}={option.value}", option.given))
     lines.append("")
     lines.append(f"{'setting':42}" + f" {'now':>10}" * runs + f" {'after':>10}")
-    told = [setting for setting in boot.settings if _worth_telling(setting)]
+    told = _told(boot)
     for setting in told:
         lines += setting_lines(setting, setting.key.removeprefix(_PREFIX), runs, boot.by_hand)
     rest = len(boot.settings) - len(told)
@@ -40,6 +40,15 @@ def boot_text(boot: BootSettings, runs: bool = True) -> str:
     lines += also(boot.warnings, boot.unread)
     lines += [line for one in boot.loaders for line in wrapped("Loads it: ", quoted("", one))]
     return "\n".join(lines) + "\n"
+
+
+def all_told(boot: BootSettings) -> bool:
+    """Tell whether no setting that is shown ends as `unknown`."""
+    return all(setting.ends is not None for setting in _told(boot))
+
+
+def _told(boot: BootSettings) -> list[Setting]:
+    return [setting for setting in boot.settings if _worth_telling(setting)]
 
 
 def _worth_telling(setting: Setting) -> bool:

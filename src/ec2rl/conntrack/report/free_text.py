@@ -10,8 +10,8 @@ from ec2rl.report.wrap import wrapped
 
 def plan(choice: Choice) -> str:
     """Everything that would be done, before it is done."""
-    count = "an unknown number of" if choice.count is None else str(choice.count)
-    lines = [f"{one_line(choice.table)}: {count} entries, {choice.matched} of them are meant"]
+    count = "an unknown number of entries" if choice.count is None else entries(choice.count)
+    lines = [f"{one_line(choice.table)}: {count}, {choice.matched} of them are meant"]
     lines += [line for gap in choice.gaps for line in wrapped("    ", f"Note: {gap}.")]
     if choice.kept:
         lines += wrapped(
@@ -44,8 +44,8 @@ def done(choice: Choice, freed: DeletionResult, after: int | None, left: int | N
         lines.append(f"Gone by themselves before: {freed.gone}.")
     for code, number in freed.refused:
         lines.append(f"Refused: {number}: {reason(code)}.")
-    before = "unknown" if choice.count is None else choice.count
+    before = "an unknown number of entries" if choice.count is None else entries(choice.count)
     now = "unknown" if after is None else after
     still = "" if left is None else f"; {left} are meant by the filters now"
-    lines.append(f"The table had {before} entries, and has {now}{still}.")
+    lines.append(f"The table had {before}, and has {now}{still}.")
     return "\n".join(lines) + "\n"

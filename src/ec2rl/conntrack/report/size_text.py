@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ec2rl.conntrack.defaults import EXTENSION
 from ec2rl.conntrack.report.table_json import is_whole
 from ec2rl.conntrack.report.table_text import entries, heading, notes, part, span
 from ec2rl.record import record
@@ -90,9 +91,7 @@ def _recommended(limits: Limits, tables: Tables) -> list[str]:
     words = f"{cost.octets / (1 << 20):.0f} MiB of kernel memory when every entry is used"
     words += "" if cost.share is None else f", {percent(cost.share)} of this machine's memory"
     lines = [*_sizes(limits, tables), f"Costs:        {words}"]
-    lines += wrapped(
-        "              ", f"({tables.entry.octets} bytes an entry, {_where(tables.entry.source)})"
-    )
+    lines += wrapped("              ", tables.entry.parts)
     for way in cost.otherwise:
         lines += wrapped("Too much:     ", way)
     return lines
@@ -111,18 +110,17 @@ def recommended_facts(limits: Limits, tables: Tables) -> dict[str, Json]:
         "memory": {"bytes": cost.octets, "share": cost.share},
         "otherwise": list(cost.otherwise),
         "now": None if tables.saved else {"max": limits.maximum, "buckets": limits.buckets},
-        "entry": {"bytes": tables.entry.octets, "source": tables.entry.source},
+        "entry": {
+            "bytes": tables.entry.octets,
+            "extensions": EXTENSION,
+            "source": tables.entry.source,
+        },
         "why": None if size.why is None else size.why.value,
         "more": size.more,
         "set": {"max": size.max, "buckets": size.buckets}
         if known and size.why is not None
         else None,
     }
-
-
-def _where(source: str) -> str:
-    """Where an entry's size is from, without the line that says it."""
-    return source.partition(": nf_conntrack")[0]
 
 
 def _sizes(limits: Limits, tables: Tables) -> list[str]:
@@ -138,7 +136,7 @@ def _sizes(limits: Limits, tables: Tables) -> list[str]:
     if size.why is None:
         return [f"Recommended:  as it is: max {size.max}, buckets {size.buckets}"]
     sizes = f"--set max={size.max} --set buckets={size.buckets}"
-    now = "then" if tables.past else "now"
+    now = "it was" if tables.past else "now"
     lines = [
         f"Recommended:  net.netfilter.nf_conntrack_max={size.max} ({now} {limits.maximum})",
         f"              net.netfilter.nf_conntrack_buckets={size.buckets} ({now} {limits.buckets})",

@@ -57,7 +57,9 @@ def machine_facts(targets: TableTargets) -> dict[str, Json]:
     }
 
 
-def census_facts(seen: Census, owned: Sequence[Owned] = (), limit: int = 100) -> dict[str, Json]:
+def census_facts(
+    seen: Census, target: TableTarget, owned: Sequence[Owned] = (), limit: int = 100
+) -> dict[str, Json]:
     """Give a census with its causes; where only a sample was seen, each number with its bounds."""
 
     def ranked(ranking: Ranking) -> dict[str, Json]:
@@ -73,7 +75,7 @@ def census_facts(seen: Census, owned: Sequence[Owned] = (), limit: int = 100) ->
         **seen_facts(seen),
         "evictable": seen.entries(evictable),
         "evictable_later": seen.entries(evictable_later),
-        "causes": [{**_cause(c), "nft": ruleset(c, seen) or None} for c in causes(seen)],
+        "causes": [{**_cause(c, target), "nft": ruleset(c, seen) or None} for c in causes(seen)],
         "kinds": [
             {
                 **_kind(cell.kind),
@@ -166,7 +168,7 @@ def _kind(kind: Kind) -> dict[str, Json]:
     }
 
 
-def _cause(cause: Cause) -> dict[str, Json]:
+def _cause(cause: Cause, target: TableTarget | None = None) -> dict[str, Json]:
     return {
         "name": cause.name.value,
         "headline": text(cause.headline),
@@ -174,6 +176,9 @@ def _cause(cause: Cause) -> dict[str, Json]:
         "evidence": list(map(text, cause.evidence)),
         "fits": list(cause.advice.fits),
         "does_not_fit": list(cause.advice.not_fits),
+        "command": target.command(cause.advice.command)
+        if target and cause.advice.command
+        else None,
     }
 
 

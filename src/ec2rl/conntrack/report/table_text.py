@@ -61,9 +61,9 @@ def heading(target: TableTarget, limits: Limits, seen: Census) -> str:
     count = target.count if seen.counted is None else seen.counted
     label = one_line(target.label)
     if count is None:
-        return f"{label}: {seen.total} entries"
+        return f"{label}: {entries(seen.total)}"
     if not limits.maximum:
-        return f"{label}: {count} entries"
+        return f"{label}: {entries(count)}"
     return f"{label}: {count} of {limits.maximum} entries ({percent(count / limits.maximum)})"
 
 
@@ -86,7 +86,9 @@ def top(
     found = causes(seen)
     lines = [heading(target, targets.limits, seen), *_headline(seen, found)]
     for other in targets.others[:3]:
-        lines += wrapped("    ", f"Fuller: {other.label}, {other.count} entries; see --netns=all")
+        lines += wrapped(
+            "    ", f"Fuller: {other.label}, {entries(other.count or 0)}; see --netns=all"
+        )
     if len(targets.others) > 3:
         lines.append(f"    And {len(targets.others) - 3} more are fuller.")
     lines += notes(seen)
@@ -96,7 +98,7 @@ def top(
     if by:
         lines += _ranking(by, seen, limit, owned)
     else:
-        lines += _causes(found, seen)
+        lines += _causes(found, seen, target)
         for key in ("state", "pair", "src", "service"):
             lines += [*_ranking(key, seen, limit, ()), ""]
         if any(one.owner != NOBODY for one in owned):
@@ -137,7 +139,7 @@ def part(seen: Census, bounds: str = _OF_THESE) -> list[str]:
     """
     if is_whole(seen):
         return []
-    known = f"{seen.total} entries"
+    known = entries(seen.total)
     if seen.counted:
         known = f"{seen.total} of {seen.counted} entries ({percent(seen.total / seen.counted)})"
     how = f"in random order; {bounds}"
@@ -158,7 +160,7 @@ def notes(seen: Census) -> list[str]:
     return [line for words in said for line in wrapped("    ", f"Note: {words}.")]
 
 
-def _causes(found: Sequence[Cause], seen: Census) -> list[str]:
+def _causes(found: Sequence[Cause], seen: Census, target: TableTarget) -> list[str]:
     if not found:
         few = "" if seen.total >= 1000 else ": fewer than 1000 entries tell little"
         return [f"Why: none of the known causes stands out{few}.", ""]
@@ -170,6 +172,8 @@ def _causes(found: Sequence[Cause], seen: Census) -> list[str]:
             lines += wrapped("    - ", text(fact))
         for way in cause.advice.fits:
             lines += wrapped("    helps:      ", way)
+        if cause.advice.command:
+            lines.append(f"                    {target.command(cause.advice.command)}")
         for way in cause.advice.not_fits:
             lines += wrapped("    helps not:  ", way)
         rules = ruleset(cause, seen).splitlines()

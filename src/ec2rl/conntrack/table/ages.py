@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
+from itertools import accumulate
 
 from ec2rl.conntrack.table.timeouts import governing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ec2rl.conntrack.table.timeouts import Kind
 
-_WAITING = 20_000
+_WAITING, _LISTED = 20_000, 60_000
+"""Different numbers that are kept as such: counted ones, and those of a text, which are smaller."""
 _EXACT_BITS = 7
 _FAR = 8
 """How many times shorter a time must be to tell entries that were given it from idle ones."""
@@ -21,27 +24,30 @@ _SHORTER = 300
 
 
 def bucket(seconds: int) -> int:
-    """The lower end of a time's bucket: exact below 128 s, above that within 1.6 %."""
+    """Give the lower end of a time's bucket: exact below 128 s, above that within 1.6 %."""
     shift = max(0, seconds.bit_length() - _EXACT_BITS)
     return seconds >> shift << shift
 
 
 def bucket_end(lower: int) -> int:
-    """The first second behind the bucket that begins at `lower`."""
+    """Give the first second behind the bucket that begins at `lower`."""
     return lower + (1 << max(0, lower.bit_length() - _EXACT_BITS))
 
 
 class Ages:
     """Distributions of idle time by kind, in memory that does not grow with the table.
 
-    Kept as counts of the kernel's own numbers (a prefix and four bytes) while these are few.  Where
-    the timeout in force is not among `settings`, an idle time is the least that it can have been if
-    all entries were given the same time: the most that any has left, less what this one has.
+    Kept as the kernel's own numbers while these are few: counts of a prefix and four bytes, or what
+    a text says.  Where the timeout in force is not among `settings`, an idle time is the least that
+    it can have been if all entries were given the same time: the most that any has left, less what
+    this one has.
     """
 
     def __init__(self, kinds: Mapping[bytes, Kind], settings: Mapping[str, int]) -> None:
         self._kinds, self._settings = kinds, settings
         self._waiting: Counter[bytes] = Counter()
+        self._listed: dict[bytes, list[int]] = {}
+        self._listed_in_all = 0
         self._below: dict[bytes, _BelowLargest] = {}
         self.idle: dict[bytes, Counter[int]] = {}
         self.beyond: Counter[bytes] = Counter()
@@ -55,20 +61,19 @@ class Ages:
         if len(self._waiting) > _WAITING:
             self._fold()
 
-    def add(self, prefix: bytes, seconds: Iterable[int]) -> None:
+    def add(self, prefix: bytes, seconds: Sequence[int]) -> None:
         """Count entries of one prefix by the seconds that they have left."""
-        setting = governing(self._kinds[prefix])
-        if setting and setting not in self._settings:
-            self._below.setdefault(prefix, _BelowLargest()).update(seconds)
-        else:
-            self._count(prefix, Counter(seconds))
+        self._listed.setdefault(prefix, []).extend(seconds)
+        self._listed_in_all += len(seconds)
+        if self._listed_in_all > _LISTED:
+            self._fold()
 
     def finish(self) -> None:
         """Turn what was counted into idle times: to be called once, after the last entry."""
         self._fold()
         for prefix, below in self._below.items():
             setting = governing(self._kinds[prefix])
-            self.largest[setting] = max(self.largest.get(setting, 0), below.settle())
+            self.largest[setting] = max(self.largest.get(setting, 0), below.largest)
         for prefix, below in self._below.items():
             setting = governing(self._kinds[prefix])
             below.rise(self.largest[setting])
@@ -78,27 +83,35 @@ class Ages:
             self.idle[prefix] = found
 
     def _fold(self) -> None:
-        waiting: dict[bytes, Counter[int]] = {}
+        """Sort in what waits."""
+        waiting: dict[bytes, dict[int, int]] = {}
         for key, count in self._waiting.items():
-            waiting.setdefault(key[:-4], Counter())[int.from_bytes(key[-4:], "big")] = count
-        self._waiting.clear()
+            waiting.setdefault(key[:-4], {})[int.from_bytes(key[-4:], "big")] = count
         for prefix, counts in waiting.items():
-            self._count(prefix, counts)
+            values = sorted(counts)
+            self._sort_in(prefix, values, [0, *accumulate(map(counts.__getitem__, values))])
+        for prefix, listed in self._listed.items():
+            listed.sort()
+            self._sort_in(prefix, listed, range(len(listed) + 1))
+        self._waiting.clear()
+        self._listed.clear()
+        self._listed_in_all = 0
 
-    def _count(self, prefix: bytes, counts: Counter[int]) -> None:
+    def _sort_in(self, prefix: bytes, values: Sequence[int], before: Sequence[int]) -> None:
+        """Take sorted seconds; `before` says for each place how many entries stand before it."""
         setting = governing(self._kinds[prefix])
-        if not setting:
+        if not (setting and values):
             return
         if setting not in self._settings:
-            self._below.setdefault(prefix, _BelowLargest()).update(counts)
+            self._below.setdefault(prefix, _BelowLargest()).sort_in(values, before)
             return
         limit, shorter = self._limits(setting)
         found = self.idle.setdefault(prefix, Counter())
-        for left, count in counts.items():
-            if left > limit:
-                self.beyond[prefix] += count
-            else:
-                found[bucket((shorter if left <= shorter else limit) - left)] += count
+        short, within = bisect_right(values, shorter), bisect_right(values, limit)
+        _spread(found, shorter, values, before, 0, short)
+        _spread(found, limit, values, before, short, within)
+        if within < len(values):
+            self.beyond[prefix] += before[-1] - before[within]
 
     def _limits(self, setting: str) -> tuple[int, int]:
         """The time that a setting gives, and the shorter one that stands in for it at times.
@@ -115,30 +128,37 @@ class Ages:
         return limit, shorter if shorter * _FAR <= limit else -1
 
 
+def _spread(
+    found: Counter[int],
+    limit: int,
+    values: Sequence[int],
+    before: Sequence[int],
+    start: int,
+    end: int,
+) -> None:
+    """Count the sorted values from start to end by the bucket of how far they are below a limit."""
+    while start < end:
+        lower = bucket(limit - values[end - 1])
+        first = bisect_right(values, limit - bucket_end(lower), start, end)
+        found[lower] += before[end] - before[first]
+        end = first
+
+
 class _BelowLargest:
     """How far seconds are below the largest of them, in buckets (`bucket`)."""
 
     def __init__(self) -> None:
-        self._waiting: Counter[int] = Counter()
-        self._largest = 0
+        self.largest = 0
         self.idle: Counter[int] = Counter()
 
-    def update(self, seconds: Iterable[int] | Counter[int]) -> None:
-        self._waiting.update(seconds)
-        if len(self._waiting) > _WAITING:
-            self.settle()
-
-    def settle(self) -> int:
-        """Sort in what waits; the largest so far."""
-        self.rise(max(self._waiting, default=0))
-        for left, count in self._waiting.items():
-            self.idle[bucket(self._largest - left)] += count
-        self._waiting.clear()
-        return self._largest
+    def sort_in(self, values: Sequence[int], before: Sequence[int]) -> None:
+        """Take sorted seconds, as `Ages` does."""
+        self.rise(values[-1])
+        _spread(self.idle, self.largest, values, before, 0, len(values))
 
     def rise(self, largest: int) -> None:
         """Measure from a larger one, if it is."""
-        more, self._largest = largest - self._largest, max(largest, self._largest)
+        more, self.largest = largest - self.largest, max(largest, self.largest)
         if more > 0 and self.idle:
             idle, self.idle = self.idle, Counter()
             for lower, count in idle.items():

@@ -27,7 +27,7 @@ from ec2rl.conntrack.table.entry import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _FLAGS = {
     "[ASSURED]": ASSURED,
@@ -84,7 +84,9 @@ def parse_line(line: bytes) -> Entry:
         raise ValueError("not two tuples")
     protocol, timeout, state = _head(head.split())
     (there, _), (back, ids) = map(_fields, sides)
-    original, reply = _flow(there, protocol, "zone-orig"), _flow(back, protocol, "zone-reply")
+    ends = _ends(there, back)
+    original = _flow(there, protocol, ends[:2], "zone-orig")
+    reply = _flow(back, protocol, ends[2:], "zone-reply")
     status = _translation(original, reply)
     if "[UNREPLIED]" not in there:
         status |= SEEN_REPLY
@@ -136,8 +138,8 @@ def _fields(side: str) -> tuple[dict[str, str], list[str]]:
     return dict(pairs), ids
 
 
-def _flow(side: dict[str, str], protocol: int, zone: str) -> Flow:
-    source, destination = _ends(side)
+def _flow(side: dict[str, str], protocol: int, ends: Sequence[bytes], zone: str) -> Flow:
+    source, destination = ends
     icmp = None
     if protocol in (ICMP, ICMPV6) and "type" in side:
         icmp = (
@@ -156,16 +158,16 @@ def _flow(side: dict[str, str], protocol: int, zone: str) -> Flow:
     )
 
 
-def _ends(side: Mapping[str, str]) -> tuple[bytes, bytes]:
-    """Source and destination of one family; where either was masked, what stands for both."""
-    ends = side["src"], side.get("dst", "")
+def _ends(there: Mapping[str, str], back: Mapping[str, str]) -> list[bytes]:
+    """Source and destination of both, of one family; where any was masked, what stands for all."""
+    ends = [there["src"], there.get("dst", ""), back["src"], back.get("dst", "")]
     try:
-        source, destination = map(packed, ends)
+        found = list(map(packed, ends))
     except ValueError:
-        source, destination = map(label, ends)
-    if len(source) != len(destination):
+        found = list(map(label, ends))
+    if len(set(map(len, found))) > 1:
         raise ValueError("addresses of two families")
-    return source, destination
+    return found
 
 
 def _port(side: dict[str, str], name: str, key: str) -> int | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.defaults import EXTENSION, OBJECT, memory_for
+from ec2rl.conntrack.defaults import EXTENSION, OBJECT, SLOT, memory_for
 from ec2rl.limits import MUCH
 from ec2rl.model import Evidence, Unreadable
 from ec2rl.record import record
+
+SLABS = "/proc/slabinfo"
+"""Where the kernel tells root the sizes of its objects."""
 
 
 @record(frozen=True)
@@ -14,6 +17,12 @@ class ObjectSize:
 
     octets: int
     source: str
+
+    @property
+    def parts(self) -> str:
+        """What the memory of a table is reckoned from, in words."""
+        where = self.source.partition(": nf_conntrack")[0]
+        return f"{self.octets} + {EXTENSION} bytes an entry ({where}), {SLOT} a bucket"
 
 
 @record(frozen=True)

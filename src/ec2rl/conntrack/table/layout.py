@@ -75,7 +75,7 @@ class Layout:
         self.zone = _values(*zones) if zones else None
 
     def masked(self, bodies: Iterable[bytes]) -> Iterator[int]:
-        """For each body what is left under the mask, to be looked up and proved by `fits`."""
+        """Yield of each body what is left under the mask, to be looked up and proved by `fits`."""
         return map(self._mask.__and__, map(int.from_bytes, bodies, repeat(_LITTLE)))
 
     def fits(self, masked: int) -> bool:

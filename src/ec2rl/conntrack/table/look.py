@@ -72,7 +72,7 @@ def take_census(
 
 @contextmanager
 def without_gc() -> Iterator[None]:
-    """For a million small objects, and no cycles: looking for some takes a fifth."""
+    """Collect no garbage: among a million small objects without cycles that takes a fifth."""
     collecting = gc.isenabled()
     gc.disable()
     try:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from ec2rl.record import record
+from ec2rl.record import record, replace
 
 
 @record(frozen=True)
 class Advice:
-    """Ways out that fit one cause, and ways that do not, each with its reason."""
+    """Ways out that fit one cause, and ways that do not, each with its reason.
+
+    `command` is what `ec2rl conntrack` takes, on that machine and table, for the last that fits.
+    """
 
     fits: tuple[str, ...]
     not_fits: tuple[str, ...]
+    command: str = ""
 
 
 def untracked(protocol: str, port: int) -> str:
@@ -33,6 +37,11 @@ def untracked(protocol: str, port: int) -> str:
         "    }\n"
         "}\n"
     )
+
+
+def hoard(client: str) -> Advice:
+    """Give what helps against a client that hoards connections."""
+    return replace(_HOARD, command=f"free --src={client} --idle-over=350")
 
 
 def untracked_loopback() -> str:
@@ -70,12 +79,12 @@ SCAN = Advice(
     ),
     (_SIZE_FILLS, _ESTABLISHED, "SYNPROXY: the connections go out, not in"),
 )
-HOARD = Advice(
+_HOARD = Advice(
     (
         "give the client's pool a maximum of idle connections, and an idle time",
         "TCP keepalive below 350 s on both sides: Nitro v6 forgets idle connections then, and"
         " the guest would keep their entries for days",
-        "until then, delete what is idle: ec2rl conntrack free --src=CLIENT --idle-over=350",
+        "until then, delete what is idle",
     ),
     (
         "a larger table alone: it only puts the day off",
@@ -124,7 +133,7 @@ CLOSE_WAIT = Advice(
 )
 NAMESPACE = Advice(
     (
-        "look into this namespace: `conntrack top --netns=` says who fills it",
+        "look into this namespace: its own table, by its number, says who fills it",
         "lower timeouts of this namespace alone: they are settings of each namespace",
     ),
     ("settings of the host's namespace: they do not hold for this one, apart from the limit",),

@@ -9,8 +9,10 @@ from ec2rl.conntrack.table.census import Census, evictable, evictable_later
 from ec2rl.conntrack.table.kept import count_entries
 from ec2rl.conntrack.table.targets import known_settings
 from ec2rl.host import Host
+from ec2rl.host.saved import STANDARD_INPUT
 from ec2rl.model import Statement, Unreadable, Why, say
 from ec2rl.record import record
+from ec2rl.report.escape import typed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,8 +127,27 @@ def table_sample_lines(one: TableSample) -> list[Statement]:
         say(when, saved=one.saved),
         *([say("{short}", short=one.short)] if one.short else []),
         *(say("The saved table is read in part: {gap}", gap=gap) for gap in found.gaps),
-        say("Who, and why: ./ec2rl conntrack top --file with that table"),
+        _look_closer(found.source),
     ]
+
+
+_MEMBERS = ("sos_commands/", "proc/")
+"""Where a sosreport keeps tables: paths in it, and no files that can be named here."""
+
+
+def _look_closer(source: str) -> Statement:
+    """Say what to type for the whole of a saved table."""
+    if source.startswith(_MEMBERS):
+        words = (
+            "Who, and why: take {source} out of the sosreport, then: "
+            "./ec2rl conntrack top --file={file}"
+        )
+        return say(words, source=source, file=typed(source.rpartition("/")[2]))
+    if source == STANDARD_INPUT:
+        return say("Who, and why: ./ec2rl conntrack top --file=- (with that table as its input)")
+    if ", " in source:
+        return say("Who, and why: `./ec2rl conntrack top` takes one of these files by its --file=")
+    return say("Who, and why: ./ec2rl conntrack top --file={file}", file=typed(source))
 
 
 def table_sample_facts(one: TableSample) -> dict[str, Fact]:

@@ -20,13 +20,20 @@ _ID = 12
 class TableTarget:
     """A table to look at: `doors` are what its namespace is entered by, none for the caller's own.
 
-    `count` is the kernel's, None where it could not be had.
+    `count` is the kernel's, None where it could not be had.  `here` is whether the table is this
+    machine's, and neither saved nor recorded.
     """
 
     label: str
     doors: tuple[Door, ...]
     count: int | None
     inode: int | None = None
+    here: bool = True
+
+    def command(self, words: str) -> str:
+        """Give what to type for `ec2rl conntrack` with these words on this table."""
+        where = f" --netns={self.inode}" if self.doors and self.inode is not None else ""
+        return f"sudo ./ec2rl conntrack {words}{where}" + "  # on that machine" * (not self.here)
 
     @property
     def door(self) -> Door | None:

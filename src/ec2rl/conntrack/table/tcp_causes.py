@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ec2rl.conntrack.table.cause import Cause, CauseName, most_of, numbers, rounded
 from ec2rl.conntrack.table.entry import TCP, is_masked
-from ec2rl.conntrack.table.remedies import CLOSE_WAIT, FLOOD, HOARD, SCAN, TIME_WAIT
+from ec2rl.conntrack.table.remedies import CLOSE_WAIT, FLOOD, SCAN, TIME_WAIT, hoard
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.model import say
 
@@ -105,7 +105,7 @@ def hoarding_client(seen: Census) -> Cause | None:
                 timeout=timeout,
             ),
         ),
-        HOARD,
+        hoard(client),
     )
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from ec2rl.conntrack.table.tally import Tally
 
-    Column = Sequence[str]
-    Find = Callable[[str], list[tuple[str, ...]]]
+    Column = Sequence[bytes]
+    Split = Callable[[bytes], list[bytes]]
 
 _FEW = 8
 """Lines of a shape below which it is not worth its while to split columns."""
@@ -46,7 +46,7 @@ class TextTally:
         self.malformed = self.masked = 0
         self._tally = tally
         self._plans: dict[bytes, _Plan | None] = {}
-        self._addresses: dict[str, bytes] = {}
+        self._addresses: dict[bytes, bytes] = {}
 
     def add(self, lines: Sequence[bytes], shapes: Sequence[bytes]) -> None:
         """Count lines of the plain form; each has its shape (entry_lines.py)."""
@@ -80,7 +80,8 @@ class TextTally:
             _differ(_end(columns, "src", "sport"), _end(columns, "-dst", "-dport")),
             _differ(_end(columns, "dst", "dport"), _end(columns, "-src", "-sport")),
         )
-        names = ("src", "dst") if moved[1] is None else ("src", "dst", "-src")
+        ends = zip(("-dst", "-src"), moved)
+        names = ["src", "dst", *(name for name, differs in ends if differs is not None)]
         try:
             read = {name: self._packed(columns[name]) for name in names}
             for name, octets in _NUMBERS:
@@ -160,18 +161,17 @@ class TextTally:
         if len(known) > _ADDRESSES:
             known.clear()
             new = set(column)
-        six = {each for each in new if ":" in each}
-        known.update(zip(six, map(inet_pton, repeat(AF_INET6), six)))
-        new -= six
-        known.update(zip(new, map(inet_pton, repeat(AF_INET), new)))
+        for each in new:
+            address = each.decode("ascii")
+            known[each] = inet_pton(AF_INET6 if ":" in address else AF_INET, address)
         return list(map(known.__getitem__, column))
 
 
 def _numbers(column: Column, octets: int) -> list[bytes]:
     """The bytes of numbers. ValueError, OverflowError where one is none, or too large."""
+    if column.count(column[0]) == len(column):
+        return [int(column[0]).to_bytes(octets, "big")] * len(column)
     known = {each: int(each).to_bytes(octets, "big") for each in set(column)}
-    if len(known) == 1:
-        return [*known.values()] * len(column)
     return list(map(known.__getitem__, column))
 
 
@@ -201,18 +201,23 @@ class _Plan:
         The answer's names have a minus in front, the seconds that are left have none.  While all
         answers mirror their originals, and all marks and zones are 0, these have no columns.
         """
-        try:
-            text = b"\n".join(lines).decode("ascii")
-        except UnicodeDecodeError:
-            return None
+        text = b"\n".join(lines)
         while True:
-            names, find = self._forms[0]
-            rows = find(text)
-            if len(rows) == len(lines):
-                return dict(zip(names, zip(*rows)))
+            names, split = self._forms[0]
+            # What stands between two lines, and the fields of one, in turn: flat, which saves a
+            # fifth of the time that a tuple for each line takes.
+            found, step = split(text), len(names) + 1
+            if len(found) == step * len(lines) + 1 and _between(found, step):
+                return {name: found[at::step] for at, name in enumerate(names, 1)}
             if len(self._forms) == 1:
                 return None
             del self._forms[0]
+
+
+def _between(found: list[bytes], step: int) -> bool:
+    """Whether nothing but the ends of lines stands between what was found."""
+    between = found[::step]
+    return not (between[0] or between[-1]) and set(between[1:-1]) <= {b"\n"}
 
 
 def _planned(line: bytes) -> _Plan | None:
@@ -232,7 +237,7 @@ def _planned(line: bytes) -> _Plan | None:
 _MIRROR = {"-src": "dst", "-dst": "src", "-sport": "dport", "-dport": "sport"}
 
 
-def _form(words: list[str], gaps: list[str], mirrored: bool) -> tuple[list[str], Find]:
+def _form(words: list[str], gaps: list[str], mirrored: bool) -> tuple[list[str], Split]:
     """The names of the columns of a line, and what finds them in lines that look like it."""
     first, second = (at for at, word in enumerate(words) if word.startswith("src="))
     head = 2 if words[0] in ("ipv4", "ipv6") else 0
@@ -241,6 +246,7 @@ def _form(words: list[str], gaps: list[str], mirrored: bool) -> tuple[list[str],
     known: set[str] = set()
     parts = [r"ipv[46]", r"\d+"][:head]
     for at, word in enumerate(words[head:], head):
+        any_but = r"[^ ]" if at < len(words) - 1 else r"[^ \n]"  # the former is the faster one
         name, equals, _ = word.partition("=")
         field = f"-{name}" if at >= second else name
         counted = bool(equals) and at >= first and name in _NAMES and field not in known
@@ -254,13 +260,13 @@ def _form(words: list[str], gaps: list[str], mirrored: bool) -> tuple[list[str],
             parts.append(f"{name}=0")
         elif counted:
             names.append(field)
-            parts.append(f"{name}=([^ ]+)")
+            parts.append(f"{name}=({any_but}+)")
         elif equals:
-            parts.append(rf"{re.escape(name)}=[^ ]*")
+            parts.append(f"{re.escape(name)}={any_but}*")
         elif at < first:  # the protocol's name and number, and the state
             parts.append(re.escape(word))
         else:  # flags, and what else a stamp is made of
             pieces = re.split("[0-9a-f.:]+", word)
             parts.append("[0-9a-f.:]*".join(map(re.escape, pieces)))
     pattern = "".join(gap + part for gap, part in zip(["", *gaps], parts))
-    return names, re.compile(rf"^{pattern} *\r?$", re.ASCII | re.MULTILINE).findall
+    return names, re.compile(rf"{pattern} *\r?".encode()).split
