@@ -5,7 +5,7 @@ An event is typed: what a module's parser understood of the line, never a senten
 
 from __future__ import annotations
 
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 
 from ec2rl.facts.log import UNKNOWN_FORM, KernelLog, LogLine
 from ec2rl.facts.trace import Trace, parse_trace
@@ -111,6 +111,8 @@ def not_understood(
     log: KernelLog, phrases: Sequence[Phrase], understands: Callable[[LogLine], bool]
 ) -> tuple[LogLine, ...]:
     """Find the lines with these words that may be events, though nobody can tell."""
+    import re
+
     words = [phrase.text.decode() for phrase in phrases]
 
     def named(line: LogLine) -> bool:
@@ -119,15 +121,25 @@ def not_understood(
     tried: dict[str, bool] = {}
     odd = list(filter(named, log.no_logs))
     broken = islice(dict.fromkeys(log.broken), _TRIED)
-    odd += filter(None, (_going_on(line, log.lines, words, understands) for line in broken))
+    mended: list[LogLine] = []
+    for line in sorted(broken, key=lambda one: not one.context):  # what was broken is no cut line
+        found = _mended(line, log.lines, words, understands)
+        if found is not None and not any(_is_of(line, one) for one in mended):
+            mended.append(found)
+    odd += mended
     for line in log.lines:
         past = line.grade is Grade.UNVERIFIED and line.this_boot is False
         told = line.form and line.grade is not Grade.FORGED and not past
         if told and named(line) and not understands(line):
-            if line.form != UNKNOWN_FORM and not line.cut and line.message not in tried:
-                tried[line.message] = len(tried) < _TRIED and _holds_one(line, understands)
-            if tried.get(line.message, True):
+            if line.form == UNKNOWN_FORM or line.cut:
                 odd.append(line)
+            elif not _is_anothers(line):
+                # What was not tried is not understood; numbers alone make no other message.
+                same = re.sub(r"\d+", "0", line.message)
+                if same not in tried:
+                    tried[same] = len(tried) >= _TRIED or _holds_one(line, understands)
+                if tried[same] and not any(_is_of(line, one) for one in mended):
+                    odd.append(line)
     return tuple(odd)
 
 
@@ -148,29 +160,54 @@ def _going_on(
 
     for said in joined((line.message, *line.context)):
         whole = replace(line, message=said, context=())
-        if any(word in said for word in words) and _holds_one(
-            whole, understands, len(line.message)
-        ):
+        is_named = any(word in said for word in words) and not _is_anothers(line)
+        if is_named and _holds_one(whole, understands, len(line.message)):
             return whole
     return None
 
 
-def _holds_one(line: LogLine, understands: Callable[[LogLine], bool], beyond: int = 0) -> bool:
-    """Whether a whole message stands within a line's, as where two wrote at once.
+def _is_anothers(line: LogLine) -> bool:
+    """Whether a line begins with a program's name, whose words it has then, or is a firewall's."""
+    import re
 
-    It ends `beyond` so many characters.  Not in what begins with the name of a program, whose words
-    they are then, nor in a firewall's.
+    return re.match(_ANOTHERS, line.message) is not None or " IN=" in line.message
+
+
+def _is_of(line: LogLine, whole: LogLine) -> bool:
+    """Whether a line is one of those that another was put together of, or begins it."""
+    import re
+
+    said, told = (re.sub(r"\s", "", one.message) for one in (line, whole))
+    return said in told
+
+
+def _mended(
+    line: LogLine,
+    lines: Sequence[LogLine],
+    words: Sequence[str],
+    understands: Callable[[LogLine], bool],
+) -> LogLine | None:
+    """The message that a line is that was broken, cut or marked, None where it is none."""
+    if line.context:
+        return _going_on(line, lines, words, understands)
+    return line if understands(line) or _holds_one(line, understands) else None
+
+
+def _holds_one(line: LogLine, understands: Callable[[LogLine], bool], beyond: int = 0) -> bool:
+    """Whether a message stands within a line's, as where two wrote at once, or begins there.
+
+    A whole one ends `beyond` so many characters.
     """
     import re
 
-    from ec2rl.forms.mend import bare
+    from ec2rl.forms.begun import completed
+    from ec2rl.forms.mend import bare, undressed
 
-    if re.match(_ANOTHERS, line.message) or " IN=" in line.message:
-        return False
-    said = re.sub(r"\s+", " ", bare(line.message))
+    said = re.sub(r"\s+", " ", bare(undressed(line.message)))
     least = max(_SHORTEST, beyond - len(line.message) + len(said))
     ends = range(min(len(said), _LONGEST), least, -1)
-    return any(understands(replace(line, message=said[:end])) for end in ends)
+    wholes = chain((said[:end] for end in ends), () if beyond else completed(line.message))
+    return any(understands(replace(line, message=whole)) for whole in wholes)
 
 
 def say_not_understood(lines: Sequence[LogLine], quoted: bool = False) -> Statement:

@@ -122,11 +122,11 @@ def _no_logs(host: Host, phrases: Sequence[Phrase]) -> Iterator[LogLine]:
 
 
 def _broken(host: Host) -> Iterator[LogLine]:
-    """The lines that may go on behind their end, and are the kernel's or may be."""
+    """The lines that may be broken or cut, or have marks within, and are the kernel's or may be."""
     kept = host.read(BROKEN)
     for line in kept.text.split("\n")[:-1] if isinstance(kept, Evidence) else ():
         parts = tuple(unfinished(line.split(JOINED)))
-        if len(parts) > 1:
+        if parts:
             yield LogLine(
                 parts[0], ("the log",), None, None, None, None, Grade.UNVERIFIED,
                 context=parts[1:], form=UNKNOWN_FORM,

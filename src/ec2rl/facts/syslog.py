@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ec2rl.facts.log import UNKNOWN_FORM, LogLine
-from ec2rl.facts.trust import Grade, grades
-from ec2rl.forms.mend import INSIDE, JOINED, apart, bare, indentation, margin, mended, plain
+from ec2rl.facts.trust import UNTIMED, Grade, grades
+from ec2rl.forms.mend import (
+    INSIDE,
+    JOINED,
+    apart,
+    bare,
+    indentation,
+    margin,
+    mended,
+    plain,
+    unquoted,
+)
 from ec2rl.forms.parse import kind_of, parse_record, pieces
 from ec2rl.forms.record import Record
-from ec2rl.forms.table import Kind
+from ec2rl.forms.table import RELATIVE, Kind
 from ec2rl.forms.times import epoch
-from ec2rl.host import Line, Phrase
+from ec2rl.host import BEYOND, Line, Phrase
 from ec2rl.record import record, replace
 
 _DAY = 86400
@@ -74,7 +84,8 @@ def parse_lines(
     are the words that a part of a line must hold to be a hit, where another one begins within it;
     `is_cut` means that the text ends within the last line.
     """
-    cut = _pieces(lines, _words(phrases), is_saved)
+    words = _words(phrases)
+    cut = _pieces(lines, words, is_saved)
     if is_cut:
         cut[-1:] = [replace(one, cut=True) for one in cut[-1:]]
     graded = _graded(cut, grade)
@@ -95,6 +106,8 @@ def parse_lines(
                 told, doubt = (Grade.UNVERIFIED, weak) if weak else (told, doubt)
         elif piece.record is None and is_saved:
             message, form = bare(text), UNKNOWN_FORM
+            if any(one in text and one not in message for one in words):
+                message = text
             if told is not Grade.FORGED:
                 told, doubt = Grade.UNVERIFIED, _no_form(doubts, message, text)
         else:
@@ -146,11 +159,11 @@ def _pieces(lines: Sequence[Line], words: Sequence[str], is_saved: bool) -> list
     found: list[_Piece] = []
     inside = _Inside()
     for line, (around, text, behind) in zip(lines, texts):
+        text, *beyond = text.split(BEYOND)
         is_joined, text = text.endswith(JOINED), text.removesuffix(JOINED)
         parsed = parse_record(text)
         is_inside, far_in = inside.look(line, text, parsed)
-        others = [one for one in (around, behind) if any(map(one.__contains__, words))]
-        found += [_Piece(other, line.hit, line.offset, None) for other in others]
+        found += _around(line, words, around)
         before = ""
         parts = pieces(text, parsed)
         if line.hit and words and not any(word in part for part in parts for word in words):
@@ -164,7 +177,15 @@ def _pieces(lines: Sequence[Line], words: Sequence[str], is_saved: bool) -> list
                 _Piece(part, hit, line.offset, parsed, doubt, is_cut, is_inside and is_first)
             )
             before += part
+        found += _around(line, words, behind, *beyond)
     return found
+
+
+def _around(line: Line, words: Sequence[str], *texts: str) -> Iterator[_Piece]:
+    """What stands around the records of a line, or beyond where it was cut, and holds the words."""
+    for text in texts:
+        if any(map(text.__contains__, words)):
+            yield _Piece(text, line.hit, line.offset, None)
 
 
 class _Inside:
@@ -184,6 +205,7 @@ class _Inside:
         self._end = line.offset + len(line.text.encode())
         if not text.strip():
             return False, ""
+        text = unquoted(text)
         column, far_in = indentation(text), text.startswith(INSIDE)
         if far_in and self._column is not None and column >= self._column:
             return True, ""
@@ -244,9 +266,11 @@ def _stamp(piece: _Piece, above: str) -> str:
         return f"[{found.up // 10**6:5}.{found.up % 10**6:06}]"
     if found.repeats:
         return above or "[  +0.000000]"
-    if kind_of(found) is Kind.RING and found.stamp:
-        return f"[{found.stamp.replace(',', '.')[:26]}]"
-    return ""
+    if kind_of(found) is not Kind.RING:
+        return ""
+    if found.form in RELATIVE:  # how long it is after the line above, or since when others are
+        return f"[{found.stamp or piece.offset:>8}.]"
+    return f"[{found.stamp.replace(',', '.')[:26]}]" if found.stamp else UNTIMED
 
 
 def _no_form(doubts: dict[str, str], message: str, text: str) -> str:

@@ -132,6 +132,8 @@ _HEAD = (
     r"(?:(?:[^\[]{0,200}? kernel: ?)?(?P<stamp>\[[^\]]{8,26}\]) ?(?:\[ *[TC]\d{1,10}\] ?)?)?"
     r"(?P<said>.*)"
 )
+UNTIMED = "[no times]"
+"""Stands for the stamp of lines of the kernel's in a text without times."""
 _BEFORE_USERS = "[    0.000000]"
 """The stamp of all that is said before the clock runs: no user has a process by then."""
 
@@ -143,7 +145,8 @@ def grades(lines: Sequence[Line], grade: Grade) -> list[tuple[Grade, str]]:
     string goes on that the line above begins.  One that bears the stamp of any other line above, to
     the microsecond, may be part of it; of whole seconds, as `dmesg -T` has them, a stamp says so
     only where the line above is a user's, or leaves a quotation open, or where this one says that a
-    kernel starts: between two boots time passes.
+    kernel starts: between two boots time passes.  In a text without times that is so of each line
+    behind such a one.
     """
     import re
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ec2rl.forms.mend import mended
+from ec2rl.forms.mend import mended, undressed
 from ec2rl.forms.parse import parse_record, pieces
 
 TYPE_CHECKING = False
@@ -47,6 +47,15 @@ def broken(text: str, words: Sequence[str]) -> Iterator[tuple[str, ...]]:
             flat.count(one) > sum(part.count(word) for part in told) for word, one in solid.items()
         ):
             yield parts
+
+
+def dressed(text: str, words: Sequence[str]) -> Iterator[str]:
+    """Yield the lines in which a word stands but for marks and blanks in it, without those."""
+    plain = undressed(text)
+    if plain != text:
+        for line, bare in zip(text.split("\n"), plain.split("\n")):
+            if any(word in bare and word not in line for word in words):
+                yield bare
 
 
 def _apart(line: str) -> tuple[str, ...]:

@@ -25,17 +25,23 @@ _GLUED = (
     r"[^\[\]]{0,160})"
     r"(?=(?:<\d{1,3}>)?\[ *\d{1,9}\.\d{6}\])"
 )
-_BEGINS = (
-    r"(?:(?:nf|ip)_conntrack: |neighbour: |Neighbour table |\w+: too much work |kernel BUG at "
+BEGINS = (
+    r"(?:(?:nf|ip)_conntrack: |(?:IPv[46]: )?(?:neighbour|arp_cache|ndisc_cache): |Neighbour table "
+    r"|\w+: too much work |kernel BUG at "
     r"|(?:rcu: )?INFO: (?:task |rcu_)|(?:NMI )?watchdog: |Watchdog (?:CPU:|detected )|BUG: "
-    r"|Kernel panic - |(?:BUG: )?[Uu]nable to handle |general protection |xennet: |Out of memory"
+    r"|Kernel panic - |(?:BUG: )?[Uu]nable to handle |general protection "
+    r"|(?:xen_netfront: )?xennet: |Out of memory"
     r"|Memory cgroup out of memory|oom-kill:|Killed process |Internal error: |Oops: |divide error: "
     r"|(?:traps: )?PANIC: double fault|(?:invalid opcode|int3|double fault|stack segment): )"
 )
+"""What messages of the kernel's begin with."""
 _HEADS = r"(?:<\d{1,3}>)?(?:\s*\[[^\]]{1,40}\])*\s*"
 
-PREFIXES = ("nf_conntrack", "ip_conntrack", "watchdog", "xennet", "neighbour", "INFO", "BUG")
-"""What a message begins with, where a daemon took that for the name of a program."""
+# Markdown, HTML, and colours whose ESC somebody wrote out (rsyslog writes #033).
+_DRESS = (
+    r"\*+|~~|`|(?<!\w)_+(?=\w)|(?<=\w)_+(?!\w)|</?[A-Za-z][^<>\n]{0,80}>"
+    r"|(?:\^\[|\\(?:033|e|x1[bB]|u001[bB])|#033)\[[\d;?]*[A-Za-z]"
+)
 
 JOINED = "\x1f"
 """Ends a line that was put together of several: its message may have ended before."""
@@ -49,20 +55,25 @@ def mended(text: str) -> str:
     return apart(text)[1]
 
 
-# Blanks of other widths, what has no width, and what Word makes of -, ', " and three dots.
+# Blanks of other widths, line ends that end no line, what has no width, and what Word makes of
+# -, ' and ".
 _TYPESET = {
-    **dict.fromkeys((0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " "),
+    **dict.fromkeys(
+        (0x85, 0xA0, 0x2028, 0x2029, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " "
+    ),
     **dict.fromkeys((0xAD, *range(0x200B, 0x2010), 0x2060, 0xFEFF)),
     **dict.fromkeys((*range(0x2010, 0x2016), 0x2212), "-"),
     **dict.fromkeys((0x2018, 0x2019), "'"),
     **dict.fromkeys(range(0x201C, 0x2020), '"'),
-    0x2026: "...",
 }
 
 
 def typed(text: str) -> str:
-    """A text as a program printed it, where an editor or a page made typography of it."""
-    return text if text.isascii() else text.translate(_TYPESET)
+    """A text as a program printed it, where an editor or a page made typography of it.
+
+    Where an ellipsis ends a line, somebody cut that.
+    """
+    return text if text.isascii() else re.sub("…(?=.)", "...", text).translate(_TYPESET)
 
 
 def plain(text: str) -> str:
@@ -91,9 +102,19 @@ def indentation(text: str) -> int:
     return len(text) - len(text.lstrip(" "))
 
 
+def unquoted(text: str) -> str:
+    """A line as it stood before somebody quoted it, with blanks for its tabs."""
+    return re.sub(r"\A {0,7}(?:(?:>|&gt;|\|) ?)+", "", text).expandtabs()
+
+
+def undressed(text: str) -> str:
+    """A text without marks that people, editors and pages put around words, and single blanks."""
+    return re.sub(r"[^\S\n]+|&nbsp;", " ", re.sub(_DRESS, "", text))
+
+
 def bare(text: str) -> str:
     """What a line whose head is not understood says, from where a message of the kernel begins."""
-    begins = re.search(_BEGINS, text)
+    begins = re.search(BEGINS, text)
     if begins is not None:
         return text[begins.start() :]
     return re.sub(_HEADS, "", text, count=1)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from ec2rl.forms.mend import PREFIXES
+from ec2rl.forms.mend import BEGINS
 from ec2rl.forms.record import FACILITIES, KERNEL, Record
-from ec2rl.forms.table import FORMS, INNER, MIDDLE, MIDDLE_OF_LOG, WRAPPERS, Kind
+from ec2rl.forms.table import FORMS, INNER, LEVEL, MIDDLE, MIDDLE_OF_LOG, WRAPPERS, Kind
 from ec2rl.record import replace
 
 _DEPTH = 3
 _REPEAT = r"message repeated (?P<n>\d{1,9}) times: \[ ?(?:\[ *\d+\.\d{6}\] ?)?(?P<msg>.*)\]"
+_KERNELS = rf"kern(?:el)?(?:\.{LEVEL})?"
+"""Its facility, where a log shows that instead of a name."""
+# A message that has no name before it, and an object: it may tell of a name within.
+_UNNAMED = rf" ?(?:\S+ )?(?:{BEGINS}|[^\s:]+: \{{\")"
 _KINDS = {form.name: form.kind for form in FORMS}
 
 
@@ -49,12 +53,12 @@ def _record(name: str, match: re.Match[str]) -> Record | None:
     said, who, pid = match["said"], told.get("who"), told.get("pid")
     tail = len(said)
     stamp, up = told.get("at") or "", told.get("up")
-    if name.startswith("logcat"):  # logd takes a message's first word for the name of a program
-        who = who.strip() if who else ""
-        if pid == "0":
-            said, who, pid = f"{who}: {said}" if who else said, KERNEL, None
-    if who in PREFIXES:
-        return None  # a daemon that got no name from the kernel
+    if name.startswith("logcat"):
+        who, pid = who and who.strip(), None if pid == "0" else pid
+    if who is not None and pid in (None, "-"):
+        who, said = _named(who, said, _facility(told) == 0 or name.startswith("logcat"))
+        if who != KERNEL and re.match(_UNNAMED, match.string[match.end("at") if stamp else 0 :]):
+            return None
     if who == KERNEL and pid in (None, "-"):
         inner = re.fullmatch(INNER, said, re.DOTALL)
         if inner is not None:
@@ -81,6 +85,15 @@ def _record(name: str, match: re.Match[str]) -> Record | None:
         repeats=float(told.get("plus") or 1) == 0,
         tail=tail,
     )
+
+
+def _named(who: str, said: str, is_kernels: bool) -> tuple[str, str]:
+    """Who says what: a daemon that got no name from the kernel takes the first word for one."""
+    if re.fullmatch(_KERNELS, who):
+        return KERNEL, said
+    if is_kernels:
+        return KERNEL, f"{who}: {said}" if who else said
+    return who, said
 
 
 def _facility(told: dict[str, str | None]) -> int | None:

@@ -50,11 +50,11 @@ _DATE = rf" ?{MONTH} +\d{{1,2}} {_CLOCK}(?:\.\d{{1,9}})?"
 CTIME = rf"[^\s\[\]\d]{{1,12}} +{MONTH} +\d{{1,2}} {_CLOCK} \d{{4}}"
 COMMA = rf"{_DAY}T{_CLOCK},\d{{6}}[+-]\d\d:\d\d"
 _FACILITY = r"(?:kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|ftp|local[0-7])"
-_LEVEL = r"(?:emerg|alert|crit|err|warn|warning|notice|info|debug)"
+LEVEL = r"(?:emerg|alert|crit|err|warn|warning|notice|info|debug)"
 
 # dmesg's own: a level (-r), or facility and level (-x).
 _PRI = r"(?:<(?P<pri>\d{1,3})>)?"
-_DECODED = rf"(?:<(?P<pri>\d{{1,3}})>|(?P<facility>{_FACILITY}) *:{_LEVEL} *: )?"
+_DECODED = rf"(?:<(?P<pri>\d{{1,3}})>|(?P<facility>{_FACILITY}) *:{LEVEL} *: )?"
 # dmesg -d and journalctl -o short-delta add what passed since the line above.
 _UP = r"\[ *(?P<up>\d{1,9}\.\d{6})(?: *| < *\d+\.\d{6} ?>)\]"
 _CALLER = r" ?(?:\[ *[TC]\d{1,10}\] ?)?"
@@ -64,7 +64,7 @@ _SAID = r"(?P<said>.*)"
 # What a log shows of the writer: a host, and with some daemons facility and level, before its name.
 _WHO = (
     r" (?:[^\s\[]\S*(?<!:) )?"
-    rf"(?:(?P<facility>{_FACILITY})\.{_LEVEL} )?"
+    rf"(?:(?P<facility>{_FACILITY})\.{LEVEL} )?"
     r"(?P<who>[^\s:\[\]]{1,64})(?:\[(?P<pid>[^\]\s]{0,16})\])?:(?: |$)"
 )
 
@@ -100,7 +100,7 @@ FORMS = (
     Form(
         "Talos",
         Kind.RING,
-        rf"(?:\S+: )?(?P<facility>{_FACILITY}): +{_LEVEL}: \[(?P<at>{_ISO})\]: ?{_SAID}",
+        rf"(?:\S+: )?(?P<facility>{_FACILITY}): +{LEVEL}: \[(?P<at>{_ISO})\]: ?{_SAID}",
     ),
     Form(
         "RFC 5424",
@@ -120,7 +120,7 @@ FORMS = (
     Form(
         "logread",
         Kind.LOG,
-        rf"(?P<at>{CTIME})(?: \[\d+\.\d+\])? (?P<facility>{_FACILITY})\.{_LEVEL} "
+        rf"(?P<at>{CTIME})(?: \[\d+\.\d+\])? (?P<facility>{_FACILITY})\.{LEVEL} "
         rf"(?P<who>[^\s:\[\]]{{1,64}})(?:\[(?P<pid>[^\]\s]{{0,16}})\])?:(?: |$){_SAID}",
     ),
     Form("auditd", Kind.LOG, rf"(?:node=\S+ )?(?P<who>type=\w+) msg=audit\([\d.:]+\):? ?{_SAID}"),
@@ -135,11 +135,12 @@ FORMS = (
         "logcat -v brief", Kind.LOG, rf"[VDIWEF]/(?P<who>[^:(]{{0,64}})\( *(?P<pid>\d+)\): {_SAID}"
     ),
     Form("wall", Kind.LOG, rf" ?(?P<who>kernel):(?: |(?=\[)){_SAID}"),
-    Form(
-        "dmesg -x -t", Kind.RING, rf"(?P<facility>{_FACILITY}) *:{_LEVEL} *: (?!\[[ \d<+]){_SAID}"
-    ),
+    Form("dmesg -x -t", Kind.RING, rf"(?P<facility>{_FACILITY}) *:{LEVEL} *: (?!\[[ \d<+]){_SAID}"),
     Form("dmesg -r, no times", Kind.RING, rf"<(?P<pri>\d{{1,3}})>(?!\[|1 |{_DATE}|{_DAY}){_SAID}"),
 )
+
+RELATIVE = ("dmesg -H", "dmesg --time-format delta")
+"""Forms whose lines say how long they are after the line above."""
 
 WRAPPERS = (
     Wrapper("a quotation", False, r"[ \t]{0,7}(?:(?:>|&gt;|\|) {0,7})+(?P<rest>.*)"),
@@ -161,9 +162,9 @@ INNER = rf"(?: ?{_UP})?{_CALLER}{_SAID}"
 MIDDLE_OF_LOG = rf"(?:<\d{{1,3}}>)?(?:{MONTH} [ \d]\d {_CLOCK}|{_ISO})\S* \S+ kernel: "
 MIDDLE = (
     r"(?:<\d{1,3}>)?\[ *\d{1,9}\.\d{6}(?: *| < *\d+\.\d{6} ?>)\](?=[ \[]|$)"
-    rf"|<\d{{1,3}}>(?=[\w\[])|{_FACILITY} *:{_LEVEL} *: |\[< *\d+\.\d{{6}}>\] "
+    rf"|<\d{{1,3}}>(?=[\w\[])|{_FACILITY} *:{LEVEL} *: |\[< *\d+\.\d{{6}}>\] "
     rf"|\[(?:{MONTH} ?\d{{1,2}} \d\d:\d\d| *\+\d+\.\d{{6}})\] "
-    rf"|(?:[\w.-]+: )?{_FACILITY}: +{_LEVEL}: \["
+    rf"|(?:[\w.-]+: )?{_FACILITY}: +{LEVEL}: \["
     rf"|\[{CTIME}\] |{COMMA} |\d{{1,3}},\d{{1,20}},\d{{1,17}},[-c][^\s;]{{0,50}};|{MIDDLE_OF_LOG}"
 )
 """The beginning of a record of the kernel's, wherever in a line it stands."""

@@ -84,11 +84,16 @@ ABOUT_TEXTS = (*USERS, *ABOUT_CONSOLES)
 """What tells how far a text of the kernel's can be believed."""
 
 
+BEYOND = "\x1e"
+"""What stands before words that were found in a line behind where it was cut."""
+
+
 @record(frozen=True)
 class Line:
     """A line of a text log that holds a phrase (`hit`), or that stands beside one that does.
 
-    `offset` is its place in the (unpacked) text, in bytes; `text` is cut at 4 KiB.
+    `offset` is its place in the (unpacked) text, in bytes; `text` is cut at 4 KiB.  Of the phrases
+    that stand beyond, each is quoted behind that once, after BEYOND.
     """
 
     offset: int

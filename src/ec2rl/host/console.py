@@ -179,11 +179,12 @@ class CleanText:
 
 def is_spoilt(text: bytes) -> bool:
     """Tell whether terminals or serial lines have added to a text."""
-    return any(mark in text for mark in (b"\r", b"\x1b", b"\x00", _MARK))
+    return any(mark in text for mark in (b"\r", b"\x1b", b"\x00", b"\x08", b"^[["))
 
 
-_MARK = b"\xef\xbb\xbf"
-_SEQUENCE = SEQUENCE.encode() + rb"|\x00|\xef\xbb\xbf"
+# A letter that another one was written over, and colours as `cat -v` shows them.
+_SHOWN = rb"[^\n]\x08|\x08|\^\[\[[0-?]*[ -/]*[@-~]"
+_SEQUENCE = SEQUENCE.encode() + rb"|\x00"
 # What clears the screen, or resets the terminal.
 _AFRESH = rb"\x1b\[[\d;]*[HJf]|\x1bc"
 
@@ -196,6 +197,7 @@ def cleaned(text: bytes) -> bytes:
 
 def _cleaned_line(line: bytes) -> bytes:
     line = line.rstrip(b"\r")
+    line = re.sub(_SHOWN, b"", line)
     if not is_spoilt(line):
         return line
     plain = re.sub(_SEQUENCE, b"", line)

@@ -11,9 +11,10 @@ import re
 import time
 from collections.abc import Sequence
 from io import BytesIO
-from itertools import islice
+from itertools import chain, islice
 
-from ec2rl.forms.line_ends import broken
+from ec2rl.forms.begun import begun
+from ec2rl.forms.line_ends import broken, dressed
 from ec2rl.forms.mend import JOINED
 from ec2rl.forms.not_a_log import PACKED
 from ec2rl.forms.parse import parse_record
@@ -222,7 +223,10 @@ class LogReader:
             end = tail.decode("utf-8", "backslashreplace") if what == "console" else ""
             is_cut = _reaches_end(answer) and not tail.endswith(b"\n")
             answer = replace(answer, path=log.name, gap=gap, end=end, is_cut=is_cut)
-        self._broken += islice(broken(text.whole(), self._words), _BROKEN - len(self._broken))
+        whole = text.whole()
+        odd = (*dressed(whole, self._words), *begun(whole, self._words))
+        lines = chain(broken(whole, self._words), ((line,) for line in dict.fromkeys(odd)))
+        self._broken += islice(lines, _BROKEN - len(self._broken))
         if names and not free:
             why = f"one of more than {len(names)} texts of {names[0]}: read as hearsay"
             self._notes.append(f"{log.name}: {why}")

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 
-from ec2rl.host import Line, Phrase
+from ec2rl.host import BEYOND, Line, Phrase
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from mmap import mmap
     from typing import Protocol, Union
 
@@ -33,6 +33,9 @@ LINE = 384
 CUT = 4096
 CARRY = 64 << 10
 WINDOW = 512 << 10
+
+_AROUND = 80
+"""Bytes that are quoted on both sides of words beyond the cut."""
 
 _DENSE = 512
 """Bytes of text for each hit; with more hits it is faster to split all lines than to find each."""
@@ -141,8 +144,9 @@ class Scan:
         if end - stop <= self._carry:
             return stop
         text = bytes(memoryview(self._buffer)[stop : stop + self._cut])
-        self._long = self._base + stop, text, -1
-        return self._go_on(stop, end, is_last)
+        after = max((one.after for one in self._phrases if one.text in text), default=-1)
+        self._long = self._base + stop, text, after
+        return self._go_on(stop + self._cut - self._reach, end, is_last)
 
     def _go_on(self, start: int, end: int, is_last: bool) -> int:
         # A line that is longer than what is carried on: only its beginning is remembered, whether
@@ -151,9 +155,11 @@ class Scan:
         offset, text, after = self._long
         newline = self._buffer.find(b"\n", start, end)
         stop = end if newline < 0 else newline
-        for phrase in self._phrases:
-            if phrase.after > after and self._find(phrase.text, start, stop) >= 0:
-                after = phrase.after
+        quoted = text[self._cut :]
+        for phrase, quote in _beyond(self._buffer, self._find, self._phrases, start, stop):
+            after = max(after, phrase.after)
+            if phrase.text not in quoted:
+                text, quoted = text + quote, quoted + quote
         if newline < 0 and not is_last:
             self._long = offset, text, after
             return max(start, end - self._reach)
@@ -282,9 +288,11 @@ def _pick(
     is_above_wanted = any(phrase.before for phrase in phrases)
 
     def keep(line: int, stop: int, hit: bool) -> None:
-        if stop > line and text[stop - 1] == 13:
-            stop -= 1
-        found.append((base + line, bytes(text[line : min(stop, line + cut)]), hit))
+        stop -= stop > line and text[stop - 1] == 13
+        shown = bytes(text[line : min(stop, line + cut)])
+        if hit:
+            shown += b"".join(quote for _, quote in _beyond(text, find, phrases, line + cut, stop))
+        found.append((base + line, shown, hit))
 
     while True:
         place = min(places)
@@ -308,6 +316,18 @@ def _pick(
             if places[index] < stop:
                 pending = max(pending, phrase.after)
                 places[index] = _place(find, phrase, start, end)
+
+
+def _beyond(
+    text: Text, find: Find, phrases: Sequence[Phrase], start: int, end: int
+) -> Iterator[tuple[Phrase, bytes]]:
+    """The phrases that a line holds behind where it is cut, each with what stands around it."""
+    for phrase in phrases if start < end else ():
+        size = len(phrase.text)
+        place = find(phrase.text, max(start - size + 1, 0), end)
+        if place >= 0:
+            first, last = max(start - size + 1, place - _AROUND), place + size + _AROUND
+            yield phrase, BEYOND.encode() + bytes(text[first : min(last, end)])
 
 
 def _place(find: Find, phrase: Phrase, start: int, end: int) -> int:

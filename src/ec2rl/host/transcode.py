@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from codecs import getincrementaldecoder
 
+from ec2rl.forms.begun import cut_at
 from ec2rl.forms.line_ends import has_form
 from ec2rl.forms.mend import INSIDE, JOINED
 from ec2rl.forms.recognise import Recognised, recognise
@@ -75,7 +76,8 @@ def plain_text(read: Read, head: bytes) -> PlainText:
     whole = _nothing
     if what.kind in ("dmesg", "syslog", "unknown"):
         unwrapped = _Unwrapped(read)
-        read, whole = unwrapped.read, unwrapped.whole
+        read, whole, told = unwrapped.read, unwrapped.whole, gap
+        gap = lambda: "; ".join(filter(None, (told(), unwrapped.cut)))  # noqa: E731
     return PlainText(what, head, read, clean, gap, whole)
 
 
@@ -155,7 +157,7 @@ class _Unwrapped:
         data = b""
         while len(data) <= _WHOLE and (piece := read(_PIECE)):
             data += piece
-        self._whole = b""
+        self._whole, self.cut = b"", _cut(data)
         if len(data) <= _WHOLE:
             if _PRINTABLE in data[:8192].lower():
                 from binascii import a2b_qp
@@ -171,6 +173,17 @@ class _Unwrapped:
     def whole(self) -> str:
         """The text with its line ends, "" for a long one."""
         return self._whole.decode("utf-8", "backslashreplace")
+
+
+def _cut(data: bytes) -> str:
+    """Say at which width the lines of a text are cut, "" where they are not.
+
+    A line that goes on in the next one was broken, and not cut.
+    """
+    lines = data.decode("utf-8", "replace").split("\n")
+    ends = [line for line, below in zip(lines, (*lines[1:], "")) if not below or has_form(below)]
+    width = cut_at([line.rstrip("\r") for line in lines]) and cut_at(ends)
+    return f"its lines are cut at {width} characters" if width else ""
 
 
 def _joined(data: bytes) -> bytes:
