@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2rl.host import Line, Phrase, Search
+from ec2rl.host import BEYOND, Line, Phrase, Search
 from ec2rl.host.scan import LINE, Scan, cost
 from ec2rl.host.search import Budget, search_files, search_stream
 from ec2rl.model import Unreadable, Why
@@ -36,12 +36,37 @@ def naive(data: bytes, phrases: Sequence[Phrase], cut: int) -> tuple[list[Line],
     for row in rows:
         afters = [phrase.after for phrase in phrases if phrase.text in row]
         if afters or pending:
-            text = (row[:-1] if row.endswith(b"\r") else row)[:cut]
+            text = quoted(row[:-1] if row.endswith(b"\r") else row, phrases if afters else (), cut)
             lines.append(Line(offset, text.decode("utf-8", "backslashreplace"), bool(afters)))
         hits += bool(afters)
         pending = max([pending - 1, 0, *afters])
         offset += len(row) + 1
     return lines, hits
+
+
+def quoted(row: bytes, phrases: Sequence[Phrase], cut: int) -> bytes:
+    """A line up to where it is cut, and what stands around the phrases behind that."""
+    text = row[:cut]
+    start = max(0, cut - max((len(phrase.text) for phrase in phrases), default=0) + 1)
+    for phrase in phrases if len(row) > cut else ():
+        place = row.find(phrase.text, start)
+        if place >= 0:
+            end = place + len(phrase.text) + 80
+            text += BEYOND.encode() + row[max(start, place - 80) : end]
+    return text
+
+
+def rough(
+    lines: Sequence[Line], phrases: Sequence[Phrase]
+) -> list[tuple[int, str, bool, set[str]]]:
+    """The same but for how much stands around words beyond the cut, which windows decide."""
+    words = {phrase.text.decode("utf-8", "backslashreplace") for phrase in phrases}
+    told = []
+    for line in lines:
+        head, *quotes = line.text.split(BEYOND)
+        held = {word for word in words if any(word in quote for quote in quotes)}
+        told.append((line.offset, head, line.hit, held))
+    return told
 
 
 def ends(lines: list[Line], half: int) -> list[Line]:
@@ -120,7 +145,9 @@ def test_every_edge(
     scan = Scan(phrases, 1 << 30, window, 10, 8, is_large)
 
     assert scan.run(Pieces(data, sizes), 1 << 30, float("inf")) == ""
-    assert (scan.lines()[0], scan.hits, scan.unpacked) == (*naive(data, phrases, 8), len(data))
+    lines, hits = naive(data, phrases, 8)
+    assert rough(scan.lines()[0], phrases) == rough(lines, phrases)
+    assert (scan.hits, scan.unpacked) == (hits, len(data))
 
 
 @examples(1500)
@@ -214,8 +241,9 @@ def test_long_lines(tmp_path: Path) -> None:
     found = search(tmp_path / "messages", data, Phrase(b"table full", 2))
 
     assert found.hits == 1
-    assert found.lines == (
-        Line(0, "y" * 4096),
+    first = found.lines[0]
+    assert first == Line(0, "y" * 4096 + BEYOND + "y" * 66 + HIT[:-1].decode())
+    assert found.lines[1:] == (
         Line(len(long), "z", hit=False),
         Line(len(long) + 2, "w" * 4096, hit=False),
     )

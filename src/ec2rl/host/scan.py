@@ -285,13 +285,16 @@ def _pick(
     """Find the lines to keep between two line starts, and how many are wanted behind them."""
     found: Found = []
     places = [_place(find, phrase, start, end) for phrase in phrases]
+    reach = max(len(phrase.text) for phrase in phrases) - 1
     is_above_wanted = any(phrase.before for phrase in phrases)
 
     def keep(line: int, stop: int, hit: bool) -> None:
         stop -= stop > line and text[stop - 1] == 13
         shown = bytes(text[line : min(stop, line + cut)])
         if hit:
-            shown += b"".join(quote for _, quote in _beyond(text, find, phrases, line + cut, stop))
+            rest = max(line, line + cut - reach)
+            quotes = _beyond(text, find, phrases, rest, stop) if stop > line + cut else ()
+            shown += b"".join(quote for _, quote in quotes)
         found.append((base + line, shown, hit))
 
     while True:
@@ -321,13 +324,13 @@ def _pick(
 def _beyond(
     text: Text, find: Find, phrases: Sequence[Phrase], start: int, end: int
 ) -> Iterator[tuple[Phrase, bytes]]:
-    """The phrases that a line holds behind where it is cut, each with what stands around it."""
-    for phrase in phrases if start < end else ():
+    """The phrases that stand in a part of a line, each with what stands around it there."""
+    for phrase in phrases:
         size = len(phrase.text)
-        place = find(phrase.text, max(start - size + 1, 0), end)
+        place = find(phrase.text, start, end)
         if place >= 0:
-            first, last = max(start - size + 1, place - _AROUND), place + size + _AROUND
-            yield phrase, BEYOND.encode() + bytes(text[first : min(last, end)])
+            first, last = max(start, place - _AROUND), min(place + size + _AROUND, end)
+            yield phrase, BEYOND.encode() + bytes(text[first:last])
 
 
 def _place(find: Find, phrase: Phrase, start: int, end: int) -> int:
