@@ -104,3 +104,9 @@ def test_what_stands_far_in_is_the_inside_of_a_record_only_below_its_message(
     text = " " * margin + BOOT + " " * margin + "[   90.000000] overlayfs: x\n"
     text += " " * event + "[   99.500000] xennet: skb rides the rocket: 19 slots\n"
     assert judged(text.encode(), ["xennetrocket"])["xennetrocket"].verdict is verdict
+
+
+def test_an_odd_line_of_an_earlier_boot_is_no_silence() -> None:
+    text = BOOT + "[    5.000000] a[   99.500000] xennet: skb rides the rocket: 19 slots x\n" + BOOT
+    found = judged(text.encode(), ["xennetrocket"])["xennetrocket"]
+    assert found.verdict is Verdict.UNKNOWN

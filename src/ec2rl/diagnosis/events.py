@@ -128,7 +128,9 @@ def not_understood(
             mended.append(found)
     odd += mended
     for line in log.lines:
-        past = line.grade is Grade.UNVERIFIED and line.this_boot is False
+        # Older by its own time, that is: a boot that a text tells of later may stand out of place.
+        is_older = line.this_boot is False and line.boot is None
+        past = line.grade is Grade.UNVERIFIED and is_older
         told = line.form and line.grade is not Grade.FORGED and not past
         if told and named(line) and not understands(line):
             if line.form == UNKNOWN_FORM or line.cut:
