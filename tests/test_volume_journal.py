@@ -146,7 +146,7 @@ def test_looking_writes_nothing(root: Path, tmp_path: Path, state: str) -> None:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False
         )
-        assert done.returncode in (0, 1), done.stderr
+        assert done.returncode in (0, 1, 3), done.stderr
         wrote = [
             line
             for line in trace.read_text().splitlines()

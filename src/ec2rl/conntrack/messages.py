@@ -37,10 +37,19 @@ class Message:
     container: int | None = None
 
 
+_WHOLE = (
+    "nf_conntrack: nf_conntrack: table full, dropping packet",
+    "nf_conntrack: table full, dropping packet.",
+    "nf_conntrack: nf_conntrack: table full in netns 1, dropping packet",
+    "nf_conntrack: nf_conntrack: expectation table full",
+    "ip_conntrack: table full, dropping packet.",
+    "ip_conntrack: maximum limit of 1 entries exceeded",
+)
+"""One message of each wording: a line that a screen cut is known by its beginning."""
 # A suppression is told right behind a line of ours when a flood goes on: in text logs, where each
 # phrase is one more pass over GiB, two lines behind each hit are kept for that.
 PHRASES = (
-    Phrase(b"conntrack: ", after=2, level=WARNING),
+    Phrase(b"conntrack: ", after=2, level=WARNING, messages=_WHOLE),
     Phrase(b"s suppressed", recent=True),
     Phrase(b"table overflow", recent=True),
     Phrase(b"ossible SYN flooding", recent=True),

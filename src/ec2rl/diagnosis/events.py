@@ -114,6 +114,7 @@ def not_understood(
     import re
 
     words = [phrase.text.decode() for phrase in phrases]
+    messages = [message for phrase in phrases for message in phrase.messages]
 
     def named(line: LogLine) -> bool:
         return any(word in line.message for word in words)
@@ -123,7 +124,7 @@ def not_understood(
     broken = islice(dict.fromkeys(log.broken), _TRIED)
     mended: list[LogLine] = []
     for line in sorted(broken, key=lambda one: not one.context):  # what was broken is no cut line
-        found = _mended(line, log.lines, words, understands)
+        found = _mended(line, log.lines, words, messages, understands)
         if found is not None and not any(_is_of(line, one) for one in mended):
             mended.append(found)
     odd += mended
@@ -139,7 +140,7 @@ def not_understood(
                 # What was not tried is not understood; numbers alone make no other message.
                 same = re.sub(r"\d+", "0", line.message)
                 if same not in tried:
-                    tried[same] = len(tried) >= _TRIED or _holds_one(line, understands)
+                    tried[same] = len(tried) >= _TRIED or _holds_one(line, understands, messages)
                 if tried[same] and not any(_is_of(line, one) for one in mended):
                     odd.append(line)
     return tuple(odd)
@@ -163,7 +164,7 @@ def _going_on(
     for said in joined((line.message, *line.context)):
         whole = replace(line, message=said, context=())
         is_named = any(word in said for word in words) and not _is_anothers(line)
-        if is_named and _holds_one(whole, understands, len(line.message)):
+        if is_named and _holds_one(whole, understands, (), len(line.message)):
             return whole
     return None
 
@@ -187,15 +188,21 @@ def _mended(
     line: LogLine,
     lines: Sequence[LogLine],
     words: Sequence[str],
+    messages: Sequence[str],
     understands: Callable[[LogLine], bool],
 ) -> LogLine | None:
     """The message that a line is that was broken, cut or marked, None where it is none."""
     if line.context:
         return _going_on(line, lines, words, understands)
-    return line if understands(line) or _holds_one(line, understands) else None
+    return line if understands(line) or _holds_one(line, understands, messages) else None
 
 
-def _holds_one(line: LogLine, understands: Callable[[LogLine], bool], beyond: int = 0) -> bool:
+def _holds_one(
+    line: LogLine,
+    understands: Callable[[LogLine], bool],
+    messages: Sequence[str],
+    beyond: int = 0,
+) -> bool:
     """Whether a message stands within a line's, as where two wrote at once, or begins there.
 
     A whole one ends `beyond` so many characters.
@@ -208,7 +215,7 @@ def _holds_one(line: LogLine, understands: Callable[[LogLine], bool], beyond: in
     said = re.sub(r"\s+", " ", bare(undressed(line.message)))
     least = max(_SHORTEST, beyond - len(line.message) + len(said))
     ends = range(min(len(said), _LONGEST), least, -1)
-    wholes = chain((said[:end] for end in ends), () if beyond else completed(line.message))
+    wholes = chain((said[:end] for end in ends), completed(line.message, messages))
     return any(understands(replace(line, message=whole)) for whole in wholes)
 
 

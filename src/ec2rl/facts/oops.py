@@ -24,6 +24,24 @@ if TYPE_CHECKING:
 
     from ec2rl.facts.log import LogLine
 
+_WHOLE = (
+    "BUG: kernel NULL pointer dereference, address: 0000000000000010",
+    "BUG: unable to handle page fault for address: ffff888000000000",
+    "BUG: unable to handle kernel NULL pointer dereference at 0000000000000010",
+    "BUG: unable to handle kernel paging request at ffff888000000000",
+    "Unable to handle kernel NULL pointer dereference at virtual address 0000000000000010",
+    "Unable to handle kernel paging request at virtual address ffff888000000000",
+    "kernel BUG at mm/slub.c:1!",
+    "Oops: 0002 [#1] SMP",
+    "Internal error: Oops: 96000004 [#1] SMP",
+    "general protection fault: 0000 [#1] SMP",
+    "divide error: 0000 [#1] SMP",
+    "invalid opcode: 0000 [#1] SMP",
+    "stack segment: 0000 [#1] SMP",
+    "PANIC: double fault, error_code: 0x0",
+    "traps: PANIC: double fault, error_code: 0x0",
+)
+"""One message of each wording: a line that a screen cut is known by its beginning."""
 OOPS_PHRASES = (
     Phrase(b"kernel BUG at ", after=100, level=EMERG),
     Phrase(b"[verbose debug info unavailable]", after=100, recent=True, level=EMERG),
@@ -32,7 +50,7 @@ OOPS_PHRASES = (
     Phrase(b"ernel NULL pointer dereference", after=100, level=EMERG),
     Phrase(b" [#1]", after=100, level=EMERG),
     Phrase(b" [#", after=100, recent=True, level=EMERG),
-    Phrase(b"PANIC: double fault", after=100, recent=True, level=EMERG),
+    Phrase(b"PANIC: double fault", after=100, recent=True, level=EMERG, messages=_WHOLE),
 )
 """What a headline or a header holds; one list, so that each is told from the others.
 

@@ -37,7 +37,8 @@ class Phrase:
     With `recent` it is looked for only in the kernel's ring buffer and the journal: text logs
     can be many GiB, and each phrase costs one more pass over them.  `level` is the weakest at which
     the kernel tells such an event (include/linux/kern_levels.h): a console shows it only where its
-    own level is higher.
+    own level is higher.  `messages` are whole ones of its subject, one of each wording: a line that
+    a screen cut is known by their beginnings; what stands for a name or a number may be any.
     """
 
     text: bytes
@@ -45,6 +46,7 @@ class Phrase:
     recent: bool = False
     before: bool = False
     level: int = DEBUG
+    messages: tuple[str, ...] = ()
 
 
 DMESGS = ("dmesg", *(f"dmesg {number}" for number in range(2, 65)))

@@ -224,7 +224,7 @@ class LogReader:
             is_cut = _reaches_end(answer) and not tail.endswith(b"\n")
             answer = replace(answer, path=log.name, gap=gap, end=end, is_cut=is_cut)
         whole = text.whole()
-        odd = (*dressed(whole, self._words), *begun(whole, self._words))
+        odd = (*dressed(whole, self._words), *begun(whole, self._logs))
         lines = chain(broken(whole, self._words), ((line,) for line in dict.fromkeys(odd)))
         self._broken += islice(lines, _BROKEN - len(self._broken))
         if names and not free:

@@ -70,12 +70,14 @@ def observe(host: Host, seen: Observations[Statement]) -> Observations[Statement
     return replace(seen, notes=(say(words, major=version[0], minor=version[1]),))
 
 
+_WHOLE = ("serial8250: too much work for irq1",)
+"""One message of each wording: a line that a screen cut is known by its beginning."""
 MODULE = kernel_log_module(
     name="consoleoverload",
     title="The serial console keeps up",
     domain="performance",
     phrases=(
-        Phrase(b": too much work for irq", level=ERR),
+        Phrase(b": too much work for irq", level=ERR, messages=_WHOLE),
         Phrase(b"BUG: soft lockup - CPU#", after=100, level=EMERG),
         Phrase(b" input overrun(s)", recent=True, level=WARNING),
         replace(DROPPED, recent=True, level=EMERG),

@@ -152,13 +152,24 @@ def advise(seen: Observations[Hang]) -> list[Statement]:
     return [say(wait.advice) for wait in WAITS if wait in met]
 
 
+_WHOLE = (
+    "INFO: task a:1 blocked for more than 1 seconds.",
+    "INFO: task a:1 blocked in I/O wait for more than 1 seconds.",
+)
+"""One message of each wording: a line that a screen cut is known by its beginning."""
 MODULE = kernel_log_module(
     name="hungtasks",
     title="No task hangs in the kernel",
     domain="os",
     phrases=(
         Phrase(b" blocked for more than ", after=100, level=ERR),
-        Phrase(b" blocked in I/O wait for more than ", after=100, recent=True, level=ERR),
+        Phrase(
+            b" blocked in I/O wait for more than ",
+            after=100,
+            recent=True,
+            level=ERR,
+            messages=_WHOLE,
+        ),
     ),
     parse=parse,
     text=DiagnosisText(

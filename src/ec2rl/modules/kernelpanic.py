@@ -122,11 +122,13 @@ def _restarts(seconds: int | None) -> Statement:
     return say(words, seconds=seconds)
 
 
+_WHOLE = ("Kernel panic - not syncing: Fatal exception",)
+"""One message of each wording: a line that a screen cut is known by its beginning."""
 MODULE = kernel_log_module(
     name="kernelpanic",
     title="No kernel of this machine has panicked",
     domain="os",
-    phrases=(Phrase(b"Kernel panic - not syncing: ", after=100, level=EMERG),),
+    phrases=(Phrase(b"Kernel panic - not syncing: ", after=100, level=EMERG, messages=_WHOLE),),
     parse=parse,
     text=DiagnosisText(
         found="Kernel panic messages found",

@@ -40,7 +40,17 @@ if TYPE_CHECKING:
     from ec2rl.limits import Limit
     from ec2rl.model import Fact
 
-PHRASES = (Phrase(b"table overflow", level=INFO), SUPPRESSED)
+_WHOLE = (
+    "neighbour: arp_cache: neighbor table overflow!",
+    "neighbour: ndisc_cache: neighbor table overflow!",
+    "arp_cache: neighbor table overflow!",
+    "ndisc_cache: neighbor table overflow!",
+    "IPv4: arp_cache: neighbor table overflow!",
+    "IPv6: ndisc_cache: neighbor table overflow!",
+    "Neighbour table overflow.",
+)
+"""One message of each wording: a line that a screen cut is known by its beginning."""
+PHRASES = (Phrase(b"table overflow", level=INFO, messages=_WHOLE), SUPPRESSED)
 
 # net/core/neighbour.c, neigh_alloc(): since 4.3, with the counter `table_fulls`. Before that
 # net/ipv4/route.c and net/ipv6/route.c say it, the oldest ones in the same words.

@@ -196,6 +196,15 @@ def advise(seen: Observations[Killed]) -> list[Statement]:
     return advice
 
 
+_WHOLE = (
+    "Out of memory: Killed process 1 (a) total-vm:1kB, anon-rss:1kB, file-rss:1kB, shmem-rss:1kB",
+    "Out of memory: Kill process 1 (a) score 1 or sacrifice child",
+    "Memory cgroup out of memory: Killed process 1 (a) total-vm:1kB, anon-rss:1kB, file-rss:1kB",
+    "Memory cgroup out of memory: Kill process 1 (a) score 1 or sacrifice child",
+    "Killed process 1 (a) total-vm:1kB, anon-rss:1kB, file-rss:1kB, shmem-rss:1kB",
+    "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),task=a,pid=1,uid=1",
+)
+"""One message of each wording: a line that a screen cut is known by its beginning."""
 MODULE = kernel_log_module(
     name="oomkiller",
     title="No process had to be killed for want of memory",
@@ -203,7 +212,7 @@ MODULE = kernel_log_module(
     phrases=(
         # Whatever else is told of a kill, `Killed process` is, at KERN_ERR.
         Phrase(b"invoked oom-killer: gfp_mask=", after=TABLE, level=ERR),
-        Phrase(b"oom-kill:constraint=", level=ERR),
+        Phrase(b"oom-kill:constraint=", level=ERR, messages=_WHOLE),
         Phrase(b"kB, anon-rss:", level=ERR),
         Phrase(b"memory.oom.group set", level=ERR),
         Phrase(b" or sacrifice child", recent=True, level=ERR),

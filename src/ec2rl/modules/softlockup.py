@@ -17,10 +17,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+_WHOLE = (
+    "watchdog: BUG: soft lockup - CPU#1 stuck for 1s! [a:1]",
+    "NMI watchdog: BUG: soft lockup - CPU#1 stuck for 1s! [a:1]",
+    "BUG: soft lockup - CPU#1 stuck for 1s! [a:1]",
+    "watchdog: Watchdog detected hard LOCKUP on cpu 1",
+    "NMI watchdog: Watchdog detected hard LOCKUP on cpu 1",
+    "Watchdog detected hard LOCKUP on cpu 1",
+    "Watchdog CPU:1 Hard LOCKUP",
+    "rcu: INFO: rcu_sched self-detected stall on CPU",
+    "rcu: INFO: rcu_sched detected stalls on CPUs/tasks:",
+    "rcu: INFO: rcu_sched detected expedited stalls on CPUs/tasks: { 1-... } 1 jiffies s: 1",
+    "INFO: rcu_sched self-detected stall on CPU",
+    "INFO: rcu_sched detected stalls on CPUs/tasks:",
+)
+"""One message of each wording: a line that a screen cut is known by its beginning."""
 _PHRASES = (
     Phrase(b"BUG: soft lockup - CPU#", after=100, level=EMERG),
     # WARN() in 3.10, pr_emerg() from 4.4 on
-    Phrase(b"ard LOCKUP", after=100, recent=True, level=WARNING),
+    Phrase(b"ard LOCKUP", after=100, recent=True, level=WARNING, messages=_WHOLE),
     # pr_err() in kernel/rcu/tree_stall.h and tree_exp.h, 6.18
     Phrase(b"detected stall", after=100, level=ERR),
     Phrase(b"detected expedited stall", after=100, recent=True, level=ERR),

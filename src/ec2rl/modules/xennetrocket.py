@@ -88,13 +88,18 @@ def advise(seen: Observations[Packet]) -> tuple[Statement, ...]:
     )
 
 
+_WHOLE = (
+    "xennet: skb rides the rocket: 1 slots",
+    "xen_netfront: xennet: skb rides the rocket: 1 slots",
+)
+"""One message of each wording: a line that a screen cut is known by its beginning."""
 MODULE = kernel_log_module(
     name="xennetrocket",
     title="Xen's network driver drops no fragmented packets",
     domain="net",
     phrases=(
         # What is copied and sent is told to who debugs alone, and is not missed.
-        Phrase(b"xennet: skb rides the rocket: ", level=ALERT),
+        Phrase(b"xennet: skb rides the rocket: ", level=ALERT, messages=_WHOLE),
         Phrase(b", too big for wire format", recent=True, level=ALERT),
     ),
     parse=parse,
