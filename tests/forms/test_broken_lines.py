@@ -106,6 +106,19 @@ def test_what_stands_far_in_is_the_inside_of_a_record_only_below_its_message(
     assert judged(text.encode(), ["xennetrocket"])["xennetrocket"].verdict is verdict
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Sep 21 14:14:59 2026] serial8250: too much work for irq4",  # a stamp that lost its start
+        "Sep 21 14:14:59 h serial8250: too much work for irq4",  # a daemon without `kernel:`
+    ],
+)
+def test_a_message_is_not_taken_for_a_programs(line: str) -> None:
+    text = BOOT + "[    5.000000] a\n[    6.000000] b\n" + line + "\n"
+    found = judged(text.encode(), ["consoleoverload"])["consoleoverload"]
+    assert found.verdict in (Verdict.WARNING, Verdict.UNKNOWN)
+
+
 def test_an_odd_line_of_an_earlier_boot_is_no_silence() -> None:
     text = BOOT + "[    5.000000] a[   99.500000] xennet: skb rides the rocket: 19 slots x\n" + BOOT
     found = judged(text.encode(), ["xennetrocket"])["xennetrocket"]

@@ -63,7 +63,7 @@ _SAID = r"(?P<said>.*)"
 
 # What a log shows of the writer: a host, and with some daemons facility and level, before its name.
 _WHO = (
-    r" (?:[^\s\[]\S*(?<!:) )?"
+    r" (?:[^\s\[\]][^\s\]]*(?<!:) )?"
     rf"(?:(?P<facility>{_FACILITY})\.{LEVEL} )?"
     r"(?P<who>[^\s:\[\]]{1,64})(?:\[(?P<pid>[^\]\s]{0,16})\])?:(?: |$)"
 )
