@@ -281,9 +281,12 @@ def test_with_an_empty_dev(closed: str, tmp_path: Path) -> None:
     done = start("unshare", "-m", "--propagation=private", "sh", "-c",
                  f'mount -t tmpfs t /dev && "$0" version && {run}', str(LAUNCHER),
                  cwd=Path("/"))  # fmt: skip
-    assert (done.returncode, done.stderr) == (3, "")
+    # What this machine has lost since it booted is told without its log.
+    verdicts = {3: "[UNKNOWN] ", 0: "[WARN] "}
+    assert done.returncode in verdicts, done.stderr
+    assert done.stderr == ""
     assert done.stdout.startswith(version())
-    assert "[UNKNOWN] " in done.stdout
+    assert verdicts[done.returncode] in done.stdout
     assert "/dev/kmsg: absent" in done.stdout
 
 

@@ -26,6 +26,7 @@ def lost(first: str, second: str) -> float | None:
             "link /proc/1/ns/net": "net:[4026531840]",
             STAT: first,
             f"later: {STAT}": second,
+            "later: link /proc/1/task/1/ns/net": "net:[4026531840]",  # it is where it was
         }
     )
     return losses(host)

@@ -78,7 +78,7 @@ def test_a_size_that_was_too_small_gives_no_command_for_this_machine(recording: 
     text = Path(recording).read_text()
     Path(recording).write_text(text.replace("_max --\n# 16\n", "_max --\n# 4\n"))
     done = ec2rl("conntrack", "size", f"--replay={recording}")
-    assert re.search(r"net\.netfilter\.nf_conntrack_max=\d+ \(then 4\)\n", done.stdout)
+    assert re.search(r"net\.netfilter\.nf_conntrack_max=\d+ \(it was 4\)\n", done.stdout)
     assert "ec2rl fix" not in done.stdout
 
 
