@@ -260,3 +260,10 @@ def test_a_recording_is_plain_to_read() -> None:
         "-- /dev/kmsg --\n!denied needs CAP_SYSLOG\n"
         "-- expect --\nUNKNOWN a: b\n"
     )
+
+
+@pytest.mark.parametrize("when", [1.8e13, -1e15, float("inf")])
+def test_a_time_that_no_calendar_has_is_the_nearest_that_one_has(when: float) -> None:
+    from ec2rl.host.notes import format_time, parse_time
+
+    assert format_time(parse_time(format_time(when))) == format_time(when)

@@ -17,8 +17,16 @@ def unescaped(text: str) -> str:
     return re.sub(r"\\x([0-7][0-9a-f])", lambda match: chr(int(match[1], 16)), text)
 
 
+_FIRST, _LAST = -30610224000, 253402300799
+"""The years 1000 to 9999, which have four digits."""
+
+
 def format_time(when: float) -> str:
-    """Write seconds since the epoch in UTC, as `2026-11-24T02:00:00Z`, to the nanosecond."""
+    """Write seconds since the epoch in UTC, as `2026-11-24T02:00:00Z`, to the nanosecond.
+
+    What no calendar has, a file or a damaged journal may: the nearest that one has stands for it.
+    """
+    when = min(max(when, _FIRST), _LAST)
     whole = int(when // 1)
     second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
     fraction = f"{when - whole:.9f}"[1:].rstrip("0").rstrip(".")
