@@ -264,8 +264,9 @@ def test_a_user_who_may_not_read_the_log_is_told_so() -> None:
         status, result = run(prefix=nobody, program=program)
     if result["verdict"] == "PROBLEM":  # another namespace on this machine is losing right now
         pytest.skip(result["summary"])
-    assert (status, result["verdict"]) == (3, "UNKNOWN")
-    assert "CAP_SYSLOG" in result["summary"]
+    # What this machine has lost since it booted is told without its log.
+    assert (status, result["verdict"]) in ((3, "UNKNOWN"), (4, "WARNING"))
+    assert "CAP_SYSLOG" in json.dumps(result)
 
 
 def test_nobody_can_forge_a_failure() -> None:

@@ -130,7 +130,7 @@ def test_a_table_that_loses_packets_is_mended_and_the_mending_is_undone(
     assert (int(states[1][0]), int(states[1][1])) == (2 * before[0], 2 * before[0])
     assert states[1] != states[0]
     assert states[2] == states[0], "every value and every byte is as before"
-    words = r"^Need: (\d+) entries .* of netns \d+ \(ec2rl-fix.* by a census"
+    words = r"^Need: (\d+) entries, which the present load of netns \d+ \(ec2rl-fix.*\(by a census"
     need = re.search(words, said, re.MULTILINE)
     assert need is not None, said
     assert before[0] <= int(need[1]) < before[0] * 1.01
