@@ -6,11 +6,8 @@ there is not named.
 
 from __future__ import annotations
 
-import os
-from importlib.util import find_spec
-
 from ec2rl.arguments import Parsed
-from ec2rl.host.unpack_program import FOLDERS
+from ec2rl.host.unpack_program import find_program
 from ec2rl.terminal import Terminal
 
 _PARTS = {
@@ -28,7 +25,7 @@ _PROGRAMS = {
 def command(args: Parsed, terminal: Terminal) -> int:  # noqa: ARG001 - each command takes both
     """Print what is missing, each with what does not work for it; always 0, as 1.1.7 did."""
     lacks = [f"{name} (part of Python): {why}" for name, why in _PARTS.items() if _lacks(name)]
-    lacks += [f"{name}: {why}" for name, why in _PROGRAMS.items() if not _is_there(name)]
+    lacks += [f"{name}: {why}" for name, why in _PROGRAMS.items() if find_program(name) is None]
     if not lacks:
         terminal.out("All that is used is there.\n")
         return 0
@@ -40,13 +37,7 @@ def command(args: Parsed, terminal: Terminal) -> int:  # noqa: ARG001 - each com
 def _lacks(name: str) -> bool:
     """Tell whether a part of Python cannot be imported: its own library may be what is missing."""
     try:
-        if find_spec(name) is not None:
-            __import__(name)
-            return False
-    except (ImportError, ValueError):
-        pass
-    return True
-
-
-def _is_there(name: str) -> bool:
-    return any(os.access(f"{folder}{name}", os.X_OK) for folder in FOLDERS)
+        __import__(name)
+    except ImportError:
+        return True
+    return False

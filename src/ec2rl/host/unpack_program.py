@@ -15,17 +15,20 @@ _PROGRAMS = {
     "lzma": ("xz", "-dcq", f"--memlimit-decompress={PROGRAMS['xz']}"),
     "compress": ("gzip", "-dcq"),
 }
-FOLDERS = ("/usr/bin/", "/bin/", "/usr/local/bin/")
+_FOLDERS = ("/usr/bin/", "/bin/", "/usr/local/bin/")
 
 
 def open_program(kind: str, fd: int, deadline: float) -> Program | None:
     """Have a program unpack the regular file `fd`; None where there is none for its kind."""
     argv = _PROGRAMS.get(kind)
-    for folder in FOLDERS if argv else ():
-        assert argv
-        if os.access(folder + argv[0], os.X_OK):
-            return Program(kind, folder + argv[0], argv, fd, deadline)
-    return None
+    place = find_program(argv[0]) if argv else None
+    return Program(kind, place, argv, fd, deadline) if argv and place else None
+
+
+def find_program(name: str) -> str | None:
+    """Find the path of a program; None where there is none in the folders of the system."""
+    places = (folder + name for folder in _FOLDERS)
+    return next((place for place in places if os.access(place, os.X_OK)), None)
 
 
 class Program:

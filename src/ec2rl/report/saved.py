@@ -114,7 +114,7 @@ def open_private(path: str) -> int:
                 raise UnsafeFolderError(f"{path} must not contain ..")
             fd, above = _step(fd, part, done), fd
             os.close(above)
-            _check(fd, done, last=done.rstrip("/") == path.rstrip("/"))
+            check_safe(fd, done, last=done.rstrip("/") == path.rstrip("/"))
     except OSError:
         os.close(fd)
         raise
@@ -136,7 +136,8 @@ def _step(above: int, part: str, path: str) -> int:
         raise UnsafeFolderError(f"{path} is {what}") from None
 
 
-def _check(fd: int, path: str, last: bool) -> None:
+def check_safe(fd: int, path: str, last: bool) -> None:
+    """Raise UnsafeFolderError where another user can change a folder; `last`: or add to it."""
     found = os.fstat(fd)
     if found.st_uid not in (0, os.geteuid()):
         raise UnsafeFolderError(f"{path} belongs to user {found.st_uid}")

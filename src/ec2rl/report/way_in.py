@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import stat
 
-from ec2rl.report.saved import STORE
+from ec2rl.report.saved import STORE, check_safe
 
-FOLDER, NAME = "/var/tmp", "ec2rl"  # noqa: S108 - see `_leads`
+FOLDER, NAME = "/var/tmp", "ec2rl"  # noqa: S108 - see `check_safe`
 
 _OPEN = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -32,12 +32,7 @@ def way_in(path: str, store: str = STORE, folder: str = FOLDER) -> str:
 def _leads(store: str, folder: str) -> bool:
     fd = os.open(folder, _OPEN)
     try:
-        found = os.fstat(fd)
-        if found.st_uid not in (0, os.geteuid()):
-            return False
-        # In a sticky folder others can add, but neither rename nor remove what is not theirs.
-        if found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX:
-            return False
+        check_safe(fd, folder, last=False)
         try:
             os.symlink(store, NAME, dir_fd=fd)
         except FileExistsError:
