@@ -10,8 +10,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ec2rl.host import Phrase
-
 _LEAST, _TELLING = 8, 11
 """Letters of a message that are looked for, and that tell it from others where there are as many.
 """
@@ -22,10 +20,8 @@ _NARROWEST, _WIDEST, _ALIKE = 40, 400, 3
 """
 
 
-def begun(text: str, phrases: Sequence[Phrase]) -> Iterator[str]:
-    """Yield the lines that may begin one of the messages, and have none of its words yet."""
-    words = [phrase.text.decode() for phrase in phrases]
-    messages = [message for phrase in phrases for message in phrase.messages]
+def begun(text: str, words: Sequence[str], messages: Sequence[str]) -> Iterator[str]:
+    """Yield the lines that may begin one of the messages, and have none of their words yet."""
     beginnings = "|".join({re.escape(message[:_LEAST]) for message in messages})
     for line in re.findall(rf"(?m)^.*(?:{beginnings}).*$", text) if beginnings else ():
         if not any(word in line for word in words) and any(_alike(_said(line), messages)):

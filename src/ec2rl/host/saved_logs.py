@@ -138,6 +138,7 @@ class LogReader:
         self._end = 0.0
         """The last time that the logs themselves tell, 0 where none does."""
         self._words = [phrase.text.decode() for phrase in phrases]
+        self._messages = [message for phrase in phrases for message in phrase.messages]
         self._broken: list[tuple[str, ...]] = []
 
     def add(self, log: Saved) -> None:
@@ -224,7 +225,7 @@ class LogReader:
             is_cut = _reaches_end(answer) and not tail.endswith(b"\n")
             answer = replace(answer, path=log.name, gap=gap, end=end, is_cut=is_cut)
         whole = text.whole()
-        odd = (*dressed(whole, self._words), *begun(whole, self._logs))
+        odd = (*dressed(whole, self._words), *begun(whole, self._words, self._messages))
         lines = chain(broken(whole, self._words), ((line,) for line in dict.fromkeys(odd)))
         self._broken += islice(lines, _BROKEN - len(self._broken))
         if names and not free:
