@@ -215,12 +215,17 @@ def meanwhile(
 ) -> bool:
     """Change a file when a process, or one of its children, has read `place` bytes of it.
 
-    False where it had come to the last twentieth of the file's `size` by then, or did not read it.
+    Counted from when it is seen to hold the file: it has read its own program by then, and may not
+    have looked at the file.  False where it had come to the last twentieth of the file's `size`, or
+    did not read it.
     """
     stopped = 0
+    held: dict[int, int] = {}
     until = time.monotonic() + 60
     while process.poll() is None and not stopped and time.monotonic() < until:
-        stopped = next((pid for pid in readers(process.pid, str(path)) if has_read(pid) > place), 0)
+        for pid in readers(process.pid, str(path)):
+            if has_read(pid) - held.setdefault(pid, has_read(pid)) > place:
+                stopped = pid
     if not stopped:
         return False
     try:
