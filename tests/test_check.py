@@ -57,7 +57,7 @@ def test_without_a_python_that_has_venv_the_command_to_type_is_said(tmp_path: Pa
     if os.geteuid():
         pytest.skip("needs root for a mount namespace")
     tmp_path.chmod(0o755)
-    for folder in tmp_path.parents[:2]:
+    for folder in (tmp_path.parent, tmp_path.parent.parent):
         folder.chmod(0o755)
     shutil.copy(ROOT / "check", tmp_path)
     (tmp_path / "plain").write_text("")
