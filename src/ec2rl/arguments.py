@@ -186,13 +186,16 @@ def unknown(
     kind: str, said: str, known: Mapping[str, object] | Sequence[str], dash: str = ""
 ) -> str:
     """Say that a word is not known, with the nearest one that is."""
-    from difflib import get_close_matches
-
     if dash + said in _GONE:
         return f"{dash}{said} went with 1.1.7: {_GONE[dash + said]}"
     if not known:
         return f"unknown {kind} {dash + said!r}: there is none"
-    near = get_close_matches(said, list(known), n=1, cutoff=0.5)
+    try:
+        from difflib import get_close_matches
+    except ImportError:  # python3-minimal has none
+        near = []
+    else:
+        near = get_close_matches(said, list(known), n=1, cutoff=0.5)
     if near:
         return f"unknown {kind} {dash + said!r}: did you mean {dash}{near[0]}?"
     return f"unknown {kind} {dash + said!r}: known are {', '.join(dash + k for k in known)}"

@@ -6,6 +6,7 @@ import inspect
 import os
 import signal
 import time
+from collections import Counter
 
 import ec2rl
 from ec2rl.fix.journal import Journal
@@ -16,7 +17,7 @@ from faults.strokes import Steps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from faults.place import Place
 
@@ -39,6 +40,8 @@ EXCEPTIONS: tuple[BaseException, ...] = (
     OSError(5, "Input/output error"),  # behind system calls alone: it comes from nothing else
 )
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+OFTEN = 10
+"""Times that a line is met in one verb, each of which is struck."""
 DESCRIPTORS = 24
 """More than a command has open at once."""
 
@@ -70,14 +73,15 @@ MAIN = os.path.join(os.path.dirname(ec2rl.__file__), "__main__.py")
 def raises(place: Place, every: int) -> Iterator[Case]:
     """Raise an exception before each line and behind each system call of each verb.
 
-    At the first time that a line is met, each exception; later one of them, another each time.
+    At the first time that a line is met, each exception; later one of them, another each time, and
+    of a line that is met often in one verb, not each time.
     """
 
     def cases(desk: Desk, log: str) -> Iterator[Stroke]:
         met: set[str] = set()
         for verb in desk.verbs:
             for way in ("lines", "calls"):
-                for nth, where in enumerate(_places(desk, log, verb, way), 1):
+                for nth, where in _thinned(_places(desk, log, verb, way)):
                     new = f"{way} {where}" not in met
                     met.add(f"{way} {where}")
                     for error in _chosen(way, where, nth, new):
@@ -110,6 +114,15 @@ def _chosen(way: str, where: str, nth: int, new: bool) -> tuple[BaseException, .
     return () if where.startswith("machine.py") else (errors[nth % len(errors)],)
 
 
+def _thinned(places: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Give the steps by their numbers; of a line that came often, in one verb, each tenth."""
+    times: Counter[str] = Counter()
+    for nth, where in enumerate(places, 1):
+        times[where] += 1
+        if times[where] <= OFTEN or times[where] % 10 == 0:
+            yield nth, where
+
+
 def twice(place: Place, every: int) -> Iterator[Case]:
     """Raise where all is done but for the record, and once more at each line of putting it back."""
 
@@ -137,7 +150,7 @@ def signals(place: Place, every: int) -> Iterator[Case]:
 
     def cases(desk: Desk, log: str) -> Iterator[Stroke]:
         for verb in desk.verbs:
-            for nth, where in enumerate(_places(desk, log, verb, "lines"), 1):
+            for nth, where in _thinned(_places(desk, log, verb, "lines")):
                 if where.startswith("machine.py") and nth % 10:
                     continue
                 number = SIGNALS[nth % len(SIGNALS)]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def command(args: Parsed, terminal: Terminal) -> int:
-    """0 told; 3 a setting's next value cannot be told, or what may decide could not be read."""
+    """Tell what settings the next boot gives: 0, or 3 where one of them cannot be told."""
     host = CachingHost(host_of(args.last("root")))
     bare = {word: named(host, word) for word in args.operands if "/" not in word}
     files = [word for word in args.operands if kind_of(word)]

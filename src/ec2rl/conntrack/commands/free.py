@@ -43,7 +43,10 @@ _OFTEN = 5000
 
 
 def command(args: Parsed, terminal: Terminal) -> int:
-    """0 deleted, or none is meant; 1 refused by you or the kernel; 3 could not look."""
+    """Delete the entries that are asked for.
+
+    0 deleted, or none matches; 1 refused by you or the kernel; 3 could not look.
+    """
     wanted = _wanted(args)
     try:
         host = CachingHost(LiveHost())

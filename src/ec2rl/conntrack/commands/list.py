@@ -51,7 +51,7 @@ _TOGETHER = 500
 
 
 def command(args: Parsed, terminal: Terminal) -> int:
-    """0 listed; 2 a filter that makes no sense; 3 could not look; 130 interrupted."""
+    """List entries: 0, 2 for a filter that makes no sense, 3 could not look, 130 interrupted."""
     wanted = filter_of(args)
     limit = whole_number(args, "limit", 1, 1 << 40) if args.has("limit") else None
 

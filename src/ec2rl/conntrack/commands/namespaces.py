@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def command(args: Parsed, terminal: Terminal) -> int:
-    """0 shown; 3 a namespace could not be found or read: it may hold anything."""
+    """Show each namespace's table: 0, or 3 where one could not be found or read."""
     return answered(args, terminal, lambda host, _: _show(args, terminal, host))
 
 
