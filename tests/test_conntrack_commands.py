@@ -314,11 +314,12 @@ def test_another_machines_table_is_not_judged_by_our_timeouts(small: str) -> Non
     wished = ("whatif", "tcp_timeout_established=9000", "udp_timeout=5")
     text = ec2rl("conntrack", *wished, f"--file={small}").stdout
     assert note in text
-    assert "tcp_timeout_established      unknown 2 h 30 min       6     3-6     3-6       -" in text
+    row = "tcp_timeout_established       unknown 2 h 30 min       6     3-6     3-6       -"
+    assert row in text
     assert (
-        "udp_timeout                   unknown     5 s        1      0-1      0-1       -" in text
+        "udp_timeout                   unknown        5 s       1     0-1     0-1       -" in text
     )
-    assert "Together: between 1 and 5 entries of 8 (today's timeouts would tell:" in text
+    assert "Together: between 1 and 5 of 8 entries (today's timeouts would tell:" in text
     assert (
         "Today's timeouts are not known" in ec2rl("conntrack", "whatif", f"--file={small}").stdout
     )

@@ -157,7 +157,8 @@ def test_the_table_of_a_sosreport(tmp_path: Path) -> None:
         "Conntrack table is 97% full in a network namespace (shop); 100% of its entries"
     )
     assert found["details"][:3] == [
-        "a network namespace (shop): 1,400 of 1,450 entries (97%), 5 packets lost since it was made",
+        "a network namespace (shop): 1,400 of 1,450 entries (97%), "
+        "5 packets lost since it was made",
         "this host (initial network namespace): 1 of 1,450 entries (below 1%)",
         "In the saved table sos_commands/conntrack/ip_netns_exec_shop_conntrack_-L_-o_extended: "
         "100% of the entries are 10.0.9.31 -> 10.0.4.17:443/tcp",

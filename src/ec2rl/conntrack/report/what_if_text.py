@@ -49,13 +49,13 @@ def what_if_text(
     shown = "half of today's; name your own as TIMEOUT=SECONDS" if halved else "as you asked"
     lines += ["", *wrapped("", f"With other timeouts ({shown}), in the steady state:"), ""]
     titles = ("today", "then", "entries", "gone", "cut")
-    lines.append(f"{'timeout':27} " + _row(*titles, "unknown"))
+    lines.append(f"{'timeout':26} " + _row(*titles, "unknown"))
     for one in answer.effects:
         today = "unknown" if one.today is None else span(one.today)
         unknown = grouped(one.unknown) if one.unknown else "-"
         gone, cut = _between(one.gone, one.gone_most), _between(one.cut, one.cut_most)
         numbers = (today, span(one.wanted), grouped(one.governed), gone, cut, unknown)
-        lines.append(f"{one.setting:27} " + _row(*numbers))
+        lines.append(f"{one.setting:26} " + _row(*numbers))
     share = percent(answer.steady / answer.size) if answer.size else "all"
     together = f"{grouped(answer.steady)} of {entries(answer.size)} ({share})"
     if answer.steady_least < answer.steady:
