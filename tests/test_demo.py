@@ -46,12 +46,12 @@ def test_a_recording_plays_what_its_commands_show(name: str) -> None:
 
 def test_the_full_table_goes_from_the_verdict_to_the_next_boot() -> None:
     run, explain, fix, boot = (text for _, text in screens(demo("full-table")))
-    assert "279 lost/s, 164 evicted/s" in run
+    assert re.search(r"shop.*\b279\b", run, re.DOTALL)  # the packets lost in a second
     assert "By hand" in explain
-    assert "Set now:    sudo sysctl -w net.netfilter.nf_conntrack_max=655360" in explain
-    assert "net.netfilter.nf_conntrack_max      262144 -> 655360" in fix
+    for text in (explain, fix):
+        assert "sysctl -w net.netfilter.nf_conntrack_max=655360" in text
     assert "+net.netfilter.nf_conntrack_max = 655360" in fix
-    assert re.search(r"nf_conntrack_max +262144 +262144", boot)
+    assert re.search(r"nf_conntrack_max +262,?144 +262,?144", boot)
 
 
 def test_without_a_name_it_is_the_full_table() -> None:
