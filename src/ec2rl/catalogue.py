@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ec2rl import modules as _package
-from ec2rl.arguments import Parsed, UsageError, unknown
+from ec2rl.arguments import Parsed, UsageError
 from ec2rl.model import Finding, Verdict, say
 from ec2rl.module import Module
 
@@ -34,6 +34,8 @@ def load(name: str) -> Module:
     UsageError when there is none, BrokenModuleError when its file gives none.
     """
     if name not in names():
+        from ec2rl.unknown import unknown
+
         raise UsageError(unknown("module", name, names()), "ec2rl list")
     try:
         module: Module = __import__(f"ec2rl.modules.{name}", fromlist=["MODULE"]).MODULE
@@ -103,4 +105,6 @@ def choose(args: Parsed) -> list[Module]:
 def _check(kind: str, wanted: Sequence[str], known: Sequence[str]) -> None:
     for name in wanted:
         if name not in known:
+            from ec2rl.unknown import unknown
+
             raise UsageError(unknown(kind, name, known), "ec2rl list")
