@@ -210,6 +210,12 @@ def see_page(module: str) -> Statement:
     return Statement("Next: {explain} {module}{page_only}", {"module": module}, Role.PAGE)
 
 
+def none_in(seconds: float) -> Statement:
+    """Say that nothing was counted between two looks, so many seconds apart."""
+    words = "0 in {the_last} second" if seconds == 1 else "0 in {the_last} {seconds} s"
+    return Statement(words, {"seconds": f"{seconds:g}"})
+
+
 def fix_with(module: str) -> Statement:
     """Say how a module's fix is planned."""
     template = "To fix it: sudo ./ec2rl fix {module} (shows a plan, and asks)"
@@ -227,6 +233,7 @@ TENSED: Mapping[str, Mapping[Tense, str]] = {
     "now": {Tense.PRESENT: "now", Tense.PAST: "then"},
     "they_are": {Tense.PRESENT: "now", Tense.PAST: "they were"},
     "this_boot": {Tense.PRESENT: "this boot", Tense.PAST: "its last boot"},
+    "the_last": {Tense.PRESENT: "the last", Tense.PAST: "its last"},
     "the_last_hour": {Tense.PRESENT: "the last hour", Tense.PAST: "its last hour"},
     "todays_settings": {
         Tense.PRESENT: "today's settings",

@@ -46,7 +46,7 @@ _GENERAL = {
             "runtime-only": Option("", "change nothing for the next boot"),
             "persist-only": Option("", "change nothing now, only for the next boot"),
             "try": Option("[SECONDS]", "take it back by itself unless confirmed (120)"),
-            "risky": Option("", "take what is offered as risky too"),
+            "risky": Option("", "take what is offered at a high risk too"),
             "allow-lower": Option("", "allow values below today's"),
             "force": Option("", "allow more memory than is sensible"),
             "yes": Option("", "do not ask"),
