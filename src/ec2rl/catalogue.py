@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl import shipped
-from ec2rl.arguments import Parsed, UsageError, unknown
+from ec2rl.arguments import Parsed, UsageError
 from ec2rl.model import Finding, Verdict, say
 from ec2rl.module import Module
 
@@ -32,6 +32,8 @@ def load(name: str) -> Module:
     UsageError when there is none, BrokenModuleError when its file gives none.
     """
     if name not in names():
+        from ec2rl.unknown import unknown
+
         raise UsageError(unknown("module", name, names()), "ec2rl list")
     try:
         module: Module = __import__(f"ec2rl.modules.{name}", fromlist=["MODULE"]).MODULE
@@ -100,4 +102,6 @@ def choose(args: Parsed) -> list[Module]:
 def _check(kind: str, wanted: Sequence[str], known: Sequence[str]) -> None:
     for name in wanted:
         if name not in known:
+            from ec2rl.unknown import unknown
+
             raise UsageError(unknown(kind, name, known), "ec2rl list")

@@ -6,7 +6,7 @@ The same code judges the recording that judges a machine; nothing is looked at h
 from __future__ import annotations
 
 from ec2rl import shipped
-from ec2rl.arguments import Parsed, UsageError, unknown
+from ec2rl.arguments import Parsed, UsageError
 from ec2rl.catalogue import load, page
 from ec2rl.commands.boot import settings_told
 from ec2rl.commands.explain import on_this_host
@@ -22,6 +22,7 @@ from ec2rl.report.offline import of_the_past, recorded
 from ec2rl.report.plan import plan
 from ec2rl.report.text import header, result, table
 from ec2rl.terminal import Terminal
+from ec2rl.unknown import unknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
