@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -49,6 +50,30 @@ def test_a_wrong_option_is_said_and_starts_nothing(
     done = check(tmp_path, *words)
     told = f"check: unknown argument '{wrong}'; see ./check --help\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", told)
+
+
+@pytest.mark.root
+def test_without_a_python_that_has_venv_the_command_to_type_is_said(tmp_path: Path) -> None:
+    if os.geteuid():
+        pytest.skip("needs root for a mount namespace")
+    tmp_path.chmod(0o755)
+    for folder in (tmp_path.parent, tmp_path.parent.parent):
+        folder.chmod(0o755)
+    shutil.copy(ROOT / "check", tmp_path)
+    (tmp_path / "plain").write_text("")
+    hide = 'for f in /usr/bin/python3* /usr/local/bin/python3*; do [ -e "$f" ] && '
+    hide += 'mount --bind plain "$(readlink -f "$f")"; done; '
+    user = "exec setpriv --reuid=65534 --regid=65534 --clear-groups "
+    done = subprocess.run(
+        ["unshare", "-m", "--propagation=private", "sh", "-c", f"{hide}{user} ./check --quick"],
+        cwd=tmp_path, env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/nonexistent"},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    first, *rest = done.stderr.splitlines()
+    assert first == "check: no Python 3.9 or newer with venv was found"
+    if shutil.which("apt-get"):
+        assert rest == ["check: type: sudo apt-get install -y python3-venv"]
 
 
 CASE = next(path for path in CASES if path.parent.name == "kernelbug" and path.stem == "quiet")

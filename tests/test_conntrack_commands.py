@@ -123,10 +123,10 @@ def test_top_of_a_saved_table(small: str, theirs: str) -> None:
     When it is full, 25% can be evicted for a new connection, 0% slowly
     (closing); 75% stay.
 
-Why: none of the known causes stands out: fewer than 1000 entries tell little.
+Why: none of the known causes stands out: fewer than 1,000 entries tell little.
 
 State                     entries share  idle (half, 9 in 10)
-tcp ESTABLISHED ASSURED         6   75%  2 h, 5 h
+tcp ESTABLISHED ASSURED         6   75%  2 h, 5 h 2 min
 tcp SYN_SENT UNREPLIED          1   12%  20 s, 20 s
 (and 1 more)
 
@@ -201,8 +201,10 @@ def test_what_if_of_a_saved_table(small: str, theirs: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     row = next(line for line in lines if line.startswith("tcp_timeout_established "))
-    assert row.split() == ["tcp_timeout_established", "5", "d", "2.5", "h", "6", "3", "3", "-"]
-    assert "Together: 5 entries of 8 (62%) would be there." in lines
+    assert row.split() == [
+        *("tcp_timeout_established", "5", "d", "2", "h", "30", "min", "6", "3", "3", "-")
+    ]
+    assert "Together: 5 of 8 entries (62%) would be there." in lines
     assert "Now: nothing changes." in done.stdout
     assert "Caution, tcp_timeout_established: an idle connection" in done.stdout
     assert done.stdout.count("#") > 100
@@ -232,7 +234,7 @@ def test_size_of_a_saved_table_cannot_tell_when_it_is_full(small: str) -> None:
 
 def test_size_of_a_saved_table_uses_nothing_of_this_host(small: str) -> None:
     text = ec2rl("conntrack", "size", f"--file={small}").stdout
-    assert "Recommended:  max 16384, buckets 16384 (of the machine that it is from" in text
+    assert "Recommended:  max 16,384, buckets 16,384 (of the machine that it is from" in text
     assert (
         "320 + 128 bytes an entry (assumed: /proc/slabinfo: not collected), 8 a bucket"
         in " ".join(text.split())
@@ -308,17 +310,16 @@ def test_another_machines_table_is_not_judged_by_our_timeouts(small: str) -> Non
     note = "Note: the timeouts in force are not known (tcp_timeout_established,"
     top = ec2rl("conntrack", "top", f"--file={small}").stdout
     assert note in top
-    assert "tcp ESTABLISHED ASSURED         6   75%  at least 2 h, 5 h\n" in top
+    assert "tcp ESTABLISHED ASSURED         6   75%  at least 2 h, 5 h 2 min\n" in top
     wished = ("whatif", "tcp_timeout_established=9000", "udp_timeout=5")
     text = ec2rl("conntrack", *wished, f"--file={small}").stdout
     assert note in text
+    row = "tcp_timeout_established       unknown 2 h 30 min       6     3-6     3-6       -"
+    assert row in text
     assert (
-        "tcp_timeout_established       unknown   2.5 h        6      3-6      3-6       -" in text
+        "udp_timeout                   unknown        5 s       1     0-1     0-1       -" in text
     )
-    assert (
-        "udp_timeout                   unknown     5 s        1      0-1      0-1       -" in text
-    )
-    assert "Together: between 1 and 5 entries of 8 (today's timeouts would tell:" in text
+    assert "Together: between 1 and 5 of 8 entries (today's timeouts would tell:" in text
     assert (
         "Today's timeouts are not known" in ec2rl("conntrack", "whatif", f"--file={small}").stdout
     )

@@ -72,7 +72,7 @@ def test_what_belongs_together_is_judged_together(tmp_path: Path) -> None:
     assert verdict(one) == "WARNING"
     result = one["results"][0]
     assert result["summary"].startswith("Conntrack table is 99% full")
-    assert "1440 of 1450 entries (99%), 3 packets lost" in result["details"][0]
+    assert "1,440 of 1,450 entries (99%), 3 packets lost" in result["details"][0]
     assert result["census"]["seen"] == 1400
     assert one["host"]["kernel"] == "6.1.0"
     assert (one["host"]["gaps"], one["host"]["apart"]) == ([], "")
@@ -118,7 +118,7 @@ def test_no_value_of_this_machine_is_used_for_another(tmp_path: Path) -> None:
     (one,) = judged(tmp_path, table(tmp_path))
     result = one["results"][0]
     assert verdict(one) == "UNKNOWN"
-    assert "1400 entries, the limit is unknown" in result["details"][0]
+    assert "1,400 entries, the limit is unknown" in result["details"][0]
     assert one["host"]["kernel"] is None
     assert os.uname().release not in json.dumps(one["results"])
 
@@ -271,7 +271,7 @@ def test_a_kernel_without_stamps_says_its_own_words(tmp_path: Path) -> None:
         assert "Grade: text" in told
     assert (
         "What helps: raise net.ipv4.netfilter.ip_conntrack_max and hashsize of the module "
-        "ip_conntrack together (they were 65536 and 8192)"
+        "ip_conntrack together (they were 65,536 and 8,192)"
     ) in told
     (one,) = judged(tmp_path, saved(tmp_path, "new", OLD.replace("2.6.18-398.el5", "5.4.0")))
     assert verdict(one) == "WARNING"
@@ -298,7 +298,7 @@ def test_evidence_is_of_the_time_that_it_tells_and_a_copy_has_another(tmp_path: 
         assert (one["host"]["recorded"], one["host"]["file_dated"]) == (end, dated)
         assert said in one["results"][0]["summary"]
         again = [line for line in one["results"][0]["details"] if "last hour" in line]
-        assert again == (["In its last hour: 0, the last one 2 d ago"] if end else [])
+        assert again == (["In its last hour: 0, the last one 2 d 1 h ago"] if end else [])
 
 
 @pytest.mark.parametrize(
@@ -355,7 +355,7 @@ def test_a_full_table_that_somebody_saved_is_told_with_what_helps(tmp_path: Path
     assert result["summary"].startswith("Conntrack table is full in")
     assert "3 packets dropped so far" in result["summary"]
     assert "cannot be told" not in result["summary"]
-    assert "(they were 1450 and unknown)" in "\n".join(result["details"])
+    assert "(they were 1,450 and unknown)" in "\n".join(result["details"])
 
 
 def test_standard_input_and_a_pipe(tmp_path: Path) -> None:

@@ -246,11 +246,25 @@ def test_a_python_by_name(name: str) -> None:
         assert direct.stderr.startswith("ec2rl needs Python 3.9 or newer; this is ")
 
 
-@pytest.mark.parametrize("bad", ["/nonexistent", "/tmp", "/etc/passwd", "no such", "python3"])
+@pytest.mark.parametrize(
+    "bad", ["/nonexistent", "/tmp", "/etc/passwd", "no such", "python2.0", "../x"]
+)
 def test_a_python_that_is_none(bad: str, trap: Path) -> None:
     done = start(str(LAUNCHER), "version", cwd=trap, env={"EC2RL_PYTHON": bad})
-    told = f"ec2rl: EC2RL_PYTHON={bad} is not a program\n"
+    told = (
+        f"ec2rl: EC2RL_PYTHON={bad} is not a program "
+        "(one without a path is looked for in /usr/local/bin, /usr/bin and /bin)\n"
+    )
     assert (done.returncode, done.stdout, done.stderr) == (69, "", told)
+
+
+def test_a_python_without_a_path_is_one_of_the_system(trap: Path) -> None:
+    env = {"EC2RL_PYTHON": "python3", "PATH": f"{trap}/bin:{trap}"}
+    if not Path("/usr/bin/python3").exists() and not Path("/usr/local/bin/python3").exists():
+        pytest.skip("no python3 of the system here")
+    done = start(str(LAUNCHER), "version", cwd=trap, env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (0, version(), "")
+    assert not (trap.parent / "sentinel").exists()
 
 
 @pytest.mark.root

@@ -72,7 +72,14 @@ def test_a_modules_own_caution_is_said_in_place_of_the_general_one() -> None:
 def test_too_much_memory_is_refused_unless_forced() -> None:
     [why] = planned(2000, FixRequest(), octets=300_000_000).refused
     assert why.startswith("a full table would take 286 MiB, 37% of the memory that is available")
-    assert planned(2000, FixRequest(force=True), octets=300_000_000).refused == ()
+    forced = planned(2000, FixRequest(force=True), octets=300_000_000)
+    assert forced.refused == ()
+    [remedy] = forced.chosen
+    assert remedy.risk is Risk.RISKY
+    assert remedy.caveat == (
+        "a full table would take 286 MiB, 37% of the memory that is available, and the kernel "
+        "cannot swap it out: the machine may run out"
+    )
     assert planned(2000, FixRequest(), octets=200_000_000).refused == ()
 
 

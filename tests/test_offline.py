@@ -68,12 +68,12 @@ def test_a_table_alone_tells_what_fills_it_and_not_whether_it_was_full(tmp_path:
         "not collected; the namespaces of processes: not collected; "
         "net.netfilter.nf_conntrack_max was not collected "
         f"(in the saved table {path}, file dated 2026-09-21 14:13:20 +0000)",
-        f"a network namespace (as saved in {path}): 1400 entries, the limit is unknown",
+        f"a network namespace (as saved in {path}): 1,400 entries, the limit is unknown",
         f"In the saved table {path}: 100% of the entries are 10.0.9.31 -> 10.0.4.17:443/tcp",
-        "Of its entries 0% can be evicted at once, 0% slowly, 100% not at all (seen: 1400 of 1400)",
+        "Evictable: 0% at once, 0% slowly, 100% not at all (seen: 1,400 of 1,400)",
         "The time of that file is 2026-09-21 14:13:20 +0000: nothing proves that the table is of "
         "then",
-        f"Who, and why: ./ec2rl conntrack top --file={path}",
+        f"Details: ./ec2rl conntrack top --file={path}",
         "Not collected, and a table cannot tell: net.netfilter.nf_conntrack_max, the drop counters",
         "Not read: /dev/kmsg: not collected; journal: not collected; /var/log: not collected",
         "Not seen: the namespaces of processes: not collected",
@@ -157,8 +157,9 @@ def test_the_table_of_a_sosreport(tmp_path: Path) -> None:
         "Conntrack table is 97% full in a network namespace (shop); 100% of its entries"
     )
     assert found["details"][:3] == [
-        "a network namespace (shop): 1400 of 1450 entries (97%), 5 packets lost since it was made",
-        "this host (initial network namespace): 1 of 1450 entries (below 1%)",
+        "a network namespace (shop): 1,400 of 1,450 entries (97%), "
+        "5 packets lost since it was made",
+        "this host (initial network namespace): 1 of 1,450 entries (below 1%)",
         "In the saved table sos_commands/conntrack/ip_netns_exec_shop_conntrack_-L_-o_extended: "
         "100% of the entries are 10.0.9.31 -> 10.0.4.17:443/tcp",
     ]

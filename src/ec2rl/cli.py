@@ -59,7 +59,10 @@ def main(words: list[str] | None = None) -> int:
             terminal.say(traceback.format_exc())
         cause = error.__cause__ or error  # of a module that cannot be loaded, what was raised
         if isinstance(cause, ImportError) and _is_lacking(cause):
-            terminal.say(f"this Python lacks something: {error}; name another by EC2RL_PYTHON")
+            terminal.say(
+                f"this Python lacks something: {error}; install python3 (python3-minimal is not "
+                "enough), or name another by EC2RL_PYTHON"
+            )
             return 69
         terminal.say(
             f"fault of ec2rl itself: {type(error).__name__}: {error}; see: ec2rl bug-report"

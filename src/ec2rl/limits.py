@@ -6,6 +6,7 @@ Which limits there are, how large they should be and in what order they are writ
 
 from __future__ import annotations
 
+from ec2rl import quantities
 from ec2rl.facts.proc import setting
 from ec2rl.facts.sysctl_conf import kernel_int
 from ec2rl.host import Host
@@ -238,9 +239,9 @@ def too_much(
         return ()
     if size.memory is None or size.octets <= size.memory * MUCH:
         return ()
-    share = f"{size.octets / size.memory:.0%}" if size.memory else "all and more"
+    share = quantities.percent(size.octets / size.memory) if size.memory else "all and more"
     return (
-        f"{size.what} would take {size.octets >> 20} MiB, {share} of the memory that is "
+        f"{size.what} would take {quantities.size(size.octets)}, {share} of the memory that is "
         f"available; more than {MUCH:.0%} is too much, as the kernel cannot swap it out (--force "
         "does it all the same)",
     )
@@ -255,6 +256,13 @@ def _cautions(
     """Say what is risky: less room, and what nobody can tell of room and memory."""
     less = {one.key: f"{one.key}: {subject.less}" for one in limits if one.shrinks}
     yield from {**less, **own}.values()
+    if size is not None and size.memory is not None and size.octets > size.memory * MUCH:
+        share = quantities.percent(size.octets / size.memory) if size.memory else "all and more"
+        if any(limit.grows for limit in limits):
+            yield (
+                f"{size.what} would take {quantities.size(size.octets)}, {share} of the memory "
+                "that is available, and the kernel cannot swap it out: the machine may run out"
+            )
     unknown = [one.key for one in limits if one.may_shrink]
     if unknown:
         yield (
@@ -263,7 +271,7 @@ def _cautions(
         )
     if size is not None and size.memory is None and any(limit.grows for limit in limits):
         yield (
-            f"{size.what} would take {max(1, size.octets >> 20)} MiB, and whether that is too much "
+            f"{size.what} would take {quantities.size(size.octets)}, and whether that is too much "
             "for this machine cannot be told, as its memory is not known"
         )
 

@@ -6,7 +6,7 @@ from ec2rl.record import Choice, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Union
 
     from ec2rl.remedies import Change
@@ -210,6 +210,12 @@ def see_page(module: str) -> Statement:
     return Statement("Next: {explain} {module}{page_only}", {"module": module}, Role.PAGE)
 
 
+def none_in(seconds: float) -> Statement:
+    """Say that nothing was counted between two looks, so many seconds apart."""
+    words = "0 in {the_last} second" if seconds == 1 else "0 in {the_last} {seconds} s"
+    return Statement(words, {"seconds": f"{seconds:g}"})
+
+
 def fix_with(module: str) -> Statement:
     """Say how a module's fix is planned."""
     template = "To fix it: sudo ./ec2rl fix {module} (shows a plan, and asks)"
@@ -227,6 +233,7 @@ TENSED: Mapping[str, Mapping[Tense, str]] = {
     "now": {Tense.PRESENT: "now", Tense.PAST: "then"},
     "they_are": {Tense.PRESENT: "now", Tense.PAST: "they were"},
     "this_boot": {Tense.PRESENT: "this boot", Tense.PAST: "its last boot"},
+    "the_last": {Tense.PRESENT: "the last", Tense.PAST: "its last"},
     "the_last_hour": {Tense.PRESENT: "the last hour", Tense.PAST: "its last hour"},
     "todays_settings": {
         Tense.PRESENT: "today's settings",
@@ -274,32 +281,48 @@ class Finding:
     zone: str = ""
 
 
+_PLAIN = frozenset([type(None), bool, int, float, str, bytes])
+"""Types of what is packed as it is: most values, and so told apart before a call is made."""
+
+
 def pack(value: object) -> object:
     """Pack a record as tuples, text and numbers, for another process of this program."""
-    if value is None or isinstance(value, (str, bytes, int, float)):  # most are
+    made = type(value)
+    if made in _PLAIN:
         return value
     if isinstance(value, dict):
-        return {name: pack(item) for name, item in value.items()}
+        return _packed(value)
     if isinstance(value, list):
-        return [pack(item) for item in value]
+        return _each(pack, value)
     if isinstance(value, tuple):
-        return ("tuple", [pack(item) for item in value])
-    made = type(value)
+        return ("tuple", _each(pack, value))
     if isinstance(value, Choice):
         return ("enum", made.__module__, made.__name__, value.name)
-    return ("record", made.__module__, made.__name__, pack(vars(value)))
+    return ("record", made.__module__, made.__name__, _packed(vars(value)))
 
 
 def unpack(packed: object) -> Any:
     """Undo `pack`."""
     if isinstance(packed, dict):
-        return {name: unpack(item) for name, item in packed.items()}
+        return _unpacked(packed)
     if isinstance(packed, list):
-        return [unpack(item) for item in packed]
+        return _each(unpack, packed)
     if not isinstance(packed, tuple):
         return packed
     if packed[0] == "tuple":
-        return tuple(map(unpack, packed[1]))
+        return tuple(_each(unpack, packed[1]))
     kind, module, name, values = packed
     made = getattr(__import__(module, fromlist=[name]), name)
-    return made[values] if kind == "enum" else made(**unpack(values))
+    return made[values] if kind == "enum" else made(**_unpacked(values))
+
+
+def _packed(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: one if type(one) in _PLAIN else pack(one) for name, one in values.items()}
+
+
+def _unpacked(values: Mapping[str, object]) -> dict[str, Any]:
+    return {name: one if type(one) in _PLAIN else unpack(one) for name, one in values.items()}
+
+
+def _each(way: Callable[[object], object], values: Sequence[object]) -> list[object]:
+    return [one if type(one) in _PLAIN else way(one) for one in values]

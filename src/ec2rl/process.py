@@ -7,7 +7,6 @@ archive, the receiver of a dump.  (What is to outlive us, fix/trial.py makes.)
 from __future__ import annotations
 
 import os
-import resource  # here, lest each child loads it for itself
 import select
 import time
 
@@ -17,12 +16,19 @@ from ec2rl.record import record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from typing import Callable, TypeVar
 
     T = TypeVar("T")
 else:
     import _signal as signal  # `signal` takes 3 ms to make enumerations of these
+
+_PRLIMIT = "/usr/bin/prlimit"
+try:
+    import resource  # here, lest each child loads it for itself
+except ImportError:  # python3-minimal; prlimit(1) does the same, at the cost of a process
+    if not os.access(_PRLIMIT, os.X_OK):
+        raise
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals by which a person or the system ends us."""
@@ -273,13 +279,10 @@ def _confine(limits: Limits) -> None:
             __import__(name)
         except ImportError:
             pass  # a module that this Python is built without
-    bounds = [(resource.RLIMIT_AS, limits.memory + _memory_taken()), (resource.RLIMIT_CORE, 0)]
+    bounds = {"AS": limits.memory + _memory_taken(), "CORE": 0}
     if limits.written is not None:
-        bounds.append((resource.RLIMIT_FSIZE, limits.written))
-    for what, most in bounds:
-        hard = resource.getrlimit(what)[1]
-        most = most if hard < 0 else min(most, hard)
-        resource.setrlimit(what, (most, most))
+        bounds["FSIZE"] = limits.written
+    (_bound if "resource" in globals() else _bound_by_program)(bounds)
     try:
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     except OSError:  # a rescue system may have an empty /dev
@@ -291,6 +294,28 @@ def _confine(limits: Limits) -> None:
         os.setgroups([])
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)
         os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+
+
+def _bound(bounds: Mapping[str, int]) -> None:
+    for name, most in bounds.items():
+        what = getattr(resource, f"RLIMIT_{name}")
+        hard = resource.getrlimit(what)[1]
+        most = most if hard < 0 else min(most, hard)
+        resource.setrlimit(what, (most, most))
+
+
+def _bound_by_program(bounds: Mapping[str, int]) -> None:
+    """The same by prlimit(1); OSError where it fails. Limits that are closer are kept."""
+    rows = {"AS": "Max address space", "CORE": "Max core file size", "FSIZE": "Max file size"}
+    words = [_PRLIMIT, f"--pid={os.getpid()}"]
+    with open("/proc/self/limits", encoding="ascii") as file:
+        told = file.read().split("\n")
+    for name, most in bounds.items():
+        hard = next(line[len(rows[name]) :].split()[1] for line in told if rows[name] in line)
+        most = most if hard == "unlimited" else min(most, int(hard))
+        words.append(f"--{name.lower()}={most}:{most}")
+    if os.spawnv(os.P_WAIT, _PRLIMIT, words) != 0:  # noqa: S606 - words of ours alone
+        raise OSError("prlimit failed")
 
 
 def _memory_taken() -> int:

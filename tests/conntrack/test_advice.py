@@ -62,8 +62,8 @@ def machine(maximum: str, buckets: str, gibibytes: float, more: dict[str, str]) 
 
 def test_a_large_host_of_today() -> None:
     assert by_hand(seen("262144", "262144", 23, FULL)) == (
-        "Today:      nf_conntrack_max 262144, nf_conntrack_buckets 262144",
-        "Larger:     nf_conntrack_max 524288, nf_conntrack_buckets 524288",
+        "Today:      nf_conntrack_max 262,144, nf_conntrack_buckets 262,144",
+        "Larger:     nf_conntrack_max 524,288, nf_conntrack_buckets 524,288",
         "Because:    twice today's limit, because packets were lost, and no counter tells how many "
         "entries they would have needed",
         "Need:       12 entries, which this host (initial network namespace) has by the kernel's "
@@ -85,8 +85,8 @@ def test_a_large_host_of_today() -> None:
         "            which sudo ./ec2rl conntrack boot tells, they do nothing without this:",
         "            echo nf_conntrack | sudo tee /etc/modules-load.d/ec2rl-conntrack.conf)",
         "",
-        "The page's fixed numbers (131072 and 32768) would SHRINK this host's table: "
-        "nf_conntrack_max from 262144 to 131072, nf_conntrack_buckets from 262144 to 32768. "
+        "The page's fixed numbers (131,072 and 32,768) would SHRINK this host's table: "
+        "nf_conntrack_max from 262,144 to 131,072, nf_conntrack_buckets from 262,144 to 32,768. "
         "Do not use them here.",
     )
 
@@ -130,10 +130,10 @@ def test_the_plan_and_the_commands_by_hand_are_one_reckoning(
     ("maximum", "buckets", "larger", "shrunk"),
     [
         ("65536", "16384", (131072, 131072), ""),
-        ("65536", "65536", (131072, 131072), "nf_conntrack_buckets from 65536 to 32768"),
-        ("262144", "32768", (524288, 524288), "nf_conntrack_max from 262144 to 131072"),
+        ("65536", "65536", (131072, 131072), "nf_conntrack_buckets from 65,536 to 32,768"),
+        ("262144", "32768", (524288, 524288), "nf_conntrack_max from 262,144 to 131,072"),
         ("131072", "32768", (262144, 262144), ""),
-        ("1000", "1048576", (65536, 1048576), "nf_conntrack_buckets from 1048576 to 32768"),
+        ("1000", "1048576", (65536, 1048576), "nf_conntrack_buckets from 1,048,576 to 32,768"),
     ],
 )
 def test_what_the_fixed_numbers_would_shrink(
@@ -142,7 +142,7 @@ def test_what_the_fixed_numbers_would_shrink(
     """The larger of twice today's and of the kernel's own default; never less of anything."""
     said = by_hand(seen(maximum, buckets, 3.8, FULL))
     most, slots = larger
-    assert said[1] == f"Larger:     nf_conntrack_max {most}, nf_conntrack_buckets {slots}"
+    assert said[1] == f"Larger:     nf_conntrack_max {most:,}, nf_conntrack_buckets {slots:,}"
     told = [line.partition("table: ")[2] for line in said if "SHRINK" in line]
     assert told == ([f"{shrunk}. Do not use them here."] if shrunk else [])
 
@@ -158,14 +158,14 @@ def test_a_table_that_is_too_much_for_the_machine() -> None:
 
 def test_where_nothing_says_that_the_table_is_too_small_no_other_numbers_are_given() -> None:
     assert by_hand(seen("262144", "262144", 23, OURS)) == (
-        "Today:      nf_conntrack_max 262144, nf_conntrack_buckets 262144",
+        "Today:      nf_conntrack_max 262,144, nf_conntrack_buckets 262,144",
         "Enough:     nothing that was seen says that the table is too small",
         "",
         "See:        sysctl net.netfilter.nf_conntrack_max net.netfilter.nf_conntrack_count",
         "            dmesg | grep -E 'table full( in netns [0-9]+)?, dropping packet'",
         "",
-        "The page's fixed numbers (131072 and 32768) would SHRINK this host's table: "
-        "nf_conntrack_max from 262144 to 131072, nf_conntrack_buckets from 262144 to 32768. "
+        "The page's fixed numbers (131,072 and 32,768) would SHRINK this host's table: "
+        "nf_conntrack_max from 262,144 to 131,072, nf_conntrack_buckets from 262,144 to 32,768. "
         "Do not use them here.",
     )
 

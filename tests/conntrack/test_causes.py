@@ -46,10 +46,10 @@ def test_the_headline_of_a_leaking_pool() -> None:
     headline = "71 % of the entries are one client: 10.0.9.31 -> 10.0.4.17:443/tcp"
     assert text(cause.headline) == headline
     assert tuple(map(text, cause.evidence)) == (
-        "2000 of 2800 entries (71 %) are established connections of 10.0.9.31",
-        "2000 of these go to one service: 10.0.9.31 -> 10.0.4.17:443/tcp",
-        "at least 1800 of them have been idle for more than 350 s;"
-        " nf_conntrack_tcp_timeout_established keeps them for 432000 s",
+        "2,000 of 2,800 entries (71 %) are established connections of 10.0.9.31",
+        "2,000 of these go to one service: 10.0.9.31 -> 10.0.4.17:443/tcp",
+        "at least 1,800 of them have been idle for more than 5 min 50 s;"
+        " nf_conntrack_tcp_timeout_established keeps them for 5 d",
     )
 
 
@@ -79,7 +79,7 @@ def test_a_namespace_that_has_most() -> None:
     assert causes(counted(EVERYDAY), {"a": 5000}) == ()
     (cause,) = causes(counted(EVERYDAY), {"a": 900, "b": 9100})
     assert (cause.name, cause.share) == (CauseName.ONE_NAMESPACE, 0.91)
-    assert text(cause.evidence[0]) == "9100 of 10000 entries in 2 namespaces are in b"
+    assert text(cause.evidence[0]) == "9,100 of 10,000 entries in 2 namespaces are in b"
 
 
 @pytest.mark.parametrize("name", [name for name in TABLES if name])

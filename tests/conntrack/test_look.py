@@ -23,7 +23,7 @@ from support.tables import counted
             50_100,
             40_000,
             (
-                "leak: the kernel counts 50000 entries, and lists 10000: "
+                "leak: the kernel counts 50,000 entries, and lists 10,000: "
                 "40000 take room in the table that no timeout gives back",
             ),
         ),
@@ -32,7 +32,7 @@ from support.tables import counted
             10_000,
             10_100,
             0,
-            ("50000 entries were listed, and the kernel counts 10100: some came twice",),
+            ("50,000 entries were listed, and the kernel counts 10,100: some came twice",),
         ),
     ],
 )

@@ -86,7 +86,7 @@ def test_a_namespaces_settings_are_its_own(tmp_path: Path, folder: str) -> None:
     found, words = judged(tmp_path, **files)
     assert found.verdict is Verdict.WARNING
     assert "Conntrack table is full in a network namespace (router)" in words
-    assert "10 of 65536 entries" in words
+    assert "10 of 65,536 entries" in words
 
 
 @pytest.mark.parametrize("names", [True, False])
@@ -102,7 +102,7 @@ def test_the_instances_allowance_without_the_drivers_folder(tmp_path: Path, name
     }
     found, words = judged(tmp_path, **files)
     assert found.verdict is Verdict.WARNING
-    assert "allowance was exceeded: 3200 packets dropped" in words
+    assert "allowance was exceeded: 3,200 packets dropped" in words
 
 
 def test_names_of_kernels_that_had_ip_conntrack(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_names_of_kernels_that_had_ip_conntrack(tmp_path: Path) -> None:
     files = {"kernel/sysctl_-a": f"net.ipv4.ip_conntrack_max = 65536\n{old}"}
     found, words = judged(tmp_path, **files)
     assert found.verdict is Verdict.WARNING
-    assert "this host (initial network namespace): 65536 of 65536 entries (100%)" in words
+    assert "this host (initial network namespace): 65,536 of 65,536 entries (100%)" in words
 
 
 @pytest.mark.parametrize("evicted", [1000, 1_878_045])
@@ -120,7 +120,7 @@ def test_evictions_mean_that_the_table_was_at_its_limit(tmp_path: Path, evicted:
     found, words = judged(tmp_path, **files)
     assert found.verdict is Verdict.WARNING
     assert text(found.summary).startswith(
-        f"Conntrack table has been at its limit: {evicted} entries evicted to make room"
+        f"Conntrack table has been at its limit: {evicted:,} entries evicted to make room"
     )
     assert "will not help" not in words
     assert "What helps: raise net.netfilter.nf_conntrack_max" in words
@@ -133,8 +133,8 @@ def test_a_list_shorter_than_the_count_is_told(tmp_path: Path, listed: int) -> N
         "networking/conntrack_-L": "".join(map(entry, range(1024, 1024 + listed))),
     }
     _, words = judged(tmp_path, **files)
-    assert f"65536 entries were counted, and {listed} are listed: the list was cut" in words
-    assert f"(seen: {listed} of 65536)" in words
+    assert f"65,536 entries were counted, and {listed:,} are listed: the list was cut" in words
+    assert f"(seen: {listed:,} of 65,536)" in words
     assert "of its entries cannot be evicted" not in words
 
 

@@ -122,8 +122,8 @@ def test_a_census_says_how_much_is_needed_and_a_flood_gets_no_table_of_its_own_s
         1048576,
         (
             "Size: 4 times today's limit: more is taken only where you ask for it",
-            f"Need: 3670016 entries, which the present load of {HOST} leads to (by a census "
-            "of 9 of its 262144 entries)",
+            f"Need: 3,670,016 entries, which the present load of {HOST} leads to (by a census "
+            "of 9 of its 262,144 entries)",
             "More: --set max=7340032 has room for all of it; look first whether the load is "
             "wanted: ./ec2rl conntrack top",
         ),
@@ -140,8 +140,8 @@ def test_twice_the_need_is_taken_where_no_packet_was_lost() -> None:
         491520,
         (
             "Size: twice what the present load needs, which leaves room for peaks",
-            f"Need: 240100 entries, which the present load of {HOST} leads to (by a census "
-            "of 9 of its 240100 entries)",
+            f"Need: 240,100 entries, which the present load of {HOST} leads to (by a census "
+            "of 9 of its 240,100 entries)",
         ),
     )
 
@@ -151,7 +151,7 @@ def test_without_a_census_the_kernels_count_has_to_do() -> None:
         491520,
         (
             "Size: twice what the present load needs, which leaves room for peaks",
-            f"Need: 240100 entries, which {HOST} has by the kernel's count (they could not be "
+            f"Need: 240,100 entries, which {HOST} has by the kernel's count (they could not be "
             "read)",
         ),
     )
@@ -174,7 +174,7 @@ def test_where_packets_were_lost_it_is_at_least_twice_the_limit() -> None:
         (
             "Size: twice today's limit, because packets were lost, and no counter tells how many "
             "entries they would have needed",
-            f"Need: 1000 entries, which {HOST} has by the kernel's count (they could not be read)",
+            f"Need: 1,000 entries, which {HOST} has by the kernel's count (they could not be read)",
         ),
     )
 
@@ -210,7 +210,9 @@ def test_more_memory_than_is_sensible_is_refused_unless_forced() -> None:
     found = proposed("two_lines", FixRequest({"max": 100_000_000}))
     assert found.chosen == ()
     assert "of the memory" in found.refused[0]
-    assert proposed("two_lines", FixRequest({"max": 100_000_000}, force=True)).refused == ()
+    forced = proposed("two_lines", FixRequest({"max": 100_000_000}, force=True))
+    assert forced.refused == ()
+    assert [one.risk for one in forced.chosen] == [Risk.RISKY]
 
 
 def test_a_value_that_the_kernel_refuses_is_refused_here() -> None:

@@ -63,11 +63,11 @@ def test_more_than_the_files_give_is_not_safe_where_the_memory_is_unknown(tmp_pa
     [remedy] = plan.chosen
     assert (remedy.risk, remedy.caveat) == (
         Risk.RISKY,
-        f"{N}buckets=90000384, {N}max=90000000: a full table would take 39138 MiB, and whether "
+        f"{N}buckets=90000384, {N}max=90000000: a full table would take 38 GiB, and whether "
         "that is too much for this machine cannot be told, as its memory is not known",
     )
     assert plan.notes == (
-        "Memory: a full table takes 39138 MiB (without this 456 MiB); 320 + 128 bytes an entry "
+        "Memory: a full table takes 38 GiB (without this 456 MiB); 320 + 128 bytes an entry "
         "(assumed: /proc/slabinfo: not collected), 8 a bucket",
     )
 

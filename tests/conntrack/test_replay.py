@@ -70,7 +70,7 @@ def test_whatif_and_size_answer_from_the_same(recording: str) -> None:
     assert "udp_timeout " in done.stdout
     done = ec2rl("conntrack", "size", f"--replay={recording}")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "Recommended:  as it is: max 16, buckets 1024\n" in done.stdout
+    assert "Recommended:  as it is: max 16, buckets 1,024\n" in done.stdout
     assert "Full in:      unknown: that takes two looks" in done.stdout
 
 

@@ -28,9 +28,8 @@ def test_the_cause_and_what_cannot_be_evicted() -> None:
     one = TableSample("netns 7", 7, count_entries(Entries("conntrack -L", text), DEFAULTS, 250_000))
     assert lines(table_sample_lines(one)) == [
         "netns 7: 70 % of the entries are one client: 10.0.9.31 -> 10.0.4.17:443/tcp",
-        "Of its entries 12% can be evicted at once, 9% slowly, 79% not at all "
-        "(seen: 2000 of 250000)",
-        "Who, and why: sudo ./ec2rl conntrack top --netns=7",
+        "Evictable: 12% at once, 9% slowly, 79% not at all (seen: 2,000 of 250,000)",
+        "Details: sudo ./ec2rl conntrack top --netns=7",
     ]
     facts = table_sample_facts(one)
     assert (facts["seen"], facts["counted"]) == (2000, 250_000)
@@ -55,7 +54,7 @@ def test_what_to_type_for_a_saved_table_can_be_typed(source: str, said: str) -> 
     text = "".join(f"{raw(row)}\n" for row in ROWS[:10])
     seen = count_entries(Entries(source, text), DEFAULTS, 10)
     told = lines(table_sample_lines(TableSample("netns 7", 7, seen, saved=1790000000.0)))
-    assert told[-1] == f"Who, and why: {said}"
+    assert told[-1] == f"Details: {said}"
 
 
 def test_lines_of_any_kind_and_none() -> None:

@@ -6,7 +6,7 @@ from ec2rl.conntrack.boot.settings import boot_settings
 from ec2rl.conntrack.report.boot_text import boot_facts, boot_text
 from ec2rl.conntrack.report.curve import curve
 from ec2rl.conntrack.report.size_text import Sizing, Tables, recommended_facts, size_text
-from ec2rl.conntrack.report.table_text import all_tables, span, top
+from ec2rl.conntrack.report.table_text import all_tables, top
 from ec2rl.conntrack.size_policy import Because, TableSize, size_for
 from ec2rl.conntrack.table.capture import Capture
 from ec2rl.conntrack.table.census import Census, census
@@ -19,6 +19,7 @@ from ec2rl.conntrack.table.whatif import Point
 from ec2rl.conntrack.tables import Limits
 from ec2rl.host import Door
 from ec2rl.host.recording import RecordedHost
+from ec2rl.quantities import span
 from ec2rl.record import replace
 
 HERE = TableTarget("netns 7 (web)", (Door("/run/netns/web", 7),), 240_000, 7)
@@ -57,7 +58,7 @@ def test_a_curve() -> None:
 def test_spans_of_time() -> None:
     seconds = (0, 59.6, 60, 119, 120, 5400, 7200, 86400, 432000)
     assert [span(each) for each in seconds] == [
-        *("0 s", "60 s", "1 min", "119 s", "2 min", "90 min", "2 h", "1 d", "5 d")
+        *("0 s", "1 min", "1 min", "1 min 59 s", "2 min", "1 h 30 min", "2 h", "1 d", "5 d")
     ]
 
 
@@ -67,15 +68,15 @@ def test_a_sample_is_told_with_its_bounds() -> None:
     assert (
         text
         == """\
-netns 7 (web): 240000 of 262144 entries (92%)
+netns 7 (web): 240,000 of 262,144 entries (92%)
     half-open connections from many sources, most to 192.0.2.1:80/tcp.
-    Seen: 2000 of 240000 entries (below 1%), in random order; bounds hold in 95
-    of 100 cases.
+    Seen: 2,000 of 240,000 entries (below 1%), in random order; bounds hold in
+    95 of 100 cases.
     When it is full, 100% can be evicted for a new connection, 0% slowly
     (closing); 0% stay.
 
 Service                entries share  between
-192.0.2.1:80/tcp        240000  100%  239561 and 240000
+192.0.2.1:80/tcp       240,000  100%  239,561 and 240,000
 
 """
     )
@@ -109,20 +110,20 @@ def test_a_size_its_cost_and_the_time_that_is_left() -> None:
     assert (
         told(sizing)
         == """\
-netns 7 (web): 240000 of 262144 entries (92%)
-    Seen: 2000 of 240000 entries (below 1%), in random order; all numbers are of
-    these.
+netns 7 (web): 240,000 of 262,144 entries (92%)
+    Seen: 2,000 of 240,000 entries (below 1%), in random order; all numbers are
+    of these.
 
-Needed:       at least 240000 entries at the present load
-              (1200 of them still to come, by tcp_timeout_syn_sent)
-Recommended:  net.netfilter.nf_conntrack_max=491520 (now 262144)
-              net.netfilter.nf_conntrack_buckets=491520 (now 262144)
+Needed:       at least 240,000 entries at the present load
+              (1,200 of them still to come, by tcp_timeout_syn_sent)
+Recommended:  net.netfilter.nf_conntrack_max=491520 (now 262,144)
+              net.netfilter.nf_conntrack_buckets=491520 (now 262,144)
               (twice what the present load needs, which leaves room for peaks)
               sudo ./ec2rl fix conntrackfull --set max=491520 --set buckets=491520
 Costs:        184 MiB of kernel memory when every entry is used
               256 + 128 bytes an entry (/proc/slabinfo), 8 a bucket
-Full in:      36.9 min; between 30.8 min and 46.1 min (chance alone, 95 of 100
-              cases; two looks, 5.0 s apart)
+Full in:      36 min 54 s; between 30 min 45 s and 46 min 8 s (chance alone, 95
+              of 100 cases; two looks, 5.0 s apart)
 
 """
     )
@@ -133,7 +134,7 @@ Full in:      36.9 min; between 30.8 min and 46.1 min (chance alone, 95 of 100
         "twice what the present load needs, which leaves room for peaks",
     )
     never = replace(sizing, full=TimeToFull(None, None, None))
-    assert "Full in:      never at the present growth" in told(never)
+    assert "Full in:      not growing" in told(never)
     assert "Full in:      it is full" in told(replace(sizing, full=TimeToFull(0.0, 0.0, 0.0)))
     unlimited = replace(LIMITS, maximum=0)
     assert "Full in:      never: there is no limit" in told(sizing, unlimited)
@@ -150,14 +151,14 @@ def test_several_tables_get_one_size_and_a_saved_one_has_no_host() -> None:
 The limit is one for all network namespaces: the largest need decides.
 2 more tables have fewer entries: not looked at.
 
-Recommended:  as it is: max 262144, buckets 262144
+Recommended:  as it is: max 262,144, buckets 262,144
 Costs:        114 MiB of kernel memory when every entry is used
 """)
     assert text.count("Recommended") == 1
     assert text.count("Needed:") == 2
     saved = replace(tables, sized=(one,), size=size_for(9), saved=True, left=0)
     assert """\
-Recommended:  max 16384, buckets 16384 (of the machine that it is from nothing
+Recommended:  max 16,384, buckets 16,384 (of the machine that it is from nothing
               else is known: not its limits, nor its load)
 """ in size_text(Limits(None, None, None, None), saved)
 
@@ -196,7 +197,7 @@ nf_conntrack_max                               131072     400000
     no effect: /etc/sysctl.d/99-netfilter.conf:1:
                net.netfilter.nf_conntrack_max=131072
 nf_conntrack_buckets                           262144     262144
-    because: default of this kernel for 8000000 kB of memory, max = buckets
+    because: default of this kernel for 7.6 GiB of memory, max = buckets
     no effect: /etc/sysctl.d/99-netfilter.conf:2:
                net.netfilter.nf_conntrack_buckets=many
     warning: /etc/sysctl.d/99-netfilter.conf:2:

@@ -43,10 +43,10 @@ this network namespace: 4 of 16 entries (25%)
     When it is full, 25% can be evicted for a new connection, 0% slowly
     (closing); 75% stay.
 
-Why: none of the known causes stands out: fewer than 1000 entries tell little.
+Why: none of the known causes stands out: fewer than 1,000 entries tell little.
 
 State                     entries share  idle (half, 9 in 10)
-tcp ESTABLISHED ASSURED         3   75%  8.7 h, 9 h
+tcp ESTABLISHED ASSURED         3   75%  8 h 40 min, 8 h 57 min
 udp UNREPLIED                   1   25%  10 s, 10 s
 
 Connections                      entries share

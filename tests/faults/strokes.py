@@ -28,7 +28,7 @@ FILES = frozenset(
 
 
 class Steps:
-    """Log the steps of a command in a file, and call `blow` before the `nth` of them is over."""
+    """Call `blow` before the `nth` step of a command is over; of none, log all steps in a file."""
 
     def __init__(self, log: str, nth: int, blow: Callable[[], None]) -> None:
         self.log = log
@@ -39,7 +39,7 @@ class Steps:
         self._pid = 0
 
     def places(self) -> list[str]:
-        """Where the steps were, as the process that was struck has logged them."""
+        """Where the steps were, as a process that was not struck has logged them."""
         with open(self.log) as file:
             return file.read().splitlines()
 
@@ -60,15 +60,20 @@ class Steps:
 
     def _open(self) -> None:
         self._pid = os.getpid()
-        self._fd = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        if not self.nth:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+            self._fd = os.open(self.log, flags, 0o600)
 
     def _step(self, frame: FrameType) -> None:
         if os.getpid() != self._pid:
             return  # in a program that is about to be started, whose files are its own
         self._count += 1
-        name = os.path.basename(frame.f_code.co_filename)
-        os.write(self._fd, f"{name}:{frame.f_lineno}\n".encode())
-        if self._count == self.nth:
+        if not self.nth:
+            name = os.path.basename(frame.f_code.co_filename)
+            os.write(self._fd, f"{name}:{frame.f_lineno}\n".encode())
+        elif self._count == self.nth:
+            sys.settrace(None)
+            sys.setprofile(None)
             self._blow()
 
     def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:

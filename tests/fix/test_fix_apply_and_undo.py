@@ -246,7 +246,7 @@ def test_undo_is_exact_for_any_text_and_mode(before: str | None, after: str, mod
         seen = picture(machine)
         change = WriteFile("/etc/modprobe.d/a.conf", after, before)
         if before == after:
-            with pytest.raises(Refused, match="everything is already as wished"):
+            with pytest.raises(Refused, match="everything is already as you asked"):
                 apply((change,), machine=machine, why="")
             return
         apply((change,), machine=machine, why="")

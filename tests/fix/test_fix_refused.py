@@ -179,7 +179,7 @@ def test_what_is_already_as_wished(machine: Machine) -> None:
     seen = picture(machine)
     same = (WriteFile(FILE, OLD_TEXT, OLD_TEXT), SetSysctl(MAX, "262144", "262144"))
     for changes in (same, ()):
-        with pytest.raises(Refused, match=r"^everything is already as wished$"):
+        with pytest.raises(Refused, match=r"^everything is already as you asked$"):
             apply(changes, machine=machine, why="")
     assert picture(machine) == seen
 

@@ -29,13 +29,12 @@ from ec2rl.fix.trial import watch
 from ec2rl.record import replace
 from fix.apart import NEWNS, apart
 from fix.small import CHANGES, MAX, NEW, picture
+from support import lacking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-MAIN = os.path.join(os.path.dirname(__file__), "../../src/ec2rl/__main__.py")
 
 
 class Nobodys(BaseException):
@@ -201,24 +200,9 @@ def test_a_signal_that_is_ignored_asks_for_nothing() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-WITHOUT = """
-import sys
-without = sys.argv.pop(1)
-def hook(event, arguments):
-    if event == "import" and arguments[0] == without:
-        raise ImportError("No module named '" + without + "'")
-sys.addaudithook(hook)
-sys.argv[0] = {main!r}
-with open({main!r}) as file:
-    code = compile(file.read(), {main!r}, "exec")
-exec(code, {{"__name__": "__main__", "__file__": {main!r}, "__package__": ""}})
-"""
-
-
 def ec2rl(without: str, *words: str) -> tuple[int, str]:
     """Run a command with a Python that lacks a module; its status and what it told."""
-    command = [sys.executable, "-I", "-S", "-c", WITHOUT.format(main=MAIN), without, *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = lacking.ec2rl([without], *words)
     return done.returncode, done.stderr
 
 
@@ -231,7 +215,7 @@ LACKS = {
         69,
         f"{UNTOUCHED}\n"
         f"ec2rl: this Python lacks something: conntrackfull: ImportError: {NO_CTYPES}; "
-        "name another by EC2RL_PYTHON\n",
+        "install python3 (python3-minimal is not enough), or name another by EC2RL_PYTHON\n",
         f"{UNTOUCHED}: no file is touched: ctypes of this Python cannot be loaded ({NO_CTYPES}), "
         "and without it an edit of somebody else could be lost; name another: "
         "EC2RL_PYTHON=/path/to/python3\n",

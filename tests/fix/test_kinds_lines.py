@@ -132,7 +132,7 @@ def test_an_undo_refuses_where_our_lines_are_not_to_be_told(machine: Machine, th
         ([Lines(0, (), ("x",))], "its edits overlap, or are none"),
         ([Lines(1, (), ("a\nb",))], "holds a newline or a NUL"),
         ([Lines(1, (), ("\udcff",))], "is no UTF-8"),
-        ([], "everything is already as wished"),
+        ([], "everything is already as you asked"),
     ],
 )
 def test_what_is_not_as_it_was_seen_is_refused(

@@ -69,7 +69,7 @@ def test_an_empty_file_is_shown_too(machine: Machine) -> None:
 
 
 def test_what_is_gone_already_is_as_wished_and_what_is_not_as_seen_stays(machine: Machine) -> None:
-    for before, words in ((None, "already as wished"), ("other\n", "is not as it was")):
+    for before, words in ((None, "already as you asked"), ("other\n", "is not as it was")):
         if before is None:
             os.unlink(machine.root + FSTAB)
         else:

@@ -6,7 +6,7 @@ import pytest
 
 from ec2rl.model import Verdict
 from ec2rl.report.wording import details, summary
-from support.log_forms import judged
+from support.log_verdicts import judged
 
 BOOT = "[    0.000000] Linux version 6.1.0-10-cloud-amd64 (a@b) (gcc-12) #1 SMP PREEMPT_DYNAMIC x\n"
 

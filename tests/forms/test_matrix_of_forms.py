@@ -6,7 +6,8 @@ import pytest
 
 from ec2rl.model import Verdict
 from ec2rl.report.wording import details, summary
-from support.log_forms import ALL, EVENTS, NAMES, NO_LOGS, STRONG, judged, records
+from support.log_forms import ALL, EVENTS, NO_LOGS, STRONG, records
+from support.log_verdicts import NAMES, judged
 from support.mutations import PACKED
 
 _DOUBTS = ("not verified", "not understood: ", "Not verified")

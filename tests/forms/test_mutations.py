@@ -7,7 +7,8 @@ import random
 import pytest
 
 from ec2rl.model import Verdict
-from support.log_forms import EVENTS, judged
+from support.log_forms import EVENTS
+from support.log_verdicts import judged
 from support.mutations import mutated, still_says
 
 

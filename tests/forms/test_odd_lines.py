@@ -6,7 +6,7 @@ import pytest
 
 from ec2rl.model import Finding, Verdict
 from ec2rl.report.wording import details, summary
-from support.log_forms import judged
+from support.log_verdicts import judged
 
 FULL = "nf_conntrack: nf_conntrack: table full, dropping packet"
 BOOT = "[    0.000000] Linux version 6.1.0 (x) #1 SMP"

@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 from ec2rl.model import Verdict  # noqa: E402
-from support.log_forms import EVENTS, judged, modules  # noqa: E402
+from support.log_forms import EVENTS  # noqa: E402
+from support.log_verdicts import judged, modules  # noqa: E402
 from support.mutations import mutated, still_says  # noqa: E402
 
 

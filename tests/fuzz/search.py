@@ -21,7 +21,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2] / part) for part in ("sr
 from ec2rl.host import Phrase  # noqa: E402
 from ec2rl.host.scan import LINE, Scan  # noqa: E402
 from ec2rl.host.search import Budget, search_stream  # noqa: E402
-from host.test_search import Pieces, ends, naive, rough  # noqa: E402
+from host.test_scan import Pieces, ends, naive, rough  # noqa: E402
 from host.test_unpack import check_libz  # noqa: E402
 
 PARTS = (b"ab", b"abc", b"b", b"c", b"\n", b"\n", b"\r\n", b"\0", b"\xff", b"x" * 9, b"y" * 40)

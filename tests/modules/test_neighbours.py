@@ -243,7 +243,8 @@ def test_what_one_table_refused_is_not_explained_by_lines_of_the_other() -> None
     looks["/proc/net/stat/ndisc_cache"] = "entries table_fulls\n4 5"
     found = diagnose(MODULE, RecordedHost(looks)).finding
     words = (
-        "Neighbour table overflows found. 5 new neighbours were refused since boot, none is now; "
+        "Neighbour table overflows found. 5 new neighbours were refused since boot, 0 in "
+        "the last second; "
     )
     words += "no line is left that names them"
     assert (found.verdict, summary(found)) == (Verdict.PROBLEM, words)

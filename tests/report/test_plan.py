@@ -51,7 +51,7 @@ PLAN = """\
 
 Give it room (risk: safe)
 Now:
-    net.netfilter.nf_conntrack_max  262144 -> 524288
+    net.netfilter.nf_conntrack_max  262,144 -> 524,288
 For the next boot:
     --- /etc/sysctl.d/99-zz.conf
     +++ /etc/sysctl.d/99-zz.conf
@@ -68,7 +68,7 @@ NOT PERSISTENT, a reboot will not keep it:
 
 Offered, and not in this plan:
     a shorter timeout
-        risky: it cuts
+        high risk: it cuts
 
 The same by hand:
     sysctl -w net.netfilter.nf_conntrack_max=524288
@@ -101,19 +101,19 @@ def test_what_was_done_whether_it_helped_and_how_it_is_taken_back() -> None:
 @pytest.mark.parametrize(
     ("proposal", "words"),
     [
-        (Proposal(), "Nothing to do: everything is already as wished.\n"),
+        (Proposal(), "Nothing to do: everything is already as you asked.\n"),
         (
             Proposal(refused=("not here",), by_hand=("sysctl -w a=1",)),
             "Refused:\n    not here\n\nBy hand, there:\n    sysctl -w a=1\n",
         ),
         (
             Proposal(not_persistent=("a will be 1",)),
-            "Nothing that this program could do: now it is as wished.\n"
+            "Nothing that this program could do: now it is as you asked.\n"
             "NOT PERSISTENT, a reboot will not keep it:\n    a will be 1\n",
         ),
         (
             Proposal(maybe_persistent=("a: nobody can tell",)),
-            "Nothing that this program could do: now it is as wished.\n"
+            "Nothing that this program could do: now it is as you asked.\n"
             "It cannot be told whether a reboot keeps it:\n    a: nobody can tell\n",
         ),
     ],
@@ -197,7 +197,7 @@ def test_every_kind_of_change_is_shown_with_what_was_and_what_will_be() -> None:
         Risk.RISKY,
     )
     assert plan(Proposal((remedy,))).splitlines()[2:] == [
-        "Let it boot (risk: risky)",
+        "Let it boot (risk: high)",
         "Now:",
         "    /sys/block/vda/queue/scheduler  kyber -> none",
         "    vm.swappiness                   60 -> 10",
@@ -217,5 +217,5 @@ def test_every_kind_of_change_is_shown_with_what_was_and_what_will_be() -> None:
 
 def test_where_nothing_was_wished_for_and_nothing_is_proposed_it_is_said_how_to_choose() -> None:
     assert plan(Proposal(), choices=("max", "buckets")) == CHOICES
-    assert "everything is already as wished" in plan(Proposal())
+    assert "everything is already as you asked" in plan(Proposal())
     assert "To choose" not in plan(Proposal(refused=("not here",)), choices=("max",))

@@ -280,4 +280,4 @@ def test_no_save_and_what_writes(other: str, tmp_path: Path) -> None:
         assert (done.returncode, done.stdout, list(tmp_path.iterdir())) == (2, "", [])
         if other != "--remediate":
             option = other.partition("=")[0]
-            assert f"--no-save writes nothing: not with {option}\n" in done.stderr
+            assert f"--no-save cannot be combined with {option}: it writes nothing\n" in done.stderr

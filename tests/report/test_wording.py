@@ -60,7 +60,7 @@ UNREAD = Unreadable("/dev/kmsg", Why.DENIED, "needs root")
         ("{x:%}", 0.999, "99%"),
         ("{x:%}", 1, "100%"),
         ("{x:pace}", 0.0301, "0.03"),
-        ("{x:pace}", 1234.5, "1234"),
+        ("{x:pace}", 1234.5, "1,234"),
         ("{x:time}", 0, "1970-01-01 00:00:00 +0000"),
         ("{x:time}", None, "at a time unknown"),
         ("{x:time}", 1e300, "at a time unknown"),

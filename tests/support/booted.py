@@ -26,7 +26,7 @@ BUILT_IN = {**LOADABLE, f"{MODULES}/modules.builtin": "kernel/net/netfilter/nf_c
 EARLY = {**LOADABLE, "/etc/modules-load.d/conntrack.conf": "nf_conntrack"}
 SET = {"/etc/sysctl.d/50.conf": f"{MAX}=500000\n{BUCKETS}=300000"}
 LATE = "nf_conntrack is loaded after the sysctl files are read: no such key yet, exit status 0"
-DEFAULT = "default of this kernel for 8000000 kB of memory, max = buckets"
+DEFAULT = "default of this kernel for 7.6 GiB of memory, max = buckets"
 
 
 def boot(*parts: dict[str, str]) -> BootSettings:

@@ -30,6 +30,11 @@ _VOLUME = Option("DIR", "the mounted root of another machine, in place of this o
 _GENERAL = {
     "list": Command("list the modules", "", {**_CHOICE, **FORMATS}),
     "help": Command("explain subcommands and modules", "[NAME ...]", {}),
+    "demo": Command(
+        "play what it shows of a machine in trouble, from a recording; looks at nothing here",
+        "[NAME]",
+        {"list": Option("", "list the recordings that there are")},
+    ),
     "explain": Command(
         "show a module's page, and what it means on this machine",
         "MODULE",
@@ -46,7 +51,7 @@ _GENERAL = {
             "runtime-only": Option("", "change nothing for the next boot"),
             "persist-only": Option("", "change nothing now, only for the next boot"),
             "try": Option("[SECONDS]", "take it back by itself unless confirmed (120)"),
-            "risky": Option("", "take what is offered as risky too"),
+            "risky": Option("", "take what is offered at a high risk too"),
             "allow-lower": Option("", "allow values below today's"),
             "force": Option("", "allow more memory than is sensible"),
             "yes": Option("", "do not ask"),

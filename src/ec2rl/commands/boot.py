@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def command(args: Parsed, terminal: Terminal) -> int:
-    """0 told; 3 a setting's next value cannot be told, or what may decide could not be read."""
+    """Tell what settings the next boot gives: 0, or 3 where one of them cannot be told."""
     host = CachingHost(host_of(args.last("root")))
     bare = {word: named(host, word) for word in args.operands if "/" not in word}
     files = [word for word in args.operands if kind_of(word)]
@@ -39,7 +39,7 @@ def command(args: Parsed, terminal: Terminal) -> int:
     told = [option(host, name) for name in options]
     sysctls = bool(keys or not args.operands)
     if sysctls:
-        told += _sysctls(host, keys)
+        told += settings_told(host, keys)
     counts = {path: does_not_count(host, path) for path in files}
     found = _together(told)
     missing = [] if args.has("root") else [*_missing(host, keys), *_unloaded(host, options)]
@@ -104,7 +104,8 @@ def _specialists() -> Iterator[Any]:
             yield __import__(file_of(name), fromlist=["setting_of"])
 
 
-def _sysctls(host: Host, keys: Sequence[str]) -> Iterator[NextBoot]:
+def settings_told(host: Host, keys: Sequence[str]) -> Iterator[NextBoot]:
+    """Tell these keys, paths below /proc/sys; without any all that are set."""
     specialists = list(_specialists())
 
     def elsewhere(path: str) -> bool:

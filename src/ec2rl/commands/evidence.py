@@ -65,7 +65,9 @@ class OfflineEvidence:
 def check(args: Parsed) -> None:
     """Refuse what makes no sense together, before anything is opened."""
     if args.has("remediate"):
-        raise UsageError("--remediate changes this machine: it goes with none of the past")
+        raise UsageError(
+            "--remediate changes this machine: it cannot be combined with what another one left"
+        )
     if args.has("mask") and not args.has("record"):
         raise UsageError("--mask is about what --record writes")
     if args.operands and not args.has("log"):
@@ -99,7 +101,9 @@ def _check_options(args: Parsed) -> None:
     for name, form, _ in _forms(args):
         if machines > 1 or args.has("replay"):
             whose = f"whose {form.NOUN} is it?"
-            raise UsageError(f"--{name} goes with one log, volume or sosreport: {whose}")
+            raise UsageError(
+                f"--{name} can be combined with one log, volume or sosreport alone: {whose}"
+            )
 
 
 def _exists(named: str, path: str) -> None:

@@ -45,7 +45,10 @@ _DIGITS = 11
 
 @saying_what_stands
 def command(args: Parsed, terminal: Terminal) -> int:
-    """0 done, or nothing to do; 1 refused or failed, nothing changed; 2 a wrong command line."""
+    """Plan a fix, and apply it where that is agreed to.
+
+    0 done, or nothing to do; 1 refused or failed, nothing changed; 2 a wrong command line.
+    """
     if len(args.operands) != 1:
         raise UsageError(f"fix takes one module: one of {', '.join(fixable())}")
     module = load(args.operands[0])

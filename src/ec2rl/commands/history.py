@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def command(args: Parsed, terminal: Terminal) -> int:
-    """0 told; 1 the records cannot be read or trusted."""
+    """Print what was changed: 0, or 1 where the records cannot be read or trusted."""
     try:
         terminal.out(history_text(machine_of(args.last("root")), format_of(args).write))
     except FixError as error:

@@ -14,7 +14,7 @@ from ec2rl.terminal import Terminal
 
 @saying_what_stands
 def command(args: Parsed, terminal: Terminal) -> int:
-    """0 kept; 1 there is no such trial, or it has ended."""
+    """Keep a change on trial: 0, or 1 where there is no such trial, or it has ended."""
     words = args.operands
     if len(words) > 1 or not all(w.isascii() and w.isdigit() and len(w) < 9 for w in words):
         raise UsageError("keep takes the number of a change", "ec2rl history")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def command(args: Parsed, terminal: Terminal) -> int:
-    """0 listed: each module that the options admit; 3 there is none."""
+    """List the modules that the options admit: 0, or 3 where there is none."""
     chosen = sorted(choose(args), key=lambda module: module.name)
     write = format_of(args).write
     if write is not None:

@@ -80,7 +80,7 @@ def open_record(args: Parsed, terminal: Terminal) -> int | None:
     if args.has("no-save"):
         for option in ("record", "output-dir", "remediate"):
             if args.has(option):
-                raise UsageError(f"--no-save writes nothing: not with --{option}")
+                raise UsageError(f"--no-save cannot be combined with --{option}: it writes nothing")
     if not args.has("record"):
         return None
     from ec2rl.recordings import open_record as open_new

@@ -30,7 +30,7 @@ from ec2rl.terminal import Terminal
 
 
 def command(args: Parsed, terminal: Terminal) -> int:
-    """Run; the exit status that `exit_status` tells, 2 for a command line that makes no sense."""
+    """Run the modules, and report: what `exit_status` tells, 2 for a wrong command line."""
     if args.operands or any(map(args.has, PAST)):
         from ec2rl.commands.offline import judge_offline
 

@@ -23,7 +23,7 @@ _PROGRAMS = {
 
 
 def command(args: Parsed, terminal: Terminal) -> int:  # noqa: ARG001 - each command takes both
-    """Print what is missing, each with what does not work for it; always 0, as 1.1.7 did."""
+    """Print what is missing, each with what does not work for it: always 0, as of 1.1.7."""
     lacks = [f"{name} (part of Python): {why}" for name, why in _PARTS.items() if _lacks(name)]
     lacks += [f"{name}: {why}" for name, why in _PROGRAMS.items() if find_program(name) is None]
     if not lacks:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @saying_what_stands
 def command(args: Parsed, terminal: Terminal) -> int:
-    """0 taken back; 1 not, with the reason; the newest change that stands, unless one is named.
+    """Take a change back, the newest that stands unless one is named: 0, or 1 with the reason.
 
     What a volume's journal claims is shown, and agreed to, before any of it is acted on.
     """

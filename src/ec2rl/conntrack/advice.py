@@ -49,7 +49,7 @@ def by_hand(seen: Observations) -> tuple[Statement, ...]:
         )
         return (say(words),)
     size = table_size(seen)
-    words = "Today:      nf_conntrack_max {max}, nf_conntrack_buckets {buckets}"
+    words = "Today:      nf_conntrack_max {max:,}, nf_conntrack_buckets {buckets:,}"
     lines = [say(words, max=maximum, buckets=buckets)]
     if size.why is not None:
         lines += _larger(seen, size, size.why)
@@ -62,7 +62,7 @@ def by_hand(seen: Observations) -> tuple[Statement, ...]:
             for words in (*_COMMANDS, *_loading(seen))
         ]
     shrunk = tuple(
-        say("{name} from {today} to {fixed}", name=name, today=today, fixed=fixed)
+        say("{name} from {today:,} to {fixed:,}", name=name, today=today, fixed=fixed)
         for name, today, fixed in (
             ("nf_conntrack_max", maximum, PAGE_MAX),
             ("nf_conntrack_buckets", buckets, PAGE_BUCKETS),
@@ -71,7 +71,7 @@ def by_hand(seen: Observations) -> tuple[Statement, ...]:
     )
     if shrunk:
         words = (
-            "The page's fixed numbers ({max} and {buckets}) would SHRINK this host's table: "
+            "The page's fixed numbers ({max:,} and {buckets:,}) would SHRINK this host's table: "
             "{shrunk}. Do not use them here."
         )
         lines += [say(""), say(words, max=PAGE_MAX, buckets=PAGE_BUCKETS, shrunk=shrunk)]
@@ -83,7 +83,7 @@ def by_hand(seen: Observations) -> tuple[Statement, ...]:
 
 def _larger(seen: Observations, size: TableSize, why: Because) -> list[Statement]:
     """What to have instead, why, and what it costs."""
-    words = "Larger:     nf_conntrack_max {max}, nf_conntrack_buckets {buckets}"
+    words = "Larger:     nf_conntrack_max {max:,}, nf_conntrack_buckets {buckets:,}"
     need = [say("Need:       {load}", load=seen.load.how)] if seen.load else []
     return [
         say(words, max=size.max, buckets=size.buckets),
@@ -108,15 +108,15 @@ def _cost(size: TableSize, seen: Observations) -> list[Statement]:
     entry = looked.entry if looked else object_size(Unreadable(SLABS, Why.NOT_COLLECTED))
     cost = memory_for(size.max, size.buckets, entry.octets + EXTENSION)
     memory, free = seen.limits.memory, seen.free
-    words = "Costs:      {cost} MiB of kernel memory when every entry is used"
+    words = "Costs:      {cost:size} of kernel memory when every entry is used"
     if not looked:  # of an entry the most is assumed
-        words = "Costs:      at most {cost} MiB of kernel memory when every entry is used"
+        words = "Costs:      at most {cost:size} of kernel memory when every entry is used"
     if memory:
         words += ", {memory}% of this machine's memory"
     if free and cost > free * MUCH:
         words += ", and {free}% of what is available: too much; find out first what fills the table"
     shares = {"memory": _percent(cost, memory), "free": _percent(cost, free)}
-    return [say(words, cost=cost >> 20, **shares), say("            {parts}", parts=entry.parts)]
+    return [say(words, cost=cost, **shares), say("            {parts}", parts=entry.parts)]
 
 
 def _percent(part: int, whole: int | None) -> int | None:

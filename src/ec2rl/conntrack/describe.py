@@ -17,6 +17,7 @@ from ec2rl.model import (
     Verdict,
     Why,
     fix_with,
+    none_in,
     say,
     see_page,
 )
@@ -124,8 +125,9 @@ def _table_line(seen: Observations, table: Table) -> Statement:
     if rates:
         words += "; {now} {rates}"
     elif table.seconds and losses:
-        words += "; none {now}"
-    return say(words, label=label, told=(_fill(seen, table), *losses), rates=rates)
+        words += "; {none}"
+    told, none = (_fill(seen, table), *losses), none_in(table.seconds or 0)
+    return say(words, label=label, told=told, rates=rates, none=none)
 
 
 _EVICTED = "{rate:pace} evicted/s"
@@ -135,7 +137,7 @@ def _fill(seen: Observations, table: Table) -> Statement:
     """How full a table is, as far as that is known."""
     limit, fill = seen.limits.maximum, seen.fill(table)
     if fill is not None:
-        words = "{count} of {limit} entries ({fill:%})"
+        words = "{count:,} of {limit:entry/entries} ({fill:%})"
         return say(words, count=table.count, limit=limit, fill=fill)
     if table.count is None:
         return say("an unknown number of entries")
@@ -235,7 +237,7 @@ def _about(seen: Observations) -> list[Statement]:
         words = "Of these, {count:line is/lines are} about {where}"
         lines.append(say(words, count=count, where=where))
     if len(named) > _MOST:
-        words = "Of these, others are about {more} more: see the JSON report."
+        words = "Of these, others are about {more:more namespace}: see the JSON report."
         lines.append(say(words, more=len(named) - _MOST))
     unnamed = seen.times.now.namespaces.get(None, 0)
     if named and unnamed and not seen.times.now.containers:
@@ -249,7 +251,7 @@ def _span(period: LogPeriod) -> Statement:
     """How many lines at least, and when."""
     words = "at least {lines:line}"
     if period.suppressed:
-        words += " (about {all} with those that the kernel suppressed)"
+        words += " (about {all:,} with those that the kernel suppressed)"
     known = {"lines": period.lines, "all": period.lines + period.suppressed}
     if period.uptimes is not None:
         first, last = (f"{seconds:.1f}" for seconds in period.uptimes)
@@ -270,9 +272,9 @@ def _allowance_lines(seen: Observations) -> list[Statement]:
             continue
         words = "{interface}: {lost:packet} dropped by the instance's own allowance"
         if one.rate is not None and one.exceeded:
-            words += ", {now} {rate:pace}/s" if one.rate else ", none {now}"
+            words += ", {now} {rate:pace}/s"
         if one.available is not None:
-            words += "; {available} connections still possible"
+            words += "; {available:,} connections still possible"
         if one.exceeded or (one.available is not None and one.available < 1000):
             known = {"lost": one.exceeded, "rate": one.rate, "available": one.available}
             lines.append(say(words, interface=one.interface, **known))
@@ -298,7 +300,7 @@ def _room(seen: Observations) -> Statement:
         return say("how full the table is was not collected")
     words = "{tables:table} seen, the fullest with {count:entry/entries}"
     if limit:
-        words = "{tables:table} seen, the fullest with {count} of {limit} entries"
+        words = "{tables:table} seen, the fullest with {count:,} of {limit:entry/entries}"
     elif limit == 0:
         words += ", no limit"
     else:
@@ -335,7 +337,7 @@ def _knobs(seen: Observations) -> list[Statement]:
             "ip_conntrack together"
         )
     if seen.limits.maximum:
-        words += " ({they_are} {max} and {buckets})"
+        words += " ({they_are} {max:,} and {buckets:,})"
     buckets = seen.limits.buckets or "unknown"
     lines = [say(words, max=seen.limits.maximum, buckets=buckets)]
     contained = [

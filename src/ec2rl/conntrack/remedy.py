@@ -13,6 +13,7 @@ from ec2rl.facts.proc import number, running_version
 from ec2rl.host import Host
 from ec2rl.limits import Limit
 from ec2rl.model import FixRequest, Proposal, Remedy, Risk
+from ec2rl.quantities import plural
 from ec2rl.remedies import SetSysctl
 from ec2rl.report.wording import text
 
@@ -97,7 +98,8 @@ def _cautions(seen: Observations, targets: list[Limit]) -> dict[str, str]:
         if target.shrinks:
             words = f"{short(target)}: the table becomes SMALLER than {target.larger}"
             if target.key == MAX and target.wanted < fullest:
-                words += f", and holds {fullest} entries: new connections are refused at once"
+                held = plural(fullest, "entry/entries")
+                words += f", and holds {held}: new connections are refused at once"
             cautions[target.key] = words
     return cautions
 

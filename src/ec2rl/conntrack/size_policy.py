@@ -159,7 +159,7 @@ def _load_of(host: Host, table: Table) -> Load:
         return Load(count, say(words, n=count, label=label))
     entries = max(count, round(need(census).entries * max(1.0, count / census.total)))
     words = (
-        "{n:entry/entries}, which the present load of {label} leads to (by a census of {seen} of "
-        "its {all} entries)"
+        "{n:entry/entries}, which the present load of {label} leads to (by a census of {seen:,} of "
+        "its {all:entry/entries})"
     )
     return Load(entries, say(words, n=entries, label=label, seen=census.total, all=count))

@@ -9,6 +9,7 @@ from ec2rl.conntrack.table.cost import SLABS, Cost, ObjectSize, cost_of, object_
 from ec2rl.host import Host
 from ec2rl.limits import FullSize, Limit
 from ec2rl.model import Evidence, FixRequest
+from ec2rl.quantities import grouped, size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,9 +86,10 @@ def _cost(entry: ObjectSize, wanted: Mapping[str, int], before: Before) -> Cost 
 def rounding(request: FixRequest, targets: list[Limit]) -> tuple[str, ...]:
     asked = request.settings.get("buckets")
     made = next((target.wanted for target in targets if target.key == BUCKETS), asked)
-    if asked is None or made == asked:
+    if asked is None or made is None or made == asked:
         return ()
-    return (f"Rounded: the kernel fills whole pages, so {asked} buckets become {made}",)
+    words = f"{grouped(asked)} buckets become {grouped(made)}"
+    return (f"Rounded: the kernel fills whole pages, so {words}",)
 
 
 def costs(
@@ -101,9 +103,10 @@ def costs(
     now, then = _cost(entry, {}, before), _cost(entry, wanted, before)
     lines = ["Memory: what a full table takes cannot be told, as the limit is not known"]
     if then is not None:
-        share = f", {then.octets / seen.limits.memory:.1%} of all" if seen.limits.memory else ""
-        was = f" (without this {now.octets >> 20} MiB)" if now is not None and before[MAX] else ""
-        lines = [f"Memory: a full table takes {then.octets >> 20} MiB{share}{was}; {entry.parts}"]
+        memory = seen.limits.memory
+        share = f", {100 * then.octets / memory:,.1f}% of all" if memory else ""
+        was = f" (without this {size(now.octets)})" if now is not None and before[MAX] else ""
+        lines = [f"Memory: a full table takes {size(then.octets)}{share}{was}; {entry.parts}"]
     if any(target.key == BUCKETS and target.changes_now(request) for target in targets):
         lines.append(
             "Risk: tracking pauses while the entries move to the new hash, for less than a second"

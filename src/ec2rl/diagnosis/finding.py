@@ -136,7 +136,7 @@ def _happened(events: Events[Detail]) -> list[Statement]:
         for one in groups[:_TOLD]:
             lines += _told(one, period)
         if len(groups) > _TOLD:
-            words = "{period}{more} more that differ: see the JSON report"
+            words = "{period}{more:more that differs/more that differ}: see the JSON report"
             lines.append(say(words, period=period, more=len(groups) - _TOLD))
     lines += say_grades(event.line for found, _ in periods for event in found)
     if events.not_understood:
@@ -162,10 +162,10 @@ def _told(one: Group[Detail], period: str) -> list[Statement]:
         words += ", tainted {taint}"
         values.update(taint=trace.taint)
     if one.count > 1:
-        others = (("{tasks} tasks", one.tasks), ("{cpus} CPUs", one.cpus))
+        others = (("{tasks:,} tasks", one.tasks), ("{cpus} CPUs", one.cpus))
         named = " and ".join(words for words, number in others if number > 1)
         words += f"; the last of {named}" if named else ""
-        words += "; {n} times, first {first:time}"
+        words += "; {n:,} times, first {first:time}"
         values.update(n=one.count, first=moment(one.first.line), tasks=one.tasks, cpus=one.cpus)
     top = [say("    in {top}", top=trace.top)] if trace.top else []
     return [say(words, **values), *top]

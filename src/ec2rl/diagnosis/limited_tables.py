@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ec2rl.diagnosis.events import Event
 from ec2rl.diagnosis.observations import Observations
-from ec2rl.model import Evidence, Statement, Unreadable, Why, say
+from ec2rl.model import Evidence, Statement, Unreadable, Why, none_in, say
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -148,20 +148,21 @@ def say_table(table: LimitedTable) -> Statement | None:
     if isinstance(counts, Unreadable):
         return say("{table}: {unread}", table=table.label, unread=counts)
     values: dict[str, Value] = {"table": table.label, "entries": counts.entries, "limit": limit}
-    words = "{table}: {entries} of {limit} entries"
+    words = "{table}: {entries:,} of {limit:entry/entries}"
     if isinstance(limit, Unreadable):
-        words = "{table}: {entries} entries, the limit is unknown: {limit}"
+        words = "{table}: {entries:entry/entries}, the limit is unknown: {limit}"
     elif limit:
-        words += " ({percent}%)"
-        values["percent"] = counts.entries * 100 // limit
+        words += " ({fill:%})"
+        values["fill"] = counts.entries / limit
     if table.refused:
-        words += ", {refused} refused since boot"
+        words += ", {refused:,} refused since boot"
         values["refused"] = table.refused
         if table.risen:
-            words += ", {risen} in {seconds} s {now}"
+            words += ", {risen:,} in {seconds} s {now}"
             values.update(risen=table.risen, seconds=seconds_of(table))
         elif table.risen == 0:
-            words += ", none {now}"
+            words += ", {none}"
+            values["none"] = none_in(table.seconds or 0)
     return say(words, **values)
 
 

@@ -17,7 +17,7 @@ from ec2rl.diagnosis.limited_tables import (
 from ec2rl.diagnosis.observations import Observations
 from ec2rl.facts.proc import rise
 from ec2rl.host import INFO, Phrase
-from ec2rl.model import Rate, Statement, Unreadable, Verdict, Why, say
+from ec2rl.model import Rate, Statement, Unreadable, Verdict, Why, none_in, say
 from ec2rl.record import replace
 
 TYPE_CHECKING = False
@@ -149,14 +149,14 @@ def _left_lines_out(log: KernelLog) -> bool:
 def _state(tables: Sequence[LimitedTable], kind: TableKind) -> tuple[Verdict, Statement] | None:
     """What is so now: something is being refused, or soon will be."""
     refused = tuple(
-        say("{n} in {seconds} s by {table}", n=t.risen, seconds=seconds_of(t), table=t.label)
+        say("{n:,} in {seconds} s by {table}", n=t.risen, seconds=seconds_of(t), table=t.label)
         for t in tables
         if t.risen
     )
     if refused:
         words = "New {entries} are being refused {now}: {tables}"
         return Verdict.PROBLEM, say(words, entries=kind.entries, tables=refused)
-    words = "{table} has {entries} of {limit} entries"
+    words = "{table} has {entries:,} of {limit:entry/entries}"
     near = tuple(
         say(words, table=t.label, entries=t.entries, limit=t.maximum) for t in tables if t.near
     )
@@ -182,10 +182,13 @@ def _explained(seen: Observations[Overflow], table: LimitedTable) -> bool:
 
 
 def _refused_since_boot(tables: Sequence[LimitedTable], kind: TableKind) -> Statement:
-    words = "{n} new {entries} were refused since boot"
+    words = "{n:,} new {entries} were refused since boot"
     if all(table.risen == 0 for table in tables):
-        words += ", none is {now}"
-    return say(words, n=sum(table.refused or 0 for table in tables), entries=kind.entries)
+        words += ", {none}"
+    none = none_in(tables[0].seconds or 0)
+    return say(
+        words, none=none, n=sum(table.refused or 0 for table in tables), entries=kind.entries
+    )
 
 
 def _suspected(

@@ -12,7 +12,6 @@ Earlier versions wrote the same fields in another order, without `folder`, and w
 from __future__ import annotations
 
 import hashlib
-import json
 
 from ec2rl.facts.change import FileItem, State, SysctlItem, Transaction
 from ec2rl.facts.change_items import dump, get, is_old, load
@@ -32,6 +31,8 @@ _END_OF_TIME = 253402300800.0
 
 
 def encode(change: Transaction) -> bytes:
+    import json  # python3-minimal has none, and a record is seldom there
+
     body = f'"change": {json.dumps(_fields(change), indent=1, sort_keys=True)}}}\n'.encode()
     return _HEAD.format(hashlib.sha256(body).hexdigest()).encode() + body
 
@@ -61,6 +62,8 @@ def decode(raw: bytes, number: int) -> Transaction:
     head, _, body = raw.partition(b"\n")
     if head + b"\n" != _HEAD.format(hashlib.sha256(body).hexdigest()).encode():
         raise ValueError("its checksum is wrong")
+    import json
+
     document = json.loads(raw, parse_int=_int, parse_constant=_constant)
     record = document["change"]
     schema = get(record, "schema", int)
@@ -107,6 +110,8 @@ def _constant(name: str) -> float:
 
 def shown(raw: bytes) -> str:
     """Show what can be read of the images before, or the record as it stands, made printable."""
+    import json
+
     try:
         items = json.loads(raw, parse_int=str)["change"]["items"]
         text = "\n".join(f"{i.get('key') or i.get('path')} was: {i['before']}" for i in items)

@@ -25,7 +25,7 @@ def precheck(changes: Sequence[Change], machine: Machine) -> tuple[Item, ...]:
             for again in other.touched:
                 _apart(path, again)
     if not items:
-        raise Refused("everything is already as wished")
+        raise Refused("everything is already as you asked")
     return items
 
 

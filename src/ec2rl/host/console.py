@@ -5,7 +5,6 @@ Beside what the kernel prints it has what firmware, boot loader, getty and syste
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import b64decode
 from binascii import Error
@@ -70,6 +69,8 @@ def is_document(head: bytes) -> bool:
 
 def is_other_json(data: bytes) -> bool:
     """Tell whether a document is whole JSON, and no console's: another program's."""
+    import json  # python3-minimal has none, and other consoles can be read without
+
     try:
         said = json.loads(data)
     except (RecursionError, ValueError):
@@ -96,6 +97,8 @@ def document_text(data: bytes) -> tuple[bytes, float | None]:
         return _decoded(reply[1], strict=True), None if at is None else _when(at[1].decode())
     if re.match(_BASE64, data):
         return _decoded(data, strict=True), None
+    import json
+
     try:
         said = json.loads(data)
         told = said if isinstance(said, str) else said["Output" if "Output" in said else "contents"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 from ec2rl.host import Clock, Journal, JournalRecord, Line, Phrase, Search
@@ -63,6 +62,8 @@ def _journal_notes(observation: Journal) -> dict[str, str | None]:
 
 
 def _journal_line(one: JournalRecord) -> str:
+    import json  # python3-minimal has none, and only journals need it
+
     fields = {
         "MESSAGE": one.message,
         "_TRANSPORT": one.transport,
@@ -122,6 +123,8 @@ def decode_search(
 
 def decode_journal(text: str, notes: Mapping[str, str], phrases: Sequence[Phrase]) -> Journal:
     """Look for phrases in lines of `journalctl -o json`. KeyError, ValueError."""
+    import json
+
     records: list[JournalRecord] = []
     times: list[int] = []
     for line in filter(None, text.split("\n")):

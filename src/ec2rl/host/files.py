@@ -40,9 +40,9 @@ def unreadable(source: str, error: OSError) -> Unreadable:
 
 def _right(source: str) -> str:
     if source == "/dev/kmsg":
-        return "needs CAP_SYSLOG, as kernel.dmesg_restrict=1 or the container demands"
+        return "needs root (CAP_SYSLOG)"
     if source.startswith("netns "):
-        return "needs CAP_SYS_ADMIN to enter a network namespace"
+        return "needs root (CAP_SYS_ADMIN)"
     return "needs root"
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -119,6 +117,8 @@ def _event(one: dict[str, object], told: _Told) -> Iterator[str]:
 
 def _docker(read: Read, told: _Told) -> Iterator[str]:
     """Docker's json-file, in the words of the CRI; what is longer than 16 KiB has several parts."""
+    import json
+
     left = b""
     said = ""
     while True:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from ec2rl.forms.mend import plain
@@ -40,7 +39,6 @@ _TRANSPORTS = {name: name for name in ("audit", "driver", "journal", "kernel", "
 """Who can have written a record (systemd.journal-fields(7)); another word is a damaged record."""
 _BETWEEN = tuple(" \t,]\x1e")
 """What stands between JSON's objects."""
-_DECODER = json.JSONDecoder()
 
 
 class DamagedError(ValueError):
@@ -253,11 +251,14 @@ def _objects(lines: _Lines) -> Iterator[dict[str, str]]:
 
 def _glued(text: bytes) -> Iterator[dict[str, str]]:
     """The objects that stand one behind the other."""
+    from json import JSONDecoder  # python3-minimal has none, and the other forms do without
+
+    decode = JSONDecoder().raw_decode
     said = text.decode("utf-8", "backslashreplace")
     at = 0
     try:
         while at < len(said):
-            found, at = _DECODER.raw_decode(said, at)
+            found, at = decode(said, at)
             fields = found if isinstance(found, dict) else {}
             told = {key: _string(fields[key]) for key in _WANTED if key in fields}
             yield {key: value for key, value in told.items() if value is not None}

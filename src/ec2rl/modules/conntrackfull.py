@@ -16,7 +16,7 @@ from ec2rl.conntrack.tables import Table, read_tables
 from ec2rl.host import Host
 from ec2rl.model import Finding, FixRequest, Held, Proposal, Rate, Statement, Verdict, say
 from ec2rl.module import Module
-from ec2rl.report.wording import plural
+from ec2rl.quantities import plural
 
 _FULL = 0.95
 """Packets that are refused at this share are refused for want of room (gc's own threshold,

@@ -45,16 +45,16 @@ def parse(line: LogLine, trace: Trace) -> Statement | AnothersEvent | None:
         return say(words, port=match["port"], irq=int(match["irq"]))
     match = re.fullmatch(_OVERRUN, line.message)
     if match is not None:
-        return say("{port}: input lost, overruns: {n}", port=match["port"], n=int(match["n"]))
+        return say("{port}: input lost, overruns: {n:,}", port=match["port"], n=int(match["n"]))
     lost = messages_dropped(line)
     if lost is not None:
-        return say("messages dropped before the console got them: {n}", n=lost)
+        return say("messages dropped before the console got them: {n:,}", n=lost)
     match = re.fullmatch(_STUCK, line.message)
     if match is None:
         return None
     if not any(name.startswith(_WRITERS) for name in (trace.place, *trace.frames)):
         return AnothersEvent()
-    words = "CPU {cpu} stuck for {seconds} s while it wrote to the console"
+    words = "CPU {cpu} stuck for {seconds:span} while it wrote to the console"
     return say(words, cpu=int(match["cpu"]), seconds=int(match["s"]))
 
 

@@ -50,7 +50,7 @@ class Hang:
 
     def message(self) -> Statement:
         """Say who waited, for how long, and for what."""
-        words = "{task} ({pid}) waited {seconds} s and more"
+        words = "{task} ({pid}) waited {seconds:span} and more"
         words += " for {wait}" if self.wait else ""
         words += ", {lock} of {holder} ({holder_pid})" if self.holder else ""
         holder, pid = self.holder or ("", 0)
@@ -98,12 +98,12 @@ def observe(host: Host, seen: Observations[Hang]) -> Observations[Hang]:
     if doubt and hangs:
         notes.append(say("Note: {doubt}", doubt=doubt))
     if counted and counted > count(hangs) > 0:
-        notes.append(say("The kernel counts {n} hung tasks since boot", n=counted))
+        notes.append(say("The kernel counts {n:hung task} since boot", n=counted))
     none = say("kernel.hung_task_detect_count is 0: none since boot")
     return replace(
         seen,
         proof=none if counted == 0 else None,
-        counted=say("The kernel counts {n} since boot", n=counted) if counted else None,
+        counted=say("The kernel counts {n:,} since boot", n=counted) if counted else None,
         doubt=doubt,
         notes=tuple(notes),
     )

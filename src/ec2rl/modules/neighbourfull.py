@@ -31,6 +31,7 @@ from ec2rl.model import (
     say,
 )
 from ec2rl.module import Module, Options
+from ec2rl.quantities import size as octets
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -333,7 +334,7 @@ def _costs(cost: int) -> tuple[str, ...]:
     if not cost:
         return ()
     return (
-        f"Memory: full tables of these sizes take {max(1, cost >> 20)} MiB, about {ENTRY} bytes an "
+        f"Memory: full tables of these sizes take {octets(cost)}, about {ENTRY} bytes an "
         "entry, and what waits for an address to be found",
     )
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ec2rl.facts.oom_table import Process
 
 _HOUR, _DAY, _YEAR = 3600, 86400, 365 * 86400
-_UNITS = ((2 * _YEAR, _YEAR, "years"), (2 * _DAY, _DAY, "d"), (_HOUR, _HOUR, "h"), (0, 60, "min"))
-"""From how many seconds on a time is told in which unit."""
 _TOLD = 8
 """Processes of one group that are named."""
 _ENDED = {
@@ -57,7 +55,7 @@ class Killed:
             words,
             task=kill.task,
             pid=kill.pid,
-            held=None if kill.resident is None else kill.resident >> 20,
+            held=kill.resident,
             whose=_whose(kill),
             asker=kill.asker,
             pod=pod,
@@ -76,7 +74,7 @@ def _killed(kill: Kill) -> str:
         words = "{asker} asked for memory" if kill.asker else "{whose}"
         return words + ", it is not told who was killed"
     else:
-        held = "" if kill.resident is None else ", which held {held} MiB,"
+        held = "" if kill.resident is None else ", which held {held:size},"
         words = f"{{task}} ({{pid}}){held} was killed"
     if kill.members:
         words += ", and with it {others: and }"
@@ -86,17 +84,16 @@ def _killed(kill: Kill) -> str:
 
 
 def _member(one: Process) -> Statement:
-    held = None if one.resident is None else one.resident >> 20
-    words = "{task} ({pid})" if held is None else "{task} ({pid}, {held} MiB)"
-    return say(words, task=one.task, pid=one.pid, held=held)
+    words = "{task} ({pid})" if one.resident is None else "{task} ({pid}, {held:size})"
+    return say(words, task=one.task, pid=one.pid, held=one.resident)
 
 
 def _largest(most: Process) -> Statement:
     if most.resident is None:
-        words = "the largest process was {task} ({pid}) with {pages} pages"
+        words = "the largest process was {task} ({pid}) with {pages:page}"
         return say(words, task=most.task, pid=most.pid, pages=most.pages)
-    words = "the largest process was {task} ({pid}) with {held} MiB"
-    return say(words, task=most.task, pid=most.pid, held=most.resident >> 20)
+    words = "the largest process was {task} ({pid}) with {held:size}"
+    return say(words, task=most.task, pid=most.pid, held=most.resident)
 
 
 def _whose(kill: Kill) -> Statement:
@@ -112,8 +109,8 @@ def _whose(kill: Kill) -> Statement:
         return say("a cgroup was at its limit (which one is not told)")
     if kill.limit is None:
         return say("cgroup {cgroup} was at its limit", cgroup=kill.cgroup)
-    words = "cgroup {cgroup} was at its limit of {limit} MiB"
-    return say(words, cgroup=kill.cgroup, limit=kill.limit >> 20)
+    words = "cgroup {cgroup} was at its limit of {limit:size}"
+    return say(words, cgroup=kill.cgroup, limit=kill.limit)
 
 
 def find(lines: Sequence[LogLine]) -> Iterable[Event[Killed]]:
@@ -140,7 +137,7 @@ def observe(host: Host, seen: Observations[Killed]) -> Observations[Killed]:
         words = "The kernel counts {n:process/processes} killed since boot (/proc/vmstat)"
         notes.append(say(words, n=counted))
     notes += _going_on(kills, host.clock())
-    told = None if counted is None else say("The kernel counts {n} since boot", n=counted)
+    told = None if counted is None else say("The kernel counts {n:,} since boot", n=counted)
     return replace(seen, notes=tuple(notes), counted=told)
 
 
@@ -160,10 +157,9 @@ def _going_on(kills: Sequence[Event[Killed]], end: Clock) -> list[Statement]:
     moment = end.now
     recent = sum(count for when, count in times if moment - when < _HOUR)
     ago = int(max(0, moment - max(when for when, _ in times)))
-    unit, name = next((unit, name) for least, unit, name in _UNITS if ago >= least)
-    words = "In {the_last_hour}: {recent}, the last one {ago} {unit} ago"
+    words = "In {the_last_hour}: {recent:,}, the last one {ago:span} ago"
     words += ": it goes on" if recent > 1 else ""
-    return [say(words, recent=recent, ago=ago // unit, unit=name)]
+    return [say(words, recent=recent, ago=ago)]
 
 
 def advise(seen: Observations[Killed]) -> list[Statement]:

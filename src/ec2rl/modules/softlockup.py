@@ -58,7 +58,7 @@ class Report:
         """Say which CPUs were stuck, how, and for how long."""
         lockup = self.lockup
         if lockup.how is Stuck.SOFT:
-            words = "CPU {cpus: and } stuck for {seconds} s in {task} ({pid})"
+            words = "CPU {cpus: and } stuck for {seconds:span} in {task} ({pid})"
         elif lockup.how is Stuck.HARD:
             words = "CPU {cpus: and } stuck with interrupts off (hard lockup)"
         else:

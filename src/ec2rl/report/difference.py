@@ -17,8 +17,10 @@ def difference(before: str, after: str, most: int | None = None) -> list[str]:
     old, new = _lines(before), _lines(after)
     if len(old) + len(new) > _MOST_LINES or len(before) + len(after) > _MOST_BYTES:
         return [_shown(line, most) for line in _replaced(old, new)]
-    from difflib import unified_diff
-
+    try:
+        from difflib import unified_diff
+    except ImportError:  # python3-minimal has none
+        return [_shown(line, most) for line in every_line(old, new)]
     return [_shown(line, most) for line in [*unified_diff(old, new)][2:]]
 
 
@@ -29,6 +31,13 @@ def _replaced(old: list[str], new: list[str]) -> Iterator[str]:
         if len(lines) > 2:
             yield f" ... {len(lines) - 2} more lines\n"
         yield from (sign + line for line in lines[1:][-1:])
+
+
+def every_line(old: list[str], new: list[str]) -> list[str]:
+    """Give a diff of one hunk that takes no line for the same: all of one, then of the other."""
+    before, after = ({0: "0,0", 1: "1"}.get(len(t), f"1,{len(t)}") for t in (old, new))
+    head = f"@@ -{before} +{after} @@\n"
+    return [head, *(f"-{line}" for line in old), *(f"+{line}" for line in new)]
 
 
 def _lines(text: str) -> list[str]:

@@ -12,6 +12,9 @@ _UNSAFE = (
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 
+_BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-")
+"""What no shell takes for more than a letter (shlex.quote: python3-minimal has no shlex)."""
+
 
 def printable(text: str) -> str:
     """Escape what could move a cursor, hide or reorder text: `\\x1b`, `\\u202e`."""
@@ -32,10 +35,9 @@ def typed(text: str) -> str:
 
     What could not be shown stands in bash's quotes, `$'...'`.
     """
-    from shlex import quote
-
     if one_line(text) == text:
-        return quote(text)
+        bare = text and _BARE.issuperset(text)
+        return text if bare else "'" + text.replace("'", "'\"'\"'") + "'"
     plain = text.replace("\\", "\\\\").replace("'", "\\'").replace("\t", "\\t")
     return f"$'{one_line(plain)}'"
 

@@ -41,6 +41,8 @@ def dumps(value: Json, indent: str = "\n") -> str:
 def _string(text: str) -> str:
     if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
         return f'"{text}"'
+    if text.isascii():
+        return f'"{text.translate(_ASCII)}"'
     return f'"{"".join(map(_character, text))}"'
 
 
@@ -54,3 +56,6 @@ def _character(character: str) -> str:
         return f"\\u{code:04x}"
     code -= 0x10000
     return f"\\u{0xD800 | code >> 10:04x}\\u{0xDC00 | code & 0x3FF:04x}"
+
+
+_ASCII = {code: _character(chr(code)) for code in range(128)}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from ec2rl.model import Risk
+from ec2rl.quantities import grouped, pace
 from ec2rl.record import record
 from ec2rl.remedies import BOOT, DISK, NOW
 from ec2rl.report.difference import difference
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 
     from ec2rl.model import Finding, Json, Proposal, Rate, Remedy
     from ec2rl.remedies import Change
+
+RISKS = {Risk.SAFE: "safe", Risk.RISKY: "high", Risk.MANUAL: "by hand"}
+"""How a risk is called behind `risk: `."""
+_OFFERED = {Risk.SAFE: "safe", Risk.RISKY: "high risk", Risk.MANUAL: "by hand"}
 
 
 @record(frozen=True)
@@ -55,9 +61,9 @@ def plan(
     elif not proposal.chosen and proposal.lasts and choices:
         lines += nothing_proposed(choices)
     elif not proposal.chosen and proposal.lasts:
-        lines.append("Nothing to do: everything is already as wished.")
+        lines.append("Nothing to do: everything is already as you asked.")
     elif not proposal.chosen:
-        lines.append("Nothing that this program could do: now it is as wished.")
+        lines.append("Nothing that this program could do: now it is as you asked.")
     lines += [one_line(note) for note in proposal.notes]
     if trial is not None and proposal.chosen:
         lines.append(f"On trial: taken back after {trial:g} s unless you confirm it (ec2rl keep)")
@@ -68,7 +74,7 @@ def plan(
         lines += ["", "Offered, and not in this plan:"]
         for remedy in proposal.offered:
             lines.append(f"    {one_line(remedy.title)}")
-            lines.append(f"        {remedy.risk.value}: {one_line(remedy.caveat)}")
+            lines.append(f"        {_OFFERED[remedy.risk]}: {one_line(remedy.caveat)}")
     by_hand = "By hand, there:" if proposal.refused else "The same by hand:"
     lines += ["", *_listed(by_hand, proposal.by_hand)] if proposal.by_hand else []
     return "\n".join(lines) + "\n"
@@ -94,7 +100,7 @@ def _listed(title: str, lines: Sequence[str]) -> list[str]:
 
 
 def _remedy(remedy: Remedy) -> list[str]:
-    lines = [f"{remedy.title} (risk: {remedy.risk.value})"]
+    lines = [f"{remedy.title} (risk: {RISKS[remedy.risk]})"]
     if remedy.caveat:
         lines.append(f"Caution: {remedy.caveat}")
     for part in (NOW, DISK, BOOT):
@@ -110,7 +116,8 @@ def _shown(change: Change, width: int) -> Sequence[str]:
     """Give what a change does: as a row, or where texts are compared as a diff."""
     name = one_line(change.target)
     if not change.hunks:
-        before, after = map(one_line, change.words)
+        before, after = map(_value, change.words) if change.part == NOW else change.words
+        before, after = one_line(before), one_line(after)
         return [f"{name:{width}}  {before} -> {after}"]
     lines = []
     for first, text, new in change.hunks:
@@ -118,6 +125,11 @@ def _shown(change: Change, width: int) -> Sequence[str]:
         lines += [f"@@ line {first} @@", *body[1:]] if first > 1 else body
     old, new = ("/dev/null" if text is None else name for text in change.hunks[0][1:])
     return [f"--- {old}", f"+++ {new}", *lines]
+
+
+def _value(word: str) -> str:
+    """Give a setting's value, which is one number or anything."""
+    return grouped(int(word)) if word.isascii() and word.isdecimal() and len(word) < 20 else word
 
 
 def done(made: Done, proposal: Proposal, details: str = "") -> str:
@@ -141,7 +153,7 @@ def helped(before: Rate | None, after: Rate | None, details: str) -> str:
     """Tell whether a fix has helped, by what was lost a second; `details` is a command for more."""
     if before is None or after is None:
         return "Whether it helped is not known: what is lost now could not be counted."
-    words = f"{before.what} {before.value:.3g}/s before, {after.value:.3g}/s after"
+    words = f"{before.what} {pace(before.value)}/s before, {pace(after.value)}/s after"
     if not before.value and not after.value:
         return f"Nothing was lost: {words}."
     if not after.value:

@@ -2,7 +2,10 @@
 
 A place in a template is `{name}` or `{name:form}`.  The forms:
 
-    {lines:line}        a number of things: 1 line, 2 lines; {n:entry/entries} with its plural
+    {lines:line}        a number of things: 1 line, 2,000 lines; {n:entry/entries} with its plural
+    {count:,}           a number that people compare: 262,144
+    {bytes:size}        bytes: 214 MiB, 1.5 GiB
+    {seconds:span}      a length of time: 45 s, 1 h 47 min, 2 d 4 h
     {share:%}           a share of 1 as per cent
     {rate:pace}         a number of things each second
     {when:time}         seconds since the epoch as local time, None as a time that is unknown
@@ -16,6 +19,7 @@ from __future__ import annotations
 
 from ec2rl.diagnosis.coverage import local_time
 from ec2rl.model import MOST, TENSED, Statement, Tense
+from ec2rl.quantities import grouped, pace, percent, plural, size, span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,28 +91,15 @@ def _shown(value: Value, form: str, tense: Tense) -> str:
         return local_time(None)
     if not form or not isinstance(value, (int, float)):
         return str(value)
-    if form == "time":
-        return local_time(value)
-    if form == "%":
-        return percent(value)
-    if form == "pace":
-        return pace(value)
-    return plural(value, form)
+    shown = _FORMS.get(form)
+    return plural(value, form) if shown is None else shown(value)
 
 
-def percent(share: float) -> str:
-    """Give a share in per cent: never 0 % of something, never 100 % of less than all."""
-    if 0 < share < 0.01:
-        return "below 1%"
-    return f"{min(share, 0.99) if 0.99 < share < 1 else share:.0%}"
-
-
-def pace(number: float) -> str:
-    """Give a number of things each second: never 0 of something, never in powers of ten."""
-    return f"{number:.0f}" if number >= 10 else f"{number:.2g}"
-
-
-def plural(number: float, noun: str) -> str:
-    """Give a number of things: `1 packet`, `2 packets`; `entry/entries` has its own plural."""
-    one, _, more = noun.partition("/")
-    return f"{number} {one}" if number == 1 else f"{number} {more or one + 's'}"
+_FORMS = {
+    "time": local_time,
+    "%": percent,
+    "pace": pace,
+    ",": grouped,
+    "size": size,
+    "span": span,
+}

@@ -16,6 +16,7 @@ from ec2rl.facts.proc import MEMORY, parse_fields
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable
 from ec2rl.next_boot.module import Module
+from ec2rl.quantities import size
 from ec2rl.record import record
 
 
@@ -55,5 +56,5 @@ def start(host: Host, release: str | None, module: Module) -> Start:
         return Start(None, "the default of this kernel is not known", None, page)
     sizes = default_sizes(memory, found, page or PAGE)
     told = "max = buckets" if found is Rule.X1 else "max = 4 x buckets"
-    because = f"default of this kernel for {memory >> 10} kB of memory, {told}"
+    because = f"default of this kernel for {size(memory)} of memory, {told}"
     return Start(sizes, because, Evidence(MEMORY, meminfo.text.split("\n", 1)[0]), page)

@@ -14,7 +14,7 @@ __all__ = ["boot_settings", "command", "setting_of"]  # `ec2rl boot` asks here a
 
 
 def command(args: Parsed, terminal: Terminal) -> int:
-    """0 told; 3 a setting's next value cannot be told, or what may decide could not be read."""
+    """Tell what settings the next boot gives: 0, or 3 where one of them cannot be told."""
     boot = boot_settings(CachingHost(host_of(args.last("root"))))
     write = format_of(args).write
     if write is None:

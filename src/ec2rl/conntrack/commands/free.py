@@ -10,7 +10,8 @@ from ec2rl.conntrack.commands.shared import INTERRUPTED, failed, targets_of
 from ec2rl.conntrack.delete import DeletionBatch, free
 from ec2rl.conntrack.queries.ctnetlink import Dump, open_dump
 from ec2rl.conntrack.report.entry_text import entry_short
-from ec2rl.conntrack.report.free_text import done, plan
+from ec2rl.conntrack.report.free_text import done, matching, plan
+from ec2rl.conntrack.report.table_text import entries
 from ec2rl.conntrack.table.entry import Entry
 from ec2rl.conntrack.table.filters import Filter, alive, idle_time
 from ec2rl.conntrack.table.freeing import Choice, DeletionResult
@@ -42,7 +43,10 @@ _OFTEN = 5000
 
 
 def command(args: Parsed, terminal: Terminal) -> int:
-    """0 deleted, or none is meant; 1 refused by you or the kernel; 3 could not look."""
+    """Delete the entries that are asked for.
+
+    0 deleted, or none matches; 1 refused by you or the kernel; 3 could not look.
+    """
     wanted = _wanted(args)
     try:
         host = CachingHost(LiveHost())
@@ -149,7 +153,9 @@ def _choose(
     freshest: list[tuple[int, int, str]] = []
     for number, entry in enumerate(listing):
         if number % _OFTEN == 0:
-            terminal.progress(f"{one_line(target.label)}: {number} entries seen, {matched} meant")
+            terminal.progress(
+                f"{one_line(target.label)}: {entries(number)} seen, {matching(matched)}"
+            )
         if not meant.has(entry):
             continue
         matched += 1

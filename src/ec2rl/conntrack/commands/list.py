@@ -27,6 +27,7 @@ from ec2rl.conntrack.table.filters import (
 from ec2rl.conntrack.table.look import Listing, open_listing
 from ec2rl.conntrack.table.targets import inside, known_settings
 from ec2rl.model import Unreadable
+from ec2rl.quantities import plural
 from ec2rl.report.escape import one_line
 from ec2rl.report.offline import recorded
 from ec2rl.report.wording import text
@@ -50,7 +51,7 @@ _TOGETHER = 500
 
 
 def command(args: Parsed, terminal: Terminal) -> int:
-    """0 listed; 2 a filter that makes no sense; 3 could not look; 130 interrupted."""
+    """List entries: 0, 2 for a filter that makes no sense, 3 could not look, 130 interrupted."""
     wanted = filter_of(args)
     limit = whole_number(args, "limit", 1, 1 << 40) if args.has("limit") else None
 
@@ -82,12 +83,13 @@ def _show(args: Parsed, terminal: Terminal, host: Host, wanted: Filter, limit: i
                 missing.append(str(listing))
                 status = COULD_NOT_LOOK
             elif printer.print(admitted(listing, wanted, times), target.label, times, limit):
-                missing.append(f"more than the {limit} entries of --limit are meant")
+                more = plural(limit or 0, "entry matches/entries match")
+                missing.append(f"more than {more}: --limit shows more")
                 break
             else:
                 missing += [f"{target.label}: {gap}" for gap in listing.gaps()]
     except KeyboardInterrupt:
-        missing.append(f"interrupted after {printer.printed} entries that were meant")
+        missing.append(f"interrupted after {plural(printer.printed, 'entry/entries')}")
         status = INTERRUPTED
     printer.end(missing, recording_of(args, host))
     for words in () if terminal.closed else missing:

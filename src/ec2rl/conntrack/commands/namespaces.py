@@ -8,8 +8,9 @@ from ec2rl.conntrack.namespaces import find_namespaces
 from ec2rl.conntrack.tables import Limits, Table, read_limits, read_tables
 from ec2rl.host import Host
 from ec2rl.model import Unreadable
+from ec2rl.quantities import grouped, percent, plural
 from ec2rl.report.escape import one_line
-from ec2rl.report.wording import plural, text
+from ec2rl.report.wording import text
 from ec2rl.subcommand import COULD_NOT_LOOK
 from ec2rl.terminal import Terminal
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def command(args: Parsed, terminal: Terminal) -> int:
-    """0 shown; 3 a namespace could not be found or read: it may hold anything."""
+    """Show each namespace's table: 0, or 3 where one could not be found or read."""
     return answered(args, terminal, lambda host, _: _show(args, terminal, host))
 
 
@@ -51,8 +52,14 @@ def _show(args: Parsed, terminal: Terminal, host: Host) -> int:
 
 def _text(tables: list[Table], limits: Limits) -> str:
     if limits.loaded is False:
-        return f"Connection tracking is not loaded ({len(tables)} network namespaces).\n"
-    limit = "unknown" if limits.maximum is None else limits.maximum or "none"
+        return f"Connection tracking is not loaded ({plural(len(tables), 'network namespace')}).\n"
+    limit = (
+        "unknown"
+        if limits.maximum is None
+        else grouped(limits.maximum)
+        if limits.maximum
+        else "none"
+    )
     lines = [
         f"{plural(len(tables), 'network namespace')}; nf_conntrack_max for each of them: {limit}",
         "",
@@ -72,15 +79,20 @@ def _text(tables: list[Table], limits: Limits) -> str:
                 counters.refused,
                 counters.early_drop,
             )
-            count, fill, lost, evicted = ("?" if n is None else n for n in numbers)
-            shown = f"{fill:.0%}" if isinstance(fill, float) else fill
+            count, shown, lost, evicted = map(_shown, numbers)
             label = one_line(table.namespace.label)
             lines.append(f"{count:>9} {shown:>5} {lost:>9} {evicted:>9}  {label}")
         else:
             idle += 1
     if idle:
-        lines.append(f"{idle} more that track nothing, and have lost nothing.")
+        lines.append(f"{plural(idle, 'more tracks/more track')} nothing, and lost nothing.")
     return "\n".join(lines) + "\n"
+
+
+def _shown(number: float | None) -> str:
+    if number is None:
+        return "?"
+    return percent(number) if isinstance(number, float) else grouped(number)
 
 
 def _fill(table: Table, limits: Limits) -> float | None:

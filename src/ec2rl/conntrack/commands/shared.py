@@ -27,6 +27,7 @@ from ec2rl.host.netns import held
 from ec2rl.host.recording import RecordedHost
 from ec2rl.host.sos_layout import settings
 from ec2rl.model import Unreadable, Why
+from ec2rl.quantities import grouped
 from ec2rl.record import replace
 from ec2rl.report.escape import one_line
 from ec2rl.report.offline import recorded
@@ -198,9 +199,9 @@ def count_table(
     whole = target.count or 0
 
     def progress(seen: int) -> None:
-        share = f" of {whole} ({min(99, 100 * seen // whole)}%)" if whole else ""
+        share = f" of {grouped(whole)} ({min(99, 100 * seen // whole)}%)" if whole else ""
         terminal.progress(
-            f"{one_line(target.label)}: {seen}{share} entries; Ctrl-C shows what was seen"
+            f"{one_line(target.label)}: {grouped(seen)}{share} entries; Ctrl-C shows what was seen"
         )
 
     return take_census(target.door, times, first, None if first else progress, keep, host)

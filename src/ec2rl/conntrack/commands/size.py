@@ -59,7 +59,7 @@ class _Counts:
 
 
 def command(args: Parsed, terminal: Terminal) -> int:
-    """0 shown; 3 could not look; 130 interrupted: what one look tells is shown."""
+    """Size the table: 0, 3 could not look, 130 interrupted (what one look tells is shown)."""
     pause = seconds("seconds", args.last("seconds", "5"), 0, 3600)
     return answered(args, terminal, lambda host, how: _show(args, terminal, host, pause, how))
 

@@ -39,7 +39,7 @@ _ASKED = 5000
 
 
 def command(args: Parsed, terminal: Terminal) -> int:
-    """0 shown; 3 a table could not be read; 130 interrupted: what was seen is shown."""
+    """Show who fills a table: 0, 3 could not be read, 130 interrupted (what was seen is shown)."""
     _asked(args)
     return answered(args, terminal, lambda host, _: show(args, terminal, host))
 

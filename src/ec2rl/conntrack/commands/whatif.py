@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 
 def command(args: Parsed, terminal: Terminal) -> int:
-    """0 shown; 2 an unknown timeout or a bad number; 3 could not look; 130 interrupted."""
+    """Predict the use of other timeouts.
+
+    0 shown; 2 an unknown timeout or a bad number; 3 could not look; 130 interrupted.
+    """
     try:
         wishes = parse_settings(args.operands)
     except SettingError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.report.table_text import span
+from ec2rl.quantities import grouped, span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ def curve(points: Sequence[Point], wanted: int, today: int | None) -> list[str]:
     most = max((point.entries for point in points), default=0)
     if most == 0:
         return []
-    width = max(len(str(most)), 7)
+    width = max(len(grouped(most)), 7)
     lines = []
     for row in range(HEIGHT, 0, -1):
-        level = f"{most * row // HEIGHT}" if row in (HEIGHT, HEIGHT // 2) else ""
+        level = grouped(most * row // HEIGHT) if row in (HEIGHT, HEIGHT // 2) else ""
         bars = ("#" * _COLUMN if _reaches(p.entries, most, row) else " " * _COLUMN for p in points)
         lines.append(f"{level:>{width}} |{''.join(bars)}".rstrip())
     lines.append(f"{0:>{width}} +{'-' * (_COLUMN * len(points))}")

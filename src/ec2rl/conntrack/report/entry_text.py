@@ -14,6 +14,7 @@ from ec2rl.conntrack.table.entry import (
     protocol_name,
 )
 from ec2rl.conntrack.table.ranking import joined
+from ec2rl.quantities import span
 
 
 def entry_line(entry: Entry) -> str:
@@ -50,7 +51,7 @@ def entry_short(entry: Entry, idle: int | None) -> str:
     source = joined(address(there.source), there.source_port)
     service = joined(address(there.destination), there.destination_port)
     state = f" {entry.state}" if entry.state else ""
-    quiet = "of unknown idle time" if idle is None else f"idle for {idle} s"
+    quiet = "of unknown idle time" if idle is None else f"idle for {span(idle)}"
     return f"{source} -> {service}/{protocol_name(there.protocol)}{state}, {quiet}"
 
 

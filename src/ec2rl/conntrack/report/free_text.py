@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ec2rl.conntrack.report.table_text import entries
 from ec2rl.conntrack.table.freeing import Choice, DeletionResult, reason
+from ec2rl.quantities import grouped, plural
 from ec2rl.report.escape import one_line
 from ec2rl.report.wrap import wrapped
 
@@ -11,7 +12,7 @@ from ec2rl.report.wrap import wrapped
 def plan(choice: Choice) -> str:
     """Everything that would be done, before it is done."""
     count = "an unknown number of entries" if choice.count is None else entries(choice.count)
-    lines = [f"{one_line(choice.table)}: {count}, {choice.matched} of them are meant"]
+    lines = [f"{one_line(choice.table)}: {count}, {matching(choice.matched)}"]
     lines += [line for gap in choice.gaps for line in wrapped("    ", f"Note: {gap}.")]
     if choice.kept:
         lines += wrapped(
@@ -19,15 +20,16 @@ def plan(choice: Choice) -> str:
             f"Kept: {entries(choice.kept)} of SSH sessions, and of what started this command.",
         )
     if choice.left:
-        lines.append(f"    {choice.left} more are left for another run.")
+        lines.append(f"    {plural(choice.left, 'more is/more are')} left for another run.")
     if not choice.chosen:
         return "\n".join([*lines, "Nothing to delete.", ""])
-    lines.append(f"    {entries(choice.chosen)} would be deleted (risky: cannot be taken back).")
+    lines.append(f"    {entries(choice.chosen)} would be deleted; this cannot be taken back.")
     if choice.live:
         lines += wrapped(
             "    ",
-            f"{choice.live} of these belong to live flows: answered, and not over. Where NAT or a "
-            "stateful firewall needs the entry, they are cut. Those that spoke last:",
+            f"{plural(choice.live, 'of these belongs/of these belong')} to live flows: answered, "
+            "and not over. Where NAT or a stateful firewall needs the entry, they are cut. "
+            "Those that spoke last:",
         )
         lines += [f"      {one_line(line)}" for line in choice.shown]
     else:
@@ -35,17 +37,22 @@ def plan(choice: Choice) -> str:
     return "\n".join(lines) + "\n"
 
 
+def matching(number: int) -> str:
+    """Say how many entries the filters choose: `1 matches`, `2,000 match`."""
+    return plural(number, "matches/match")
+
+
 def done(choice: Choice, freed: DeletionResult, after: int | None, left: int | None) -> str:
     """Tell what the kernel did, and its count afterwards."""
-    lines = [f"Deleted: {entries(freed.deleted)} of {choice.chosen}."]
+    lines = [f"Deleted: {entries(freed.deleted)} of {grouped(choice.chosen)}."]
     if freed.interrupted:
         lines.append("Interrupted: the others were not touched.")
     if freed.gone:
-        lines.append(f"Gone by themselves before: {freed.gone}.")
+        lines.append(f"Gone by themselves before: {grouped(freed.gone)}.")
     for code, number in freed.refused:
-        lines.append(f"Refused: {number}: {reason(code)}.")
+        lines.append(f"Refused: {grouped(number)}: {reason(code)}.")
     before = "an unknown number of entries" if choice.count is None else entries(choice.count)
-    now = "unknown" if after is None else after
-    still = "" if left is None else f"; {left} are meant by the filters now"
+    now = "an unknown number" if after is None else grouped(after)
+    still = "" if left is None else f"; {matching(left)} now"
     lines.append(f"The table had {before}, and has {now}{still}.")
     return "\n".join(lines) + "\n"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ec2rl.conntrack.defaults import EXTENSION
 from ec2rl.conntrack.report.table_json import is_whole
-from ec2rl.conntrack.report.table_text import entries, heading, notes, part, span
+from ec2rl.conntrack.report.table_text import entries, heading, notes, part
+from ec2rl.quantities import grouped, percent, plural, size, span
 from ec2rl.record import record
-from ec2rl.report.wording import percent
 from ec2rl.report.wrap import wrapped
 
 TYPE_CHECKING = False
@@ -62,7 +62,8 @@ def size_text(limits: Limits, tables: Tables) -> str:
         return "\n".join(_recommended(limits, tables)) + "\n"
     lines = wrapped("", "The limit is one for all network namespaces: the largest need decides.")
     if tables.left > 0:
-        lines += wrapped("", f"{tables.left} more tables have fewer entries: not looked at.")
+        left = plural(tables.left, "more table has/more tables have")
+        lines += wrapped("", f"{left} fewer entries: not looked at.")
     lines += ["", *_recommended(limits, tables), ""]
     return "\n".join(lines) + "\n" + "".join(_table(limits, one, []) for one in sized)
 
@@ -74,7 +75,7 @@ def _table(limits: Limits, one: Sizing, recommended: Sequence[str]) -> str:
     least = "" if is_whole(one.seen) and not one.seen.largest else "at least "
     lines += ["", f"Needed:       {least}{entries(one.needed.entries)} at the present load"]
     for setting, more in one.needed.growing[:5]:
-        lines.append(f"              ({more} of them still to come, by {setting})")
+        lines.append(f"              ({grouped(more)} of them still to come, by {setting})")
     lines += recommended
     lines += wrapped("Full in:      ", _when(limits, one))
     active = [rate for rate in one.rates if rate.entries][:8]
@@ -88,7 +89,7 @@ def _table(limits: Limits, one: Sizing, recommended: Sequence[str]) -> str:
 
 def _recommended(limits: Limits, tables: Tables) -> list[str]:
     cost = tables.cost
-    words = f"{cost.octets / (1 << 20):.0f} MiB of kernel memory when every entry is used"
+    words = f"{size(cost.octets)} of kernel memory when every entry is used"
     words += "" if cost.share is None else f", {percent(cost.share)} of this machine's memory"
     lines = [*_sizes(limits, tables), f"Costs:        {words}"]
     lines += wrapped("              ", tables.entry.parts)
@@ -124,28 +125,30 @@ def recommended_facts(limits: Limits, tables: Tables) -> dict[str, Json]:
 
 
 def _sizes(limits: Limits, tables: Tables) -> list[str]:
-    size = tables.size
+    best = tables.size
+    said = f"max {grouped(best.max)}, buckets {grouped(best.buckets)}"
     if tables.saved:
         where = "of the machine that it is from nothing else is known: not its limits, nor its load"
-        return wrapped("Recommended:  ", f"max {size.max}, buckets {size.buckets} ({where})")
+        return wrapped("Recommended:  ", f"{said} ({where})")
     if limits.maximum is None or limits.buckets is None:
         return wrapped(
             "Recommended:  ",
-            f"max {size.max}, buckets {size.buckets}; today's limits could not be read here",
+            f"{said}; today's limits could not be read here",
         )
-    if size.why is None:
-        return [f"Recommended:  as it is: max {size.max}, buckets {size.buckets}"]
-    sizes = f"--set max={size.max} --set buckets={size.buckets}"
+    if best.why is None:
+        return [f"Recommended:  as it is: {said}"]
+    sizes = f"--set max={best.max} --set buckets={best.buckets}"
     now = "it was" if tables.past else "now"
+    most, buckets = grouped(limits.maximum), grouped(limits.buckets)
     lines = [
-        f"Recommended:  net.netfilter.nf_conntrack_max={size.max} ({now} {limits.maximum})",
-        f"              net.netfilter.nf_conntrack_buckets={size.buckets} ({now} {limits.buckets})",
-        *wrapped("              ", f"({size.why.value})"),
+        f"Recommended:  net.netfilter.nf_conntrack_max={best.max} ({now} {most})",
+        f"              net.netfilter.nf_conntrack_buckets={best.buckets} ({now} {buckets})",
+        *wrapped("              ", f"({best.why.value})"),
     ]
     if not tables.past:
         lines.append(f"              sudo ./ec2rl fix conntrackfull {sizes}")
-    if size.more:
-        more = f"max={size.more} has room for all of it; look first whether the load is wanted"
+    if best.more:
+        more = f"max={best.more} has room for all of it; look first whether the load is wanted"
         lines += wrapped("More:         ", more)
     return lines
 
@@ -161,9 +164,9 @@ def _when(limits: Limits, sizing: Sizing) -> str:
     if full.likeliest == 0:
         return "it is full"
     if full.soonest is None:
-        return f"never at the present growth (two looks, {sizing.between:.1f} s apart)"
+        return f"not growing (two looks, {sizing.between:.1f} s apart)"
     basis = f"(chance alone, 95 of 100 cases; two looks, {sizing.between:.1f} s apart)"
     if full.likeliest is None:
-        return f"never at the likeliest growth, {span(full.soonest)} at the soonest {basis}"
+        return f"not growing; at worst full in {span(full.soonest)} {basis}"
     latest = "never" if full.latest is None else span(full.latest)
     return f"{span(full.likeliest)}; between {span(full.soonest)} and {latest} {basis}"

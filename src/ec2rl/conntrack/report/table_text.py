@@ -19,8 +19,9 @@ from ec2rl.conntrack.table.process_owners import NOBODY
 from ec2rl.conntrack.table.ruleset import ruleset, unknown_need
 from ec2rl.conntrack.table.sample import estimate
 from ec2rl.conntrack.table.timeouts import governing
+from ec2rl.quantities import grouped, percent, plural, span
 from ec2rl.report.escape import one_line
-from ec2rl.report.wording import percent, plural, text
+from ec2rl.report.wording import text
 from ec2rl.report.wrap import wrapped
 
 TYPE_CHECKING = False
@@ -64,7 +65,8 @@ def heading(target: TableTarget, limits: Limits, seen: Census) -> str:
         return f"{label}: {entries(seen.total)}"
     if not limits.maximum:
         return f"{label}: {entries(count)}"
-    return f"{label}: {count} of {limits.maximum} entries ({percent(count / limits.maximum)})"
+    share = percent(count / limits.maximum)
+    return f"{label}: {grouped(count)} of {entries(limits.maximum)} ({share})"
 
 
 def first_answer(target: TableTarget, limits: Limits, seen: Census, by: str) -> str:
@@ -141,7 +143,8 @@ def part(seen: Census, bounds: str = _OF_THESE) -> list[str]:
         return []
     known = entries(seen.total)
     if seen.counted:
-        known = f"{seen.total} of {seen.counted} entries ({percent(seen.total / seen.counted)})"
+        share = percent(seen.total / seen.counted)
+        known = f"{grouped(seen.total)} of {entries(seen.counted)} ({share})"
     how = f"in random order; {bounds}"
     if not seen.random:
         how = "in no random order: all numbers are of these, and tell nothing of the others"
@@ -162,7 +165,7 @@ def notes(seen: Census) -> list[str]:
 
 def _causes(found: Sequence[Cause], seen: Census, target: TableTarget) -> list[str]:
     if not found:
-        few = "" if seen.total >= 1000 else ": fewer than 1000 entries tell little"
+        few = "" if seen.total >= 1000 else ": fewer than 1,000 entries tell little"
         return [f"Why: none of the known causes stands out{few}.", ""]
     lines = ["Why:"]
     for number, cause in enumerate(found, 1):
@@ -197,18 +200,21 @@ def _ranking(by: str, seen: Census, limit: int, owned: Sequence[Owned]) -> list[
     lines = [f"{_TITLES[by]:{room}} {what:>9} share{behind}"]
     for name, count, note in shown:
         share = percent(count / seen.total).replace("below ", "<")
-        words = str(count)
+        words = grouped(count)
         if sampled and seen.counted is not None:
             guess = estimate(count, seen.total, seen.counted, distinct or seen.total)
-            words, note = str(guess.likeliest), f"  {guess.low} and {guess.high}"
+            words = grouped(guess.likeliest)
+            note = f"  {grouped(guess.low)} and {grouped(guess.high)}"
         lines.append(f"{_cut(name, room):{room}} {words:>9} {share:>5}{note}".rstrip())
     if by == "owner":
         asked = percent(sum(one.entries for one in owned) / seen.total)
         lines.append(f"(asked of the busiest {len(seen.pairs.rows)} pairs: {asked} of the entries)")
     if distinct is None:
-        lines.append(f"(and tens of thousands more; each count is too low by at most {error})")
+        lines.append(
+            f"(and tens of thousands more; each count is too low by at most {grouped(error)})"
+        )
     elif distinct > len(shown):
-        lines.append(f"(and {distinct - len(shown)} more)")
+        lines.append(f"(and {grouped(distinct - len(shown))} more)")
     return lines
 
 
@@ -257,7 +263,7 @@ def _idle(seen: Census, name: str) -> str:
     middle, most = (_quantile(cells, share) for share in (0.5, 0.9))
     least = "at least " if any(governing(cell.kind) in seen.largest for cell in cells) else ""
     words = "" if middle is None or most is None else f"  {least}{middle}, {most}"
-    return words + (f"  {beyond} older than the setting" if beyond else "")
+    return words + (f"  {grouped(beyond)} older than the setting" if beyond else "")
 
 
 def _quantile(cells: Iterable[Cell], share: float) -> str | None:
@@ -268,17 +274,6 @@ def _quantile(cells: Iterable[Cell], share: float) -> str | None:
         if left <= 0:
             return f"{span(bucket_end(low) - 1)}"
     return None
-
-
-def span(seconds: float) -> str:
-    """Write a length of time in its largest units.
-
-    `45 s`, `12 min`, `2.5 h`, `5 d`.
-    """
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size or seconds == size:
-            return f"{seconds / size:.1f}".removesuffix(".0") + f" {unit}"
-    return f"{seconds:.0f} s"
 
 
 def _cut(text: str, room: int) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.report.curve import curve
-from ec2rl.conntrack.report.table_text import entries, heading, notes, part, span
-from ec2rl.report.wording import percent
+from ec2rl.conntrack.report.table_text import entries, heading, notes, part
+from ec2rl.quantities import grouped, percent, span
 from ec2rl.report.wrap import wrapped
 
 TYPE_CHECKING = False
@@ -46,22 +46,22 @@ def what_if_text(
         return "\n".join(
             [*lines, *wrapped("    ", _NOTHING_KNOWN if seen.largest else _NOTHING), ""]
         )
-    shown = "half of today's; name your own as TIMEOUT=SECONDS" if halved else "as wished"
+    shown = "half of today's; name your own as TIMEOUT=SECONDS" if halved else "as you asked"
     lines += ["", *wrapped("", f"With other timeouts ({shown}), in the steady state:"), ""]
     titles = ("today", "then", "entries", "gone", "cut")
-    lines.append(f"{'timeout':28} " + _row(*titles, "unknown"))
+    lines.append(f"{'timeout':26} " + _row(*titles, "unknown"))
     for one in answer.effects:
         today = "unknown" if one.today is None else span(one.today)
-        unknown = str(one.unknown) if one.unknown else "-"
+        unknown = grouped(one.unknown) if one.unknown else "-"
         gone, cut = _between(one.gone, one.gone_most), _between(one.cut, one.cut_most)
-        numbers = (today, span(one.wanted), one.governed, gone, cut, unknown)
-        lines.append(f"{one.setting:28} " + _row(*map(str, numbers)))
+        numbers = (today, span(one.wanted), grouped(one.governed), gone, cut, unknown)
+        lines.append(f"{one.setting:26} " + _row(*numbers))
     share = percent(answer.steady / answer.size) if answer.size else "all"
-    together = f"{entries(answer.steady)} of {answer.size} ({share})"
+    together = f"{grouped(answer.steady)} of {entries(answer.size)} ({share})"
     if answer.steady_least < answer.steady:
         together = (
-            f"between {answer.steady_least} and {entries(answer.steady)} of {answer.size} (today's"
-            " timeouts would tell: --sysctl)"
+            f"between {grouped(answer.steady_least)} and {grouped(answer.steady)} of "
+            f"{entries(answer.size)} (today's timeouts would tell: --sysctl)"
         )
     lines += ["", *wrapped("", f"Together: {together} would be there.", "    ")]
     lines += [line for words in _HOLDS for line in wrapped("", words, "    ")]
@@ -76,21 +76,21 @@ def what_if_text(
 
 
 def _row(today: str, then: str, governed: str, gone: str, cut: str, unknown: str) -> str:
-    return f"{today:>8} {then:>7} {governed:>8} {gone:>8} {cut:>8} {unknown:>7}"
+    return f"{today:>10} {then:>10} {governed:>7} {gone:>7} {cut:>7} {unknown:>7}"
 
 
 def _between(least: int, most: int) -> str:
-    return str(least) if least == most else f"{least}-{most}"
+    return grouped(least) if least == most else f"{grouped(least)}-{grouped(most)}"
 
 
 def _drawn(one: Effect) -> list[str]:
     drawn = curve(one.curve, one.wanted, one.today)
     if not drawn:
         return []
-    bound = f" (+-{one.uncertain})" if one.uncertain else ""
-    kept = one.governed - one.gone
+    bound = f" (+-{grouped(one.uncertain)})" if one.uncertain else ""
+    kept = f"{grouped(one.governed - one.gone)}{bound}"
     return [
         "",
-        f"{one.setting}: entries against the timeout; with {span(one.wanted)} {kept}{bound}",
+        f"{one.setting}: entries against the timeout; with {span(one.wanted)} {kept}",
         *drawn,
     ]

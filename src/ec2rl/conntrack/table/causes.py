@@ -103,14 +103,14 @@ def local_traffic(seen: Census) -> Cause | None:
         return None
     pairs = [row for row in seen.pairs.rows if local(row)]
     rewritten = sum(row.count for row in pairs if _translated(row))
-    needed = "NAT rewrites at least {n} of them: these need it"
+    needed = "NAT rewrites at least {n:,} of them: these need it"
     return Cause(
         CauseName.TRACKED_WITHOUT_NEED,
         say("loopback traffic is tracked, which few rules need"),
         count / seen.total,
         (
             numbers(count, seen, "have a loopback address as their source"),
-            *(say("{n} of them: {pair}", n=row.count, pair=str(row.key)) for row in pairs[:3]),
+            *(say("{n:,} of them: {pair}", n=row.count, pair=str(row.key)) for row in pairs[:3]),
             *([say(needed, n=rewritten)] if rewritten else []),
         ),
         LOCAL,
@@ -131,7 +131,7 @@ def longer_than_today(seen: Census) -> Cause | None:
     for cell in cells:
         setting = governing(cell.kind)
         over[setting] = over.get(setting, 0) + cell.beyond
-    words = "{n} have more left than the {seconds} s of {setting}"
+    words = "{n:,} have more left than the {seconds:span} of {setting}"
     lines = (
         say(words, n=number, seconds=seen.settings.get(setting, 0), setting=setting)
         for setting, number in sorted(over.items(), key=lambda item: (-item[1], item[0]))
@@ -160,7 +160,7 @@ def one_namespace(namespaces: Mapping[str, int]) -> Cause | None:
         namespaces[name] / total,
         (
             say(
-                "{n} of {total} entries in {all} namespaces are in {name}",
+                "{n:,} of {total:,} entries in {all:,} namespaces are in {name}",
                 n=namespaces[name],
                 total=total,
                 all=len(namespaces),

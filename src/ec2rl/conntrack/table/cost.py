@@ -5,6 +5,7 @@ from __future__ import annotations
 from ec2rl.conntrack.defaults import EXTENSION, OBJECT, SLOT, memory_for
 from ec2rl.limits import MUCH
 from ec2rl.model import Evidence, Unreadable
+from ec2rl.quantities import percent
 from ec2rl.record import record
 
 SLABS = "/proc/slabinfo"
@@ -86,7 +87,7 @@ def cost_of(
     if not free or octets <= free * MUCH:
         return Cost(octets, share)
     otherwise = (
-        f"a full table would take {octets / free:.0%} of the memory that is available, and the"
+        f"a full table would take {percent(octets / free)} of the memory that is available, and the"
         " kernel cannot swap it out",
         "track less: NOTRACK for what needs no state, in both directions (a flowtable spares"
         " work, and no entry)",

@@ -144,12 +144,12 @@ def compared(seen: Census, before: int | None) -> Census:
     listed, slack = seen.total, 1000 + high // 10
     if low - listed > slack:
         gap = (
-            f"leak: the kernel counts {low} entries, and lists {listed}: "
+            f"leak: the kernel counts {low:,} entries, and lists {listed:,}: "
             f"{low - listed} take room in the table that no timeout gives back"
         )
         return replace(seen, gaps=(*seen.gaps, gap), leaked=low - listed)
     if listed - high > slack:
-        gap = f"{listed} entries were listed, and the kernel counts {high}: some came twice"
+        gap = f"{listed:,} entries were listed, and the kernel counts {high:,}: some came twice"
         return replace(seen, gaps=(*seen.gaps, gap))
     return seen
 

@@ -47,7 +47,7 @@ class TableSample:
         if listed is None or counted - listed <= 1000 + counted // 10:
             return ""
         return (
-            f"{counted} entries were counted, and {listed} are listed: the list was cut, or"
+            f"{counted:,} entries were counted, and {listed:,} are listed: the list was cut, or"
             " something holds on to entries that are no longer in the table (a leak)"
         )
 
@@ -105,8 +105,8 @@ def table_sample_lines(one: TableSample) -> list[Statement]:
     """Tell what to say below the verdict."""
     found = one.census
     shares = say(
-        "Of its entries {at_once:%} can be evicted at once, {later:%} slowly, {stuck:%} "
-        "not at all (seen: {seen}" + (" of {counted})" if found.counted else ")"),
+        "Evictable: {at_once:%} at once, {later:%} slowly, {stuck:%} "
+        "not at all (seen: {seen:,}" + (" of {counted:,})" if found.counted else ")"),
         at_once=found.entries(evictable) / found.total,
         later=found.entries(evictable_later) / found.total,
         stuck=one.stuck,
@@ -118,7 +118,7 @@ def table_sample_lines(one: TableSample) -> list[Statement]:
         return [
             say("{label}: {headline}", label=one.label, headline=one.headline),
             shares,
-            say("Who, and why: sudo ./ec2rl conntrack top" + where, inode=one.inode),
+            say("Details: sudo ./ec2rl conntrack top" + where, inode=one.inode),
         ]
     when = "The time of that file is {saved:time}: nothing proves that the table is of then"
     return [
@@ -139,15 +139,14 @@ def _look_closer(source: str) -> Statement:
     """Say what to type for the whole of a saved table."""
     if source.startswith(_MEMBERS):
         words = (
-            "Who, and why: take {source} out of the sosreport, then: "
-            "./ec2rl conntrack top --file={file}"
+            "Details: take {source} out of the sosreport, then: ./ec2rl conntrack top --file={file}"
         )
         return say(words, source=source, file=typed(source.rpartition("/")[2]))
     if source == STANDARD_INPUT:
-        return say("Who, and why: ./ec2rl conntrack top --file=- (with that table as its input)")
+        return say("Details: ./ec2rl conntrack top --file=- (with that table as its input)")
     if ", " in source:
-        return say("Who, and why: `./ec2rl conntrack top` takes one of these files by its --file=")
-    return say("Who, and why: ./ec2rl conntrack top --file={file}", file=typed(source))
+        return say("Details: `./ec2rl conntrack top` takes one of these files by its --file=")
+    return say("Details: ./ec2rl conntrack top --file={file}", file=typed(source))
 
 
 def table_sample_facts(one: TableSample) -> dict[str, Fact]:

@@ -32,7 +32,7 @@ def half_open(seen: Census) -> Cause | None:
     evidence = (
         numbers(count, seen, "are half-open (SYN_SENT or SYN_RECV)"),
         say(
-            "the busiest source, {client}, has {share} %; {all} sources in the table",
+            "the busiest source, {client}, has {share} %; {all:,} sources in the table",
             client=client,
             share=rounded(clients, count),
             all="tens of thousands of" if sources is None else sources,
@@ -96,10 +96,10 @@ def hoarding_client(seen: Census) -> Cause | None:
         held / seen.total,
         (
             numbers(held, seen, say("are established connections of {client}", client=client)),
-            say("{n} of these go to one service: {pair}", n=paired, pair=pair),
+            say("{n:,} of these go to one service: {pair}", n=paired, pair=pair),
             say(
-                "at least {n} of them have been idle for more than {idle} s;"
-                " nf_conntrack_tcp_timeout_established keeps them for {timeout} s",
+                "at least {n:,} of them have been idle for more than {idle:span};"
+                " nf_conntrack_tcp_timeout_established keeps them for {timeout:span}",
                 n=surely,
                 idle=_NITRO,
                 timeout=timeout,
@@ -121,7 +121,7 @@ def time_wait(seen: Census) -> Cause | None:
     seconds = seen.settings.get("tcp_timeout_time_wait")
     service, most = most_of(seen.services.rows, wanted)
     client, clients = most_of(seen.sources.rows, wanted)
-    pace = "kept for {seconds} s, that is about {rate} connections a second"
+    pace = "kept for {seconds:span}, that is about {rate:,} connections a second"
     return Cause(
         CauseName.TIME_WAIT_STORM,
         say("short connections, most to {service}", service=service),
@@ -156,17 +156,18 @@ def close_wait(seen: Census) -> Cause | None:
         return None
     service, most = most_of(seen.services.rows, wanted)
     if known:
-        words = "nf_conntrack_tcp_timeout_close_wait is {seconds} s, the kernel's default {usual} s"
-        words += "; kube-proxy sets 3600 s" if seconds == 3600 else ""
+        words = "nf_conntrack_tcp_timeout_close_wait is {seconds:span}, "
+        words += "the kernel's default {usual:span}"
+        words += "; kube-proxy sets 1 h" if seconds == 3600 else ""
     else:
         words = (
-            "one has {seconds} s left: nf_conntrack_tcp_timeout_close_wait was no shorter"
-            " when it was given, and the kernel's default is {usual} s (kube-proxy sets 3600 s)"
+            "one has {seconds:span} left: nf_conntrack_tcp_timeout_close_wait was no shorter"
+            " when it was given, and the kernel's default is {usual:span} (kube-proxy sets 1 h)"
         )
     return Cause(
         CauseName.CLOSE_WAIT_KEPT_LONG,
         say(
-            "connections in CLOSE_WAIT are kept for {least}{seconds} s",
+            "connections in CLOSE_WAIT are kept for {least}{seconds:span}",
             least="" if known else "at least ",
             seconds=seconds,
         ),

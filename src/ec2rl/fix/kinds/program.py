@@ -9,7 +9,6 @@ alone (capabilities(7)).
 from __future__ import annotations
 
 import os
-import resource
 import select
 import time
 from contextlib import suppress
@@ -144,6 +143,7 @@ def _be(
     calls: CDLL, machine: Machine, program: tuple[str, ...], most: int, out: int, place: Place
 ) -> None:
     """Become the program; nothing of this returns."""
+    import resource  # python3-minimal has none; history needs it not
 
     try:
         calls.prctl(_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)

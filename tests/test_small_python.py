@@ -1,0 +1,69 @@
+"""python3-minimal: what can work works, and what cannot says which Python to install."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ec2rl.report.difference import every_line
+from support.cases import CASES
+from support.lacking import ec2rl
+
+DEBIAN = ("resource", "json", "_json", "difflib", "shlex", "ctypes", "_ctypes", "lzma", "bz2")
+"""What python3.11-minimal of Debian 12 lacks of what is imported anywhere; 11 and 13 lack less."""
+
+INSTALL = "; install python3 (python3-minimal is not enough), or name another by EC2RL_PYTHON\n"
+FULL = next(
+    path for path in CASES if path.parent.name == "conntrackfull" and path.stem == "losing_many"
+)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "version", "help", "list", "list --json", "software-check", "bug-report",
+        "explain oomkiller", "conntrack namespaces", "boot vm.swappiness",
+        "history", "fix neighbourfull --dry-run", "run --no-save --since=02:00 --sample=0",
+    ],
+)  # fmt: skip
+@pytest.mark.more
+def test_what_can_work_works(line: str) -> None:
+    done = ec2rl(DEBIAN, *line.split())
+    assert done.returncode in (0, 1, 3)  # this machine may be well or not
+    assert done.stdout
+    assert "fault" not in done.stderr
+    assert "No module named" not in done.stderr + done.stdout
+
+
+def test_a_recording_is_judged(tmp_path: Path) -> None:
+    whole, small = (
+        ec2rl(without, "run", "--no-save", "--json", "--only-modules=conntrackfull",
+              f"--replay={FULL}")
+        for without in ((), DEBIAN)
+    )  # fmt: skip
+    assert (small.returncode, small.stderr) == (whole.returncode, whole.stderr)
+    mine, theirs = (json.loads(done.stdout)["results"] for done in (small, whole))
+    for one in (*mine, *theirs):
+        del one["seconds"]
+    assert mine == theirs
+
+
+@pytest.mark.parametrize("line", ["run --no-save README.md", "run --no-save --root=/etc"])
+def test_what_cannot_work_says_what_to_install(line: str) -> None:
+    done = ec2rl(DEBIAN, *line.split())
+    assert done.returncode == 69
+    assert done.stderr.startswith("ec2rl: this Python lacks something: No module named '")
+    assert done.stderr.endswith(INSTALL)
+
+
+def test_a_typing_error_is_told_without_a_suggestion() -> None:
+    done = ec2rl(DEBIAN, "rum")
+    assert done.returncode == 2
+    assert "unknown subcommand 'rum': known are run, list, " in done.stderr
+
+
+def test_without_difflib_a_plan_shows_every_line() -> None:
+    assert every_line(["a\n", "b\n"], ["b\n"]) == ["@@ -1,2 +1 @@\n", "-a\n", "-b\n", "+b\n"]
+    assert every_line([], ["b\n"]) == ["@@ -0,0 +1 @@\n", "+b\n"]
