@@ -5,14 +5,13 @@ No running machine keeps what its console showed; it comes from whoever fetched 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ec2rl.host.query import Query, decode_text, encode_text
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Callable
 
     from ec2rl.host.query import Encoded
