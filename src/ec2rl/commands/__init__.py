@@ -70,7 +70,7 @@ _GENERAL = {
             "dry-run": Option("", "say what it would do"),
             "partial": Option("", "leave what somebody has changed since, restore the rest"),
             "with-later": Option("", "take back what was changed on top of it, too"),
-            "yes": Option("", "do not ask about another machine's root"),
+            "yes": Option("", "do not ask"),
             "root": _VOLUME,
         },
         "0 taken back, shown (--dry-run), or there is nothing to take back; 1 nothing was taken "
