@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
-from ec2rl import modules as _package
+from ec2rl import shipped
 from ec2rl.arguments import Parsed, UsageError
 from ec2rl.model import Finding, Verdict, say
 from ec2rl.module import Module
@@ -13,14 +11,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_FOLDER = os.path.dirname(_package.__file__)
+_FOLDER = "modules"
 _UNKNOWN = "unknown"
 
 
 def names() -> tuple[str, ...]:
     """Give the names of all diagnostics, sorted; none of them is loaded for it."""
     return tuple(
-        sorted(n[:-3] for n in os.listdir(_FOLDER) if n.endswith(".py") and n[0] not in "_.")
+        sorted(n[:-3] for n in shipped.names(_FOLDER) if n.endswith(".py") and n[0] not in "_.")
     )
 
 
@@ -40,7 +38,7 @@ def load(name: str) -> Module:
     try:
         module: Module = __import__(f"ec2rl.modules.{name}", fromlist=["MODULE"]).MODULE
     except (Exception, SystemExit) as error:
-        path = os.path.join(_FOLDER, f"{name}.py")
+        path = shipped.path(f"{_FOLDER}/{name}.py")
         raise BrokenModuleError(f"{path}: {type(error).__name__}: {error}") from error
     return module
 
@@ -75,8 +73,7 @@ def _load_or_report(name: str) -> Module:
 
 def page(name: str) -> str:
     """Give the page of a diagnostic, as it ships with the code."""
-    with open(os.path.join(_FOLDER, f"{name}.md"), encoding="utf-8") as file:
-        return file.read()
+    return shipped.text(f"{_FOLDER}/{name}.md")
 
 
 def choose(args: Parsed) -> list[Module]:

@@ -17,6 +17,13 @@ from ec2rl.report.escape import one_line
 from ec2rl.report.text import header, result
 from ec2rl.terminal import Terminal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ec2rl.model import Finding, Statement
+    from ec2rl.module import Module
+
 
 def command(args: Parsed, terminal: Terminal) -> int:
     """Print the page, the verdict of now, and the manual commands with this host's numbers."""
@@ -35,12 +42,17 @@ def command(args: Parsed, terminal: Terminal) -> int:
     runner = Runner([module], LiveHost(), plan)
     runner.start()
     found, interrupted = runner.finish()
-    shown = {line.strip() for line in text.split("\n")}
-    lines = ["", header("This Host"), ""]
     for one in found:
-        others = tuple(line for line in one.finding.details if line.role is not Role.PAGE)
-        lines += [result(module.name, replace(one.finding, details=others)), ""]
-        by_hand = wording.lines(one.by_hand)
-        lines += [one_line(line) for line in by_hand if line not in shown]
-    terminal.out("\n".join(lines) + "\n")
+        terminal.out(on_this_host(module, text, one.finding, one.by_hand))
     return 130 if interrupted else 0
+
+
+def on_this_host(
+    module: Module, page: str, finding: Finding, by_hand: Sequence[Statement | str]
+) -> str:
+    """Give what follows a module's page: the verdict, and the commands that the page lacks."""
+    shown = {line.strip() for line in page.split("\n")}
+    others = tuple(line for line in finding.details if line.role is not Role.PAGE)
+    lines = ["", header("This Host"), "", result(module.name, replace(finding, details=others)), ""]
+    lines += [one_line(line) for line in wording.lines(by_hand) if line not in shown]
+    return "\n".join(lines) + "\n"
