@@ -14,7 +14,7 @@ from ec2rl.model import Role
 from ec2rl.record import replace
 from ec2rl.report import wording
 from ec2rl.report.escape import one_line
-from ec2rl.report.text import header, result
+from ec2rl.report.text import View, header, result
 from ec2rl.terminal import Terminal
 
 
@@ -37,9 +37,10 @@ def command(args: Parsed, terminal: Terminal) -> int:
     found, interrupted = runner.finish()
     shown = {line.strip() for line in text.split("\n")}
     lines = ["", header("This Host"), ""]
+    view = View(width=terminal.width)
     for one in found:
         others = tuple(line for line in one.finding.details if line.role is not Role.PAGE)
-        lines += [result(module.name, replace(one.finding, details=others)), ""]
+        lines += [result(module.name, replace(one.finding, details=others), view), ""]
         by_hand = wording.lines(one.by_hand)
         lines += [one_line(line) for line in by_hand if line not in shown]
     terminal.out("\n".join(lines) + "\n")
