@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,10 +43,15 @@ def run(folder: Path, *words: str, **more: Any) -> subprocess.CompletedProcess[s
     "mistake",
     [
         (["runn"], "unknown subcommand 'runn': did you mean run?", "ec2rl help"),
-        (["run", "--only-module=x"], "unknown option of run '--only-module': did you mean "
+        (["diagnose"], "unknown subcommand 'diagnose': did you mean run?", "ec2rl help"),
+        (["rollback", "3"], "unknown subcommand 'rollback': did you mean undo?", "ec2rl help"),
+        (["run", "--format=json"], "unknown option of run '--format': did you mean --output?"),
+        (["run", "--only-modulse=x"], "unknown option of run '--only-modulse': did you mean "
          "--only-modules?"),
         (["version", "--foo"], "unknown option of version '--foo': there is none"),
-        (["run", "--only-mod"], "unknown option of run '--only-mod': did you mean --only-modules?"),
+        (["run", "--only"], "option of run '--only' may be one of several: --only-modules, "
+         "--only-domains, --only-classes"),
+        (["h"], "subcommand 'h' may be one of several: help, history", "ec2rl help"),
         (["run", "-x"], "unknown option '-x': options begin with two dashes"),
         (["run", "x.log"], "x.log: No such file or directory"),
         (["run", "--root=/", "x"], "run takes no 'x' there: it stands alone, or behind --log"),
@@ -109,6 +115,25 @@ def test_there_is_help_for_everything(name: str) -> None:
     assert ("Exit status: 0 " in done.stdout) >= tells
     if name in COMMANDS:
         assert ec2rl(name, "--help").stdout == done.stdout
+
+
+@pytest.mark.parametrize(
+    ("short", "whole"),
+    [
+        (("-V",), ("version",)),
+        (("hist",), ("history",)),
+        (("li", "--js", "--only-d=net"), ("list", "--json", "--only-domains=net")),
+        (("c", "na", "-h"), ("help", "conntrack namespaces")),
+    ],
+)
+def test_what_begins_one_word_alone_is_taken_for_it(
+    short: tuple[str, ...], whole: tuple[str, ...]
+) -> None:
+    done = ec2rl(*short)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.sub(r'"time": ".*"', "", done.stdout) == re.sub(
+        r'"time": ".*"', "", ec2rl(*whole).stdout
+    )
 
 
 def test_evidence_is_named_behind_run() -> None:

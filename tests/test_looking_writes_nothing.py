@@ -60,6 +60,8 @@ LOOKING = [
     "undo --dry-run",
     "undo --dry-run --root=VOL",
     "fix conntrackfull --dry-run",
+    "demo",
+    "demo volume",
     "fix conntrackfull --dry-run --json --set=max=300001",
     "fix conntrackfull --dry-run --set=max=300001 --root=VOL",
     "conntrack top",

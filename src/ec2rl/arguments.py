@@ -74,20 +74,8 @@ FORMATS = {
 """The options that `format_of` takes."""
 
 
-_GONE = {
-    "upload": "nothing is sent anywhere; attach the folder that run names, or run --record=FILE",
-    "menu-config": "there is no menu; see: ec2rl help run",
-    "save-config": "there is no configuration file; say it as options: ec2rl help run",
-    "--config-file": "there is no configuration file; say it as options",
-    "--backup": "no backup is made; ec2rl undo takes back what fix changed, byte for byte",
-    "--upload-directory": "nothing is sent anywhere; attach that folder yourself",
-    "--presigned-url": "nothing is sent anywhere; attach the folder yourself",
-    "--support-url": "nothing is sent anywhere; attach the folder yourself",
-}
-"""Words of ec2rl 1.1.7 that there are no more, each with what to do instead."""
-
-
 _SHORT = {"-q": "--quiet", "-v": "--verbose"}
+
 
 UNTOLD = (
     "0 every value told; 3 the next value of a setting cannot be told (it says `unknown`), or "
@@ -113,8 +101,7 @@ def parse(words: Sequence[str], commands: Mapping[str, Command]) -> Parsed:
             return Parsed("help", (name,), {})
         elif word.startswith("--") or word in _SHORT:
             option, said, value = _SHORT.get(word, word)[2:].partition("=")
-            if option not in command.options:
-                raise UsageError(unknown(f"option of {name}", option, command.options, "--"))
+            option = _whole(f"option of {name}", option, command.options, "--")
             values[option] = (
                 *values.get(option, ()),
                 _value(option, command.options[option], bool(said), value, rest),
@@ -140,7 +127,11 @@ def _named(words: Sequence[str], commands: Mapping[str, Command]) -> tuple[str, 
     """The subcommand, of one word or of two as `conntrack top`, and what follows it."""
     if not words:
         raise UsageError("missing subcommand: one of " + ", ".join(commands))
-    name = {"--help": "help", "-h": "help", "--version": "version"}.get(words[0], words[0])
+    short = {"--help": "help", "-h": "help", "--version": "version", "-V": "version"}
+    name = short.get(words[0], words[0])
+    if name not in commands:
+        firsts = dict.fromkeys(known.partition(" ")[0] for known in commands)
+        name = _whole("subcommand", name, firsts)
     words = words[1:]
     inner = [known.partition(" ")[2] for known in commands if known.startswith(f"{name} ")]
     if inner:
@@ -148,12 +139,25 @@ def _named(words: Sequence[str], commands: Mapping[str, Command]) -> tuple[str, 
             raise UsageError(f"{name} what? one of {', '.join(inner)}")
         if words[0] in ("--help", "-h"):
             return "help", (name,)
-        if words[0] not in inner:
-            raise UsageError(unknown(name, words[0], inner))
-        name, words = f"{name} {words[0]}", words[1:]
-    if name not in commands:
-        raise UsageError(unknown("subcommand", name, commands))
+        name, words = f"{name} {_whole(name, words[0], inner)}", words[1:]
     return name, words
+
+
+def _whole(
+    kind: str, said: str, known: Mapping[str, object] | Sequence[str], dash: str = ""
+) -> str:
+    """Give the one of the words that was said, be it by its beginning alone."""
+    if said in known:
+        return said
+    from ec2rl.unknown import is_gone, unknown
+
+    begun = [one for one in known if said and one.startswith(said)]
+    if not begun or is_gone(dash + said):
+        raise UsageError(unknown(kind, said, known, dash))
+    if len(begun) > 1:
+        several = ", ".join(dash + one for one in begun)
+        raise UsageError(f"{kind} {dash + said!r} may be one of several: {several}")
+    return begun[0]
 
 
 def _value(name: str, option: Option, said: bool, value: str, rest: object) -> str:
@@ -182,25 +186,6 @@ def format_of(args: Parsed) -> Format:
     if name not in known:
         raise UsageError(f"--output={name}: one of {', '.join(known)}")
     return formats.load(name)
-
-
-def unknown(
-    kind: str, said: str, known: Mapping[str, object] | Sequence[str], dash: str = ""
-) -> str:
-    """Say that a word is not known, with the nearest one that is."""
-    if dash + said in _GONE:
-        return f"{dash}{said} went with 1.1.7: {_GONE[dash + said]}"
-    if not known:
-        return f"unknown {kind} {dash + said!r}: there is none"
-    try:
-        from difflib import get_close_matches
-    except ImportError:  # python3-minimal has none
-        near = []
-    else:
-        near = get_close_matches(said, list(known), n=1, cutoff=0.5)
-    if near:
-        return f"unknown {kind} {dash + said!r}: did you mean {dash}{near[0]}?"
-    return f"unknown {kind} {dash + said!r}: known are {', '.join(dash + k for k in known)}"
 
 
 def seconds(option: str, text: str, least: float, most: float) -> float:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
-from ec2rl import modules as _package
-from ec2rl.arguments import Parsed, UsageError, unknown
+from ec2rl import shipped
+from ec2rl.arguments import Parsed, UsageError
 from ec2rl.model import Finding, Verdict, say
 from ec2rl.module import Module
 
@@ -13,14 +11,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_FOLDER = os.path.dirname(_package.__file__)
+_FOLDER = "modules"
 _UNKNOWN = "unknown"
 
 
 def names() -> tuple[str, ...]:
     """Give the names of all diagnostics, sorted; none of them is loaded for it."""
     return tuple(
-        sorted(n[:-3] for n in os.listdir(_FOLDER) if n.endswith(".py") and n[0] not in "_.")
+        sorted(n[:-3] for n in shipped.names(_FOLDER) if n.endswith(".py") and n[0] not in "_.")
     )
 
 
@@ -34,11 +32,13 @@ def load(name: str) -> Module:
     UsageError when there is none, BrokenModuleError when its file gives none.
     """
     if name not in names():
+        from ec2rl.unknown import unknown
+
         raise UsageError(unknown("module", name, names()), "ec2rl list")
     try:
         module: Module = __import__(f"ec2rl.modules.{name}", fromlist=["MODULE"]).MODULE
     except (Exception, SystemExit) as error:
-        path = os.path.join(_FOLDER, f"{name}.py")
+        path = shipped.path(f"{_FOLDER}/{name}.py")
         raise BrokenModuleError(f"{path}: {type(error).__name__}: {error}") from error
     return module
 
@@ -73,8 +73,7 @@ def _load_or_report(name: str) -> Module:
 
 def page(name: str) -> str:
     """Give the page of a diagnostic, as it ships with the code."""
-    with open(os.path.join(_FOLDER, f"{name}.md"), encoding="utf-8") as file:
-        return file.read()
+    return shipped.text(f"{_FOLDER}/{name}.md")
 
 
 def choose(args: Parsed) -> list[Module]:
@@ -103,4 +102,6 @@ def choose(args: Parsed) -> list[Module]:
 def _check(kind: str, wanted: Sequence[str], known: Sequence[str]) -> None:
     for name in wanted:
         if name not in known:
+            from ec2rl.unknown import unknown
+
             raise UsageError(unknown(kind, name, known), "ec2rl list")

@@ -6,13 +6,12 @@ of saved evidence, which `run --NAME=FILE` names, `run FILE` recognises and a so
 
 from __future__ import annotations
 
-import os
+from ec2rl import shipped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_FOLDER = os.path.dirname(__file__)
 _parts: dict[str, dict[str, Any]] = {}
 """Those that are loaded: a reader without rights may not be able to look for them."""
 
@@ -22,13 +21,19 @@ def names(part: str) -> tuple[str, ...]:
 
     Sorted, and none is loaded for it.
     """
-    with os.scandir(_FOLDER) as entries:
-        folders = sorted(entry.path for entry in entries if entry.is_dir())
-    return tuple(
-        os.path.basename(folder)
-        for folder in folders
-        if os.path.isfile(f"{folder}/{part}.py") or os.path.isfile(f"{folder}/{part}/__init__.py")
-    )
+    found = []
+    for folder in shipped.names():
+        if "." in folder:
+            continue
+        try:
+            here = shipped.names(folder)
+            if f"{part}.py" in here or (
+                part in here and "__init__.py" in shipped.names(f"{folder}/{part}")
+            ):
+                found.append(folder)
+        except OSError:  # no folder, or none of ours
+            continue
+    return tuple(found)
 
 
 def parts(part: str) -> dict[str, Any]:

@@ -76,6 +76,17 @@ class Terminal:
         ready.register(1, 0)
         return not self.closed and not ready.poll(0)
 
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Columns and rows of the terminal, where a person reads at one and answers there."""
+        if not (self.asks and _is_terminal(1)):
+            return None
+        try:
+            columns, rows = os.get_terminal_size(1)
+        except OSError:
+            return None
+        return columns or 80, rows or 24
+
     def ask(self, question: str) -> str | None:
         """Put a question to the person at the terminal; None where the terminal has gone.
 

@@ -30,6 +30,11 @@ _VOLUME = Option("DIR", "the mounted root of another machine, in place of this o
 _GENERAL = {
     "list": Command("list the modules", "", {**_CHOICE, **FORMATS}),
     "help": Command("explain subcommands and modules", "[NAME ...]", {}),
+    "demo": Command(
+        "play what it shows of a machine in trouble, from a recording; looks at nothing here",
+        "[NAME]",
+        {"list": Option("", "list the recordings that there are")},
+    ),
     "explain": Command(
         "show a module's page, and what it means on this machine",
         "MODULE",

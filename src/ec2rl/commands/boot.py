@@ -39,7 +39,7 @@ def command(args: Parsed, terminal: Terminal) -> int:
     told = [option(host, name) for name in options]
     sysctls = bool(keys or not args.operands)
     if sysctls:
-        told += _sysctls(host, keys)
+        told += settings_told(host, keys)
     counts = {path: does_not_count(host, path) for path in files}
     found = _together(told)
     missing = [] if args.has("root") else [*_missing(host, keys), *_unloaded(host, options)]
@@ -104,7 +104,8 @@ def _specialists() -> Iterator[Any]:
             yield __import__(file_of(name), fromlist=["setting_of"])
 
 
-def _sysctls(host: Host, keys: Sequence[str]) -> Iterator[NextBoot]:
+def settings_told(host: Host, keys: Sequence[str]) -> Iterator[NextBoot]:
+    """Tell these keys, paths below /proc/sys; without any all that are set."""
     specialists = list(_specialists())
 
     def elsewhere(path: str) -> bool:

@@ -17,6 +17,13 @@ from ec2rl.report.escape import one_line
 from ec2rl.report.text import View, header, result
 from ec2rl.terminal import Terminal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ec2rl.model import Finding, Statement
+    from ec2rl.module import Module
+
 
 def command(args: Parsed, terminal: Terminal) -> int:
     """Print the page, the verdict of now, and the manual commands with this host's numbers."""
@@ -35,13 +42,22 @@ def command(args: Parsed, terminal: Terminal) -> int:
     runner = Runner([module], LiveHost(), plan)
     runner.start()
     found, interrupted = runner.finish()
-    shown = {line.strip() for line in text.split("\n")}
-    lines = ["", header("This Host"), ""]
-    view = View(width=terminal.width)
     for one in found:
-        others = tuple(line for line in one.finding.details if line.role is not Role.PAGE)
-        lines += [result(module.name, replace(one.finding, details=others), view), ""]
-        by_hand = wording.lines(one.by_hand)
-        lines += [one_line(line) for line in by_hand if line not in shown]
-    terminal.out("\n".join(lines) + "\n")
+        terminal.out(on_this_host(module, text, one.finding, one.by_hand, terminal.width))
     return 130 if interrupted else 0
+
+
+def on_this_host(
+    module: Module,
+    page: str,
+    finding: Finding,
+    by_hand: Sequence[Statement | str],
+    width: int | None = None,
+) -> str:
+    """Give what follows a module's page: the verdict, and the commands that the page lacks."""
+    shown = {line.strip() for line in page.split("\n")}
+    others = tuple(line for line in finding.details if line.role is not Role.PAGE)
+    found = result(module.name, replace(finding, details=others), View(width=width))
+    lines = ["", header("This Host"), "", found, ""]
+    lines += [one_line(line) for line in wording.lines(by_hand) if line not in shown]
+    return "\n".join(lines) + "\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ec2rl.arguments import FORMATS, Command, Option, Parsed, UsageError, unknown
+from ec2rl.arguments import FORMATS, Command, Option, Parsed, UsageError
 from ec2rl.catalogue import load, names
 from ec2rl.commands import all_commands
 from ec2rl.report import formats
@@ -49,6 +49,8 @@ def command(args: Parsed, terminal: Terminal) -> int:
         elif name in known:
             parts.append(_of_module(name))
         else:
+            from ec2rl.unknown import unknown
+
             raise UsageError(unknown("subcommand or module", name, known), "ec2rl help")
     terminal.out("\n".join(parts))
     return 0

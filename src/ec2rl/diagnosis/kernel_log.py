@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from itertools import takewhile
 
+from ec2rl import shipped
 from ec2rl.diagnosis.events import find_events, not_understood, sort_events, together
 from ec2rl.diagnosis.finding import judge_events
 from ec2rl.diagnosis.observations import TAINT_DIED, Observations, taint
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from ec2rl.module import Options
 
     D = TypeVar("D", bound=Detail)
-
-_PAGES = os.path.join(os.path.dirname(os.path.dirname(__file__)), "modules")
 
 
 def kernel_log_module(
@@ -120,8 +118,7 @@ def mark_of_death(event: str) -> Callable[[Host, Observations[D]], Observations[
 def commands_of(name: str) -> tuple[str, ...]:
     """Read the commands right below "By hand" on a module's page; none where there is no page."""
     try:
-        with open(os.path.join(_PAGES, f"{name}.md"), encoding="utf-8") as page:
-            section = page.read().partition("\n## By hand\n\n")[2]
+        section = shipped.text(f"modules/{name}.md").partition("\n## By hand\n\n")[2]
     except OSError:
         return ()
     block = takewhile(lambda line: line.startswith("    "), section.split("\n"))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
+from ec2rl import shipped
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -27,7 +26,7 @@ class Format:
 
 def names() -> tuple[str, ...]:
     """Give the names of all formats, words first; none of them is loaded for it."""
-    files = os.listdir(os.path.dirname(__file__))
+    files = shipped.names("report/formats")
     return (WORDS, *sorted(n[:-3] for n in files if n.endswith(".py") and n[0] != "_"))
 
 
