@@ -88,7 +88,7 @@ def screens(shown: Demo) -> Iterator[tuple[str, str]]:
     if root:
         finding = of_the_past(finding, recorded(root, host.clock()))
     of = f" --root={root}" if root else ""
-    results = f"{header('Diagnostic Results')}\n\n{result(module.name, finding)}\n"
+    results = f"{header('Diagnostic Results')}\n\n{result(module.name, finding, View(Much.SHORT))}\n"
     yield f"sudo ./ec2rl run --only-modules={module.name}{of}", results
     text = page(module.name)
     if not root:
