@@ -72,7 +72,7 @@ def test_what_belongs_together_is_judged_together(tmp_path: Path) -> None:
     assert verdict(one) == "WARNING"
     result = one["results"][0]
     assert result["summary"].startswith("Conntrack table is 99% full")
-    assert "1,440 of 1,450 entries (99%), 3 packets lost" in result["details"][0]
+    assert "1,440 of 1,450 entries (99%), 3 packets lost" in result["details"][1]
     assert result["census"]["seen"] == 1400
     assert one["host"]["kernel"] == "6.1.0"
     assert (one["host"]["gaps"], one["host"]["apart"]) == ([], "")
