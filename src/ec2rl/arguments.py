@@ -82,6 +82,9 @@ FORMATS = {
 """The options that `format_of` takes."""
 
 
+_SHORT = {"-q": "--quiet", "-v": "--verbose"}
+
+
 UNTOLD = (
     "0 every value told; 3 the next value of a setting cannot be told (it says `unknown`), or "
     "something that may decide could not be read; 2 a wrong command line, or no such volume"
@@ -106,8 +109,8 @@ def parse(words: Sequence[str], commands: Mapping[str, Command]) -> Parsed:
             operands += rest
         elif word in ("--help", "-h"):
             return Parsed("help", (name,), {})
-        elif word.startswith("--"):
-            option, said, value = word[2:].partition("=")
+        elif word.startswith("--") or word in _SHORT:
+            option, said, value = _SHORT.get(word, word)[2:].partition("=")
             if option in renamed:
                 notes.append(f"--{option} of {name} is called --{renamed[option]} now")
             option = renamed.get(option) or _whole(

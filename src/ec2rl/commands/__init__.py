@@ -77,7 +77,7 @@ _GENERAL = {
             "dry-run": Option("", "say what it would do"),
             "partial": Option("", "leave what somebody has changed since, restore the rest"),
             "with-later": Option("", "take back what was changed on top of it, too"),
-            "yes": Option("", "do not ask about another machine's root"),
+            "yes": Option("", "do not ask"),
             "root": _VOLUME,
         },
         "0 taken back, shown (--dry-run), or there is nothing to take back; 1 nothing was taken "
@@ -135,6 +135,9 @@ def _run(saved: Mapping[str, Option]) -> Command:
             **_CHOICE,
             **FORMATS,
             "color": Option("auto|always|never", "colour the statuses (auto: on a terminal)"),
+            "quiet": Option("", "-q: the verdicts alone"),
+            "verbose": Option("", "-v: all that is known, as the saved report has it"),
+            "all": Option("", "a line for each module, on a terminal too"),
             **_LOOK,
             "concurrency": Option("N", "modules at work at the same time (10)"),
             "output-dir": Option("DIR", "save the results under DIR (/var/lib/ec2rl, the last 50)"),

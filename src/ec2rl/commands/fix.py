@@ -24,11 +24,11 @@ from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, unsettled
 from ec2rl.fix.trial import watch
-from ec2rl.model import Finding, FixRequest, Proposal, Setting, Verdict
+from ec2rl.model import Finding, FixRequest, Proposal, Role, Setting, Verdict
 from ec2rl.module import Module
 from ec2rl.record import replace
 from ec2rl.report.plan import Done, done, fix_facts, plan
-from ec2rl.report.text import header, result
+from ec2rl.report.text import Much, View, header, result
 from ec2rl.subcommand import agreed, host_of
 from ec2rl.terminal import Terminal
 
@@ -92,7 +92,10 @@ def _planned(
     finding, proposal = proposed(module, request, args.last("root"))
     if format_of(args).write is None:
         trial = _trial(args)
-        terminal.out(f"{header('Diagnostic Results')}\n\n{result(module.name, finding)}\n\n")
+        others = tuple(one for one in finding.details if one.role is not Role.FIX)
+        view = View(Much.SHORT, width=terminal.width)
+        found = result(module.name, replace(finding, details=others), view)
+        terminal.out(f"{header('Diagnostic Results')}\n\n{found}\n\n")
         healthy = finding.verdict in (Verdict.OK, Verdict.NOT_APPLICABLE)
         choices = () if healthy or request.settings else [one.name for one in module.settings]
         terminal.out(plan(proposal, trial, first, choices))

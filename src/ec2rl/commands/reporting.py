@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ec2rl.model import Json
+    from ec2rl.module import Module
+    from ec2rl.report.text import View
 
 PAST = ("root", "sos", "log", *slices.names("saved_evidence"), "replay")
 """The options that name what is left of another machine."""
@@ -32,6 +34,18 @@ UNSAVED = 4
 def choose_colour(args: Parsed, terminal: Terminal) -> None:
     """Colour results, or not. UsageError for what is neither."""
     terminal.choose_colour(one_of(args, "color", ("auto", "always", "never")))
+
+
+def view_of(args: Parsed, terminal: Terminal, modules: Sequence[Module]) -> View:
+    """Tell how results are shown here. UsageError for what is neither."""
+    from ec2rl.report.text import Much, View
+
+    choose_colour(args, terminal)
+    if args.has("quiet") and args.has("verbose"):
+        raise UsageError("--quiet cannot be combined with --verbose")
+    much = Much.VERDICT if args.has("quiet") else Much.ALL if args.has("verbose") else Much.SHORT
+    domains = {} if args.has("all") else {one.name: one.domain for one in modules}
+    return View(much, terminal.colour, terminal.width, domains)
 
 
 def failing(args: Parsed) -> tuple[Verdict, ...]:
