@@ -83,7 +83,7 @@ def test_what_depends_on_the_tense_does_so_inside_as_well(place: str) -> None:
     inner = say(f"{{{place}}}")
     for tense in Tense:
         assert text(say("{x}, {y}", x=inner, y=(inner,)), tense) == ", ".join(
-            [TENSED[place][tense]] * 2
+            [text(TENSED[place][tense], tense)] * 2
         )
     # A word from outside is nobody's to change.
     assert text(say("{x}", x="now, in this boot"), Tense.PAST) == "now, in this boot"

@@ -9,6 +9,7 @@ from ec2rl.fix.change import Transaction
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import confirm, history, trials
+from ec2rl.invocation import to_type
 from ec2rl.terminal import Terminal
 
 
@@ -52,5 +53,5 @@ def _kept(number: int, change: Transaction | None) -> list[str]:
     ]
     return [
         f"Change {number} is kept until the next boot. To keep it beyond that:",
-        f"    sudo ./ec2rl fix {name} --persist-only {' '.join(values)}",
+        "    " + to_type(f"fix {name} --persist-only {' '.join(values)}"),
     ]
