@@ -15,7 +15,7 @@ from test_cli import ec2rl
 from test_volume_journal import KEY, PROBES
 
 ALONE = {
-    "boot": ("vm.swappiness", "no.such.key"),
+    "boot": ("vm.swappiness", "net.core.somaxconn"),
     "conntrack boot": (),
     "conntrack free": ("--dry-run", "--state=CLOSE"),
     "conntrack list": ("--limit=3",),
@@ -23,6 +23,7 @@ ALONE = {
     "conntrack size": ("--seconds=0",),
     "conntrack top": (),
     "conntrack whatif": ("udp_timeout=20",),
+    "demo": ("--list",),
     "explain": ("kernelbug",),
     "fix": ("neighbourfull", "--dry-run", "--set=gc_thresh3=4096"),
     "help": (),
