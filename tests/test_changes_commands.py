@@ -128,7 +128,7 @@ def test_what_is_as_it_was_already_is_not_said_to_be_taken_back() -> None:
     )
 
 
-RUN = "ec2rl run --only-modules=conntrackfull --sample=0"
+RUN = "ec2rl run --only-modules=conntrackfull --interval=0"
 OVER = (
     "ec2rl: Change 1 (fix conntrackfull) is on trial, and its time is over:\n"
     f"ec2rl:     {FILE}: 9 bytes -> 7 bytes\n"

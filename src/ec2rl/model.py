@@ -104,12 +104,14 @@ class Remedy:
 class Setting:
     """A value that a person may ask of a fix, as `--set NAME=N` or by its whole `key`.
 
-    `caution` says what it may break; "" for a value that breaks nothing.
+    `caution` says what it may break; "" for a value that breaks nothing.  `is_time` is for whole
+    seconds.
     """
 
     name: str
     key: str
     caution: str = ""
+    is_time: bool = False
 
 
 @record(frozen=True)

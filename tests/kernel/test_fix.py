@@ -189,7 +189,7 @@ def test_a_line_after_the_change_is_new_whatever_the_clocks_say(
     change = Transaction(1, State.APPLIED, "", time.time() + 10**7, boot, "2", (setting,))
     (tmp_path / "1.json").write_bytes(encode(change))
     let_the_kernel_log()
-    run = "ec2rl run --only-modules=conntrackfull --sample=0; echo RC $?\n"
+    run = "ec2rl run --only-modules=conntrackfull --interval=0; echo RC $?\n"
     said = script(
         f"mkdir -m 700 -p /var/lib/ec2rl/changes; cp {tmp_path}/1.json /var/lib/ec2rl/changes\n"
         "sleep 2\n"

@@ -19,10 +19,12 @@ _CHOICE = {
     "no": Option("NAME,...", "leave these modules out", many=True),
 }
 _LOOK = {
-    "sample": Option("SECONDS", "pause before a second look where something is odd (1; 0: never)"),
+    "interval": Option(
+        "TIME", "pause before a second look where something is odd (1; 0: never)", was="sample"
+    ),
     "since": Option("TIME", "leave out what the logs say of the time before"),
     "until": Option("TIME", "leave out what the logs say of the time after"),
-    "deadline": Option("SECONDS", "end by then, whatever is left (120)"),
+    "deadline": Option("TIME", "end by then, whatever is left (120)"),
     "debug": Option("", "show what the program itself says of its faults"),
 }
 _VOLUME = Option("DIR", "the mounted root of another machine, in place of this one")
@@ -50,7 +52,7 @@ _GENERAL = {
             ),
             "runtime-only": Option("", "change nothing for the next boot"),
             "persist-only": Option("", "change nothing now, only for the next boot"),
-            "try": Option("[SECONDS]", "take it back by itself unless confirmed (120)"),
+            "try": Option("[TIME]", "take it back by itself unless confirmed (120)"),
             "risky": Option("", "take what is offered at a high risk too"),
             "allow-lower": Option("", "allow values below today's"),
             "force": Option("", "allow more memory than is sensible"),
