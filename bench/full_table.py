@@ -62,13 +62,13 @@ def main() -> None:
                 (found,) = [n for n in result["namespaces"] if n["names"] == [f"/run/netns/{NAME}"]]
                 if (result["status"], found["refused"]) != ("FAILURE", lost):
                     sys.exit(f"wrong: {result['summary']}, {found['refused']} of {lost} packets")
-                pairs.append((took, seconds([*run, "--sample=0"])[0], seconds(rival)[0]))
+                pairs.append((took, seconds([*run, "--interval=0"])[0], seconds(rival)[0]))
         finally:
             flush(NAME)
     whole, once, _ = (sorted(column)[ROUNDS // 2] for column in zip(*pairs))
     ratio = sorted(b / c for _, b, c in pairs)[ROUNDS // 2]
-    print(f"FAILURE, and {lost} packets lost, after {whole:.2f} s; {once:.2f} s with --sample=0")
-    print(f"{ratio:.2f} x `conntrack -L` of the {limit} entries (with --sample=0)")
+    print(f"FAILURE, and {lost} packets lost, after {whole:.2f} s; {once:.2f} s with --interval=0")
+    print(f"{ratio:.2f} x `conntrack -L` of the {limit} entries (with --interval=0)")
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def main() -> None:
         str(LAUNCHER),
         "run",
         "--only-modules=conntrackfull",
-        "--sample=0",
+        "--interval=0",
         "--output-dir=/root/b",
     ]
     libc.mount(b"none", b"/root", b"tmpfs", 0, b"mode=700")

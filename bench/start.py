@@ -56,7 +56,7 @@ def main() -> None:
     subprocess.run([python, "-m", "compileall", "-q", str(LAUNCHER.parent / "src")], check=True)
     with tempfile.TemporaryDirectory() as folder:
         # A quiet host gets no second look; this one may not be quiet.
-        run = [str(LAUNCHER), "run", "--sample=0", f"--output-dir={folder}/out"]
+        run = [str(LAUNCHER), "run", "--interval=0", f"--output-dir={folder}/out"]
         commands = {
             "bare": [python, "-I", "-S", "-c", "pass"],
             "version": [str(LAUNCHER), "version"],

@@ -40,7 +40,7 @@ def said(program: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_it_is_its_own_result_and_all_others_run(broken: tuple[Path, str]) -> None:
     program, why = broken
     only = "--only-modules=zzbroken,neighbourfull,conntrackfull"
-    done = said(program, "run", "--no-save", "--json", "--sample=0", only)
+    done = said(program, "run", "--no-save", "--json", "--interval=0", only)
     results = {one["module"]: one for one in json.loads(done.stdout)["results"]}
     assert set(results) == {"conntrackfull", "neighbourfull", "zzbroken"}
     one = results["zzbroken"]
@@ -60,7 +60,7 @@ def test_who_does_not_ask_for_it_does_not_load_it(broken: tuple[Path, str]) -> N
     mark = program.parent / "loaded"
     file = program.parent / "src/ec2rl/modules/zzbroken.py"
     file.write_text(f"open({str(mark)!r}, 'w')\n{file.read_text()}")
-    run = ("run", "--no-save", "--sample=0")
+    run = ("run", "--no-save", "--interval=0")
     for words in (
         (*run, "--only-modules=neighbourfull"),
         (*run, "--no=zzbroken"),

@@ -60,7 +60,7 @@ def test_nothing_new_in_a_place_of_root(
     for name in ("cron.d", "profile.d", "sudoers.d"):
         folder = open_folder / name
         folder.mkdir(mode=0o755)
-        done = ec2rl(asked, "run", f"--{option}={folder}/x", "--sample=0", cwd=open_folder)
+        done = ec2rl(asked, "run", f"--{option}={folder}/x", "--interval=0", cwd=open_folder)
         assert list(folder.iterdir()) == []
         assert f"(with the rights of user {NOBODY}, by {next(iter(asked))})" in done.stderr
 
@@ -78,7 +78,7 @@ def test_what_is_made_in_a_place_of_theirs_is_theirs(
         (open_folder / "log").write_text(LINE)
         record = home / f"record{len(words)}"
         done = ec2rl(
-            asked, "run", "--sample=0", f"--record={record}", f"--output-dir={home / 'out'}",
+            asked, "run", "--interval=0", f"--record={record}", f"--output-dir={home / 'out'}",
             *words, cwd=home,
         )  # fmt: skip
         assert done.stderr == ""
@@ -111,7 +111,7 @@ def test_root_that_works_for_itself_has_its_own_rights(
     saving = (f"--record={open_folder / 'x'}", f"--output-dir={open_folder / 'out'}")
     done = ec2rl(asked, "run", "--no-save", f"--log={log}", cwd=open_folder)
     assert "Conntrack table full errors found." in done.stdout
-    assert ec2rl(asked, "run", "--sample=0", *saving, cwd=open_folder).stderr == ""
+    assert ec2rl(asked, "run", "--interval=0", *saving, cwd=open_folder).stderr == ""
     assert {owner(path) for path in open_folder.rglob("*")} == {(0, 0)}
 
 

@@ -44,7 +44,8 @@ def test_600_to_599_and_back_taken_back_in_the_wrong_order() -> None:
     said = with_records(
         records,
         f"cat {PROBES}\n"
-        f"for n in 1 '1 --dry-run' 2 1; do ec2rl undo $n 2>&1; echo RC $?; cat {PROBES}; done\n",
+        "for n in 1 '1 --dry-run' 2 1\n"
+        f"do ec2rl undo --yes $n 2>&1; echo RC $?; cat {PROBES}; done\n",
     )
     refused = (
         "ec2rl: nothing was changed: later changes were made on top of change 1: 2\n"
@@ -67,7 +68,7 @@ def test_the_later_ones_are_taken_along_as_asked(number: int) -> None:
         records,
         f"echo 6 > {PROBES}\n"
         f"ec2rl undo {number} --with-later --dry-run; cat {PROBES}\n"
-        f"ec2rl undo {number} --with-later; cat {PROBES}; ec2rl history | grep -c undone",
+        f"ec2rl undo {number} --with-later --yes; cat {PROBES}; ec2rl history | grep -c undone",
     )
     gone = range(3, number - 1, -1)
     told = [f"change {n}:\n    {KEY}: {values[n]} -> {values[n - 1]}\n" for n in gone]
@@ -88,8 +89,8 @@ def test_what_is_in_the_way_of_any_of_them_is_said_before_the_first_is_taken_bac
     said = with_records(
         records,
         f"echo 7 > {PROBES}; echo '# theirs' > {FILE}\n"
-        f"for how in --dry-run ''; do ec2rl undo 1 --with-later $how 2>&1; echo RC $?; done\n"
-        f"cat {PROBES} {FILE}; ec2rl undo 1 --with-later --partial 2>&1; cat {PROBES} {FILE}",
+        f"for how in --dry-run ''; do ec2rl undo 1 --yes --with-later $how 2>&1; echo RC $?; done\n"
+        f"cat {PROBES} {FILE}; ec2rl undo 1 --yes --with-later --partial 2>&1; cat {PROBES} {FILE}",
     )
     refused = (
         f"ec2rl: nothing was changed: somebody else has changed since: {FILE} (of change 1)\n"
@@ -107,6 +108,18 @@ def test_what_is_in_the_way_of_any_of_them_is_said_before_the_first_is_taken_bac
     )
 
 
+def test_what_an_undo_would_do_is_shown_and_asked_about() -> None:
+    said = with_records(
+        [transaction(1, [setting_item(KEY, "9", "8")])],
+        f"echo 8 > {PROBES}; ec2rl undo 2>&1; echo RC $?; cat {PROBES}; ec2rl undo --yes",
+    )
+    assert said == (
+        f"Would take back change 1:\n    {KEY}: 8 -> 9\n"
+        "ec2rl: nothing was changed: there is no terminal to ask on; --yes does it\nRC 1\n8\n"
+        f"Took back change 1:\n    {KEY}: 8 -> 9\n"
+    )
+
+
 def test_what_is_as_it_was_already_is_not_said_to_be_taken_back() -> None:
     said = with_records([transaction(1, [setting_item(KEY, "9", "8")])], "ec2rl undo")
     assert said == (
@@ -115,7 +128,7 @@ def test_what_is_as_it_was_already_is_not_said_to_be_taken_back() -> None:
     )
 
 
-RUN = "ec2rl run --only-modules=conntrackfull --sample=0"
+RUN = "ec2rl run --only-modules=conntrackfull --interval=0"
 OVER = (
     "ec2rl: Change 1 (fix conntrackfull) is on trial, and its time is over:\n"
     f"ec2rl:     {FILE}: 9 bytes -> 7 bytes\n"
@@ -183,7 +196,7 @@ def test_what_was_taken_back_in_part_is_not_in_the_way_of_the_rest() -> None:
     said = with_records(
         records,
         f"printf '# ours\\n' > {FILE}; chmod 644 {FILE}\n"
-        f"echo 5 > {PROBES}; ec2rl undo; echo RC $?; ec2rl undo 2>&1; echo RC $?",
+        f"echo 5 > {PROBES}; ec2rl undo --yes; echo RC $?; ec2rl undo --yes 2>&1; echo RC $?",
     )
     assert said.startswith(f"Took back change 1:\n    {FILE}: 7 bytes -> 9 bytes\nRC 0\n")
     assert f"{KEY}: changed by somebody else since\n" in said

@@ -36,7 +36,7 @@ def ec2rl(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
 def run(folder: Path, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
     folder.chmod(0o700)
     only = "--only-modules=conntrackfull"
-    return ec2rl("run", only, "--sample=0", f"--output-dir={folder}", *words, **more)
+    return ec2rl("run", only, "--interval=0", f"--output-dir={folder}", *words, **more)
 
 
 @pytest.mark.parametrize(
@@ -56,14 +56,15 @@ def run(folder: Path, *words: str, **more: Any) -> subprocess.CompletedProcess[s
         (["run", "x.log"], "x.log: No such file or directory"),
         (["run", "--root=/", "x"], "run takes no 'x' there: it stands alone, or behind --log"),
         (["run", "--json=1"], "--json takes no value"),
-        (["run", "--deadline"], "--deadline needs a value: --deadline=SECONDS"),
-        (["run", "--deadline="], "--deadline needs a value: --deadline=SECONDS"),
-        (["run", "--deadline", "--json"], "--deadline needs a value: --deadline=SECONDS"),
-        (["run", "--deadline=0"], "--deadline=0: not a number of seconds from 1 to 86400"),
-        (["run", "--sample=-1"], "--sample=-1: not a number of seconds from 0 to 30"),
-        (["run", "--sample=nan"], "--sample=nan: not a number of seconds from 0 to 30"),
-        (["run", "--sample=5", "--deadline=8"],
-         "--sample=5 leaves no time to look in --deadline=8"),
+        (["run", "--deadline"], "--deadline needs a value: --deadline=TIME"),
+        (["run", "--deadline="], "--deadline needs a value: --deadline=TIME"),
+        (["run", "--deadline", "--json"], "--deadline needs a value: --deadline=TIME"),
+        (["run", "--deadline=0"], "--deadline=0: not a number of seconds from 1 to 86,400"),
+        (["run", "--interval=-1"], "--interval=-1: not a number of seconds from 0 to 30; write it "
+         "as 30, 500ms, 90s, 5m, 1h30m or 2d"),
+        (["run", "--interval=1m"], "--interval=1m: not a number of seconds from 0 to 30"),
+        (["run", "--interval=5", "--deadline=8"],
+         "--interval=5 leaves no time to look in --deadline=8"),
         (["run", "--concurrency=0"], "--concurrency=0: not a number from 1 to 100"),
         (["run", "--output=xml"], "--output=xml: one of text, json"),
         (["run", "--color=blue"], "--color=blue: one of auto, always, never"),
@@ -205,7 +206,7 @@ def test_a_reader_who_leaves_is_no_fault(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     done = subprocess.run(
         [sys.executable, "-I", "-S", str(ROOT / "src/ec2rl/__main__.py"), "run", "--exit-zero",
-         "--only-modules=conntrackfull", "--sample=0", f"--output-dir={tmp_path}"],
+         "--only-modules=conntrackfull", "--interval=0", f"--output-dir={tmp_path}"],
         stdout=write, stderr=subprocess.PIPE, timeout=60, check=False,
     )  # fmt: skip
     os.close(write)

@@ -40,9 +40,8 @@ def shell(script: str) -> subprocess.CompletedProcess[str]:
 def test_the_results_of_a_module_are_found_and_read(module: str) -> None:
     read = 'f="$d/mod_out/run/' + module + '.log"; test ! -L "$f" && cat "$f"'
     find = """sed -n '/The output logs are located in:/{n;p}' /var/tmp/said"""
-    run = (
-        f"{EC2RL} run --only-modules={module} --sample=0 --perfimpact=true {TIMES[len(module) % 3]}"
-    )
+    when = TIMES[len(module) % 3]
+    run = f"{EC2RL} run --only-modules={module} --interval=0 --perfimpact=true {when}"
     done = shell(f'{run} >/var/tmp/said 2>&1; d=$({find}); echo "$d"; {read}')
     assert (done.returncode, done.stderr) == (0, "")
     folder, _, results = done.stdout.partition("\n")

@@ -71,7 +71,7 @@ def theirs(tmp_path: Path) -> str:
         (("tpo",), "unknown conntrack 'tpo': did you mean top?"),
         (("top", "--by=colour"), "--by=colour: one of src, dst, service, pair, state, protocol,"),
         (("top", "--limit=0"), "--limit=0: not a number from 1 to 100"),
-        (("top", "--sample=-3"), "--sample=-3: not a number from 1 to 10000000"),
+        (("top", "--sample=-3"), "--sample=-3: not a number from 1 to 10,000,000"),
         (("top", "--file=a", "--netns=b"), "--file and --netns exclude each other"),
         (("top", "--file=a", "--by=owner"), "--by=owner looks at the processes of this machine"),
         (
@@ -79,16 +79,23 @@ def theirs(tmp_path: Path) -> str:
             "unknown option of conntrack top '--sampel': did you mean --sample?",
         ),
         (("whatif", "nonsense=3"), "no timeout is called 'nonsense'; known are generic_timeout, "),
-        (("whatif", "udp_timeout=-3"), "udp_timeout: '-3' is no number of seconds"),
-        (("whatif", "udp_timeout=many"), "udp_timeout: 'many' is no number of seconds"),
-        (("whatif", "udp_timeout=0"), "udp_timeout: 0 is not between 1 and 2147483647 seconds"),
-        (("size", "--seconds=x"), "--seconds=x: not a number of seconds from 0 to 3600"),
+        (
+            ("whatif", "udp_timeout=-3"),
+            "udp_timeout=-3: not a number of seconds from 1 to 2,147,483,647; ",
+        ),
+        (("whatif", "udp_timeout=many"), "udp_timeout=many: not a number of seconds"),
+        (
+            ("whatif", "udp_timeout=0"),
+            "udp_timeout=0: not a number of seconds from 1 to 2,147,483,647",
+        ),
+        (("size", "--interval=x"), "--interval=x: not a number of seconds from 0 to 3,600"),
         (("list", "--src=10.0.0.0/33"), "10.0.0.0/33: the number of bits is from 0 to 32"),
         (("list", "--dst=here"), "here: no address, as 10.0.4.17, 10.0.0.0/8 or 2001:db8::/32"),
         (("list", "--state=OPENED"), "OPENED: no state; known are NONE, SYN_SENT, "),
         (("list", "--protocol=tpc"), "tpc: no protocol; known are icmp, igmp, ipencap, tcp, "),
-        (("list", "--dport=65536"), "--dport=65536: not a number from 0 to 65535"),
-        (("list", "--mark=0xg"), "--mark=0xg: not a number from 0 to 4294967295"),
+        (("list", "--dport=65536"), "--dport=65536: not a number from 0 to 65,535"),
+        (("list", "--dport=htps"), "--dport=htps: no service in /etc/services: take a number "),
+        (("list", "--mark=0xg"), "--mark=0xg: not a number from 0 to 4,294,967,295"),
         (("namespaces", "--netns=a"), "unknown option of conntrack namespaces '--netns'"),
         (("free",), "free needs a filter, as --unreplied or --src=ADDRESS: it never takes all"),
         (("free", "--netns=all", "--unreplied"), "free takes one namespace at a time"),
@@ -227,7 +234,7 @@ def test_what_if_without_wishes_halves_what_is_used(small: str, theirs: str) -> 
 def test_size_of_a_saved_table_cannot_tell_when_it_is_full(small: str) -> None:
     done = ec2rl("conntrack", "size", f"--file={small}")
     assert done.returncode == 0
-    assert "Full in:      unknown: that takes two looks, see --seconds\n" in done.stdout
+    assert "Full in:      unknown: that takes two looks, see --interval\n" in done.stdout
     (table,) = json.loads(ec2rl("conntrack", "size", f"--file={small}", "--json").stdout)["tables"]
     assert (table["growth"], table["seconds_to_full"]) == ([], None)
 

@@ -231,7 +231,7 @@ def test_what_if_and_size_and_namespaces_of_a_real_table(tables: None) -> None:
     gone = sum(seconds >= 172800 for seconds in idle)
     rest = [row for row in ROWS if row.protocol == 6 and row.state == 3 and row.timeout == DAY]
     assert abs(effect["gone_steady"] - gone - len(rest)) <= effect["uncertain"] + 1
-    sized = ec2rl("conntrack", "size", f"--netns={NAME}", "--seconds=1", "--json")
+    sized = ec2rl("conntrack", "size", f"--netns={NAME}", "--interval=1", "--json")
     (table,) = json.loads(sized.stdout)["tables"]
     assert table["recommended"]["max"] >= table["max"]
     assert table["need"]["entries"] >= len(ROWS)

@@ -72,7 +72,7 @@ def test_what_belongs_together_is_judged_together(tmp_path: Path) -> None:
     assert verdict(one) == "WARNING"
     result = one["results"][0]
     assert result["summary"].startswith("Conntrack table is 99% full")
-    assert "1,440 of 1,450 entries (99%), 3 packets lost" in result["details"][0]
+    assert "1,440 of 1,450 entries (99%), 3 packets lost" in result["details"][1]
     assert result["census"]["seen"] == 1400
     assert one["host"]["kernel"] == "6.1.0"
     assert (one["host"]["gaps"], one["host"]["apart"]) == ([], "")
@@ -235,14 +235,13 @@ def test_a_page_that_was_given_as_a_log_is_none(tmp_path: Path) -> None:
     assert one["host"]["gaps"] == [f"{page}: an HTML page, not a log"]
 
 
-def test_a_console_is_told_to_say_nothing_of_why_a_machine_does_not_boot(tmp_path: Path) -> None:
+def test_a_console_tells_where_a_boot_stopped(tmp_path: Path) -> None:
     text = f"{QUIET}Gave up waiting for root file system device.\n(initramfs) "
     console = saved(tmp_path, "console", text)
-    note = f"{console}: a console; no module looks yet at why a machine does not boot"
     for words in (console, f"--log={console}"):
-        (one,) = judged(tmp_path, words)
-        assert one["host"]["notes"] == [note]
-        assert f"\nNote: {note}\n" in run(tmp_path, words).stdout
+        (one,) = judged(tmp_path, "--only-modules=bootstopped", words)
+        (found,) = (one for one in one["results"] if one["module"] == "bootstopped")
+        assert (found["verdict"], found["stage"]) == ("PROBLEM", "initrd")
 
 
 OLD = (

@@ -180,7 +180,7 @@ def test_forty_ways_to_have_something_else_run(
 def test_a_whole_run_among_traps(trap: Path) -> None:
     env = {**vectors(trap)["PYTHONPATH"], "PATH": f"{trap}/bin", "TMPDIR": str(trap)}
     out = trap.parent / "out"
-    done = start(str(LAUNCHER), "run", "--sample=0", f"--output-dir={out}", cwd=trap, env=env)
+    done = start(str(LAUNCHER), "run", "--interval=0", f"--output-dir={out}", cwd=trap, env=env)
     assert "[Diagnostic Results]" in done.stdout or done.returncode == 2
     assert not (trap.parent / "sentinel").exists()
 
@@ -211,7 +211,7 @@ def test_through_links_of_links(tmp_path: Path) -> None:
 def test_with_closed_streams(closed: str, tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     record = tmp_path / "case"
-    options = f"--sample=0 --exit-zero --output-dir={tmp_path} --record={record}"
+    options = f"--interval=0 --exit-zero --output-dir={tmp_path} --record={record}"
     script = f'"$0" run {options} {closed}'
     done = start("sh", "-c", script, str(LAUNCHER), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -291,7 +291,7 @@ def test_with_an_empty_dev(closed: str, tmp_path: Path) -> None:
     if os.geteuid():
         pytest.skip("needs root for a mount namespace")
     tmp_path.chmod(0o700)
-    run = f'"$0" run --sample=0 --only-modules=conntrackfull --output-dir={tmp_path} {closed}'
+    run = f'"$0" run --interval=0 --only-modules=conntrackfull --output-dir={tmp_path} {closed}'
     done = start("unshare", "-m", "--propagation=private", "sh", "-c",
                  f'mount -t tmpfs t /dev && "$0" version && {run}', str(LAUNCHER),
                  cwd=Path("/"))  # fmt: skip

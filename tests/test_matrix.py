@@ -153,7 +153,7 @@ def verdict(script: str, user: tuple[str, ...], folder: Path) -> tuple[str, str]
     done = subprocess.run(
         ["unshare", "-m", "--propagation=private", "sh", "-c", f"set -e\n{PREPARE}\n{run}", "sh",
          str(folder), *user, PROGRAM, "run", "--only-modules=conntrackfull", "--json",
-         "--sample=0"],
+         "--interval=0"],
         capture_output=True, text=True, errors="replace", timeout=120, check=False,
     )  # fmt: skip
     if not done.stdout:

@@ -92,7 +92,8 @@ def test_the_one_file_does_what_a_checkout_does(name: str, release: Path, tmp_pa
     env = {"EC2RL_PYTHON": str(PYTHONS[name]), "PYTHONPATH": str(tmp_path)}
     for words in (["version"], ["list", "--json"], ["help", "run"],
                   ["explain", "oomkiller", "--page-only"], ["demo"], ["demo", "--list"],
-                  ["conntrack", "tpo"], ["run", "--no-save", "--json", f"--replay={QUIET}"]):  # fmt: skip
+                  ["conntrack", "tpo"],
+                  ["run", "--no-save", "--json", f"--replay={QUIET}"]):  # fmt: skip
         mine, theirs = (
             run(one, *words, cwd=tmp_path, env=env) for one in (release / "ec2rl", ROOT / "ec2rl")
         )

@@ -25,7 +25,7 @@ FULL = next(
     [
         "version", "help", "list", "list --json", "software-check", "bug-report",
         "explain oomkiller", "conntrack namespaces", "boot vm.swappiness",
-        "history", "fix neighbourfull --dry-run", "run --no-save --since=02:00 --sample=0",
+        "history", "fix neighbourfull --dry-run", "run --no-save --since=02:00 --interval=0",
     ],
 )  # fmt: skip
 @pytest.mark.more

@@ -317,7 +317,8 @@ def test_what_runs_stays_and_is_told(tmp_path: Path, mount: str, boot: str) -> N
         f"printf '# ours\\n' > {FILE}; chmod 644 {FILE}; echo 7 > {PROBES}\n"
         f"mkdir {tmp_path}/m; {mount.format(f'{tmp_path}/m')}\n"
         f"ec2rl undo 1 --yes --root={tmp_path}/m 2>&1; echo RC $?\n"
-        f"cat {FILE} {PROBES}; ec2rl history; ec2rl undo 1; cat {FILE} {PROBES}; ec2rl history"
+        f"cat {FILE} {PROBES}; ec2rl history; ec2rl undo 1 --yes\n"
+        f"cat {FILE} {PROBES}; ec2rl history"
     )
     lines = said.splitlines()
     took = lines.index("Took back a part of change 1:")

@@ -24,11 +24,15 @@ class UsageError(ValueError):
 
 @record(frozen=True)
 class Option:
-    """One option: `value` names what it takes ("" for nothing, "[X]" for one that may be left)."""
+    """One option: `value` names what it takes ("" for nothing, "[X]" for one that may be left).
+
+    `was` is an older name of it, which is taken too, and said.
+    """
 
     value: str
     help: str
     many: bool = False
+    was: str = ""
 
 
 @record(frozen=True)
@@ -46,11 +50,15 @@ class Command:
 
 @record(frozen=True)
 class Parsed:
-    """What was said: a command, its operands, and each option's values in their order."""
+    """What was said: a command, its operands, and each option's values in their order.
+
+    `notes` are for who said it in an older way.
+    """
 
     command: str
     operands: tuple[str, ...]
     values: Mapping[str, tuple[str, ...]]
+    notes: tuple[str, ...] = ()
 
     def has(self, option: str) -> bool:
         return option in self.values
@@ -74,6 +82,9 @@ FORMATS = {
 """The options that `format_of` takes."""
 
 
+_SHORT = {"-q": "--quiet", "-v": "--verbose"}
+
+
 UNTOLD = (
     "0 every value told; 3 the next value of a setting cannot be told (it says `unknown`), or "
     "something that may decide could not be read; 2 a wrong command line, or no such volume"
@@ -90,15 +101,21 @@ def parse(words: Sequence[str], commands: Mapping[str, Command]) -> Parsed:
     command = commands[name]
     operands: list[str] = []
     values: dict[str, tuple[str, ...]] = {}
+    renamed = {option.was: new for new, option in command.options.items() if option.was}
+    notes: list[str] = []
     rest = iter(words)
     for word in rest:
         if word == "--":
             operands += rest
         elif word in ("--help", "-h"):
             return Parsed("help", (name,), {})
-        elif word.startswith("--"):
-            option, said, value = word[2:].partition("=")
-            option = _whole(f"option of {name}", option, command.options, "--")
+        elif word.startswith("--") or word in _SHORT:
+            option, said, value = _SHORT.get(word, word)[2:].partition("=")
+            if option in renamed:
+                notes.append(f"--{option} of {name} is called --{renamed[option]} now")
+            option = renamed.get(option) or _whole(
+                f"option of {name}", option, command.options, "--"
+            )
             values[option] = (
                 *values.get(option, ()),
                 _value(option, command.options[option], bool(said), value, rest),
@@ -109,7 +126,7 @@ def parse(words: Sequence[str], commands: Mapping[str, Command]) -> Parsed:
             operands.append(word)
     if operands and not command.operands:
         raise UsageError(f"{name} takes no {operands[0]!r}")
-    return Parsed(name, tuple(operands), values)
+    return Parsed(name, tuple(operands), values, tuple(dict.fromkeys(notes)))
 
 
 def help_of(words: Sequence[str], commands: Mapping[str, Command]) -> str:
@@ -185,17 +202,24 @@ def format_of(args: Parsed) -> Format:
     return formats.load(name)
 
 
-def seconds(option: str, text: str, least: float, most: float) -> float:
-    """Parse a number of seconds from `least` to `most`; `1.5`, `90s`, `5m`, `2h`, `1d`."""
-    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+def seconds(option: str, text: str, least: float, most: float, whole: bool = False) -> float:
+    """Parse a length of time in seconds, as `amounts` reads it. UsageError for anything else."""
+    from ec2rl import amounts
+
     try:
-        value = float(number) * units[unit]
-    except ValueError:
-        value = -1.0
-    if not (least <= value <= most and number.replace(".", "", 1).isascii()):
-        raise UsageError(f"--{option}={text}: not a number of seconds from {least:g} to {most:g}")
-    return value
+        return amounts.seconds(text, least, most, whole)
+    except amounts.AmountError as error:
+        raise UsageError(f"--{option}={text}: {error}") from None
+
+
+def whole_number(option: str, text: str, least: int, most: int) -> int:
+    """Parse a whole number, as `amounts` reads it. UsageError for anything else."""
+    from ec2rl import amounts
+
+    try:
+        return amounts.count(text, least, most)
+    except amounts.AmountError as error:
+        raise UsageError(f"--{option}={text}: {error}") from None
 
 
 def moment(option: str, text: str, now: float) -> float:
@@ -214,7 +238,7 @@ def moment(option: str, text: str, now: float) -> float:
             return now
         if said in ("today", "yesterday"):
             return (today - timedelta(days=said == "yesterday")).timestamp()
-        if said[:-1].isdigit() and said[-1] in "smhd":
+        if said[:1].isdecimal() and said[-1:].isalpha() and not {":", "-"} & {*said}:
             return now - seconds(option, said, 0, 1e9)
         if said.startswith("@"):
             when = float(said[1:])

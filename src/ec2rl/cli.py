@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ec2rl.arguments import UsageError, help_of, parse
+from ec2rl.arguments import Parsed, UsageError, help_of, parse
 from ec2rl.commands import commands_for
 from ec2rl.slices import file_of
 from ec2rl.terminal import Terminal
@@ -42,7 +42,7 @@ def main(words: list[str] | None = None) -> int:
         signal.signal(number, lambda got, _: _interrupt(caught, got))
     words = sys.argv[1:] if words is None else words
     try:
-        args = parse(words, commands_for(words))
+        args = _parsed(words, terminal)
         command = __import__(file_of(args.command), fromlist=["command"]).command
         status: int = command(args, terminal)
     except UsageError as error:
@@ -73,6 +73,14 @@ def main(words: list[str] | None = None) -> int:
     if caught and status == 130:
         return signals[caught[0]]
     return status
+
+
+def _parsed(words: list[str], terminal: Terminal) -> Parsed:
+    """What is asked for; who says it in an older way is told the new one."""
+    args = parse(words, commands_for(words))
+    for note in args.notes:
+        terminal.say(note)
+    return args
 
 
 def _is_lacking(error: ImportError) -> bool:

@@ -104,12 +104,14 @@ class Remedy:
 class Setting:
     """A value that a person may ask of a fix, as `--set NAME=N` or by its whole `key`.
 
-    `caution` says what it may break; "" for a value that breaks nothing.
+    `caution` says what it may break; "" for a value that breaks nothing.  `is_time` is for whole
+    seconds.
     """
 
     name: str
     key: str
     caution: str = ""
+    is_time: bool = False
 
 
 @record(frozen=True)
@@ -185,6 +187,16 @@ class Role(Choice):
     """A command for the machine itself: not said of evidence from another one."""
     PAGE = "page"
     """The way to the module's page: not said on that page."""
+    HEADLINE = "headline"
+    """What, where, since when, how bad now: one line that is enough to act."""
+    MORE = "more"
+    """What rests below the rest: a person sees it who asks for all."""
+    HELP = "help"
+    """What helps, in words: the first to go where there is more to do than three lines."""
+    DETAILS = "details"
+    """The command that shows more of it."""
+    NEXT = "next"
+    """What to type next where something could not be told: many modules say the same."""
 
 
 @record(frozen=True)
@@ -203,6 +215,30 @@ class Statement:
 def say(template: str, /, **values: Value) -> Statement:
     """Say something that is so; values from outside stand in `values` alone."""
     return Statement(template, values)
+
+
+TO_DO = (Role.HELP, Role.FIX, Role.DETAILS, Role.PAGE)
+"""What tells a person what to do."""
+
+
+def more(said: Statement) -> Statement:
+    """Say it to those alone who ask for all."""
+    return Statement(said.template, said.values, Role.MORE)
+
+
+def helps(said: Statement) -> Statement:
+    """Say it as what helps."""
+    return Statement(said.template, said.values, Role.HELP)
+
+
+def show_more(template: str, /, **values: Value) -> Statement:
+    """Say which command shows more of it."""
+    return Statement(template, values, Role.DETAILS)
+
+
+def next_step(template: str, /, **values: Value) -> Statement:
+    """Say what to type next where something could not be told."""
+    return Statement(template, values, Role.NEXT)
 
 
 def see_page(module: str) -> Statement:
@@ -231,6 +267,8 @@ class Tense(Choice):
 
 TENSED: Mapping[str, Mapping[Tense, str]] = {
     "now": {Tense.PRESENT: "now", Tense.PAST: "then"},
+    "is": {Tense.PRESENT: "is", Tense.PAST: "was"},
+    "ago_": {Tense.PRESENT: "ago", Tense.PAST: "before the end"},
     "they_are": {Tense.PRESENT: "now", Tense.PAST: "they were"},
     "this_boot": {Tense.PRESENT: "this boot", Tense.PAST: "its last boot"},
     "the_last": {Tense.PRESENT: "the last", Tense.PAST: "its last"},

@@ -23,6 +23,22 @@ class Terminal:
         plain = "NO_COLOR" in self.environment or self.environment.get("TERM", "dumb") == "dumb"
         self.colour = when == "always" or (when == "auto" and _is_terminal(1) and not plain)
 
+    @property
+    def width(self) -> int | None:
+        """Columns of the terminal that results are shown on, as COLUMNS says or it tells itself.
+
+        None where they go elsewhere.
+        """
+        if not _is_terminal(1):
+            return None
+        said = self.environment.get("COLUMNS", "")
+        if said.isascii() and said.isdecimal() and 0 < len(said) < 5 and int(said):
+            return int(said)
+        try:
+            return os.get_terminal_size(1).columns or 80
+        except OSError:
+            return 80
+
     def out(self, text: str) -> None:
         """Print results, whatever the locale can show; a reader who has left is no fault."""
         self._clear()

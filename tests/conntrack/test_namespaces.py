@@ -59,7 +59,7 @@ def test_a_namespace_outlives_the_processes_that_were_asked() -> None:
 @pytest.mark.parametrize(
     ("after", "told"),
     [
-        (BOUND, {"netns 4026532004 (hidden)": "netns /run/hidden: /proc/net/stat/nf_conntrack: "
+        (BOUND, {"hidden (netns 4026532004)": "netns /run/hidden: /proc/net/stat/nf_conntrack: "
                  "absent (another namespace stands there)"}),
         ("", {}),
     ],
@@ -97,10 +97,10 @@ def test_processes_threads_and_names_lead_to_namespaces() -> None:
         }
     ) == {
         HERE: 1,
-        "netns 4026532001 (process worker)": 2,
+        "process worker (netns 4026532001)": 2,
         "netns 4026532002": 3,
-        "netns 4026532003 (blue)": 4,
-        "netns 4026532004 (my ns)": 5,
+        "blue (netns 4026532003)": 4,
+        "my ns (netns 4026532004)": 5,
     }
 
 
@@ -152,7 +152,7 @@ def test_a_namespace_that_may_not_be_entered_stays_and_says_so() -> None:
         "inode /run/netns/blue": "4026532003",
         "netns /run/netns/blue: /proc/net/stat/nf_conntrack": "!denied needs CAP_SYS_ADMIN",
     }
-    label = "netns 4026532003 (blue)"
+    label = "blue (netns 4026532003)"
     told = "netns /run/netns/blue: /proc/net/stat/nf_conntrack: denied (needs CAP_SYS_ADMIN)"
     assert tables(looks) == {HERE: 1, label: told}
 

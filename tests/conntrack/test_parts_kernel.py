@@ -84,7 +84,7 @@ def test_what_if_size_and_list_are_of_the_whole_table(table: None) -> None:
     (seen,) = json.loads(denied("whatif", "--json").stdout)["tables"]
     assert seen["whole"] is True
     assert abs(seen["entries_today"] - MANY) <= FEW
-    (seen,) = json.loads(denied("size", "--seconds=0", "--json").stdout)["tables"]
+    (seen,) = json.loads(denied("size", "--interval=0", "--json").stdout)["tables"]
     assert seen["whole"] is True
     assert abs(seen["seen"] - MANY) <= FEW
     listed = json.loads(denied("list", "--src=203.0.113.5", "--json").stdout)

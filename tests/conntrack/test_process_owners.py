@@ -101,5 +101,5 @@ def test_a_client_a_server_a_container_and_nobody() -> None:
         server: "process nginx",
         behind: "process nginx",
         passing: NOBODY,
-        pod: "netns 4026532500 (container 0123456789ab)",
+        pod: "container 0123456789ab (netns 4026532500)",
     }

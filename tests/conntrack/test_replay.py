@@ -141,7 +141,7 @@ def test_what_is_recorded_of_the_kernel_gives_the_same_answers(tmp_path: Path) -
     commands = {
         "top": ("top", f"--netns={name}"),
         "list": ("list", f"--netns={name}"),
-        "size": ("size", f"--netns={name}", "--seconds=1"),
+        "size": ("size", f"--netns={name}", "--interval=1"),
         "whatif": ("whatif", f"--netns={name}"),
         "namespaces": ("namespaces",),
     }

@@ -281,7 +281,7 @@ def test_a_live_host_without_its_processes_has_a_table_all_the_same(
 def test_without_proc_this_machine_is_not_well(hidden: str) -> None:
     if os.geteuid():
         pytest.skip("needs root for a mount namespace")
-    words = ["--only-modules=conntrackfull", "--no-save", "--since=2s", "--sample=0", "--json"]
+    words = ["--only-modules=conntrackfull", "--no-save", "--since=2s", "--interval=0", "--json"]
     script = f'{hidden} && exec "$@"'
     done = subprocess.run(
         ["unshare", "-m", "--propagation=private", "sh", "-c", script, "sh",

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 FIX = ("fix", "conntrackfull", "--set=max=524288", "--set=tcp_timeout_established=100000", "--yes")
 ALL = ("fix", "everykind", "--yes")
-UNDO = ("undo", "1")
+UNDO = ("undo", "1", "--yes")
 
 FILE = "/etc/sysctl.d/99-zz-ec2rl-conntrack.conf"
 OLD_TEXT = (
@@ -62,15 +62,15 @@ VERBS: dict[str, dict[str, tuple[str, ...]]] = {
     "files": {
         "keep": ("keep", "1"),
         "the end of a trial": ("keep",),
-        "undo": ("undo",),
-        "undo, a folder made": ("undo",),
+        "undo": ("undo", "--yes"),
+        "undo, a folder made": ("undo", "--yes"),
         "recover, half made": UNDO,
         "recover, half undone": ("keep",),
         "fix": FIX,
         "fix, a folder missing": FIX,
     },
     "every kind": {
-        "undo, every kind": ("undo",),
+        "undo, every kind": ("undo", "--yes"),
         "recover, half made of every kind": UNDO,
         "recover, half undone of every kind": ("keep",),
         "fix, every kind": ALL,

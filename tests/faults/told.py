@@ -188,7 +188,7 @@ def remediate(place: Place, every: int) -> Iterator[Case]:
     machine = f"{place.folder}/told"
     laid = ["unshare", "-m", "--propagation", "private", "sh", "-c", _LAID.format(machine), "sh"]
     words = ("run", "--only-modules=conntrackfull", "--remediate", "--output-dir", place.folder)
-    commands = Commands(place.folder, (*words, "--sample=0"), laid)
+    commands = Commands(place.folder, (*words, "--interval=0"), laid)
     _let_it_fail()
     before = _laid(machine)
     calls = commands.moments()

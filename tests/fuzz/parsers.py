@@ -150,7 +150,7 @@ SEEDS: dict[str, tuple[str, ...]] = {
     ),
     "arguments": (
         "run --only-modules=conntrackfull --json --deadline=5m --since 2h\\ ago --no x --",
-        "explain conntrackfull --page-only --sample 0.5",
+        "explain conntrackfull --page-only --interval 500ms",
         "help run list --help -h --version --perfimpact=true",
         "2026-11-24 02:00:00",
         "@1790000000",

@@ -207,7 +207,7 @@ def main() -> int:
     (core / "netdev_max_backlog").touch()
     os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
     fix = ["fix", "conntrackfull", "--set=max=524288", "--persist-only"]
-    rare = [["run", "--only-modules=conntrackfull", "--sample=0"], [*fix, "--dry-run"]]
+    rare = [["run", "--only-modules=conntrackfull", "--interval=0"], [*fix, "--dry-run"]]
     rare += [[*fix, "--yes"], [*fix, "--yes", "--json"]]
     faults: list[str] = []
     tried = 0

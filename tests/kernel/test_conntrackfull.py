@@ -276,7 +276,7 @@ def test_nobody_can_forge_a_failure() -> None:
     with open("/dev/kmsg", "w") as log:
         log.write(f"<4>{full}\n")
     subprocess.run(["logger", "-t", "kernel", "-p", "kern.warning", full], check=False)
-    _, result = run(f"--since={since}", "--sample=0")
+    _, result = run(f"--since={since}", "--interval=0")
     log = result["log"]
     assert 4026599999 not in [n["inode"] for n in log["this_boot"]["by_namespace"]]
     assert log["forged_lines"] >= 1

@@ -121,7 +121,7 @@ def test_a_table_that_loses_packets_is_mended_and_the_mending_is_undone(
         STATE
         + "ec2rl fix conntrackfull --yes; echo RC $?"
         + STATE
-        + "ec2rl undo; echo RC $?"
+        + "ec2rl undo --yes; echo RC $?"
         + STATE
         + "cat /etc/sysctl.d/50-site.conf"
     )
@@ -157,7 +157,7 @@ def test_remediate_mends_what_failed_and_a_new_line_is_a_failure_again(
         f"{run} --remediate; echo RC $?; ec2rl history\n"
         f"{run}; echo RC $?\n"
         f"echo {before[0]} > /proc/sys/net/netfilter/nf_conntrack_max; sleep 2\n"
-        f"{run}; echo RC $?; ec2rl undo; echo RC $?\n"
+        f"{run}; echo RC $?; ec2rl undo --yes; echo RC $?\n"
     )
     parts = re.split(r"^RC (\d+)$", said, flags=re.MULTILINE)
     assert parts[1::2] == ["0", "0", "1", "0"], said
@@ -189,7 +189,7 @@ def test_a_line_after_the_change_is_new_whatever_the_clocks_say(
     change = Transaction(1, State.APPLIED, "", time.time() + 10**7, boot, "2", (setting,))
     (tmp_path / "1.json").write_bytes(encode(change))
     let_the_kernel_log()
-    run = "ec2rl run --only-modules=conntrackfull --sample=0; echo RC $?\n"
+    run = "ec2rl run --only-modules=conntrackfull --interval=0; echo RC $?\n"
     said = script(
         f"mkdir -m 700 -p /var/lib/ec2rl/changes; cp {tmp_path}/1.json /var/lib/ec2rl/changes\n"
         "sleep 2\n"
@@ -240,7 +240,7 @@ def test_a_trial_that_is_not_confirmed_takes_itself_back_though_its_session_is_g
 def test_a_trial_that_is_confirmed_stays(before: tuple[int, int]) -> None:
     said = script(
         f"ec2rl fix conntrackfull --set max={2 * before[0]} --try=5 --yes\n"
-        "ec2rl keep 1; ec2rl keep 1; sleep 7\n" + STATE + "ec2rl undo\n" + STATE
+        "ec2rl keep 1; ec2rl keep 1; sleep 7\n" + STATE + "ec2rl undo --yes\n" + STATE
     )
     states = re.findall(r"^STATE (\d+) (\d+)", said, re.MULTILINE)
     assert [int(state[0]) for state in states] == [2 * before[0], before[0]], said

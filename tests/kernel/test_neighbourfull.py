@@ -148,7 +148,7 @@ def test_a_full_table_is_mended_the_lines_are_past_and_the_mending_is_undone() -
                 time.sleep(0.1)
             said = script(
                 "ec2rl fix neighbourfull --yes; echo RC $?\n" + state + f"kill {sender.pid}\n"
-                + told + "ec2rl undo; echo RC $?\n" + state + told
+                + told + "ec2rl undo --yes; echo RC $?\n" + state + told
             )  # fmt: skip
         finally:
             sender.kill()
@@ -168,7 +168,7 @@ def test_a_trial_is_kept_by_the_module_that_it_was_of() -> None:
     with small_table():
         said = script(
             "ec2rl fix neighbourfull --set gc_thresh3=480 --try=30 --yes > /dev/null\n"
-            "ec2rl keep 1; ec2rl undo > /dev/null; ec2rl history\n"
+            "ec2rl keep 1; ec2rl undo --yes > /dev/null; ec2rl history\n"
         )
         assert thresholds() == SMALL, said
     assert re.search(r"fix neighbourfull --persist-only --set .*gc_thresh3=480", said), said

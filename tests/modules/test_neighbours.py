@@ -93,6 +93,11 @@ def test_only_a_whole_message_is_the_kernels(message: str, names: str | None) ->
         (
             "neighbourfull",
             "gc_thresh3=many",
+            "--set=gc_thresh3=many: not a number from 0 to 99,999,999,999; write it as 5000,",
+        ),
+        (
+            "neighbourfull",
+            "gc_thresh3",
             "not NAME=NUMBER; NAME is one of gc_thresh1, gc_thresh2",
         ),
     ],
@@ -114,7 +119,7 @@ def test_what_is_no_setting_of_a_module_is_refused_with_those_that_are(
         (
             "neighbourfull",
             "gc_thresh3=9223372036854775807",
-            "too large: a number from 0 to 99999999999 is taken",
+            "not a number from 0 to 99,999,999,999",
         ),
     ],
 )

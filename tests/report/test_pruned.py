@@ -210,7 +210,7 @@ def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     script = 'mkdir -p /var/lib/ec2rl && mount --bind "$1" /var/lib/ec2rl && shift && exec "$@"'
     return subprocess.run(
         ["unshare", "-m", "--propagation=private", "sh", "-c", script, "sh", str(home),
-         sys.executable, "-I", "-S", str(EC2RL), "run", "--sample=0",
+         sys.executable, "-I", "-S", str(EC2RL), "run", "--interval=0",
          "--only-modules=xennetrocket", *words],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip

@@ -162,7 +162,7 @@ def test_odd_paths_are_refused(path: str) -> None:
 def run(*options: str, **more: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-I", "-S", str(ROOT / "src/ec2rl/__main__.py"), "run",
-         "--only-modules=conntrackfull", "--sample=0", *options],
+         "--only-modules=conntrackfull", "--interval=0", *options],
         capture_output=True, text=True, timeout=120, check=False, **more,
     )  # fmt: skip
 
@@ -192,7 +192,7 @@ def test_a_folder_on_the_way_need_not_be_one_that_may_be_listed(tmp_path: Path) 
     os.chown(home, NOBODY, NOBODY)
     done = subprocess.run(
         ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", str(ROOT / "ec2rl"),
-         "run", "--only-modules=conntrackfull", "--sample=0"],
+         "run", "--only-modules=conntrackfull", "--interval=0"],
         env={"XDG_STATE_HOME": str(home / "state")}, capture_output=True, text=True, timeout=60,
         check=False,
     )  # fmt: skip
@@ -281,7 +281,7 @@ def in_namespace(prepare: str, base: Path, *options: str) -> subprocess.Complete
     """Run in a mount namespace of our own, after some mounts."""
     needs_root()
     program = [sys.executable, "-I", "-S", str(ROOT / "src/ec2rl/__main__.py"), "run",
-               "--only-modules=conntrackfull", "--sample=0", f"--output-dir={base}"]  # fmt: skip
+               "--only-modules=conntrackfull", "--interval=0", f"--output-dir={base}"]  # fmt: skip
     script = f'set -e\n{prepare}\nshift\nexec "$@"\n'
     return subprocess.run(
         ["unshare", "-m", "--propagation=private", "sh", "-c", script, "sh", str(base),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ec2rl.model import Evidence, Finding, Verdict, say
-from ec2rl.report.text import evidence, header, result, results, statistics, table
+from ec2rl.report.text import View, evidence, header, result, results, statistics, table
 
 OK = Finding(Verdict.OK, say("No conntrack table full errors found."))
 BAD = Finding(
@@ -44,9 +44,8 @@ def test_details_stand_below() -> None:
     ],
 )
 def test_colours(verdict: Verdict, shown: str) -> None:
-    assert (
-        result("x", Finding(verdict, say("y")), colour=True) == f"module run/x{' ' * 21}{shown} y"
-    )
+    found = Finding(verdict, say("y"))
+    assert result("x", found, View(colour=True)) == f"module run/x{' ' * 21}{shown} y"
 
 
 def test_statistics() -> None:

@@ -19,10 +19,12 @@ _CHOICE = {
     "no": Option("NAME,...", "leave these modules out", many=True),
 }
 _LOOK = {
-    "sample": Option("SECONDS", "pause before a second look where something is odd (1; 0: never)"),
+    "interval": Option(
+        "TIME", "pause before a second look where something is odd (1; 0: never)", was="sample"
+    ),
     "since": Option("TIME", "leave out what the logs say of the time before"),
     "until": Option("TIME", "leave out what the logs say of the time after"),
-    "deadline": Option("SECONDS", "end by then, whatever is left (120)"),
+    "deadline": Option("TIME", "end by then, whatever is left (120)"),
     "debug": Option("", "show what the program itself says of its faults"),
 }
 _VOLUME = Option("DIR", "the mounted root of another machine, in place of this one")
@@ -50,7 +52,7 @@ _GENERAL = {
             ),
             "runtime-only": Option("", "change nothing for the next boot"),
             "persist-only": Option("", "change nothing now, only for the next boot"),
-            "try": Option("[SECONDS]", "take it back by itself unless confirmed (120)"),
+            "try": Option("[TIME]", "take it back by itself unless confirmed (120)"),
             "risky": Option("", "take what is offered at a high risk too"),
             "allow-lower": Option("", "allow values below today's"),
             "force": Option("", "allow more memory than is sensible"),
@@ -75,7 +77,7 @@ _GENERAL = {
             "dry-run": Option("", "say what it would do"),
             "partial": Option("", "leave what somebody has changed since, restore the rest"),
             "with-later": Option("", "take back what was changed on top of it, too"),
-            "yes": Option("", "do not ask about another machine's root"),
+            "yes": Option("", "do not ask"),
             "root": _VOLUME,
         },
         "0 taken back, shown (--dry-run), or there is nothing to take back; 1 nothing was taken "
@@ -133,6 +135,9 @@ def _run(saved: Mapping[str, Option]) -> Command:
             **_CHOICE,
             **FORMATS,
             "color": Option("auto|always|never", "colour the statuses (auto: on a terminal)"),
+            "quiet": Option("", "-q: the verdicts alone"),
+            "verbose": Option("", "-v: all that is known, as the saved report has it"),
+            "all": Option("", "a line for each module, on a terminal too"),
             **_LOOK,
             "concurrency": Option("N", "modules at work at the same time (10)"),
             "output-dir": Option("DIR", "save the results under DIR (/var/lib/ec2rl, the last 50)"),

@@ -20,7 +20,7 @@ from ec2rl.remedies import SetSysctl
 from ec2rl.report.next_boot_text import next_boot_text
 from ec2rl.report.offline import of_the_past, recorded
 from ec2rl.report.plan import plan
-from ec2rl.report.text import header, result, table
+from ec2rl.report.text import Much, View, header, result, table
 from ec2rl.terminal import Terminal
 from ec2rl.unknown import unknown
 
@@ -88,7 +88,8 @@ def screens(shown: Demo) -> Iterator[tuple[str, str]]:
     if root:
         finding = of_the_past(finding, recorded(root, host.clock()))
     of = f" --root={root}" if root else ""
-    results = f"{header('Diagnostic Results')}\n\n{result(module.name, finding)}\n"
+    told = result(module.name, finding, View(Much.SHORT))
+    results = f"{header('Diagnostic Results')}\n\n{told}\n"
     yield f"sudo ./ec2rl run --only-modules={module.name}{of}", results
     text = page(module.name)
     if not root:
@@ -108,8 +109,8 @@ def screens(shown: Demo) -> Iterator[tuple[str, str]]:
     named = [module.setting(name) for name in request.settings]
     keys = [change.key for change in changes if isinstance(change, SetSysctl)]
     keys = keys or [setting.key for setting in named if setting] or list(module.keys)
-    told = settings_told(host, [normalize(key) for key in keys])
-    texts = [next_boot_text(one, {}, not root, keys) for one in told]
+    settings = settings_told(host, [normalize(key) for key in keys])
+    texts = [next_boot_text(one, {}, not root, keys) for one in settings]
     yield f"sudo ./ec2rl boot {' '.join(keys)}{of}", "\n".join(texts)
 
 

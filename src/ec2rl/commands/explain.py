@@ -14,7 +14,7 @@ from ec2rl.model import Role
 from ec2rl.record import replace
 from ec2rl.report import wording
 from ec2rl.report.escape import one_line
-from ec2rl.report.text import header, result
+from ec2rl.report.text import View, header, result
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -43,16 +43,21 @@ def command(args: Parsed, terminal: Terminal) -> int:
     runner.start()
     found, interrupted = runner.finish()
     for one in found:
-        terminal.out(on_this_host(module, text, one.finding, one.by_hand))
+        terminal.out(on_this_host(module, text, one.finding, one.by_hand, terminal.width))
     return 130 if interrupted else 0
 
 
 def on_this_host(
-    module: Module, page: str, finding: Finding, by_hand: Sequence[Statement | str]
+    module: Module,
+    page: str,
+    finding: Finding,
+    by_hand: Sequence[Statement | str],
+    width: int | None = None,
 ) -> str:
     """Give what follows a module's page: the verdict, and the commands that the page lacks."""
     shown = {line.strip() for line in page.split("\n")}
     others = tuple(line for line in finding.details if line.role is not Role.PAGE)
-    lines = ["", header("This Host"), "", result(module.name, replace(finding, details=others)), ""]
+    found = result(module.name, replace(finding, details=others), View(width=width))
+    lines = ["", header("This Host"), "", found, ""]
     lines += [one_line(line) for line in wording.lines(by_hand) if line not in shown]
     return "\n".join(lines) + "\n"

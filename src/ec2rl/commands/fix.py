@@ -7,7 +7,7 @@ import signal
 import time
 from contextlib import suppress
 
-from ec2rl.arguments import Parsed, UsageError, format_of, seconds
+from ec2rl.arguments import Parsed, UsageError, format_of, seconds, whole_number
 from ec2rl.catalogue import load, loadable
 from ec2rl.commands.asking import ModuleFaultError, measured, planned
 from ec2rl.commands.changed import (
@@ -24,11 +24,11 @@ from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, unsettled
 from ec2rl.fix.trial import watch
-from ec2rl.model import Finding, FixRequest, Proposal, Setting, Verdict
+from ec2rl.model import Finding, FixRequest, Proposal, Role, Setting, Verdict
 from ec2rl.module import Module
 from ec2rl.record import replace
 from ec2rl.report.plan import Done, done, fix_facts, plan
-from ec2rl.report.text import header, result
+from ec2rl.report.text import Much, View, header, result
 from ec2rl.subcommand import agreed, host_of
 from ec2rl.terminal import Terminal
 
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 TRIAL = 120.0
 """Seconds that `--try` gives to confirm."""
 
-_DIGITS = 11
-"""Digits of the largest number that --set takes: no limit that a module sets has more."""
+_MOST = 10**11 - 1
+"""The largest number that --set takes: no limit that a module sets is larger."""
 
 
 @saying_what_stands
@@ -92,7 +92,10 @@ def _planned(
     finding, proposal = proposed(module, request, args.last("root"))
     if format_of(args).write is None:
         trial = _trial(args)
-        terminal.out(f"{header('Diagnostic Results')}\n\n{result(module.name, finding)}\n\n")
+        others = tuple(one for one in finding.details if one.role is not Role.FIX)
+        view = View(Much.SHORT, width=terminal.width)
+        found = result(module.name, replace(finding, details=others), view)
+        terminal.out(f"{header('Diagnostic Results')}\n\n{found}\n\n")
         healthy = finding.verdict in (Verdict.OK, Verdict.NOT_APPLICABLE)
         choices = () if healthy or request.settings else [one.name for one in module.settings]
         terminal.out(plan(proposal, trial, first, choices))
@@ -123,16 +126,17 @@ def request_of(args: Parsed, module: Module) -> FixRequest:
     settings: dict[str, int] = {}
     for pair in args.values.get("set", ()):
         name, found, value = pair.partition("=")
-        digits = value.strip()
-        if not found or not (digits.isascii() and digits.isdigit()):
+        if not found:
             raise UsageError(f"--set={pair}: not NAME=NUMBER{_own(module)}")
-        named = setting_of(name.strip(), module, loadable()).name
-        if len(digits.lstrip("0")) > _DIGITS:
-            most = "9" * _DIGITS
-            raise UsageError(f"--set={pair}: too large: a number from 0 to {most} is taken")
-        value = digits.lstrip("0") or "0"
-        if settings.setdefault(named, int(value)) != int(value):
-            raise UsageError(f"--set: {named} is set twice, to {settings[named]} and {digits}")
+        setting = setting_of(name.strip(), module, loadable())
+        named = setting.name
+        option = f"set={name.strip()}"
+        if setting.is_time:
+            wanted = int(seconds(option, value, 0, _MOST, whole=True))
+        else:
+            wanted = whole_number(option, value, 0, _MOST)
+        if settings.setdefault(named, wanted) != wanted:
+            raise UsageError(f"--set: {named} is set twice, to {settings[named]} and {wanted}")
     if args.has("runtime-only") and args.has("persist-only"):
         raise UsageError("--runtime-only and --persist-only exclude each other")
     if args.has("root") and (args.has("runtime-only") or args.has("try")):

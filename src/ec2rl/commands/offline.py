@@ -18,7 +18,7 @@ from ec2rl.module import Module, Options
 from ec2rl.record import record, replace
 from ec2rl.report.escape import one_line
 from ec2rl.report.offline import of_the_past, of_what_is_cut, recorded, recorded_on
-from ec2rl.report.text import header, results, statistics
+from ec2rl.report.text import WHOLE, Much, View, header, results, statistics
 from ec2rl.report.wording import text
 from ec2rl.terminal import Terminal
 
@@ -48,15 +48,15 @@ class Judgement:
 def judge_offline(args: Parsed, terminal: Terminal) -> int:
     """Judge each machine by itself; exit status and options are those of `run`."""
     started, clock = time.time(), time.monotonic()
-    reporting.choose_colour(args, terminal)
     write, fails = format_of(args).write, reporting.failing(args)
     plan, modules = reporting.plan_of(args, started), choose(args)
     check(args)
     machines = _machines(args, modules)
+    view = reporting.view_of(args, terminal, modules)
     recording = reporting.open_record(args, terminal)
     folder, unsaved = reporting.open_folder(args, terminal, started)
     reporting.make_room(args, terminal, folder)
-    if write is None:
+    if write is None and not args.has("quiet"):
         terminal.out(reporting.opening(folder, [module.name for module in modules]))
 
     judged: list[Judgement] = []
@@ -66,7 +66,7 @@ def judge_offline(args: Parsed, terminal: Terminal) -> int:
         one = replace(one, files=past.files, apart=past.apart, notes=past.notes)
         judged.append(one)
         if write is None:
-            terminal.out(_text(one, terminal.colour))
+            terminal.out(_text(one, view))
         _tell(past, one, plan, terminal)
         if args.has("record"):
             unsaved = _record(recording, past, one, args) or unsaved
@@ -77,7 +77,7 @@ def judge_offline(args: Parsed, terminal: Terminal) -> int:
     took = time.monotonic() - clock
     document = _document(judged, started, took, folder, interrupted)
     if folder is not None:
-        text = "".join(_text(one, False) for one in judged)
+        text = "".join(_text(one, WHOLE) for one in judged)
         sections = [one.found for one in judged]
         mine = reporting.rights_to_save(args, terminal)
         unsaved = reporting.save(folder, mine, sections, text, document) or unsaved
@@ -205,8 +205,10 @@ def _expected(text: str) -> set[str]:
     return {line.partition(":")[0] for line in text.split("\n") if line and line[:2] != "--"}
 
 
-def _text(one: Judgement, colour: bool) -> str:
+def _text(one: Judgement, view: View) -> str:
     pairs = [(result.module.name, result.finding) for result in one.found]
+    if view.much is Much.VERDICT:
+        return results(pairs, view)
     lines = [header("Evidence"), "", one_line(one.what)]
     if one.files:
         lines.append(one_line(f"Evidence: {'; '.join(map(str, one.files))}"))
@@ -214,7 +216,7 @@ def _text(one: Judgement, colour: bool) -> str:
         lines.append(one_line(f"Judged apart: {one.apart}"))
     lines += [one_line(f"Not read: {gap}") for gap in one.gaps]
     lines += [one_line(f"Note: {note}") for note in one.notes]
-    body = results(pairs, colour) + "\n" + statistics(pairs, one.seconds)
+    body = results(pairs, view) + "\n" + statistics(pairs, one.seconds)
     return "\n".join(lines) + "\n\n" + body + "\n"
 
 

@@ -6,7 +6,7 @@ import os
 import time
 
 from ec2rl import __version__, slices
-from ec2rl.arguments import Parsed, UsageError, moment, seconds
+from ec2rl.arguments import Parsed, UsageError, moment, seconds, whole_number
 from ec2rl.caller import Rights
 from ec2rl.engine import Plan, Result
 from ec2rl.facts.period import Period
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ec2rl.model import Json
+    from ec2rl.module import Module
+    from ec2rl.report.text import View
 
 PAST = ("root", "sos", "log", *slices.names("saved_evidence"), "replay")
 """The options that name what is left of another machine."""
@@ -34,6 +36,18 @@ def choose_colour(args: Parsed, terminal: Terminal) -> None:
     terminal.choose_colour(one_of(args, "color", ("auto", "always", "never")))
 
 
+def view_of(args: Parsed, terminal: Terminal, modules: Sequence[Module]) -> View:
+    """Tell how results are shown here. UsageError for what is neither."""
+    from ec2rl.report.text import Much, View
+
+    choose_colour(args, terminal)
+    if args.has("quiet") and args.has("verbose"):
+        raise UsageError("--quiet cannot be combined with --verbose")
+    much = Much.VERDICT if args.has("quiet") else Much.ALL if args.has("verbose") else Much.SHORT
+    domains = {} if args.has("all") else {one.name: one.domain for one in modules}
+    return View(much, terminal.colour, terminal.width, domains)
+
+
 def failing(args: Parsed) -> tuple[Verdict, ...]:
     """Give the verdicts that make the exit status 1."""
     if one_of(args, "fail-on", ("failure", "warn")) == "warn":
@@ -43,17 +57,17 @@ def failing(args: Parsed) -> tuple[Verdict, ...]:
 
 def plan_of(args: Parsed, now: float) -> Plan:
     """Tell how to run, from the options that `run` and `explain` share. UsageError for nonsense."""
-    concurrency = args.last("concurrency", "10")
-    if not (concurrency.isascii() and concurrency.isdigit() and 1 <= int(concurrency[:9]) <= 100):
-        raise UsageError(f"--concurrency={concurrency}: not a number from 1 to 100")
-    sample = seconds("sample", args.last("sample", "1"), 0, 30)  # a module may take 60 in all
+    concurrency = whole_number("concurrency", args.last("concurrency", "10"), 1, 100)
+    interval = seconds("interval", args.last("interval", "1"), 0, 30)  # a module may take 60 in all
     deadline = seconds("deadline", args.last("deadline", "120"), 1, 86400)
-    if args.has("sample") and sample > deadline / 2:
-        raise UsageError(f"--sample={sample:g} leaves no time to look in --deadline={deadline:g}")
+    if args.has("interval") and interval > deadline / 2:
+        raise UsageError(
+            f"--interval={interval:g} leaves no time to look in --deadline={deadline:g}"
+        )
     return Plan(
-        Options(min(sample, deadline / 2), period_of(args, now), args.has("strict")),
+        Options(min(interval, deadline / 2), period_of(args, now), args.has("strict")),
         deadline,
-        int(concurrency),
+        concurrency,
         args.has("record"),
         args.has("debug"),
     )

@@ -8,7 +8,6 @@ from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.catalogue import choose
 from ec2rl.commands.reporting import (
     PAST,
-    choose_colour,
     document_of,
     exit_status,
     failing,
@@ -22,6 +21,7 @@ from ec2rl.commands.reporting import (
     rights_to_save,
     save,
     tell_faults,
+    view_of,
 )
 from ec2rl.commands.unsettled import tell_unsettled
 from ec2rl.engine import Runner
@@ -47,11 +47,11 @@ def command(args: Parsed, terminal: Terminal) -> int:
 
 def _judge_this_machine(args: Parsed, terminal: Terminal) -> int:
     started, clock = time.time(), time.monotonic()
-    choose_colour(args, terminal)
     write = format_of(args).write
     fails = failing(args)
     plan = plan_of(args, started)
     modules = choose(args)
+    view = view_of(args, terminal, modules)
     recording = open_record(args, terminal)
     folder, unsaved = open_folder(args, terminal, started)
     if not modules:
@@ -63,7 +63,7 @@ def _judge_this_machine(args: Parsed, terminal: Terminal) -> int:
     # While they look: import what is needed to tell of it.
     from ec2rl.report.text import results, statistics
 
-    if write is None:
+    if write is None and not args.has("quiet"):
         terminal.out(opening(folder, [module.name for module in modules]))
     import ec2rl.report.formats.json
     import ec2rl.report.json_report  # noqa: F401
@@ -82,7 +82,8 @@ def _judge_this_machine(args: Parsed, terminal: Terminal) -> int:
     if recording is not None:
         unsaved = record_looks(recording, found, plan.options, args.has("mask")) or unsaved
     if write is None:
-        terminal.out(results(pairs, terminal.colour) + "\n" + statistics(pairs, took))
+        ending = "" if args.has("quiet") else "\n" + statistics(pairs, took)
+        terminal.out(results(pairs, view) + ending)
     else:
         terminal.out(write(document))
     tell_unsettled(terminal)

@@ -61,13 +61,14 @@ def _undo(args: Parsed, machine: Machine, terminal: Terminal) -> int:
         steps = _steps(change, args, machine)
         for line in _unseen(change, machine):
             terminal.say(line)
-    if args.has("dry-run") or not machine.runs:
-        lines = [*told_of(left, machine), *_foreseen(steps, machine)]
-        if not lines:
-            return _nothing(terminal, change)
+    lines = [*told_of(left, machine), *_foreseen(steps, machine)]
+    if not lines:
+        return _nothing(terminal, change)
+    asks = not args.has("yes") and (left or _moves(steps))
+    if asks or args.has("dry-run") or not machine.runs:
         terminal.out("\n".join(lines) + "\n")
-        if args.has("dry-run"):
-            return 0
+    if args.has("dry-run"):
+        return 0
     if not _may_go_on(steps, args, machine, terminal):
         return 1
     if not settle(machine, terminal, None if machine.runs else left):
@@ -89,7 +90,7 @@ def _go_on(
     if change is None or change.state is State.UNDONE:
         return _nothing(terminal, change)
     now = _steps(change, args, machine)
-    if not machine.runs and now != steps:
+    if now != steps:
         if not settled:
             raise Refused(CHANGED)
         # Something was settled first, and what is there now was not shown yet.
@@ -100,14 +101,17 @@ def _go_on(
 
 
 def _may_go_on(steps: Steps, args: Parsed, machine: Machine, terminal: Terminal) -> bool:
-    """Ask for a volume, and where something that runs would have no room any more."""
-    if not machine.runs:
-        return args.has("yes") or agreed(terminal)
-    cautions = _cautions(steps)
-    for line in cautions:
+    """Ask, where anything would change, with word of what runs and would have no room any more."""
+    if machine.runs and not _moves(steps):
+        return True
+    for line in _cautions(steps) if machine.runs else ():
         terminal.say(line)
-    asks = bool(cautions) and terminal.asks and not args.has("yes")
-    return agreed(terminal) if asks else True
+    return args.has("yes") or agreed(terminal)
+
+
+def _moves(steps: Steps) -> bool:
+    """Tell whether anything of them is still as it was changed to be, and would be taken back."""
+    return any(one.found is Found.AFTER for _, outcomes in steps for one in outcomes)
 
 
 def _cautions(steps: Steps) -> list[str]:

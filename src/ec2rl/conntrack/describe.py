@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ec2rl.conntrack.headline import headline
 from ec2rl.conntrack.messages import Kind
 from ec2rl.conntrack.namespaces import INITIAL
 from ec2rl.conntrack.observations import Observations
@@ -17,6 +18,9 @@ from ec2rl.model import (
     Verdict,
     Why,
     fix_with,
+    helps,
+    more,
+    next_step,
     none_in,
     say,
     see_page,
@@ -26,7 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ec2rl.model import Value
 
-_MOST = 10
+_FEW, _MOST = 3, 10
 """Namespaces that are told one by one; the JSON has them all."""
 
 
@@ -41,37 +45,18 @@ def trusted_log_sources(period: LogPeriod) -> tuple[str, ...]:
 
 
 def details(seen: Observations, verdict: Verdict) -> tuple[Statement, ...]:
-    """Give the lines below the verdict: state, losses, log, what it rests on, what to do next."""
-    lines = []
-    if seen.limits.loaded is False:
-        lines.append(say("Conntrack is not in use: the kernel has not loaded it."))
-    elif seen.tables and not seen.unread and not seen.in_use:
-        words = "Conntrack is not in use: no namespace that was seen tracks a connection {now}."
-        lines.append(say(words))
-    told = [table for table in _by_weight(seen) if _told(table)]
-    if seen.limits.loaded is False:  # no namespace has counters then
-        told = [table for table in told if not isinstance(table.counters, Unreadable)]
-    lines += [_table_line(seen, table) for table in told[:_MOST]]
-    if len(told) > _MOST:
-        more = len(told) - _MOST
-        lines.append(say("{number} more namespaces: see the JSON report.", number=more))
-    if seen.table_sample is not None:
-        from ec2rl.conntrack.table.table_sample import table_sample_lines
-
-        lines += table_sample_lines(seen.table_sample)
-        if seen.table_sample.saved is not None:
-            lines += _untold(seen)
-    lines += [
-        say("What {label} lost is not known: {why}", label=table.namespace.label, why=why)
-        for table in told[:_MOST]
-        if (why := table.lost_unread) is not None
-    ]
-    lines += _log_lines(seen)
-    lines += _allowance_lines(seen)
+    """Give the lines below the verdict: headline, state, log, what it rests on, what to do next."""
+    troubled = verdict in (Verdict.PROBLEM, Verdict.WARNING)
+    first = headline(seen) if troubled else None
+    lines = [] if first is None else [first]
+    lines += [*_in_use(seen), *_tables(seen), *_log_lines(seen), *_allowance_lines(seen)]
     lines += _rests_on(seen, verdict)
-    if verdict in (Verdict.PROBLEM, Verdict.WARNING):
+    if troubled:
+        closer = [one for one in lines if one.role is Role.DETAILS]
+        lines = [one for one in lines if one.role is not Role.DETAILS]
         knobs = _knobs(seen)
-        lines += [*knobs, fix_with("conntrackfull")] if knobs else []
+        lines += [*map(helps, knobs), fix_with("conntrackfull")] if knobs else []
+        lines += closer
         if verdict is Verdict.WARNING and not seen.answered:
             lines.append(_where_it_can_be_told(seen))
         lines.append(see_page("conntrackfull"))
@@ -80,27 +65,51 @@ def details(seen: Observations, verdict: Verdict) -> tuple[Statement, ...]:
     return tuple(lines)
 
 
+def _in_use(seen: Observations) -> list[Statement]:
+    if seen.limits.loaded is False:
+        return [say("Conntrack is not in use: the kernel has not loaded it.")]
+    if seen.tables and not seen.unread and not seen.in_use:
+        words = "Conntrack is not in use: no namespace that was seen tracks a connection {now}."
+        return [say(words)]
+    return []
+
+
+def _tables(seen: Observations) -> list[Statement]:
+    """How full the tables are and what they lost, the worst first, and what is in that one."""
+    told = [table for table in seen.by_loss if _told(table)]
+    if seen.limits.loaded is False:  # no namespace has counters then
+        told = [table for table in told if not isinstance(table.counters, Unreadable)]
+    lines = [_table_line(seen, table) for table in told[:_MOST]]
+    for number, table in enumerate(told[:_MOST]):
+        if number >= _FEW or (number and not (seen.near(table) or table.rate("drop"))):
+            lines[number] = more(lines[number])
+    if len(told) > _MOST:
+        words = "{number:more namespace}: see the JSON report."
+        lines.append(more(say(words, number=len(told) - _MOST)))
+    if seen.table_sample is not None:
+        from ec2rl.conntrack.table.table_sample import table_sample_lines
+
+        lines += table_sample_lines(seen.table_sample)
+        if seen.table_sample.saved is not None:
+            lines += _untold(seen)
+    return lines + [
+        say("What {label} lost is not known: {why}", label=table.namespace.label, why=why)
+        for table in told[:_MOST]
+        if (why := table.lost_unread) is not None
+    ]
+
+
 def _where_it_can_be_told(seen: Observations) -> Statement:
     """What to type next when something was missing."""
     ring = seen.log.ring
     denied = any(one.why is Why.DENIED for one in seen.unread)
     if seen.hidden or ring.unreadable is not None or denied:
-        return say("Next: {collect_all}" if seen.covered else "Next: {run_as_root}")
+        return next_step("Next: {collect_all}" if seen.covered else "Next: {run_as_root}")
     complete = complete_from(seen.log)
     if ring.gap and complete is not None:
         words = "Next: ask for what the log still covers: sudo ./ec2rl run --since=@{since}"
         return say(words, since=round(complete + 1))
     return say("Next: keep what was read, for a report: sudo ./ec2rl run --record=case.txt")
-
-
-def _by_weight(seen: Observations) -> list[Table]:
-    """The worst first: losing now, then nearly full, then those that have lost most."""
-
-    def weight(table: Table) -> tuple[float, ...]:
-        lost, count = table.refused or 0, table.count or 0
-        return -(table.rate("drop") or 0), -seen.near(table), -lost, -count
-
-    return sorted(seen.tables, key=weight)
 
 
 def _told(table: Table) -> bool:
@@ -196,7 +205,7 @@ def _log_lines(seen: Observations) -> list[Statement]:
     ):
         if times.others.get(kind):
             words = "Another limit, {this_boot}: {name}, {lines:line}"
-            lines.append(say(words, name=name, lines=times.others[kind]))
+            lines.append(more(say(words, name=name, lines=times.others[kind])))
     return lines
 
 
@@ -212,7 +221,7 @@ def _how_far(times: FullTableHistory) -> list[Statement]:
         lines.append(say_not_understood(times.not_understood, quoted=True))
     if times.forged:
         words = "Not the kernel's: {lines:line} that someone wrote in its name"
-        lines.append(say(words, lines=times.forged))
+        lines.append(more(say(words, lines=times.forged)))
     return lines
 
 
@@ -235,15 +244,15 @@ def _about(seen: Observations) -> list[Statement]:
         if known is not None:
             where = known.namespace.label
         words = "Of these, {count:line is/lines are} about {where}"
-        lines.append(say(words, count=count, where=where))
+        lines.append(more(say(words, count=count, where=where)))
     if len(named) > _MOST:
         words = "Of these, others are about {more:more namespace}: see the JSON report."
-        lines.append(say(words, more=len(named) - _MOST))
+        lines.append(more(say(words, more=len(named) - _MOST)))
     unnamed = seen.times.now.namespaces.get(None, 0)
     if named and unnamed and not seen.times.now.containers:
         # A kernel that names namespaces (6.17) names each but the initial one.
         words = "Of these, {count:line is/lines are} about {where}"
-        lines.append(say(words, count=unnamed, where=INITIAL))
+        lines.append(more(say(words, count=unnamed, where=INITIAL)))
     return lines
 
 
@@ -311,14 +320,14 @@ def _room(seen: Observations) -> Statement:
 
 def _rests_on(seen: Observations, verdict: Verdict) -> list[Statement]:
     """Which sources the verdict rests on, and which it had to do without."""
-    lines = reading(seen.log)
+    lines = [*map(more, reading(seen.log))]
     if verdict is Verdict.OK:
         lines.insert(0, Statement("Rests on: {proof}", {"proof": _proof(seen)}, Role.PROOF))
     if seen.all_counted and seen.tables and not seen.covered and seen.limits.loaded is not False:
         none = all(seen.last(table, "drop") == 0 for table in seen.tables)
         words = "Every network namespace that was found was asked ({tables})"
         words += ": none has lost a packet since it was made." if none else "."
-        lines.append(say(words, tables=len(seen.tables)))
+        lines.append(more(say(words, tables=len(seen.tables))))
     if seen.hidden:
         lines.append(say("Not seen: {hidden}", hidden=seen.hidden))
     return lines

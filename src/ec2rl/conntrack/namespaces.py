@@ -70,10 +70,24 @@ class Namespace:
         """What a person calls it."""
         if self.initial:
             return INITIAL
-        number = f"netns {self.inode}" if self.inode is not None else "a network namespace"
-        named = self.names[0].rpartition("/")[2] if self.names else ""
-        words = ", ".join(word for word in (named, self.owner) if word)
-        return f"{number} ({words})" if words else number
+        words = [word for word in (self._name, self.owner) if word]
+        if self.inode is None:
+            return " ".join(["a network namespace", *([f"({', '.join(words)})"] if words else [])])
+        number = f"netns {self.inode}"
+        return f"{words[0]} ({', '.join([number, *words[1:]])})" if words else number
+
+    @property
+    def short(self) -> str:
+        """What a person calls it, in a line that says more."""
+        if self.initial:
+            return "this host"
+        if self.inode is None or not self._name:
+            return self.label
+        return f"{self._name} (netns {self.inode})"
+
+    @property
+    def _name(self) -> str:
+        return self.names[0].rpartition("/")[2] if self.names else ""
 
 
 @record(frozen=True)

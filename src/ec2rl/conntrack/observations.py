@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from ec2rl.model import Value
 
 _THOUSANDS = 1000
+_FULL = 0.95
+"""Packets that are refused at this share are refused for want of room (gc's own threshold,
+net/netfilter/nf_conntrack_core.c, nf_conntrack_max95)."""
 NEAR = 0.9
 """The share of the table from which on it is called near its end."""
 
@@ -63,6 +66,8 @@ class Observations:
     """Whether this program has raised the limit in this boot, with room for what filled it."""
     by_hand: ByHand | None = None
     """What the commands by hand are for, where they are asked for and needed."""
+    now: float | None = None
+    """When it was looked at, in seconds since the epoch; None where nothing tells."""
     free: int | None = None
     """Bytes of memory that are available, those of today's entries included; None if unknown."""
 
@@ -101,6 +106,34 @@ class Observations:
         total = sum(self.last(table, "early_drop") or 0 for table in self.tables)
         still = not self.sampled or any(table.rate("early_drop") for table in self.tables)
         return total if total >= _THOUSANDS and (still or not self.raised) else 0
+
+    def loses(self, table: Table) -> float | None:
+        """Tell how many packets a second are dropped for want of room; below it, clashes may be."""
+        fill = self.fill(table) or 0
+        return table.rate("drop" if fill >= 1 else "refused") if fill >= _FULL else None
+
+    def spell(self, table: Table) -> tuple[float, float] | None:
+        """Tell when the loss began and ended of which a table's newest lines of this boot tell.
+
+        A kernel that names no namespace (before 6.17) tells of the one that has lost something.
+        """
+        spells = self.times.now.spells
+        inode = None if table.namespace.initial else table.namespace.inode
+        if any(number is not None for number in spells):
+            return spells.get(inode)
+        alone = [one for one in self.tables if one.refused] == [table]
+        return spells.get(None) if alone else None
+
+    @property
+    def by_loss(self) -> list[Table]:
+        """The worst first: what loses most now, then what has lost most, then the fullest."""
+
+        def weight(table: Table) -> tuple[float, ...]:
+            lost, near, count = table.refused or 0, self.near(table), table.count or 0
+            rates = (table.rate("drop") or 0, table.rate("early_drop") or 0)
+            return tuple(-one for one in (*rates, lost if near else 0, lost, near, count))
+
+        return sorted(self.tables, key=weight)
 
     @property
     def fullest(self) -> Table | None:

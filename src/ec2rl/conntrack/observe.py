@@ -26,6 +26,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Observations:
     limits = read_limits(host)
     namespaces = find_namespaces(host)
     times = timeline(log)
+    clock = host.clock()
     odd = () if host.is_live else _not_understood(host)
     settling = None
     if times.now.lines:
@@ -43,6 +44,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Observations:
         default_maximum=_default_maximum(host, limits),
         settling=settling,
         period=options.period,
+        now=None if clock.by_file else clock.now,
     )
     if seen.evicted and host.is_live:
         from ec2rl.diagnosis.fix_history import read_settling
@@ -55,7 +57,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Observations:
             read_again(later, seen.tables, options.sample),
             risen(seen.allowances, read_allowances(later, namespaces), options.sample),
         )
-    worth = [table for table in seen.tables if not host.is_live or _troubled(seen, table)]
+    worth = [table for table in seen.by_loss if not host.is_live or _troubled(seen, table)]
     if worth:
         from ec2rl.conntrack.table.table_sample import sample_table
 

@@ -196,11 +196,11 @@ def _offers(host: Host, seen: Observations, request: FixRequest) -> tuple[Remedy
                     "the time they have",
                 )
             )
-    fullest = seen.fullest
-    if fullest is None or not seen.near(fullest) or request.risky:
+    worst = next(filter(seen.near, seen.by_loss), None)
+    if worst is None or request.risky:
         return tuple(offers)
-    inode = fullest.namespace.inode
-    where = "" if fullest.namespace.initial or inode is None else f" --netns={inode}"
+    inode = worst.namespace.inode
+    where = "" if worst.namespace.initial or inode is None else f" --netns={inode}"
     return (
         *offers,
         Remedy(

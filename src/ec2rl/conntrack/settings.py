@@ -17,4 +17,6 @@ CAUTIONS = {
     "tcp_timeout_time_wait": "extreme caution: late packets of old connections may open new ones",
 }
 _SHORT = tuple(key[len(PREFIX) :] for key in PAGE_KEYS)
-SETTINGS = tuple(Setting(name, PREFIX + name, CAUTIONS.get(name, "")) for name in _SHORT)
+SETTINGS = tuple(
+    Setting(name, PREFIX + name, CAUTIONS.get(name, ""), "timeout" in name) for name in _SHORT
+)

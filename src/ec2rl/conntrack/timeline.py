@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ec2rl.model import Statement
 
 # The kernel tells of a suppression with the next line that it does print (lib/ratelimit.c).
-_NEAR = 60.0
+NEAR_IN_TIME = 60.0
+"""Seconds: lines that follow each other within these tell of one loss that goes on."""
 
 
 @record(frozen=True)
@@ -37,6 +38,8 @@ class LogPeriod:
     """Lines by the namespace's inode; None for lines that do not name one."""
     uptimes: tuple[float, float] | None = None
     """Seconds since boot of the first and the last, where no calendar tells their times."""
+    spells: Mapping[int | None, tuple[float, float]] = {}
+    """By namespace, when the loss began and ended that its newest lines tell of."""
     containers: tuple[int, ...] = ()
     """The numbers of OpenVZ's containers whose tables they are."""
 
@@ -122,8 +125,26 @@ def _period(events: Sequence[Event[Message]], suppressed: Sequence[Event[Message
         log_sources(events),
         namespaces,
         (uptimes[0], uptimes[-1]) if uptimes and not times else None,
+        _spells(events),
         tuple(dict.fromkeys(one.detail.container for one in events if one.detail.container)),
     )
+
+
+def _spells(events: Sequence[Event[Message]]) -> dict[int | None, tuple[float, float]]:
+    times: dict[int | None, list[float]] = {}
+    for event in events:
+        if event.line.time is not None:
+            times.setdefault(event.detail.netns, []).append(event.line.time)
+    return {netns: _newest_spell(sorted(all_of_it)) for netns, all_of_it in times.items()}
+
+
+def _newest_spell(times: Sequence[float]) -> tuple[float, float]:
+    first = times[-1]
+    for time in reversed(times):
+        if first - time > NEAR_IN_TIME:
+            break
+        first = time
+    return first, times[-1]
 
 
 def _suppressed_behind(events: Sequence[Event[Message]]) -> int:
@@ -143,6 +164,6 @@ def _suppressed(times: Sequence[float], suppressed: Sequence[Event[Message]]) ->
         if when is None and line.monotonic is not None:
             when = line.monotonic / 1e6
         before = bisect_right(times, when) if when is not None else 0
-        if before and when is not None and when - times[before - 1] <= _NEAR:
+        if before and when is not None and when - times[before - 1] <= NEAR_IN_TIME:
             total += message.number or 0
     return total

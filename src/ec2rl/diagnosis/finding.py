@@ -12,7 +12,18 @@ from ec2rl.diagnosis.coverage import (
 )
 from ec2rl.diagnosis.events import count, group, log_sources, message, say_not_understood
 from ec2rl.facts.trust import say_grades
-from ec2rl.model import Evidence, Finding, Role, Statement, Verdict, say, see_page
+from ec2rl.model import (
+    Evidence,
+    Finding,
+    Role,
+    Statement,
+    Verdict,
+    helps,
+    more,
+    next_step,
+    say,
+    see_page,
+)
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -23,8 +34,8 @@ if TYPE_CHECKING:
     from ec2rl.diagnosis.observations import Observations
     from ec2rl.model import Fact, Value
 
-_TOLD = 10
-"""Groups that are told one by one."""
+_FEW, _TOLD = 3, 10
+"""Groups that are told one by one: to everybody, and to who asks for all."""
 
 
 @record(frozen=True)
@@ -47,9 +58,10 @@ def judge_events(name: str, seen: Observations[Detail], text: DiagnosisText) -> 
     Silence is OK only where it means that nothing happened.
     """
     verdict, summary = _verdict(seen, text)
-    details = [*_happened(seen.events), *seen.notes, *_rests_on(seen, verdict)]
+    details = [*seen.headline, *_happened(seen.events), *seen.notes, *_rests_on(seen, verdict)]
     if verdict in (Verdict.PROBLEM, Verdict.WARNING):
-        details += [*text.advice, see_page(name)]
+        advice = (helps(one) if one.role is Role.STATE else one for one in text.advice)
+        details += [*advice, see_page(name)]
     elif verdict is Verdict.UNKNOWN:
         details.append(_next(seen, name))
     return Finding(verdict, summary, tuple(details), _quotes(seen.events), (), _facts(seen))
@@ -62,11 +74,11 @@ def _next(seen: Observations[Detail], name: str) -> Statement:
     if seen.doubt and not unread:
         return see_page(name)
     if ring.lost and not seen.doubt:
-        return say(
+        return next_step(
             "Next: less is lost, from the next boot on, with a journal that lasts (mkdir "
             "/var/log/journal) or a larger ring (log_buf_len=4M on the kernel's command line)"
         )
-    return say("Next: {collect_all}" if seen.covered else "Next: {run_as_root}")
+    return next_step("Next: {collect_all}" if seen.covered else "Next: {run_as_root}")
 
 
 def _verdict(seen: Observations[Detail], text: DiagnosisText) -> tuple[Verdict, Statement]:
@@ -133,17 +145,18 @@ def _happened(events: Events[Detail]) -> list[Statement]:
     )
     for found, period in periods:
         groups = group(found)
-        for one in groups[:_TOLD]:
-            lines += _told(one, period)
+        for number, one in enumerate(groups[:_TOLD]):
+            said, *top = _told(one, period)
+            lines += [said if number < _FEW else more(said), *map(more, top)]
         if len(groups) > _TOLD:
             words = "{period}{more:more that differs/more that differ}: see the JSON report"
-            lines.append(say(words, period=period, more=len(groups) - _TOLD))
+            lines.append(more(say(words, period=period, more=len(groups) - _TOLD)))
     lines += say_grades(event.line for found, _ in periods for event in found)
     if events.not_understood:
         lines.append(say_not_understood(events.not_understood, quoted=True))
     if events.forged:
         words = "Not the kernel's: {n:line} that someone wrote in its name"
-        lines.append(say(words, n=events.forged))
+        lines.append(more(say(words, n=events.forged)))
     return lines
 
 
@@ -180,7 +193,8 @@ def _rests_on(seen: Observations[Detail], verdict: Verdict) -> list[Statement]:
         lines = [Statement("Rests on: {proofs:; }", {"proofs": proofs}, Role.PROOF)]
     elif seen.proof and not seen.covered:
         lines = [say("Known: {proof}", proof=seen.proof)]
-    return [*lines, *reading(seen.log, seen.crash_records.files, seen.crash_records.unread)]
+    read = reading(seen.log, seen.crash_records.files, seen.crash_records.unread)
+    return [*lines, *map(more, read)]
 
 
 def _whole(seen: Observations[Detail]) -> Statement | None:

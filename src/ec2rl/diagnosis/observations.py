@@ -33,7 +33,8 @@ class Observations(Generic[T]):
     `settlings` are what is known of changes to the limits that the events tell of.  `proof` says
     why nothing happened in this boot, whatever the log lacks; `counted` what a counter knows though
     no line is left; `suspected` what else hints at an event; `doubt` why even a whole log would not
-    tell; `harmless` why this boot's events did no harm; `notes` are lines for the reader; `state`
+    tell; `harmless` why this boot's events did no harm; `notes` are lines for the reader, and
+    `headline` the one that comes first; `state`
     is a verdict on what is so now, behind this boot's events and before those of earlier ones;
     `level` is the weakest at which the kernel tells of such events.
     """
@@ -49,6 +50,7 @@ class Observations(Generic[T]):
     doubt: Statement | None = None
     harmless: Statement | None = None
     notes: tuple[Statement, ...] = ()
+    headline: tuple[Statement, ...] = ()
     state: tuple[Verdict, Statement] | None = None
     level: int = DEBUG
 

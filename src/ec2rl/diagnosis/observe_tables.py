@@ -17,7 +17,7 @@ from ec2rl.diagnosis.limited_tables import (
 from ec2rl.diagnosis.observations import Observations
 from ec2rl.facts.proc import rise
 from ec2rl.host import INFO, Phrase
-from ec2rl.model import Rate, Statement, Unreadable, Verdict, Why, none_in, say
+from ec2rl.model import Rate, Role, Statement, Unreadable, Verdict, Why, none_in, say
 from ec2rl.record import replace
 
 TYPE_CHECKING = False
@@ -75,6 +75,7 @@ def observe_tables(
         proof=_proof(tables, kind),
         doubt=_doubt(log, tables),
         notes=tuple(said for table in tables if (said := say_table(table)) is not None),
+        headline=_headline(tables, kind),
         state=_state(tables, kind),
         level=kind.level,
     )
@@ -143,6 +144,27 @@ def _left_lines_out(log: KernelLog) -> bool:
     lines = (one for one in log.lines if one.trusted and one.this_boot is not False)
     return any(
         "s suppressed" in one.message and re.fullmatch(_SUPPRESSED, one.message) for one in lines
+    )
+
+
+def _headline(tables: Sequence[LimitedTable], kind: TableKind) -> tuple[Statement, ...]:
+    """What is being refused now, the worst first."""
+    words = "{table} {is} refusing {rate:pace} new {entries}/s: its table has {n:,} of {limit:,}"
+    losing = [one for one in tables if one.risen and one.seconds]
+    losing.sort(key=lambda one: -(one.risen or 0))
+    return tuple(
+        Statement(
+            words,
+            {
+                "table": one.label,
+                "rate": (one.risen or 0) / (one.seconds or 1),
+                "entries": kind.entries,
+                "n": one.entries,
+                "limit": one.limit,
+            },
+            Role.HEADLINE,
+        )
+        for one in losing
     )
 
 

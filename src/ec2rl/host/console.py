@@ -53,6 +53,8 @@ _MARKS = (
     rb"|EFI stub: |U-Boot |Booting from |Booting `|Press any key|Decompressing Linux"
     rb"|Welcome to .{1,60}!$|ci-info: |Cloud-init v\. |You are in (?:emergency|rescue) mode"
     rb"|Give root password|Gave up waiting for root|dracut:/# |Xen Minimal OS|"
+    rb"grub(?: rescue|dom)?> |dracut(?::| Warning:| FATAL:) |Entering rescue mode\.\.\.|"
+    rb"ALERT! +\S+ does not exist\.|"
     rb"[\w ./-]{1,60} tty(?:S|AMA)\d{1,3}$|Kernel \S{1,80} on an? \w)"
     rb"|^\*\* \d{1,19} printk messages dropped \*\*"
 )

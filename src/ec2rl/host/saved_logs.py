@@ -36,6 +36,8 @@ from ec2rl.host import (
 )
 from ec2rl.host.console import MOST as CONSOLE
 from ec2rl.host.console import document_text, is_document, is_other_json, unfinished
+from ec2rl.host.queries.boot_text import BootText
+from ec2rl.host.query import Answer
 from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.host.saved import Saved, Text, close_saved, names_of, open_saved
 from ec2rl.host.saved_journal import Together, read_journal
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
     from ec2rl.host.caching import Observation
     from ec2rl.host.journal.folder import JournalFiles
+    from ec2rl.host.queries.boot_text import Printed
 
 SECONDS = 900.0
 
@@ -231,9 +234,8 @@ class LogReader:
         if names and not free:
             why = f"one of more than {len(names)} texts of {names[0]}: read as hearsay"
             self._notes.append(f"{log.name}: {why}")
-        if what == "console":
-            why = "a console; no module looks yet at why a machine does not boot"
-            self._notes.append(f"{log.name}: {why}")
+        if what in ("console", "dmesg", "unknown"):
+            self._keep_boot(text.kept.printed(what, log.name))
         if not text.head:
             self._gaps.append(f"{log.name}: it is empty")
         elif what == "unknown":
@@ -244,6 +246,17 @@ class LogReader:
             # What words it holds was looked for; a packed folder has its files' in another form.
             self._is_cut = self._is_cut or text.what.document in PACKED
         self._memory[f"search {key}"] = answer
+
+    def _keep_boot(self, printed: Printed) -> None:
+        """Keep what may tell how a machine boots: of several texts a console, the first one."""
+        query = BootText()
+        known = self._memory.get(query.key)
+        is_console = printed.kind == "console"
+        if not isinstance(known, Answer) or (is_console and known.value.kind != "console"):
+            self._memory[query.key] = Answer(query, printed)
+        elif is_console:
+            why = f"one more console: bootstopped judges {known.value.path}"
+            self._notes.append(f"{printed.path}: {why}")
 
     def _journal(self, log: Saved, source: Text) -> Journal:
         """What a journal file holds, also one that was packed, or that comes through a pipe."""

@@ -13,6 +13,7 @@ from ec2rl.forms.line_ends import has_form
 from ec2rl.forms.mend import INSIDE, JOINED
 from ec2rl.forms.recognise import Recognised, recognise
 from ec2rl.host.console import CleanText
+from ec2rl.host.queries.boot_text import Kept
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -43,13 +44,15 @@ class PlainText:
     """A text as what it is: lines of logs, or one of the journal's own forms.
 
     `gap` says, when all was read, what could not be, and `whole` what it was, "" for more than
-    somebody pastes; `clean` has what a console tells of itself.
+    somebody pastes; `clean` has what a console tells of itself, `kept` the end of the text before
+    long lines were put together.
     """
 
     what: Recognised
     head: bytes
     read: Read
     clean: CleanText
+    kept: Kept
     gap: Callable[[], str]
     whole: Callable[[], str]
 
@@ -61,7 +64,7 @@ def plain_text(read: Read, head: bytes) -> PlainText:
         read, head = _peeked(_decoded(read, coding), len(head))
     what = recognise(head)
     if what.kind in JOURNALS:
-        return PlainText(what, head, read, CleanText(read), _nothing, _nothing)
+        return PlainText(what, head, read, CleanText(read), Kept(read), _nothing, _nothing)
     gap = _nothing
     if what.kind in ("dmesg json", "docker json", "events json"):
         from ec2rl.host.objects import lines_of
@@ -71,14 +74,15 @@ def plain_text(read: Read, head: bytes) -> PlainText:
     if b"\r" in head and b"\n" not in head:  # the lines of an old terminal program
         read = _lined(read)
     clean = CleanText(read)
-    read, head = _peeked(clean.read, len(head))
+    kept = Kept(clean.read)
+    read, head = _peeked(kept.read, len(head))
     what = recognise(head)
     whole = _nothing
     if what.kind in ("dmesg", "syslog", "unknown"):
         unwrapped = _Unwrapped(read)
         read, whole, told = unwrapped.read, unwrapped.whole, gap
         gap = lambda: "; ".join(filter(None, (told(), unwrapped.cut)))  # noqa: E731
-    return PlainText(what, head, read, clean, gap, whole)
+    return PlainText(what, head, read, clean, kept, gap, whole)
 
 
 def _nothing() -> str:

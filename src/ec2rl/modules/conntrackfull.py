@@ -9,7 +9,7 @@ from ec2rl.conntrack.describe import details, quotes, trusted_log_sources
 from ec2rl.conntrack.facts_json import facts
 from ec2rl.conntrack.messages import PHRASES, Kind
 from ec2rl.conntrack.namespaces import find_namespaces
-from ec2rl.conntrack.observations import NEAR, Observations
+from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.observe import read
 from ec2rl.conntrack.settings import SETTINGS
 from ec2rl.conntrack.tables import Table, read_tables
@@ -17,10 +17,6 @@ from ec2rl.host import Host
 from ec2rl.model import Finding, FixRequest, Held, Proposal, Rate, Statement, Verdict, say
 from ec2rl.module import Module
 from ec2rl.quantities import plural
-
-_FULL = 0.95
-"""Packets that are refused at this share are refused for want of room (gc's own threshold,
-net/netfilter/nf_conntrack_core.c, nf_conntrack_max95)."""
 
 
 def judge(seen: Observations) -> Finding:
@@ -34,7 +30,7 @@ def _verdict(seen: Observations) -> tuple[Verdict, Statement]:
     if found.lines:
         words = "Conntrack table full errors found. {lines:occurrence} in {places: and }"
         return Verdict.PROBLEM, say(words, lines=found.lines, places=trusted_log_sources(found))
-    losing = [table for table in seen.tables if _losing(seen, table)]
+    losing = [table for table in seen.by_loss if seen.loses(table)]
     if losing:
         return Verdict.PROBLEM, _lost_now(losing)
     warning = _warning(seen)
@@ -49,7 +45,6 @@ def _verdict(seen: Observations) -> tuple[Verdict, Statement]:
 
 
 def _lost_now(losing: list[Table]) -> Statement:
-    losing.sort(key=lambda table: -(table.rate("drop") or 0))
     words = "Conntrack table is full and packets are being dropped: {lost:pace}/s in {labels}"
     if len(losing) > 3:
         words += " and {more} more"
@@ -61,17 +56,11 @@ def _lost_now(losing: list[Table]) -> Statement:
     )
 
 
-def _losing(seen: Observations, table: Table) -> bool:
-    """Whether packets are being dropped for want of room; below the maximum, clashes may be."""
-    fill = seen.fill(table) or 0
-    return fill >= _FULL and bool(table.rate("drop" if fill >= 1 else "refused"))
-
-
 def _warning(seen: Observations) -> Statement | None:
-    fullest = seen.fullest
-    fill = None if fullest is None else seen.fill(fullest)
-    if fullest is not None and fill is not None and fill >= NEAR:
-        return _nearly_full(seen, fullest, fill)
+    worst = next(filter(seen.near, seen.by_loss), None)
+    fill = None if worst is None else seen.fill(worst)
+    if worst is not None and fill is not None:
+        return _nearly_full(seen, worst, fill)
     if seen.times.earlier.lines:
         return say(
             "Conntrack table full errors found in {boots:earlier boot}: "

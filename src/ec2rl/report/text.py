@@ -2,21 +2,57 @@
 
 from __future__ import annotations
 
-from ec2rl.model import Verdict
+from ec2rl.model import TO_DO, Role, Statement, Unreadable, Verdict, Why
+from ec2rl.quantities import plural
+from ec2rl.record import Choice, record, replace
 from ec2rl.report.escape import one_line
 from ec2rl.report.wording import details, lines, summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
 
-    from ec2rl.model import Finding, Statement
+    from ec2rl.model import Finding
 
 INDENT = 33
 """The column at which a result's text begins, counted from 0."""
+_NARROW = 80
+"""A terminal of fewer columns has no room for that: there it is 4."""
 
 _COLOURS = {"SUCCESS": "32", "FAILURE": "31;1", "WARN": "33", "UNKNOWN": "35"}
 _WIDTH = 40
+_STEPS = 3
+"""Lines at most that tell what to do."""
+_FOLDED = 10
+"""So many sound modules have a line each on a terminal; more have one for each domain."""
+
+
+class Much(Choice):
+    """How much is said of each module."""
+
+    VERDICT = "verdict"
+    """The result line alone."""
+    SHORT = "short"
+    """And of what is not well, what a person acts on."""
+    ALL = "all"
+
+
+@record(frozen=True)
+class View:
+    """How results are shown: as in a file, unless a person looks at them.
+
+    `width` is the terminal's, None where there is none; `domains` are those of the modules, where
+    many sound ones may fold into a line for each domain.
+    """
+
+    much: Much = Much.ALL
+    colour: bool = False
+    width: int | None = None
+    domains: Mapping[str, str] = {}
+
+
+WHOLE = View()
 
 
 def header(title: str) -> str:
@@ -33,20 +69,114 @@ def status(verdict: Verdict) -> str:
     return str(verdict.value)
 
 
-def result(name: str, finding: Finding, colour: bool = False) -> str:
+def result(name: str, finding: Finding, view: View = WHOLE) -> str:
     """Give one diagnostic's lines: `module run/NAME`, its status and summary, then the details."""
-    word = status(finding.verdict)
-    shown = f"\x1b[{_COLOURS[word]}m[{word}]\x1b[0m" if colour else f"[{word}]"
-    lines = [f"{'module run/' + name:32} {shown} {one_line(summary(finding))}"]
-    lines += [f"{'':{INDENT}}-- {one_line(detail)}" for detail in details(finding)]
+    shown = replace(finding, details=tuple(_chosen(finding, view.much)))
+    lines = _result_line(f"module run/{name}", status(finding.verdict), summary(shown), view)
+    for detail in details(shown):
+        lines += _below(f"-- {detail}", view)
     return "\n".join(lines)
 
 
-def results(findings: Sequence[tuple[str, Finding]], colour: bool = False) -> str:
+def _result_line(name: str, word: str, text: str, view: View) -> list[str]:
+    narrow = view.width is not None and view.width < _NARROW
+    first = f"{name} [{word}] " if narrow else f"{name:32} [{word}] "
+    said = _filled(first, text, " " * (4 if narrow else INDENT), view)
+    if view.colour:
+        said[0] = said[0].replace(f"[{word}]", f"\x1b[{_COLOURS[word]}m[{word}]\x1b[0m", 1)
+    return said
+
+
+def _below(text: str, view: View) -> list[str]:
+    """Give a line below a result; what does not fit goes on below it, further in."""
+    narrow = view.width is not None and view.width < _NARROW
+    indent = " " * (2 if narrow else INDENT)
+    return _filled(indent, text, f"{indent}   ", view)
+
+
+def _filled(first: str, text: str, rest: str, view: View) -> list[str]:
+    if view.width is None:
+        return [first + one_line(text)]
+    from ec2rl.report.wrap import filled
+
+    return filled(first, text, rest, view.width)
+
+
+def _chosen(finding: Finding, much: Much) -> Iterator[Statement]:
+    """Choose what is said below a result line: of what is well nothing, and of a step three."""
+    if much is Much.ALL:
+        yield from finding.details
+        return
+    if much is Much.VERDICT or status(finding.verdict) == Verdict.OK.value:
+        return
+    steps = [one for one in finding.details if one.role in TO_DO]
+    while len(steps) > _STEPS and any(one.role is Role.HELP for one in steps):
+        steps.remove([one for one in steps if one.role is Role.HELP][-1])
+    for one in finding.details:
+        if one.role is not Role.MORE and (one.role not in TO_DO or one in steps):
+            yield one
+
+
+def results(findings: Sequence[tuple[str, Finding]], view: View = WHOLE) -> str:
     """Give the section of all results."""
-    parts = [header("Diagnostic Results"), ""]
-    parts += [result(name, finding, colour) for name, finding in findings]
+    parts = [] if view.much is Much.VERDICT else [header("Diagnostic Results"), ""]
+    common: list[Statement] = []
+    if view.much is not Much.ALL:
+        findings, common = _said_once(findings)
+    folded = [(name, one) for name, one in findings if status(one.verdict) == Verdict.OK.value]
+    if view.width is None or len(folded) <= _FOLDED or not view.domains:
+        folded = []
+    parts += [result(name, one, view) for name, one in findings if (name, one) not in folded]
+    for domain in dict.fromkeys(view.domains[name] for name, _ in folded):
+        names = [name for name, _ in folded if view.domains[name] == domain]
+        number = plural(len(names), f"module of {domain}/modules of {domain}")
+        parts += _result_line(number, Verdict.OK.value, ", ".join(names), view)
+    if common and view.much is Much.SHORT:
+        parts.append("")
+        tense = findings[0][1].tense
+        parts += [line for said in lines(common, tense) for line in _filled("", said, "   ", view)]
     return "\n".join(parts) + "\n"
+
+
+def _said_once(
+    findings: Sequence[tuple[str, Finding]],
+) -> tuple[list[tuple[str, Finding]], list[Statement]]:
+    """Take out what several findings say alike: the right that is missing, and what to type next.
+
+    The right stays where it is said first; the steps are given apart.
+    """
+    every = [one for _, found in findings for one in found.details if one.role is Role.NEXT]
+    common = [one for number, one in enumerate(every) if every.index(one) == number]
+    common = [one for one in common if every.count(one) > 1]
+    told: list[Unreadable] = []
+    shorter = [
+        (
+            name,
+            replace(
+                found,
+                summary=_without_told(found.summary, told),
+                details=tuple(
+                    _without_told(one, told) for one in found.details if one not in common
+                ),
+            ),
+        )
+        for name, found in findings
+    ]
+    return shorter, common
+
+
+def _without_told(said: Any, told: list[Unreadable]) -> Any:
+    """Say which right is missing where that has not been told yet, and add it to what has been."""
+    if isinstance(said, Statement):
+        values = {name: _without_told(one, told) for name, one in said.values.items()}
+        return replace(said, values=values)
+    if isinstance(said, tuple):
+        return tuple(_without_told(one, told) for one in said)
+    if isinstance(said, Unreadable) and said.why is Why.DENIED and said.detail:
+        if said in told:
+            return replace(said, detail="")
+        told.append(said)
+    return said
 
 
 def statistics(findings: Sequence[tuple[str, Finding]], seconds: float) -> str:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-import textwrap
-
 from ec2rl.report.escape import one_line
 
 _WIDTH = 80
+TIED = "\u00a0"
+"""A blank that no line ends at, as those in a command that a person copies."""
 
 
-def wrapped(indent: str, text: str, more: str = "") -> list[str]:
+def wrapped(indent: str, text: str, more: str = "", width: int = _WIDTH) -> list[str]:
     """Give a line for a terminal; what does not fit goes on below, further in."""
-    return textwrap.wrap(
-        one_line(text),
-        _WIDTH,
-        initial_indent=indent,
-        subsequent_indent=" " * len(indent) + more,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return filled(indent, text, " " * len(indent) + more, width)
+
+
+def filled(first: str, text: str, rest: str, width: int) -> list[str]:
+    """Fill lines with words, the first one behind `first`, the others behind `rest`.
+
+    A word that is wider than a line stays whole.
+    """
+    lines, line, is_empty = [], first, True
+    for word in one_line(text).split(" "):
+        longer = line + word if is_empty else f"{line} {word}"
+        if len(longer) <= width or not line.strip():
+            line = longer
+        else:
+            lines.append(line)
+            line = rest + word
+        is_empty = is_empty and not word
+    return [one.rstrip().replace(TIED, " ") for one in (*lines, line)]

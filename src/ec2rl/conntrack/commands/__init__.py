@@ -19,7 +19,7 @@ _TABLE = {**_WHICH, **_RECORDED, **FORMATS}
 _FILTER = {
     "src": Option("ADDRESS[/BITS]", "where it was opened from"),
     "dst": Option("ADDRESS[/BITS]", "where it was opened to"),
-    "dport": Option("PORT", "the port that it was opened to"),
+    "dport": Option("PORT", "the port that it was opened to, or a service's name (/etc/services)"),
     "protocol": Option("NAME", "tcp, udp, icmp, ... or a number"),
     "state": Option("NAME,...", "ESTABLISHED, TIME_WAIT, ...", many=True),
     "unreplied": Option("", "what nobody has answered"),
@@ -40,13 +40,13 @@ COMMANDS = {
         },
     ),
     "whatif": Command(
-        "what other timeouts would free, and what they would cut", "[TIMEOUT=SECONDS ...]", _TABLE
+        "what other timeouts would free, and what they would cut", "[TIMEOUT=TIME ...]", _TABLE
     ),
     "size": Command(
         "how large the table should be, its cost, and when it will be full",
         "",
         {
-            "seconds": Option("SECONDS", "pause between two looks (5; 0: one look)"),
+            "interval": Option("TIME", "pause between two looks (5; 0: one look)", was="seconds"),
             **_TABLE,
             "netns": Option("NAME|PID|all", "the need of one namespace (all: the limit is one)"),
         },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ec2rl.arguments import Parsed, UsageError, seconds
+from ec2rl.arguments import Parsed, UsageError, seconds, whole_number
 from ec2rl.conntrack.commands.shared import (
     INTERRUPTED,
     answered,
@@ -12,7 +12,6 @@ from ec2rl.conntrack.commands.shared import (
     failed,
     recording_of,
     targets_of,
-    whole_number,
 )
 from ec2rl.conntrack.report.entry_text import entry_line
 from ec2rl.conntrack.report.table_json import entry_facts
@@ -26,6 +25,8 @@ from ec2rl.conntrack.table.filters import (
 )
 from ec2rl.conntrack.table.look import Listing, open_listing
 from ec2rl.conntrack.table.targets import inside, known_settings
+from ec2rl.facts.services import ports
+from ec2rl.host.live import LiveHost
 from ec2rl.model import Unreadable
 from ec2rl.quantities import plural
 from ec2rl.report.escape import one_line
@@ -53,7 +54,7 @@ _TOGETHER = 500
 def command(args: Parsed, terminal: Terminal) -> int:
     """List entries: 0, 2 for a filter that makes no sense, 3 could not look, 130 interrupted."""
     wanted = filter_of(args)
-    limit = whole_number(args, "limit", 1, 1 << 40) if args.has("limit") else None
+    limit = whole_number("limit", args.last("limit"), 1, 1 << 40) if args.has("limit") else None
 
     def show(host: Host, _: object) -> int:
         return _show(args, terminal, host, wanted, limit)
@@ -103,7 +104,7 @@ def filter_of(args: Parsed) -> Filter:
         return Filter(
             parse_net(args.last("src")) if args.has("src") else None,
             parse_net(args.last("dst")) if args.has("dst") else None,
-            _number(args, "dport", 0xFFFF),
+            _port(args),
             parse_protocol(args.last("protocol")) if args.has("protocol") else None,
             tuple(map(parse_state, args.names("state") or ())),
             args.has("unreplied"),
@@ -118,13 +119,32 @@ def filter_of(args: Parsed) -> Filter:
 def _number(args: Parsed, option: str, most: int) -> int | None:
     if not args.has(option):
         return None
-    text = args.last(option).lower()
-    digits, base = (text[2:], 16) if text.startswith("0x") else (text, 10)
-    allowed = "0123456789abcdef"[:base]
-    number = int(digits, base) if digits and set(digits) <= set(allowed) else most + 1
-    if number > most:
-        raise UsageError(f"--{option}={args.last(option)}: not a number from 0 to {most}")
-    return number
+    text = args.last(option)
+    digits = text[2:].lower() if text[:2] in ("0x", "0X") else ""
+    if 0 < len(digits) < 9 and set(digits) <= set("0123456789abcdef") and int(digits, 16) <= most:
+        return int(digits, 16)
+    return whole_number(option, text, 0, most)
+
+
+def _port(args: Parsed) -> int | None:
+    """A port by its number, or by the name of its service on this machine."""
+    text = args.last("dport")
+    if not text[:1].isalpha() or not (text.isascii() and len(text) < 40):
+        return _number(args, "dport", 0xFFFF)
+    services = LiveHost().read("/etc/services")
+    if isinstance(services, Unreadable):
+        raise UsageError(f"--dport={text}: {services}: take a number from 0 to 65,535")
+    known = ports(services.text, text)
+    wanted = args.last("protocol").lower()
+    number = {known[wanted]} if wanted in known else set(known.values())
+    if not number:
+        raise UsageError(
+            f"--dport={text}: no service in /etc/services: take a number from 0 to 65,535"
+        )
+    if len(number) > 1:
+        said = ", ".join(f"{port}/{protocol}" for protocol, port in known.items())
+        raise UsageError(f"--dport={text}: may be one of several, take one: {said}")
+    return number.pop()
 
 
 def admitted(listing: Listing, wanted: Filter, settings: Mapping[str, int]) -> Iterator[Entry]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
+from ec2rl import arguments
 from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.conntrack.defaults import SYSCTL
 from ec2rl.conntrack.table.census import Census
@@ -242,7 +243,4 @@ def nothing_to_show(args: Parsed, targets: TableTargets, netns: str = "") -> str
 
 def whole_number(args: Parsed, option: str, default: int, most: int) -> int:
     """Give the value of an option that takes a number from 1 on. UsageError for anything else."""
-    text = args.last(option, str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) < 12 and 1 <= int(text) <= most):
-        raise UsageError(f"--{option}={text}: not a number from 1 to {most}")
-    return int(text)
+    return arguments.whole_number(option, args.last(option, str(default)), 1, most)

@@ -60,7 +60,7 @@ class _Counts:
 
 def command(args: Parsed, terminal: Terminal) -> int:
     """Size the table: 0, 3 could not look, 130 interrupted (what one look tells is shown)."""
-    pause = seconds("seconds", args.last("seconds", "5"), 0, 3600)
+    pause = seconds("interval", args.last("interval", "5"), 0, 3600)
     return answered(args, terminal, lambda host, how: _show(args, terminal, host, pause, how))
 
 

@@ -156,7 +156,7 @@ def _sizes(limits: Limits, tables: Tables) -> list[str]:
 def _when(limits: Limits, sizing: Sizing) -> str:
     full = sizing.full
     if not sizing.grown:
-        return "unknown: that takes two looks, see --seconds"
+        return "unknown: that takes two looks, see --interval"
     if limits.maximum is None:
         return "unknown: the limit could not be read here"
     if not limits.maximum:

@@ -10,7 +10,7 @@ from ec2rl.conntrack.table.kept import count_entries
 from ec2rl.conntrack.table.targets import known_settings
 from ec2rl.host import Host
 from ec2rl.host.saved import STANDARD_INPUT
-from ec2rl.model import Statement, Unreadable, Why, say
+from ec2rl.model import Statement, Unreadable, Why, say, show_more
 from ec2rl.record import record
 from ec2rl.report.escape import typed
 
@@ -76,9 +76,8 @@ class TableSample:
 
 
 def sample_table(host: Host, tables: Sequence[Table]) -> TableSample | None:
-    """Look at the table that loses most, else has most, of those that can be seen at all."""
-    worst_first = sorted(tables, key=lambda t: (-(t.rate("drop") or 0), -(t.count or 0)))
-    for table in worst_first:
+    """Look at the first of these tables that can be seen at all."""
+    for table in tables:
         namespace = table.namespace
         here = (host,) if namespace.net == RECORDED else ()
         for inside in (*here, *map(host.within, namespace.doors)):
@@ -118,7 +117,7 @@ def table_sample_lines(one: TableSample) -> list[Statement]:
         return [
             say("{label}: {headline}", label=one.label, headline=one.headline),
             shares,
-            say("Details: sudo ./ec2rl conntrack top" + where, inode=one.inode),
+            show_more("Details: sudo ./ec2rl conntrack top" + where, inode=one.inode),
         ]
     when = "The time of that file is {saved:time}: nothing proves that the table is of then"
     return [
@@ -141,12 +140,12 @@ def _look_closer(source: str) -> Statement:
         words = (
             "Details: take {source} out of the sosreport, then: ./ec2rl conntrack top --file={file}"
         )
-        return say(words, source=source, file=typed(source.rpartition("/")[2]))
+        return show_more(words, source=source, file=typed(source.rpartition("/")[2]))
     if source == STANDARD_INPUT:
-        return say("Details: ./ec2rl conntrack top --file=- (with that table as its input)")
+        return show_more("Details: ./ec2rl conntrack top --file=- (with that table as its input)")
     if ", " in source:
-        return say("Details: `./ec2rl conntrack top` takes one of these files by its --file=")
-    return say("Details: ./ec2rl conntrack top --file={file}", file=typed(source))
+        return show_more("Details: `./ec2rl conntrack top` takes one of these files by its --file=")
+    return show_more("Details: ./ec2rl conntrack top --file={file}", file=typed(source))
 
 
 def table_sample_facts(one: TableSample) -> dict[str, Fact]:

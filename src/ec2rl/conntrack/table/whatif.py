@@ -8,6 +8,7 @@ a new setting does not touch the time that existing entries have left.
 
 from __future__ import annotations
 
+from ec2rl.amounts import AmountError, seconds
 from ec2rl.conntrack.defaults import PREFIX
 from ec2rl.conntrack.table.ages import bucket_end
 from ec2rl.conntrack.table.timeouts import DEFAULTS, governing
@@ -91,7 +92,7 @@ class WhatIf:
 
 
 def parse_settings(words: Iterable[str]) -> dict[str, int]:
-    """Read `timeout=seconds` wishes; the long name with net.netfilter.nf_conntrack_ is fine too.
+    """Read `timeout=1h` wishes; the long name with net.netfilter.nf_conntrack_ is fine too.
 
     SettingError for an unknown name (the known ones are in it), a value that is no number, or
     one that the kernel does not take.
@@ -104,12 +105,10 @@ def parse_settings(words: Iterable[str]) -> dict[str, int]:
             name = name.removeprefix(prefix)
         if name not in DEFAULTS:
             raise SettingError(f"no timeout is called {name!r}; known are {', '.join(DEFAULTS)}")
-        digits = value.strip()
-        if not equals or not (digits.isascii() and digits.isdecimal()) or len(digits) > 10:
-            raise SettingError(f"{name}: {value!r} is no number of seconds")
-        if not 0 < int(digits) <= _LARGEST:
-            raise SettingError(f"{name}: {digits} is not between 1 and {_LARGEST} seconds")
-        wishes[name] = int(digits)
+        try:
+            wishes[name] = int(seconds(value, 1, _LARGEST, whole=True))
+        except AmountError as error:
+            raise SettingError(f"{name}{equals}{value}: {error}") from None
     return wishes
 
 
@@ -150,22 +149,22 @@ def effect(seen: Census, name: str, wanted: int) -> Effect:
     )
 
 
-def _idle_for(cells: Iterable[Cell], seconds: int) -> float:
+def _idle_for(cells: Iterable[Cell], wanted: int) -> float:
     """Entries that have been idle for so long; a bucket that it cuts counts in proportion."""
     total = 0.0
     for cell in cells:
         for lower, count in cell.idle:
-            if lower >= seconds:
+            if lower >= wanted:
                 total += count
-            elif bucket_end(lower) > seconds:
-                total += count * (bucket_end(lower) - seconds) / (bucket_end(lower) - lower)
+            elif bucket_end(lower) > wanted:
+                total += count * (bucket_end(lower) - wanted) / (bucket_end(lower) - lower)
     return total
 
 
-def _within(cells: Iterable[Cell], seconds: int) -> int:
+def _within(cells: Iterable[Cell], wanted: int) -> int:
     """Entries of the bucket that a number of seconds cuts."""
     return sum(
-        count for cell in cells for lower, count in cell.idle if lower < seconds < bucket_end(lower)
+        count for cell in cells for lower, count in cell.idle if lower < wanted < bucket_end(lower)
     )
 
 

@@ -1,0 +1,106 @@
+"""The machine does not come up: where its last boot stopped, and of what first."""
+
+from __future__ import annotations
+
+from ec2rl.facts.log import KernelLog
+from ec2rl.host import Host
+from ec2rl.host.queries.boot_text import BootText, Printed
+from ec2rl.host.queries.system_state import SystemState
+from ec2rl.model import Finding, Unreadable, Verdict, Why, say, see_page
+from ec2rl.module import Module, Options
+from ec2rl.record import record, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.model import Fact
+
+NAME = "bootstopped"
+_LONG = 600.0
+"""Seconds after which a boot that still starts is slow."""
+
+
+@record(frozen=True)
+class Seen:
+    """What the last boots printed; else of a running machine `state`, systemd's own word.
+
+    `is_systemd` is whether that is PID 1 there, true where nobody can tell; `uptime` in seconds.
+    """
+
+    printed: Printed | Unreadable
+    state: str | Unreadable = ""
+    is_systemd: bool = True
+    uptime: float | None = None
+
+
+def read(host: Host, log: KernelLog, options: Options) -> Seen:
+    """Read what a console shows of the last boots; of a running machine ask systemd."""
+    printed = host.query(BootText())
+    if not isinstance(printed, Unreadable):
+        return Seen(printed)
+    state = host.query(SystemState())
+    word = state if isinstance(state, Unreadable) else state.text.strip()
+    return Seen(printed, word, _is_systemd(host), host.clock().uptime)
+
+
+def _is_systemd(host: Host) -> bool:
+    """Whether systemd is PID 1 here (sd_booted(3)); true where nobody can tell."""
+    found, first = host.names("/run/systemd/system"), host.read("/proc/1/comm")
+    is_absent = isinstance(found, Unreadable) and found.why is Why.ABSENT
+    return isinstance(first, Unreadable) or first.text.strip() == "systemd" or not is_absent
+
+
+def judge(seen: Seen) -> Finding:
+    """Judge the last boot by what was said last of it, or by what systemd says now."""
+    if isinstance(seen.printed, Unreadable):
+        return _running(seen)
+    # Only evidence in somebody's hand needs it.
+    from ec2rl.diagnosis.stopped_boots import judge_text
+
+    finding = judge_text(seen.printed)
+    return replace(finding, details=(*finding.details, see_page(NAME)))
+
+
+def _running(seen: Seen) -> Finding:
+    """A machine without a console's text: what systemd says, where it runs."""
+    state = seen.state
+    cannot = "Cannot tell how far the last boot came: "
+    if isinstance(state, Unreadable):
+        if state.why is Why.ABSENT and not seen.is_systemd:
+            said = say("There is no boot to judge: systemd is not the first program here")
+            return Finding(Verdict.NOT_APPLICABLE, said)
+        if state.why is Why.NOT_COLLECTED:
+            said = say(cannot + "nothing that was read tells it; the console does")
+            how = say("What helps: {command} > FILE, then ./ec2rl run FILE", command=_BY_HAND)
+            return Finding(Verdict.UNKNOWN, said, (how,))
+        said = say(cannot + "{state}", state=state)
+        return Finding(Verdict.UNKNOWN, said, (say("Next: {run_as_root}"),))
+    facts: dict[str, Fact] = {"state": state}
+    if state in ("running", "degraded"):
+        said = say("This boot came up: systemd reached its target ({state}).", state=state)
+        return Finding(Verdict.OK, said, facts=facts)
+    if state == "maintenance":
+        words = "The boot stopped in systemd: emergency or rescue mode (maintenance)"
+        how = say("What helps: journalctl -b -p err names the cause; then systemctl default")
+        return Finding(Verdict.PROBLEM, say(words), (how, see_page(NAME)), facts=facts)
+    if state in ("initializing", "starting"):
+        is_long = seen.uptime is not None and seen.uptime > _LONG
+        words = "systemd still starts after {uptime} s ({state}): its target is not reached"
+        how = say("What helps: systemctl list-jobs names what it waits for")
+        verdict = Verdict.WARNING if is_long else Verdict.UNKNOWN
+        said = say(words, uptime=round(seen.uptime or 0), state=state)
+        return Finding(verdict, said, (how,), facts=facts)
+    said = say(cannot + "systemd says {state}", state=state)
+    return Finding(Verdict.UNKNOWN, said, facts=facts)
+
+
+_BY_HAND = "aws ec2 get-console-output --latest --instance-id INSTANCE"
+MODULE = Module(
+    name=NAME,
+    title="The last boot came up",
+    domain="os",
+    phrases=(),
+    read=read,
+    judge=judge,
+    needs="a console's text",
+    by_hand=lambda _: (_BY_HAND,),
+)
