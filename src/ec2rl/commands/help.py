@@ -111,7 +111,7 @@ def _of_command(name: str, command: Command) -> str:
     usage = " ".join(filter(None, ("ec2rl", name, command.operands)))
     lines = [f"Usage: {usage}{' [OPTIONS]' * bool(command.options)}", "", f"    {command.help}"]
     if command.options:
-        shown = {f"--{option}{_value(o)}": o for option, o in command.options.items()}
+        shown = {f"--{option}{value_of(o)}": o for option, o in command.options.items()}
         width = max(map(len, shown))
         lines += ["", "Options:"]
         lines += [
@@ -123,8 +123,8 @@ def _of_command(name: str, command: Command) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _value(option: Option) -> str:
-    """What stands behind an option: "=SECONDS", "[=SECONDS]" where it may be left, or nothing."""
+def value_of(option: Option) -> str:
+    """Give what stands behind an option: "=SECONDS", "[=SECONDS]" if it may be left, or nothing."""
     if option is FORMATS["output"]:
         return "=" + "|".join(formats.names())
     if option.value.startswith("["):
