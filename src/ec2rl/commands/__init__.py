@@ -31,16 +31,16 @@ _VOLUME = Option("DIR", "the mounted root of another machine, in place of this o
 
 _GENERAL = {
     "list": Command("list the modules", "", {**_CHOICE, **FORMATS}),
-    "help": Command("explain subcommands and modules", "[NAME ...]", {}),
+    "help": Command("explain subcommands and modules", "[NAME ...]", FORMATS),
     "demo": Command(
         "play what it shows of a machine in trouble, from a recording; looks at nothing here",
         "[NAME]",
-        {"list": Option("", "list the recordings that there are")},
+        {"list": Option("", "list the recordings that there are"), **FORMATS},
     ),
     "explain": Command(
         "show a module's page, and what it means on this machine",
         "MODULE",
-        {**_LOOK, "page-only": Option("", "do not look at this machine")},
+        {**_LOOK, **FORMATS, "page-only": Option("", "do not look at this machine")},
     ),
     "fix": Command(
         "fix what a module found: shows a plan, asks, and can be undone",
@@ -79,12 +79,13 @@ _GENERAL = {
             "with-later": Option("", "take back what was changed on top of it, too"),
             "yes": Option("", "do not ask"),
             "root": _VOLUME,
+            **FORMATS,
         },
         "0 taken back, shown (--dry-run), or there is nothing to take back; 1 nothing was taken "
         "back: refused, not agreed to, somebody else's changes are in the way, or it failed; 2 a "
         "wrong command line, or no such volume",
     ),
-    "keep": Command("let a change stay that is on trial", "[ID]", {}),
+    "keep": Command("let a change stay that is on trial", "[ID]", FORMATS),
     "history": Command(
         "list the changes that were made here",
         "",
@@ -92,10 +93,10 @@ _GENERAL = {
         "0 told, be it that there are none; 1 the records cannot be read or trusted; 2 a wrong "
         "command line, or no such volume",
     ),
-    "version": Command("show the version", "", {}),
-    "version-check": Command("show the version; nobody is asked for a newer one", "", {}),
-    "software-check": Command("list what this machine lacks that a module uses", "", {}),
-    "bug-report": Command("show what to put into a bug report", "", {}),
+    "version": Command("show the version", "", FORMATS),
+    "version-check": Command("show the version; nobody is asked for a newer one", "", FORMATS),
+    "software-check": Command("list what this machine lacks that a module uses", "", FORMATS),
+    "bug-report": Command("show what to put into a bug report", "", FORMATS),
 }
 
 

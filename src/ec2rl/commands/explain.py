@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 
-from ec2rl.arguments import Parsed, UsageError
+from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.catalogue import load, page
-from ec2rl.commands.reporting import plan_of
+from ec2rl.commands.reporting import plan_of, results_of
 from ec2rl.engine import Runner
 from ec2rl.host.live import LiveHost
 from ec2rl.model import Role
@@ -15,12 +15,14 @@ from ec2rl.record import replace
 from ec2rl.report import wording
 from ec2rl.report.escape import one_line
 from ec2rl.report.text import View, header, result
+from ec2rl.subcommand import document
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ec2rl.engine import Result
     from ec2rl.model import Finding, Statement
     from ec2rl.module import Module
 
@@ -36,12 +38,20 @@ def command(args: Parsed, terminal: Terminal) -> int:
         text = page(module.name)
     except OSError as error:
         text = f"{module.name} has no page: {os.strerror(error.errno or 0)}\n"
-    terminal.out(text)
-    if args.has("page-only"):
-        return 0
-    runner = Runner([module], LiveHost(), plan)
-    runner.start()
-    found, interrupted = runner.finish()
+    write = format_of(args).write
+    if write is None:
+        terminal.out(text)
+    found: Sequence[Result] = ()
+    interrupted = False
+    if not args.has("page-only"):
+        runner = Runner([module], LiveHost(), plan)
+        runner.start()
+        found, interrupted = runner.finish()
+    if write is not None:
+        results = results_of(found)
+        facts = document(module=module.name, title=module.title, page=text, results=results)
+        terminal.out(write(facts))
+        return 130 if interrupted else 0
     for one in found:
         terminal.out(on_this_host(module, text, one.finding, one.by_hand, terminal.width))
     return 130 if interrupted else 0

@@ -20,6 +20,7 @@ from ec2rl.report.escape import one_line
 from ec2rl.report.offline import of_the_past, of_what_is_cut, recorded, recorded_on
 from ec2rl.report.text import WHOLE, Much, View, header, results, statistics
 from ec2rl.report.wording import text
+from ec2rl.subcommand import document
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -234,4 +235,4 @@ def _document(
     ]
     if len(documents) == 1:
         return documents[0]
-    return {"schema_version": 1, "seconds": round(took, 3), "reports": documents}
+    return document(seconds=round(took, 3), reports=documents)
