@@ -74,6 +74,26 @@ def test_what_is_asked_of_a_saved_table(command: str, tmp_path: Path) -> None:
     assert validate(command, done.stdout)
 
 
+LOG = (
+    "[    0.000000] Linux version 6.1.0\n"
+    "[  100.000000] nf_conntrack: nf_conntrack: table full, dropping packet\n"
+)
+
+
+@pytest.mark.parametrize("how", ["{}", "--log={}"])
+def test_a_page_and_what_is_found_in_a_saved_log(how: str, tmp_path: Path) -> None:
+    path = tmp_path / "dmesg"
+    path.write_text(LOG)
+    asked = "explain", "conntrackfull", how.format(path)
+    (report,) = validate("explain", ec2rl(*asked, "--json").stdout)["reports"]
+    assert [one["status"] for one in report["results"]] == ["FAILURE"]
+    said = ec2rl(*asked)
+    assert said.stdout.startswith("# conntrackfull\n")
+    assert "[FAILURE] Conntrack table full errors found." in said.stdout
+    missing = ec2rl("explain", "conntrackfull", str(tmp_path / "none"))
+    assert (missing.returncode, missing.stdout) == (2, "")
+
+
 @pytest.mark.root
 def test_what_was_changed_and_taken_back() -> None:
     said = with_records(

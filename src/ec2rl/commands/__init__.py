@@ -27,6 +27,12 @@ _LOOK = {
     "deadline": Option("TIME", "end by then, whatever is left (120)"),
     "debug": Option("", "show what the program itself says of its faults"),
 }
+_PAST = {
+    "root": Option("DIR", "judge the mounted root of another machine", many=True),
+    "sos": Option("FILE|DIR", "judge a sosreport, packed or not", many=True),
+    "log": Option("FILE", "judge saved logs, or a journal's folder (-: a pipe)", many=True),
+    "replay": Option("FILE", "judge a recording again", many=True),
+}
 _VOLUME = Option("DIR", "the mounted root of another machine, in place of this one")
 
 _GENERAL = {
@@ -39,8 +45,13 @@ _GENERAL = {
     ),
     "explain": Command(
         "show a module's page, and what it means on this machine",
-        "MODULE",
-        {**_LOOK, **FORMATS, "page-only": Option("", "do not look at this machine")},
+        "MODULE [FILE ...]",
+        {
+            **_LOOK,
+            **FORMATS,
+            "page-only": Option("", "do not look at this machine"),
+            **_PAST,
+        },
     ),
     "fix": Command(
         "fix what a module found: shows a plan, asks, and can be undone",
@@ -143,11 +154,8 @@ def _run(saved: Mapping[str, Option]) -> Command:
             "concurrency": Option("N", "modules at work at the same time (10)"),
             "output-dir": Option("DIR", "save the results under DIR (/var/lib/ec2rl, the last 50)"),
             "no-save": Option("", "write nothing at all"),
-            "root": Option("DIR", "judge the mounted root of another machine", many=True),
-            "sos": Option("FILE|DIR", "judge a sosreport, packed or not", many=True),
-            "log": Option("FILE", "judge saved logs, or a journal's folder (-: a pipe)", many=True),
+            **_PAST,
             **saved,
-            "replay": Option("FILE", "judge a recording again", many=True),
             "record": Option("FILE", "write all that was looked at into FILE, as a case"),
             "mask": Option(
                 "", "take addresses, secrets and names (not of programs, units) out of it"
