@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     Meaning = tuple[str, Statement]
 
 
+_SYSROOT = "/sysroot"
+"""Where an initrd that runs systemd mounts the root file system."""
+
+
 def meaning(boot: Boot, first: Event) -> Meaning:
     """Tell of which kind a cause is, and what it means."""
     if first.kind in ("initrd gave up", "initrd shell") and boot.of("no root device"):
@@ -49,6 +53,8 @@ def _no_root(boot: Boot, first: Event) -> Meaning:
 def _timeout(boot: Boot, first: Event) -> Meaning:
     device = _whole(boot, first.values["device"])
     where = _of_mount(boot, first)
+    if where == _SYSROOT:
+        return "no root device", say("the root device {root} was not found", root=device)
     if where:
         words = "the device {device} of {where} did not appear in time"
         return first.kind, say(words, device=device, where=where)
@@ -81,7 +87,7 @@ def _of_mount(boot: Boot, first: Event) -> str:
 
 def _checked(boot: Boot, first: Event) -> Meaning:
     disks = [one.values["disk"] for one in boot.of("fsck") if "disk" in one.values]
-    if not disks or first.word.of is not Stage.SYSTEM:
+    if not disks or first.stage is Stage.INITRD:
         return first.kind, _said(first)
     words = "fsck could not repair {disk} by itself, and systemd does not go on without it"
     return first.kind, say(words, disk=_of_mount(boot, first) or disks[-1])

@@ -147,15 +147,15 @@ class _Words:
 
     def find(self, line: BootLine) -> Iterator[tuple[Wording, dict[str, str]]]:
         """Give what a line says; of what stopped the boot, or may have, the first row."""
-        told = False
+        told: set[Role] = set()
         for word, match in self._rows:
-            is_cause = word.role in (Role.CAUSE, Role.STOP)
-            if is_cause and told:
+            if word.role in told:
                 continue
             if word.literal in line.text and self._may_say(word, line):
                 found = match(line.text)
                 if found is not None:
-                    told = told or is_cause
+                    if word.role in (Role.CAUSE, Role.STOP):
+                        told.add(word.role)
                     yield word, {k: v for k, v in found.groupdict().items() if v is not None}
 
     def _may_say(self, word: Wording, line: BootLine) -> bool:
