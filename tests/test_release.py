@@ -299,3 +299,20 @@ def test_the_completions_are_understood(shell: str, text: str, tmp_path: Path) -
     assert (done.returncode, done.stderr) == (0, "")
     for name in all_commands():
         assert name.split()[-1] in text
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="there is no fish here")
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("ec2rl conntrack t", "top"),
+        ("ec2rl fix neigh", "neighbourfull"),
+        ("ec2rl fix conntrackfull --dr", "--dry-run"),
+        ("ec2rl demo v", "volume"),
+    ],
+)
+def test_fish_completes(typed: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "c").write_text(fish())
+    env = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+    done = run("fish", "-N", "-c", f"source c; complete -C '{typed}'", cwd=tmp_path, env=env)
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == [told]
