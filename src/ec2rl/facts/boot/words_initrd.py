@@ -66,7 +66,8 @@ WORDS = (
     # lvm2 from 2.03.12 on, lib/device/device_id.c: with the kind of name and the name, or neither.
     Wording("devices file", "Devices file ",
             r"(?:dracut-initqueue\[\d{1,7}\]: )?Devices file "
-            r"(?P<what>(?:\S{1,40} \S{1,200} )?PVID \S{1,64})(?: last seen on (?P<disk>\S{1,80}))? not found\.", Stage.INITRD, Role.CAUSE,
+            r"(?P<what>(?:\S{1,40} \S{1,200} )?PVID \S{1,64})(?: last seen on "
+            r"(?P<disk>\S{1,80}))? not found\.", Stage.INITRD, Role.CAUSE,
             "LVM's system.devices (Devices file) names another disk than this one: {what}",
             FROM_ANY),
     Wording("volume group", "olume group ",
