@@ -114,6 +114,7 @@ ALLOWED = (
     ("ioctl", rf"\d+<.*>, (?:{QUESTIONS})\b"),
     ("socket", "AF_NETLINK|AF_UNIX|AF_INET6?, SOCK_DGRAM"),
     ("bind", ".*AF_NETLINK"),
+    ("connect", r'\d+<UNIX.*sun_path="/run/systemd/private"\}'),  # to ask systemd for its state
     ("sendto|sendmsg", r"\d+<UNIX|.*nlmsg_flags=[\w|]*NLM_F_DUMP"),
     ("sendto|sendmsg", rf"\d+<NETLINK.*nlmsg_type=(?:{GETS})"),
 )
@@ -165,6 +166,8 @@ def inside(words: str, folders: tuple[str, ...]) -> bool:
         ('fchmod(3</etc/x>, 0600) = 0', "fchmod"),
         ('ioctl(3</etc/x>, FS_IOC_SETFLAGS, 0x1) = 0', "ioctl"),
         ('connect(3<TCP:[1]>, {sa_family=AF_INET}, 16) = 0', "connect"),
+        ('connect(3<UNIX:[1]>, {sa_family=AF_UNIX, sun_path="/run/systemd/private"}, 23) = 0', ""),
+        ('connect(3<UNIX-STREAM:[1]>, {sa_family=AF_UNIX, sun_path="/run/x"}, 23) = 0', "connect"),
         ('socket(AF_INET, SOCK_STREAM, 0) = 3', "socket"),
         ('mount("a", "/b", "c", 0, NULL) = 0', "mount"),
         ('finit_module(3</x>, "", 0) = 0', "finit_module"),

@@ -21,12 +21,20 @@ COULD_NOT_LOOK = 3
 
 
 def document(**content: Json) -> Mapping[str, Json]:
-    """Content with what every document has: its schema's version, the program's, the time."""
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    """Content with what every document has: its schema's version, who made it, where, when.
+
+    `report/commands.schema.json` says what is in the document of each command.
+    """
+    machine = os.uname()
     return {
         "schema_version": 1,
         "tool": {"name": "ec2rl", "version": __version__},
-        "time": now,
+        "host": {
+            "name": machine.nodename,
+            "kernel": machine.release,
+            "machine": machine.machine,
+        },
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         **content,
     }
 

@@ -17,6 +17,8 @@ class Terminal:
         self.closed = False
         self.lost = False
         """Whether results could not be printed, for another reason than that the reader left."""
+        self.aside = False
+        """Whether what is said in words is no result: the answer is one document (`answer`)."""
 
     def choose_colour(self, when: str) -> None:
         """Colour `always`, `never`, or (`auto`) where a person reads; see no-color.org."""
@@ -41,6 +43,13 @@ class Terminal:
 
     def out(self, text: str) -> None:
         """Print results, whatever the locale can show; a reader who has left is no fault."""
+        if self.aside:
+            self.say(text.rstrip("\n"))
+        else:
+            self.answer(text)
+
+    def answer(self, text: str) -> None:
+        """Print what is a result whatever else is said aside."""
         self._clear()
         if self.closed:
             return

@@ -27,20 +27,31 @@ _LOOK = {
     "deadline": Option("TIME", "end by then, whatever is left (120)"),
     "debug": Option("", "show what the program itself says of its faults"),
 }
+_PAST = {
+    "root": Option("DIR", "judge the mounted root of another machine", many=True),
+    "sos": Option("FILE|DIR", "judge a sosreport, packed or not", many=True),
+    "log": Option("FILE", "judge saved logs, or a journal's folder (-: a pipe)", many=True),
+    "replay": Option("FILE", "judge a recording again", many=True),
+}
 _VOLUME = Option("DIR", "the mounted root of another machine, in place of this one")
 
 _GENERAL = {
     "list": Command("list the modules", "", {**_CHOICE, **FORMATS}),
-    "help": Command("explain subcommands and modules", "[NAME ...]", {}),
+    "help": Command("explain subcommands and modules", "[NAME ...]", FORMATS),
     "demo": Command(
         "play what it shows of a machine in trouble, from a recording; looks at nothing here",
         "[NAME]",
-        {"list": Option("", "list the recordings that there are")},
+        {"list": Option("", "list the recordings that there are"), **FORMATS},
     ),
     "explain": Command(
         "show a module's page, and what it means on this machine",
-        "MODULE",
-        {**_LOOK, "page-only": Option("", "do not look at this machine")},
+        "MODULE [FILE ...]",
+        {
+            **_LOOK,
+            **FORMATS,
+            "page-only": Option("", "do not look at this machine"),
+            **_PAST,
+        },
     ),
     "fix": Command(
         "fix what a module found: shows a plan, asks, and can be undone",
@@ -79,12 +90,13 @@ _GENERAL = {
             "with-later": Option("", "take back what was changed on top of it, too"),
             "yes": Option("", "do not ask"),
             "root": _VOLUME,
+            **FORMATS,
         },
         "0 taken back, shown (--dry-run), or there is nothing to take back; 1 nothing was taken "
         "back: refused, not agreed to, somebody else's changes are in the way, or it failed; 2 a "
         "wrong command line, or no such volume",
     ),
-    "keep": Command("let a change stay that is on trial", "[ID]", {}),
+    "keep": Command("let a change stay that is on trial", "[ID]", FORMATS),
     "history": Command(
         "list the changes that were made here",
         "",
@@ -92,10 +104,10 @@ _GENERAL = {
         "0 told, be it that there are none; 1 the records cannot be read or trusted; 2 a wrong "
         "command line, or no such volume",
     ),
-    "version": Command("show the version", "", {}),
-    "version-check": Command("show the version; nobody is asked for a newer one", "", {}),
-    "software-check": Command("list what this machine lacks that a module uses", "", {}),
-    "bug-report": Command("show what to put into a bug report", "", {}),
+    "version": Command("show the version", "", FORMATS),
+    "version-check": Command("show the version; nobody is asked for a newer one", "", FORMATS),
+    "software-check": Command("list what this machine lacks that a module uses", "", FORMATS),
+    "bug-report": Command("show what to put into a bug report", "", FORMATS),
 }
 
 
@@ -142,11 +154,8 @@ def _run(saved: Mapping[str, Option]) -> Command:
             "concurrency": Option("N", "modules at work at the same time (10)"),
             "output-dir": Option("DIR", "save the results under DIR (/var/lib/ec2rl, the last 50)"),
             "no-save": Option("", "write nothing at all"),
-            "root": Option("DIR", "judge the mounted root of another machine", many=True),
-            "sos": Option("FILE|DIR", "judge a sosreport, packed or not", many=True),
-            "log": Option("FILE", "judge saved logs, or a journal's folder (-: a pipe)", many=True),
+            **_PAST,
             **saved,
-            "replay": Option("FILE", "judge a recording again", many=True),
             "record": Option("FILE", "write all that was looked at into FILE, as a case"),
             "mask": Option(
                 "", "take addresses, secrets and names (not of programs, units) out of it"

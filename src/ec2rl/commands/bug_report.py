@@ -6,16 +6,21 @@ import os
 import sys
 
 from ec2rl import __version__
-from ec2rl.arguments import Parsed
+from ec2rl.arguments import Parsed, format_of
 from ec2rl.catalogue import names
 from ec2rl.host.live import LiveHost
 from ec2rl.model import Evidence
 from ec2rl.report.escape import one_line
+from ec2rl.subcommand import document
 from ec2rl.terminal import Terminal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.model import Json
 
-def command(args: Parsed, terminal: Terminal) -> int:  # noqa: ARG001 - each command takes both
-    """Print facts about the program and the system; nothing that names a person or a host."""
+
+def command(args: Parsed, terminal: Terminal) -> int:
+    """Print facts about the program and system, none that names a person or host: always 0."""
     machine = os.uname()
     release = LiveHost().read("/etc/os-release")
     pretty = "unknown"
@@ -23,7 +28,7 @@ def command(args: Parsed, terminal: Terminal) -> int:  # noqa: ARG001 - each com
         for line in release.text.splitlines():
             if line.startswith("PRETTY_NAME="):
                 pretty = line.partition("=")[2].strip("\"'")
-    facts = {
+    facts: dict[str, Json] = {
         "ec2rl": __version__,
         "modules": ", ".join(names()),
         "python": f"{sys.version.split()[0]} ({sys.executable})",
@@ -32,7 +37,10 @@ def command(args: Parsed, terminal: Terminal) -> int:  # noqa: ARG001 - each com
         "rights": "root" if os.geteuid() == 0 else "not root",
         "encoding": str(getattr(sys.stdout, "encoding", None)),
     }
-    rows = [f"{name + ':':10} {one_line(value)}\n" for name, value in facts.items()]
+    if write := format_of(args).write:
+        terminal.out(write(document(host=None, facts=facts)))
+        return 0
+    rows = [f"{name + ':':10} {one_line(str(value))}\n" for name, value in facts.items()]
     terminal.out(
         "Put this into the report, with the command that you typed and all that it printed:\n\n"
         + "".join(rows)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Callable
 
+    from ec2rl.model import Json
+
     Command = Callable[[Parsed, Terminal], int]
 
 BEFORE_SCHEMA_3 = "conntrackfull"
@@ -187,6 +189,20 @@ def described(item: Item) -> dict[str, str]:
     """Give one target of a change, in words: what it was, and what it is."""
     before, after = item.words
     return {"target": item.target, "before": before, "after": after}
+
+
+def moved(before: Sequence[Transaction], after: Sequence[Transaction]) -> list[Json]:
+    """Give the changes that stand otherwise than before, as data."""
+    was = {change.id: change.state for change in before}
+    return [
+        {
+            "id": change.id,
+            "state": change.state.value,
+            "items": [{**described(item)} for item in change.items],
+        }
+        for change in after
+        if was.get(change.id) is not change.state
+    ]
 
 
 def row(item: Item, back: bool = False) -> str:

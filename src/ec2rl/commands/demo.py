@@ -6,7 +6,7 @@ The same code judges the recording that judges a machine; nothing is looked at h
 from __future__ import annotations
 
 from ec2rl import shipped
-from ec2rl.arguments import Parsed, UsageError
+from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.catalogue import load, page
 from ec2rl.commands.boot import settings_told
 from ec2rl.commands.explain import on_this_host
@@ -21,12 +21,15 @@ from ec2rl.report.next_boot_text import next_boot_text
 from ec2rl.report.offline import of_the_past, recorded
 from ec2rl.report.plan import plan
 from ec2rl.report.text import Much, View, header, result, table
+from ec2rl.subcommand import document
 from ec2rl.terminal import Terminal
 from ec2rl.unknown import unknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from ec2rl.model import Json
 
 _FOLDER, _SUFFIX = "demo", ".case"
 _FIRST = "full-table"
@@ -52,8 +55,15 @@ class Demo:
 def command(args: Parsed, terminal: Terminal) -> int:
     """0 played, or left before its end; UsageError for a recording that there is not."""
     known = names()
-    if args.has("list"):
+    write = format_of(args).write
+    if write is not None or args.has("list"):
         demos = [demo(name) for name in known]
+        if write is not None:
+            facts: list[Json] = [
+                {"name": d.name, "module": d.module, "title": d.title} for d in demos
+            ]
+            terminal.out(write(document(demos=facts)))
+            return 0
         rows = [{"Name": d.name, "Module": d.module, "What it shows": d.title} for d in demos]
         terminal.out(table(rows))
         return 0

@@ -5,45 +5,86 @@ from __future__ import annotations
 import os
 import time
 
-from ec2rl.arguments import Parsed, UsageError
+from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.catalogue import load, page
-from ec2rl.commands.reporting import plan_of
+from ec2rl.commands.reporting import PAST, plan_of, results_of
 from ec2rl.engine import Runner
 from ec2rl.host.live import LiveHost
 from ec2rl.model import Role
 from ec2rl.record import replace
 from ec2rl.report import wording
 from ec2rl.report.escape import one_line
-from ec2rl.report.text import View, header, result
+from ec2rl.report.text import Much, View, header, result
+from ec2rl.subcommand import document
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ec2rl.model import Finding, Statement
+    from ec2rl.engine import Plan, Result
+    from ec2rl.model import Finding, Json, Statement
     from ec2rl.module import Module
 
 
 def command(args: Parsed, terminal: Terminal) -> int:
-    """Print the page, the verdict of now, and the manual commands with this host's numbers."""
-    if len(args.operands) != 1:
-        raise UsageError("explain takes one module: ec2rl explain MODULE", "ec2rl list")
+    """Print the page, and what the module finds here, or in what is left of other machines.
+
+    0, or 130 where it was interrupted; UsageError for a module or a file that there is not.
+    """
+    if not args.operands:
+        raise UsageError("explain takes a module: ec2rl explain MODULE", "ec2rl list")
     module = load(args.operands[0])
+    evidence = replace(args, operands=args.operands[1:])
     plan = plan_of(args, time.time())
     plan = replace(plan, options=replace(plan.options, by_hand=True))
     try:
         text = page(module.name)
     except OSError as error:
         text = f"{module.name} has no page: {os.strerror(error.errno or 0)}\n"
-    terminal.out(text)
-    if args.has("page-only"):
-        return 0
-    runner = Runner([module], LiveHost(), plan)
-    runner.start()
-    found, interrupted = runner.finish()
+    write = format_of(args).write
+    if evidence.operands or any(map(args.has, PAST)):
+        return _explain_past(evidence, module, text, plan, terminal)
+    if write is None:
+        terminal.out(text)
+    found: Sequence[Result] = ()
+    interrupted = False
+    if not args.has("page-only"):
+        runner = Runner([module], LiveHost(), plan)
+        runner.start()
+        found, interrupted = runner.finish()
+    if write is not None:
+        results = results_of(found)
+        facts = document(module=module.name, title=module.title, page=text, results=results)
+        terminal.out(write(facts))
+        return 130 if interrupted else 0
     for one in found:
         terminal.out(on_this_host(module, text, one.finding, one.by_hand, terminal.width))
+    return 130 if interrupted else 0
+
+
+def _explain_past(
+    evidence: Parsed, module: Module, text: str, plan: Plan, terminal: Terminal
+) -> int:
+    """Show what the module finds in what is left of machines, below its page."""
+    from ec2rl.commands.offline import judge_each, report_of, text_of
+
+    started = time.time()
+    each = judge_each(evidence, [module], plan, terminal)
+    write = format_of(evidence).write
+    if write is None:
+        terminal.out(text + "\n")
+    reports: list[Json] = []
+    interrupted = False
+    for _, one in each:
+        interrupted = one.interrupted
+        if write is None:
+            terminal.out(text_of(one, View(Much.ALL, width=terminal.width)))
+        else:
+            reports.append(report_of(one, started))
+    if write is not None:
+        facts = document(module=module.name, title=module.title, page=text, reports=reports)
+        terminal.out(write(facts))
     return 130 if interrupted else 0
 
 

@@ -29,7 +29,7 @@ from ec2rl.module import Module
 from ec2rl.record import replace
 from ec2rl.report.plan import Done, done, fix_facts, plan
 from ec2rl.report.text import Much, View, header, result
-from ec2rl.subcommand import agreed, host_of
+from ec2rl.subcommand import agreed, document, host_of
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -79,7 +79,7 @@ def command(args: Parsed, terminal: Terminal) -> int:
         elif go:
             status = _status(proposal)
     if write is not None:
-        terminal.out(write(fix_facts(module.name, finding, proposal, made, first)))
+        terminal.out(write(document(**fix_facts(module.name, finding, proposal, made, first))))
     elif made is not None:
         terminal.out(done(made, proposal, module.details))
     return status

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ec2rl.arguments import FORMATS, Command, Option, Parsed, UsageError
+from ec2rl.arguments import FORMATS, Command, Option, Parsed, UsageError, format_of
 from ec2rl.catalogue import load, names
 from ec2rl.commands import all_commands
 from ec2rl.report import formats
 from ec2rl.report.wrap import wrapped
+from ec2rl.subcommand import document
 from ec2rl.terminal import Terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.model import Json
 
 COMMANDS = all_commands()
 
@@ -33,27 +38,55 @@ itself, 130 interrupted. Those of the others: ec2rl help SUBCOMMAND
 
 def command(args: Parsed, terminal: Terminal) -> int:
     """Print the help of each name, or of the whole program; UsageError for an unknown name."""
+    if write := format_of(args).write:
+        terminal.out(write(document(**_facts(_named(args.operands)))))
+        return 0
     if not args.operands:
         terminal.out(overview())
         return 0
+    parts = [
+        _of_command(name, COMMANDS[name]) if name in COMMANDS else _of_module(name)
+        for name in _named(args.operands)
+    ]
+    terminal.out("\n".join(parts))
+    return 0
+
+
+def _named(operands: Sequence[str]) -> list[str]:
+    """Give the commands and modules that are named; those of a group for its name."""
     groups = {name.partition(" ")[0] for name in COMMANDS if " " in name}
     known = [*COMMANDS, *groups, *names()]
-    parts = []
-    for name in _joined(args.operands):
+    found: list[str] = []
+    for name in _joined(operands):
         if name in groups:
-            parts += [
-                _of_command(one, COMMANDS[one]) for one in COMMANDS if one.startswith(f"{name} ")
-            ]
-        elif name in COMMANDS:
-            parts.append(_of_command(name, COMMANDS[name]))
+            found += [one for one in COMMANDS if one.startswith(f"{name} ")]
         elif name in known:
-            parts.append(_of_module(name))
+            found.append(name)
         else:
             from ec2rl.unknown import unknown
 
             raise UsageError(unknown("subcommand or module", name, known), "ec2rl help")
-    terminal.out("\n".join(parts))
-    return 0
+    return found
+
+
+def _facts(chosen: Sequence[str]) -> dict[str, Json]:
+    """Give the commands and modules as data; all of them where none is chosen."""
+    every = [*COMMANDS, *names()]
+    shown = chosen or every
+    return {
+        "commands": [_command_facts(name, COMMANDS[name]) for name in shown if name in COMMANDS],
+        "modules": [{"name": n, "title": load(n).title} for n in shown if n not in COMMANDS],
+    }
+
+
+def _command_facts(name: str, command: Command) -> Json:
+    return {
+        "name": name,
+        "help": command.help,
+        "operands": command.operands,
+        "status": command.status,
+        "options": [{"name": key, **vars(one)} for key, one in command.options.items()],
+    }
 
 
 def _joined(words: Sequence[str]) -> list[str]:
@@ -78,7 +111,7 @@ def _of_command(name: str, command: Command) -> str:
     usage = " ".join(filter(None, ("ec2rl", name, command.operands)))
     lines = [f"Usage: {usage}{' [OPTIONS]' * bool(command.options)}", "", f"    {command.help}"]
     if command.options:
-        shown = {f"--{option}{_value(o)}": o for option, o in command.options.items()}
+        shown = {f"--{option}{value_of(o)}": o for option, o in command.options.items()}
         width = max(map(len, shown))
         lines += ["", "Options:"]
         lines += [
@@ -90,8 +123,8 @@ def _of_command(name: str, command: Command) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _value(option: Option) -> str:
-    """What stands behind an option: "=SECONDS", "[=SECONDS]" where it may be left, or nothing."""
+def value_of(option: Option) -> str:
+    """Give what stands behind an option: "=SECONDS", "[=SECONDS]" if it may be left, or nothing."""
     if option is FORMATS["output"]:
         return "=" + "|".join(formats.names())
     if option.value.startswith("["):

@@ -12,6 +12,7 @@ from ec2rl.fix.transaction import history, in_force, trials, unsettled
 from ec2rl.next_boot.still_sets import still_sets
 from ec2rl.report.difference import difference
 from ec2rl.report.escape import one_line
+from ec2rl.subcommand import document
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -141,7 +142,7 @@ def _document(
         }
         for change in changes
     ]
-    return {"schema_version": 1, "changes": listed}
+    return document(changes=listed)
 
 
 def _facts(standing: Standing | None) -> dict[str, Json]:

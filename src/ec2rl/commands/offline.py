@@ -20,6 +20,7 @@ from ec2rl.report.escape import one_line
 from ec2rl.report.offline import of_the_past, of_what_is_cut, recorded, recorded_on
 from ec2rl.report.text import WHOLE, Much, View, header, results, statistics
 from ec2rl.report.wording import text
+from ec2rl.subcommand import document
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -43,6 +44,7 @@ class Judgement:
     files: tuple[TakenFor, ...] = ()
     apart: str = ""
     notes: tuple[str, ...] = ()
+    interrupted: bool = False
 
 
 def judge_offline(args: Parsed, terminal: Terminal) -> int:
@@ -50,8 +52,7 @@ def judge_offline(args: Parsed, terminal: Terminal) -> int:
     started, clock = time.time(), time.monotonic()
     write, fails = format_of(args).write, reporting.failing(args)
     plan, modules = reporting.plan_of(args, started), choose(args)
-    check(args)
-    machines = _machines(args, modules)
+    each = judge_each(args, modules, plan, terminal)
     view = reporting.view_of(args, terminal, modules)
     recording = reporting.open_record(args, terminal)
     folder, unsaved = reporting.open_folder(args, terminal, started)
@@ -61,23 +62,20 @@ def judge_offline(args: Parsed, terminal: Terminal) -> int:
 
     judged: list[Judgement] = []
     interrupted = False
-    for past in machines:
-        one, interrupted = _judge(past, modules, plan, terminal, args)
-        one = replace(one, files=past.files, apart=past.apart, notes=past.notes)
+    for past, one in each:
         judged.append(one)
+        interrupted = one.interrupted
         if write is None:
-            terminal.out(_text(one, view))
+            terminal.out(text_of(one, view))
         _tell(past, one, plan, terminal)
         if args.has("record"):
             unsaved = _record(recording, past, one, args) or unsaved
             recording = None
-        if interrupted:
-            break
 
     took = time.monotonic() - clock
     document = _document(judged, started, took, folder, interrupted)
     if folder is not None:
-        text = "".join(_text(one, WHOLE) for one in judged)
+        text = "".join(text_of(one, WHOLE) for one in judged)
         sections = [one.found for one in judged]
         mine = reporting.rights_to_save(args, terminal)
         unsaved = reporting.save(folder, mine, sections, text, document) or unsaved
@@ -90,6 +88,31 @@ def judge_offline(args: Parsed, terminal: Terminal) -> int:
         terminal.say(f"results not saved: {unsaved}")
     found = [result for one in judged for result in one.found]
     return reporting.exit_status(found, fails, bool(unsaved), args.has("exit-zero"))
+
+
+def judge_each(
+    args: Parsed, modules: Sequence[Module], plan: Plan, terminal: Terminal
+) -> Iterator[tuple[OfflineEvidence, Judgement]]:
+    """Judge each machine that the operands and options name, to the first that is interrupted.
+
+    UsageError, before the first is judged, for what is not there.
+    """
+    check(args)
+    return _judge_each(_machines(args, modules), args, modules, plan, terminal)
+
+
+def _judge_each(
+    machines: Iterator[OfflineEvidence],
+    args: Parsed,
+    modules: Sequence[Module],
+    plan: Plan,
+    terminal: Terminal,
+) -> Iterator[tuple[OfflineEvidence, Judgement]]:
+    for past in machines:
+        one = _judge(past, modules, plan, terminal, args)
+        yield past, replace(one, files=past.files, apart=past.apart, notes=past.notes)
+        if one.interrupted:
+            break
 
 
 def _machines(args: Parsed, modules: Sequence[Module]) -> Iterator[OfflineEvidence]:
@@ -125,11 +148,11 @@ def _judge(
     plan: Plan,
     terminal: Terminal,
     args: Parsed,
-) -> tuple[Judgement, bool]:
+) -> Judgement:
     host = past.host
     if isinstance(host, Unreadable):
         why = say("Could not be judged: {host}", host=host)
-        return _unjudged(host.source, past, modules, why), False
+        return _unjudged(host.source, past, modules, why)
     clock = time.monotonic()
     own = past.zone or zone(host)
     with InZone(own):
@@ -144,7 +167,7 @@ def _judge(
                 "Cannot tell: it was recorded {when}, before the time that is asked about",
                 when=recorded_on(end),
             )
-            return _unjudged(host.name, past, modules, why, own), False
+            return _unjudged(host.name, past, modules, why, own)
         what = text(where)
         options = Options(past.sample, period, plan.options.strict)
         runner = Runner(modules, host, replace(plan, options=options))
@@ -159,7 +182,9 @@ def _judge(
         "file_dated": _iso(end) if end and by_file else None,
     }
     took = time.monotonic() - clock
-    return Judgement(host.name, what, past.gaps, found, took, about, period, own), interrupted
+    return Judgement(
+        host.name, what, past.gaps, found, took, about, period, own, interrupted=interrupted
+    )
 
 
 def _unjudged(
@@ -205,7 +230,8 @@ def _expected(text: str) -> set[str]:
     return {line.partition(":")[0] for line in text.split("\n") if line and line[:2] != "--"}
 
 
-def _text(one: Judgement, view: View) -> str:
+def text_of(one: Judgement, view: View) -> str:
+    """Give what was judged of one machine in words: evidence, results, and how many there are."""
     pairs = [(result.module.name, result.finding) for result in one.found]
     if view.much is Much.VERDICT:
         return results(pairs, view)
@@ -218,6 +244,11 @@ def _text(one: Judgement, view: View) -> str:
     lines += [one_line(f"Note: {note}") for note in one.notes]
     body = results(pairs, view) + "\n" + statistics(pairs, one.seconds)
     return "\n".join(lines) + "\n\n" + body + "\n"
+
+
+def report_of(one: Judgement, started: float) -> Json:
+    """Give the report on one machine as data, as of a run that nobody saves."""
+    return reporting.document_of(one.found, started, one.seconds, None, one.interrupted, one.host)
 
 
 def _document(
@@ -234,4 +265,4 @@ def _document(
     ]
     if len(documents) == 1:
         return documents[0]
-    return {"schema_version": 1, "seconds": round(took, 3), "reports": documents}
+    return document(seconds=round(took, 3), reports=documents)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ec2rl.model import Json
     from ec2rl.module import Module
+    from ec2rl.report.json_report import Judged
     from ec2rl.report.text import View
 
 PAST = ("root", "sos", "log", *slices.names("saved_evidence"), "replay")
@@ -170,14 +171,11 @@ def document_of(
     host: Mapping[str, Json] | None = None,
 ) -> dict[str, Json]:
     """Give the report as data; `host` says which machine it is about, without it this one."""
-    from ec2rl.report.json_report import Judged, report
+    from ec2rl.report.json_report import report
 
     machine = os.uname()
     return report(
-        [
-            Judged(r.module.name, r.module.domain, r.module.class_, r.finding, r.seconds, r.by_hand)
-            for r in found
-        ],
+        _judged(found),
         {"name": "ec2rl", "version": __version__},
         host or {"name": machine.nodename, "kernel": machine.release, "machine": machine.machine},
         started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
@@ -185,6 +183,22 @@ def document_of(
         run_folder=None if folder is None else folder.shown,
         interrupted=interrupted,
     )
+
+
+def results_of(found: Sequence[Result]) -> list[Json]:
+    """Give what was found as data."""
+    from ec2rl.report.json_report import results
+
+    return results(_judged(found))
+
+
+def _judged(found: Sequence[Result]) -> list[Judged]:
+    from ec2rl.report.json_report import Judged
+
+    return [
+        Judged(r.module.name, r.module.domain, r.module.class_, r.finding, r.seconds, r.by_hand)
+        for r in found
+    ]
 
 
 def make_room(args: Parsed, terminal: Terminal, folder: RunFolder | None) -> None:

@@ -6,9 +6,14 @@ there is not named.
 
 from __future__ import annotations
 
-from ec2rl.arguments import Parsed
+from ec2rl.arguments import Parsed, format_of
 from ec2rl.host.unpack_program import find_program
+from ec2rl.subcommand import document
 from ec2rl.terminal import Terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ec2rl.model import Json
 
 _PARTS = {
     "ctypes": "the network namespaces of containers are not looked at, and no fix is made",
@@ -22,15 +27,21 @@ _PROGRAMS = {
 }
 
 
-def command(args: Parsed, terminal: Terminal) -> int:  # noqa: ARG001 - each command takes both
+def command(args: Parsed, terminal: Terminal) -> int:
     """Print what is missing, each with what does not work for it: always 0, as of 1.1.7."""
-    lacks = [f"{name} (part of Python): {why}" for name, why in _PARTS.items() if _lacks(name)]
-    lacks += [f"{name}: {why}" for name, why in _PROGRAMS.items() if find_program(name) is None]
+    lacks = [(name, "part of Python", why) for name, why in _PARTS.items() if _lacks(name)]
+    lacks += [
+        (name, "program", why) for name, why in _PROGRAMS.items() if find_program(name) is None
+    ]
+    if write := format_of(args).write:
+        missing: list[Json] = [{"name": n, "kind": kind, "without": why} for n, kind, why in lacks]
+        terminal.out(write(document(missing=missing)))
+        return 0
     if not lacks:
         terminal.out("All that is used is there.\n")
         return 0
     terminal.out("Missing; every module runs all the same, but:\n")
-    terminal.out("".join(f"    {line}\n" for line in lacks))
+    terminal.out("".join(f"    {name} ({kind}): {why}\n" for name, kind, why in lacks))
     return 0
 
 

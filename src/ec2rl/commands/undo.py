@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 
-from ec2rl.arguments import Parsed, UsageError
+from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.catalogue import names
 from ec2rl.commands.asking import ModuleFaultError, held_by
 from ec2rl.commands.changed import (
     BEFORE_SCHEMA_3,
     claims,
+    described,
     known,
     machine_of,
+    moved,
     row,
     saying_what_stands,
     settle,
@@ -24,7 +26,7 @@ from ec2rl.fix.errors import Conflict, FixError, Outcome, Refused, in_the_way
 from ec2rl.fix.machine import Machine, shares_journal
 from ec2rl.fix.transaction import CHANGED, foresee, history, in_force, undo, unsettled
 from ec2rl.report.escape import one_line
-from ec2rl.subcommand import agreed
+from ec2rl.subcommand import agreed, document
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ec2rl.fix.transaction import Steps
-    from ec2rl.model import Held
+    from ec2rl.model import Held, Json
 
 
 @saying_what_stands
@@ -42,6 +44,30 @@ def command(args: Parsed, terminal: Terminal) -> int:
     What a volume's journal claims is shown, and agreed to, before any of it is acted on.
     """
     machine = machine_of(args.last("root"))
+    write = format_of(args).write
+    if write is None:
+        return _undo_or_say(args, machine, terminal)
+    terminal.aside = True
+    is_plan = args.has("dry-run")
+    before = _past(machine)
+    changes = _plan(args, machine) if is_plan else []
+    status = _undo_or_say(args, machine, terminal)
+    if not is_plan:
+        changes = moved(before, _past(machine))
+    facts = document(dry_run=is_plan, done=not status and not is_plan, changes=changes)
+    terminal.answer(write(facts))
+    return status
+
+
+def _past(machine: Machine) -> tuple[Transaction, ...]:
+    """Give the changes of a machine; none where they cannot be read, which is said elsewhere."""
+    try:
+        return history(machine=machine)
+    except FixError:
+        return ()
+
+
+def _undo_or_say(args: Parsed, machine: Machine, terminal: Terminal) -> int:
     try:
         return _undo(args, machine, terminal)
     except FixError as error:
@@ -51,6 +77,29 @@ def command(args: Parsed, terminal: Terminal) -> int:
         if change is not None:
             _tell_theirs(error, change.id, args, machine, terminal)
     return 1
+
+
+def _plan(args: Parsed, machine: Machine) -> list[Json]:
+    """Give what would be taken back, and how each target was found; nothing where it is refused."""
+    try:
+        change = _change(_wanted(args), machine)
+        left = unsettled(time.time(), machine=machine)
+        if change is None or change in left or change.state is State.UNDONE:
+            return []
+        steps = _steps(change, args, machine)
+    except FixError:
+        return []  # in words, it is said why
+    return [
+        {
+            "id": one.id,
+            "state": one.state.value,
+            "items": [
+                {**described(item), "found": outcome.found.value}
+                for item, outcome in zip(one.items, outcomes)
+            ],
+        }
+        for one, outcomes in steps
+    ]
 
 
 def _undo(args: Parsed, machine: Machine, terminal: Terminal) -> int:

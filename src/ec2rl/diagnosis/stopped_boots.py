@@ -14,12 +14,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ec2rl.host.journal.first_program import Told
     from ec2rl.model import Fact
 
     Boots = Sequence[Boot]
 
 _FOLLOWED, _UNITS = 6, 8
-_HEARSAY = "unknown"
+_HEARSAY, _JOURNAL = "unknown", "journal"
 _LOOP = 2
 """Boots in a row that stopped, and are no accident any more."""
 
@@ -52,6 +53,33 @@ def judge_text(printed: Printed) -> Finding:
     )
 
 
+def judge_journal(told: Told, is_stopped: bool) -> Finding:
+    """Judge the last boot that the journal has; one that never wrote left nothing there.
+
+    `is_stopped` is whether this very boot is known to be in emergency or rescue mode.
+    """
+    boots = read_boots(told.text)
+    stopped = explain(boots[-1]) if boots else None
+    gaps = [say("Not read: {gap}", gap=gap) for gap in told.gaps]
+    if stopped is not None:
+        printed = Printed(told.text, _JOURNAL, "journal")
+        finding = _stopped(stopped, boots[-1], printed)
+        facts = _facts(boots, stopped)
+        judged = say("Judged: the last boot that the journal has, until {at:time}", at=told.until)
+        return replace(finding, details=(*finding.details, judged, *gaps), facts=facts)
+    if is_stopped:
+        words = "The boot stopped in systemd: emergency or rescue mode (maintenance)"
+        how = say("What helps: journalctl -b -p err names the cause; then systemctl default")
+        return Finding(Verdict.PROBLEM, say(words), (how, *gaps))
+    words = (
+        "Cannot tell how far the last boot came: the last one that wrote to the journal, until "
+        "{at:time}, {how}; one that stopped before its disk was mounted writes nothing"
+    )
+    is_up = bool(boots) and boots[-1].stage is Stage.REACHED
+    how = say("came up" if is_up else "did not say that it came up")
+    return Finding(Verdict.UNKNOWN, say(words, at=told.until, how=how), (_CONSOLE, *gaps))
+
+
 def _nothing(printed: Printed) -> Finding:
     words = "Cannot tell how far the last boot came: no line tells of it"
     if printed.kind != "console":
@@ -71,13 +99,14 @@ def _stopped(stopped: Stopped, boot: Boot, printed: Printed) -> Finding:
         verdict = Verdict.WARNING
         words += " (in a text of no known form: not verified)"
     first = stopped.first.line
-    details.append(say("First cause, line {n}: {text}", n=first.number, text=first.text))
+    is_journal = printed.kind == _JOURNAL
+    at = "" if is_journal else ", line {n}"
     told = stopped.followed[:_FOLLOWED]
-    words_then = "Then, line {n}: {text}"
-    details += [say(words_then, n=one.line.number, text=one.line.text) for one in told]
+    said = [("First cause", first), *(("Then", one.line) for one in told)]
+    details += [say(f"{name}{at}: {{text}}", n=one.number, text=one.text) for name, one in said]
     if len(stopped.followed) > len(told):
         details.append(say("Then {n:more line}", n=len(stopped.followed) - len(told)))
-    details += _around(stopped, boot)
+    details += _around(stopped, boot, is_journal)
     details.append(by_hand)
     quotes = [Evidence(f"{printed.path}:{first.number}", first.text)]
     quotes += [Evidence(f"{printed.path}:{one.line.number}", one.line.text) for one in told]
@@ -85,7 +114,7 @@ def _stopped(stopped: Stopped, boot: Boot, printed: Printed) -> Finding:
     return Finding(verdict, summary, tuple(details), tuple(quotes))
 
 
-def _around(stopped: Stopped, boot: Boot) -> list[Statement]:
+def _around(stopped: Stopped, boot: Boot, is_journal: bool) -> list[Statement]:
     """What else the console tells, that the cause is to be read with."""
     notes: list[Statement] = []
     if stopped.kind == "xen":
@@ -94,9 +123,9 @@ def _around(stopped: Stopped, boot: Boot) -> list[Statement]:
         disks = tuple(dict.fromkeys(one.values["disk"] for one in boot.of("disk", "controller")))
         if disks:
             notes.append(say("Disks that the kernel saw: {disks:, }", disks=disks))
-        elif boot.begins:
+        elif boot.begins and boot.option("quiet") is None:
             notes.append(say("Disks that the kernel saw: none"))
-    if not boot.begins and stopped.stage is not Stage.LOADER:
+    if not boot.begins and stopped.stage is not Stage.LOADER and not is_journal:
         words = (
             "The text does not go back to the start of this boot: the first cause may lie before"
         )

@@ -9,6 +9,7 @@ from ec2rl.host import BOOT_ID, Clock, Door, Host, Journal, Phrase, Search
 from ec2rl.host.boot_entries import COMMAND_LINE, command_line
 from ec2rl.host.chroot_fs import NotRegularError, OutsideError, Root
 from ec2rl.host.files import read_watched, unreadable
+from ec2rl.host.query import JournalQuery
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
 
@@ -97,12 +98,21 @@ class MountedHost:
     def journal(self, phrases: Sequence[Phrase]) -> Journal | Unreadable:
         from ec2rl.host.journal.search import search_journal
 
+        gaps: list[str] = []
+        found = self._in_journal(lambda files: search_journal(files, phrases), gaps)
+        return found if isinstance(found, Unreadable) else replace(found, gaps=(*gaps, *found.gaps))
+
+    def _in_journal(
+        self, look: Callable[[Sequence[tuple[str, int]]], T | Unreadable], gaps: list[str]
+    ) -> T | Unreadable:
+        """Look into the journal's newest files; `gaps` get what was not opened."""
         files = self._journal_files()
         if not files:
             names = self.names(JOURNAL)
             return names if isinstance(names, Unreadable) else Unreadable(JOURNAL, Why.ABSENT)
         opened: list[tuple[str, int]] = []
-        gaps = []
+        if len(files) > _JOURNAL_FILES:
+            gaps.append(f"{len(files) - _JOURNAL_FILES} older journal files")
         try:
             for _, path in files[:_JOURNAL_FILES]:
                 fd = self._look(path, lambda path=path: self._root.open(path))  # type: ignore[misc]
@@ -110,15 +120,14 @@ class MountedHost:
                     gaps.append(str(fd))
                 else:
                     opened.append((path, fd))
-            found = search_journal(opened, phrases)
+            return look(opened)
         finally:
             for _, fd in opened:
                 os.close(fd)
-        if len(files) > _JOURNAL_FILES:
-            gaps.append(f"{len(files) - _JOURNAL_FILES} older journal files")
-        return replace(found, gaps=(*gaps, *found.gaps))
 
     def query(self, query: Query[T]) -> T | Unreadable:
+        if isinstance(query, JournalQuery):
+            return self._in_journal(query.search, [])
         return Unreadable(query.key, Why.NOT_COLLECTED)
 
     def within(self, door: Door) -> Host:

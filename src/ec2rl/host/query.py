@@ -13,7 +13,7 @@ from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any, Generic, TypeVar, Union
 
     from ec2rl.model import Unreadable
@@ -54,6 +54,20 @@ class Query(Generic[T]):
     def decode(self, source: str, text: str, notes: Mapping[str, str]) -> T:
         """Read what `encode` wrote, or a person. ValueError where it cannot be understood."""
         raise NotImplementedError
+
+
+class JournalQuery(Query[T]):
+    """A question that the files of a machine's journal answer, on a volume and on this machine."""
+
+    def search(self, files: Sequence[tuple[str, int]]) -> T | Unreadable:
+        """Look for the answer in files: names to show, and descriptors."""
+        raise NotImplementedError
+
+    def ask(self) -> T | Unreadable:
+        from ec2rl.host.journal.search import in_journal_folders
+        from ec2rl.host.live import JOURNALS
+
+        return in_journal_folders(JOURNALS, self.search)
 
 
 class TextQuery(Query[Evidence]):

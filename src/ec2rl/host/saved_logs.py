@@ -36,6 +36,7 @@ from ec2rl.host import (
 )
 from ec2rl.host.console import MOST as CONSOLE
 from ec2rl.host.console import document_text, is_document, is_other_json, unfinished
+from ec2rl.host.queries.boot_journal import BootJournal
 from ec2rl.host.queries.boot_text import BootText
 from ec2rl.host.query import Answer
 from ec2rl.host.recording import RecordedHost, sections
@@ -260,17 +261,27 @@ class LogReader:
 
     def _journal(self, log: Saved, source: Text) -> Journal:
         """What a journal file holds, also one that was packed, or that comes through a pipe."""
-        from ec2rl.host.journal.search import search_journal
-
         if source.is_plain:
-            return search_journal([(log.name, log.fd)], self._kernels)
+            return self._searched(log.name, log.fd)
         spool = Spool()
         try:
             fd, gap = spool.take(source)
-            found = search_journal([(log.name, fd)], self._kernels)
+            found = self._searched(log.name, fd)
         finally:
             spool.close()
         return replace(found, gaps=(f"{log.name}: {gap}", *found.gaps)) if gap else found
+
+    def _searched(self, name: str, fd: int) -> Journal:
+        """What a journal file holds of the kernel's, and of what systemd said of the last boot."""
+        from ec2rl.host.journal.search import search_journal
+
+        query = BootJournal()
+        told, known = query.search([(name, fd)]), self._memory.get(query.key)
+        if not isinstance(told, Unreadable):
+            is_older = isinstance(known, Answer) and known.value.until >= told.until
+            if not is_older:
+                self._memory[query.key] = Answer(query, told)
+        return search_journal([(name, fd)], self._kernels)
 
     def observations(self) -> dict[str, Observation]:
         clock = Clock(self._end or self._recorded, None, by_file=not self._end)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ec2rl.facts.log import KernelLog
 from ec2rl.host import Host
+from ec2rl.host.queries.boot_journal import BootJournal
 from ec2rl.host.queries.boot_text import BootText, Printed
 from ec2rl.host.queries.system_state import SystemState
 from ec2rl.model import Finding, Unreadable, Verdict, Why, say, see_page
@@ -12,9 +13,11 @@ from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ec2rl.host.journal.first_program import Told
     from ec2rl.model import Fact
 
 NAME = "bootstopped"
+_MAINTENANCE = "maintenance"
 _LONG = 600.0
 """Seconds after which a boot that still starts is slow."""
 
@@ -23,6 +26,8 @@ _LONG = 600.0
 class Seen:
     """What the last boots printed; else of a running machine `state`, systemd's own word.
 
+    Where that does not tell, `journal` is what systemd wrote down of the last boot.
+
     `is_systemd` is whether that is PID 1 there, true where nobody can tell; `uptime` in seconds.
     """
 
@@ -30,6 +35,7 @@ class Seen:
     state: str | Unreadable = ""
     is_systemd: bool = True
     uptime: float | None = None
+    journal: Told | Unreadable | None = None
 
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
@@ -39,7 +45,9 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         return Seen(printed)
     state = host.query(SystemState())
     word = state if isinstance(state, Unreadable) else state.text.strip()
-    return Seen(printed, word, _is_systemd(host), host.clock().uptime)
+    is_silent = isinstance(word, Unreadable) and word.why is Why.NOT_COLLECTED
+    journal = host.query(BootJournal()) if is_silent or word == _MAINTENANCE else None
+    return Seen(printed, word, _is_systemd(host), host.clock().uptime, journal)
 
 
 def _is_systemd(host: Host) -> bool:
@@ -52,11 +60,30 @@ def _is_systemd(host: Host) -> bool:
 def judge(seen: Seen) -> Finding:
     """Judge the last boot by what was said last of it, or by what systemd says now."""
     if isinstance(seen.printed, Unreadable):
-        return _running(seen)
+        return _running(seen) if _is_asked(seen) else _by_journal(seen)
     # Only evidence in somebody's hand needs it.
     from ec2rl.diagnosis.stopped_boots import judge_text
 
     finding = judge_text(seen.printed)
+    return replace(finding, details=(*finding.details, see_page(NAME)))
+
+
+def _is_asked(seen: Seen) -> bool:
+    """Whether systemd's word decides: without the journal, or where that tells nothing more."""
+    return seen.journal is None or (
+        seen.state == _MAINTENANCE and isinstance(seen.journal, Unreadable)
+    )
+
+
+def _by_journal(seen: Seen) -> Finding:
+    """What systemd wrote to the journal of the last boot that wrote any."""
+    if seen.journal is None or isinstance(seen.journal, Unreadable):
+        words = "Cannot tell how far the last boot came: {why}; its console tells"
+        how = say("What helps: {command} > FILE, then ./ec2rl run FILE", command=_BY_HAND)
+        return Finding(Verdict.UNKNOWN, say(words, why=seen.journal), (how,))
+    from ec2rl.diagnosis.stopped_boots import judge_journal
+
+    finding = judge_journal(seen.journal, seen.state == _MAINTENANCE)
     return replace(finding, details=(*finding.details, see_page(NAME)))
 
 
@@ -68,17 +95,13 @@ def _running(seen: Seen) -> Finding:
         if state.why is Why.ABSENT and not seen.is_systemd:
             said = say("There is no boot to judge: systemd is not the first program here")
             return Finding(Verdict.NOT_APPLICABLE, said)
-        if state.why is Why.NOT_COLLECTED:
-            said = say(cannot + "nothing that was read tells it; the console does")
-            how = say("What helps: {command} > FILE, then ./ec2rl run FILE", command=_BY_HAND)
-            return Finding(Verdict.UNKNOWN, said, (how,))
         said = say(cannot + "{state}", state=state)
         return Finding(Verdict.UNKNOWN, said, (say("Next: {run_as_root}"),))
     facts: dict[str, Fact] = {"state": state}
     if state in ("running", "degraded"):
         said = say("This boot came up: systemd reached its target ({state}).", state=state)
         return Finding(Verdict.OK, said, facts=facts)
-    if state == "maintenance":
+    if state == _MAINTENANCE:
         words = "The boot stopped in systemd: emergency or rescue mode (maintenance)"
         how = say("What helps: journalctl -b -p err names the cause; then systemctl default")
         return Finding(Verdict.PROBLEM, say(words), (how, see_page(NAME)), facts=facts)

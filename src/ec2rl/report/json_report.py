@@ -36,8 +36,9 @@ def report(
         "schema_version": SCHEMA_VERSION,
         "tool": tool,
         "host": host,
+        "time": run["started"],
         **run,
-        "results": [_result(one) for one in judged],
+        "results": results(judged),
         "stats": {
             "total": len(words),
             "successes": words.count("SUCCESS"),
@@ -46,6 +47,11 @@ def report(
             "unknown": words.count("UNKNOWN"),
         },
     }
+
+
+def results(judged: Sequence[Judged]) -> list[Json]:
+    """Give what each diagnostic found, as data."""
+    return [_result(one) for one in judged]
 
 
 def _result(one: Judged) -> dict[str, Json]:

@@ -165,10 +165,9 @@ def helped(before: Rate | None, after: Rate | None, details: str) -> str:
 
 def fix_facts(
     name: str, finding: Finding, proposal: Proposal, made: Done | None, first: Sequence[str] = ()
-) -> Json:
+) -> dict[str, Json]:
     """Give the plan, and what was done of it (null: nothing)."""
     return {
-        "schema_version": 1,
         "module": name,
         "verdict": finding.verdict.name,
         "summary": summary(finding),

@@ -32,7 +32,7 @@ from ec2rl.quantities import plural
 from ec2rl.report.escape import one_line
 from ec2rl.report.offline import recorded
 from ec2rl.report.wording import text
-from ec2rl.subcommand import COULD_NOT_LOOK
+from ec2rl.subcommand import COULD_NOT_LOOK, document
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -168,7 +168,9 @@ class _Printer:
         self._waiting: list[str] = []
         self.printed = 0
         if as_json:
-            terminal.out('{"schema_version": 1, "entries": [')
+            import json
+
+            terminal.out(json.dumps(document())[:-1] + ', "entries": [')
 
     def print_lines(self, found: Iterable[str], limit: int | None) -> bool:
         """Whether it ended before all lines had been seen."""

@@ -6,12 +6,15 @@ from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator, Sequence
     from typing import Callable
 
 KERNEL, STATUS, OTHER = "kernel", "status", "other"
 """Who said a line: one with the kernel's stamp, systemd's status on the console, anything else."""
 
+PID_1 = "systemd[1]: "
+"""Begins what the first program writes to /dev/kmsg."""
 # Colours of which somebody lost the ESC (EC2's API does for some).
 _COLOUR = r"\x1b?\[[\d;:]{0,20}m"
 # The stamp that printk gives, also behind what user space had not ended with a line end.
@@ -19,6 +22,8 @@ STAMP = r"(?:<\d{1,3}>)?\[ {0,4}(\d{1,9}\.\d{6})\](?: ?\[ *[TC]\d{1,10}\])? ?"
 # src/shared/show-status? src/core/unit.c and job.c, job_done_message_data (systemd 219 to 257);
 # the blanks between the brackets are six or fewer in old ones.
 _STATUS = r"\[ {0,2}(OK|FAILED|DEPEND|TIME|SKIP|WARN|INFO|ABRT|UNSUPP) {0,2}\] (.*)"
+_WHO = r"(?:<(?P<code>\d{1,3})>|(?P<name>[a-z]{1,8}\d?) *:[a-z]{1,8} *: ?)"
+"""Tells in front of a stamp whose a line is: a number (syslog(2)), or the words of dmesg -x."""
 _WIDTHS = (79, 80, 99, 100, 119, 120, 131, 132, 159, 160)
 """Characters of a line that a terminal or GRUB's own one may have broken."""
 
@@ -72,6 +77,10 @@ def _pieces(number: int, line: str) -> Iterator[BootLine]:
             yield BootLine(number, OTHER, line.strip())
         return
     stamped = re.search(STAMP, line)
+    who = re.match(_WHO, line)
+    if who is not None and not _is_kernels(who) and f"] {PID_1}" not in line:
+        yield BootLine(number, OTHER, line.strip())
+        return
     before = line[: stamped.start()] if stamped else line
     if before.strip():
         status = re.search(_STATUS, before)
@@ -82,6 +91,11 @@ def _pieces(number: int, line: str) -> Iterator[BootLine]:
     if stamped is not None:
         # What stands behind a second stamp may be a string of a user's that the kernel quotes.
         yield BootLine(number, KERNEL, line[stamped.end() :].strip(), stamp=float(stamped[1]))
+
+
+def _is_kernels(who: re.Match[str]) -> bool:
+    """Tell by its facility whether a line is the kernel's: others write to /dev/kmsg, as PID 1."""
+    return int(who["code"]) < 8 if who["code"] else who["name"] == "kern"
 
 
 def has_stamps(lines: Sequence[BootLine]) -> bool:

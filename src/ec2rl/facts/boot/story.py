@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.facts.boot import words_initrd, words_kernel, words_loader, words_system
-from ec2rl.facts.boot.lines import KERNEL, OTHER, STATUS, BootLine, boot_lines, has_stamps
+from ec2rl.facts.boot.lines import KERNEL, OTHER, PID_1, STATUS, BootLine, boot_lines, has_stamps
 from ec2rl.facts.boot.wording import STAGES, Role, Stage, Wording
 from ec2rl.record import record
 
@@ -161,7 +161,7 @@ class _Words:
     def _may_say(self, word: Wording, line: BootLine) -> bool:
         """Whether these words are this speaker's; without stamps nobody can be told apart."""
         if line.by in word.by:
-            is_pid1 = line.text.startswith("systemd[1]: ")
+            is_pid1 = line.text.startswith(PID_1)
             return line.by != KERNEL or STATUS not in word.by or is_pid1
         return not self.is_stamped and line.by == OTHER and KERNEL in word.by
 

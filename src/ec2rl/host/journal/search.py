@@ -26,8 +26,11 @@ from ec2rl.record import replace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Callable, TypeVar
 
     from ec2rl.host.journal.program import Exported
+
+    T = TypeVar("T")
 
 ROOM = 20_000
 """Records that are kept from the beginning, and as many from the end."""
@@ -75,7 +78,20 @@ def search_journal(
 def search_journal_folders(
     folders: Sequence[str], phrases: Sequence[Phrase]
 ) -> Journal | Unreadable:
-    """Do `search_journal` in this machine's files below folders such as /var/log/journal.
+    """Do `search_journal` in this machine's files below folders such as /var/log/journal."""
+    gaps: list[str] = []
+    found = in_journal_folders(
+        folders, lambda files: search_journal(files, phrases, is_ours=True), gaps
+    )
+    return found if isinstance(found, Unreadable) else replace(found, gaps=(*gaps, *found.gaps))
+
+
+def in_journal_folders(
+    folders: Sequence[str],
+    look: Callable[[Sequence[tuple[str, int]]], T | Unreadable],
+    gaps: list[str] | None = None,
+) -> T | Unreadable:
+    """Look into this machine's journal files below folders; `gaps` get what was not opened.
 
     Unreadable where there are none, or none that may be read.  Files of other machines, which
     disk images and systemd-journal-remote leave there, are passed over.
@@ -97,10 +113,11 @@ def search_journal_folders(
         if not journal.files:
             why = Why.DENIED if journal.denied else Why.FAILED if journal.gaps else Why.ABSENT
             return Unreadable("journal", why, "; ".join(journal.gaps[:3]))
-        found = search_journal(journal.files, phrases, is_ours=True)
+        if gaps is not None:
+            gaps += journal.gaps
+        return look(journal.files)
     finally:
         journal.close()
-    return replace(found, gaps=(*journal.gaps, *found.gaps))
 
 
 def _machine_id() -> str:

@@ -1,0 +1,2 @@
+# expect: PROBLEM system unknown type
+fstab 'none /data nosuchfs defaults 0 0'

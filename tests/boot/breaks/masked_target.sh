@@ -1,0 +1,2 @@
+# expect: PROBLEM system default target
+link /etc/systemd/system/default.target /dev/null

@@ -1,0 +1,2 @@
+# expect: PROBLEM initrd no init
+gone /usr/sbin/init /usr/bin/sh

@@ -1,0 +1,2 @@
+# expect: PROBLEM kernel no initrd
+initrd=""

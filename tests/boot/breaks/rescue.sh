@@ -1,0 +1,2 @@
+# expect: WARNING system rescue
+append="systemd.unit=rescue.target"

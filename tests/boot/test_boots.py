@@ -1,0 +1,35 @@
+"""A real machine, broken in each way and booted: its console alone says where it stopped, and why.
+
+It is built once, in the folder that EC2RL_BOOT_BENCH names, or anew in one of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from boot.machine import BREAKS, boot, build, lacking
+from support.log_verdicts import judged
+
+pytestmark = [pytest.mark.slow, pytest.mark.root]
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if missing := lacking():
+        pytest.skip(f"no machine can be booted here: {', '.join(missing)} missing")
+    kept = os.environ.get("EC2RL_BOOT_BENCH")
+    folder = Path(kept) if kept else tmp_path_factory.mktemp("machine")
+    build(folder)
+    return folder
+
+
+@pytest.mark.parametrize("way", sorted(BREAKS.glob("*.sh")), ids=lambda way: way.stem)
+def test_the_console_says_where_it_stopped(machine: Path, way: Path) -> None:
+    expected = way.read_text().partition("\n")[0].removeprefix("# expect: ")
+    console = boot(machine, way.stem)
+    found = judged(console.encode(), ["bootstopped"])["bootstopped"]
+    said = f"{found.verdict.name} {found.facts['stage']} {found.facts['cause']}"
+    assert said == expected, console[-4000:]
