@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from building.sources import pythons
 
+CHECKOUT = str(Path(__file__).resolve().parents[1] / "ec2rl")
 QUIET = ("run", "--only-modules=xennetrocket", "--no-save")
 
 
@@ -35,7 +36,9 @@ def main(file: str, rounds: int) -> None:
             "bare Python": [str(python), "-I", "-S", "-c", "pass"],
             "version": [file, "version"],
             "list": [file, "list"],
+            "list of the checkout": [CHECKOUT, "list"],
             "one module": [file, *QUIET],
+            "one module of the checkout": [CHECKOUT, *QUIET],
         }
         taken: dict[str, list[float]] = {name: [] for name in starts}
         for _ in range(rounds):

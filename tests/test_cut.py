@@ -88,7 +88,7 @@ def test_a_sosreport_that_is_cut_is_no_success(tmp_path: Path) -> None:
     report = tmp_path / "a.tar"
     data = archive(tmp_path)
     report.write_bytes(data[: data.index(b"LPKSHHRH") + 100])
-    done = run(tmp_path, f"--sos={report}")
+    done = run(tmp_path, "-v", f"--sos={report}")
     assert (done.returncode, done.stderr) == (3, "")
     assert "[UNKNOWN] Cannot tell: the archive is cut or damaged. In what was read: " in done.stdout
     assert "Not whole: the archive is cut or damaged; what is missing may have stood" in done.stdout

@@ -73,7 +73,7 @@ def test_a_table_alone_tells_what_fills_it_and_not_whether_it_was_full(tmp_path:
         "Evictable: 0% at once, 0% slowly, 100% not at all (seen: 1,400 of 1,400)",
         "The time of that file is 2026-09-21 14:13:20 +0000: nothing proves that the table is of "
         "then",
-        f"Details: ./ec2rl conntrack top --file={path}",
+        f"Details: {EC2RL} conntrack top --file={path}",
         "Not collected, and a table cannot tell: net.netfilter.nf_conntrack_max, the drop counters",
         "Not read: /dev/kmsg: not collected; journal: not collected; /var/log: not collected",
         "Not seen: the namespaces of processes: not collected",
@@ -280,7 +280,7 @@ def test_nothing_is_said_of_now_and_paths_keep_their_names(tmp_path: Path) -> No
     done = run(tmp_path, "--verbose", f"--log={log}")
     assert f"Read: {log}" in done.stdout
     assert "Log, its last boot: at least 1 line, 100.0 s after boot, no date known" in done.stdout
-    assert "Next: ./ec2rl explain conntrackfull --page-only" in done.stdout
+    assert f"Next: {EC2RL} explain conntrackfull --page-only" in done.stdout
 
 
 @pytest.mark.parametrize(

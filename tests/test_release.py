@@ -136,20 +136,6 @@ def test_it_runs_from_memory_and_where_nothing_may_be_executed(release: Path) ->
     assert '"schema_version"' in done.stdout
 
 
-@pytest.mark.parametrize("name", PYTHONS)
-def test_a_start_is_fast(name: str, release: Path) -> None:
-    """At most 50 ms of CPU, or five and a half times bare Python on a slow machine."""
-    from one_file import spent
-
-    environment = {"PATH": "/usr/bin:/bin", "EC2RL_PYTHON": str(PYTHONS[name])}
-    bare = [str(PYTHONS[name]), "-I", "-S", "-c", "pass"]
-    pairs = [
-        (spent(bare, environment), spent([str(release / "ec2rl"), "list"], environment))
-        for _ in range(9)
-    ]
-    assert min(mine for _, mine in pairs) <= max(50, 5.5 * min(theirs for theirs, _ in pairs))
-
-
 def test_the_wheel_runs(release: Path, tmp_path: Path) -> None:
     (path,) = release.glob("*.whl")
     shutil.unpack_archive(path, tmp_path, "zip")
@@ -313,3 +299,20 @@ def test_the_completions_are_understood(shell: str, text: str, tmp_path: Path) -
     assert (done.returncode, done.stderr) == (0, "")
     for name in all_commands():
         assert name.split()[-1] in text
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="there is no fish here")
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("ec2rl conntrack t", "top"),
+        ("ec2rl fix neigh", "neighbourfull"),
+        ("ec2rl fix conntrackfull --dr", "--dry-run"),
+        ("ec2rl demo v", "volume"),
+    ],
+)
+def test_fish_completes(typed: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "c").write_text(fish())
+    env = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+    done = run("fish", "-N", "-c", f"source c; complete -C '{typed}'", cwd=tmp_path, env=env)
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == [told]

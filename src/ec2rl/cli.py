@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from ec2rl import invocation
 from ec2rl.arguments import Parsed, UsageError, help_of, parse
 from ec2rl.commands import commands_for
 from ec2rl.slices import file_of
@@ -27,6 +28,7 @@ _KEPT = (
 def main(words: list[str] | None = None) -> int:
     """Do what the command line says; its exit status."""
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    invocation.settle(os.environ, sys.argv[0])
     os.environ.clear()
     os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
     zone = environment.get("TZ")

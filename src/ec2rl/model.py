@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Json = Union[
         None, bool, int, float, str, "list[Json]", "tuple[Json, ...]", Mapping[str, "Json"]
     ]
-    Value = Union[None, int, float, str, "Unreadable", "Statement", tuple["Value", ...]]
+    Value = Union[None, int, float, str, "Unreadable", "Command", "Statement", tuple["Value", ...]]
     Fact = Union[None, bool, int, float, str, "Statement", "Sequence[Fact]", Mapping[str, "Fact"]]
 
 
@@ -88,6 +88,20 @@ class Unreadable:
         if self.is_cut:
             return f"{self.source}: unknown, {self.detail}"
         return f"{self.source}: {self.why.value}" + (f" ({self.detail})" if self.detail else "")
+
+
+@record(frozen=True)
+class Command:
+    """A command, which is shown as it is typed here: of this program, or (`own`) of another one.
+
+    `root` is whether it needs root; `past` are its words where the evidence is another machine's,
+    which needs no root, "" for the same.
+    """
+
+    words: str
+    root: bool = True
+    past: str = ""
+    own: bool = True
 
 
 @record(frozen=True)
@@ -243,7 +257,10 @@ def next_step(template: str, /, **values: Value) -> Statement:
 
 def see_page(module: str) -> Statement:
     """Say where a module's page is."""
-    return Statement("Next: {explain} {module}{page_only}", {"module": module}, Role.PAGE)
+    words = f"explain {module}"
+    # The second half of a page is about the machine that it is typed on.
+    page = Command(words, past=f"{words} --page-only")
+    return Statement("Next: {page}", {"page": page}, Role.PAGE)
 
 
 def none_in(seconds: float) -> Statement:
@@ -254,8 +271,8 @@ def none_in(seconds: float) -> Statement:
 
 def fix_with(module: str) -> Statement:
     """Say how a module's fix is planned."""
-    template = "To fix it: sudo ./ec2rl fix {module} (shows a plan, and asks)"
-    return Statement(template, {"module": module}, Role.FIX)
+    template = "To fix it: {fix} (shows a plan, and asks)"
+    return Statement(template, {"fix": Command(f"fix {module}")}, Role.FIX)
 
 
 class Tense(Choice):
@@ -265,7 +282,8 @@ class Tense(Choice):
     PAST = "past"
 
 
-TENSED: Mapping[str, Mapping[Tense, str]] = {
+_AS_ROOT = "run it as root on the host itself: {run}"
+TENSED: Mapping[str, Mapping[Tense, str | Statement]] = {
     "now": {Tense.PRESENT: "now", Tense.PAST: "then"},
     "is": {Tense.PRESENT: "is", Tense.PAST: "was"},
     "ago_": {Tense.PRESENT: "ago", Tense.PAST: "before the end"},
@@ -277,18 +295,15 @@ TENSED: Mapping[str, Mapping[Tense, str]] = {
         Tense.PRESENT: "today's settings",
         Tense.PAST: "the recorded settings",
     },
-    # The second half of a page is about the machine that it is typed on.
-    "explain": {Tense.PRESENT: "sudo ./ec2rl explain", Tense.PAST: "./ec2rl explain"},
     "run_as_root": {
-        Tense.PRESENT: "run it as root on the host itself: sudo ./ec2rl run",
+        Tense.PRESENT: say(_AS_ROOT, run=Command("run")),
         Tense.PAST: "collect it as root on that machine: dmesg > FILE, or journalctl -k -o export "
         "> FILE; or all that is asked for: ./ec2rl run --record=FILE",
     },
     "collect_all": {
-        Tense.PRESENT: "run it as root on the host itself: sudo ./ec2rl run",
+        Tense.PRESENT: say(_AS_ROOT, run=Command("run")),
         Tense.PAST: "collect the rest as root on that machine: ./ec2rl run --record=FILE",
     },
-    "page_only": {Tense.PRESENT: "", Tense.PAST: " --page-only"},
 }
 """Words that depend on when the evidence is from, by the place in a template: `{now}`."""
 

@@ -9,6 +9,7 @@ from ec2rl.host import Host, Phrase
 from ec2rl.model import (
     MOST,
     TENSED,
+    Command,
     Finding,
     FixRequest,
     Held,
@@ -151,6 +152,8 @@ def _said(value: object, depth: int = 20) -> bool:
         return fields(value.template) <= filled and _said((*value.values.values(),), depth)
     if isinstance(value, tuple):
         return depth > 0 and all(_said(one, depth - 1) for one in value)
+    if isinstance(value, Command):
+        return isinstance(value.words, str) and isinstance(value.past, str)
     if isinstance(value, Unreadable):
         return isinstance(value.source, str) and isinstance(value.detail, str)
     return not isinstance(value, (list, dict)) and _plain(value)

@@ -125,7 +125,7 @@ def test_a_census_says_how_much_is_needed_and_a_flood_gets_no_table_of_its_own_s
             f"Need: 3,670,016 entries, which the present load of {HOST} leads to (by a census "
             "of 9 of its 262,144 entries)",
             "More: --set max=7340032 has room for all of it; look first whether the load is "
-            "wanted: ./ec2rl conntrack top",
+            "wanted: sudo ./ec2rl conntrack top",
         ),
     )
 

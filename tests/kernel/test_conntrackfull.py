@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -105,7 +106,7 @@ def test_a_full_namespace_is_a_failure_and_23_lost_packets_are_told() -> None:
         assert (status, result["verdict"]) == (1, "PROBLEM")
         assert (found["refused"], found["drop"], found["count"]) == (LOST, LOST, found["max"])
         assert found["names"] == ["/run/netns/hadv-full"]
-        told = [line for line in result["details"] if f"netns {inode} (hadv-full): " in line]
+        told = [line for line in result["details"] if f"hadv-full (netns {inode}): " in line]
         assert f"{LOST} packets lost since it was made" in told[0]
         lines = {n["inode"]: n["lines"] for n in result["log"]["this_boot"]["by_namespace"]}
         assert lines.get(inode, lines.get(None, 0)) >= 1
@@ -175,7 +176,9 @@ def test_losing_now_is_a_failure_whatever_the_log_says() -> None:
             sender.wait()
         assert (status, result["verdict"]) == (1, "PROBLEM")
         assert "packets are being dropped" in result["summary"]
-        assert f"netns {inode} (hadv-now" in result["summary"]
+        assert f"hadv-now (netns {inode}" in result["summary"]
+        first = rf"hadv-now \(netns {inode}\) is dropping \d+ connections/s: its table is full"
+        assert re.match(first, result["details"][0])
         assert one(result, inode)["drop_per_second"] > 0
 
 

@@ -60,7 +60,7 @@ For the next boot:
     +a = 2
 Size: twice
 Memory: little
-On trial: taken back after 120 s unless you confirm it (ec2rl keep)
+On trial: taken back after 120 s unless you confirm it (sudo ./ec2rl keep)
 After a reboot:
     net.netfilter.nf_conntrack_max  65536  (/etc/sysctl.d/z.conf:1)
 NOT PERSISTENT, a reboot will not keep it:

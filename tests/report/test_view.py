@@ -116,12 +116,12 @@ module run/conntrackfull [FAILURE]
      560 connections/s: its table is
      full, for 2 min
   -- Evictable: 2% at once
-  -- To fix it: sudo ./ec2rl fix
-     conntrackfull (shows a plan, and
-     asks)
+  -- To fix it:
+     sudo ./ec2rl fix conntrackfull
+     (shows a plan, and asks)
   -- Details: the table itself
-  -- Next: sudo ./ec2rl explain
-     conntrackfull"""
+  -- Next:
+     sudo ./ec2rl explain conntrackfull"""
     )
     assert max(map(len, said.splitlines())) <= 40
 

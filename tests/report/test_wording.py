@@ -83,7 +83,7 @@ def test_what_depends_on_the_tense_does_so_inside_as_well(place: str) -> None:
     inner = say(f"{{{place}}}")
     for tense in Tense:
         assert text(say("{x}, {y}", x=inner, y=(inner,)), tense) == ", ".join(
-            [TENSED[place][tense]] * 2
+            [text(TENSED[place][tense], tense)] * 2
         )
     # A word from outside is nobody's to change.
     assert text(say("{x}", x="now, in this boot"), Tense.PAST) == "now, in this boot"
@@ -118,7 +118,7 @@ def test_each_statement_of_each_case_has_words_in_both_tenses(case: Path) -> Non
     assert summary(past).endswith(" (in the machine)")
     assert len(details(past)) <= len(details(finding))
     for one in (finding, past):
-        document: Any = report([Judged(module.name, "", "", one, 0.0, by_hand)], {}, {})
+        document: Any = report([Judged(module.name, "", "", one, 0.0, by_hand)], {}, {}, started="")
         assert json.dumps(document)
 
 
@@ -179,7 +179,7 @@ def test_a_hostile_value_is_never_a_template_and_comes_out_escaped_and_bounded(t
         assert words.replace("\n", "").isprintable()
         assert len(words) <= 3 * (6 * MOST + 99)
         judged = Judged("hostile", "net", "diagnose", shown, 0.0, got.by_hand)
-        document: Any = report([judged], {}, {})
+        document: Any = report([judged], {}, {}, started="")
         assert len(document["results"][0]["said"]) <= MOST
 
 

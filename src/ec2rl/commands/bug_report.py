@@ -9,6 +9,7 @@ from ec2rl import __version__
 from ec2rl.arguments import Parsed, format_of
 from ec2rl.catalogue import names
 from ec2rl.host.live import LiveHost
+from ec2rl.invocation import to_type
 from ec2rl.model import Evidence
 from ec2rl.report.escape import one_line
 from ec2rl.subcommand import document
@@ -45,6 +46,6 @@ def command(args: Parsed, terminal: Terminal) -> int:
         "Put this into the report, with the command that you typed and all that it printed:\n\n"
         + "".join(rows)
         + "\nA case that shows the fault, to be read before it is sent (it holds log lines and\n"
-        "settings of this machine):  sudo ./ec2rl run --record case.txt\n"
+        "settings of this machine):  " + to_type("run --record case.txt") + "\n"
     )
     return 0

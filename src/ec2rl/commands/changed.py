@@ -14,6 +14,7 @@ from ec2rl.fix.execute import words
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.prepare import held
 from ec2rl.fix.transaction import CHANGED, end_trials, history, prune, recover, trials, unsettled
+from ec2rl.invocation import to_type
 from ec2rl.report.difference import difference
 from ec2rl.report.escape import one_line, typed
 from ec2rl.terminal import Terminal
@@ -143,7 +144,7 @@ def standing_told(machine: Machine, terminal: Terminal) -> Iterator[None]:
 
 def known(number: int, state: State, machine: Machine) -> None:
     """Remember how a change stands, once that is known: there may be no memory to ask again."""
-    again = "" if state is State.UNDONE else f"; to take it back: sudo ./ec2rl undo {number}"
+    again = "" if state is State.UNDONE else f"; to take it back: {to_type(f'undo {number}')}"
     _last[:] = [f"change {number} is {state.value}{again}{where(machine) * bool(again)}"]
 
 
@@ -156,14 +157,14 @@ def standing(machine: Machine, before: object = None) -> str:
     if isinstance(stand, str) and _last:
         return f"{_last[0]} (what else there is cannot be told: {stand.splitlines()[0]})"
     if isinstance(stand, str):
-        return f"how its changes stand cannot be told ({stand}); see: sudo ./ec2rl history"
+        return f"how its changes stand cannot be told ({stand}); see: {to_type('history')}"
     past, on_trial = stand
     half = [change for change in past if change.unfinished]
     if not past or (stand == before and not half):
         return "nothing was changed"
     change = half[0] if half else past[-1]
     name = f"change {change.id} ({one_line(change.why)})"
-    undo = f"sudo ./ec2rl undo {change.id}{where(machine)}"
+    undo = to_type(f"undo {change.id}{where(machine)}")
     if change.unfinished:
         return f"{name} stopped half-way, {change.state.value}; to have all as before it: {undo}"
     if change.state is State.UNDONE:

@@ -24,6 +24,7 @@ from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, unsettled
 from ec2rl.fix.trial import watch
+from ec2rl.invocation import to_type
 from ec2rl.model import Finding, FixRequest, Proposal, Role, Setting, Verdict
 from ec2rl.module import Module
 from ec2rl.record import replace
@@ -81,7 +82,7 @@ def command(args: Parsed, terminal: Terminal) -> int:
     if write is not None:
         terminal.out(write(document(**fix_facts(module.name, finding, proposal, made, first))))
     elif made is not None:
-        terminal.out(done(made, proposal, module.details))
+        terminal.out(done(made, proposal, to_type(module.details) if module.details else ""))
     return status
 
 
@@ -208,7 +209,7 @@ def proposed(module: Module, request: FixRequest, root: str = "") -> tuple[Findi
 def may_change(module: Module, args: Parsed, terminal: Terminal) -> bool:
     """Tell whether it is root who asks, and has agreed."""
     if os.geteuid() != 0:
-        terminal.say("nothing was changed: a fix needs root: sudo ./ec2rl fix " + module.name)
+        terminal.say("nothing was changed: a fix needs root: " + to_type(f"fix {module.name}"))
         return False
     if format_of(args).write is not None and not args.has("yes"):
         terminal.say("nothing was changed: only --output=text asks; --yes does it")

@@ -9,6 +9,7 @@ from ec2rl.fix.change import Transaction
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import confirm, history, trials
+from ec2rl.invocation import to_type
 from ec2rl.subcommand import document
 from ec2rl.terminal import Terminal
 
@@ -65,4 +66,4 @@ def _kept(number: int, change: Transaction | None) -> tuple[str, tuple[str, ...]
         if item.runs and item.target in by_key
     ]
     said = f"Change {number} is kept until the next boot. To keep it beyond that:"
-    return said, (f"sudo ./ec2rl fix {name} --persist-only {' '.join(values)}",)
+    return said, (to_type(f"fix {name} --persist-only {' '.join(values)}"),)

@@ -13,7 +13,7 @@ from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply
 from ec2rl.host.live import LiveHost
-from ec2rl.model import FixRequest, Risk, Statement, Verdict, say
+from ec2rl.model import Command, FixRequest, Risk, Statement, Verdict, say
 from ec2rl.module import Module
 from ec2rl.record import replace
 from ec2rl.terminal import Terminal
@@ -63,9 +63,9 @@ def _mend(module: Module, machine: Machine, seconds: float) -> tuple[Statement, 
     except FixError as error:
         return (say("[UNFIXED] {reasons:; }", reasons=why_not(error, machine)),)
     maybe = "It cannot be told whether a reboot keeps it: {why}"
-    undo = "[FIXED] {title}; to take it back: sudo ./ec2rl undo {id}"
+    undo = "[FIXED] {title}; to take it back: {undo}"
     return (
-        say(undo, title=chosen[0].title, id=change.id),
+        say(undo, title=chosen[0].title, undo=Command(f"undo {change.id}")),
         *(say("Changed: {target}: {before} -> {after}", **described(one)) for one in change.items),
         *(say("NOT PERSISTENT: {why}", why=why) for why in proposal.not_persistent),
         *(say(maybe, why=why) for why in proposal.maybe_persistent),

@@ -25,6 +25,7 @@ from ec2rl.fix.change import Found, State, Transaction
 from ec2rl.fix.errors import Conflict, FixError, Outcome, Refused, in_the_way
 from ec2rl.fix.machine import Machine, shares_journal
 from ec2rl.fix.transaction import CHANGED, foresee, history, in_force, undo, unsettled
+from ec2rl.invocation import to_type
 from ec2rl.report.escape import one_line
 from ec2rl.subcommand import agreed, document
 from ec2rl.terminal import Terminal
@@ -198,8 +199,8 @@ def _steps(change: Transaction, args: Parsed, machine: Machine) -> Steps:
         here, names = where(machine), ", ".join(str(one.id) for one in over)
         raise Refused(
             f"later changes were made on top of change {change.id}: {names}\n"
-            f"to take back the latest alone: sudo ./ec2rl undo {over[0].id}{here}\n"
-            f"to take back all of them: sudo ./ec2rl undo {change.id} --with-later{here}"
+            f"to take back the latest alone: {to_type(f'undo {over[0].id}{here}')}\n"
+            f"to take back all of them: {to_type(f'undo {change.id} --with-later{here}')}"
         )
     for one, outcomes in steps:
         theirs = in_the_way(outcomes)
@@ -233,10 +234,10 @@ def _tell_theirs(
         terminal.say(f"    {outcome.target}: {_how(outcome)}")
     if any(outcome.found is Found.AFTER or outcome.why for outcome in error.outcomes):
         more = " --with-later" if args.has("with-later") else ""
-        again = f"sudo ./ec2rl undo {number} --partial{more}{where(machine)}"
+        again = to_type(f"undo {number} --partial{more}{where(machine)}")
         terminal.say(f"to take back the rest, and leave theirs: {again}")
     else:
-        seen = f"sudo ./ec2rl history{where(machine)}"
+        seen = to_type(f"history{where(machine)}")
         terminal.say(f"none of it is left to take back: what is there now is theirs; see: {seen}")
 
 
@@ -272,7 +273,7 @@ def _took(change: Transaction, outcomes: Sequence[Outcome], machine: Machine) ->
         note = "What runs stays as it is: --root changes files alone."
         if shares_journal(machine):
             note = "The volume is of this machine: what runs stays as it is."
-            note += f" To change it: sudo ./ec2rl undo {change.id}"
+            note += f" To change it: {to_type(f'undo {change.id}')}"
         lines.append(note)
     return lines
 

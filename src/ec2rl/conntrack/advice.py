@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.defaults import EXTENSION, memory_for
+from ec2rl.conntrack.defaults import BUCKETS, EXTENSION, MAX, memory_for
 from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.settings import FILES, MODULES
 from ec2rl.conntrack.size_policy import Because, TableSize, table_size
-from ec2rl.model import Statement, Unreadable, Why, say
+from ec2rl.model import Command, Statement, Unreadable, Why, say
 
 PAGE_MAX, PAGE_BUCKETS = 131072, 32768
 """The fixed numbers of the original page: twice the default of a 4 GiB host up to kernel 5.14."""
@@ -17,21 +17,21 @@ _LOOK = (
     "            dmesg | grep -E 'table full( in netns [0-9]+)?, dropping packet'",
 )
 _COMMANDS = (
-    "Set now:    sudo sysctl -w net.netfilter.nf_conntrack_buckets={buckets}",
-    "Set now:    sudo sysctl -w net.netfilter.nf_conntrack_max={max}",
+    "Set now:    {set_buckets}",
+    "Set now:    {set_max}",
     "            (sysctl can exit 0 on a refused write: read both back)",
     "Next boot:  printf '%s\\n' net.netfilter.nf_conntrack_max={max} "
     "net.netfilter.nf_conntrack_buckets={buckets} |",
-    "                sudo tee {file}",
+    "                {tee_file}",
 )
 _LOAD = (
-    "            echo nf_conntrack | sudo tee {modules}",
+    "            echo nf_conntrack | {tee_modules}",
     "            (the module must be there before the settings are read, or they do nothing)",
 )
 _MAYBE = (
     "            (where nf_conntrack is a module that nothing loads before the settings are read,",
-    "            which sudo ./ec2rl conntrack boot tells, they do nothing without this:",
-    "            echo nf_conntrack | sudo tee {modules})",
+    "            which {boot} tells, they do nothing without this:",
+    "            echo nf_conntrack | {tee_modules})",
 )
 
 
@@ -58,7 +58,7 @@ def by_hand(seen: Observations) -> tuple[Statement, ...]:
     lines += map(say, _LOOK)
     if size.why is not None:
         lines += [
-            say(words, max=size.max, buckets=size.buckets, file=FILES[0], modules=MODULES)
+            say(words, max=size.max, buckets=size.buckets, **_typed(size))
             for words in (*_COMMANDS, *_loading(seen))
         ]
     shrunk = tuple(
@@ -79,6 +79,16 @@ def by_hand(seen: Observations) -> tuple[Statement, ...]:
         words = "This is not the host's own namespace: these keys can be set on the host only."
         lines.append(say(words))
     return tuple(lines)
+
+
+def _typed(size: TableSize) -> dict[str, Command]:
+    return {
+        "set_buckets": Command(f"sysctl -w {BUCKETS}={size.buckets}", own=False),
+        "set_max": Command(f"sysctl -w {MAX}={size.max}", own=False),
+        "tee_file": Command(f"tee {FILES[0]}", own=False),
+        "tee_modules": Command(f"tee {MODULES}", own=False),
+        "boot": Command("conntrack boot"),
+    }
 
 
 def _larger(seen: Observations, size: TableSize, why: Because) -> list[Statement]:

@@ -11,6 +11,7 @@ from ec2rl.conntrack.timeline import FullTableHistory, LogPeriod
 from ec2rl.diagnosis.coverage import complete_from, complete_log, reading, with_time
 from ec2rl.diagnosis.events import say_not_understood
 from ec2rl.model import (
+    Command,
     Evidence,
     Role,
     Statement,
@@ -99,6 +100,9 @@ def _tables(seen: Observations) -> list[Statement]:
     ]
 
 
+_KEEP = Command("run --record=case.txt")
+
+
 def _where_it_can_be_told(seen: Observations) -> Statement:
     """What to type next when something was missing."""
     ring = seen.log.ring
@@ -107,9 +111,9 @@ def _where_it_can_be_told(seen: Observations) -> Statement:
         return next_step("Next: {collect_all}" if seen.covered else "Next: {run_as_root}")
     complete = complete_from(seen.log)
     if ring.gap and complete is not None:
-        words = "Next: ask for what the log still covers: sudo ./ec2rl run --since=@{since}"
-        return say(words, since=round(complete + 1))
-    return say("Next: keep what was read, for a report: sudo ./ec2rl run --record=case.txt")
+        words = "Next: ask for what the log still covers: {run}"
+        return say(words, run=Command(f"run --since=@{round(complete + 1)}"))
+    return say("Next: keep what was read, for a report: {run}", run=_KEEP)
 
 
 def _told(table: Table) -> bool:

@@ -11,6 +11,7 @@ from ec2rl.conntrack.size_policy import TableSize, is_short, table_size
 from ec2rl.conntrack.validate import costs, full_size, not_here, refusal, rounding, short
 from ec2rl.facts.proc import number, running_version
 from ec2rl.host import Host
+from ec2rl.invocation import to_type
 from ec2rl.limits import Limit
 from ec2rl.model import FixRequest, Proposal, Remedy, Risk
 from ec2rl.quantities import plural
@@ -76,7 +77,7 @@ def _told(seen: Observations, found: TableSize) -> tuple[str, ...]:
     if found.more:
         lines.append(
             f"More: --set max={found.more} has room for all of it; look first whether the load is "
-            "wanted: ./ec2rl conntrack top"
+            f"wanted: {to_type('conntrack top')}"
         )
     return tuple(lines)
 
@@ -205,13 +206,14 @@ def _offers(host: Host, seen: Observations, request: FixRequest) -> tuple[Remedy
         *offers,
         Remedy(
             "delete dead entries now: "
-            f"sudo ./ec2rl conntrack free --unreplied{where} (or --idle-over=2h)",
+            f"{to_type(f'conntrack free --unreplied{where}')} (or --idle-over=2h)",
             (),
             Risk.MANUAL,
             "it counts, shows and asks first; it cannot be taken back",
         ),
         Remedy(
-            "shorter timeouts: ./ec2rl conntrack whatif says what they would free, and cut",
+            f"shorter timeouts: {to_type(f'conntrack whatif{where}')} says what they would free, "
+            "and cut",
             (),
             Risk.MANUAL,
             "the defaults are right for most uses; take extreme care with close_wait and time_wait",

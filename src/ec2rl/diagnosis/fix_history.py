@@ -6,7 +6,7 @@ from ec2rl.diagnosis.before_last_fix import ROOM, Settling, Step
 from ec2rl.facts.change import State, SysctlItem, Transaction
 from ec2rl.facts.changes import FOLDER, Changes, read_changes
 from ec2rl.host import BOOT_ID, Host
-from ec2rl.model import Statement, Unreadable, Why, say
+from ec2rl.model import Command, Statement, Unreadable, Why, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _why_not(
     if change.state is not State.APPLIED:
         return say("it is {state}", state=change.state.value)
     if trying:
-        return say("it is on trial; to let it stay: sudo ./ec2rl keep {id}", id=change.id)
+        return say("it is on trial; to let it stay: {keep}", keep=Command(f"keep {change.id}"))
     if maximum is None:
         return say("{limit} could not be read, so it may not be in force", limit=name)
     if maximum < step.after:

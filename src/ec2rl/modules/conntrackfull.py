@@ -228,5 +228,5 @@ MODULE = Module(
     settings=SETTINGS,
     measure=_measure,
     held=_held,
-    details="sudo ./ec2rl conntrack top",
+    details="conntrack top",
 )

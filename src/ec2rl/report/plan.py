@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from ec2rl.invocation import to_type
 from ec2rl.model import Risk
 from ec2rl.quantities import grouped, pace
 from ec2rl.record import record
@@ -66,7 +67,9 @@ def plan(
         lines.append("Nothing that this program could do: now it is as you asked.")
     lines += [one_line(note) for note in proposal.notes]
     if trial is not None and proposal.chosen:
-        lines.append(f"On trial: taken back after {trial:g} s unless you confirm it (ec2rl keep)")
+        lines.append(
+            f"On trial: taken back after {trial:g} s unless you confirm it ({to_type('keep')})"
+        )
     if proposal.chosen:
         lines += _listed("After a reboot:", proposal.after)
     lines += _lasts(proposal)
@@ -141,11 +144,11 @@ def done(made: Done, proposal: Proposal, details: str = "") -> str:
         lines.append(helped(made.before, made.after, details))
     if made.until is not None:
         end = time.strftime("%H:%M:%S", time.localtime(made.until))
-        lines.append(f"On trial: taken back at {end} unless you say: sudo ./ec2rl keep")
+        lines.append(f"On trial: taken back at {end} unless you say: {to_type('keep')}")
     else:
         lines += _lasts(proposal)
     where = f" --root={typed(made.root)}" if made.root else ""
-    lines.append(f"To take it back: sudo ./ec2rl undo {made.number}{where}")
+    lines.append(f"To take it back: {to_type(f'undo {made.number}{where}')}")
     return "\n".join(lines) + "\n"
 
 

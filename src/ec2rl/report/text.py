@@ -7,6 +7,7 @@ from ec2rl.quantities import plural
 from ec2rl.record import Choice, record, replace
 from ec2rl.report.escape import one_line
 from ec2rl.report.wording import details, lines, summary
+from ec2rl.report.wrap import TIED, filled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def result(name: str, finding: Finding, view: View = WHOLE) -> str:
     """Give one diagnostic's lines: `module run/NAME`, its status and summary, then the details."""
     shown = replace(finding, details=tuple(_chosen(finding, view.much)))
     lines = _result_line(f"module run/{name}", status(finding.verdict), summary(shown), view)
-    for detail in details(shown):
+    for detail in details(shown, TIED):
         lines += _below(f"-- {detail}", view)
     return "\n".join(lines)
 
@@ -96,9 +97,7 @@ def _below(text: str, view: View) -> list[str]:
 
 def _filled(first: str, text: str, rest: str, view: View) -> list[str]:
     if view.width is None:
-        return [first + one_line(text)]
-    from ec2rl.report.wrap import filled
-
+        return [(first + one_line(text)).replace(TIED, " ")]
     return filled(first, text, rest, view.width)
 
 
@@ -134,7 +133,9 @@ def results(findings: Sequence[tuple[str, Finding]], view: View = WHOLE) -> str:
     if common and view.much is Much.SHORT:
         parts.append("")
         tense = findings[0][1].tense
-        parts += [line for said in lines(common, tense) for line in _filled("", said, "   ", view)]
+        parts += [
+            line for said in lines(common, tense, TIED) for line in _filled("", said, "   ", view)
+        ]
     return "\n".join(parts) + "\n"
 
 

@@ -18,7 +18,8 @@ A form is for numbers: text, and what could not be read, appear as they are.
 from __future__ import annotations
 
 from ec2rl.diagnosis.coverage import local_time
-from ec2rl.model import MOST, TENSED, Statement, Tense
+from ec2rl.invocation import sudo, to_type
+from ec2rl.model import MOST, TENSED, Command, Statement, Tense
 from ec2rl.quantities import grouped, pace, percent, plural, size, span
 
 TYPE_CHECKING = False
@@ -33,23 +34,25 @@ def summary(finding: Finding) -> str:
     return _in_its_zone(finding, (finding.summary,))[0]
 
 
-def details(finding: Finding) -> list[str]:
-    """Give the words of a finding's details, a line each."""
-    return _in_its_zone(finding, finding.details)
+def details(finding: Finding, blank: str = " ") -> list[str]:
+    """Give the words of a finding's details, a line each; `blank` stands in commands."""
+    return _in_its_zone(finding, finding.details, blank)
 
 
-def _in_its_zone(finding: Finding, said: Sequence[Statement]) -> list[str]:
+def _in_its_zone(finding: Finding, said: Sequence[Statement], blank: str = " ") -> list[str]:
     if finding.zone:
         from ec2rl.facts.zone import InZone
 
         with InZone(finding.zone):
-            return lines(said, finding.tense)
-    return lines(said, finding.tense)
+            return lines(said, finding.tense, blank)
+    return lines(said, finding.tense, blank)
 
 
-def lines(said: Sequence[Statement | str], tense: Tense = Tense.PRESENT) -> list[str]:
+def lines(
+    said: Sequence[Statement | str], tense: Tense = Tense.PRESENT, blank: str = " "
+) -> list[str]:
     """Give the words of statements, cut to what a person can read."""
-    return [text(one, tense)[:MOST] for one in said]
+    return [text(one, tense, blank)[:MOST] for one in said]
 
 
 def facts(fact: Fact, tense: Tense) -> Json:
@@ -63,7 +66,7 @@ def facts(fact: Fact, tense: Tense) -> Json:
     return fact  # type: ignore[return-value]
 
 
-def text(statement: Statement | str, tense: Tense = Tense.PRESENT) -> str:
+def text(statement: Statement | str, tense: Tense = Tense.PRESENT, blank: str = " ") -> str:
     """Give the words of a statement, or a command as it is.
 
     KeyError for a place that nothing fills.
@@ -76,23 +79,32 @@ def text(statement: Statement | str, tense: Tense = Tense.PRESENT) -> str:
     for literal, name, form, _ in formatter_parser(statement.template):
         parts.append(literal)
         if name in statement.values:
-            parts.append(_shown(statement.values[name], form or "", tense))
+            parts.append(_shown(statement.values[name], form or "", tense, blank))
         elif name is not None:
-            parts.append(TENSED[name][tense])
+            parts.append(text(TENSED[name][tense], tense, blank))
     return "".join(parts)
 
 
-def _shown(value: Value, form: str, tense: Tense) -> str:
+def _shown(value: Value, form: str, tense: Tense, blank: str) -> str:
     if isinstance(value, Statement):
-        return text(value, tense)
+        return text(value, tense, blank)
+    if isinstance(value, Command):
+        return _typed(value, tense).replace(" ", blank)
     if isinstance(value, tuple):
-        return (form or ", ").join(_shown(one, "", tense) for one in value)
+        return (form or ", ").join(_shown(one, "", tense, blank) for one in value)
     if form == "time" and value is None:
         return local_time(None)
     if not form or not isinstance(value, (int, float)):
         return str(value)
     shown = _FORMS.get(form)
     return plural(value, form) if shown is None else shown(value)
+
+
+def _typed(one: Command, tense: Tense) -> str:
+    if not one.own:
+        return (sudo() if one.root else "") + one.words
+    past = tense is Tense.PAST
+    return to_type(one.past if past and one.past else one.words, one.root and not past)
 
 
 _FORMS = {

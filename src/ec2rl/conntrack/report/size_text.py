@@ -5,6 +5,7 @@ from __future__ import annotations
 from ec2rl.conntrack.defaults import EXTENSION
 from ec2rl.conntrack.report.table_json import is_whole
 from ec2rl.conntrack.report.table_text import entries, heading, notes, part
+from ec2rl.invocation import to_type
 from ec2rl.quantities import grouped, percent, plural, size, span
 from ec2rl.record import record
 from ec2rl.report.wrap import wrapped
@@ -146,7 +147,7 @@ def _sizes(limits: Limits, tables: Tables) -> list[str]:
         *wrapped("              ", f"({best.why.value})"),
     ]
     if not tables.past:
-        lines.append(f"              sudo ./ec2rl fix conntrackfull {sizes}")
+        lines.append("              " + to_type(f"fix conntrackfull {sizes}"))
     if best.more:
         more = f"max={best.more} has room for all of it; look first whether the load is wanted"
         lines += wrapped("More:         ", more)

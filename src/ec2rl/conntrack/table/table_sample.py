@@ -10,7 +10,7 @@ from ec2rl.conntrack.table.kept import count_entries
 from ec2rl.conntrack.table.targets import known_settings
 from ec2rl.host import Host
 from ec2rl.host.saved import STANDARD_INPUT
-from ec2rl.model import Statement, Unreadable, Why, say, show_more
+from ec2rl.model import Command, Statement, Unreadable, Why, say, show_more
 from ec2rl.record import record
 from ec2rl.report.escape import typed
 
@@ -113,11 +113,11 @@ def table_sample_lines(one: TableSample) -> list[Statement]:
         counted=found.counted,
     )
     if one.saved is None:
-        where = "" if one.inode is None else " --netns={inode}"
+        where = "" if one.inode is None else f" --netns={one.inode}"
         return [
             say("{label}: {headline}", label=one.label, headline=one.headline),
             shares,
-            show_more("Details: sudo ./ec2rl conntrack top" + where, inode=one.inode),
+            show_more("Details: {top}", top=Command(f"conntrack top{where}")),
         ]
     when = "The time of that file is {saved:time}: nothing proves that the table is of then"
     return [
@@ -134,18 +134,23 @@ _MEMBERS = ("sos_commands/", "proc/")
 """Where a sosreport keeps tables: paths in it, and no files that can be named here."""
 
 
+_ALONE = Command("conntrack top", root=False)
+
+
+def _top(file: str) -> Command:
+    return Command(f"conntrack top --file={typed(file)}", root=False)
+
+
 def _look_closer(source: str) -> Statement:
     """Say what to type for the whole of a saved table."""
     if source.startswith(_MEMBERS):
-        words = (
-            "Details: take {source} out of the sosreport, then: ./ec2rl conntrack top --file={file}"
-        )
-        return show_more(words, source=source, file=typed(source.rpartition("/")[2]))
+        words = "Details: take {source} out of the sosreport, then: {top}"
+        return show_more(words, source=source, top=_top(source.rpartition("/")[2]))
     if source == STANDARD_INPUT:
-        return show_more("Details: ./ec2rl conntrack top --file=- (with that table as its input)")
+        return show_more("Details: {top} (with that table as its input)", top=_top("-"))
     if ", " in source:
-        return show_more("Details: `./ec2rl conntrack top` takes one of these files by its --file=")
-    return show_more("Details: ./ec2rl conntrack top --file={file}", file=typed(source))
+        return show_more("Details: `{top}` takes one of these files by its --file=", top=_ALONE)
+    return show_more("Details: {top}", top=_top(source))
 
 
 def table_sample_facts(one: TableSample) -> dict[str, Fact]:

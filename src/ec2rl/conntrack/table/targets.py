@@ -8,6 +8,7 @@ from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.conntrack.tables import Limits, Table, read_limits, read_tables
 from ec2rl.facts.proc import number, number_of
 from ec2rl.host import Door, Host
+from ec2rl.invocation import to_type
 from ec2rl.model import Statement, Unreadable, Why
 from ec2rl.record import record
 
@@ -33,7 +34,7 @@ class TableTarget:
     def command(self, words: str) -> str:
         """Give what to type for `ec2rl conntrack` with these words on this table."""
         where = f" --netns={self.inode}" if self.doors and self.inode is not None else ""
-        return f"sudo ./ec2rl conntrack {words}{where}" + "  # on that machine" * (not self.here)
+        return to_type(f"conntrack {words}{where}") + "  # on that machine" * (not self.here)
 
     @property
     def door(self) -> Door | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl.facts.boot.meaning import meaning
 from ec2rl.facts.boot.story import Boot, Event
 from ec2rl.facts.boot.wording import Role, Stage
-from ec2rl.facts.boot.words_system import LOCAL_FS
+from ec2rl.facts.boot.words_system import NEEDED
 from ec2rl.model import Statement
 from ec2rl.record import record
 
@@ -58,7 +58,18 @@ def explain(boot: Boot) -> Stopped | None:
         if one.line.number > first.line.number
         and (one.word.role in (Role.STOP, Role.CAUSE) or one.kind == "dependency")
     ]  # fmt: skip
-    return Stopped(stop.place, stop, cause, kind, why, _distinct(followed), _asked(boot, stop))
+    return Stopped(
+        _stage(boot, stop), stop, cause, kind, why, _distinct(followed), _asked(boot, stop)
+    )
+
+
+def _stage(boot: Boot, stop: Event) -> Stage:
+    """Where it stopped: an initrd that runs systemd has an emergency mode of its own."""
+    if stop.kind in _SHELLS and stop.stage is Stage.INITRD:
+        words = ("sysroot", "initrd", "dracut")
+        if any(word in one.line.text.lower() for one in boot.events for word in words):
+            return Stage.INITRD
+    return stop.place
 
 
 def _of_units(boot: Boot, found: Sequence[Event]) -> Event | None:
@@ -73,7 +84,7 @@ def _of_units(boot: Boot, found: Sequence[Event]) -> Event | None:
     for one in boot.events:
         if one.kind in _UNITS and one.stage is not Stage.REACHED:
             heads.append(one)
-        elif one.kind == "dependency" and re.fullmatch(LOCAL_FS, one.values["unit"]) and heads:
+        elif one.kind == "dependency" and re.fullmatch(NEEDED, one.values["unit"]) and heads:
             needed.append(heads[-1])
     checked = [one for one in heads if one.kind == "fsck"]
     others = [one for one in found if one.kind in ("default target", "selinux", "pid1")]
@@ -84,7 +95,8 @@ def _of_units(boot: Boot, found: Sequence[Event]) -> Event | None:
     if head.kind == "fsck":
         return checked[0]
     if head.kind == "mount":
-        below = [one for one in found if one.kind in _FILE_SYSTEMS and one.stage != Stage.INITRD]
+        here = (_stage(boot, boot.stops[0]), Stage.KERNEL)
+        below = [one for one in found if one.kind in _FILE_SYSTEMS and one.stage in here]
         return below[0] if below else head
     return head
 

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     Meaning = tuple[str, Statement]
 
 
+_TAIL = 12
+"""Characters by whose end a device is known."""
+_SYSROOT = "/sysroot"
+"""Where an initrd that runs systemd mounts the root file system."""
+
+
 def meaning(boot: Boot, first: Event) -> Meaning:
     """Tell of which kind a cause is, and what it means."""
     if first.kind in ("initrd gave up", "initrd shell") and boot.of("no root device"):
@@ -49,6 +55,8 @@ def _no_root(boot: Boot, first: Event) -> Meaning:
 def _timeout(boot: Boot, first: Event) -> Meaning:
     device = _whole(boot, first.values["device"])
     where = _of_mount(boot, first)
+    if where == _SYSROOT:
+        return "no root device", say("the root device {root} was not found", root=device)
     if where:
         words = "the device {device} of {where} did not appear in time"
         return first.kind, say(words, device=device, where=where)
@@ -64,7 +72,10 @@ def _whole(boot: Boot, shown: str) -> str:
         plain = "/" + unit.removesuffix(".device").replace("-", "/")
         plain = re.sub(r"\\x([0-9a-f]{2})", lambda byte: chr(int(byte[1], 16)), plain)
         path = one.values.get("path", plain)
-        if any(names_match(shown, name) for name in (f"{unit} - {path}", unit, path)):
+        names = (f"{unit} - {path}", unit, path)
+        # Where the middle was cut within a colour's sequence, the head went with that.
+        is_tail = len(shown) >= _TAIL and any(name.endswith(shown) for name in names)
+        if is_tail or any(names_match(shown, name) for name in names):
             return path
     return shown.partition(" - ")[2] or shown
 
@@ -81,7 +92,7 @@ def _of_mount(boot: Boot, first: Event) -> str:
 
 def _checked(boot: Boot, first: Event) -> Meaning:
     disks = [one.values["disk"] for one in boot.of("fsck") if "disk" in one.values]
-    if not disks or first.word.of is not Stage.SYSTEM:
+    if not disks or first.stage is Stage.INITRD:
         return first.kind, _said(first)
     words = "fsck could not repair {disk} by itself, and systemd does not go on without it"
     return first.kind, say(words, disk=_of_mount(boot, first) or disks[-1])

@@ -21,6 +21,8 @@ _RANK = {stage: rank for rank, stage in enumerate(STAGES)}
 _COMMAND_LINE = r"(?:Kernel c|C)ommand line: (.*)"
 _FIRST = 1.0
 """Seconds since the boot: a kernel says its version before that."""
+_ECHO = 2
+"""Lines from what systemd says by way of the kernel's log to its status of the same."""
 _NEAR = 8
 """Lines behind the one in which systemd names itself, in which it says that it is an initrd's."""
 
@@ -147,15 +149,15 @@ class _Words:
 
     def find(self, line: BootLine) -> Iterator[tuple[Wording, dict[str, str]]]:
         """Give what a line says; of what stopped the boot, or may have, the first row."""
-        told = False
+        told: set[Role] = set()
         for word, match in self._rows:
-            is_cause = word.role in (Role.CAUSE, Role.STOP)
-            if is_cause and told:
+            if word.role in told:
                 continue
             if word.literal in line.text and self._may_say(word, line):
                 found = match(line.text)
                 if found is not None:
-                    told = told or is_cause
+                    if word.role in (Role.CAUSE, Role.STOP):
+                        told.add(word.role)
                     yield word, {k: v for k, v in found.groupdict().items() if v is not None}
 
     def _may_say(self, word: Wording, line: BootLine) -> bool:
@@ -201,6 +203,14 @@ def _is_beginning(line: BootLine, words: _Words) -> bool:
     return not words.is_stamped and line.by == OTHER
 
 
+def _is_echo(before: Sequence[Event], event: Event) -> bool:
+    """Whether systemd's status says what its line in the kernel's log has just said, and whole."""
+    if not before or event.line.by != STATUS or before[-1].line.by != KERNEL:
+        return False
+    is_next = event.line.number - before[-1].line.number <= _ECHO
+    return is_next and before[-1].word is event.word
+
+
 def _hear(now: _Telling, event: Event) -> None:
     word = event.word
     if word.role is Role.BEGINS:
@@ -211,5 +221,6 @@ def _hear(now: _Telling, event: Event) -> None:
         now.shut_down = True
     # What is said behind the target, or while it goes down, did not keep it from coming up.
     is_over = now.stage is Stage.REACHED or now.shut_down
-    if (word.role is Role.MORE and word.kind != "failed") or not is_over:
+    counts = (word.role is Role.MORE and word.kind != "failed") or not is_over
+    if counts and not _is_echo(now.events, event):
         now.events.append(event)

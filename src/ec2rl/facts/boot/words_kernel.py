@@ -64,10 +64,10 @@ WORDS = (
             Stage.SYSTEM, Role.CAUSE, "the kernel cannot execute {init} (error {error})",
             FROM_KERNEL),
     Wording("init panic", "init found",
-            r"Kernel panic - not syncing: No (?:working )?init found\..*", Stage.SYSTEM, Role.STOP,
+            r"Kernel panic - not syncing: No (?:working )?init found\..*", Stage.KERNEL, Role.STOP,
             "the root file system has no init that the kernel can start", FROM_KERNEL),
     Wording("init panic", "Requested init ",
-            r"Kernel panic - not syncing: Requested init .*", Stage.SYSTEM, Role.STOP,
+            r"Kernel panic - not syncing: Requested init .*", Stage.KERNEL, Role.STOP,
             "the root file system has no init that the kernel can start", FROM_KERNEL),
     Wording("init died", "Attempted to kill init!",
             r"Kernel panic - not syncing: Attempted to kill init!(?: "
@@ -91,15 +91,19 @@ WORDS = (
             "loaded"),
     # drivers/nvme/host/pci.c and core.c (4.14 to 6.18); block/blk-core.c names in its own words.
     Wording("disk silent", "nvme ", r"nvme (?P<disk>\S{1,20}): Device not ready; aborting .*",
-            Stage.KERNEL, Role.CAUSE, "the disk {disk} does not answer", FROM_KERNEL),
+            Stage.INITRD, Role.CAUSE, "the disk {disk} does not answer", FROM_KERNEL),
     Wording("disk silent", "nvme ",
             r"nvme (?P<disk>\S{1,20}): (?:Removing|Disabling device) after (?:probe|reset) "
             r"failure.*",
-            Stage.KERNEL, Role.CAUSE, "the disk {disk} does not answer", FROM_KERNEL),
+            Stage.INITRD, Role.CAUSE, "the disk {disk} does not answer", FROM_KERNEL),
+    Wording("disk silent", "timeout, ", r"nvme (?P<disk>\S{1,20}): I/O (?:tag )?\d{1,7} .{0,120}"
+            r"timeout, (?:aborting|reset controller|disable "
+            r"controller).*", Stage.INITRD, Role.CAUSE,
+            "the disk {disk} does not answer", FROM_KERNEL),
     # drivers/xen/xenbus/xenbus_probe_frontend.c; before 4.x "XENBUS: ".
     Wording("disk silent", "Timeout connecting to device",
             r"(?:XENBUS|xenbus_probe_frontend): Timeout connecting to devices?[!:]?.*",
-            Stage.KERNEL, Role.CAUSE, "a device of Xen's does not answer", FROM_KERNEL),
+            Stage.INITRD, Role.CAUSE, "a device of Xen's does not answer", FROM_KERNEL),
     # fs/ext4/super.c; fs/xfs/libxfs/xfs_sb.c; fs/fat/inode.c.
     Wording("newer file system", "unsupported optional features",
             r"EXT4-fs \((?P<disk>\S{1,40})\): [Cc]ouldn't mount (?:RDWR )?because of unsupported "

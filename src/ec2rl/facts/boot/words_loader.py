@@ -29,14 +29,14 @@ _ERRORS = (
      "the disk's partition table (GPT) is damaged"),
     ("memory", "out of memory", r"out of memory\.?", "GRUB ran out of memory"),
     # loader/i386/linux.c and loader/linux.c; kern/file.c; kern/efi/sb.c.
-    ("entry", "you need to load the kernel first", r"you need to load the kernel first\.?",
-     "GRUB's entry loads an initrd without a kernel"),
     ("file", "invalid magic number", r"invalid magic number\.?", "the kernel's file is damaged"),
     ("file", "premature end of file", r"premature end of file (?P<what>.{1,200}?)\.?",
      "the file {what} is cut"),
     ("filesystem", "outside of ", r"attempt to read or write outside of "
      r"(?:disk|partition) `?(?P<what>[^'.]{1,80})'?\.?",
      "the disk {what} is smaller than what is written on it"),
+    ("signature", "has invalid signature", r"(?P<what>\S{1,200}) has invalid signature\.?",
+     "Secure Boot refuses the signature of {what}"),
     ("signature", "bad shim signature", r"bad shim signature\.?",
      "Secure Boot refuses the kernel's signature"),
     ("filesystem", "failure reading sector", r"failure reading sector (?P<what>.{1,80}?)\.?",
@@ -81,6 +81,12 @@ WORDS = (
     Wording("no boot device", "BdsDxe: failed to load Boot",
             r".{0,80}?BdsDxe: failed to load Boot.{0,80}: Not Found", Stage.FIRMWARE, Role.CAUSE,
             "the firmware finds no disk that it can boot"),
+    Wording("no boot device", "Shell> ", r"Shell> .*", Stage.FIRMWARE, Role.STOP,
+            "the firmware finds no disk that it can boot, and stopped in its shell"),
+    # grub-core/loader: an entry without its kernel goes back to the menu, and waits there.
+    Wording("loader entry", "you need to load the kernel first",
+            rf"{_ERROR}you need to load the kernel first\.?", Stage.LOADER, Role.STOP,
+            "GRUB's entry loads no kernel"),
     # grub-core/kern/rescue_reader.c, normal/main.c.
     Wording("loader shell", "grub rescue>", r".{0,20}?grub rescue>.*", Stage.LOADER, Role.STOP,
             "GRUB stopped in its rescue shell"),

@@ -18,8 +18,11 @@ from ec2rl.facts.boot.wording import (
     Wording,
 )
 
-LOCAL_FS = r"(?:.*local-fs\.target.*|Local File Systems\.?|.*Local File Systems\.)"
-"""What systemd gives up when a mount that is not `nofail` fails."""
+NEEDED = (
+    r".*(?:local-fs\.target|Local File Systems|initrd-root-(?:fs|device)\.target|Initrd Root "
+    r"(?:File System|Device)|sysroot\.mount|/sysroot).*"
+)
+"""What systemd gives up when a mount that is not `nofail` fails, in an initrd that of the root."""
 
 SYSTEM = "systemd"
 """systemd begins: an initrd's says so in the same words, and then where it runs."""
@@ -110,18 +113,20 @@ WORDS = (
             Stage.SYSTEM, Role.CAUSE, "systemd cannot load the SELinux policy", FROM_ANY),
     Wording("pid1", "Failed to ",
             r"(?:systemd\[1\]: |\[!{4,6}\] )Failed to (?P<what>(?:mount (?:API|early|\S{1,60} "
-            r"at)|allocate "
-            r"manager|spawn executor|fully start up daemon|create \S{1,60} control group|"
+            r"(?:at|on|\(type))|allocate manager|spawn executor|fully start up daemon|create "
+            r"\S{1,60} control group|"
             r"initialize|start up manager|set up|fork off).{0,200})", Stage.SYSTEM, Role.CAUSE,
             "systemd failed to {what}", FROM_ANY),
-    Wording("frozen", "reezing execution", PID1 + r".{0,200}?[Ff]reezing "
-    r"execution\.?", Stage.SYSTEM,
+    Wording("frozen", "reezing", PID1 + r".{0,200}?[Ff]reezing(?: execution)?\.", Stage.SYSTEM,
             Role.STOP, "systemd gave up and stands still (Freezing execution)", FROM_ANY),
     Wording("emergency", "emergency mode", r"(?:You are in|Welcome to) emergency mode[.!].*",
             Stage.SYSTEM, Role.STOP, "systemd stopped in emergency mode"),
     Wording("emergency", "mergency", PID1 + r"(?:Started .{0,60}Emergency Shell\.?|Reached target "
             r".{0,60}Emergency Mode\.?)", Stage.SYSTEM, Role.STOP,
             "systemd stopped in emergency mode", FROM_PID1),
+    # util-linux, login-utils/sulogin.c.
+    Wording("emergency", "for maintenance", r"(?:Give root password|Press Enter) for maintenance.*",
+            Stage.SYSTEM, Role.STOP, "systemd stopped in its shell for maintenance"),
     Wording("rescue", "rescue mode", r"(?:You are in|Welcome to) rescue mode[.!].*", Stage.SYSTEM,
             Role.STOP, "systemd stopped in rescue mode"),
     Wording("rescue", "escue", PID1 + r"(?:Started .{0,60}Rescue Shell\.?|Reached target "
@@ -132,7 +137,12 @@ WORDS = (
             Role.MORE),
     Wording("waits", "A start job is running for ",
             r".{0,12}A start job is running for (?P<unit>.{1,200}?) \((?P<time>[^()]{1,40}) / "
-            r"(?P<limit>[^()]{1,40})\)", Stage.SYSTEM, Role.MORE, by=(*FROM_ANY, *FROM_STATUS)),
+            r"(?P<limit>[^()]{1,40})\).*", Stage.SYSTEM, Role.MORE, by=(*FROM_ANY, *FROM_STATUS)),
+    # Several jobs at once, src/core/manager.c, manager_print_jobs_in_progress(), from 250 or so on.
+    Wording("waits", " running (",
+            r".{0,24}?Job (?P<unit>\S{1,200}?)(?:/start|\.\.\.\w{0,5}) running "
+            r"\((?P<time>[^()]{1,40}) / (?P<limit>[^()]{1,40})\).*", Stage.SYSTEM, Role.MORE,
+            by=(*FROM_ANY, *FROM_STATUS)),
     Wording("daemon halt", "audit daemon is now halting",
             r".{0,80}The audit daemon is now halting the system.*", Stage.SYSTEM, Role.CAUSE,
             "auditd halts the system: its disk is full", FROM_ANY),
