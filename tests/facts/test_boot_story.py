@@ -207,3 +207,14 @@ def test_a_mebibyte_is_read_in_time() -> None:
         began = time.process_time()
         read_boots(SYSTEM + text)
         assert time.process_time() - began < 10
+
+
+def test_a_firmware_or_a_loader_begins_another_boot() -> None:
+    """Also where the kernel behind it says nothing: what came up before it is an earlier boot."""
+    for begins in ("SeaBIOS (version 1.16.3-debian)\n", "GRUB loading..\nWelcome to GRUB!\n"):
+        up = SYSTEM + UP + begins
+        assert said(up) == ("UNKNOWN firmware None" if "Sea" in begins else "UNKNOWN loader None")
+        assert said(up + "error: unknown filesystem.\ngrub rescue> ").startswith("PROBLEM loader")
+        assert said(up + "Welcome to Debian GNU/Linux 12 (bookworm)!\n" + DOWN + MODE) == (
+            "PROBLEM system emergency"
+        )

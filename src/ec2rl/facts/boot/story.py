@@ -52,8 +52,8 @@ class Event:
 class Boot:
     """A boot: the stage that it came to, and what was said that later success did not outdate.
 
-    `begins` is whether its kernel's first line is there; `version` and `command_line` are that
-    kernel's, "" where they are not.
+    `begins` is whether its kernel's first line is there, `is_whole` whether that is, or what comes
+    before a kernel; `version` and `command_line` are that kernel's, "" where they are not.
     """
 
     stage: Stage
@@ -63,6 +63,7 @@ class Boot:
     command_line: str = ""
     is_initrdless: bool = False
     is_shut_down: bool = False
+    is_whole: bool = False
     last: BootLine | None = None
 
     @property
@@ -93,7 +94,7 @@ class _Telling:
     def __init__(self) -> None:
         self.stage = Stage.NOTHING
         self.events: list[Event] = []
-        self.begins = self.initrdless = self.shut_down = False
+        self.begins = self.whole = self.initrdless = self.shut_down = False
         self.version = self.command_line = ""
         self.last: BootLine | None = None
 
@@ -106,6 +107,7 @@ class _Telling:
             self.command_line,
             self.initrdless,
             self.shut_down,
+            self.whole or self.begins,
             self.last,
         )
 
@@ -214,6 +216,7 @@ def _is_echo(before: Sequence[Event], event: Event) -> bool:
 def _hear(now: _Telling, event: Event) -> None:
     word = event.word
     if word.role is Role.BEGINS:
+        now.whole = now.whole or word.of in (Stage.FIRMWARE, Stage.LOADER)
         if _RANK[word.of] > _RANK[now.stage]:
             now.reach(word.of)
         return
