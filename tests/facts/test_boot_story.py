@@ -154,6 +154,31 @@ def test_a_name_that_systemd_shortened(dots: str) -> None:
     assert words in summary(judged(text))
 
 
+def test_what_systemd_says_twice_is_said_once() -> None:
+    """By way of the kernel's log, and as a status whose middle was cut within a colour."""
+    unit = r"dev-disk-by\x2duuid-aaaaaaaa\x2d0000\x2d0000\x2d0000\x2d000000000002.device"
+    text = (
+        SYSTEM + f"[    5.000000] systemd[1]: Timed out waiting for device {unit} - "
+        "/dev/disk/by-uuid/aaaaaaaa-0000-0000-0000-000000000002.\n"
+        "[ TIME ] Timed out waiting for device aaaa-0000-0000-0000-000000000002.\n"
+        "[    5.100000] systemd[1]: Dependency failed for data.mount - /data.\n"
+        "[DEPEND] Dependency failed for data.mount - /data.\n"
+        "[    5.200000] systemd[1]: Dependency failed for local-fs.target - Local File Systems.\n"
+        "[DEPEND] Dependency failed for loca...s.target - Local File Systems.\n" + MODE
+    )
+    found = judged(text)
+    words = "the device /dev/disk/by-uuid/aaaaaaaa-0000-0000-0000-000000000002 of /data did not"
+    assert words in summary(found)
+    assert len([one for one in found.details if one.template.startswith("Then")]) == 3
+
+
+def test_a_job_that_still_runs_is_waited_for() -> None:
+    text = SYSTEM + "[ ***  ] (2 of 3) Job cloud-init.service/start running (12min 1s / no limit)\n"
+    found = judged(text)
+    assert found.verdict.name == "WARNING"
+    assert "waits in systemd for cloud-init.service (12min 1s, limit: no limit)" in summary(found)
+
+
 def test_shortened_names_match_by_head_and_tail() -> None:
     assert names_match("dev-d...2.device", "dev-disk-2.device")
     assert not names_match("dev-d...2.device", "dev-disk-3.device")
@@ -182,3 +207,14 @@ def test_a_mebibyte_is_read_in_time() -> None:
         began = time.process_time()
         read_boots(SYSTEM + text)
         assert time.process_time() - began < 10
+
+
+def test_a_firmware_or_a_loader_begins_another_boot() -> None:
+    """Also where the kernel behind it says nothing: what came up before it is an earlier boot."""
+    for begins in ("SeaBIOS (version 1.16.3-debian)\n", "GRUB loading..\nWelcome to GRUB!\n"):
+        up = SYSTEM + UP + begins
+        assert said(up) == ("UNKNOWN firmware None" if "Sea" in begins else "UNKNOWN loader None")
+        assert said(up + "error: unknown filesystem.\ngrub rescue> ").startswith("PROBLEM loader")
+        assert said(up + "Welcome to Debian GNU/Linux 12 (bookworm)!\n" + DOWN + MODE) == (
+            "PROBLEM system emergency"
+        )

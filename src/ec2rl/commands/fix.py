@@ -93,7 +93,8 @@ def _planned(
     finding, proposal = proposed(module, request, args.last("root"))
     if format_of(args).write is None:
         trial = _trial(args)
-        others = tuple(one for one in finding.details if one.role is not Role.FIX)
+        known = (Role.FIX, Role.HELP)  # the plan that follows says it
+        others = tuple(one for one in finding.details if one.role not in known)
         view = View(Much.SHORT, width=terminal.width)
         found = result(module.name, replace(finding, details=others), view)
         terminal.out(f"{header('Diagnostic Results')}\n\n{found}\n\n")

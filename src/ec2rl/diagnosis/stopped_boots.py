@@ -125,7 +125,7 @@ def _around(stopped: Stopped, boot: Boot, is_journal: bool) -> list[Statement]:
             notes.append(say("Disks that the kernel saw: {disks:, }", disks=disks))
         elif boot.begins and boot.option("quiet") is None:
             notes.append(say("Disks that the kernel saw: none"))
-    if not boot.begins and stopped.stage is not Stage.LOADER and not is_journal:
+    if not boot.is_whole and not is_journal:
         words = (
             "The text does not go back to the start of this boot: the first cause may lie before"
         )

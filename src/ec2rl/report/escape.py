@@ -16,6 +16,10 @@ _BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 """What no shell takes for more than a letter (shlex.quote: python3-minimal has no shlex)."""
 
 
+TIED = "\u00a0"
+"""A blank that no line ends at, as those in a command that a person copies."""
+
+
 def printable(text: str) -> str:
     """Escape what could move a cursor, hide or reorder text: `\\x1b`, `\\u202e`."""
     if text.isascii() and text.isprintable():

@@ -5,9 +5,8 @@ from __future__ import annotations
 from ec2rl.model import TO_DO, Role, Statement, Unreadable, Verdict, Why
 from ec2rl.quantities import plural
 from ec2rl.record import Choice, record, replace
-from ec2rl.report.escape import one_line
+from ec2rl.report.escape import TIED, one_line
 from ec2rl.report.wording import details, lines, summary
-from ec2rl.report.wrap import TIED, filled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,6 +97,8 @@ def _below(text: str, view: View) -> list[str]:
 def _filled(first: str, text: str, rest: str, view: View) -> list[str]:
     if view.width is None:
         return [(first + one_line(text)).replace(TIED, " ")]
+    from ec2rl.report.wrap import filled
+
     return filled(first, text, rest, view.width)
 
 

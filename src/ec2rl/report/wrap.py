@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from ec2rl.report.escape import one_line
+from ec2rl.report.escape import TIED, one_line
 
 _WIDTH = 80
-TIED = "\u00a0"
-"""A blank that no line ends at, as those in a command that a person copies."""
 
 
 def wrapped(indent: str, text: str, more: str = "", width: int = _WIDTH) -> list[str]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     Meaning = tuple[str, Statement]
 
 
+_TAIL = 12
+"""Characters by whose end a device is known."""
 _SYSROOT = "/sysroot"
 """Where an initrd that runs systemd mounts the root file system."""
 
@@ -70,7 +72,10 @@ def _whole(boot: Boot, shown: str) -> str:
         plain = "/" + unit.removesuffix(".device").replace("-", "/")
         plain = re.sub(r"\\x([0-9a-f]{2})", lambda byte: chr(int(byte[1], 16)), plain)
         path = one.values.get("path", plain)
-        if any(names_match(shown, name) for name in (f"{unit} - {path}", unit, path)):
+        names = (f"{unit} - {path}", unit, path)
+        # Where the middle was cut within a colour's sequence, the head went with that.
+        is_tail = len(shown) >= _TAIL and any(name.endswith(shown) for name in names)
+        if is_tail or any(names_match(shown, name) for name in names):
             return path
     return shown.partition(" - ")[2] or shown
 

@@ -21,6 +21,8 @@ _RANK = {stage: rank for rank, stage in enumerate(STAGES)}
 _COMMAND_LINE = r"(?:Kernel c|C)ommand line: (.*)"
 _FIRST = 1.0
 """Seconds since the boot: a kernel says its version before that."""
+_ECHO = 2
+"""Lines from what systemd says by way of the kernel's log to its status of the same."""
 _NEAR = 8
 """Lines behind the one in which systemd names itself, in which it says that it is an initrd's."""
 
@@ -50,8 +52,8 @@ class Event:
 class Boot:
     """A boot: the stage that it came to, and what was said that later success did not outdate.
 
-    `begins` is whether its kernel's first line is there; `version` and `command_line` are that
-    kernel's, "" where they are not.
+    `begins` is whether its kernel's first line is there, `is_whole` whether that is, or what comes
+    before a kernel; `version` and `command_line` are that kernel's, "" where they are not.
     """
 
     stage: Stage
@@ -61,6 +63,7 @@ class Boot:
     command_line: str = ""
     is_initrdless: bool = False
     is_shut_down: bool = False
+    is_whole: bool = False
     last: BootLine | None = None
 
     @property
@@ -91,7 +94,7 @@ class _Telling:
     def __init__(self) -> None:
         self.stage = Stage.NOTHING
         self.events: list[Event] = []
-        self.begins = self.initrdless = self.shut_down = False
+        self.begins = self.whole = self.initrdless = self.shut_down = False
         self.version = self.command_line = ""
         self.last: BootLine | None = None
 
@@ -104,6 +107,7 @@ class _Telling:
             self.command_line,
             self.initrdless,
             self.shut_down,
+            self.whole or self.begins,
             self.last,
         )
 
@@ -201,9 +205,18 @@ def _is_beginning(line: BootLine, words: _Words) -> bool:
     return not words.is_stamped and line.by == OTHER
 
 
+def _is_echo(before: Sequence[Event], event: Event) -> bool:
+    """Whether systemd's status says what its line in the kernel's log has just said, and whole."""
+    if not before or event.line.by != STATUS or before[-1].line.by != KERNEL:
+        return False
+    is_next = event.line.number - before[-1].line.number <= _ECHO
+    return is_next and before[-1].word is event.word
+
+
 def _hear(now: _Telling, event: Event) -> None:
     word = event.word
     if word.role is Role.BEGINS:
+        now.whole = now.whole or word.of in (Stage.FIRMWARE, Stage.LOADER)
         if _RANK[word.of] > _RANK[now.stage]:
             now.reach(word.of)
         return
@@ -211,5 +224,6 @@ def _hear(now: _Telling, event: Event) -> None:
         now.shut_down = True
     # What is said behind the target, or while it goes down, did not keep it from coming up.
     is_over = now.stage is Stage.REACHED or now.shut_down
-    if (word.role is Role.MORE and word.kind != "failed") or not is_over:
+    counts = (word.role is Role.MORE and word.kind != "failed") or not is_over
+    if counts and not _is_echo(now.events, event):
         now.events.append(event)

@@ -52,7 +52,7 @@ WORDS = (
     Wording("initrd shell", "(initramfs)", r"\(initramfs\).*", Stage.INITRD, Role.STOP,
             "the initrd stopped in its shell"),
     Wording("initrd shell", "Spawning shell within the initramfs",
-            r"Spawning shell within the initramfs", Stage.INITRD, Role.STOP,
+            r"Spawning shell within the initramfs.{0,40}", Stage.INITRD, Role.STOP,
             "the initrd stopped in its shell"),
     Wording("initrd shell", "Rebooting automatically due to panic=",
             r"Rebooting automatically due to panic= boot argument", Stage.INITRD, Role.STOP,
@@ -63,10 +63,11 @@ WORDS = (
             Stage.INITRD, Role.CAUSE, "the encrypted root device {root} was not found"),
     Wording("passphrase", "nlock disk", r"Please unlock disk (?P<disk>\S{1,200}):?.*", Stage.INITRD,
             Role.CAUSE, "the disk {disk} waits for its passphrase"),
-    # lvm2, lib/device/dev-... "Devices file %s %s PVID %s last seen on %s not found." (2.03.14 on).
+    # lvm2 from 2.03.12 on, lib/device/device_id.c: with the kind of name and the name, or neither.
     Wording("devices file", "Devices file ",
-            r"(?:dracut-initqueue\[\d{1,7}\]: )?Devices file (?P<what>\S{1,40} \S{1,200}) PVID "
-            r"\S{1,64}(?: last seen on (?P<disk>\S{1,80}))? not found\.", Stage.INITRD, Role.CAUSE,
+            r"(?:dracut-initqueue\[\d{1,7}\]: )?Devices file "
+            r"(?P<what>(?:\S{1,40} \S{1,200} )?PVID \S{1,64})(?: last seen on "
+            r"(?P<disk>\S{1,80}))? not found\.", Stage.INITRD, Role.CAUSE,
             "LVM's system.devices (Devices file) names another disk than this one: {what}",
             FROM_ANY),
     Wording("volume group", "olume group ",

@@ -6,7 +6,7 @@ RHEL family name the place in the source before the words.
 
 from __future__ import annotations
 
-from ec2rl.facts.boot.wording import FROM_ANY, Role, Stage, Wording
+from ec2rl.facts.boot.wording import Role, Stage, Wording
 
 _ERROR = r"(?:.{0,60}?)error: (?:\S{1,90}\.c:\d{1,5}: ?)?"
 
@@ -64,7 +64,7 @@ INITRDLESS = "GRUB_FORCE_PARTUUID set, attempting initrdless boot"
 
 WORDS = (
     *(
-        Wording("mark", literal, rf".{{0,80}}?{_escaped}", stage, Role.BEGINS, by=FROM_ANY)
+        Wording("mark", literal, rf".{{0,20}}?{_escaped}.*", stage, Role.BEGINS)
         for literal, stage in _MARKS
         for _escaped in (literal.replace("(", r"\(").replace(")", r"\)"),)
     ),

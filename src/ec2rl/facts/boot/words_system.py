@@ -137,7 +137,12 @@ WORDS = (
             Role.MORE),
     Wording("waits", "A start job is running for ",
             r".{0,12}A start job is running for (?P<unit>.{1,200}?) \((?P<time>[^()]{1,40}) / "
-            r"(?P<limit>[^()]{1,40})\)", Stage.SYSTEM, Role.MORE, by=(*FROM_ANY, *FROM_STATUS)),
+            r"(?P<limit>[^()]{1,40})\).*", Stage.SYSTEM, Role.MORE, by=(*FROM_ANY, *FROM_STATUS)),
+    # Several jobs at once, src/core/manager.c, manager_print_jobs_in_progress(), from 250 or so on.
+    Wording("waits", " running (",
+            r".{0,24}?Job (?P<unit>\S{1,200}?)(?:/start|\.\.\.\w{0,5}) running "
+            r"\((?P<time>[^()]{1,40}) / (?P<limit>[^()]{1,40})\).*", Stage.SYSTEM, Role.MORE,
+            by=(*FROM_ANY, *FROM_STATUS)),
     Wording("daemon halt", "audit daemon is now halting",
             r".{0,80}The audit daemon is now halting the system.*", Stage.SYSTEM, Role.CAUSE,
             "auditd halts the system: its disk is full", FROM_ANY),
