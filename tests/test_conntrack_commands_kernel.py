@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from ec2rl.conntrack.report.free_text import matching
 from ec2rl.conntrack.table.entry import Entry
 from ec2rl.conntrack.table.look import Listing, open_listing
 from ec2rl.host import Door
@@ -85,7 +86,7 @@ def test_free_deletes_what_it_counted_and_never_another(
     before, elsewhere = entries(NAME), entries(OTHER)
     chosen = sum(map(meant, ROWS))
     dry = ec2rl("conntrack", "free", f"--netns={NAME}", "--dry-run", *filters)
-    assert f"{len(ROWS)} entries, {chosen} of them are meant" in dry.stdout
+    assert f"{len(ROWS):,} entries, {matching(chosen)}" in dry.stdout
     assert entries(NAME) == before
     refused = ec2rl("conntrack", "free", f"--netns={NAME}", *filters)
     assert refused.returncode == (1 if chosen else 0)
@@ -281,7 +282,7 @@ def test_ctrl_c_gives_what_was_seen(both: None) -> None:
         pytest.skip(f"never met the dump in {time.monotonic() - begin:.0f} s")
     (table,) = json.loads(out)["tables"]
     assert table["seen"] < 61_000
-    assert table["gaps"] == [f"interrupted after {table['seen']} of 61,000 entries"]
+    assert table["gaps"] == [f"interrupted after {table['seen']} of 61000 entries"]
 
 
 def test_a_namespace_that_vanishes_is_said(both: None) -> None:

@@ -9,7 +9,7 @@ from ec2rl.conntrack.delete import MOST, DeletionBatch, deletion
 from ec2rl.conntrack.report.entry_text import entry_line, entry_short
 from ec2rl.conntrack.table.capture import parse_line
 from ec2rl.conntrack.table.entry import ASSURED, ICMP, ICMPV6, SEEN_REPLY, STATES, Entry, Flow
-from ec2rl.conntrack.table.filters import Filter, Net, alive, idle_time, parse_net
+from ec2rl.conntrack.table.filters import Filter, Net, alive, idle_time, kind_of, parse_net
 from ec2rl.conntrack.table.netlink import decode
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.netlink import attributes
@@ -126,9 +126,9 @@ def test_zones_of_one_direction_count_as_well() -> None:
 
 
 def test_what_lives() -> None:
-    assert alive(ENTRY)
-    assert not alive(replace(ENTRY, state="TIME_WAIT"))
-    assert not alive(replace(ENTRY, status=0))
+    assert alive(kind_of(ENTRY))
+    assert not alive(kind_of(replace(ENTRY, state="TIME_WAIT")))
+    assert not alive(kind_of(replace(ENTRY, status=0)))
     assert entry_short(ENTRY, None) == (
         "10.0.0.1:1024 -> 10.0.0.2:443/tcp ESTABLISHED, of unknown idle time"
     )

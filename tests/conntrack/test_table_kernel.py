@@ -10,15 +10,18 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from ec2rl.conntrack.report.entry_text import entry_line
 from ec2rl.conntrack.table.capture import Capture
 from ec2rl.conntrack.table.causes import causes
 from ec2rl.conntrack.table.census import Census, evictable, evictable_later, state_of
 from ec2rl.conntrack.table.entry import STATES, Entry, address, state_name
+from ec2rl.conntrack.table.filters import Filter, parse_net
 from ec2rl.conntrack.table.look import (
     Listing,
     census_of_capture,
@@ -61,8 +64,8 @@ def put(rows: list[fill.Row]) -> None:
     fill.fill(NAME, rows)
 
 
-def listed(path: str, family: int = 0) -> list[Entry]:
-    listing = open_listing(Door(path), family=family)
+def listed(path: str) -> list[Entry]:
+    listing = open_listing(Door(path))
     assert isinstance(listing, Listing), listing
     found = list(listing)
     assert listing.gaps() == ()
@@ -196,6 +199,29 @@ def test_entry_by_entry_as_pyroute2_decodes_it(netns: str) -> None:
         for entry in listed(netns)
     ]
     assert Counter(ours) == Counter(tuple(json.loads(line)) for line in lines)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Filter(),
+        Filter(unreplied=True),
+        Filter(mark=7),
+        Filter(mark=0, unreplied=True),
+        Filter(source=parse_net("::/0")),
+        Filter(source=parse_net("0.0.0.0/0"), protocol=17),
+    ],
+)
+def test_what_the_kernel_leaves_out_is_not_meant(netns: str, wanted: Filter) -> None:
+    rows = [*fill.mixture(3000, lasting=3000)]
+    put([replace(row, mark=7) if at % 3 == 0 else row for at, row in enumerate(rows)])
+    listing = open_listing(Door(netns), wanted=wanted)
+    assert isinstance(listing, Listing), listing
+    lines = [line.split() for line in listing.lines(wanted, DEFAULTS, entry_line)]
+    assert listing.gaps() == ()
+    meant = [entry for entry in listed(netns) if wanted.admits(entry, DEFAULTS)]
+    assert sorted(line[-1] for line in lines) == sorted(f"id={entry.id}" for entry in meant)
+    assert meant
 
 
 def test_the_same_table_as_text(netns: str, tmp_path: Path) -> None:

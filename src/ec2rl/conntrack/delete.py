@@ -52,6 +52,13 @@ class DeletionBatch:
             self._pack()
         return True
 
+    def count_one(self) -> bool:
+        """Count an entry that is not to be deleted; False for one beyond MOST."""
+        if self.count >= MOST:
+            return False
+        self.count += 1
+        return True
+
     def _pack(self) -> None:
         self._batches.append(b"".join(self._last))
         self._last.clear()

@@ -12,8 +12,9 @@ from ec2rl.conntrack.queries.ctnetlink import Dump, open_dump
 from ec2rl.conntrack.report.entry_text import entry_short
 from ec2rl.conntrack.report.free_text import done, matching, plan
 from ec2rl.conntrack.report.table_text import entries
+from ec2rl.conntrack.table.batches import Batch
 from ec2rl.conntrack.table.entry import Entry
-from ec2rl.conntrack.table.filters import Filter, alive, idle_time
+from ec2rl.conntrack.table.filters import Filter, alive, idle_of, idle_time, kind_of
 from ec2rl.conntrack.table.freeing import Choice, DeletionResult
 from ec2rl.conntrack.table.look import Listing, open_listing
 from ec2rl.conntrack.table.sockets import lifelines
@@ -32,7 +33,7 @@ from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from ec2rl.host import Host
     from ec2rl.model import Json
@@ -74,7 +75,7 @@ def _free(args: Parsed, terminal: Terminal, host: Host, target: TableTarget, wan
     listing = meant.listing()
     if isinstance(listing, Unreadable):
         return failed(terminal, listing)
-    choice, doomed = _choose(terminal, host, meant, listing)
+    choice, doomed = _choose(terminal, host, meant, listing, args.has("dry-run"))
     if choice.unnamed:
         terminal.say("the entries could only be read as text: deleting needs CAP_NET_ADMIN")
         return COULD_NOT_LOOK
@@ -123,10 +124,7 @@ class _Meant:
     settings: Mapping[str, int]
 
     def listing(self) -> Listing | Unreadable:
-        return open_listing(self.target.door, family=self.wanted.family)
-
-    def has(self, entry: Entry) -> bool:
-        return self.wanted.admits(entry, self.settings)
+        return open_listing(self.target.door, wanted=self.wanted)
 
     def left(self) -> int | None:
         """How many there are now; None where that cannot be told, or a signal waits."""
@@ -134,48 +132,99 @@ class _Meant:
         if isinstance(listing, Unreadable):
             return None
         try:
-            for number, entry in enumerate(listing):
-                if number % _OFTEN == 0:
-                    stop_if_asked()
-                found += self.has(entry)
+            for sifted in listing.sifted(self.wanted, self.settings):
+                stop_if_asked()
+                found += sum(len(batch.places) for batch in sifted.batches) + len(sifted.entries)
         except (OSError, KeyboardInterrupt):
             return None
         return found
 
 
 def _choose(
-    terminal: Terminal, host: Host, meant: _Meant, listing: Listing
+    terminal: Terminal, host: Host, meant: _Meant, listing: Listing, dry_run: bool
 ) -> tuple[Choice, DeletionBatch]:
     """Take up the entries that are meant, but for those that a session may hang on."""
-    target = meant.target
-    lines, doomed = lifelines(host), DeletionBatch()
-    matched = kept = live = unnamed = 0
-    freshest: list[tuple[int, int, str]] = []
-    for number, entry in enumerate(listing):
-        if number % _OFTEN == 0:
+    target, found = meant.target, _Found(lifelines(host), meant.settings, dry_run)
+    seen = 0
+    for sifted in listing.sifted(meant.wanted, meant.settings):
+        if not seen or (seen + sifted.seen) // _OFTEN > seen // _OFTEN:
             terminal.progress(
-                f"{one_line(target.label)}: {entries(number)} seen, {matching(matched)}"
+                f"{one_line(target.label)}: {entries(seen)} seen, {matching(found.matched)}"
             )
-        if not meant.has(entry):
-            continue
-        matched += 1
-        if lines & _connections(entry):
-            kept += 1
-        elif entry.id is None:
-            unnamed += 1
-        elif doomed.add(entry) and alive(entry):
-            live += 1
-            idle = idle_time(entry, meant.settings)
-            row = (-(1 << 31) if idle is None else -idle, -number, entry_short(entry, idle))
-            (heapq.heappushpop if len(freshest) == _SHOWN else heapq.heappush)(freshest, row)
-    shown = tuple(line for _, _, line in sorted(freshest, reverse=True))
+        for at, entry in sifted.entries:
+            found.add(seen + at, entry)
+        for batch in sifted.batches:
+            found.add_batch(seen, batch)
+        seen += sifted.seen
     return (
         Choice(
-            target.label, number_of(target), matched, kept, doomed.count, live, shown, unnamed,
-            listing.gaps(),
+            target.label, number_of(target), found.matched, found.kept, found.doomed.count,
+            found.live, found.shown(), found.unnamed, listing.gaps(),
         ),
-        doomed,
+        found.doomed,
     )  # fmt: skip
+
+
+class _Found:
+    """What becomes of the entries that are meant; on a dry run their numbers alone are kept."""
+
+    def __init__(
+        self,
+        lines: frozenset[frozenset[tuple[bytes, int]]],
+        settings: Mapping[str, int],
+        dry_run: bool,
+    ) -> None:
+        self.matched = self.kept = self.live = self.unnamed = 0
+        self.doomed = DeletionBatch()
+        self._lines, self._settings, self._dry_run = lines, settings, dry_run
+        self._hosts = {address for line in lines for address, _ in line}
+        self._freshest: list[tuple[int, int, str]] = []
+
+    def add(self, number: int, entry: Entry) -> None:
+        """Take one entry up, the so-manieth of the table."""
+        self.matched += 1
+        if self._lines & _connections(entry):
+            self.kept += 1
+        elif entry.id is None:
+            self.unnamed += 1
+        elif self.doomed.count_one() if self._dry_run else self.doomed.add(entry):
+            kind = kind_of(entry)
+            if alive(kind):
+                self._add_live(number, idle_time(entry, self._settings), lambda: entry)
+
+    def add_batch(self, seen: int, batch: Batch) -> None:
+        """Take entries of one layout up, which are decoded only where that matters."""
+        columns = batch.columns
+        if not self._dry_run or "id" not in columns:
+            for at, place in enumerate(batch.places):
+                self.add(seen + place, batch.entry(at))
+            return
+        near = self._hosts
+        ends = zip(*(columns[name] for name in ("src", "dst", "-src", "-dst")))
+        hang = [(a in near and b in near) or (c in near and d in near) for a, b, c, d in ends]
+        times: Sequence[int | bytes | None] = columns.get("timeout", [None] * len(hang))
+        for at, (place, kind, time, may_hang) in enumerate(
+            zip(batch.places, batch.kinds, times, hang)
+        ):
+            if may_hang:
+                self.add(seen + place, batch.entry(at))
+                continue
+            self.matched += 1
+            if self.doomed.count_one() and alive(kind.kind):
+                idle = idle_of(kind.kind, None if time is None else int(time), self._settings)
+                self._add_live(seen + place, idle, lambda at=at: batch.entry(at))  # type: ignore[misc]
+
+    def _add_live(self, number: int, idle: int | None, decode: Callable[[], Entry]) -> None:
+        self.live += 1
+        rank = -(1 << 31) if idle is None else -idle, -number
+        if len(self._freshest) < _SHOWN:
+            heapq.heappush(self._freshest, (*rank, entry_short(decode(), idle)))
+        elif rank > self._freshest[0][:2]:
+            heapq.heapreplace(self._freshest, (*rank, entry_short(decode(), idle)))
+
+    def shown(self) -> tuple[str, ...]:
+        """Give lines of those that spoke last."""
+        return tuple(line for _, _, line in sorted(self._freshest, reverse=True))
 
 
 def number_of(target: TableTarget) -> int | None:

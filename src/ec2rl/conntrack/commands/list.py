@@ -78,12 +78,16 @@ def _show(args: Parsed, terminal: Terminal, host: Host, wanted: Filter, limit: i
                 status = COULD_NOT_LOOK
                 continue
             listing = open_listing(
-                target.door, target.label if args.has("file") else None, wanted.family, host
+                target.door, target.label if args.has("file") else None, wanted, host
             )
             if isinstance(listing, Unreadable):
                 missing.append(str(listing))
                 status = COULD_NOT_LOOK
-            elif printer.print(admitted(listing, wanted, times), target.label, times, limit):
+            elif (
+                printer.print(admitted(listing, wanted, times), target.label, times, limit)
+                if args.has("json")
+                else printer.print_lines(listing.lines(wanted, times, _line), limit)
+            ):
                 more = plural(limit or 0, "entry matches/entries match")
                 missing.append(f"more than {more}: --limit shows more")
                 break
@@ -152,6 +156,10 @@ def admitted(listing: Listing, wanted: Filter, settings: Mapping[str, int]) -> I
     return (entry for entry in listing if wanted.admits(entry, settings))
 
 
+def _line(entry: Entry) -> str:
+    return one_line(entry_line(entry))
+
+
 class _Printer:
     """Prints entries as they come, in constant memory; as JSON it is one document to the end."""
 
@@ -164,21 +172,30 @@ class _Printer:
 
             terminal.out(json.dumps(document())[:-1] + ', "entries": [')
 
+    def print_lines(self, found: Iterable[str], limit: int | None) -> bool:
+        """Whether it ended before all lines had been seen."""
+        for line in found:
+            if self.printed == limit or self._terminal.closed:
+                return True
+            self.printed += 1
+            self._waiting.append(line + "\n")
+            if len(self._waiting) == _TOGETHER:
+                self._flush()
+        self._flush()
+        return False
+
     def print(
         self, found: Iterable[Entry], table: str, settings: Mapping[str, int], limit: int | None
     ) -> bool:
-        """Whether it ended before all entries had been seen."""
+        """Whether it ended before all entries had been seen; as JSON."""
         import json
 
         for entry in found:
             if self.printed == limit or self._terminal.closed:
                 return True
             self.printed += 1
-            if self._json:
-                facts = {"table": table, **entry_facts(entry, idle_time(entry, settings))}
-                self._waiting.append("," * (self.printed > 1) + "\n" + json.dumps(facts))
-            else:
-                self._waiting.append(one_line(entry_line(entry)) + "\n")
+            facts = {"table": table, **entry_facts(entry, idle_time(entry, settings))}
+            self._waiting.append("," * (self.printed > 1) + "\n" + json.dumps(facts))
             if len(self._waiting) == _TOGETHER:
                 self._flush()
         self._flush()

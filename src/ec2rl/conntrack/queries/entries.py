@@ -64,11 +64,13 @@ class ConntrackEntries(Query[Entries]):
 class ConntrackTable(Query["Table"]):
     """The table as the kernel gives it, to be read once; about `first` entries, None for all.
 
-    `family` is AF_INET, AF_INET6, or 0 for both.  Where it was recorded, the entries of both.
+    `family` is AF_INET, AF_INET6, or 0 for both; `narrowed` as `open_dump` has it.  Where it was
+    recorded, the entries of all.
     """
 
     first: int | None = None
     family: int = 0
+    narrowed: bytes = b""
 
     @property
     def key(self) -> str:
@@ -79,18 +81,20 @@ class ConntrackTable(Query["Table"]):
         return ConntrackEntries(self.first or MOST)
 
     def ask(self) -> Table | Unreadable:
-        return _open(self.first, self.family)
+        return _open(self.first, self.family, self.narrowed)
 
     def decode(self, source: str, text: str, notes: Mapping[str, str]) -> Table:
         return self.kept.decode(source, text, notes)
 
 
-def _open(first: int | None, family: int) -> Dump | Iterator[bytes] | Entries | Unreadable:
+def _open(
+    first: int | None, family: int, narrowed: bytes
+) -> Dump | Iterator[bytes] | Entries | Unreadable:
     """The caller's own table: a dump; where only text can be read, that.
 
     With `first` the look is for a sample of so many, and of a text it is drawn.
     """
-    dump = open_dump(family=family)
+    dump = open_dump(family=family, narrowed=narrowed)
     if isinstance(dump, Dump):
         return dump
     text = open_text() if first is None else _draw(first)

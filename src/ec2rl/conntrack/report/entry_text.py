@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.table.entry import (
-    ASSURED,
     GRE,
-    HW_OFFLOAD,
-    OFFLOAD,
     SEEN_REPLY,
     Entry,
     Flow,
     address,
     protocol_name,
+    shown_flag,
 )
 from ec2rl.conntrack.table.ranking import joined
 from ec2rl.quantities import span
@@ -28,12 +26,7 @@ def entry_line(entry: Entry) -> str:
     words += [_flow(there, "orig"), *_counted(entry, 0)]
     words += [] if status & SEEN_REPLY else ["[UNREPLIED]"]
     words += [_flow(entry.reply, "reply"), *_counted(entry, 1)]
-    if status & HW_OFFLOAD:
-        words.append("[HW_OFFLOAD]")
-    elif status & OFFLOAD:
-        words.append("[OFFLOAD]")
-    elif status & ASSURED:
-        words.append("[ASSURED]")
+    words += [flag] if (flag := shown_flag(status)) else []
     words.append(f"mark={entry.mark or 0}")
     words += [f"zone={entry.zone}"] if entry.zone else []
     words += [f"helper={entry.helper}"] if entry.helper else []

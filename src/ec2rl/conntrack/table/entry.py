@@ -160,6 +160,15 @@ def is_masked(text: str) -> bool:
     return False
 
 
+def shown_flag(status: int) -> str:
+    """Give the flag that conntrack(8) shows behind the answer; "" for none."""
+    if status & HW_OFFLOAD:
+        return "[HW_OFFLOAD]"
+    if status & OFFLOAD:
+        return "[OFFLOAD]"
+    return "[ASSURED]" if status & ASSURED else ""
+
+
 def protocol_name(number: int) -> str:
     """Give the name that conntrack(8) has for an IP protocol, else its number."""
     return PROTOCOLS.get(number, str(number))

@@ -71,12 +71,27 @@ class Filter:
                 return 2 if len(net.first) == 4 else 10
         return 0
 
+    @property
+    def by_kind_alone(self) -> bool:
+        """Whether `admits_kind` decides."""
+        return self == Filter(protocol=self.protocol, states=self.states, unreplied=self.unreplied)
+
+    def admits_kind(self, protocol: int, state: str, status: int) -> bool:
+        """Tell whether an entry of this kind may be meant."""
+        return (
+            self.protocol in (None, protocol)
+            and (not self.states or state in self.states)
+            and not (self.unreplied and status & SEEN_REPLY)
+        )
+
     def admits(self, entry: Entry, settings: Mapping[str, int]) -> bool:
         """Tell whether an entry is meant.
 
         `settings` are the timeouts that idle times are told by.
         """
         there = entry.original
+        if not self.admits_kind(there.protocol, entry.state, entry.status):
+            return False
         if self.idle_over is not None:
             idle = idle_time(entry, settings)
             if idle is None or idle < self.idle_over:
@@ -85,12 +100,20 @@ class Filter:
             (self.source is None or self.source.holds(there.source))
             and (self.destination is None or self.destination.holds(there.destination))
             and self.port in (None, there.destination_port)
-            and self.protocol in (None, there.protocol)
-            and (not self.states or entry.state in self.states)
-            and not (self.unreplied and entry.status & SEEN_REPLY)
             and self.mark in (None, entry.mark or 0)
             and (self.zone is None or self.zone in _zones(entry))
         )
+
+
+def kind_by(protocol: int, state: str, status: int) -> Kind:
+    """Tell what decides the fate of an entry."""
+    return Kind(
+        protocol,
+        state,
+        bool(status & ASSURED),
+        bool(status & SEEN_REPLY),
+        bool(status & _OFFLOADED),
+    )
 
 
 def _zones(entry: Entry) -> tuple[int, ...]:
@@ -100,19 +123,12 @@ def _zones(entry: Entry) -> tuple[int, ...]:
 
 def kind_of(entry: Entry) -> Kind:
     """Tell what decides an entry's fate."""
-    status = entry.status
-    return Kind(
-        entry.original.protocol,
-        entry.state,
-        bool(status & ASSURED),
-        bool(status & SEEN_REPLY),
-        bool(status & _OFFLOADED),
-    )
+    return kind_by(entry.original.protocol, entry.state, entry.status)
 
 
-def alive(entry: Entry) -> bool:
-    """Tell whether an entry's flow has been answered, and has not come to its end."""
-    return bool(entry.status & SEEN_REPLY) and entry.state not in _OVER
+def alive(kind: Kind) -> bool:
+    """Tell whether a flow of this kind has been answered, and has not come to its end."""
+    return kind.answered and kind.state not in _OVER
 
 
 def idle_time(entry: Entry, settings: Mapping[str, int]) -> int | None:
@@ -122,16 +138,21 @@ def idle_time(entry: Entry, settings: Mapping[str, int]) -> int | None:
 
     Where a state can be given one of two times, the shorter idle time is told (see ages.py).
     """
-    name = governing(kind_of(entry))
+    return idle_of(kind_of(entry), entry.timeout, settings)
+
+
+def idle_of(kind: Kind, timeout: int | None, settings: Mapping[str, int]) -> int | None:
+    """Give the idle time of an entry of a kind that has so many seconds left (`idle_time`)."""
+    name = governing(kind)
     limit = settings.get(name)
-    if entry.timeout is None or limit is None or entry.timeout > limit:
+    if timeout is None or limit is None or timeout > limit:
         return None
     if name == "tcp_timeout_established":
         for other in ("tcp_timeout_unacknowledged", "tcp_timeout_max_retrans"):
             shorter = settings.get(other, 0)
-            if entry.timeout <= shorter:
+            if timeout <= shorter:
                 limit = min(limit, shorter)
-    return limit - entry.timeout
+    return limit - timeout
 
 
 def parse_net(text: str) -> Net:

@@ -45,7 +45,9 @@ class Layout:
         decode(body)  # says MalformedError of lengths that the walk below takes for granted
         mask = bytearray(len(body))
         mask[0] = 0xFF  # the family
-        places: dict[Path, Offset] = {}
+        self.places: dict[Path, Offset] = {}
+        """Where the payload of each attribute stands, by the numbers that lead to it."""
+        places = self.places
         _walk(body, NFGEN, len(body), (), places, mask)
         if _PROTOCOL not in places:
             raise MalformedError("a nest without its flag")

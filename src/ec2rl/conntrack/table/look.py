@@ -9,12 +9,14 @@ import time
 from contextlib import contextmanager
 
 from ec2rl.conntrack.defaults import SYSCTL
-from ec2rl.conntrack.queries.ctnetlink import TEXT, Dump, source_of
+from ec2rl.conntrack.queries.ctnetlink import TEXT, Dump, narrowing, source_of
 from ec2rl.conntrack.queries.entries import ConntrackTable
 from ec2rl.conntrack.queries.entry_lines import EntryLines
 from ec2rl.conntrack.queries.kept import Entries
+from ec2rl.conntrack.table.batches import Sieve, Sifted
 from ec2rl.conntrack.table.capture import Capture, masked, undecoded
 from ec2rl.conntrack.table.census import Census, census
+from ec2rl.conntrack.table.filters import Filter
 from ec2rl.conntrack.table.kept import KeptEntries, count_entries
 from ec2rl.conntrack.table.stream import Stream
 from ec2rl.conntrack.table.tally import Tally
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int], None]
 
+ALL_ENTRIES = Filter()
 _WORTH_A_CHILD = 10_000
 """Entries of a sample from which counting them takes longer than to start a child."""
 _READING = 120.0
@@ -251,6 +254,32 @@ class Listing:
         else:
             yield from self._reader.entries(self._origin)
 
+    def sifted(self, wanted: Filter, settings: Mapping[str, int]) -> Iterator[Sifted]:
+        """Yield the entries that a filter means, some thousand at a time where that is quicker."""
+        if not isinstance(self._reader, Stream) or not isinstance(self._origin, Dump):
+            for entry in self:
+                if wanted.admits(entry, settings):
+                    yield Sifted([], [(0, entry)], 1)
+            return
+        sieve, stream = Sieve(wanted, settings), self._reader
+        with self._origin as dump:
+            datagrams = _asked(dump, ahead=True)
+            try:
+                yield from sieve.sift(map(stream.bodies, datagrams))
+            finally:
+                datagrams.close()
+                stream.malformed += sieve.malformed
+
+    def lines(
+        self, wanted: Filter, settings: Mapping[str, int], show: Callable[[Entry], str]
+    ) -> Iterator[str]:
+        """Yield the entries that a filter means as lines, in their order; `show` makes one."""
+        for found in self.sifted(wanted, settings):
+            placed = [pair for batch in found.batches for pair in batch.lines()]
+            placed += [(at, show(entry)) for at, entry in found.entries]
+            placed.sort()
+            yield from [line for _, line in placed]
+
     def gaps(self) -> tuple[str, ...]:
         """Say what stands between what was listed and the whole table."""
         if isinstance(self._origin, KeptEntries):
@@ -263,20 +292,21 @@ class Listing:
 def open_listing(
     door: Door | None = None,
     capture: str | None = None,
-    family: int = 0,
+    wanted: Filter = ALL_ENTRIES,
     host: Host | None = None,
 ) -> Listing | Unreadable:
-    """List the entries of a namespace's table, or of a saved one; `family` the kernel chooses.
+    """List the entries of a namespace's table, or of a saved one, among them all that are `wanted`.
 
-    Only the family is left to the kernel to filter: its filter for IPv6 addresses was inverted
-    from 5.10 to 7.2, and filters that a kernel does not know are ignored without a word.
+    The kernel may leave out others: it filters by family, and by what `narrowing` says.
     """
     if capture is not None:
         saved = open_pieces(capture)
         return saved if isinstance(saved, Unreadable) else Listing(saved, capture)
     host = host or LiveHost()
     inside = host if door is None else host.within(door)
-    table = inside.query(ConntrackTable(family=family))
+    table = inside.query(
+        ConntrackTable(None, wanted.family, narrowing(wanted.unreplied, wanted.mark))
+    )
     if isinstance(table, Unreadable):
         return table
     if isinstance(table, Entries):
