@@ -83,6 +83,13 @@ def test_the_signature_is_checked_as_the_help_says_and_one_byte_more_is_refused(
     assert run("sh", "-ec", how, cwd=tmp_path).returncode != 0
 
 
+def told_by(program: Path, done: subprocess.CompletedProcess[str]) -> tuple[int, str, str]:
+    """Status and words, without the name that it was called by and the times of the day."""
+    shown = re.sub(r'"(time|started|seconds)": [^,\n]+', "", done.stdout)
+    plain = [text.replace(str(program), "ec2rl") for text in (shown, done.stderr)]
+    return done.returncode, plain[0], plain[1]
+
+
 @pytest.mark.parametrize("name", PYTHONS)
 def test_the_one_file_does_what_a_checkout_does(name: str, release: Path, tmp_path: Path) -> None:
     """From a folder that is full of traps, by each Python that it has a tree for."""
@@ -95,11 +102,10 @@ def test_the_one_file_does_what_a_checkout_does(name: str, release: Path, tmp_pa
                   ["conntrack", "tpo"],
                   ["run", "--no-save", "--json", f"--replay={QUIET}"]):  # fmt: skip
         mine, theirs = (
-            run(one, *words, cwd=tmp_path, env=env) for one in (release / "ec2rl", ROOT / "ec2rl")
+            told_by(one, run(one, *words, cwd=tmp_path, env=env))
+            for one in (release / "ec2rl", ROOT / "ec2rl")
         )
-        shown = [re.sub(r'"(time|started|seconds)": [^,\n]+', "", d.stdout) for d in (mine, theirs)]
-        assert shown[0] == shown[1]
-        assert (mine.returncode, mine.stderr) == (theirs.returncode, theirs.stderr)
+        assert mine == theirs
     assert sorted(p.name for p in release.iterdir() if p.name.startswith("__")) == []
 
 

@@ -38,9 +38,7 @@ def settle(environment: Mapping[str, str], argument: str) -> None:
 def _quoted(word: str) -> str:
     if _SAFE.issuperset(word):
         return word
-    from shlex import quote
-
-    return quote(word)
+    return "'" + word.replace("'", "'\"'\"'") + "'"  # as shlex.quote; python3-minimal has none
 
 
 def to_type(words: str, root: bool = True) -> str:

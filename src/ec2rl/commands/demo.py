@@ -14,6 +14,7 @@ from ec2rl.commands.fix import request_of
 from ec2rl.facts.sysctl_conf import normalize
 from ec2rl.host.caching import CachingHost
 from ec2rl.host.recording import RecordedHost, sections
+from ec2rl.invocation import to_type
 from ec2rl.module import Options, bounded, diagnose
 from ec2rl.record import record, replace
 from ec2rl.remedies import SetSysctl
@@ -89,7 +90,10 @@ def demo(name: str) -> Demo:
     return Demo(name, first, how["module"], how.get("root", ""), how.get("set", ""), looks)
 
 
-def screens(shown: Demo) -> Iterator[tuple[str, str]]:
+_PLAIN = View(Much.SHORT)
+
+
+def screens(shown: Demo, view: View = _PLAIN) -> Iterator[tuple[str, str]]:
     """Give each command that a person would type, and what it shows of the recorded machine."""
     module, root = load(shown.module), shown.root
     host = CachingHost(RecordedHost(shown.looks, root), recording=True)
@@ -98,14 +102,14 @@ def screens(shown: Demo) -> Iterator[tuple[str, str]]:
     if root:
         finding = of_the_past(finding, recorded(root, host.clock()))
     of = f" --root={root}" if root else ""
-    told = result(module.name, finding, View(Much.SHORT))
+    told = result(module.name, finding, view)
     results = f"{header('Diagnostic Results')}\n\n{told}\n"
-    yield f"sudo ./ec2rl run --only-modules={module.name}{of}", results
+    yield to_type(f"run --only-modules={module.name}{of}"), results
     text = page(module.name)
     if not root:
         yield (
-            f"sudo ./ec2rl explain {module.name}",
-            text + on_this_host(module, text, finding, by_hand),
+            to_type(f"explain {module.name}"),
+            text + on_this_host(module, text, finding, by_hand, view.width),
         )
     if module.propose is None:
         return
@@ -114,19 +118,20 @@ def screens(shown: Demo) -> Iterator[tuple[str, str]]:
     proposal = module.propose(host, found.seen, replace(request, now=not root))
     if root:
         proposal = replace(proposal, by_hand=())
-    yield f"sudo ./ec2rl {' '.join(words)}{of}", plan(proposal)
+    yield to_type(f"{' '.join(words)}{of}"), plan(proposal)
     changes = [change for remedy in proposal.chosen for change in remedy.changes]
     named = [module.setting(name) for name in request.settings]
     keys = [change.key for change in changes if isinstance(change, SetSysctl)]
     keys = keys or [setting.key for setting in named if setting] or list(module.keys)
     settings = settings_told(host, [normalize(key) for key in keys])
     texts = [next_boot_text(one, {}, not root, keys) for one in settings]
-    yield f"sudo ./ec2rl boot {' '.join(keys)}{of}", "\n".join(texts)
+    yield to_type(f"boot {' '.join(keys)}{of}"), "\n".join(texts)
 
 
 def _play(shown: Demo, terminal: Terminal) -> None:
     """Show all steps, on a terminal screen by screen; each is marked, and q leaves."""
-    steps = list(screens(shown))
+    terminal.choose_colour("auto")
+    steps = list(screens(shown, View(Much.SHORT, terminal.colour, terminal.width)))
     terminal.out(
         f"{_MARK}: {shown.title}\n"
         "All below is of that machine, none of it of this one, and nothing is written.\n"
@@ -143,7 +148,7 @@ def _play(shown: Demo, terminal: Terminal) -> None:
             if said is None or said.strip().lower().startswith("q"):
                 return
         terminal.out(f"\n{mark}\n{piece}\n")
-    terminal.out(f"\n[{_MARK} ends] On a machine in trouble it begins with: sudo ./ec2rl run\n")
+    terminal.out(f"\n[{_MARK} ends] On a machine in trouble it begins with: {to_type('run')}\n")
 
 
 def _pieces(text: str, size: tuple[int, int] | None) -> Iterator[str]:
