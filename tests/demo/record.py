@@ -50,7 +50,10 @@ VOLUME = "/mnt/volume"
 BOOT = "8d6a1f0e-6c0d-4a7e-9b1e-0d5a4c1f2e33"
 
 
-THEIRS = r"(ls |link )?(/usr/lib/(udev|systemd/system|modprobe\.d|sysctl\.d)|/etc/(cron|sysctl|mod|udev))"
+THEIRS = (
+    r"(ls |link )?(/usr/lib/(udev|systemd/system|modprobe\.d|sysctl\.d)"
+    r"|/etc/(cron|sysctl|mod|udev))"
+)
 """What systemd and distributions wrote: it decides nothing here, and is not ours to ship."""
 _SYSCTL = "/usr/lib/systemd/system/systemd-sysctl.service"
 OURS: dict[str, Observation] = {
