@@ -127,7 +127,7 @@ def _around(stopped: Stopped, boot: Boot, is_journal: bool) -> list[Statement]:
             notes.append(say("Disks that the kernel saw: none"))
     if not boot.is_whole and not is_journal:
         words = (
-            "The text does not go back to the start of this boot: the first cause may lie before"
+            "The text does not go back to the start of that boot: the first cause may lie before"
         )
         notes.append(say(words))
     if boot.of("locked root"):

@@ -166,7 +166,10 @@ def _dropped(seen: Observations, refused: int) -> Statement | None:
     if seen.times.before_last_fix.lines and not rising:
         why = "; whether all of it was before the change of the limit is not known"
     elif seen.log.ring.unreadable is not None:
-        why = ", and the log that would say when and why was not read"
+        words = (
+            "{refused:packet} dropped by conntrack, and what would say when and why was not read"
+        )
+        return say(words + ": {log}", refused=refused, log=seen.log.ring.unreadable)
     elif not seen.log.whole_boot:
         why = " with no table-full line left in the log to say when and why"
     elif seen.times.others.get(Kind.SUPPRESSED):
