@@ -20,7 +20,7 @@ ALONE = {
     "conntrack free": ("--dry-run", "--state=CLOSE"),
     "conntrack list": ("--limit=3",),
     "conntrack namespaces": (),
-    "conntrack size": ("--seconds=0",),
+    "conntrack size": ("--interval=0",),
     "conntrack top": (),
     "conntrack whatif": ("udp_timeout=20",),
     "demo": ("--list",),

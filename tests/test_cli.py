@@ -48,7 +48,7 @@ def run(folder: Path, *words: str, **more: Any) -> subprocess.CompletedProcess[s
         (["run", "--format=json"], "unknown option of run '--format': did you mean --output?"),
         (["run", "--only-modulse=x"], "unknown option of run '--only-modulse': did you mean "
          "--only-modules?"),
-        (["version", "--foo"], "unknown option of version '--foo': there is none"),
+        (["version", "--foo"], "unknown option of version '--foo': known are --output, --json"),
         (["run", "--only"], "option of run '--only' may be one of several: --only-modules, "
          "--only-domains, --only-classes"),
         (["h"], "subcommand 'h' may be one of several: help, history", "ec2rl help"),
@@ -81,7 +81,7 @@ def run(folder: Path, *words: str, **more: Any) -> subprocess.CompletedProcess[s
         (["run", "--since=1h", "--until=2h"], "--until=2h: before --since=1h"),
         (["run", "--record=/nonexistent/x"], "--record=/nonexistent/x: No such file or directory"),
         (["help", "rnu"], "unknown subcommand or module 'rnu': did you mean run?", "ec2rl help"),
-        (["explain"], "explain takes one module: ec2rl explain MODULE", "ec2rl list"),
+        (["explain"], "explain takes a module: ec2rl explain MODULE", "ec2rl list"),
         (["undo", "x"], "undo x: not the number of a change", "ec2rl history"),
         (["version", "\x1b[2J"], "version takes no '\\x1b[2J'"),
         (["conntrack", "top", "--by=x"], "--by=x: one of src, dst, service, pair, state, protocol, "

@@ -50,6 +50,29 @@ VOLUME = "/mnt/volume"
 BOOT = "8d6a1f0e-6c0d-4a7e-9b1e-0d5a4c1f2e33"
 
 
+THEIRS = (
+    r"(ls |link )?(/usr/lib/(udev|systemd/system|modprobe\.d|sysctl\.d)"
+    r"|/etc/(cron|sysctl|mod|udev))"
+)
+"""What systemd and distributions wrote: it decides nothing here, and is not ours to ship."""
+_SYSCTL = "/usr/lib/systemd/system/systemd-sysctl.service"
+OURS: dict[str, Observation] = {
+    "ls /usr/lib/systemd/system": ("sysinit.target.wants", "systemd-sysctl.service"),
+    "ls /usr/lib/systemd/system/sysinit.target.wants": ("systemd-sysctl.service",),
+    _SYSCTL: Evidence(
+        _SYSCTL, "[Service]\nType=oneshot\nExecStart=/usr/lib/systemd/systemd-sysctl\n"
+    ),
+    **{
+        f"ls {folder}": ()
+        for folder in (
+            *("/usr/lib/udev/rules.d", "/usr/lib/modprobe.d", "/usr/lib/sysctl.d"),
+            *("/etc/sysctl.d", "/etc/cron.d", "/etc/cron.daily", "/etc/cron.weekly"),
+        )
+    },
+}
+"""What stands in the place of it: a machine whose settings systemd-sysctl applies, and no more."""
+
+
 def shop(count: int) -> Iterator[Row]:
     """A shop's table: connections to its Redis that nobody closes, customers, and DNS."""
     seen = [0] * 4
@@ -209,6 +232,12 @@ def alone(memory: Mapping[str, Observation], since: float, words: str) -> dict[s
     for key, look in memory.items():
         if isinstance(look, Unreadable) and look.why is Why.ABSENT:
             continue  # a recorded host says so by itself
+        place = re.sub("^(ls |link )?/lib/", r"\1/usr/lib/", key)
+        if place in OURS:
+            kept[key] = OURS[place]
+            continue
+        if re.match(THEIRS, place):
+            continue
         if isinstance(look, Evidence):
             look = Evidence(look.source, _cleaned(key, look.text, since, words))
         elif key == "link /proc/self/ns/pid":

@@ -143,7 +143,6 @@ def test_the_plan_and_its_end_are_one_document() -> None:
     made = Done(3, ITEMS, True, Rate(37.0, LOST), Rate(0.0, LOST), None, "")
     told = json.loads(write(fix_facts("conntrackfull", finding, WHOLE, made)))
     assert told == {
-        "schema_version": 1,
         "module": "conntrackfull",
         "verdict": "PROBLEM",
         "summary": "full",

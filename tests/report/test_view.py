@@ -19,6 +19,7 @@ from ec2rl.model import (
     see_page,
     show_more,
 )
+from ec2rl.report.offline import of_the_past
 from ec2rl.report.text import Much, View, result, results
 
 LOSING = Finding(
@@ -64,6 +65,15 @@ def test_what_is_sound_has_its_result_line_and_what_is_not_what_a_person_acts_on
         f"{indent}-- Next: sudo ./ec2rl explain conntrackfull\n"
         "module run/kernelbug             [SUCCESS] Nothing found.\n"
     )
+
+
+def test_a_volume_is_fixed_where_it_is_mounted_and_a_log_is_not() -> None:
+    where = say("the volume {root}", root="/mnt/my disk")
+    volume = of_the_past(LOSING, where, root="/mnt/my disk")
+    fix = "-- To fix it: sudo ./ec2rl fix conntrackfull --root='/mnt/my disk' (shows a plan"
+    assert fix in result("conntrackfull", volume)
+    assert "-- Next: ./ec2rl explain conntrackfull --page-only" in result("conntrackfull", volume)
+    assert "To fix it" not in result("conntrackfull", of_the_past(LOSING, where))
 
 
 def test_all_of_it_is_what_the_file_has() -> None:

@@ -13,6 +13,7 @@ from ec2rl.engine import Plan, Result, Runner
 from ec2rl.facts.period import Period
 from ec2rl.facts.proc import release
 from ec2rl.facts.zone import InZone, zone
+from ec2rl.host.mounted import MountedHost
 from ec2rl.model import Finding, Statement, Unreadable, Verdict, say
 from ec2rl.module import Module, Options
 from ec2rl.record import record, replace
@@ -175,7 +176,8 @@ def _judge(
         results_, interrupted = runner.finish(
             lambda *waiting: reporting.progress(terminal, *waiting)
         )
-    found = tuple(_of_the_past(result, past.cut, where, own) for result in results_)
+    root = host.folder if isinstance(host, MountedHost) else ""
+    found = tuple(_of_the_past(result, past.cut, where, own, root) for result in results_)
     about: dict[str, Json] = {
         **_about(host.name, release(host), past),
         "recorded": _iso(end) if end and not by_file else None,
@@ -211,10 +213,10 @@ def _about(name: str, kernel: str | None, past: OfflineEvidence) -> dict[str, Js
     }
 
 
-def _of_the_past(result: Result, cut: str, where: Statement, own: str) -> Result:
+def _of_the_past(result: Result, cut: str, where: Statement, own: str, root: str) -> Result:
     """A result that says whose it is and of when; the commands by hand are for what runs."""
     finding = of_what_is_cut(result.finding, cut) if cut else result.finding
-    return replace(result, finding=of_the_past(finding, where, own), by_hand=())
+    return replace(result, finding=of_the_past(finding, where, own, root), by_hand=())
 
 
 def _iso(when: float) -> str:

@@ -39,6 +39,7 @@ class MountedHost:
 
     def __init__(self, folder: str) -> None:
         self.name = f"the volume at {folder}"
+        self.folder = folder
         self._root = Root(folder)
         self._times: list[float | None] = []
         self._journals: list[tuple[float, str]] | None = None

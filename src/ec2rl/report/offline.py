@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ec2rl.model import Finding, Role, Statement, Tense, Unreadable, Verdict, say
+from ec2rl.model import Command, Finding, Role, Statement, Tense, Unreadable, Verdict, say
 from ec2rl.record import replace
+from ec2rl.report.escape import typed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,15 +24,32 @@ def recorded_on(when: float) -> Statement:
     return say("on {when:time}", when=when) if when else say("at a time unknown")
 
 
-def of_the_past(finding: Finding, where: Statement, zone: str = "") -> Finding:
-    """Put a finding in the past: whose it is, of when, and without a fix for this machine."""
+def of_the_past(finding: Finding, where: Statement, zone: str = "", root: str = "") -> Finding:
+    """Put a finding in the past: whose it is, of when, and without a fix for this machine.
+
+    A volume can be fixed where it is mounted, at `root`.
+    """
     return replace(
         finding,
         summary=say("{summary} (in {where})", summary=finding.summary, where=where),
-        details=tuple(one for one in finding.details if one.role is not Role.FIX),
+        details=tuple(
+            _at(one, root) if one.role is Role.FIX else one
+            for one in finding.details
+            if one.role is not Role.FIX or root
+        ),
         tense=Tense.PAST,
         zone=zone,
     )
+
+
+def _at(fix: Statement, root: str) -> Statement:
+    """Say the same of a volume."""
+    at = f" --root={typed(root)}"
+    values = {
+        name: replace(one, words=one.words + at) if isinstance(one, Command) else one
+        for name, one in fix.values.items()
+    }
+    return replace(fix, values=values)
 
 
 def of_what_is_cut(finding: Finding, cut: str) -> Finding:

@@ -103,8 +103,9 @@ def _shown(value: Value, form: str, tense: Tense, blank: str) -> str:
 def _typed(one: Command, tense: Tense) -> str:
     if not one.own:
         return (sudo() if one.root else "") + one.words
-    past = tense is Tense.PAST
-    return to_type(one.past if past and one.past else one.words, one.root and not past)
+    if tense is Tense.PAST and one.past:
+        return to_type(one.past, root=False)
+    return to_type(one.words, one.root)
 
 
 _FORMS = {

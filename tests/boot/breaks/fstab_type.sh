@@ -1,2 +1,2 @@
-# expect: PROBLEM system unknown type
+# expect: PROBLEM system mount
 fstab 'none /data nosuchfs defaults 0 0'
