@@ -167,7 +167,7 @@ def test_an_undo_goes_on_without_it(program: Path, field: str, why: str) -> None
     raw = base64.b64encode(sealed(record)).decode()
     script = (
         f"umask 077; mkdir -p {JOURNAL}; echo {raw} | base64 -d > {JOURNAL}/1.json\n"
-        f"echo 8 > {PROBES}; ec2rl undo; cat {PROBES}\n"
+        f"echo 8 > {PROBES}; ec2rl undo --yes; cat {PROBES}\n"
     )
     said = with_module(program, field, script)
     assert f"{why}\n" in said
