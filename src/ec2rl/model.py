@@ -87,8 +87,7 @@ class Unreadable:
     def __str__(self) -> str:
         if self.is_cut:
             return f"{self.source}: unknown, {self.detail}"
-        detail = f", {self.detail}" if "(" in self.detail else f" ({self.detail})"
-        return f"{self.source}: {self.why.value}" + (detail if self.detail else "")
+        return f"{self.source}: {self.why.value}" + (f" ({self.detail})" if self.detail else "")
 
 
 @record(frozen=True)

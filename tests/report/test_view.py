@@ -41,7 +41,7 @@ LOSING = Finding(
     ),
 )
 SOUND = Finding(Verdict.OK, say("Nothing found."), (say("Rests on: dmesg"),))
-NO_RIGHT = Unreadable("/dev/kmsg", Why.DENIED, "needs root (CAP_SYSLOG)")
+NO_RIGHT = Unreadable("/dev/kmsg", Why.DENIED, "needs root: CAP_SYSLOG")
 BLIND = Finding(
     Verdict.UNKNOWN,
     say("Cannot tell: {why:; }", why=(NO_RIGHT,)),
@@ -139,11 +139,11 @@ module run/conntrackfull [FAILURE]
 def test_a_right_that_is_missing_is_told_once_and_what_to_type_next_once() -> None:
     blind = [(f"module{number}", BLIND) for number in range(9)]
     said = results([("conntrackfull", LOSING), *blind], SHORT)
-    assert said.count("needs root (CAP_SYSLOG)") == 1
+    assert said.count("needs root: CAP_SYSLOG") == 1
     assert said.count("Cannot tell: /dev/kmsg: denied") == 9
     assert said.endswith("\n\nNext: run it as root on the host itself: sudo ./ec2rl run\n")
     assert said.count("run it as root") == 1
-    assert results(blind).count("needs root (CAP_SYSLOG)") == 18
+    assert results(blind).count("needs root: CAP_SYSLOG") == 18
 
 
 @pytest.mark.parametrize(("number", "folds"), [(10, False), (11, True)])

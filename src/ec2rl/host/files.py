@@ -40,9 +40,9 @@ def unreadable(source: str, error: OSError) -> Unreadable:
 
 def _right(source: str) -> str:
     if source == "/dev/kmsg":
-        return "needs root (CAP_SYSLOG)"
+        return "needs root: CAP_SYSLOG"
     if source.startswith("netns "):
-        return "needs root (CAP_SYS_ADMIN)"
+        return "needs root: CAP_SYS_ADMIN"
     return "needs root"
 
 
