@@ -86,6 +86,7 @@ def test_ten_thousand_hostile_strings_come_out_of_json_as_they_went_in() -> None
         [Judged("conntrackfull", "net", "diagnose", finding, 0.0, tuple(texts))],
         {"name": texts[1]},
         {"name": texts[2]},
+        started=texts[3],
     )
     document = write(found)
     assert document.isascii()
