@@ -67,7 +67,10 @@ AS_HOST = (
 
 
 def in_a_namespace(script: str) -> str:
-    """Run a script in network and mount namespaces of its own, `ec2rl` being a word of it."""
+    """Run a script in network and mount namespaces of its own, `ec2rl` being a word of it.
+
+    What is printed to be typed has that word's path, and has it here as in a checkout.
+    """
     if os.geteuid() != 0:
         pytest.skip("needs root")
     done = subprocess.run(
@@ -79,7 +82,7 @@ def in_a_namespace(script: str) -> str:
         env={"PATH": f"{EC2RL.parent}:/usr/sbin:/usr/bin:/sbin:/bin", "TZ": "UTC"},
         check=False,
     )
-    return done.stdout + done.stderr
+    return (done.stdout + done.stderr).replace(f"{EC2RL} ", "sudo ./ec2rl ")
 
 
 def write(root: Path, number: int, items: Sequence[object], **fields: object) -> None:

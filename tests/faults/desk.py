@@ -25,6 +25,7 @@ from ec2rl.cli import main
 from ec2rl.fix.change import State
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.transaction import apply, history, trials
+from ec2rl.invocation import CALLED
 from ec2rl.record import record
 from ec2rl.remedies import SetSysctl
 from faults import every_kind, everykind, scene
@@ -57,6 +58,7 @@ MODULES = os.path.dirname(ec2rl.modules.__file__)
 TOPS = ("/etc", "/boot", "/var/lib")
 EVERY = every_kind.EveryKind()
 MACHINE = Machine()
+os.environ[CALLED] = "./ec2rl"
 
 VERBS: dict[str, dict[str, tuple[str, ...]]] = {
     "files": {
@@ -232,7 +234,7 @@ class Desk:
         state = past[-1].state if past else State.UNDONE
         half = seen not in (before, after) or state not in (State.APPLIED, State.UNDONE)
         as_found = (seen, state) == self.start and end.status != 0
-        if half and not as_found and "sudo ./ec2rl undo 1" not in end.words:
+        if half and not as_found and "./ec2rl undo 1" not in end.words:
             return f"neither settled nor told: {state}, {seen}, {end}"
         if not half and (state is State.APPLIED) != (seen == after):
             return f"the journal is wrong: {state}, {seen}, {end}"

@@ -58,7 +58,10 @@ def before() -> Iterator[tuple[int, int]]:
 
 
 def script(text: str) -> str:
-    """Run a shell script on a machine of its own, with `ec2rl` as a word; what it printed."""
+    """Run a shell script on a machine of its own, with `ec2rl` as a word; what it printed.
+
+    What is printed to be typed has that word's path, and has it here as in a checkout.
+    """
     done = subprocess.run(
         ["unshare", "-m", "--propagation", "private", "sh", "-c", HIDE + text],
         capture_output=True,
@@ -67,7 +70,7 @@ def script(text: str) -> str:
         env={"PATH": f"{LAUNCHER.parent}:/usr/sbin:/usr/bin:/sbin:/bin", "TZ": "UTC"},
         check=False,
     )
-    return done.stdout + done.stderr
+    return (done.stdout + done.stderr).replace(f"{LAUNCHER} ", "sudo ./ec2rl ")
 
 
 STATE = """
