@@ -124,7 +124,7 @@ def test_a_file_that_cannot_be_loaded_changes_nothing(program: Path) -> None:
 @pytest.mark.root
 def test_a_measure_that_fails_behind_the_change_is_told_and_the_change_stays(program: Path) -> None:
     field = f"measure=lambda *_: 7 if open({PROBES!r}).read() == '8\\n' else Rate(1.0, 'things')"
-    said = with_module(program, field, f"ec2rl fix zzbad --yes; cat {PROBES}; ec2rl undo")
+    said = with_module(program, field, f"ec2rl fix zzbad --yes; cat {PROBES}; ec2rl undo --yes")
     assert f"ec2rl: what is lost now could not be measured: {NO_RATE}\n" in said
     assert "Whether it helped is not known" in said
     assert re.search(r"To take it back: \S+/ec2rl undo 1\nRC 0\n8\n", said)
