@@ -58,7 +58,6 @@ MODULES = os.path.dirname(ec2rl.modules.__file__)
 TOPS = ("/etc", "/boot", "/var/lib")
 EVERY = every_kind.EveryKind()
 MACHINE = Machine()
-os.environ[CALLED] = "./ec2rl"
 
 VERBS: dict[str, dict[str, tuple[str, ...]]] = {
     "files": {
@@ -212,6 +211,7 @@ class Desk:
         child = os.fork()
         if child == 0:
             try:
+                os.environ[CALLED] = "./ec2rl"
                 fd = os.open(self.said, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
                 for stream in (1, 2):
                     os.dup2(fd, stream)
