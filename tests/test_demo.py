@@ -89,7 +89,9 @@ def played(answers: bytes, rows: int) -> str:
     )  # fmt: skip
     os.close(slave)
     seen, rest = b"", list(answers)
-    while select.select([master], [], [], 30)[0]:
+    ready = select.poll()
+    ready.register(master, select.POLLIN)
+    while ready.poll(30_000):
         try:
             piece = os.read(master, 65536)
         except OSError:  # it has ended
