@@ -163,7 +163,7 @@ def test_what_is_recorded_of_the_kernel_gives_the_same_answers(tmp_path: Path) -
             assert "two looks, 1." in told
         else:
             assert told == first.stdout
-    assert "1200" in seen["top"].stdout
+    assert "1,200" in seen["top"].stdout
     assert masked.stdout
     text = (tmp_path / "m").read_text()
     assert name not in text

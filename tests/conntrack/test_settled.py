@@ -37,7 +37,7 @@ def test_a_raise_that_is_in_force_settles_the_lines_before_it() -> None:
     assert is_settled(found)
     assert (
         "2 occurrences before the change of 2026-11-23 05:00:00 +0000 (ec2rl history: 1), "
-        "none since: it raised nf_conntrack_max, which is 262144 now"
+        "none since: it raised nf_conntrack_max, which is 262,144 now"
     ) in details(found)
 
 

@@ -78,7 +78,7 @@ def test_a_line_before_a_fix_that_is_in_force_is_past() -> None:
     )
     assert details(found.finding) == [
         "1 occurrence before the change of 2026-11-23 05:00:00 +0000 (ec2rl history: 1), none "
-        "since: it raised tcp_max_orphans, which is 4096 now",
+        "since: it raised tcp_max_orphans, which is 4,096 now",
         "Rests on: dmesg, whole since boot",
         "Read: dmesg",
         "Not read: journal: absent; /var/log: absent",

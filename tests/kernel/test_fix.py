@@ -133,15 +133,18 @@ def test_a_table_that_loses_packets_is_mended_and_the_mending_is_undone(
     assert (int(states[1][0]), int(states[1][1])) == (2 * before[0], 2 * before[0])
     assert states[1] != states[0]
     assert states[2] == states[0], "every value and every byte is as before"
-    words = r"^Need: (\d+) entries, which the present load of netns \d+ \(ec2rl-fix.*\(by a census"
+    words = (
+        r"^Need: ([\d,]+) entries, which the present load of ec2rl-fix\S* \(netns \d+.*"
+        r"\(by a census"
+    )
     need = re.search(words, said, re.MULTILINE)
     assert need is not None, said
-    assert before[0] <= int(need[1]) < before[0] * 1.01
+    assert before[0] <= int(need[1].replace(",", "")) < before[0] * 1.01
     lost = re.search(
-        r"^It helped: packets lost ([\d.e+]+)/s before, 0/s after\.$", said, re.MULTILINE
+        r"^It helped: packets lost ([\d.,e+]+)/s before, 0/s after\.$", said, re.MULTILINE
     )
     assert lost is not None, said
-    assert float(lost[1]) > 0
+    assert float(lost[1].replace(",", "")) > 0
     assert "# Local.\nnet.netfilter.nf_conntrack_max=65536\n" in said
     assert limits() == before
 
@@ -154,7 +157,7 @@ def test_remediate_mends_what_failed_and_a_new_line_is_a_failure_again(
     before: tuple[int, int], losing: None, within: str
 ) -> None:
     """A time namespace, whose clocks tell another uptime, makes no difference to what is older."""
-    run = f"{within}ec2rl run --only-modules=conntrackfull"
+    run = f"{within}ec2rl run -v --only-modules=conntrackfull"
     let_the_kernel_log()
     said = script(
         f"{run} --remediate; echo RC $?; ec2rl history\n"

@@ -114,7 +114,7 @@ def settling_lines(settling: Settling, settled: int, now: int, undecided: int) -
         lines.append(
             say(
                 "{n:occurrence} before the change of {when:time} (ec2rl history: {id}), {since}: "
-                "it raised {limit}, which is {maximum} {now}",
+                "it raised {limit}, which is {maximum:,} {now}",
                 n=settled,
                 when=settling.change.time,
                 id=settling.change.id,
