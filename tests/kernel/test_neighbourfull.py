@@ -136,7 +136,7 @@ def test_what_the_kernel_refuses_is_told_by_its_counter_and_its_log() -> None:
 
 def test_a_full_table_is_mended_the_lines_are_past_and_the_mending_is_undone() -> None:
     state = "echo STATE $(cat /proc/sys/net/ipv4/neigh/default/gc_thresh?) $(ls /etc/sysctl.d)\n"
-    told = "ec2rl run --only-modules=neighbourfull --no-save; echo RC $?\n"
+    told = "ec2rl run -v --only-modules=neighbourfull --no-save; echo RC $?\n"
     let_the_kernel_log()
     with attached(), small_table():
         send(100)
