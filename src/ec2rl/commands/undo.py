@@ -112,10 +112,10 @@ def _undo(args: Parsed, machine: Machine, terminal: Terminal) -> int:
         for line in _unseen(change, machine):
             terminal.say(line)
     lines = [*told_of(left, machine), *_foreseen(steps, machine)]
-    if not lines:
+    is_shown = args.has("dry-run") or not machine.runs
+    if is_shown and not lines:
         return _nothing(terminal, change)
-    asks = not args.has("yes") and (left or _moves(steps))
-    if asks or args.has("dry-run") or not machine.runs:
+    if is_shown or (not args.has("yes") and (left or _moves(steps))):
         terminal.out("\n".join(lines) + "\n")
     if args.has("dry-run"):
         return 0
