@@ -27,7 +27,8 @@ def settle(environment: Mapping[str, str], argument: str) -> None:
     A person who has come by sudo(8) needs it for the next command as well.
     """
     called = environment.get(CALLED) or argument
-    if os.path.basename(called) in ("", "__main__.py") or not called.isprintable():
+    named_by_python = ("", "-", "-c", "-m", "__main__.py")
+    if os.path.basename(called) in named_by_python or not called.isprintable():
         return
     folder, _, name = called.rpartition("/")
     _Here.name = _quoted(name if folder in _PATH else called if "/" in called else f"./{name}")
