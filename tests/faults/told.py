@@ -256,6 +256,8 @@ def _judge_run(
         if now == after and not (fixed or re.search(r"to take it back: \S+ undo 1", said.err)):
             return f"changed, and not told: {said}"
         quiet = "nothing was changed" in said.err or "[FAILURE]" in said.out
+        # What was not judged is not mended either, and both are told.
+        quiet = quiet or ("interrupted: " in said.err and "[UNKNOWN]" in said.out)
         quiet = quiet or not (said.out or said.err)  # nothing had begun
         if now == before and not (quiet or "all is as before change 1" in said.err):
             return f"not changed, and not told: {said}"
