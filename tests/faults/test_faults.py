@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 # change is made there are more cases, and larger ones.
 MORE = 8
 SAMPLES = {
-    "kills": 20,
-    "plain": 25,
-    "doubles": 240,
-    "errors": 90,
-    "recoveries": 80,
-    "edits": 100,
-    "power": 50,
-    "raises": 500,
-    "twice": 60,
-    "signals": 400,
-    "imports": 60,
-    "descriptors": 10,
-    "free": 50,
-    "remediate": 100,
+    "kills": 40,
+    "plain": 50,
+    "doubles": 480,
+    "errors": 180,
+    "recoveries": 160,
+    "edits": 200,
+    "power": 100,
+    "raises": 1000,
+    "twice": 120,
+    "signals": 800,
+    "imports": 120,
+    "descriptors": 12,
+    "free": 100,
+    "remediate": 150,
 }
 
 
