@@ -20,20 +20,25 @@ COULD_NOT_LOOK = 3
 """Exit status when something that was asked for could not be read."""
 
 
+TOOL: Mapping[str, Json] = {"name": "ec2rl", "version": __version__}
+"""What made a document."""
+
+
+def this_host() -> Mapping[str, Json]:
+    """Name the machine that this runs on, its kernel and its architecture."""
+    machine = os.uname()
+    return {"name": machine.nodename, "kernel": machine.release, "machine": machine.machine}
+
+
 def document(**content: Json) -> Mapping[str, Json]:
     """Content with what every document has: its schema's version, who made it, where, when.
 
     `report/commands.schema.json` says what is in the document of each command.
     """
-    machine = os.uname()
     return {
         "schema_version": 1,
-        "tool": {"name": "ec2rl", "version": __version__},
-        "host": {
-            "name": machine.nodename,
-            "kernel": machine.release,
-            "machine": machine.machine,
-        },
+        "tool": TOOL,
+        "host": this_host(),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         **content,
     }

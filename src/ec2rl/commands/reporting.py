@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from ec2rl import __version__, slices
+from ec2rl import slices
 from ec2rl.arguments import Parsed, UsageError, moment, seconds, whole_number
 from ec2rl.caller import Rights
 from ec2rl.engine import Plan, Result
@@ -172,12 +172,12 @@ def document_of(
 ) -> dict[str, Json]:
     """Give the report as data; `host` says which machine it is about, without it this one."""
     from ec2rl.report.json_report import report
+    from ec2rl.subcommand import TOOL, this_host
 
-    machine = os.uname()
     return report(
         _judged(found),
-        {"name": "ec2rl", "version": __version__},
-        host or {"name": machine.nodename, "kernel": machine.release, "machine": machine.machine},
+        TOOL,
+        host or this_host(),
         started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
         seconds=round(took, 3),
         run_folder=None if folder is None else folder.shown,
