@@ -41,8 +41,9 @@ def events(run: list[str]) -> dict[str, int]:
     said = subprocess.run([*run, "--json"], capture_output=True, check=False).stdout
     found = {}
     for result in json.loads(said)["results"]:
-        boot = result.get("this_boot") or result["log"]["this_boot"]
-        found[result["module"]] = boot.get("count", boot.get("lines_at_least"))
+        boot = result.get("this_boot") or result.get("log", {}).get("this_boot")
+        if boot:
+            found[result["module"]] = boot.get("count", boot.get("lines_at_least"))
     return found
 
 

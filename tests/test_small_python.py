@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
+from ec2rl.conntrack.queries.counters import ConntrackCounters
+from ec2rl.host import Door
+from ec2rl.host.journal.payload import UnknownFormatError, _zstd_of_system
+from ec2rl.host.live import LiveHost
+from ec2rl.host.netns import NetnsHost
+from ec2rl.model import Unreadable, Why
 from ec2rl.report.difference import every_line
 from support.cases import CASES
 from support.lacking import ec2rl
@@ -67,3 +75,28 @@ def test_a_typing_error_is_told_without_a_suggestion() -> None:
 def test_without_difflib_a_plan_shows_every_line() -> None:
     assert every_line(["a\n", "b\n"], ["b\n"]) == ["@@ -1,2 +1 @@\n", "-a\n", "-b\n", "+b\n"]
     assert every_line([], ["b\n"]) == ["@@ -0,0 +1 @@\n", "+b\n"]
+
+
+@pytest.fixture
+def no_ctypes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    monkeypatch.delattr(os, "setns", raising=False)
+
+
+@pytest.mark.usefixtures("no_ctypes")
+def test_a_namespace_that_cannot_be_entered_is_told_as_such() -> None:
+    away = NetnsHost(Door("/proc/self/ns/net", None), LiveHost())
+    for look in (
+        away.read("/proc/net/dev"),
+        away.names("/proc/sys/net"),
+        away.query(ConntrackCounters()),
+    ):
+        assert isinstance(look, Unreadable)
+        assert look.why is Why.FAILED
+        assert look.detail == "this Python has no ctypes, and enters no namespace: install python3"
+
+
+@pytest.mark.usefixtures("no_ctypes")
+def test_a_payload_that_cannot_be_unpacked_says_what_is_lacking() -> None:
+    with pytest.raises(UnknownFormatError, match="has no ctypes: install python3"):
+        _zstd_of_system()

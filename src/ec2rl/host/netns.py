@@ -90,6 +90,8 @@ class entered:  # noqa: N801 - a context manager, used like a function
             there = open_door(self.door) if self.door.fd is None else self.door.fd
             try:
                 setns(there, _CLONE_NEWNET)
+            except WrongDoorError:
+                raise
             except OSError as error:
                 if error.errno == errno.EINVAL:
                     raise WrongDoorError(Why.FAILED, "not a network namespace") from None
@@ -114,11 +116,18 @@ class entered:  # noqa: N801 - a context manager, used like a function
 
 
 def setns(fd: int, kind: int) -> None:
-    """Move the calling thread into a namespace (setns(2)); OSError when the kernel refuses."""
+    """Move the calling thread into a namespace (setns(2)); OSError when the kernel refuses.
+
+    WrongDoorError where this Python cannot ask it.
+    """
     if hasattr(os, "setns"):  # Python 3.12
         os.setns(fd, kind)
         return
-    import ctypes
+    try:
+        import ctypes
+    except ImportError:  # python3-minimal
+        words = "this Python has no ctypes, and enters no namespace: install python3"
+        raise WrongDoorError(Why.FAILED, words) from None
 
     # Looking up a function of the C library makes a class each time: once is enough.
     libc = _LIBC or [ctypes.CDLL(None, use_errno=True)]

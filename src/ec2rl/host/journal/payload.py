@@ -116,11 +116,14 @@ def _zstd_of_python() -> Callable[[bytes], bytes] | None:
 
 
 def _zstd_of_system() -> Callable[[bytes], bytes]:
-    import ctypes
-
     try:
+        import ctypes
+
         library = ctypes.CDLL("libzstd.so.1")
         size_of, decompress = library.ZSTD_getFrameContentSize, library.ZSTD_decompress
+    except ImportError:  # python3-minimal
+        words = "a payload is packed with zstd, and this Python has no ctypes: install python3"
+        raise UnknownFormatError(words) from None
     except (OSError, AttributeError):
         raise UnknownFormatError("a payload is packed with zstd, and there is no libzstd") from None
     size_of.restype = ctypes.c_ulonglong
