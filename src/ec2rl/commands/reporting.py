@@ -158,10 +158,10 @@ def opening(folder: RunFolder | None, names: Sequence[str], alone: str = "") -> 
     from ec2rl.report.text import header
 
     where = one_line(folder.shown) if folder is not None else "(not saved)"
+    whose = f"{alone}\n\n" if alone else ""
     return (
         f"{header('Output  Logs')}\n\nThe output logs are located in:\n{where}\n\n"
-        f"{header('Module Run')}\n\nRunning Modules:\n{', '.join(names)}\n\n"
-        f"{alone}\n\n" * bool(alone)
+        f"{header('Module Run')}\n\nRunning Modules:\n{', '.join(names)}\n\n{whose}"
     )
 
 
