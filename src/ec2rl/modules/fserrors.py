@@ -96,7 +96,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         superblock, unread = _superblock(host)
         notes += unread
         fsck, came_up = _last_boot(host)
-    full_loops = any(_LOOP in line.message and line.trusted for line in log.lines)
+    full_loops = _full_loops(host, log)
     failed = {e.detail.device for e in events.this_boot if e.detail.what is What.ERROR}
     another = {one.device for one in counted if one.errors == 0} & failed
     states = [
@@ -127,7 +127,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
 
 
 def _why_harmless(
-    error: FileSystemError, full_loops: bool, another: Collection[str]
+    error: FileSystemError, full_loops: Mapping[str, str] | None, another: Collection[str]
 ) -> Statement | None:
     """Why an event of a device in use is none of this boot's faults, None where it is one.
 
@@ -136,16 +136,36 @@ def _why_harmless(
     """
     if error.what is What.COUNTED:
         return say("counted since the last fsck, none of them is known to be of {this_boot}")
-    if error.device.startswith("loop") and full_loops:
+    if error.device.startswith("loop") and full_loops is not None:
+        folder = full_loops.get(error.device)
         words = (
             "a consequence: the file system that holds the file behind {device} took no write "
             "(it is full, or fails itself)"
         )
-        return say(words, device=error.device)
+        if folder is not None:
+            words = "a consequence: {folder}, which holds the file behind {device}, is full"
+        return say(words, device=error.device, folder=folder)
     if error.device in another:
         words = "what is mounted from {device} {now} has counted none: another, or checked since"
         return say(words, device=error.device)
     return None
+
+
+def _full_loops(host: Host, log: KernelLog) -> dict[str, str] | None:
+    """The loop devices whose files lie on a full file system, each with the folder of that.
+
+    None where the log tells of no loop device that could not be written.
+    """
+    if not any(line.message.startswith(_LOOP) and line.trusted for line in log.lines):
+        return None
+    from ec2rl.facts.space import below_loop, parse_space
+    from ec2rl.host.queries.space import Space
+
+    found = host.query(Space())
+    spaces = parse_space(found.text) if isinstance(found, Evidence) and host.is_live else ()
+    names = {one.device.rpartition("/")[2] for one in spaces if "/loop" in one.device}
+    below = {name: below_loop(host, name, spaces) for name in names}
+    return {name: one.folder for name, one in below.items() if one is not None and one.lacks_room}
 
 
 def _superblock(host: Host) -> tuple[dict[str, str], list[Statement]]:
@@ -156,7 +176,7 @@ def _superblock(host: Host) -> tuple[dict[str, str], list[Statement]]:
     if isinstance(found, Evidence):
         lines = (line.partition(": ") for line in found.text.split("\n"))
         return {name: value for name, _, value in lines if name}, []
-    is_asked = found.why is not Why.NOT_COLLECTED or found.detail
+    is_asked = found.detail or found.why not in (Why.NOT_COLLECTED, Why.ABSENT)
     return {}, [say("Not read: {unread}", unread=found)] if is_asked else []
 
 
