@@ -5,9 +5,10 @@ from __future__ import annotations
 from ec2rl.diagnosis.coverage import moment
 from ec2rl.diagnosis.kernel_log import commands_of
 from ec2rl.facts.block_devices import volume
+from ec2rl.facts.disk_words import LOOPS, is_loop_unwritten
 from ec2rl.facts.log import LOG_FOLDER, KernelLog
 from ec2rl.facts.space import Deleted, FileSystem, below_loop, parse_deleted, parse_space
-from ec2rl.host import CONSOLES, DMESGS, ERR, JOURNALCTLS, Host, Phrase
+from ec2rl.host import CONSOLES, DMESGS, JOURNALCTLS, Host, Phrase
 from ec2rl.host.queries.space import Space
 from ec2rl.model import (
     Evidence,
@@ -32,12 +33,8 @@ if TYPE_CHECKING:
     from ec2rl.model import Fact
 
 NAME = "diskfull"
-_LOOP = "loop: Write error at byte offset "  # drivers/block/loop.c, 3.16 to 6.18
 _WORDS = "o space left on device"  # strerror(ENOSPC), and Go's in small letters
-PHRASES = (
-    Phrase(_WORDS.encode(), recent=True),
-    Phrase(_LOOP.encode(), recent=True, level=ERR),
-)
+PHRASES = (Phrase(_WORDS.encode(), recent=True), *LOOPS)
 _NOT_DISKS = r"inotify|\bwatch(?:e[sr])?\b|cgroup|\bsem(?:get|op|aphore)|shmget|keyctl|\bbpf"
 """What the same errno says of other things: watches, control groups, semaphores, keys."""
 _NEEDED = ("/", "/var", "/tmp", "/boot", "/home", "/usr", "/opt", "/root", "/srv")  # noqa: S108
@@ -84,7 +81,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     lines = tuple(
         Said(one.message, one.sources[0], moment(one), one.trusted)
         for one in log.lines
-        if _is_of_disk(one.message) and (one.trusted or not one.message.startswith(_LOOP))
+        if _is_of_disk(one.message) and (one.trusted or not is_loop_unwritten(one.message))
     )
     if isinstance(found, Unreadable):
         return Seen(found, lines or tuple(_of_programs(host)), is_live=host.is_live)
@@ -107,7 +104,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
 
 def _is_of_disk(text: str) -> bool:
     """Whether a line says that a disk had no room: programs say the same of other things."""
-    if text.startswith(_LOOP):
+    if is_loop_unwritten(text):
         return True
     if _WORDS not in text:
         return False
@@ -263,7 +260,7 @@ def _by_log(seen: Seen, unread: Unreadable) -> Finding:
             why = say("nobody recorded how full they were (df)")
         how = say("Next: {collect_all}")
         return Finding(Verdict.UNKNOWN, say(words, why=why), (how,), facts=_facts(seen))
-    is_loop = all(one.text.startswith(_LOOP) for one in seen.lines)
+    is_loop = all(is_loop_unwritten(one.text) for one in seen.lines)
     words = "A file system was full: {quote} (how full they are is not known)"
     if is_loop:
         words = "A file system below a loop device was full, or failed: {quote}"

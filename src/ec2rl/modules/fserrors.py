@@ -9,6 +9,7 @@ from ec2rl.diagnosis.kernel_log import commands_of
 from ec2rl.diagnosis.observations import Observations
 from ec2rl.facts import file_system_words
 from ec2rl.facts.block_devices import Mount, volume
+from ec2rl.facts.disk_words import LOOPS, is_loop_unwritten
 from ec2rl.facts.file_system_words import FileSystemError, What
 from ec2rl.facts.file_systems import Counted, made_read_only, proves_none, read_counted
 from ec2rl.facts.log import KernelLog
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     Errors = Sequence[Event[FileSystemError]]
 
 NAME = "fserrors"
-_LOOP = "loop: Write error at byte offset "  # drivers/block/loop.c, 3.16 to 6.18
 EVENTS = (
     # fs/ext4/super.c, 2.6.32 to 6.18; fs/ext3/super.c, fs/ext2/super.c.
     Phrase(b"-fs error (device ", level=CRIT, messages=("EXT4-fs error (device a): a:1: a",)),
@@ -49,7 +49,7 @@ EVENTS = (
     # fs/fat/misc.c, __fat_fs_error(); fs/exfat/misc.c.
     Phrase(b"Filesystem has been set read-only", recent=True, level=ERR),
 )
-PHRASES = (*EVENTS, Phrase(_LOOP.encode(), recent=True, level=ERR), *REMOVALS)
+PHRASES = (*EVENTS, *LOOPS, *REMOVALS)
 _TEXT = DiagnosisText(
     found="File system errors found",
     none="No file system errors found.",
@@ -99,6 +99,9 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     full_loops = _full_loops(host, log)
     failed = {e.detail.device for e in events.this_boot if e.detail.what is What.ERROR}
     another = {one.device for one in counted if one.errors == 0} & failed
+    another |= _of_other_kinds(
+        events.this_boot, use.mounts if isinstance(use.mounts, tuple) else ()
+    )
     states = [
         *_read_only(read_only),
         *([] if fsck is None else [(Verdict.PROBLEM, fsck)]),
@@ -131,8 +134,8 @@ def _why_harmless(
 ) -> Statement | None:
     """Why an event of a device in use is none of this boot's faults, None where it is one.
 
-    ext4 counts each error (save_error_info()): where the count is 0 on a device of `another`, what
-    is mounted from it now is not what had the error, or was checked since.
+    ext4 counts each error (save_error_info()): where its count is 0 now, or another kind of file
+    system is there, as on the devices of `another`, the one that had it is gone, or was checked.
     """
     if error.what is What.COUNTED:
         return say("counted since the last fsck, none of them is known to be of {this_boot}")
@@ -146,9 +149,20 @@ def _why_harmless(
             words = "a consequence: {folder}, which holds the file behind {device}, is full"
         return say(words, device=error.device, folder=folder)
     if error.device in another:
-        words = "what is mounted from {device} {now} has counted none: another, or checked since"
+        words = "what is mounted from {device} {now} is another file system, or was checked since"
         return say(words, device=error.device)
     return None
+
+
+def _of_other_kinds(errors: Errors, mounts: Sequence[Mount]) -> set[str]:
+    """The devices from which another kind is mounted than the one that last had an error there."""
+    now = {one.device: one.kind.rstrip("234").lower() for one in mounts}
+    last = {one.detail.device: one.detail.kind.rstrip("234").lower() for one in errors}
+    return {
+        device
+        for device, kind in last.items()
+        if device in now and now[device] != kind and not (kind == "fat" and "fat" in now[device])
+    }
 
 
 def _full_loops(host: Host, log: KernelLog) -> dict[str, str] | None:
@@ -156,7 +170,7 @@ def _full_loops(host: Host, log: KernelLog) -> dict[str, str] | None:
 
     None where the log tells of no loop device that could not be written.
     """
-    if not any(line.message.startswith(_LOOP) and line.trusted for line in log.lines):
+    if not any(is_loop_unwritten(line.message) and line.trusted for line in log.lines):
         return None
     from ec2rl.facts.space import below_loop, parse_space
     from ec2rl.host.queries.space import Space
@@ -294,7 +308,7 @@ def _found(seen: Seen) -> str:
     for one in seen.log.events.newest:
         folders = ", ".join(seen.use.of(one.detail.device)[:_NAMED])
         where = one.detail.device + (f" ({folders})" if folders else "")
-        named.setdefault(one.detail.device, f"{one.detail.kind} on {where}")
+        named[one.detail.device] = f"{one.detail.kind} on {where}"
     if not named or "" in named:
         return _TEXT.found
     more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
@@ -303,7 +317,7 @@ def _found(seen: Seen) -> str:
 
 def _advice(seen: Seen) -> Iterator[Statement]:
     """What to do for these very devices."""
-    is_loop = any(_LOOP in line.message for line in seen.log.log.lines)
+    is_loop = any(is_loop_unwritten(line.message) for line in seen.log.log.lines)
     gone = [one for one in _devices(seen) if is_loop or seen.use.is_past(one)]
     if seen.log.harmless is not None and gone:
         words = "What helps: nothing, if {devices: and } went on purpose; unmount before detaching"
