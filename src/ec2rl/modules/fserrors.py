@@ -130,7 +130,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
 
 
 def _why_harmless(
-    error: FileSystemError, full_loops: Mapping[str, str] | None, another: Collection[str]
+    error: FileSystemError, full_loops: Mapping[str, str], another: Collection[str]
 ) -> Statement | None:
     """Why an event of a device in use is none of this boot's faults, None where it is one.
 
@@ -139,13 +139,13 @@ def _why_harmless(
     """
     if error.what is What.COUNTED:
         return say("counted since the last fsck, none of them is known to be of {this_boot}")
-    if error.device.startswith("loop") and full_loops is not None:
-        folder = full_loops.get(error.device)
+    if error.device in full_loops or (error.device.startswith("loop") and "" in full_loops):
+        folder = full_loops.get(error.device, "")
         words = (
             "a consequence: the file system that holds the file behind {device} took no write "
             "(it is full, or fails itself)"
         )
-        if folder is not None:
+        if folder:
             words = "a consequence: {folder}, which holds the file behind {device}, is full"
         return say(words, device=error.device, folder=folder)
     if error.device in another:
@@ -165,21 +165,29 @@ def _of_other_kinds(errors: Errors, mounts: Sequence[Mount]) -> set[str]:
     }
 
 
-def _full_loops(host: Host, log: KernelLog) -> dict[str, str] | None:
-    """The loop devices whose files lie on a full file system, each with the folder of that.
+def _full_loops(host: Host, log: KernelLog) -> dict[str, str]:
+    """The loop devices whose files took no write, each with the folder of the full file system.
 
-    None where the log tells of no loop device that could not be written.
+    "" where that is not full, or not known; for the device "" where the kernel does not name it.
     """
-    if not any(is_loop_unwritten(line.message) and line.trusted for line in log.lines):
-        return None
+    said = [one.message for one in log.lines if one.trusted and is_loop_unwritten(one.message)]
+    if not said:
+        return {}
     from ec2rl.facts.space import below_loop, parse_space
     from ec2rl.host.queries.space import Space
 
-    found = host.query(Space())
-    spaces = parse_space(found.text) if isinstance(found, Evidence) and host.is_live else ()
-    names = {one.device.rpartition("/")[2] for one in spaces if "/loop" in one.device}
-    below = {name: below_loop(host, name, spaces) for name in names}
-    return {name: one.folder for name, one in below.items() if one is not None and one.lacks_room}
+    found = host.query(Space()) if host.is_live else None
+    spaces = parse_space(found.text) if isinstance(found, Evidence) else ()
+    loops = {""} if any(one.startswith("loop: ") for one in said) else set()
+    loops |= {one.partition(" dev ")[2].partition(",")[0] for one in said if " dev " in one}
+    loops |= {
+        one.device.rpartition("/")[2] for one in spaces if "" in loops and "/loop" in one.device
+    }
+    full = {}
+    for name in loops:
+        below = below_loop(host, name, spaces) if name else None
+        full[name] = below.folder if below is not None and below.lacks_room else ""
+    return full
 
 
 def _superblock(host: Host) -> tuple[dict[str, str], list[Statement]]:
@@ -318,10 +326,11 @@ def _found(seen: Seen) -> str:
 def _advice(seen: Seen) -> Iterator[Statement]:
     """What to do for these very devices."""
     is_loop = any(is_loop_unwritten(line.message) for line in seen.log.log.lines)
-    gone = [one for one in _devices(seen) if is_loop or seen.use.is_past(one)]
+    loops = [one for one in _devices(seen) if is_loop and one.startswith("loop")]
+    gone = loops or [one for one in _devices(seen) if seen.use.is_past(one)]
     if seen.log.harmless is not None and gone:
         words = "What helps: nothing, if {devices: and } went on purpose; unmount before detaching"
-        if is_loop:
+        if loops:
             words = "What helps: make room below the file behind {devices: and } (see diskfull)"
         yield say(words, devices=tuple(gone[:_NAMED]))
         return
