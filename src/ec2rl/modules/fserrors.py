@@ -255,7 +255,7 @@ def _noted(superblock: Mapping[str, str]) -> Iterator[tuple[Verdict, Statement]]
         said = say(words, kind=kind, device=device, n=errors or 0, at=last or None)
         yield Verdict.PROBLEM, said
     elif errors:
-        words = "{kind} on {device} has counted {n:error}, the last at {at:time}, and {is} clean {now}"
+        words = "{kind} on {device} has counted {n:error}, the last at {at:time}; {is} clean {now}"
         yield Verdict.WARNING, say(words, kind=kind, device=device, n=errors, at=last or None)
 
 
