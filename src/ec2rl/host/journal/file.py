@@ -115,7 +115,7 @@ class JournalFile:
 
     @property
     def behind_tables(self) -> int:
-        """Where other objects can begin: journald puts the hash tables, 3.6 MiB, before all else.
+        """Where other objects can begin: journald puts the hash tables, 0.7 to 3.6 MiB, first.
 
         Of a file that is laid out otherwise, where its header ends.
         """
