@@ -39,13 +39,15 @@ class Options:
 
     `sample` is the pause before a second look, in seconds, 0 for never; `period` is the time
     that the logs are asked about; with `strict` only what is proven makes a failure; `by_hand` is
-    whether the commands by hand will be shown, and what only they need is looked at too.
+    whether the commands by hand will be shown, and what only they need is looked at too; `netns` is
+    the network namespace that is to be judged alone, as a person names it, "" for all.
     """
 
     sample: float = 1.0
     period: Period = Period()
     strict: bool = False
     by_hand: bool = False
+    netns: str = ""
 
 
 @record(frozen=True)
@@ -57,7 +59,8 @@ class Module:
     and `class_` are words that ec2rl 1.1.7 knows; `seconds` is how long it may take.  Where there
     is a fix, `propose` plans it, `settings` are what may be asked of it, `measure` says what is
     lost now (None: unknown), to tell whether it has helped, `held` what the settings have to have
-    room for now, and `details` is a command for more.
+    room for now, and `details` is a command for more.  One that can judge a network namespace alone
+    has `namespace`, which gives the label of the one that is meant, or why there is none.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Module:
     settings: tuple[Setting, ...] = ()
     measure: Callable[[Host], Rate | None] | None = None
     held: Callable[[Host], tuple[Held, ...]] | None = None
+    namespace: Callable[[Host, str], str | Unreadable] | None = None
     details: str = ""
     class_: str = "diagnose"
     seconds: float = 60.0

@@ -27,6 +27,11 @@ _LOOK = {
     "deadline": Option("TIME", "end by then, whatever is left (120)"),
     "debug": Option("", "show what the program itself says of its faults"),
 }
+_ALONE = {
+    "netns": Option(
+        "NAME|INODE|PID|CONTAINER|all", "judge one network namespace alone, where a module can"
+    )
+}
 _PAST = {
     "root": Option("DIR", "judge the mounted root of another machine", many=True),
     "sos": Option("FILE|DIR", "judge a sosreport, packed or not", many=True),
@@ -48,6 +53,7 @@ _GENERAL = {
         "MODULE [FILE ...]",
         {
             **_LOOK,
+            **_ALONE,
             **FORMATS,
             "page-only": Option("", "do not look at this machine"),
             **_PAST,
@@ -151,6 +157,7 @@ def _run(saved: Mapping[str, Option]) -> Command:
             "verbose": Option("", "-v: all that is known, as the saved report has it"),
             "all": Option("", "a line for each module, on a terminal too"),
             **_LOOK,
+            **_ALONE,
             "concurrency": Option("N", "modules at work at the same time (10)"),
             "output-dir": Option("DIR", "save the results under DIR (/var/lib/ec2rl, the last 50)"),
             "no-save": Option("", "write nothing at all"),

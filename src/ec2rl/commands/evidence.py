@@ -70,6 +70,7 @@ def check(args: Parsed) -> None:
         )
     if args.has("mask") and not args.has("record"):
         raise UsageError("--mask is about what --record writes")
+    _check_namespace(args)
     if args.operands and not args.has("log"):
         _check_files(args)
     else:
@@ -85,6 +86,15 @@ def check(args: Parsed) -> None:
     for path in args.operands:
         if path != "-":
             _exists(path, path)
+
+
+def _check_namespace(args: Parsed) -> None:
+    others = [option for option in PAST if option != "replay" and args.has(option)]
+    if args.has("netns") and (args.operands or others):
+        raise UsageError(
+            "--netns is about the machine that is running, or about a recording of one (--replay): "
+            "nothing else that is saved has its network namespaces"
+        )
 
 
 def _check_files(args: Parsed) -> None:

@@ -7,6 +7,7 @@ import time
 
 from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.catalogue import load, page
+from ec2rl.commands.one_namespace import check_alone, told
 from ec2rl.commands.reporting import PAST, plan_of, results_of
 from ec2rl.engine import Runner
 from ec2rl.host.live import LiveHost
@@ -43,8 +44,11 @@ def command(args: Parsed, terminal: Terminal) -> int:
     except OSError as error:
         text = f"{module.name} has no page: {os.strerror(error.errno or 0)}\n"
     write = format_of(args).write
+    check_alone(args, [module])
     if evidence.operands or any(map(args.has, PAST)):
         return _explain_past(evidence, module, text, plan, terminal)
+    if not args.has("page-only"):
+        told(args, [module], LiveHost())
     if write is None:
         terminal.out(text)
     found: Sequence[Result] = ()

@@ -9,6 +9,7 @@ from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.catalogue import choose
 from ec2rl.commands import reporting
 from ec2rl.commands.evidence import OfflineEvidence, TakenFor, check, opened
+from ec2rl.commands.one_namespace import check_alone
 from ec2rl.engine import Plan, Result, Runner
 from ec2rl.facts.period import Period
 from ec2rl.facts.proc import release
@@ -53,6 +54,7 @@ def judge_offline(args: Parsed, terminal: Terminal) -> int:
     started, clock = time.time(), time.monotonic()
     write, fails = format_of(args).write, reporting.failing(args)
     plan, modules = reporting.plan_of(args, started), choose(args)
+    check_alone(args, modules)
     each = judge_each(args, modules, plan, terminal)
     view = reporting.view_of(args, terminal, modules)
     recording = reporting.open_record(args, terminal)
@@ -170,7 +172,7 @@ def _judge(
             )
             return _unjudged(host.name, past, modules, why, own)
         what = text(where)
-        options = Options(past.sample, period, plan.options.strict)
+        options = Options(past.sample, period, plan.options.strict, netns=plan.options.netns)
         runner = Runner(modules, host, replace(plan, options=options))
         runner.start()
         results_, interrupted = runner.finish(

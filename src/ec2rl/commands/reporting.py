@@ -8,6 +8,7 @@ import time
 from ec2rl import slices
 from ec2rl.arguments import Parsed, UsageError, moment, seconds, whole_number
 from ec2rl.caller import Rights
+from ec2rl.commands.one_namespace import asked_for
 from ec2rl.engine import Plan, Result
 from ec2rl.facts.period import Period
 from ec2rl.model import Verdict
@@ -66,7 +67,12 @@ def plan_of(args: Parsed, now: float) -> Plan:
             f"--interval={interval:g} leaves no time to look in --deadline={deadline:g}"
         )
     return Plan(
-        Options(min(interval, deadline / 2), period_of(args, now), args.has("strict")),
+        Options(
+            min(interval, deadline / 2),
+            period_of(args, now),
+            args.has("strict"),
+            netns=asked_for(args),
+        ),
         deadline,
         concurrency,
         args.has("record"),
@@ -146,14 +152,16 @@ def open_folder(args: Parsed, terminal: Terminal, started: float) -> tuple[RunFo
     return None, why
 
 
-def opening(folder: RunFolder | None, names: Sequence[str]) -> str:
+def opening(folder: RunFolder | None, names: Sequence[str], alone: str = "") -> str:
+    """Give the lines before the results; `alone` says which namespace is judged by itself."""
     from ec2rl.report.escape import one_line
     from ec2rl.report.text import header
 
     where = one_line(folder.shown) if folder is not None else "(not saved)"
+    whose = f"{alone}\n\n" if alone else ""
     return (
         f"{header('Output  Logs')}\n\nThe output logs are located in:\n{where}\n\n"
-        f"{header('Module Run')}\n\nRunning Modules:\n{', '.join(names)}\n\n"
+        f"{header('Module Run')}\n\nRunning Modules:\n{', '.join(names)}\n\n{whose}"
     )
 
 

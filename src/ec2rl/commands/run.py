@@ -6,6 +6,7 @@ import time
 
 from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.catalogue import choose
+from ec2rl.commands.one_namespace import check_alone, told
 from ec2rl.commands.reporting import (
     PAST,
     document_of,
@@ -51,6 +52,8 @@ def _judge_this_machine(args: Parsed, terminal: Terminal) -> int:
     fails = failing(args)
     plan = plan_of(args, started)
     modules = choose(args)
+    check_alone(args, modules)
+    alone = told(args, modules, LiveHost())
     view = view_of(args, terminal, modules)
     recording = open_record(args, terminal)
     folder, unsaved = open_folder(args, terminal, started)
@@ -64,7 +67,7 @@ def _judge_this_machine(args: Parsed, terminal: Terminal) -> int:
     from ec2rl.report.text import results, statistics
 
     if write is None and not args.has("quiet"):
-        terminal.out(opening(folder, [module.name for module in modules]))
+        terminal.out(opening(folder, [module.name for module in modules], alone))
     import ec2rl.report.formats.json
     import ec2rl.report.json_report  # noqa: F401
 

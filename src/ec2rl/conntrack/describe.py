@@ -50,6 +50,7 @@ def details(seen: Observations, verdict: Verdict) -> tuple[Statement, ...]:
     troubled = verdict in (Verdict.PROBLEM, Verdict.WARNING)
     first = headline(seen) if troubled else None
     lines = [] if first is None else [first]
+    lines += [] if seen.alone is None else [seen.alone.said()]
     lines += [*_in_use(seen), *_tables(seen), *_log_lines(seen), *_allowance_lines(seen)]
     lines += _rests_on(seen, verdict)
     if troubled:
@@ -60,7 +61,9 @@ def details(seen: Observations, verdict: Verdict) -> tuple[Statement, ...]:
         lines += closer
         if verdict is Verdict.WARNING and not seen.answered:
             lines.append(_where_it_can_be_told(seen))
-        lines.append(see_page("conntrackfull"))
+        number = seen.alone and seen.alone.inode
+        of = f" --netns={number}" if number else ""
+        lines.append(see_page(f"conntrackfull{of}"))
     elif verdict is Verdict.UNKNOWN:
         lines.append(_where_it_can_be_told(seen))
     return tuple(lines)
@@ -300,6 +303,9 @@ def _proof(seen: Observations) -> Statement:
     log: Value = say("dmesg, whole{since}", since=since)
     if seen.covered:
         log = complete_log(seen.log, seen.period.since)
+    elif seen.alone_unharmed:
+        words = "its own counters: it has lost no packet since it was made; {tables}"
+        return say(words, tables=_room(seen))
     words = "{log}, without a table-full line{since}; {tables}"
     return say(words, log=log, since=since, tables=_room(seen))
 
@@ -327,7 +333,8 @@ def _rests_on(seen: Observations, verdict: Verdict) -> list[Statement]:
     lines = [*map(more, reading(seen.log))]
     if verdict is Verdict.OK:
         lines.insert(0, Statement("Rests on: {proof}", {"proof": _proof(seen)}, Role.PROOF))
-    if seen.all_counted and seen.tables and not seen.covered and seen.limits.loaded is not False:
+    all_counted = seen.all_counted and seen.alone is None
+    if all_counted and seen.tables and not seen.covered and seen.limits.loaded is not False:
         none = all(seen.last(table, "drop") == 0 for table in seen.tables)
         words = "Every network namespace that was found was asked ({tables})"
         words += ": none has lost a packet since it was made." if none else "."

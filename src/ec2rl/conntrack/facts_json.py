@@ -34,7 +34,10 @@ def facts(seen: Observations) -> dict[str, Fact]:
             "sampled_seconds": next((t.seconds for t in seen.tables if t.seconds), None),
         },
         "namespaces": [_table_facts(seen, table) for table in seen.tables],
-        "namespaces_complete": not seen.hidden and not seen.unread,
+        "namespaces_complete": not (seen.hidden or seen.unread or seen.alone),
+        "alone": None
+        if seen.alone is None
+        else {"inode": seen.alone.inode, "label": seen.alone.label},
         "counters": {
             name: _total(seen, name)
             for name in ("drop", "refused", "early_drop", "insert_failed", "chaintoolong")

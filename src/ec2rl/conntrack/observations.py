@@ -18,6 +18,7 @@ from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ec2rl.conntrack.alone import Alone
     from ec2rl.conntrack.size_policy import Load
     from ec2rl.conntrack.table.cost import ObjectSize
     from ec2rl.conntrack.table.table_sample import TableSample
@@ -70,6 +71,8 @@ class Observations:
     """When it was looked at, in seconds since the epoch; None where nothing tells."""
     free: int | None = None
     """Bytes of memory that are available, those of today's entries included; None if unknown."""
+    alone: Alone | None = None
+    """Which namespace was asked for, where it is judged alone: it is the only one in `tables`."""
 
     def again(self, tables: tuple[Table, ...], allowances: tuple[Allowance, ...]) -> Observations:
         return replace(self, tables=tables, allowances=allowances, sampled=True)
@@ -117,6 +120,8 @@ class Observations:
 
         A kernel that names no namespace (before 6.17) tells of the one that has lost something.
         """
+        if self.alone is not None and self.alone.unnamed:
+            return None
         spells = self.times.now.spells
         inode = None if table.namespace.initial else table.namespace.inode
         if any(number is not None for number in spells):
@@ -163,6 +168,16 @@ class Observations:
         return bool(self.tables) and not self.unread
 
     @property
+    def alone_unharmed(self) -> bool:
+        """Whether the one namespace that is judged counts no packet that was dropped.
+
+        It is there, so are its counters, from the moment that it was made: no log is needed.
+        """
+        return self.alone is not None and any(
+            self.last(table, "drop") == 0 for table in self.tables
+        )
+
+    @property
     def covered(self) -> bool:
         """Whether the kernel's own log was read for all of the time that is asked about."""
         return covers(self.log, self.period.since, WARNING)
@@ -191,8 +206,10 @@ class Observations:
         A log that cannot be read at all, or is empty, is never made up for by counters: a namespace
         that is gone took its own along, and only the log remembers it.
         """
-        if self.limit_unread:
+        if self.limit_unread or (self.alone is not None and self.alone.undecided):
             return False
+        if self.alone_unharmed:
+            return True
         ring = self.log.ring
         if self.all_counted and ring.unreadable is None and (ring.lost or not ring.gap):
             return True
@@ -226,7 +243,8 @@ class Observations:
         Counters at zero do not make up for a log that has lost its oldest records either; but what
         was before a change that made room is known: it was full.
         """
-        known = (self.covered or self.known_since_change) and not self.times.not_understood
+        read = self.covered or self.known_since_change or self.alone_unharmed
+        known = read and not self.times.not_understood
         return self.answered and known and not self.uncounted
 
     @property
@@ -248,8 +266,9 @@ class Observations:
         reasons += [say_not_understood(odd)] if odd else []
         if self.covered and self.times.others.get(Kind.SUPPRESSED) and not self.all_counted:
             reasons.append("the kernel left lines out of its log, and not all counters were read")
-        elif self.all_counted and not self.covered and ring.lost:
+        elif self.all_counted and not self.covered and ring.lost and self.alone is None:
             reasons.append("namespaces that are gone took their counters along")
+        reasons += () if self.alone is None else self.alone.doubts
         if self.hidden:
             reasons.append(self.hidden)
         unread = self.unread

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from ec2rl.conntrack.allowance import read_allowances, risen
 from ec2rl.conntrack.defaults import ENTRY, MAX, default_sizes, rule
-from ec2rl.conntrack.namespaces import find_namespaces
+from ec2rl.conntrack.namespaces import Namespace, Namespaces, find_namespaces
 from ec2rl.conntrack.observations import ByHand, Observations
 from ec2rl.conntrack.size_policy import is_short, load_of, table_size
 from ec2rl.conntrack.tables import Limits, Table, read_again, read_limits, read_tables
 from ec2rl.conntrack.timeline import timeline
+from ec2rl.conntrack.which_namespace import GONE, namespace_meant
 from ec2rl.facts.log import UNKNOWN_FORM, KernelLog, LogLine
 from ec2rl.facts.proc import available_memory, release
 from ec2rl.facts.trust import Grade
 from ec2rl.host import ODD, Host
-from ec2rl.model import Evidence, Unreadable
+from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.module import Options
 from ec2rl.record import replace
 
@@ -22,9 +23,21 @@ _WORTH_A_LOOK = 0.75
 
 
 def read(host: Host, log: KernelLog, options: Options) -> Observations:
-    """Look at the log, every namespace and the instance's own limit; twice if something is odd."""
+    """Look at the log, every namespace and the instance's own limit; twice if something is odd.
+
+    Where one namespace is asked for, at that one alone.
+    """
     limits = read_limits(host)
     namespaces = find_namespaces(host)
+    alone = None
+    if not options.netns:
+        tables = read_tables(host, namespaces)
+    else:
+        from ec2rl.conntrack.alone import of_one
+
+        table = _table_of(host, options.netns, namespaces)
+        tables, namespaces = (table,), Namespaces((table.namespace,), None)
+        log, alone = of_one(log, table, release(host))
     times = timeline(log)
     clock = host.clock()
     odd = () if host.is_live else _not_understood(host)
@@ -39,12 +52,13 @@ def read(host: Host, log: KernelLog, options: Options) -> Observations:
         times=replace(times, not_understood=(*times.not_understood, *odd)),
         limits=limits,
         hidden=namespaces.hidden,
-        tables=read_tables(host, namespaces),
+        tables=tables,
         allowances=read_allowances(host, namespaces),
         default_maximum=_default_maximum(host, limits),
         settling=settling,
         period=options.period,
         now=None if clock.by_file else clock.now,
+        alone=alone,
     )
     if seen.evicted and host.is_live:
         from ec2rl.diagnosis.fix_history import read_settling
@@ -68,6 +82,15 @@ def read(host: Host, log: KernelLog, options: Options) -> Observations:
     seen = replace(seen, free=free, load=load_of(host, seen) if is_short(seen) else None)
     wanted = options.by_hand and table_size(seen).why is not None
     return replace(seen, by_hand=_by_hand(host)) if wanted else seen
+
+
+def _table_of(host: Host, said: str, known: Namespaces) -> Table:
+    """The table of the namespace that is meant; without counters where there is none."""
+    one = namespace_meant(host, said, known.all)
+    if isinstance(one, Unreadable):
+        return Table(Namespace(None, False, None, (said,), ""), one)
+    found = read_tables(host, Namespaces((one,), None))
+    return found[0] if found else Table(one, Unreadable(f"netns {said}", Why.ABSENT, GONE))
 
 
 def _by_hand(host: Host) -> ByHand:

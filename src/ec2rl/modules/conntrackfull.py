@@ -14,7 +14,17 @@ from ec2rl.conntrack.observe import read
 from ec2rl.conntrack.settings import SETTINGS
 from ec2rl.conntrack.tables import Table, read_tables
 from ec2rl.host import Host
-from ec2rl.model import Finding, FixRequest, Held, Proposal, Rate, Statement, Verdict, say
+from ec2rl.model import (
+    Finding,
+    FixRequest,
+    Held,
+    Proposal,
+    Rate,
+    Statement,
+    Unreadable,
+    Verdict,
+    say,
+)
 from ec2rl.module import Module
 from ec2rl.quantities import plural
 
@@ -22,6 +32,9 @@ from ec2rl.quantities import plural
 def judge(seen: Observations) -> Finding:
     """Judge the table: the state, the knob that works, and the one that will not."""
     verdict, summary = _verdict(seen)
+    if seen.alone is not None:
+        words = "{summary} (in {label} alone)"
+        summary = say(words, summary=summary, label=seen.alone.label)
     return Finding(verdict, summary, details(seen, verdict), quotes(seen), (), facts(seen))
 
 
@@ -206,6 +219,13 @@ def _measure(host: Host) -> Rate | None:
     return None if lost is None else Rate(lost, "packets lost")
 
 
+def _namespace(host: Host, said: str) -> str | Unreadable:
+    from ec2rl.conntrack.which_namespace import namespace_meant
+
+    found = namespace_meant(host, said, find_namespaces(host).all)
+    return found if isinstance(found, Unreadable) else found.label
+
+
 def _held(host: Host) -> tuple[Held, ...]:
     tables = [table for table in read_tables(host, find_namespaces(host)) if table.count]
     return tuple(
@@ -231,5 +251,6 @@ MODULE = Module(
     settings=SETTINGS,
     measure=_measure,
     held=_held,
+    namespace=_namespace,
     details="conntrack top",
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ec2rl.arguments import FORMATS, UNTOLD, Command, Option
 
+_NAMED = "NAME|INODE|PID|CONTAINER"
 _VOLUME = Option("DIR", "the mounted root of another machine, in place of this one")
 _WHICH = {
-    "netns": Option("NAME|PID|all", "another network namespace's table (this one)"),
+    "netns": Option(f"{_NAMED}|all", "another network namespace's table (this one)"),
     "file": Option("CAPTURE", "a saved table in its place, in any form (-: standard input)"),
     "sysctl": Option("FILE", "what `sysctl -a` printed on the machine of --file"),
 }
@@ -48,11 +49,17 @@ COMMANDS = {
         {
             "interval": Option("TIME", "pause between two looks (5; 0: one look)", was="seconds"),
             **_TABLE,
-            "netns": Option("NAME|PID|all", "the need of one namespace (all: the limit is one)"),
+            "netns": Option(f"{_NAMED}|all", "the need of one namespace (all: the limit is one)"),
         },
     ),
     "namespaces": Command(
-        "how full the table of each network namespace is", "", {**_RECORDED, **FORMATS}
+        "how full the table of each network namespace is",
+        "",
+        {
+            "netns": Option(f"{_NAMED}|all", "of one network namespace alone (all)"),
+            **_RECORDED,
+            **FORMATS,
+        },
     ),
     "list": Command(
         "list entries, all or those that every filter admits",
@@ -76,7 +83,7 @@ COMMANDS = {
         "",
         {
             **_FILTER,
-            "netns": Option("NAME|PID", "another network namespace's table (this one)"),
+            "netns": Option(_NAMED, "another network namespace's table (this one)"),
             "dry-run": Option("", "count and show only"),
             "yes": Option("", "do not ask"),
             "replay": Option("FILE", "refused: a recording has nothing to delete; see list"),

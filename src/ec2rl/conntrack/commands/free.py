@@ -18,7 +18,8 @@ from ec2rl.conntrack.table.filters import Filter, alive, idle_of, idle_time, kin
 from ec2rl.conntrack.table.freeing import Choice, DeletionResult
 from ec2rl.conntrack.table.look import Listing, open_listing
 from ec2rl.conntrack.table.sockets import lifelines
-from ec2rl.conntrack.table.targets import ALL, TableTarget, inside, read_settings
+from ec2rl.conntrack.table.targets import TableTarget, inside, read_settings
+from ec2rl.conntrack.which_namespace import ALL
 from ec2rl.fix.prepare import held as signals_held
 from ec2rl.fix.prepare import stop_if_asked
 from ec2rl.host.caching import CachingHost

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ec2rl.arguments import Parsed, format_of
-from ec2rl.conntrack.commands.shared import answered, document_of
-from ec2rl.conntrack.namespaces import find_namespaces
+from ec2rl.conntrack.commands.shared import answered, document_of, failed
+from ec2rl.conntrack.namespaces import Namespaces, find_namespaces
 from ec2rl.conntrack.tables import Limits, Table, read_limits, read_tables
+from ec2rl.conntrack.which_namespace import ALL, namespace_meant
 from ec2rl.host import Host
 from ec2rl.model import Unreadable
 from ec2rl.quantities import grouped, percent, plural
@@ -26,6 +27,12 @@ def command(args: Parsed, terminal: Terminal) -> int:
 
 def _show(args: Parsed, terminal: Terminal, host: Host) -> int:
     limits, namespaces = read_limits(host), find_namespaces(host)
+    said = args.last("netns", ALL)
+    if said != ALL:
+        one = namespace_meant(host, said, namespaces.all)
+        if isinstance(one, Unreadable):
+            return failed(terminal, one)
+        namespaces = Namespaces((one,), None)
     tables = sorted(
         read_tables(host, namespaces), key=lambda t: (-(t.count or 0), t.namespace.inode or 0)
     )
@@ -72,7 +79,7 @@ def _text(tables: list[Table], limits: Limits) -> str:
             lines.append(
                 f"{'unknown':>9} {'':25}  {one_line(f'{table.namespace.label}: {counters}')}"
             )
-        elif any(vars(counters).values()) or table.namespace.initial:
+        elif any(vars(counters).values()) or table.namespace.initial or len(tables) == 1:
             numbers = (
                 counters.entries,
                 _fill(table, limits),

@@ -11,7 +11,6 @@ from ec2rl.conntrack.defaults import SYSCTL
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.look import census_of_capture, take_census
 from ec2rl.conntrack.table.targets import (
-    ALL,
     TableTarget,
     TableTargets,
     find_targets,
@@ -19,6 +18,7 @@ from ec2rl.conntrack.table.targets import (
     known_settings,
 )
 from ec2rl.conntrack.tables import read_limits
+from ec2rl.conntrack.which_namespace import ALL
 from ec2rl.facts.zone import InZone, our_zone, zone
 from ec2rl.host import Host
 from ec2rl.host.caching import CachingHost

@@ -26,7 +26,8 @@ from ec2rl.conntrack.size_policy import LOOKED_INTO, Load, size_for, table_size
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.cost import SLABS, cost_of, object_size
 from ec2rl.conntrack.table.sizing import growth, need, rates, time_to_full
-from ec2rl.conntrack.table.targets import ALL, TableTarget, TableTargets
+from ec2rl.conntrack.table.targets import TableTarget, TableTargets
+from ec2rl.conntrack.which_namespace import ALL
 from ec2rl.facts.kernel_log import read_kernel_log
 from ec2rl.model import Unreadable, Why, say
 from ec2rl.module import Options

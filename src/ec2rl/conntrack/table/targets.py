@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.defaults import SYSCTL
-from ec2rl.conntrack.namespaces import FIRST_INODE, Namespace, find_namespaces, inode_number
+from ec2rl.conntrack.namespaces import Namespace, find_namespaces
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.conntrack.tables import Limits, Table, read_limits, read_tables
+from ec2rl.conntrack.which_namespace import ALL, GONE, inode_meant
 from ec2rl.facts.proc import number, number_of
 from ec2rl.host import Door, Host
 from ec2rl.invocation import to_type
 from ec2rl.model import Statement, Unreadable, Why
 from ec2rl.record import record
-
-ALL = "all"
-_ID = 12
-"""Digits of a container's id that tell it from others, as `docker ps` shows them."""
 
 
 @record(frozen=True)
@@ -65,13 +62,13 @@ def find_targets(host: Host, said: str = "") -> TableTargets | Unreadable:
     if said == ALL:
         chosen = [target for target in every if target.count != 0]
         return TableTargets(tuple(chosen), (), limits, namespaces.hidden)
-    inode = _inode(host, said, namespaces.all) if said else _own(namespaces.all)
+    inode = inode_meant(host, said, namespaces.all) if said else _own(namespaces.all)
     if isinstance(inode, Unreadable):
         return inode
     found = next((target for target in every if inode is not None and target.inode == inode), None)
     if found is None:
         if said:
-            return Unreadable(f"netns {said}", Why.ABSENT, "that namespace has just gone")
+            return Unreadable(f"netns {said}", Why.ABSENT, GONE)
         found = TableTarget("this network namespace", (), number(host, SYSCTL + "count"))
     others = tuple(target for target in every if (target.count or 0) > (found.count or 0))
     return TableTargets((found,), others, limits, namespaces.hidden)
@@ -88,51 +85,6 @@ def _weight(target: TableTarget) -> tuple[int, int]:
 
 def _own(known: tuple[Namespace, ...]) -> int | None:
     return next((one.inode for one in known if one.own), None)
-
-
-def _inode(host: Host, said: str, known: tuple[Namespace, ...]) -> int | None | Unreadable:
-    """The one namespace that `said` can mean; Unreadable where there is none, or more than one.
-
-    A path means what it leads to.  Anything else can be a number of a namespace, a PID, a name of
-    any file that one is bound to, and the id of a container: none of these goes before another.
-    """
-    source = f"netns {said}"
-    if "/" in said:
-        # A plain file may have the number of a namespace: what can be entered is one.
-        there = host.within(Door(said)).inode("/proc/thread-self/ns/net")
-        if isinstance(there, Unreadable):
-            return Unreadable(source, there.why, there.detail)
-        return there
-    number = said.isascii() and said.isdecimal() and len(said) < 12
-    meant = {
-        one.inode: one.doors[0].path
-        for one in known
-        if (number and said == str(one.inode))
-        or any(name.rpartition("/")[2] == said for name in one.names)
-        or (len(said) >= _ID and one.container.startswith(said))
-    }
-    if number and int(said) < FIRST_INODE:
-        path = f"/proc/{int(said)}/ns/net"
-        link = host.link(path)
-        if not isinstance(link, Unreadable):
-            meant.setdefault(inode_number(link), path)
-        elif link.why is not Why.ABSENT or not meant:
-            return Unreadable(source, link.why, link.detail or "no process has this number")
-    if len(meant) > 1:
-        them = ", ".join(f"{inode} ({path})" for inode, path in meant.items())
-        words = f"more than one namespace can be meant: {them}; say its number or its path instead"
-        return Unreadable(source, Why.FAILED, words)
-    if not meant:
-        missing = "no namespace has this number" if number else _none_of(known)
-        return Unreadable(source, Why.ABSENT, missing)
-    return next(iter(meant))
-
-
-def _none_of(known: tuple[Namespace, ...]) -> str:
-    names = sorted(name.rpartition("/")[2] for one in known for name in one.names)
-    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
-    words = f"there are {', '.join(names[:20])}{more}" if names else "none has a name here"
-    return f"no namespace of this name: {words}"
 
 
 def inside(host: Host, target: TableTarget) -> Host:
