@@ -101,7 +101,12 @@ def find_device_events(log: KernelLog, phrases: Sequence[Phrase], parse: Parse[D
 def read_use(host: Host, log: KernelLog, events: Events[D]) -> Use:
     """Look what is mounted, and at what the log tells of devices that were taken away."""
     mounts = read_mounts(host)
-    known = Backing({}, False) if isinstance(mounts, Unreadable) else backing(host, mounts)
+    known = Backing({}, False)
+    if isinstance(mounts, tuple):
+        # A container, whose root is an overlay, sees few of the host's mounts.
+        is_host = any(one.folder == "/" for one in mounts)
+        found = backing(host, mounts)
+        known = Backing(found.folders, found.is_whole and is_host)
     return Use(mounts, known, frozenset() if known.is_whole else _gone(log.lines, events))
 
 
