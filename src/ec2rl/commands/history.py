@@ -92,7 +92,7 @@ def _since(standing: Standing, partly: bool) -> list[str]:
     elif standing.found is Found.BEFORE and partly:
         lines = [f"taken back: it is {now} now"]
     elif standing.found is Found.BEFORE:
-        lines = [f"no longer in force: {who} set it back, it is {now} now"]
+        lines = [f"no longer in force: {who} took it back, it is {now} now"]
     else:
         lines = [f"no longer in force: {who} changed it since, it is {now} now"]
     return lines + _differs(standing)

@@ -248,15 +248,15 @@ def _tell_theirs(
     now = {one.item.target: one.now for one in stand if one.found is Found.CHANGED}
     for outcome in error.outcomes:
         seen = now.get(outcome.target)
-        is_now = f": it is {seen.words} now" if seen else ""
+        is_now = f": it is {seen.words} now" if seen and outcome.found is Found.CHANGED else ""
         terminal.say(f"    {outcome.target}: {_how(outcome)}{is_now}")
     if any(outcome.found is Found.AFTER or outcome.why for outcome in error.outcomes):
         more = " --with-later" if args.has("with-later") else ""
         again = to_type(f"undo {number} --partial{more}{where(machine)}")
         terminal.say(f"to take back the rest, and leave theirs: {again}")
     else:
-        seen = to_type(f"history{where(machine)}")
-        terminal.say(f"none of it is left to take back: what is there now is theirs; see: {seen}")
+        see = to_type(f"history{where(machine)}")
+        terminal.say(f"none of it is left to take back: what is there now is theirs; see: {see}")
 
 
 def _nothing(terminal: Terminal, change: Transaction | None) -> int:

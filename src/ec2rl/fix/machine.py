@@ -219,11 +219,16 @@ def _enter(parent: int, part: str, path: str, create: bool) -> int:
 
 
 def _volumes_own(root: str, fd: int, path: str) -> None:
-    """Pass a mount below a volume that is a disk of its own; Unreachable for the rescuer's."""
+    """Pass a mount below a volume that is a disk of its own; Unreachable for the rescuer's.
+
+    What is mounted below a mount of the root of the machine that runs is its own.
+    """
+    if os.path.samestat(os.stat(root), os.stat("/")):
+        return
     own = volumes_own(root)
     try:
         if mount(fd) not in [mount(one) for one, _ in own]:
-            raise Unreachable(f"{path} is a mount of this machine, and none of the volume's disks")
+            raise Unreachable(f"{path} is a mount of this machine's, and no disk of the volume's")
     finally:
         for one, _ in own:
             close(one)

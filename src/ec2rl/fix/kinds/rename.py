@@ -13,6 +13,7 @@ from ec2rl.fix.errors import Conflict, Refused
 from ec2rl.fix.file_snapshot import RENAME_NOREPLACE, fixed, pinned, renameat2
 from ec2rl.fix.kinds.kind import At, Kind
 from ec2rl.fix.machine import Machine, folder
+from ec2rl.fix.mounts import mount
 from ec2rl.fix.prepare import libc
 
 TYPE_CHECKING = False

@@ -121,7 +121,7 @@ class Value(Kind):
                 raise KernelRefused(f"{name}={new}: {error.strerror}") from error
             now = self._of(fd)
             if to is Found.BEFORE and now not in (old, new):
-                os.write(fd, old.encode() + b"\n")
+                os.pwrite(fd, old.encode() + b"\n", 0)
                 again = self._of(fd)
                 raise KernelRefused(f"{name}={new}: the kernel makes {now} of it; it is {again}")
         finally:
