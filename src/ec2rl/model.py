@@ -283,7 +283,8 @@ class Tense(Choice):
 
 
 _AS_ROOT = "run it as root on the host itself: {run}"
-_RECORD = Command("run --record=FILE", root=False)
+_RECORD = Command("./ec2rl run --record=FILE", root=False, own=False)
+"""On another machine: nobody knows by what name it is called there."""
 TENSED: Mapping[str, Mapping[Tense, str | Statement]] = {
     "now": {Tense.PRESENT: "now", Tense.PAST: "then"},
     "is": {Tense.PRESENT: "is", Tense.PAST: "was"},
