@@ -15,6 +15,8 @@ from ec2rl.process import LostError, within
 from fix.records import sealed, setting_item, transaction
 from test_volume_journal import PROBES, in_a_namespace
 
+pytestmark = pytest.mark.more
+
 HERE = Path(__file__).parent.parent
 JOURNAL = "/var/lib/ec2rl/changes"
 KEY = "net.ipv4.tcp_keepalive_probes"

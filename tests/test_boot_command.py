@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.more
+
 EC2RL = Path(__file__).parent.parent / "ec2rl"
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.more
+
 HERE = Path(__file__).parent.parent
 BROKEN = {
     "syntax": ("def x(:\n", "SyntaxError: "),

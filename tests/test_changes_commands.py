@@ -15,7 +15,7 @@ import pytest
 from fix.records import FILE, file_item, sealed, setting_item, transaction
 from test_volume_journal import KEY, PROBES, in_a_namespace
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.more]
 
 JOURNAL = "/var/lib/ec2rl/changes"
 HIDE = (
@@ -140,7 +140,6 @@ SETTLED = "ec2rl: change 1 was on trial and not confirmed; it was taken back\n"
     "command",
     ["undo", "keep", "fix conntrackfull --set=max=524288 --persist-only --yes"],
 )
-@pytest.mark.more
 def test_a_trial_that_is_over_and_whose_watcher_is_gone_is_told_and_ended(command: str) -> None:
     said = with_records(
         [transaction(1, [file_item(FILE, "# theirs\n", "# ours\n")])],
@@ -161,7 +160,6 @@ def test_a_trial_that_is_over_and_whose_watcher_is_gone_is_told_and_ended(comman
     assert "on trial" not in after
 
 
-@pytest.mark.more
 def test_what_was_pruned_is_told() -> None:
     item = file_item(FILE, "# theirs\n", "# ours\n")
     records = [transaction(n, [item], state="undone") for n in range(1, 56)]

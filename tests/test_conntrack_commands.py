@@ -11,6 +11,8 @@ import pytest
 
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 
+pytestmark = pytest.mark.more
+
 SOURCE = Path(__file__).resolve().parent.parent / "src"
 START = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); from ec2rl.cli import main; sys.exit(main())"

@@ -12,6 +12,8 @@ import pytest
 from ec2rl.commands import all_commands
 from support.recipe import ROOT, copy_of_the_project, followed, said_by
 
+pytestmark = pytest.mark.more
+
 TITLE = 'The disk "sda" works'
 WRITTEN = {
     "src/ec2rl/modules/diskbroken.py",
@@ -67,7 +69,6 @@ def test_a_new_module_passes_its_cases_at_once(project: Path) -> None:
     assert TITLE in said_by(project, "./ec2rl list")
 
 
-@pytest.mark.more
 def test_a_new_module_that_reads_a_file_passes_its_cases_at_once(project: Path) -> None:
     before = files(project)
     said_by(project, f"./new-module diskbroken --title '{TITLE}' --reads /proc/sys/vm/broken")
@@ -88,7 +89,6 @@ def test_a_new_module_that_reads_a_file_passes_its_cases_at_once(project: Path) 
     assert faults_of(project, "diskbroken") == ""
 
 
-@pytest.mark.more
 def test_a_new_module_is_as_every_module_is_to_be(project: Path) -> None:
     said_by(project, f"./new-module diskbroken --title '{TITLE}'")
     assert "are to be written, first: " in faults_of(project, "diskbroken")
@@ -107,7 +107,6 @@ def test_a_module_without_a_page_is_explained_all_the_same(project: Path) -> Non
     assert said == "diskbroken has no page: No such file or directory\nstatus 0\n"
 
 
-@pytest.mark.more
 def test_a_case_that_cannot_be_understood_keeps_no_other_from_being_written(project: Path) -> None:
     said_by(project, f"./new-module diskbroken --title '{TITLE}'")
     cases = project / "tests/modules/diskbroken"
@@ -122,7 +121,6 @@ def test_a_case_that_cannot_be_understood_keeps_no_other_from_being_written(proj
     assert said[-1] == "status 1"
 
 
-@pytest.mark.more
 def test_a_recording_of_one_module_is_a_case_of_it(project: Path) -> None:
     said_by(project, f"./new-module diskbroken --title '{TITLE}'")
     cases = "tests/modules/diskbroken"
@@ -160,7 +158,6 @@ REFUSED = [
 ]
 
 
-@pytest.mark.more
 def test_what_is_no_new_name_is_refused(project: Path) -> None:
     before = files(project)
     for words, why in REFUSED:
@@ -170,7 +167,6 @@ def test_what_is_no_new_name_is_refused(project: Path) -> None:
     assert files(project) == before
 
 
-@pytest.mark.more
 def test_contributing_says_what_comes_of_it(project: Path) -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert followed(text, project) == text, "./check --accept writes what is said today"

@@ -19,6 +19,8 @@ from host.test_sos import COMMON, MESSAGE, SYSTEM, packed
 from host.test_watched import PACKS
 from test_offline import QUIET, WHOLE, judged, run, saved, table
 
+pytestmark = pytest.mark.more
+
 PHRASES = (Phrase(b"conntrack: "),)
 FILES: dict[str, bytes | str] = {
     **COMMON,
@@ -123,7 +125,6 @@ def test_a_packed_log_that_is_cut_in_a_sosreport(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
-@pytest.mark.more
 def test_a_packed_log_that_is_cut(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     end = {gzip.compress: ".gz", bz2.compress: ".bz2"}.get(pack, ".xz")
     data = pack((QUIET + "[   10.0] x\n" * 1000).encode())
@@ -135,7 +136,6 @@ def test_a_packed_log_that_is_cut(tmp_path: Path, pack: Callable[[bytes], bytes]
         assert found["verdict"] == "UNKNOWN", place
 
 
-@pytest.mark.more
 def test_a_saved_table_that_is_cut_rests_no_success(tmp_path: Path) -> None:
     log, path = saved(tmp_path, "dmesg", QUIET), table(tmp_path)
     lines = Path(path).read_bytes()
@@ -182,7 +182,6 @@ def test_a_recording_of_what_was_cut_says_the_same(tmp_path: Path) -> None:
     assert "the archive is cut or damaged" in second["summary"]
 
 
-@pytest.mark.more
 def test_an_export_whose_last_record_is_cut(tmp_path: Path) -> None:
     from host.test_saved_logs import RECORDS, exported
 

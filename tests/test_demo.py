@@ -15,6 +15,8 @@ import pytest
 from ec2rl.commands.demo import demo, names, screens
 from support.lacking import MAIN, ec2rl
 
+pytestmark = pytest.mark.more
+
 FOUND = {
     "full-table": "[FAILURE] Conntrack table full errors found. 40 occurrences in dmesg",
     "neighbours": "[FAILURE] Neighbour table overflows found. 20 occurrences in dmesg",

@@ -19,6 +19,8 @@ from host.test_sos import MESSAGE, packed
 from report.test_json import validate
 from test_offline import QUIET, WHOLE, run, saved, table
 
+pytestmark = pytest.mark.more
+
 SYSCTL = (
     "kernel.hostname = {host}\nkernel.osrelease = 6.1.0\n"
     "net.netfilter.nf_conntrack_count = {count}\nnet.netfilter.nf_conntrack_max = 1450\n"
@@ -136,7 +138,6 @@ def test_two_hosts_are_judged_apart(tmp_path: Path) -> None:
         assert report["host"]["apart"].startswith(f"{one}, {two}: ")
 
 
-@pytest.mark.more
 def test_folders_are_machines(tmp_path: Path) -> None:
     for name, text in (("web", WHOLE), ("db", QUIET)):
         sysctl(tmp_path / "all" / name, "limits", name)
@@ -184,7 +185,6 @@ def test_all_files_of_a_folder_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives up root's rights")
-@pytest.mark.more
 def test_what_may_not_be_read_makes_the_evidence_not_whole(tmp_path: Path) -> None:
     import tempfile
 

@@ -11,6 +11,8 @@ from host.test_sos import MESSAGE
 from test_door import judged, taken, verdict
 from test_offline import QUIET, saved
 
+pytestmark = pytest.mark.more
+
 KEYS = "net.netfilter.nf_conntrack_max = 1450\nnet.netfilter.nf_conntrack_count = 1450\n"
 EVICTED = STATS.replace("early_drop=0", "early_drop=9000")
 ALLOWANCE = "NIC statistics:\n     conntrack_allowance_exceeded: 500\n     bw_in: 0\n"

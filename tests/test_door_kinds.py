@@ -15,8 +15,9 @@ from host.test_sos import COMMON, MESSAGE, NOW, packed
 from test_door import SYSCTL, judged, sysctl, taken, verdict
 from test_offline import QUIET, WHOLE, run, saved, table
 
+pytestmark = pytest.mark.more
 
-@pytest.mark.more
+
 def test_a_sosreport_with_a_table_beside_it(tmp_path: Path) -> None:
     report = packed(tmp_path, {**COMMON, "sos_commands/kernel/dmesg": QUIET})
     (one,) = judged(tmp_path, report, table(tmp_path))
@@ -59,7 +60,6 @@ def test_an_unpacked_sosreport_and_a_volume(tmp_path: Path) -> None:
     assert one["results"][0]["census"]["counted"] == 1400
 
 
-@pytest.mark.more
 def test_a_recording_packed_or_not(tmp_path: Path) -> None:
     log, recording = saved(tmp_path, "log", WHOLE), tmp_path / "recording"
     (first,) = judged(tmp_path, log, f"--record={recording}")

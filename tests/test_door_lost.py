@@ -16,6 +16,8 @@ from host.test_sos import MESSAGE, NOW
 from test_door import judged, taken, verdict
 from test_offline import QUIET, WHOLE, saved
 
+pytestmark = pytest.mark.more
+
 LONG = QUIET + "".join(f"[   10.{n:06}] filler, line {n}\n" for n in range(20_000))
 SPOILT = {
     "gzip, damaged at its beginning": gzip.compress(WHOLE.encode())[:10] + b"\0\0\0\0",

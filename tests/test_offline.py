@@ -12,6 +12,8 @@ import pytest
 
 from host.test_sos import COMMON, COUNTERS, ENTRY, MACHINE, MESSAGE, NOW, SYSTEM, packed
 
+pytestmark = pytest.mark.more
+
 EC2RL = Path(__file__).parent.parent / "ec2rl"
 WHOLE = f"[    0.000000] Linux version 6.1.0\n[    9.000000] x\n[  100.000000] {MESSAGE}\n"
 QUIET = "[    0.000000] Linux version 6.1.0\n[    9.000000] x\n"
@@ -82,7 +84,6 @@ def test_a_table_alone_tells_what_fills_it_and_not_whether_it_was_full(tmp_path:
     ]
 
 
-@pytest.mark.more
 def test_a_table_beside_a_log_may_be_full_where_nobody_kept_the_limit(tmp_path: Path) -> None:
     path = table(tmp_path)
     for text, verdict, alone in (
@@ -102,7 +103,6 @@ def test_a_table_beside_a_log_may_be_full_where_nobody_kept_the_limit(tmp_path: 
     "name",
     ["acmecorp-host.log", "acmecorp", "acme corp; x.txt", "acme\n-- x --", "dmesg", "kernel"],
 )
-@pytest.mark.more
 def test_the_names_of_the_evidence_are_masked(name: str, tmp_path: Path) -> None:
     """By a path, and as typed where it lies; a name that everybody has spoils no recording."""
     saved(tmp_path, f"acmefolder/{name}", WHOLE)
@@ -184,7 +184,6 @@ def test_a_recording_of_it_says_the_same_masked_or_not(tmp_path: Path) -> None:
     assert again["census"] == first["census"]
 
 
-@pytest.mark.more
 def test_a_name_that_looks_like_a_section_of_a_recording(tmp_path: Path) -> None:
     log = saved(tmp_path, "a\x1b[2J\n-- expect --\nOK conntrackfull: x", WHOLE)
     path = saved(tmp_path, "t\x9b\n-- a --\n", Path(table(tmp_path)).read_text())
@@ -260,7 +259,6 @@ def test_two_volumes_have_a_section_and_a_document_each(tmp_path: Path) -> None:
     assert lines == [1, 0]
 
 
-@pytest.mark.more
 def test_since_counts_back_from_when_it_was_recorded(tmp_path: Path) -> None:
     line = "2026-09-21T14:0{}:00+00:00 h kernel: " + MESSAGE + "\n"
     log = saved(tmp_path, "kern.log", line.format(0) + line.format(9))

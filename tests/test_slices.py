@@ -15,6 +15,8 @@ import pytest
 
 from ec2rl import slices
 
+pytestmark = pytest.mark.more
+
 SOURCE = Path(slices.__file__).parent
 
 DATA = {

@@ -9,7 +9,7 @@ from typing import Callable
 
 import pytest
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.more]
 
 EC2RL = Path(__file__).parent.parent / "ec2rl"
 FIX = ("fix", "conntrackfull", "--set=max=524288", "--yes")

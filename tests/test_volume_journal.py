@@ -16,7 +16,7 @@ import pytest
 from fix.records import FILE, file_item, sealed, setting_item, transaction
 from test_volume import EC2RL, lay
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.more]
 
 KEY = "net.ipv4.tcp_keepalive_probes"
 PROBES = "/proc/sys/net/ipv4/tcp_keepalive_probes"
@@ -112,7 +112,6 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("state", ["applying", "undoing", "applied"])
 @pytest.mark.parametrize("way", links(Path()))
-@pytest.mark.more
 def test_no_way_leads_to_the_kernel_that_runs(root: Path, way: str, state: str) -> None:
     links(root)[way]()
     write(root, 1, [setting_item(key_for(way), "7", "9")], state=state)
@@ -199,7 +198,6 @@ def test_what_is_claimed_is_shown_before_it_is_done(root: Path) -> None:
 
 
 @pytest.mark.parametrize("state", ["undoing", "applied"])
-@pytest.mark.more
 def test_no_word_of_a_record_is_more_than_a_word(root: Path, state: str) -> None:
     """A link leads to what moves the cursor, and to lines that look like those of a plan."""
     (root / "etc/l").symlink_to("a")
@@ -248,7 +246,6 @@ OTHERS = ("etc/shadow.conf", "etc/sysctl.d/../shadow.conf", "root/.bashrc", "etc
 
 
 @pytest.mark.parametrize("path", OTHERS)
-@pytest.mark.more
 def test_no_other_file_of_the_volume_is_moved(root: Path, tmp_path: Path, path: str) -> None:
     write(root, 1, [file_item("/" + path, "theirs\n", "ours\n")], state="undoing")
     before = picture(tmp_path)
@@ -263,7 +260,6 @@ def test_no_other_file_of_the_volume_is_moved(root: Path, tmp_path: Path, path: 
 
 @pytest.mark.parametrize("name", ["lock", "draft", "unfinished", "trial-3", "2.json"])
 @pytest.mark.parametrize("kind", ["a hard link", "a link", "a FIFO", "a device"])
-@pytest.mark.more
 def test_what_lies_in_the_journal_is_no_way_to_another_file(
     root: Path, tmp_path: Path, name: str, kind: str
 ) -> None:

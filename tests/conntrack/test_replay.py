@@ -15,6 +15,8 @@ from ec2rl.host.recording import inert, sections
 from support import fill
 from test_conntrack_commands import ec2rl
 
+pytestmark = pytest.mark.more
+
 LOOKS, TOP = CASE.split("-- expect --\n")
 TIMEOUTS = """\
 -- /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established --

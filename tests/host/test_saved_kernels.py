@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.more
+
 EC2RL = Path(__file__).resolve().parents[2] / "src/ec2rl/__main__.py"
 REFUSED = "nothing is stored in it: it is empty, or the kernel's own to be read"
 LOG = "[    0.000000] Linux version 6.1.0\n[    1.000000] x\n"
@@ -81,7 +83,6 @@ def test_a_log_is_not_taken_from_its_reader(option: str, before: str, name: str)
     assert REFUSED in summary(run(f"--{option}={name}", before=before))
 
 
-@pytest.mark.more
 def test_what_people_save_is_taken_as_before(tmp_path: Path) -> None:
     (tmp_path / "log").write_text(LOG)
     (tmp_path / "empty").write_text("")
@@ -100,7 +101,6 @@ def test_what_people_save_is_taken_as_before(tmp_path: Path) -> None:
 
 
 @pytest.mark.root
-@pytest.mark.more
 def test_a_file_system_without_a_bound_holds_logs(tmp_path: Path) -> None:
     """A rescue system runs in one."""
     if os.geteuid():

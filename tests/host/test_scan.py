@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,8 @@ from ec2rl.host import BEYOND, Line, Phrase
 from ec2rl.host.scan import LINE, Scan, cost
 from ec2rl.record import replace
 from support.examples import examples
+
+pytestmark = pytest.mark.more
 
 
 def naive(data: bytes, phrases: Sequence[Phrase], cut: int) -> tuple[list[Line], int]:

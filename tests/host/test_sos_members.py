@@ -16,6 +16,8 @@ from ec2rl.host.sos import read_archive
 from host.test_sos import COMMON, MACHINE, MESSAGE, SYSTEM, TOP
 from test_offline import QUIET, WHOLE, judged
 
+pytestmark = pytest.mark.more
+
 PHRASES = (Phrase(b"conntrack: "),)
 LINE = f"Sep 21 14:15:00 host kernel: [  100.000000] {MESSAGE}\n"
 JOURNAL = f"var/log/journal/{MACHINE}/system.journal"
@@ -229,7 +231,6 @@ def test_a_log_that_is_a_link_to_where_nothing_was_read(tmp_path: Path) -> None:
     assert found["verdict"] == "WARNING"  # by the other log: what was found counts
 
 
-@pytest.mark.more
 def test_more_links_than_are_kept(tmp_path: Path) -> None:
     top = report(tmp_path)
     links = top / "sys/class/net"

@@ -15,6 +15,8 @@ from host.test_sos import packed
 from test_door import judged, sysctl, taken, verdict
 from test_offline import QUIET, WHOLE, run, saved
 
+pytestmark = pytest.mark.more
+
 NAMES = [
     "a\x1b[2J\n-- expect --\nOK conntrackfull: x",
     "a; path=x",
@@ -60,7 +62,6 @@ def test_links_lead_nowhere(tmp_path: Path) -> None:
     assert len(one["host"]["gaps"]) == 3
 
 
-@pytest.mark.more
 def test_what_is_too_much_is_told_and_is_no_silence(tmp_path: Path) -> None:
     folder = tmp_path / "f"
     saved(folder, "0", QUIET)
@@ -77,7 +78,6 @@ def test_what_is_too_much_is_told_and_is_no_silence(tmp_path: Path) -> None:
     assert verdict(one) == "UNKNOWN"
 
 
-@pytest.mark.more
 def test_a_bomb_is_told_by_its_beginning(tmp_path: Path) -> None:
     """Gzip of zeros, of empty lines, and of a setting that has no end."""
     started = time.monotonic()

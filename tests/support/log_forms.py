@@ -15,12 +15,16 @@ BOOT_ID = "11111111111111111111111111111111"
 HOST = "web-1"
 
 EVENTS = {
+    # net/netfilter/nf_conntrack_core.c, __nf_conntrack_alloc(), 6.1: the prefix of its file twice.
     "table full (nf_)": (
         "conntrackfull",
         "nf_conntrack: nf_conntrack: table full, dropping packet",
     ),
+    # net/ipv4/netfilter/ip_conntrack_core.c, 2.6.9.
     "table full (ip_)": ("conntrackfull", "ip_conntrack: table full, dropping packet."),
+    # net/core/neighbour.c, neigh_alloc(), 6.1.
     "neighbours": ("neighbourfull", "neighbour: arp_cache: neighbor table overflow!"),
+    # mm/oom_kill.c, __oom_kill_process(), 6.1.
     "oom": (
         "oomkiller",
         "Out of memory: Killed process 4100 (java) total-vm:8123456kB, anon-rss:900000kB, "
@@ -32,37 +36,66 @@ EVENTS = {
         "anon-rss:958776kB, file-rss:29400kB, shmem-rss:0kB, UID:65534 pgtables:288kB "
         "oom_score_adj:-997",
     ),
+    # kernel/hung_task.c, check_hung_task(), 6.1.
     "hung task": ("hungtasks", "INFO: task postgres:2201 blocked for more than 122 seconds."),
+    # kernel/watchdog.c, watchdog_timer_fn(), 6.1.
     "soft lockup": (
         "softlockup",
         "watchdog: BUG: soft lockup - CPU#0 stuck for 23s! [worker:4711]",
     ),
+    # kernel/watchdog.c, watchdog_overflow_callback(), 3.10.
     "hard lockup": ("softlockup", "Watchdog detected hard LOCKUP on cpu 3"),
+    # kernel/rcu/tree_stall.h, print_cpu_stall(), 6.1; kernel/rcutree.c, print_other_cpu_stall() and
+    # print_cpu_stall(), 3.10; kernel/rcu/tree.c, print_other_cpu_stall(), 4.14; kernel/rcu/
+    # tree_exp.h, 6.1.
     "RCU stall": ("softlockup", "rcu: INFO: rcu_sched self-detected stall on CPU"),
     "RCU stall of others": (
         "softlockup",
-        "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks: { 3} (detected by 1, t=21002 "
-        "jiffies, g=4, q=5)",
+        "INFO: rcu_preempt detected stalls on CPUs/tasks: { 3} (detected by 1, t=21002 jiffies, "
+        "g=4, c=3, q=5)",
     ),
+    "RCU stall, 3.10": (
+        "softlockup",
+        "INFO: rcu_sched self-detected stall on CPU { 3}  (t=60000 jiffies g=1 c=0 q=22)",
+    ),
+    "RCU stall, 4.14": ("softlockup", "INFO: rcu_sched detected stalls on CPUs/tasks:"),
+    "RCU stall, expedited": (
+        "softlockup",
+        "rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { 3-.... } 6301 jiffies "
+        "s: 1785 root: 0x8/.",
+    ),
+    # lib/bug.c, __report_bug(), 6.1.
     "BUG": ("kernelbug", "kernel BUG at mm/slub.c:305!"),
+    # arch/x86/mm/fault.c, show_fault_oops(), 6.1.
     "NULL dereference": (
         "kerneldereference",
         "BUG: kernel NULL pointer dereference, address: 0000000000000008",
     ),
+    # arch/arm64/mm/fault.c, die_kernel_fault(), 6.1.
     "page fault of arm64": (
         "kerneldereference",
         "Unable to handle kernel paging request at virtual address ffff8000877cde30",
     ),
+    # arch/x86/kernel/traps.c, exc_general_protection(), 6.1; do_general_protection(), 4.14.
     "general protection fault": (
         "kerneldereference",
         "general protection fault, probably for non-canonical address 0xdead000000000122: 0000 "
         "[#1] PREEMPT SMP NOPTI",
     ),
+    "general protection fault, 4.14": (
+        "kerneldereference",
+        "general protection fault: 0000 [#1] SMP PTI",
+    ),
+    # arch/x86/kernel/traps.c, exc_divide_error(), and dumpstack.c, __die_header(), 6.1.
     "divide error": ("kerneloops", "divide error: 0000 [#1] SMP NOPTI"),
+    # kernel/panic.c, panic(), 6.1.
     "panic": ("kernelpanic", "Kernel panic - not syncing: Fatal exception"),
+    # drivers/tty/serial/8250/8250_core.c, serial8250_interrupt(), 3.10.
     "console": ("consoleoverload", "serial8250: too much work for irq4"),
+    # drivers/net/xen-netfront.c, xennet_start_xmit(), 3.10.
     "xennet": ("xennetrocket", "xennet: skb rides the rocket: 19 slots"),
 }
+"""An event's module, and the kernel's own words for it, with their file and the version read."""
 
 Records = Sequence[tuple[float, str]]
 Render = Callable[[Records], bytes]

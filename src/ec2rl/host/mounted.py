@@ -9,7 +9,7 @@ from ec2rl.host import BOOT_ID, Clock, Door, Host, Journal, Phrase, Search
 from ec2rl.host.boot_entries import COMMAND_LINE, command_line
 from ec2rl.host.chroot_fs import NotRegularError, OutsideError, Root
 from ec2rl.host.files import read_watched, unreadable
-from ec2rl.host.query import JournalQuery
+from ec2rl.host.query import JournalQuery, RootQuery
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
 
@@ -129,6 +129,8 @@ class MountedHost:
     def query(self, query: Query[T]) -> T | Unreadable:
         if isinstance(query, JournalQuery):
             return self._in_journal(query.search, [])
+        if isinstance(query, RootQuery):
+            return query.below(self._root.fd)
         return Unreadable(query.key, Why.NOT_COLLECTED)
 
     def within(self, door: Door) -> Host:

@@ -8,6 +8,8 @@ nothing to say.  So a new question is a file in `queries/`, and changes no other
 
 from __future__ import annotations
 
+import os
+
 from ec2rl.model import Evidence
 from ec2rl.record import record
 
@@ -68,6 +70,21 @@ class JournalQuery(Query[T]):
         from ec2rl.host.live import JOURNALS
 
         return in_journal_folders(JOURNALS, self.search)
+
+
+class RootQuery(Query[T]):
+    """A question that is asked of the file system which a machine's root lies on."""
+
+    def below(self, root: int) -> T | Unreadable:
+        """Ask of the root that this descriptor is open at."""
+        raise NotImplementedError
+
+    def ask(self) -> T | Unreadable:
+        root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            return self.below(root)
+        finally:
+            os.close(root)
 
 
 class TextQuery(Query[Evidence]):

@@ -60,6 +60,34 @@ class Endpoints:
         self.services = HeavyHitters(self._from_services)
         self._source_of = itemgetter(slice(0, PREFIX + size))
         self._service_of = itemgetter(slice(0, PREFIX), slice(PREFIX + size, None))
+        self._columns: dict[bytes, _Columns] = {}
+
+    def update_columns(self, prefix: bytes, *columns: Iterable[bytes]) -> None:
+        """Count pairs of one kind, whose keys are the prefix and one of each column."""
+        try:
+            kind = self._columns[prefix]
+        except KeyError:
+            kind = self._columns[prefix] = _Columns()
+        kind.pairs.update(zip(*columns))
+        if sum(len(each.pairs) for each in self._columns.values()) > _LIMIT:
+            self._prune_columns()
+
+    def _prune_columns(self) -> None:
+        """Keep to the memory allowed, as `HeavyHitters.prune` does."""
+        kinds = self._columns.values()
+        while sum(len(each.pairs) for each in kinds) > _KEPT:
+            for each in kinds:
+                each.prune()
+            self.pairs.error += 1
+        if sum(len(each.sources) + len(each.services) for each in kinds) > _LIMIT:
+            self._join_coarse()
+
+    def _join_coarse(self) -> None:
+        for prefix, kind in self._columns.items():
+            _add(self._sources, map(prefix.__add__, kind.sources), kind.sources.values())
+            _add(self.services, _joined(prefix, kind.services), kind.services.values())
+            kind.sources.clear()
+            kind.services.clear()
 
     def _from_pairs(self, keys: Iterable[bytes]) -> None:
         self._sources.update(map(self._source_of, keys))
@@ -71,11 +99,40 @@ class Endpoints:
 
     def finish(self) -> None:
         """Add up what is left of the pairs: to be called once, at the end."""
+        self._join_coarse()
+        for prefix, kind in self._columns.items():
+            _add(self.pairs, _joined(prefix, kind.pairs), kind.pairs.values())
         pairs = self.pairs.counts
         _add(self._sources, map(self._source_of, pairs), pairs.values())
         _add(self.services, map(b"".join, map(self._service_of, pairs)), pairs.values())
         services = self.services.counts
         _add(self._destinations, map(self._source_of, services), services.values())
+
+
+class _Columns:
+    """Pairs of one kind that come in columns, and what was taken from them.
+
+    Their parts are shared and not joined: the hash of each is known, and what is counted together
+    lies close together.
+    """
+
+    def __init__(self) -> None:
+        self.pairs: Counter[tuple[bytes, ...]] = Counter()
+        self.sources: Counter[bytes] = Counter()
+        self.services: Counter[tuple[bytes, ...]] = Counter()
+
+    def prune(self) -> None:
+        """Take one from every pair."""
+        self.sources.update(map(_SOURCE, self.pairs))
+        self.services.update(map(_SERVICE, self.pairs))
+        self.pairs = Counter({key: n - 1 for key, n in self.pairs.items() if n > 1})
+
+
+_SOURCE, _SERVICE = itemgetter(0), itemgetter(slice(1, None))
+
+
+def _joined(prefix: bytes, keys: Iterable[tuple[bytes, ...]]) -> Iterable[bytes]:
+    return map(prefix.__add__, map(b"".join, keys))
 
 
 def _add(hitters: HeavyHitters, keys: Iterable[bytes], counts: Iterable[int]) -> None:

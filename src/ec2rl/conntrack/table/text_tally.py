@@ -8,7 +8,8 @@ that speed never decides what is counted.
 from __future__ import annotations
 
 import re
-from itertools import compress, repeat
+from _socket import AF_INET, AF_INET6, inet_pton
+from itertools import compress
 from operator import ne, or_
 
 from ec2rl.conntrack.table.capture import parse_line
@@ -46,7 +47,7 @@ class TextTally:
         self.malformed = self.masked = 0
         self._tally = tally
         self._plans: dict[bytes, _Plan | None] = {}
-        self._addresses: dict[bytes, bytes] = {}
+        self._addresses = _Addresses()
 
     def add(self, lines: Sequence[bytes], shapes: Sequence[bytes]) -> None:
         """Count lines of the plain form; each has its shape (entry_lines.py)."""
@@ -141,30 +142,26 @@ class TextTally:
         tally.ages.add(prefix, times)
         names = ("src", "dst", "dport", *(("-src", "-sport") if bits & DST_NAT else ()))
         pair = [read[name] for name in names if name in read]
-        pairs = tally.endpoints[len(pair[0][0])].pairs
-        pairs.update(map(b"".join, zip(repeat(prefix), *pair)))
+        tally.endpoints[len(pair[0][0])].update_columns(prefix, *pair)
         for name, hitters in (("-mark", tally.marks), ("-zone", tally.zones)):
             values = [value for value in read.get(name, ()) if any(value)]
             if values:
                 hitters.update(map(prefix.__add__, values))
 
     def _packed(self, column: Column) -> list[bytes]:
-        """The bytes of addresses. OSError where one is none."""
-        from _socket import AF_INET, AF_INET6, inet_pton
+        """The bytes of addresses. OSError, ValueError where one is none."""
+        if len(self._addresses) > _ADDRESSES:
+            self._addresses.clear()
+        return list(map(self._addresses.__getitem__, column))
 
-        known = self._addresses
-        try:
-            return list(map(known.__getitem__, column))
-        except KeyError:
-            pass
-        new = set(column).difference(known)
-        if len(known) > _ADDRESSES:
-            known.clear()
-            new = set(column)
-        for each in new:
-            address = each.decode("ascii")
-            known[each] = inet_pton(AF_INET6 if ":" in address else AF_INET, address)
-        return list(map(known.__getitem__, column))
+
+class _Addresses(dict[bytes, bytes]):
+    """From the text of an address to its bytes. OSError, ValueError where it is none."""
+
+    def __missing__(self, text: bytes) -> bytes:
+        address = text.decode("ascii")
+        self[text] = inet_pton(AF_INET6 if ":" in address else AF_INET, address)
+        return self[text]
 
 
 def _numbers(column: Column, octets: int) -> list[bytes]:
@@ -192,6 +189,7 @@ class _Plan:
     """How the lines that look like one of them, `entry`, are read."""
 
     def __init__(self, entry: Entry, words: list[str], gaps: list[str]) -> None:
+        """Take what it is made of: words, and what stands behind each of them."""
         self.entry = entry
         self._forms = [_form(words, gaps, mirrored) for mirrored in (True, False)]
 
@@ -226,12 +224,14 @@ def _planned(line: bytes) -> _Plan | None:
         entry = parse_line(line)
     except ValueError:
         return None
-    words, gaps = line.decode("ascii").split(), re.findall(" +", line.decode("ascii").strip())
+    text = line.decode("ascii")
+    words, gaps = text.split(), re.findall(" +", text.strip())
     names = [word.partition("=")[0] for word in words]
     ports = names.count("sport"), names.count("dport")
     if ports not in ((0, 0), (2, 2)) or any(name in names for name in _UNREAD):
         return None
-    return _Plan(entry, words, gaps) if len(gaps) == len(words) - 1 else None
+    gaps.append(text[len(text.rstrip()) :])
+    return _Plan(entry, words, gaps) if len(gaps) == len(words) else None
 
 
 _MIRROR = {"-src": "dst", "-dst": "src", "-sport": "dport", "-dport": "sport"}
@@ -268,5 +268,5 @@ def _form(words: list[str], gaps: list[str], mirrored: bool) -> tuple[list[str],
         else:  # flags, and what else a stamp is made of
             pieces = re.split("[0-9a-f.:]+", word)
             parts.append("[0-9a-f.:]*".join(map(re.escape, pieces)))
-    pattern = "".join(gap + part for gap, part in zip(["", *gaps], parts))
-    return names, re.compile(rf"{pattern} *\r?".encode()).split
+    pattern = "".join(part + gap for part, gap in zip(parts, gaps))
+    return names, re.compile(pattern.encode()).split
