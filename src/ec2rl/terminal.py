@@ -12,7 +12,7 @@ class Terminal:
     def __init__(self, environment: dict[str, str]) -> None:
         self.environment = environment
         self.colour = False
-        self._talks = _is_terminal(2)
+        self._talks = _is_terminal(2) and environment.get("TERM", "dumb") != "dumb"
         self._progress = False
         self.closed = False
         self.lost = False
