@@ -197,7 +197,7 @@ def test_what_was_taken_back_in_part_is_not_in_the_way_of_the_rest() -> None:
         f"echo 5 > {PROBES}; ec2rl undo --yes; echo RC $?; ec2rl undo --yes 2>&1; echo RC $?",
     )
     assert said.startswith(f"Took back change 1:\n    {FILE}: 7 bytes -> 9 bytes\nRC 0\n")
-    assert said.endswith(
+    assert (
         "ec2rl: passed over change 2: nothing is left there to take back; see: sudo ./ec2rl "
         "history\nThere is nothing to take back.\nRC 0\n"
-    )
+    ) in said
