@@ -113,6 +113,7 @@ def not_understood(
     """Find the lines with these words that may be events, though nobody can tell."""
     import re
 
+    phrases = [phrase for phrase in phrases if not phrase.aside]
     words = [phrase.text.decode() for phrase in phrases]
     messages = [message for phrase in phrases for message in phrase.messages]
 
