@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
 
 from ec2rl import __version__
 from ec2rl.arguments import Parsed, UsageError
@@ -16,6 +15,8 @@ from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ec2rl.model import Json
 
 COULD_NOT_LOOK = 3
