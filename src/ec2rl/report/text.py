@@ -32,7 +32,7 @@ class Much(Choice):
     """How much is said of each module."""
 
     VERDICT = "verdict"
-    """The result line alone."""
+    """The result line alone, and what the run changed."""
     SHORT = "short"
     """And of what is not well, what a person acts on."""
     ALL = "all"
@@ -72,7 +72,7 @@ def status(verdict: Verdict) -> str:
 def result(name: str, finding: Finding, view: View = WHOLE) -> str:
     """Give one diagnostic's lines: `module run/NAME`, its status and summary, then the details."""
     shown = replace(finding, details=tuple(_chosen(finding, view.much)))
-    lines = _result_line(f"module run/{name}", status(finding.verdict), summary(shown), view)
+    lines = _result_line(f"module run/{name}", status(finding.verdict), summary(shown, TIED), view)
     for detail in details(shown, TIED):
         lines += _below(f"-- {detail}", view)
     return "\n".join(lines)
@@ -102,12 +102,21 @@ def _filled(first: str, text: str, rest: str, view: View) -> list[str]:
     return filled(first, text, rest, view.width)
 
 
+def for_terminal(text: str, width: int | None) -> str:
+    """Give a line as it is, or filled for a terminal of this width."""
+    return "\n".join(_filled("", text, "   ", View(width=width)))
+
+
 def _chosen(finding: Finding, much: Much) -> Iterator[Statement]:
-    """Choose what is said below a result line: of what is well nothing, and of a step three."""
+    """Choose what is said below a result line: of what is well nothing, and of a step three.
+
+    What the run has changed is said whatever the verdict, and however little is asked for.
+    """
     if much is Much.ALL:
         yield from finding.details
         return
     if much is Much.VERDICT or status(finding.verdict) == Verdict.OK.value:
+        yield from _changed(finding)
         return
     steps = [one for one in finding.details if one.role in TO_DO]
     while len(steps) > _STEPS and any(one.role is Role.HELP for one in steps):
@@ -117,13 +126,22 @@ def _chosen(finding: Finding, much: Much) -> Iterator[Statement]:
             yield one
 
 
+def _changed(finding: Finding) -> list[Statement]:
+    return [one for one in finding.details if one.role is Role.CHANGE]
+
+
+def _folds(finding: Finding) -> bool:
+    """Tell whether a result may share a line with others: it is sound, and nothing was changed."""
+    return status(finding.verdict) == Verdict.OK.value and not _changed(finding)
+
+
 def results(findings: Sequence[tuple[str, Finding]], view: View = WHOLE) -> str:
     """Give the section of all results."""
     parts = [] if view.much is Much.VERDICT else [header("Diagnostic Results"), ""]
     common: list[Statement] = []
     if view.much is not Much.ALL:
         findings, common = _said_once(findings)
-    folded = [(name, one) for name, one in findings if status(one.verdict) == Verdict.OK.value]
+    folded = [(name, one) for name, one in findings if _folds(one)]
     if view.width is None or len(folded) <= _FOLDED or not view.domains:
         folded = []
     parts += [result(name, one, view) for name, one in findings if (name, one) not in folded]
@@ -216,10 +234,22 @@ def evidence(name: str, finding: Finding, by_hand: Sequence[Statement | str]) ->
     return "\n".join(parts) + "\n"
 
 
-def table(rows: Sequence[Mapping[str, str]]) -> str:
-    """Rows under the names of their columns, each as wide as it needs to be."""
+def table(rows: Sequence[Mapping[str, str]], width: int | None = None) -> str:
+    """Rows under the names of their columns, each as wide as it needs to be.
+
+    Where a terminal is narrower than that, one row below the other, with what is in it.
+    """
     columns = list(rows[0])
     widths = {c: max(len(c), *(len(row[c]) for row in rows)) for c in columns}
+    if width is not None and sum(widths.values()) + 2 * len(columns) - 2 > width:
+        from ec2rl.report.wrap import wrapped
+
+        lines = []
+        for row in rows:
+            lines.append(row[columns[0]])
+            for name in columns[1:]:
+                lines += wrapped("    ", f"{name}: {row[name]}", "    ", width)
+        return "\n".join(lines) + "\n"
     lines = ["  ".join(f"{c:{widths[c]}}" for c in columns).rstrip()]
     lines += ["  ".join(f"{row[c]:{widths[c]}}" for c in columns).rstrip() for row in rows]
     return "\n".join(lines) + "\n"
