@@ -157,7 +157,8 @@ def grades(lines: Sequence[Line], grade: Grade) -> list[tuple[Grade, str]]:
 
     head_of = re.compile(_HEAD.replace("FACILITIES", "|".join(FACILITIES)), re.DOTALL).match
     graded: list[tuple[Grade, str]] = []
-    above, stamp, was, began = "", None, (grade, ""), None
+    above, stamp, was = "", None, (grade, "")
+    began: str | None = None
     for line in lines:
         head = head_of(line.text)
         assert head is not None, "it matches any text"
@@ -171,9 +172,8 @@ def grades(lines: Sequence[Line], grade: Grade) -> list[tuple[Grade, str]]:
                 now = was
             elif not (is_start and is_early):
                 now = _behind(above, here, is_start, grade)
-        is_beginning = here and now[0] is grade and head["said"].startswith(BEGINNING.text.decode())
-        if is_beginning and "." not in here and here != UNTIMED:
-            began = here
+        if here and "." not in here and here != UNTIMED and now[0] is grade:
+            began = here if head["said"].startswith(BEGINNING.text.decode()) else began
         graded.append(now)
         above, stamp, was = head["said"], here, now
     return graded
