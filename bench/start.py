@@ -1,6 +1,6 @@
 """How long a run takes where nothing is found, launcher included, against a bare Python.
 
-    sudo python3 bench/start.py [PYTHON]
+    sudo python3 bench/start.py [--rounds=41] [PYTHON]
 
 Without PYTHON it is the one that the launcher finds for itself.  Each round runs all commands one
 after the other; the ratios are the medians of the rounds' ratios, of the time that passes and of
@@ -8,21 +8,20 @@ the processors' time (of all its processes), which a busy machine changes less.
 
 A kernel's log cannot be made quiet for a bench: it is one for all namespaces.  So it is told how
 many events each module has found here.  What a quiet host takes, a module shows that has found
-none; that of `all` is an upper bound where any has found some.
+none; that of `all` is an upper bound where any has found some.  `quiet_host.py` boots a quiet one.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from statistics import median
 
-ROUNDS = 41
 LAUNCHER = Path(__file__).resolve().parent.parent / "ec2rl"
 MODULES = ("conntrackfull", "kernelbug")
 
@@ -48,9 +47,13 @@ def events(run: list[str]) -> dict[str, int]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=41)
+    parser.add_argument("python", nargs="?")
+    args = parser.parse_args()
     os.environ.pop("EC2RL_PYTHON", None)
-    if len(sys.argv) > 1:
-        os.environ["EC2RL_PYTHON"] = sys.argv[1]
+    if args.python:
+        os.environ["EC2RL_PYTHON"] = args.python
     facts = subprocess.run([str(LAUNCHER), "bug-report"], capture_output=True, check=True).stdout
     python = facts.decode().partition("python:")[2].partition("(")[2].partition(")")[0]
     # As a run that saved its results has left it.
@@ -64,7 +67,9 @@ def main() -> None:
             **{name: [*run, f"--only-modules={name}"] for name in MODULES},
             "all": run,
         }
-        rounds = [{name: taken(argv) for name, argv in commands.items()} for _ in range(ROUNDS + 1)]
+        rounds = [
+            {name: taken(argv) for name, argv in commands.items()} for _ in range(args.rounds + 1)
+        ]
         found = events(run)
     tell(rounds[1:], found)
 

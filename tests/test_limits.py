@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ec2rl import limits
 from ec2rl.host.recording import RecordedHost
-from ec2rl.limits import FullSize, Limit, Subject
+from ec2rl.limits import AtBoot, FullSize, Limit, Subject
 from ec2rl.model import FixRequest, Proposal, Risk
 from ec2rl.next_boot.files import Names, boot_files
 from ec2rl.remedies import SetSysctl, WriteFile
@@ -58,7 +58,7 @@ def test_less_is_refused_unless_allowed_and_then_risky() -> None:
     )
     [remedy] = planned(500, FixRequest(lower=True)).chosen
     assert (remedy.title, remedy.risk) == ("Set the number of open files as asked", Risk.RISKY)
-    assert remedy.caveat == "fs.file-max: programs could open FEWER files"
+    assert remedy.caveat == "fs.file-max=500 is below today's 1000: programs could open FEWER files"
 
 
 def test_a_modules_own_caution_is_said_in_place_of_the_general_one() -> None:
@@ -66,7 +66,10 @@ def test_a_modules_own_caution_is_said_in_place_of_the_general_one() -> None:
     own = {"fs.file-max": "file-max: 700 are open"}
     [remedy] = limits.propose(HOST, FixRequest(lower=True), FILES, both, cautions=own).chosen
     assert remedy.risk is Risk.RISKY
-    assert remedy.caveat == "file-max: 700 are open; fs.nr_open: programs could open FEWER files"
+    assert remedy.caveat == (
+        "file-max: 700 are open; fs.nr_open=500 is below today's 1000: programs could open FEWER "
+        "files"
+    )
 
 
 def test_too_much_memory_is_refused_unless_forced() -> None:
@@ -103,7 +106,7 @@ def test_what_nobody_can_tell_is_risky_and_not_taken_for_nothing() -> None:
 def test_the_next_boot_is_not_given_less_than_it_has_unless_asked() -> None:
     files = RecordedHost({**LOOKS, "/etc/sysctl.d/10-theirs.conf": "fs.file-max = 5000"})
     then = limits.at_boot(files, FILES, ["fs.file-max"], FixRequest())
-    assert then == {"fs.file-max": 5000}
+    assert then == {"fs.file-max": AtBoot(5000, (5000,))}
     assert limits.at_boot(files, FILES, ["fs.file-max"], FixRequest(boot=False)) == {}
     found = Limit("fs.file-max", 1000, 2000, then=5000, asked=False)
     plan = limits.propose(files, FixRequest(), FILES, [found])

@@ -31,9 +31,10 @@ class Limit:
     """A setting to reach: its value today, what the next boot makes of it, and what is wanted.
 
     `now` is None where it is unknown, or nothing runs (a volume), `then` where the files as they
-    are do not tell it. `sizes` is whether it bounds how many there may be, so that a lower value
-    means less room; `endless` is the value that means no bound. `asked` is whether a person gave
-    the value: the next boot keeps what its files give it where that is more, and nobody asked.
+    are do not tell it: `maybe` is the most that any line of them may give it. `sizes` is whether
+    it bounds how many there may be, so that a lower value means less room; `endless` is the value
+    that means no bound. `asked` is whether a person gave the value: the next boot keeps what its
+    files give it where that is more, and nobody asked.
     """
 
     key: str
@@ -41,15 +42,17 @@ class Limit:
     wanted: int
     sizes: bool = True
     then: int | None = None
+    maybe: int | None = None
     endless: int | None = None
     asked: bool = True
 
     @property
     def lasting(self) -> int:
         """What the next boot is to have."""
-        if self.asked or not self.sizes or not self._is_below(self.wanted, self.then):
+        most = self.maybe if self.then is None else self.then
+        if self.asked or not self.sizes or not self._is_below(self.wanted, most):
             return self.wanted
-        return self.wanted if self.then is None else self.then
+        return self.wanted if most is None else most
 
     @property
     def before(self) -> int | None:
@@ -73,6 +76,8 @@ class Limit:
             return f"today's {self.now}"
         if self._is_below(self.lasting, self.then):
             return f"{self.then}, which the next boot has by the files as they are"
+        if self.then is None and self._is_below(self.lasting, self.maybe):
+            return f"{self.maybe}, which the next boot may have by the files as they are"
         return ""
 
     @property
@@ -88,6 +93,27 @@ class Limit:
         if other is None or value == other or value == self.endless:
             return False
         return value < other or other == self.endless
+
+
+@record(frozen=True)
+class AtBoot:
+    """What the next boot makes of a setting: `value` is None where that cannot be told.
+
+    `either` are the values that it may have then, as far as any are known.
+    """
+
+    value: int | None = None
+    either: tuple[int, ...] = ()
+
+    def most(self, endless: int | None = None) -> int | None:
+        """Give the largest of them, None where none is known."""
+        if endless in self.either:
+            return endless
+        return max(self.either, default=None)
+
+
+UNTOLD = AtBoot()
+"""Of a setting that nobody asked about."""
 
 
 @record(frozen=True)
@@ -118,16 +144,21 @@ class Subject:
 
 def at_boot(
     host: Host, subject: Subject, keys: Sequence[str], request: FixRequest
-) -> dict[str, int | None]:
+) -> dict[str, AtBoot]:
     """Tell what the next boot makes of these keys by the files as they are.
 
-    None where that cannot be told; nothing where the request leaves the next boot alone.
+    Nothing where the request leaves the next boot alone.
     """
     if not request.boot or not keys:
         return {}
     files = subject.files(host, dict.fromkeys(keys, 0), False)
-    ends = {key: files.ends_with(key) for key in keys}
-    return {key: None if end is None else kernel_int(str(end)) for key, end in ends.items()}
+    found = {}
+    for key in keys:
+        end = files.ends_with(key)
+        either = tuple(kernel_int(str(one)) for one in files.may_end_with(key))
+        value = None if end is None else kernel_int(str(end))
+        found[key] = AtBoot(value, tuple(one for one in either if one is not None))
+    return found
 
 
 def reach(
@@ -143,8 +174,9 @@ def reach(
     """
     then, asked = at_boot(host, subject, [*wanted], request), bool(request.settings)
     return [
-        Limit(key, today[key], value, then=then.get(key), asked=asked)
+        Limit(key, today[key], value, then=end.value, maybe=end.most(), asked=asked)
         for key, value in wanted.items()
+        for end in (then.get(key, UNTOLD),)
     ]
 
 
@@ -254,7 +286,11 @@ def _cautions(
     own: Mapping[str, str],
 ) -> Iterator[str]:
     """Say what is risky: less room, and what nobody can tell of room and memory."""
-    less = {one.key: f"{one.key}: {subject.less}" for one in limits if one.shrinks}
+    less = {
+        one.key: f"{one.key}={one.wanted} is below {one.larger}: {subject.less}"
+        for one in limits
+        if one.shrinks
+    }
     yield from {**less, **own}.values()
     if size is not None and size.memory is not None and size.octets > size.memory * MUCH:
         share = quantities.percent(size.octets / size.memory) if size.memory else "all and more"
@@ -263,7 +299,11 @@ def _cautions(
                 f"{size.what} would take {quantities.size(size.octets)}, {share} of the memory "
                 "that is available, and the kernel cannot swap it out: the machine may run out"
             )
-    unknown = [one.key for one in limits if one.may_shrink]
+    unknown = [
+        one.key if one.maybe is None else f"{one.key} ({one.maybe} by a line that may count)"
+        for one in limits
+        if one.may_shrink
+    ]
     if unknown:
         yield (
             f"what {' and '.join(unknown)} would be without this cannot be told: if it is more, "

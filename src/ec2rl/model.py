@@ -201,6 +201,8 @@ class Role(Choice):
     """A command for the machine itself: not said of evidence from another one."""
     PAGE = "page"
     """The way to the module's page: not said on that page."""
+    CHANGE = "change"
+    """What this run itself changed on the machine, or tried to: always said."""
     HEADLINE = "headline"
     """What, where, since when, how bad now: one line that is enough to act."""
     MORE = "more"
@@ -229,6 +231,11 @@ class Statement:
 def say(template: str, /, **values: Value) -> Statement:
     """Say something that is so; values from outside stand in `values` alone."""
     return Statement(template, values)
+
+
+def changed(template: str, /, **values: Value) -> Statement:
+    """Say what this run itself changed, or why it did not."""
+    return Statement(template, values, Role.CHANGE)
 
 
 TO_DO = (Role.HELP, Role.FIX, Role.DETAILS, Role.PAGE)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
 
 from ec2rl import __version__
-from ec2rl.arguments import UsageError
+from ec2rl.arguments import Parsed, UsageError
 from ec2rl.host import Host
 from ec2rl.host.live import LiveHost
+from ec2rl.invocation import to_type
+from ec2rl.report.escape import typed
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ec2rl.model import Json
 
 COULD_NOT_LOOK = 3
@@ -42,6 +45,20 @@ def document(**content: Json) -> Mapping[str, Json]:
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         **content,
     }
+
+
+def as_root(args: Parsed) -> str:
+    """Give the command that was typed, with all that was said in it, as root types it."""
+    options = tuple(
+        f"--{name}={typed(value)}" if value else f"--{name}"
+        for name, values in args.values.items()
+        for value in values
+    )
+    operands = tuple(map(typed, args.operands))
+    words = (*operands, *options)
+    if any(word.startswith("-") for word in args.operands):
+        words = (*options, "--", *operands)
+    return to_type(" ".join((args.command, *words)))
 
 
 def agreed(terminal: Terminal) -> bool:

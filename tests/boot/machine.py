@@ -49,12 +49,16 @@ def lacking() -> list[str]:
     ]
 
 
-def build(folder: Path) -> None:
-    """Make the machine's disk, kernel and initrd in a folder; nothing if they are there."""
+def build(folder: Path, *more: str) -> None:
+    """Make the machine's disk, kernel and initrd in a folder; nothing if they are there.
+
+    `more` are packages beside those that it needs to boot.
+    """
     if (folder / "disk").exists():
         return
     tree = folder / "root"
-    run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(tree))
+    packages = ",".join((PACKAGES, *more))
+    run("debootstrap", "--variant=minbase", f"--include={packages}", "bookworm", str(tree))
     (tree / "etc/hostname").write_text("vm\n")
     (tree / "etc/fstab").write_text(f"UUID={ROOT} / ext4 defaults 0 1\n")
     kernel = next((tree / "boot").glob("vmlinuz-*"))
@@ -65,13 +69,16 @@ def build(folder: Path) -> None:
     made.rename(folder / "disk")
 
 
-def boot(folder: Path, name: str) -> str:
-    """Break a copy of the machine in one way, boot it, and give its console's text."""
-    disk, console = folder / f"disk.{name}", folder / f"console.{name}"
+def boot(folder: Path, way: Path, *options: str, seconds: float = SECONDS) -> str:
+    """Change a copy of the machine in one way, boot it, and give its console's text.
+
+    `options` are for QEMU.
+    """
+    disk, console = folder / f"disk.{way.stem}", folder / f"console.{way.stem}"
     run("cp", "--sparse=always", "--reflink=auto", str(folder / "disk"), str(disk))
     settings = 'append=""; kernel=kernel; initrd=initrd\n'
     end = '\nprintf "%s\\n%s\\n%s\\n" "$append" "$kernel" "$initrd"\n'
-    script = HELPERS + settings + (BREAKS / f"{name}.sh").read_text() + end
+    script = HELPERS + settings + way.read_text() + end
     path = f"/usr/sbin:/sbin:{os.environ['PATH']}"
     said = subprocess.run(
         ["sh", "-c", script], cwd=folder, check=True, capture_output=True, text=True,
@@ -85,11 +92,11 @@ def boot(folder: Path, name: str) -> str:
         "-kernel", kernel, *(("-initrd", initrd) if initrd else ()),
         "-append", f"{root} ro console=ttyS0 panic=1 {append}",
         "-drive", f"file={disk},if=none,id=d,format=raw", "-device", "nvme,drive=d,serial=vol1",
-        "-serial", f"file:{console}",
+        "-serial", f"file:{console}", *options,
     ]  # fmt: skip
     console.write_bytes(b"")
     machine = subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL)
-    until = time.monotonic() + SECONDS
+    until = time.monotonic() + seconds
     try:
         while machine.poll() is None and time.monotonic() < until:
             time.sleep(1)
@@ -112,4 +119,4 @@ if __name__ == "__main__":
     where.mkdir(exist_ok=True)
     build(where)
     for one in sys.argv[2:]:
-        print(boot(where, one))
+        print(boot(where, BREAKS / f"{one}.sh"))

@@ -34,7 +34,7 @@ def machine() -> Path:
 @pytest.mark.parametrize("way", sorted(BREAKS.glob("*.sh")), ids=lambda way: way.stem)
 def test_the_console_says_where_it_stopped(machine: Path, way: Path) -> None:
     expected = way.read_text().partition("\n")[0].removeprefix("# expect: ")
-    console = boot(machine, way.stem)
+    console = boot(machine, way)
     found = judged(console.encode(), ["bootstopped"])["bootstopped"]
     said = f"{found.verdict.name} {found.facts['stage']} {found.facts['cause']}"
     assert said == expected, console[-4000:]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ec2rl.host import Journal, JournalRecord, Phrase
+from ec2rl.host.journal.file import JournalFile
 from ec2rl.host.journal.folder import JournalFiles
 from ec2rl.host.journal.match import MISSED
 from ec2rl.host.journal.rows import HIT, Rows
@@ -19,6 +20,7 @@ from ec2rl.model import Unreadable, Why
 from fuzz.journal import look as fuzz_look
 from fuzz.journal import mutated, seeds
 from support.journal_writer import (
+    HEADER,
     LZ4,
     XZ,
     ZSTD,
@@ -248,6 +250,30 @@ def test_hits_on_the_edges_of_pieces(folder: Path) -> None:
     assert (found.hits, found.gaps, len(found.files)) == (299, (), 7)
 
 
+def test_a_hit_behind_blank_pieces(folder: Path) -> None:
+    journal = JournalWriter()
+    journal.data += bytes(3 << 20)
+    journal.entry(kernel(FULL), 1, 1, BOOT)
+    found = look(folder, journal.bytes(5 << 20))
+    assert (found.records, found.gaps) == ((hit(FULL, 1),), ())
+
+
+def behind_tables(journal: JournalWriter) -> int:
+    return journal.data_table + 16 * journal.buckets
+
+
+def test_only_tables_that_come_first_are_passed_over(folder: Path) -> None:
+    path = folder / "a.journal"
+    journal = JournalWriter()
+    for content, expected in (
+        (journal.bytes(), behind_tables(journal)),
+        (broken(journal, 120, journal.field_table - 8), HEADER),
+    ):
+        path.write_bytes(content)
+        with path.open("rb") as file:
+            assert JournalFile(file.fileno()).behind_tables == expected
+
+
 def test_rows_keep_both_ends_and_count_all() -> None:
     rows = Rows(10)
     for n in range(100):
@@ -317,7 +343,7 @@ def test_no_time_left_is_a_gap(folder: Path) -> None:
         found = search_journal([("a", fd)], PHRASES, seconds=-1)
     finally:
         os.close(fd)
-    assert found.gaps == ("a: time ran out at byte 0",)
+    assert found.gaps == (f"a: time ran out at byte {behind_tables(journal)}",)
 
 
 @pytest.mark.parametrize("text", [b"", b"x" * 4096])

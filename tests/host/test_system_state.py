@@ -27,8 +27,13 @@ def state(word: bytes, order: str = "<") -> bytes:
     return b"\1s\0\0" + struct.pack(f"{order}I", len(word)) + word + b"\0"
 
 
-def asked(folder: Path, *pieces: bytes) -> tuple[Evidence | Unreadable, bytes]:
-    """What the question gives of a server that answers with these pieces, and what it got."""
+def asked(
+    folder: Path, *pieces: bytes, greeting: bytes = OK
+) -> tuple[Evidence | Unreadable, bytes]:
+    """What the question gives of a server that answers with these pieces, and what it got.
+
+    As systemd 252 it does not look at what comes together with BEGIN.
+    """
     path = str(folder / "private")
     got = b""
     with socket.socket(socket.AF_UNIX) as server:
@@ -39,11 +44,15 @@ def asked(folder: Path, *pieces: bytes) -> tuple[Evidence | Unreadable, bytes]:
             nonlocal got
             peer, _ = server.accept()
             with peer:
-                while not got.endswith(b"SystemState\0"):
-                    piece = peer.recv(4096)
-                    if not piece:
+                while b"BEGIN\r\n" not in got:
+                    got += peer.recv(4096)
+                peer.sendall(greeting)
+                question = b""
+                while pieces and not question.endswith(b"SystemState\0"):
+                    question += peer.recv(4096)
+                    if not question:
                         return
-                    got += piece
+                got += question
                 for piece in pieces:
                     peer.sendall(piece)
 
@@ -55,7 +64,7 @@ def asked(folder: Path, *pieces: bytes) -> tuple[Evidence | Unreadable, bytes]:
 
 
 def test_systemd_says_its_state(tmp_path: Path) -> None:
-    found, got = asked(tmp_path, OK, answer(state(b"maintenance")))
+    found, got = asked(tmp_path, answer(state(b"maintenance")))
     assert isinstance(found, Evidence)
     assert found.text == "maintenance\n"
     assert got.startswith(b"\0AUTH EXTERNAL ")
@@ -64,28 +73,33 @@ def test_systemd_says_its_state(tmp_path: Path) -> None:
 
 def test_an_answer_may_come_in_pieces_and_behind_a_signal(tmp_path: Path) -> None:
     signal = answer(state(b"UnitNew"), kind=4)
-    text = OK + signal + answer(state(b"degraded", ">"), order=">")
+    text = signal + answer(state(b"degraded", ">"), order=">")
     found, _ = asked(tmp_path, *(text[n : n + 7] for n in range(0, len(text), 7)))
     assert isinstance(found, Evidence)
     assert found.text == "degraded\n"
 
 
 @pytest.mark.parametrize(
-    "pieces",
+    "said",
     [
-        (),
-        (OK,),
-        (b"REJECTED EXTERNAL\r\n",),
-        (OK, answer(b"", kind=3)),
-        (OK, answer(b"\1u\0\0\1\0\0\0")),
-        (OK, answer(state(b"running\n[FAILURE]"))),
-        (OK, b"l\2\0\1" + b"\xff" * 12),
-        (OK, b"x" * 100),
-        (OK, answer(state(b"running"))[:-4]),
+        b"",
+        answer(b"", kind=3),
+        answer(b"\1u\0\0\1\0\0\0"),
+        answer(state(b"running\n[FAILURE]")),
+        b"l\2\0\1" + b"\xff" * 12,
+        b"x" * 100,
+        answer(state(b"running"))[:-4],
     ],
 )
-def test_no_answer_is_no_state(tmp_path: Path, pieces: tuple[bytes, ...]) -> None:
-    found, _ = asked(tmp_path, *pieces)
+def test_no_answer_is_no_state(tmp_path: Path, said: bytes) -> None:
+    found, _ = asked(tmp_path, said)
+    assert isinstance(found, Unreadable)
+    assert found.why is Why.FAILED
+
+
+@pytest.mark.parametrize("greeting", [b"", OK, b"REJECTED EXTERNAL\r\n"])
+def test_no_word_behind_the_greeting_is_no_state(tmp_path: Path, greeting: bytes) -> None:
+    found, _ = asked(tmp_path, greeting=greeting)
     assert isinstance(found, Unreadable)
     assert found.why is Why.FAILED
 

@@ -22,6 +22,7 @@ from ec2rl.commands.changed import (
 )
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
+from ec2rl.fix.rehearsal import obstacle
 from ec2rl.fix.transaction import apply, unsettled
 from ec2rl.fix.trial import watch
 from ec2rl.invocation import to_type
@@ -30,7 +31,7 @@ from ec2rl.module import Module
 from ec2rl.record import replace
 from ec2rl.report.plan import Done, done, fix_facts, plan
 from ec2rl.report.text import Much, View, header, result
-from ec2rl.subcommand import agreed, document, host_of
+from ec2rl.subcommand import agreed, as_root, document, host_of
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
@@ -69,11 +70,11 @@ def command(args: Parsed, terminal: Terminal) -> int:
     made, status = None, _status(proposal)
     if (proposal.chosen or left) and not args.has("dry-run"):
         status = 1
-        go = may_change(module, args, terminal) and settle(machine, terminal, left)
+        go = may_change(args, terminal) and settle(machine, terminal, left)
         if go and left:  # the plan had been made for what there was before
             was = proposal.chosen
             finding, proposal = _planned(module, request, args, terminal)
-            go = proposal.chosen in (was, ()) or may_change(module, args, terminal)
+            go = proposal.chosen in (was, ()) or may_change(args, terminal)
         if go and proposal.chosen:
             made = carry_out(module, proposal, machine, terminal, trial, root)
             status = 0 if made is not None else 1
@@ -91,6 +92,8 @@ def _planned(
 ) -> tuple[Finding, Proposal]:
     """Look, and show what was found and what is proposed, unless the answer is one document."""
     finding, proposal = proposed(module, request, args.last("root"))
+    if not first:  # what is to be settled first may be all that is in its way
+        proposal = _that_can_be_made(proposal, machine_of(args.last("root")))
     if format_of(args).write is None:
         trial = _trial(args)
         known = (Role.FIX, Role.HELP)  # the plan that follows says it
@@ -102,6 +105,13 @@ def _planned(
         choices = () if healthy or request.settings else [one.name for one in module.settings]
         terminal.out(plan(proposal, trial, first, choices))
     return finding, proposal
+
+
+def _that_can_be_made(proposal: Proposal, machine: Machine) -> Proposal:
+    """Refuse a plan that could not be made now: before it is shown, and anybody is asked."""
+    changes = tuple(change for remedy in proposal.chosen for change in remedy.changes)
+    why = obstacle(changes, machine=machine) if changes else ""
+    return Proposal(offered=proposal.offered, refused=(why,)) if why else proposal
 
 
 def _trial(args: Parsed) -> float | None:
@@ -207,10 +217,10 @@ def proposed(module: Module, request: FixRequest, root: str = "") -> tuple[Findi
     return of_the_past(finding, where), replace(proposal, by_hand=())
 
 
-def may_change(module: Module, args: Parsed, terminal: Terminal) -> bool:
+def may_change(args: Parsed, terminal: Terminal) -> bool:
     """Tell whether it is root who asks, and has agreed."""
     if os.geteuid() != 0:
-        terminal.say("nothing was changed: a fix needs root: " + to_type(f"fix {module.name}"))
+        terminal.say(f"nothing was changed: a fix needs root: {as_root(args)}")
         return False
     if format_of(args).write is not None and not args.has("yes"):
         terminal.say("nothing was changed: only --output=text asks; --yes does it")

@@ -6,28 +6,39 @@ import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
+from ec2rl.arguments import Parsed
 from ec2rl.commands.asking import ModuleFaultError, planned
 from ec2rl.commands.changed import described, known, pruned, settle, standing_told, why_not
 from ec2rl.engine import Plan, Result, Runner
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
+from ec2rl.fix.rehearsal import obstacle
 from ec2rl.fix.transaction import apply
 from ec2rl.host.live import LiveHost
-from ec2rl.model import Command, FixRequest, Risk, Statement, Verdict, say
+from ec2rl.model import Command, FixRequest, Risk, Statement, Verdict, changed
 from ec2rl.module import Module
 from ec2rl.record import replace
+from ec2rl.subcommand import as_root
 from ec2rl.terminal import Terminal
 
 
-def remediate(found: Sequence[Result], plan: Plan, terminal: Terminal) -> tuple[list[Result], bool]:
+def remediate(
+    found: Sequence[Result], plan: Plan, args: Parsed, terminal: Terminal
+) -> tuple[list[Result], bool]:
     """Give the results after remediation, and whether a signal cut it short.
 
     A module that was tried says `[FIXED]` or `[UNFIXED]`.  Call it below `changes_told`.
     """
+    if os.geteuid() != 0:
+        terminal.say(f"nothing was remediated: a fix needs root: {as_root(args)}")
+        return list(found), False
     machine = Machine()
     failed = [r for r in found if r.finding.verdict is Verdict.PROBLEM and r.module.propose]
-    if not failed or not settle(machine, terminal):
+    if not failed:
         return list(found), False
+    if not settle(machine, terminal):
+        why = (changed("[UNFIXED] what an earlier change has left could not be settled"),)
+        return [_told(r, why) if r in failed else r for r in found], False
     words = {result.module.name: _mend(result.module, machine, plan.deadline) for result in failed}
     runner = Runner([result.module for result in failed], LiveHost(), plan)
     runner.start()
@@ -44,32 +55,36 @@ def changes_told(terminal: Terminal) -> AbstractContextManager[None]:
 
 def _mend(module: Module, machine: Machine, seconds: float) -> tuple[Statement, ...]:
     """Apply what is safe; lines that tell of it."""
-    if os.geteuid() != 0:
-        return (say("[UNFIXED] a fix needs root"),)
     try:
         _, proposal = planned(module, FixRequest(), LiveHost(), seconds)
     except ModuleFaultError as error:
-        return (say("[UNFIXED] fault of ec2rl itself: {error}", error=str(error)),)
+        return (changed("[UNFIXED] fault of ec2rl itself: {error}", error=str(error)),)
     if proposal.refused:
-        return (say("[UNFIXED] {reasons:; }", reasons=proposal.refused),)
+        return (changed("[UNFIXED] {reasons:; }", reasons=proposal.refused),)
     chosen = [remedy for remedy in proposal.chosen if remedy.risk is Risk.SAFE]
     changes = tuple(change for remedy in chosen for change in remedy.changes)
     if not changes:
-        return (say("[UNFIXED] there is nothing that is safe to change"),)
+        return (changed("[UNFIXED] there is nothing that is safe to change"),)
+    in_the_way = obstacle(changes, machine=machine)
+    if in_the_way:
+        return (changed("[UNFIXED] {why}", why=in_the_way),)
     try:
         why = f"run --remediate, {module.name}"
         change = apply(changes, machine=machine, why=why, module=module.name, keys=module.keys)
         known(change.id, change.state, machine)
     except FixError as error:
-        return (say("[UNFIXED] {reasons:; }", reasons=why_not(error, machine)),)
+        return (changed("[UNFIXED] {reasons:; }", reasons=why_not(error, machine)),)
     maybe = "It cannot be told whether a reboot keeps it: {why}"
     undo = "[FIXED] {title}; to take it back: {undo}"
     return (
-        say(undo, title=chosen[0].title, undo=Command(f"undo {change.id}")),
-        *(say("Changed: {target}: {before} -> {after}", **described(one)) for one in change.items),
-        *(say("NOT PERSISTENT: {why}", why=why) for why in proposal.not_persistent),
-        *(say(maybe, why=why) for why in proposal.maybe_persistent),
-        *(say("{dropped}", dropped=line) for line in pruned(machine)),
+        changed(undo, title=chosen[0].title, undo=Command(f"undo {change.id}")),
+        *(
+            changed("Changed: {target}: {before} -> {after}", **described(one))
+            for one in change.items
+        ),
+        *(changed("NOT PERSISTENT: {why}", why=why) for why in proposal.not_persistent),
+        *(changed(maybe, why=why) for why in proposal.maybe_persistent),
+        *(changed("{dropped}", dropped=line) for line in pruned(machine)),
     )
 
 

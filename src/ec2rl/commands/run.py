@@ -75,7 +75,7 @@ def _judge_this_machine(args: Parsed, terminal: Terminal) -> int:
     if args.has("remediate") and not interrupted:
         from ec2rl.commands.remediate import remediate
 
-        found, interrupted = remediate(found, plan, terminal)
+        found, interrupted = remediate(found, plan, args, terminal)
     pairs = [(result.module.name, result.finding) for result in found]
     took = time.monotonic() - clock
     text = results(pairs) + "\n" + statistics(pairs, took)

@@ -61,6 +61,10 @@ def default_sizes(memory: int, rule: Rule, page: int = PAGE) -> Sizes:
     return Sizes(buckets, buckets * rule.value)
 
 
+LARGEST_DEFAULT = 262144
+"""The most that any of these kernels gives `nf_conntrack_max` by itself."""
+
+
 def hashsize_sizes(hashsize: int, page: int = PAGE) -> Sizes:
     """Give the sizes that the module parameter hashsize gives."""
     buckets = round_buckets(hashsize, page)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from ec2rl import limits
 from ec2rl.conntrack.boot.files import boot_files
-from ec2rl.conntrack.defaults import BUCKETS, MAX, PREFIX, TIMEOUTS, round_buckets
+from ec2rl.conntrack.defaults import BUCKETS, LARGEST_DEFAULT, MAX, PREFIX, TIMEOUTS, round_buckets
 from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.settings import CAUTIONS
-from ec2rl.conntrack.size_policy import TableSize, is_short, table_size
+from ec2rl.conntrack.size_policy import TableSize, enlarged, is_short, table_size
 from ec2rl.conntrack.validate import costs, full_size, not_here, refusal, rounding, short
 from ec2rl.facts.proc import number, running_version
 from ec2rl.host import Host
 from ec2rl.invocation import to_type
-from ec2rl.limits import Limit
+from ec2rl.limits import UNTOLD, AtBoot, Limit
 from ec2rl.model import FixRequest, Proposal, Remedy, Risk
 from ec2rl.quantities import plural
 from ec2rl.remedies import SetSysctl
@@ -37,13 +37,13 @@ _SUBJECT = limits.Subject(
 
 def propose(host: Host, seen: Observations, request: FixRequest) -> Proposal:
     """Plan what to change on this host for this request; what is already so is left out."""
-    found = TableSize(0, 0) if request.settings else table_size(seen)
     names = request.settings.keys() - {"max", "buckets"}
     then = limits.at_boot(host, _SUBJECT, [MAX, BUCKETS, *(PREFIX + n for n in names)], request)
+    today = {MAX: seen.limits.maximum, BUCKETS: seen.limits.buckets}
     before = {
-        MAX: then.get(MAX) if seen.limits.maximum is None else seen.limits.maximum,
-        BUCKETS: then.get(BUCKETS) if seen.limits.buckets is None else seen.limits.buckets,
+        key: then.get(key, UNTOLD).value if value is None else value for key, value in today.items()
     }
+    found = _sizes(seen, request, then)
     targets = _targets(host, seen, request, found, then)
     # Buckets that follow from a limit are not told of beside it.
     follows = "max" in request.settings and "buckets" not in request.settings
@@ -57,7 +57,7 @@ def propose(host: Host, seen: Observations, request: FixRequest) -> Proposal:
         elsewhere=not_here(host, seen, request),
         refused=refused,
         size=full_size(host, seen, request, targets, before),
-        lasts=_lasts(seen, request, targets),
+        lasts=_lasts(seen, request, found, targets),
         cautions=_cautions(seen, targets),
         notes=(
             *_told(seen, found),
@@ -69,8 +69,29 @@ def propose(host: Host, seen: Observations, request: FixRequest) -> Proposal:
     )
 
 
+def _sizes(seen: Observations, request: FixRequest, then: Mapping[str, AtBoot]) -> TableSize:
+    """Give the sizes to have; where nothing runs, from the most that the next boot may have.
+
+    There lines that nobody can verify count as well: nothing else tells, and the plan asks.
+    """
+    if request.settings:
+        return TableSize(0, 0)
+    if request.now or seen.limits.maximum is not None:
+        return table_size(seen)
+    end = then.get(MAX, UNTOLD)
+    if end.value == 0 or 0 in end.either:  # no limit at all
+        return TableSize(0, 0)
+    most = end.value or max((LARGEST_DEFAULT, *end.either))
+    buckets = then.get(BUCKETS, UNTOLD).value or most
+    if not (seen.times.now.lines or seen.times.unverified.lines):
+        return TableSize(most, buckets)
+    return enlarged(0, most, buckets, lost=True)
+
+
 def _told(seen: Observations, found: TableSize) -> tuple[str, ...]:
     """How the sizes were found."""
+    if found.why is not None and seen.limits.maximum is None:
+        return (f"Size: twice {found.max // 2}, the most that the next boot may have without this",)
     lines = [] if found.why is None else [f"Size: {found.why.value}"]
     if lines and seen.load:
         lines.append(f"Need: {text(seen.load.how)}")
@@ -82,9 +103,11 @@ def _told(seen: Observations, found: TableSize) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _lasts(seen: Observations, request: FixRequest, targets: list[Limit]) -> bool:
+def _lasts(seen: Observations, request: FixRequest, found: TableSize, targets: list[Limit]) -> bool:
     """Whether the next boot is to have them: not where nothing is wrong, and it will."""
     if request.settings or is_short(seen) or any(target.changes_now(request) for target in targets):
+        return True
+    if seen.limits.maximum is None and found.why is not None:
         return True
     return any(target.then not in (None, target.lasting) for target in targets)
 
@@ -125,7 +148,7 @@ def _targets(
     seen: Observations,
     request: FixRequest,
     found: TableSize,
-    then: Mapping[str, int | None],
+    then: Mapping[str, AtBoot],
 ) -> list[Limit]:
     """Buckets before the limit, then the timeouts; `then` is what the next boot makes of them."""
     asked = request.settings
@@ -152,11 +175,13 @@ def _targets(
             today[key] if key in today else _now(host, key),
             value,
             sizes="timeout" not in key,
-            then=then.get(key),
-            endless=0 if key == MAX else None,
+            then=end.value,
+            maybe=end.most(endless),
+            endless=endless,
             asked=key[len(PREFIX) :] in asked,
         )
         for key, value in wanted.items()
+        for end, endless in ((then.get(key, UNTOLD), 0 if key == MAX else None),)
     ]
 
 

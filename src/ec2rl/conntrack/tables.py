@@ -93,6 +93,8 @@ def read_limits(host: Host) -> Limits:
 
 
 def _is_old(kernel: str) -> bool:
+    if not kernel.startswith("2."):
+        return False
     import re
 
     return re.match(r"2\.(?:4\.|6\.1?\d(?!\d))", kernel) is not None

@@ -30,10 +30,8 @@ def not_here(host: Host, seen: Observations, request: FixRequest) -> str:
     if seen.limits.loaded is False:
         return "connection tracking is not loaded: there is no table to enlarge"
     if seen.limits.maximum is None or seen.limits.buckets is None:
-        return (
-            "today's limits could not be read: run it as root on the host itself, or, for another "
-            "machine's volume, say the size: --set max=524288"
-        )
+        words = "today's limits could not be read: run it as root on the host itself"
+        return words if request.now else ""
     alias = host.read("/proc/sys/net/nf_conntrack_max")
     if not isinstance(alias, Evidence):
         words = "this is not the host's own network namespace"

@@ -107,10 +107,13 @@ def read_use(host: Host, log: KernelLog, events: Events[D]) -> Use:
 
 def _gone(lines: Sequence[LogLine], events: Events[D]) -> frozenset[str]:
     """The controllers whose disks were taken away before they failed, or came back later."""
+    failed = (*events.this_boot, *events.earlier_boots)
+    if not failed:
+        return frozenset()
     import re
 
     began: dict[str, int] = {}
-    for event in (*events.this_boot, *events.earlier_boots):
+    for event in failed:
         found = re.match(r"nvme\d{1,4}", event.detail.device)
         if found is not None and event.line.monotonic is not None:
             began.setdefault(found[0], event.line.monotonic)

@@ -111,8 +111,6 @@ def not_understood(
     log: KernelLog, phrases: Sequence[Phrase], understands: Callable[[LogLine], bool]
 ) -> tuple[LogLine, ...]:
     """Find the lines with these words that may be events, though nobody can tell."""
-    import re
-
     words = [phrase.text.decode() for phrase in phrases]
     messages = [message for phrase in phrases for message in phrase.messages]
 
@@ -137,6 +135,8 @@ def not_understood(
             if line.form == UNKNOWN_FORM or line.cut:
                 odd.append(line)
             elif not _is_anothers(line):
+                import re
+
                 # What was not tried is not understood; numbers alone make no other message.
                 same = re.sub(r"\d+", "0", line.message)
                 if same not in tried:

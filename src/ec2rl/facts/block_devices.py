@@ -15,7 +15,9 @@ MOUNTS = ("/proc/self/mountinfo", "/proc/self/mounts", "/proc/mounts")
 SWAP = "swap"
 """Stands for the folder of a device that is swapped to."""
 
-_PARTITION = r"(nvme\d{1,4}n\d{1,5}|mmcblk\d{1,4}|md\d{1,4}|(?:sd|vd|hd|xvd)[a-z]{1,4})p?\d{1,3}"
+_LETTERED, _NUMBERED = ("sd", "vd", "hd", "xvd"), ("nvme", "mmcblk", "md")
+"""Disks whose partitions are as sda1, and as nvme0n1p1: `p` behind a digit (add_partition(),
+block/partitions/core.c, 5.14 to 6.18)."""
 _MOST = 64
 """Devices below one that is mounted."""
 
@@ -72,6 +74,8 @@ def _is_of_device(kind: str, source: str) -> bool:
 
 def _plain(name: str) -> str:
     """A folder without the octal escapes of the kernel (mangle() in fs/proc_namespace.c)."""
+    if "\\" not in name:
+        return name
     import re
 
     return re.sub(r"\\(0[14][0-7]|134)", lambda found: chr(int(found[1], 8)), name)
@@ -90,10 +94,12 @@ def _named(host: Host, mount: Mount) -> Mount:
 
 def disk_of(device: str) -> str:
     """Name the disk that a partition is of; the device itself where it is none."""
-    import re
-
-    found = re.fullmatch(_PARTITION, device)
-    return found[1] if found is not None else device
+    disk = device.rstrip("0123456789")
+    if disk.isalpha():
+        return disk if disk.startswith(_LETTERED) else device
+    whole = disk.removesuffix("p")
+    is_part = whole != disk and whole[-1:].isdigit() and whole.startswith(_NUMBERED)
+    return whole if is_part else device
 
 
 @record(frozen=True)

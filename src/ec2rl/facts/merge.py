@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from math import inf
 
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.trust import WEIGHT
 from ec2rl.record import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _SECONDS_APART = 2.0
 _DRIFT = 5e-4
@@ -58,7 +61,7 @@ class _Events:
                 taken.add(number)
                 left -= self._meet(number, line, left)
             if left:
-                fresh.append(replace(line, count=left))
+                fresh.append(line if left == line.count else replace(line, count=left))
         self._begins.append(len(self.all))
         for line in fresh:
             number = len(self.all)

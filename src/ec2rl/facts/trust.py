@@ -12,7 +12,6 @@ names of mount options and paths (`logfc()` in fs/fs_context.c from 5.1, fs/over
 
 from __future__ import annotations
 
-from ec2rl.forms.record import FACILITIES
 from ec2rl.host import BEGINNING
 from ec2rl.model import Statement, say
 from ec2rl.record import Choice, record, replace
@@ -128,7 +127,7 @@ _EARLY = r"Booting Linux on .*|microcode: .*|Initializing cgroup subsys \w+"
 """What is said before the version, and does not follow a user's string so near a text's start."""
 _NEAR_START = 1024
 _HEAD = (
-    r"(?:<(?P<pri>\d{1,3})>)?(?:(?P<facility>" + "|".join(FACILITIES) + r") *: *\w+ *: (?=\[))?"
+    r"(?:<(?P<pri>\d{1,3})>)?(?:(?P<facility>FACILITIES) *: *\w+ *: (?=\[))?"
     r"(?:(?:[^\[]{0,200}? kernel: ?)?(?P<stamp>\[[^\]]{8,26}\]) ?(?:\[ *[TC]\d{1,10}\] ?)?)?"
     r"(?P<said>.*)"
 )
@@ -150,10 +149,13 @@ def grades(lines: Sequence[Line], grade: Grade) -> list[tuple[Grade, str]]:
     """
     import re
 
+    from ec2rl.forms.record import FACILITIES
+
+    head_of = re.compile(_HEAD.replace("FACILITIES", "|".join(FACILITIES)), re.DOTALL).match
     graded: list[tuple[Grade, str]] = []
     above, stamp, was = "", None, (grade, "")
     for line in lines:
-        head = re.match(_HEAD, line.text, re.DOTALL)
+        head = head_of(line.text)
         assert head is not None, "it matches any text"
         here, now = head["stamp"], (grade, "")
         if int(head["pri"] or 0) >> 3 or head["facility"] not in (None, "kern"):

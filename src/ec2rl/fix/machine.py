@@ -200,9 +200,13 @@ def folder(machine: Machine, path: str, *, create: bool = False) -> Iterator[int
 
 def _enter(parent: int, part: str, path: str, create: bool) -> int:
     if create:
-        with suppress(FileExistsError):
+        try:
             os.mkdir(part, 0o700, dir_fd=parent)
             os.fsync(parent)
+        except FileExistsError:
+            pass
+        except OSError as error:  # by its whole path, which the call was not given
+            raise type(error)(error.errno, error.strerror, path) from None
     try:
         return os.open(part, _FOLDER, dir_fd=parent)
     except NotADirectoryError:

@@ -38,7 +38,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ec2rl.limits import Limit
+    from ec2rl.limits import AtBoot, Limit
     from ec2rl.model import Fact
 
 _WHOLE = (
@@ -238,15 +238,19 @@ def propose(host: Host, seen: TableObservations, request: FixRequest) -> Proposa
     now = limits.settings_today(host, SETTINGS)
     then = limits.at_boot(host, subject, [*now], request)
     # Where nothing runs, what the files give counts in place of today's values.
-    today = {key: then.get(key) if value is None else value for key, value in now.items()}
-    wanted = _wanted(seen, request, today)
+    ends = {key: then.get(key, limits.UNTOLD) for key in now}
+    today = {key: ends[key].value if value is None else value for key, value in now.items()}
+    wanted = _wanted(seen, request, today, ends)
     # The kernel takes any order; but it collects down to gc_thresh2, and while that is above
     # gc_thresh3 it frees nothing when the table is full (neigh_forced_gc()).
     ladders = [family.keys for family in FAMILIES]
     order = [key for keys in ladders for key in limits.ladder_order(keys, wanted, today)]
     asked = bool(request.settings)
     sizes = [
-        limits.Limit(key, now[key], wanted[key], then=then.get(key), asked=asked) for key in order
+        limits.Limit(
+            key, now[key], wanted[key], then=ends[key].value, maybe=ends[key].most(), asked=asked
+        )
+        for key in order
     ]
     cost = ENTRY * sum(value for key, value in wanted.items() if key.endswith("3"))
     in_turn = sorted(sizes, key=lambda one: one.key)
@@ -267,7 +271,10 @@ def propose(host: Host, seen: TableObservations, request: FixRequest) -> Proposa
 
 
 def _wanted(
-    seen: TableObservations, request: FixRequest, today: Mapping[str, int | None]
+    seen: TableObservations,
+    request: FixRequest,
+    today: Mapping[str, int | None],
+    ends: Mapping[str, AtBoot],
 ) -> dict[str, int]:
     """The sizes by key: those that are asked for, else those that the tables need."""
     from ec2rl import limits
@@ -279,15 +286,20 @@ def _wanted(
             wanted.update(_sizes(family, today, asked))
         return wanted
     for table in seen.tables:
-        wanted.update(_room(seen, table, today))
+        wanted.update(_room(seen, table, today, ends))
     return wanted
 
 
 def _room(
-    seen: TableObservations, table: LimitedTable, today: Mapping[str, int | None]
+    seen: TableObservations,
+    table: LimitedTable,
+    today: Mapping[str, int | None],
+    ends: Mapping[str, AtBoot],
 ) -> dict[str, int]:
     """Four times as much, or twice what is there; where there is room, what a boot would lose."""
-    family, limit = _family(table), table.maximum if table.maximum is not None else DEFAULTS[2]
+    family, limit = _family(table), table.maximum
+    if limit is None:  # the most that the next boot may have
+        limit = max((DEFAULTS[2], *ends[table.key].either))
     if seen.is_short(table):
         largest = max(4 * limit, 2 * table.entries)
         return _sizes(family, today, {family.keys[2]: largest})
@@ -313,11 +325,9 @@ def _not_here(seen: TableObservations, request: FixRequest, today: Mapping[str, 
             "the thresholds are not here: they are the host's, one for all network namespaces, and "
             "only its own namespace shows them: set them on the host"
         )
-    if not request.settings and any(table.maximum is None for table in seen.short):
-        return (
-            "today's limits could not be read: run it as root on the host itself, or, for another "
-            "machine's volume, say the size: --set gc_thresh3=4096"
-        )
+    asked = request.settings or not request.now
+    if not asked and any(table.maximum is None for table in seen.short):
+        return "today's limits could not be read: run it as root on the host itself"
     return ""
 
 

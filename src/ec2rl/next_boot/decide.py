@@ -24,6 +24,7 @@ def decide(rules: Rules, lines: Lines, key: str) -> Setting:
         because = reading.note if value is None else lines.reader.value
         if reading.note:
             warnings.append(f"{place.source}: {reading.note}")
+    known = value
     for line in lines.written(rules.spreading(key)):
         if winner is None or line.number > winner.number:
             place = line.item.evidence()
@@ -44,6 +45,7 @@ def decide(rules: Rules, lines: Lines, key: str) -> Setting:
         losers=losers,
         warnings=tuple(warnings),
         blind=blind,
+        either=() if known is None or value is not None else (known,),
     )
 
 

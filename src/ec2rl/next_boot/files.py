@@ -68,6 +68,11 @@ class BootFiles:
         setting = self.settings.setting(key)
         return None if setting is None else setting.ends
 
+    def may_end_with(self, key: str) -> tuple[Value, ...]:
+        """Tell the values that it may have then, as far as any are known."""
+        setting = self.settings.setting(key)
+        return () if setting is None else setting.may_end
+
     @property
     def lasting(self) -> bool:
         return not (self.not_persistent or self.maybe_persistent)

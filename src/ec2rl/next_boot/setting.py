@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from ec2rl.model import Evidence, Unreadable
-from ec2rl.record import record
+from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,8 +58,9 @@ class Lowers(Enum):
 class Changer:
     """Somebody who changes a setting later: `value` is None where it is reset or not computed.
 
-    `setting` is "" for all of them, or `AS_BY_HAND`, or `AS_AT_BOOT`. With `within` it is one that
-    is not told, among those whose path begins and ends so.
+    `wanted` is what it may be then all the same, None for nothing that is known. `setting` is ""
+    for all of them, or `AS_BY_HAND`, or `AS_AT_BOOT`. With `within` it is one that is not told,
+    among those whose path begins and ends so.
     """
 
     who: str
@@ -69,6 +70,7 @@ class Changer:
     note: str = ""
     lowers: Lowers = Lowers.ALWAYS
     within: tuple[str, str] | None = None
+    wanted: Value | None = None
 
 
 @record(frozen=True)
@@ -83,10 +85,11 @@ class Idle:
 class Setting:
     """One setting after boot; `value` None means that it cannot be told, and `because` why not.
 
-    `decided` is the line that decides, or None for a default of the kernel; `losers` are the other
-    lines about it, and `spoken_of` says whether any line is, or may be in what was not read;
-    `lost` says why these do nothing ("" if they do); `now` is its value today; `changers` change it
-    after that; `blind` is what was not read, and may decide.
+    `either` are values that lines give it which may count then all the same. `decided` is the line
+    that decides, or None for a default of the kernel; `losers` are the other lines about it, and
+    `spoken_of` says whether any line is, or may be in what was not read; `lost` says why these do
+    nothing ("" if they do); `now` is its value today; `changers` change it after that; `blind` is
+    what was not read, and may decide.
     """
 
     key: str
@@ -100,6 +103,28 @@ class Setting:
     warnings: tuple[str, ...] = ()
     changers: tuple[Changer, ...] = ()
     blind: Unreadable | None = None
+    either: tuple[Value, ...] = ()
+
+    @property
+    def known(self) -> tuple[Value, ...]:
+        """The value; where that cannot be told, those that it may have."""
+        return self.either if self.value is None else (self.value,)
+
+    @property
+    def may_end(self) -> tuple[Value, ...]:
+        """The values that it may have once all that change it at boot have, as far as is known."""
+        found = self.known
+        for changer in self.changers:
+            if changer.value is not None:
+                found = (changer.value,)
+            elif changer.wanted is not None:
+                found += (changer.wanted,)
+        return found
+
+    def untold(self, because: str, *others: Setting) -> Setting:
+        """Give the same where it cannot be told what it will be: this, or one of the others."""
+        either = tuple(value for one in (self, *others) for value in one.known)
+        return replace(self, value=None, because=because, either=either)
 
     @property
     def ends(self) -> Value | None:

@@ -53,7 +53,8 @@ def next_boot(host: Host, rules: Rules, changers: Changers = everybody) -> NextB
     settings = []
     for key, setting in told[chosen].items():
         if reader is None and setting.value != told[Reader.PROCPS][key].value:
-            setting = replace(setting, value=None, because="who applies the files is not known")
+            other = told[Reader.PROCPS][key]
+            setting = setting.untold("who applies the files is not known", other)
         presence = rules.presence(key)
         when = presence.when if presence else When.BUILT_IN
         late = comes_late.setting(told[chosen][key], presence) if presence else setting
@@ -63,7 +64,7 @@ def next_boot(host: Host, rules: Rules, changers: Changers = everybody) -> NextB
             setting = _lost(rules, setting, masked)
         elif presence and when is When.UNKNOWN and setting.value != late.value:
             either = f"{_shown(setting.value)} if it comes in time, else {_shown(late.value)}"
-            setting = replace(setting, value=None, because=f"{presence.unsure}: {either}")
+            setting = setting.untold(f"{presence.unsure}: {either}", late)
         by_hand = told[Reader.PROCPS][key]
         mine = sorted({*by_key.get(key, ()), *of_all})
         again = {AS_BY_HAND: by_hand, AS_AT_BOOT: told[chosen][key]}
@@ -151,7 +152,8 @@ def _raised(changer: Changer, before: Value | None) -> Changer:
         return changer
     stays = isinstance(before, int) and changer.lowers is Lowers.NEVER
     note = f"{changer.note}; it wants {wanted}, and {changer.lowers.value}"
-    return replace(changer, value=before if stays else None, note=note.removeprefix("; "))
+    note = note.removeprefix("; ")
+    return replace(changer, value=before if stays else None, note=note, wanted=wanted)
 
 
 def _reader(host: Host) -> tuple[Reader | None, str]:
@@ -179,14 +181,13 @@ class _Late:
         if not setting.spoken_of:
             return setting
         if presence.install is not None:
-            because = f"{presence.install.source} runs a command"
-            return replace(setting, value=None, because=because)
+            return setting.untold(f"{presence.install.source} runs a command")
         if isinstance(again, Unreadable):
-            return replace(setting, value=None, because=f"{again} may apply the files again")
+            return setting.untold(f"{again} may apply the files again")
         if again is None:
             return _lost(self._rules, setting, presence.lost)
         if not again.computed:
-            return replace(setting, value=None, because=f"{again.place.source} runs a command")
+            return setting.untold(f"{again.place.source} runs a command")
         return self._again(setting, presence, again)
 
     def _again(self, setting: Setting, presence: Presence, again: Reapplied) -> Setting:
@@ -222,4 +223,5 @@ def _lost(rules: Rules, setting: Setting, why: str) -> Setting:
         decided=first.decided,
         losers=losers,
         lost=why,
+        either=setting.known if first.value is None else (),
     )

@@ -22,7 +22,8 @@ TIED = "\u00a0"
 
 def printable(text: str) -> str:
     """Escape what could move a cursor, hide or reorder text: `\\x1b`, `\\u202e`."""
-    if text.isascii() and text.isprintable():
+    plain = text.replace(TIED, " ")
+    if plain.isascii() and plain.isprintable():
         return text
     import re
 

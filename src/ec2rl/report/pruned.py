@@ -8,7 +8,6 @@ else lies there stays: the journal of changes, and whatever somebody has put the
 from __future__ import annotations
 
 import os
-import re
 import stat
 
 from ec2rl.report.saved import RunFolder, open_private
@@ -17,9 +16,8 @@ RUNS = 50
 BYTES = 256 << 20
 
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_RUN = r"\d{4}-\d\d-\d\dT\d\d_\d\d_\d\d\.\d{6}(?:-\d+)?"
-_INSIDE = (r"report\.(?:txt|json)|mod_out", r"run(?:-\d+)?", r"[a-z0-9_]+\.log")
-"""What a run makes in its folder, in the folder in there, and in those in there."""
+_TO_ZEROS = str.maketrans("123456789", "000000000")
+_OF_MODULES = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 
 
 class _NotOursError(Exception):
@@ -41,7 +39,7 @@ def prune(folder: RunFolder, runs: int = RUNS, room: int = BYTES) -> tuple[int, 
     removed = 0
     stuck: list[str] = []
     try:
-        names = sorted(filter(re.compile(_RUN).fullmatch, os.listdir(fd)), reverse=True)
+        names = sorted(filter(_is_run, os.listdir(fd)), reverse=True)
         for place, name in enumerate((name for name in names if name != own), 2):
             try:
                 room -= _size(name, fd, os.fstat(fd))
@@ -55,6 +53,30 @@ def prune(folder: RunFolder, runs: int = RUNS, room: int = BYTES) -> tuple[int, 
     finally:
         os.close(fd)
     return removed, stuck
+
+
+def _is_run(name: str) -> bool:
+    """Whether a name is one that a run gives its folder: its time, as zeros here."""
+    return _is_numbered(name.translate(_TO_ZEROS), "0000-00-00T00_00_00.000000")
+
+
+def _is_numbered(name: str, stem: str) -> bool:
+    """Whether a name is this, or this with `-NUMBER` behind it."""
+    number = name.removeprefix(f"{stem}-")
+    return name == stem or (name != number and number.isdecimal())
+
+
+def _is_log(name: str) -> bool:
+    module, _, form = name.partition(".")
+    return form == "log" and module != "" and _OF_MODULES.issuperset(module)
+
+
+_INSIDE = (
+    frozenset(("report.txt", "report.json", "mod_out")).__contains__,
+    lambda name: _is_numbered(name, "run"),
+    _is_log,
+)
+"""What a run makes in its folder, in the folder in there, and in those in there."""
 
 
 def _is_at_work(name: str, above: int) -> bool:
@@ -77,12 +99,12 @@ def _size(name: str, above: int, base: os.stat_result, depth: int = 0) -> int:
     """Bytes that a folder takes. _NotOursError where a run has not made all that is in it."""
     fd = os.open(name, _LIST, dir_fd=above)
     try:
-        known = re.compile(_INSIDE[depth])
+        is_known = _INSIDE[depth]
         size = 0
         for inside in os.listdir(fd):
             found = os.stat(inside, dir_fd=fd, follow_symlinks=False)
             is_ours = found.st_uid == base.st_uid and found.st_dev == base.st_dev
-            if not (is_ours and known.fullmatch(inside)):
+            if not (is_ours and is_known(inside)):
                 raise _NotOursError
             if stat.S_ISDIR(found.st_mode) and depth + 1 < len(_INSIDE):
                 size += _size(inside, fd, base, depth + 1)

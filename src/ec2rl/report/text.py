@@ -32,7 +32,7 @@ class Much(Choice):
     """How much is said of each module."""
 
     VERDICT = "verdict"
-    """The result line alone."""
+    """The result line alone, and what the run changed."""
     SHORT = "short"
     """And of what is not well, what a person acts on."""
     ALL = "all"
@@ -103,11 +103,15 @@ def _filled(first: str, text: str, rest: str, view: View) -> list[str]:
 
 
 def _chosen(finding: Finding, much: Much) -> Iterator[Statement]:
-    """Choose what is said below a result line: of what is well nothing, and of a step three."""
+    """Choose what is said below a result line: of what is well nothing, and of a step three.
+
+    What the run has changed is said whatever the verdict, and however little is asked for.
+    """
     if much is Much.ALL:
         yield from finding.details
         return
     if much is Much.VERDICT or status(finding.verdict) == Verdict.OK.value:
+        yield from _changed(finding)
         return
     steps = [one for one in finding.details if one.role in TO_DO]
     while len(steps) > _STEPS and any(one.role is Role.HELP for one in steps):
@@ -117,13 +121,22 @@ def _chosen(finding: Finding, much: Much) -> Iterator[Statement]:
             yield one
 
 
+def _changed(finding: Finding) -> list[Statement]:
+    return [one for one in finding.details if one.role is Role.CHANGE]
+
+
+def _folds(finding: Finding) -> bool:
+    """Tell whether a result may share a line with others: it is sound, and nothing was changed."""
+    return status(finding.verdict) == Verdict.OK.value and not _changed(finding)
+
+
 def results(findings: Sequence[tuple[str, Finding]], view: View = WHOLE) -> str:
     """Give the section of all results."""
     parts = [] if view.much is Much.VERDICT else [header("Diagnostic Results"), ""]
     common: list[Statement] = []
     if view.much is not Much.ALL:
         findings, common = _said_once(findings)
-    folded = [(name, one) for name, one in findings if status(one.verdict) == Verdict.OK.value]
+    folded = [(name, one) for name, one in findings if _folds(one)]
     if view.width is None or len(folded) <= _FOLDED or not view.domains:
         folded = []
     parts += [result(name, one, view) for name, one in findings if (name, one) not in folded]

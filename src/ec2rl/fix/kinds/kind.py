@@ -74,6 +74,10 @@ class Kind:
     def check(self) -> None:
         """Refused where the target is of a kind that cannot be moved, and moved back whole."""
 
+    def foresee(self) -> None:
+        """Refuse what `check` refuses, without opening anything to write."""
+        self.check()
+
     def rebase(self) -> None:
         """Before an undo: have the item tell of the target as it is now, where ours is in it."""
 

@@ -50,11 +50,15 @@ class Sysctl(Value):
         try:
             return super().open()
         except PermissionError:
-            parameter = self.item.parameter or _BEFORE_SCHEMA_4.get(self.target, "")
+            _, *parameter = self.ways()
             if not parameter:
                 raise
-            path = f"{self.at.machine.modules}/{parameter}"
-            return os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            return os.open(parameter[0], os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+    def ways(self) -> tuple[str, ...]:
+        parameter = self.item.parameter or _BEFORE_SCHEMA_4.get(self.target, "")
+        path = f"{self.at.machine.modules}/{parameter}"
+        return (*super().ways(), path) if parameter else super().ways()
 
     def moved(self, to: Found) -> None:
         """Note where the kernel's log ends by now."""

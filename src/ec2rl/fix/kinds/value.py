@@ -98,10 +98,21 @@ class Value(Kind):
         try:
             close(self.open())
         except OSError as error:
-            raise Refused(
-                f"{self.target} cannot be written here ({error.strerror}); in a container or a "
-                f"network namespace, set it on the host: {self.by_hand()}"
-            ) from error
+            raise self._barred(error.strerror or "") from error
+
+    def foresee(self) -> None:
+        if not any(os.access(path, os.W_OK) for path in self.ways()):
+            raise self._barred("not writable")
+
+    def ways(self) -> tuple[str, ...]:
+        """Give the paths of which one has to be writable."""
+        return (self.at_path(self.at.machine, self.target),)
+
+    def _barred(self, why: str) -> Refused:
+        return Refused(
+            f"{self.target} cannot be written here ({why}); in a container or a network "
+            f"namespace, set it on the host: {self.by_hand()}"
+        )
 
     def move(self, to: Found) -> None:
         """Write the value; Conflict if it is no longer the one to replace.

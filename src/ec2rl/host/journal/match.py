@@ -100,7 +100,9 @@ class Match:
         needles = [phrase.text for phrase in self.phrases] + [kind[2] for kind in packed]
         plain = len(self.phrases)
         beyond = [0] * len(needles)
-        for number, offset in scan(self.file.fd, needles, piece, self.until):
+        for number, offset in scan(
+            self.file.fd, needles, piece, self.until, self.file.behind_tables
+        ):
             if offset < beyond[number]:
                 continue
             self._in_time()

@@ -16,13 +16,19 @@ OVERLAP = 4096
 
 
 class Piece:
-    """A piece of a file as bytes: best where there is little to search."""
+    """A piece of a file as bytes: best where there is little to search.
 
-    size = 1 << 20
+    journald keeps 8 MiB ahead of what it writes: a piece that is blank is not searched.  In more
+    bytes at once the kernel has to find new memory for each piece, which takes twice as long.
+    """
+
+    size = 128 << 10
+    _blank = bytes(size)
 
     def fill(self, fd: int, offset: int) -> int:
-        self._data = os.pread(fd, self.size, offset)
-        return len(self._data)
+        data = os.pread(fd, self.size, offset)
+        self._data = b"" if self._blank.startswith(data) else data
+        return len(data)
 
     def find(self, needle: bytes, start: int) -> int:
         return self._data.find(needle, start)
@@ -50,13 +56,13 @@ class AlignedPiece(Piece):
 
 
 def scan(
-    fd: int, needles: Sequence[bytes], piece: Piece, until: float
+    fd: int, needles: Sequence[bytes], piece: Piece, until: float, offset: int = 0
 ) -> Iterator[tuple[int, int]]:
     """Yield the number of the needle and the offset of each place where one stands, piece by piece.
 
-    Within a piece needle comes after needle.  TimeoutError after `until` (time.monotonic).
+    From `offset` on.  Within a piece needle comes after needle.  TimeoutError after `until`
+    (time.monotonic).
     """
-    offset = 0
     while size := piece.fill(fd, offset):
         if time.monotonic() > until:
             raise TimeoutError(f"time ran out at byte {offset}")

@@ -47,13 +47,18 @@ def _asked(path: str) -> str:
         connection.settimeout(_SECONDS)
         connection.connect(path)
         who = str(os.getuid()).encode().hex()
-        connection.sendall(f"\0AUTH EXTERNAL {who}\r\nBEGIN\r\n".encode() + _question())
+        connection.sendall(f"\0AUTH EXTERNAL {who}\r\nBEGIN\r\n".encode())
         data = b""
+        asked = False
         while len(data) < _MOST:
             piece = connection.recv(4096)
             if not piece:
                 break
             data += piece
+            # systemd does not look at what came together with BEGIN, until more comes (252).
+            if not asked and b"\r\n" in data:
+                connection.sendall(_question())
+                asked = True
             state = _state(data.partition(b"\r\n")[2])
             if state:
                 return state
