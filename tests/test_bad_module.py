@@ -105,7 +105,8 @@ def with_module(program: Path, field: str, script: str) -> str:
 def test_a_fix_is_told_of_it_and_nothing_is_changed(program: Path, field: str) -> None:
     said = with_module(program, field, f"ec2rl fix zzbad --yes\ncat {PROBES}; ls {JOURNAL}")
     why = {**PLANS, **RATES}[field]
-    assert f"ec2rl: fault of ec2rl itself: ModuleFaultError: {why}; see: ec2rl bug-report\n" in said
+    assert f"ec2rl: fault of ec2rl itself: ModuleFaultError: {why}; see: " in said
+    assert "/ec2rl bug-report\n" in said
     assert "ec2rl: nothing was changed\n" in said
     assert "RC 70\n9\n" in said
     assert "No such file" in said.rpartition("RC 70\n9\n")[2]
@@ -117,7 +118,8 @@ def test_a_file_that_cannot_be_loaded_changes_nothing(program: Path) -> None:
     script = f"ec2rl fix zzbad --yes; {run}; ls {JOURNAL}"
     said = with_module(program, "nothing=nosuchthing", script)
     why = "zzbad.py: NameError: name 'nosuchthing' is not defined"
-    assert f"{why}; see: ec2rl bug-report\nRC 70\n" in said
+    assert f"{why}; see: " in said
+    assert "/ec2rl bug-report\nRC 70\n" in said
     assert f"{why}\n" in said
     assert "[UNKNOWN] fault of ec2rl itself: cannot load " in said
     assert "No such file" in said

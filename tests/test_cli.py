@@ -81,7 +81,7 @@ def run(folder: Path, *words: str, **more: Any) -> subprocess.CompletedProcess[s
         (["run", "--since=1h", "--until=2h"], "--until=2h: before --since=1h"),
         (["run", "--record=/nonexistent/x"], "--record=/nonexistent/x: No such file or directory"),
         (["help", "rnu"], "unknown subcommand or module 'rnu': did you mean run?", "ec2rl help"),
-        (["explain"], "explain takes a module: ec2rl explain MODULE", "ec2rl list"),
+        (["explain"], "explain takes a module: sudo ./ec2rl explain MODULE", "ec2rl list"),
         (["undo", "x"], "undo x: not the number of a change", "ec2rl history"),
         (["version", "\x1b[2J"], "version takes no '\\x1b[2J'"),
         (["conntrack", "top", "--by=x"], "--by=x: one of src, dst, service, pair, state, protocol, "
@@ -95,7 +95,7 @@ def test_a_mistake_is_told_with_what_was_meant(mistake: tuple[Any, ...]) -> None
     words, told, see = (*mistake, f"ec2rl help {mistake[0][0]}")[:3]
     done = ec2rl(*words)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"ec2rl: {told}\nec2rl: see: {see}\n"
+    assert done.stderr == f"ec2rl: {told}\nec2rl: see: ./{see}\n"
 
 
 def test_no_word_at_all() -> None:
@@ -172,7 +172,7 @@ def test_the_exit_status_is_that_of_the_verdict(tmp_path: Path) -> None:
         assert run(tmp_path, "--fail-on=warn").returncode == 1
     nothing = run(tmp_path, "--no=conntrackfull")
     assert nothing.returncode == 3
-    assert nothing.stderr == "ec2rl: no module is of all these kinds; see: ec2rl list\n"
+    assert nothing.stderr == "ec2rl: no module is of all these kinds; see: ./ec2rl list\n"
 
 
 def test_colour_and_the_form_of_the_output(tmp_path: Path) -> None:

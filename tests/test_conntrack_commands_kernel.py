@@ -282,7 +282,7 @@ def test_ctrl_c_gives_what_was_seen(both: None) -> None:
         pytest.skip(f"never met the dump in {time.monotonic() - begin:.0f} s")
     (table,) = json.loads(out)["tables"]
     assert table["seen"] < 61_000
-    assert table["gaps"] == [f"interrupted after {table['seen']} of 61000 entries"]
+    assert table["gaps"] == [f"interrupted after {table['seen']:,} of 61,000 entries"]
 
 
 def test_a_namespace_that_vanishes_is_said(both: None) -> None:

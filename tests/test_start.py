@@ -119,7 +119,7 @@ def test_debug_tells_all_of_a_fault_and_ends_alike(copy: Path) -> None:
     (copy / "src/ec2rl/commands/list.py").write_text("def command(*_): 1 / 0\n")
     done = start(copy, "list")
     told = (
-        "ec2rl: fault of ec2rl itself: ZeroDivisionError: division by zero; see: ec2rl bug-report"
+        "ec2rl: fault of ec2rl itself: ZeroDivisionError: division by zero; see: ./ec2rl bug-report"
     )
     assert (done.returncode, done.stderr) == (70, told + "\n")
     (copy / "src/ec2rl/commands/explain.py").write_text("def command(*_): 1 / 0\n")

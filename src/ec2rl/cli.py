@@ -8,6 +8,7 @@ import sys
 from ec2rl import invocation
 from ec2rl.arguments import Parsed, UsageError, help_of, parse
 from ec2rl.commands import commands_for
+from ec2rl.invocation import to_type
 from ec2rl.slices import file_of
 from ec2rl.terminal import Terminal
 
@@ -49,7 +50,7 @@ def main(words: list[str] | None = None) -> int:
         status: int = command(args, terminal)
     except UsageError as error:
         see = error.see or help_of(words, commands_for(words))
-        terminal.say(f"{error}\nec2rl: see: {see}")
+        terminal.say(f"{error}\nec2rl: see: {to_type(see.removeprefix('ec2rl '), root=False)}")
         return 2
     except KeyboardInterrupt:
         status = 130
@@ -66,9 +67,8 @@ def main(words: list[str] | None = None) -> int:
                 "enough), or name another by EC2RL_PYTHON"
             )
             return 69
-        terminal.say(
-            f"fault of ec2rl itself: {type(error).__name__}: {error}; see: ec2rl bug-report"
-        )
+        see = to_type("bug-report", root=False)
+        terminal.say(f"fault of ec2rl itself: {type(error).__name__}: {error}; see: {see}")
         return 70
     if terminal.lost and status == 0:
         status = 4

@@ -290,6 +290,8 @@ class Tense(Choice):
 
 
 _AS_ROOT = "run it as root on the host itself: {run}"
+_RECORD = Command("./ec2rl run --record=FILE", root=False, own=False)
+"""On another machine: nobody knows by what name it is called there."""
 TENSED: Mapping[str, Mapping[Tense, str | Statement]] = {
     "now": {Tense.PRESENT: "now", Tense.PAST: "then"},
     "is": {Tense.PRESENT: "is", Tense.PAST: "was"},
@@ -304,12 +306,17 @@ TENSED: Mapping[str, Mapping[Tense, str | Statement]] = {
     },
     "run_as_root": {
         Tense.PRESENT: say(_AS_ROOT, run=Command("run")),
-        Tense.PAST: "collect it as root on that machine: dmesg > FILE, or journalctl -k -o export "
-        "> FILE; or all that is asked for: ./ec2rl run --record=FILE",
+        Tense.PAST: say(
+            "collect it as root on that machine: {dmesg}, or {journal}; or all that is asked for: "
+            "{record}",
+            dmesg=Command("dmesg > FILE", root=False, own=False),
+            journal=Command("journalctl -k -o export > FILE", root=False, own=False),
+            record=_RECORD,
+        ),
     },
     "collect_all": {
         Tense.PRESENT: say(_AS_ROOT, run=Command("run")),
-        Tense.PAST: "collect the rest as root on that machine: ./ec2rl run --record=FILE",
+        Tense.PAST: say("collect the rest as root on that machine: {record}", record=_RECORD),
     },
 }
 """Words that depend on when the evidence is from, by the place in a template: `{now}`."""

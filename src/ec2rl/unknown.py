@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from ec2rl.invocation import to_type
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _GONE = {
     "upload": "nothing is sent anywhere; attach the folder that run names, or run --record=FILE",
-    "menu-config": "there is no menu; see: ec2rl help run",
-    "save-config": "there is no configuration file; say it as options: ec2rl help run",
+    "menu-config": "there is no menu; see: {help}",
+    "save-config": "there is no configuration file; say it as options: {help}",
     "--config-file": "there is no configuration file; say it as options",
-    "--backup": "no backup is made; ec2rl undo takes back what fix changed, byte for byte",
+    "--backup": "no backup is made; {undo} takes back what fix changed, byte for byte",
     "--upload-directory": "nothing is sent anywhere; attach that folder yourself",
     "--presigned-url": "nothing is sent anywhere; attach the folder yourself",
     "--support-url": "nothing is sent anywhere; attach the folder yourself",
@@ -61,7 +63,8 @@ def unknown(
 ) -> str:
     """Say that a word is not known, with the one that is meant by it, or the nearest."""
     if is_gone(dash + said):
-        return f"{dash}{said} went with 1.1.7: {_GONE[dash + said]}"
+        told = _GONE[dash + said].format(help=to_type("help run", root=False), undo=to_type("undo"))
+        return f"{dash}{said} went with 1.1.7: {told}"
     if not known:
         return f"unknown {kind} {dash + said!r}: there is none"
     for meant, habits in _MEANT.items():

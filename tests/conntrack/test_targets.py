@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ec2rl.conntrack.table.targets import TableTargets, find_targets
+from ec2rl.conntrack.table.targets import TableTarget, TableTargets, find_targets, worth_a_walk
+from ec2rl.conntrack.tables import Limits
 from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Unreadable
 
@@ -109,3 +110,19 @@ def test_a_word_that_means_nothing_is_repeated_with_the_reason(
     said: str, looks: dict[str, str], why: str
 ) -> None:
     assert str(meant(said, looks)).startswith(f"netns {said}: {why}")
+
+
+@pytest.mark.parametrize(
+    ("counts", "looked"),
+    [
+        ([100_000], 1),
+        ([100_000, *[1] * 7], 8),  # a few are all looked into
+        ([100_000, *[1] * 900], 8),  # these together are below a hundredth
+        ([100_000, *[500] * 900], 16),  # these are not, and each costs a walk over all
+        ([30_000] * 9, 9),
+    ],
+)
+def test_of_all_tables_those_are_looked_into_that_matter(counts: list[int], looked: int) -> None:
+    every = tuple(TableTarget(f"t{number}", (), count) for number, count in enumerate(counts))
+    chosen, left = worth_a_walk(TableTargets(every, (), Limits(1, 1, 1, True), None))
+    assert (chosen.chosen, left) == (every[:looked], every[looked:])

@@ -140,5 +140,5 @@ def test_live_no_text_makes_a_failure(name: str) -> None:
 )
 def test_without_a_clock_times_are_since_the_boot(tmp_path: Path, text: str, when: str) -> None:
     found = by_log(tmp_path, "kernelbug", text, "dmesg.txt")
-    assert [line for line in details(found) if line.startswith(when)] != []
+    assert [line for line in details(found) if when in line] != []
     assert not any("a time unknown" in line for line in details(found))

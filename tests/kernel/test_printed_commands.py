@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +10,10 @@ import pytest
 
 from support.fill import BOTH_WAYS, Row, fill, flush, inside, namespace, room_for, sources
 from support.packets import send, tracking
+from support.typed import printed, shell
 
 pytestmark = [pytest.mark.kernel, pytest.mark.slow]
 
-ROOT = Path(__file__).resolve().parents[2]
 MAX = Path("/proc/sys/net/netfilter/nf_conntrack_max")
 SHOP = "shop-typed"
 
@@ -35,26 +33,6 @@ def full() -> Iterator[None]:
             yield
         finally:
             flush(SHOP)
-
-
-def shell(words: str, answer: str = "n\n") -> subprocess.CompletedProcess[str]:
-    """What a person types in the project's folder, and says to whatever is asked."""
-    return subprocess.run(
-        ["sh", "-c", words],
-        cwd=ROOT,
-        input=answer,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def printed(text: str) -> list[str]:
-    """The commands of this program in what it says, up to what is no part of them."""
-    found = re.findall(r"(?:sudo )?\./ec2rl [^\n(;,`)]*", text)
-    ends = (re.split(" says | tells ", one)[0].strip() for one in found)
-    return list(dict.fromkeys(ends))
 
 
 def test_every_command_of_a_run_works_as_it_is_printed(full: None) -> None:

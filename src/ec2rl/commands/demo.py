@@ -9,7 +9,7 @@ from ec2rl import shipped
 from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.catalogue import load, page
 from ec2rl.commands.boot import settings_told
-from ec2rl.commands.explain import on_this_host
+from ec2rl.commands.explain import on_this_host, page_for
 from ec2rl.commands.fix import request_of
 from ec2rl.facts.sysctl_conf import normalize
 from ec2rl.host.caching import CachingHost
@@ -66,7 +66,7 @@ def command(args: Parsed, terminal: Terminal) -> int:
             terminal.out(write(document(demos=facts)))
             return 0
         rows = [{"Name": d.name, "Module": d.module, "What it shows": d.title} for d in demos]
-        terminal.out(table(rows))
+        terminal.out(table(rows, terminal.width))
         return 0
     if len(args.operands) > 1:
         raise UsageError("demo takes one name", "ec2rl demo --list")
@@ -109,7 +109,7 @@ def screens(shown: Demo, view: View = _PLAIN) -> Iterator[tuple[str, str]]:
     if not root:
         yield (
             to_type(f"explain {module.name}"),
-            text + on_this_host(module, text, finding, by_hand, view.width),
+            page_for(text, view.width) + on_this_host(module, text, finding, by_hand, view.width),
         )
     if module.propose is None:
         return

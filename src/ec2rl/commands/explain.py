@@ -11,10 +11,11 @@ from ec2rl.commands.one_namespace import check_alone, told
 from ec2rl.commands.reporting import PAST, plan_of, results_of
 from ec2rl.engine import Runner
 from ec2rl.host.live import LiveHost
+from ec2rl.invocation import to_type
 from ec2rl.model import Role
 from ec2rl.record import replace
 from ec2rl.report import wording
-from ec2rl.report.escape import one_line
+from ec2rl.report.escape import TIED, one_line
 from ec2rl.report.text import Much, View, header, result
 from ec2rl.subcommand import document
 from ec2rl.terminal import Terminal
@@ -34,7 +35,7 @@ def command(args: Parsed, terminal: Terminal) -> int:
     0, or 130 where it was interrupted; UsageError for a module or a file that there is not.
     """
     if not args.operands:
-        raise UsageError("explain takes a module: ec2rl explain MODULE", "ec2rl list")
+        raise UsageError(f"explain takes a module: {to_type('explain')} MODULE", "ec2rl list")
     module = load(args.operands[0])
     evidence = replace(args, operands=args.operands[1:])
     plan = plan_of(args, time.time())
@@ -50,7 +51,7 @@ def command(args: Parsed, terminal: Terminal) -> int:
     if not args.has("page-only"):
         told(args, [module], LiveHost())
     if write is None:
-        terminal.out(text)
+        terminal.out(page_for(text, terminal.width))
     found: Sequence[Result] = ()
     interrupted = False
     if not args.has("page-only"):
@@ -77,7 +78,7 @@ def _explain_past(
     each = judge_each(evidence, [module], plan, terminal)
     write = format_of(evidence).write
     if write is None:
-        terminal.out(text + "\n")
+        terminal.out(page_for(text, terminal.width) + "\n")
     reports: list[Json] = []
     interrupted = False
     for _, one in each:
@@ -92,6 +93,31 @@ def _explain_past(
     return 130 if interrupted else 0
 
 
+def page_for(text: str, width: int | None) -> str:
+    """Give a page as it is shown, with the commands that are typed here.
+
+    On a terminal that is narrower than its lines it is filled anew.
+    """
+    text = text.replace("sudo ./ec2rl ", to_type("")).replace(
+        " `./ec2rl ", f" `{to_type('', False)}"
+    )
+    if width is None or width >= max(map(len, text.split("\n"))):
+        return text
+    from ec2rl.report.wrap import filled_page
+
+    return filled_page(text, width)
+
+
+def _by_hand(line: str, width: int | None) -> list[str]:
+    """Fill a line; what does not fit goes on behind its label, which is 12 columns wide."""
+    if width is None:
+        return [one_line(line).replace(TIED, " ")]
+    from ec2rl.report.wrap import filled
+
+    label = line[:12] if line[11:12] == " " and (":" in line[:12] or not line[:12].strip()) else ""
+    return filled(label, line[len(label) :], " " * len(label), width)
+
+
 def on_this_host(
     module: Module,
     page: str,
@@ -104,5 +130,8 @@ def on_this_host(
     others = tuple(line for line in finding.details if line.role is not Role.PAGE)
     found = result(module.name, replace(finding, details=others), View(width=width))
     lines = ["", header("This Host"), "", found, ""]
-    lines += [one_line(line) for line in wording.lines(by_hand) if line not in shown]
+    for said in by_hand:
+        (line,) = wording.lines([said], blank=TIED)
+        if line.replace(TIED, " ") not in shown:
+            lines += [one_line(line)] if isinstance(said, str) else _by_hand(line, width)
     return "\n".join(lines) + "\n"

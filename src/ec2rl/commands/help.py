@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ec2rl.arguments import FORMATS, Command, Option, Parsed, UsageError, format_of
 from ec2rl.catalogue import load, names
 from ec2rl.commands import all_commands
+from ec2rl.invocation import to_type
 from ec2rl.report import formats
-from ec2rl.report.wrap import wrapped
+from ec2rl.report.wrap import filled, wrapped
 from ec2rl.subcommand import document
 from ec2rl.terminal import Terminal
 
@@ -19,21 +20,30 @@ if TYPE_CHECKING:
 COMMANDS = all_commands()
 
 _TOP = """\
-ec2rl: says what is wrong with a Linux machine, from evidence.
+{about}
 
 Usage: ec2rl SUBCOMMAND [OPTIONS]
 
 Subcommands:
 {commands}
 
-Start here:   sudo ./ec2rl run
-One module:   sudo ./ec2rl run --only-modules=conntrackfull
-Why and how:  sudo ./ec2rl explain conntrackfull
+{start}
 
-Exit status of run: 0 no failure, 1 a failure, 2 a wrong command line, 3 no failure seen but
-something could not be judged, 4 results not saved, 69 no suitable Python, 70 a fault of ec2rl
-itself, 130 interrupted. Those of the others: ec2rl help SUBCOMMAND
+{status}
 """
+_ABOUT = "ec2rl: says what is wrong with a Linux machine, from evidence."
+_START = {
+    "Start here:": "run",
+    "One module:": "run --only-modules=conntrackfull",
+    "Why and how:": "explain conntrackfull",
+}
+_STATUS = (
+    "Exit status of run: 0 no failure, 1 a failure, 2 a wrong command line, 3 no failure seen but "
+    "something could not be judged, 4 results not saved, 69 no suitable Python, 70 a fault of "
+    "ec2rl itself, 130 interrupted. Those of the others: ec2rl help SUBCOMMAND"
+)
+_WIDE = 70
+"""Columns from which on there is room for names and what they mean side by side."""
 
 
 def command(args: Parsed, terminal: Terminal) -> int:
@@ -42,10 +52,10 @@ def command(args: Parsed, terminal: Terminal) -> int:
         terminal.out(write(document(**_facts(_named(args.operands)))))
         return 0
     if not args.operands:
-        terminal.out(overview())
+        terminal.out(overview(terminal.width))
         return 0
     parts = [
-        _of_command(name, COMMANDS[name]) if name in COMMANDS else _of_module(name)
+        _of_command(name, COMMANDS[name], terminal.width) if name in COMMANDS else _of_module(name)
         for name in _named(args.operands)
     ]
     terminal.out("\n".join(parts))
@@ -100,26 +110,44 @@ def _joined(words: Sequence[str]) -> list[str]:
     return found
 
 
-def overview() -> str:
-    """Give the help of the whole program."""
-    width = max(map(len, COMMANDS))
-    rows = [f"    {name:{width}} {command.help}" for name, command in COMMANDS.items()]
-    return _TOP.format(commands="\n".join(rows))
+def overview(width: int | None = None) -> str:
+    """Give the help of the whole program; `width` is the terminal's."""
+    rows = _rows({name: command.help for name, command in COMMANDS.items()}, width)
+    start = _rows({label: to_type(words) for label, words in _START.items()}, None, "")
+    return _TOP.format(
+        about="\n".join(wrapped("", _ABOUT, width=width or 80)),
+        commands="\n".join(rows),
+        start="\n".join(start),
+        status="\n".join(wrapped("", _STATUS, width=min(width or 95, 95))),
+    )
 
 
-def _of_command(name: str, command: Command) -> str:
+def _rows(said: Mapping[str, str], width: int | None, indent: str = "    ") -> list[str]:
+    """Give names and what they mean side by side, or below each other where that is too wide."""
+    side = max(map(len, said)) + 2
+    lines = []
+    for name, words in said.items():
+        first = f"{indent}{name:{side}}"
+        if width is None:
+            lines.append(first + words)
+        elif width >= _WIDE:
+            lines += filled(first, words, " " * len(first), width)
+        else:
+            lines += [*filled(indent, name, indent, width), *wrapped(indent * 2, words, "", width)]
+    return lines
+
+
+def _of_command(name: str, command: Command, width: int | None = None) -> str:
     usage = " ".join(filter(None, ("ec2rl", name, command.operands)))
-    lines = [f"Usage: {usage}{' [OPTIONS]' * bool(command.options)}", "", f"    {command.help}"]
+    lines = [f"Usage: {usage}{' [OPTIONS]' * bool(command.options)}", ""]
+    lines += wrapped("    ", command.help, width=width or 1000)
     if command.options:
         shown = {f"--{option}{value_of(o)}": o for option, o in command.options.items()}
-        width = max(map(len, shown))
         lines += ["", "Options:"]
-        lines += [
-            f"    {words:{width}}  {o.help}{' (may be repeated)' * o.many}"
-            for words, o in shown.items()
-        ]
+        said = {w: f"{o.help}{' (may be repeated)' * o.many}" for w, o in shown.items()}
+        lines += _rows(said, width)
     if command.status:
-        lines += ["", *wrapped("Exit status: ", command.status)]
+        lines += ["", *wrapped("Exit status: ", command.status, width=min(width or 80, 80))]
     return "\n".join(lines) + "\n"
 
 
@@ -137,6 +165,6 @@ def _of_module(name: str) -> str:
     return (
         f"{name}: {module.title}\n\n"
         f"    class {module.class_}, domain {module.domain}; needs {module.needs}\n"
-        f"    run it:      sudo ./ec2rl run --only-modules={name}\n"
-        f"    its page:    ./ec2rl explain {name}\n"
+        f"    run it:      {to_type(f'run --only-modules={name}')}\n"
+        f"    its page:    {to_type(f'explain {name}', root=False)}\n"
     )

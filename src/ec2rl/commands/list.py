@@ -31,7 +31,7 @@ def command(args: Parsed, terminal: Terminal) -> int:
         }
         for module in chosen
     ]
-    terminal.out(table(rows) if rows else "No module is of all these kinds.\n")
+    terminal.out(table(rows, terminal.width) if rows else "No module is of all these kinds.\n")
     return 0 if rows else 3
 
 

@@ -18,9 +18,9 @@ from ec2rl.host.mounted import MountedHost
 from ec2rl.model import Finding, Statement, Unreadable, Verdict, say
 from ec2rl.module import Module, Options
 from ec2rl.record import record, replace
-from ec2rl.report.escape import one_line
+from ec2rl.report.escape import TIED
 from ec2rl.report.offline import of_the_past, of_what_is_cut, recorded, recorded_on
-from ec2rl.report.text import WHOLE, Much, View, header, results, statistics
+from ec2rl.report.text import WHOLE, Much, View, for_terminal, header, results, statistics
 from ec2rl.report.wording import text
 from ec2rl.subcommand import document
 from ec2rl.terminal import Terminal
@@ -61,7 +61,8 @@ def judge_offline(args: Parsed, terminal: Terminal) -> int:
     folder, unsaved = reporting.open_folder(args, terminal, started)
     reporting.make_room(args, terminal, folder)
     if write is None and not args.has("quiet"):
-        terminal.out(reporting.opening(folder, [module.name for module in modules]))
+        names = [module.name for module in modules]
+        terminal.out(reporting.opening(folder, names, terminal.width))
 
     judged: list[Judgement] = []
     interrupted = False
@@ -171,7 +172,7 @@ def _judge(
                 when=recorded_on(end),
             )
             return _unjudged(host.name, past, modules, why, own)
-        what = text(where)
+        what = text(where, blank=TIED)
         options = Options(past.sample, period, plan.options.strict, netns=plan.options.netns)
         runner = Runner(modules, host, replace(plan, options=options))
         runner.start()
@@ -239,13 +240,12 @@ def text_of(one: Judgement, view: View) -> str:
     pairs = [(result.module.name, result.finding) for result in one.found]
     if view.much is Much.VERDICT:
         return results(pairs, view)
-    lines = [header("Evidence"), "", one_line(one.what)]
-    if one.files:
-        lines.append(one_line(f"Evidence: {'; '.join(map(str, one.files))}"))
-    if one.apart:
-        lines.append(one_line(f"Judged apart: {one.apart}"))
-    lines += [one_line(f"Not read: {gap}") for gap in one.gaps]
-    lines += [one_line(f"Note: {note}") for note in one.notes]
+    said = [one.what]
+    said += [f"Evidence: {'; '.join(map(str, one.files))}"] if one.files else []
+    said += [f"Judged apart: {one.apart}"] if one.apart else []
+    said += [f"Not read: {gap}" for gap in one.gaps]
+    said += [f"Note: {note}" for note in one.notes]
+    lines = [header("Evidence"), "", *(for_terminal(words, view.width) for words in said)]
     body = results(pairs, view) + "\n" + statistics(pairs, one.seconds)
     return "\n".join(lines) + "\n\n" + body + "\n"
 

@@ -59,9 +59,13 @@ def failing(args: Parsed) -> tuple[Verdict, ...]:
 
 def plan_of(args: Parsed, now: float) -> Plan:
     """Tell how to run, from the options that `run` and `explain` share. UsageError for nonsense."""
-    concurrency = whole_number("concurrency", args.last("concurrency", "10"), 1, 100)
-    interval = seconds("interval", args.last("interval", "1"), 0, 30)  # a module may take 60 in all
-    deadline = seconds("deadline", args.last("deadline", "120"), 1, 86400)
+    concurrency, interval, deadline = 10, 1.0, 120.0
+    if args.has("concurrency"):
+        concurrency = whole_number("concurrency", args.last("concurrency"), 1, 100)
+    if args.has("interval"):
+        interval = seconds("interval", args.last("interval"), 0, 30)  # a module may take 60 in all
+    if args.has("deadline"):
+        deadline = seconds("deadline", args.last("deadline"), 1, 86400)
     if args.has("interval") and interval > deadline / 2:
         raise UsageError(
             f"--interval={interval:g} leaves no time to look in --deadline={deadline:g}"
@@ -152,16 +156,22 @@ def open_folder(args: Parsed, terminal: Terminal, started: float) -> tuple[RunFo
     return None, why
 
 
-def opening(folder: RunFolder | None, names: Sequence[str], alone: str = "") -> str:
-    """Give the lines before the results; `alone` says which namespace is judged by itself."""
+def opening(
+    folder: RunFolder | None, names: Sequence[str], width: int | None, alone: str = ""
+) -> str:
+    """Give the lines before the results; `alone` says which namespace is judged by itself.
+
+    `width` is the terminal's.  The line with the folder stays whole: programs read it.
+    """
     from ec2rl.report.escape import one_line
-    from ec2rl.report.text import header
+    from ec2rl.report.text import for_terminal, header
 
     where = one_line(folder.shown) if folder is not None else "(not saved)"
-    whose = f"{alone}\n\n" if alone else ""
+    whose = f"{for_terminal(alone, width)}\n\n" if alone else ""
+    listed = for_terminal(", ".join(names), width)
     return (
         f"{header('Output  Logs')}\n\nThe output logs are located in:\n{where}\n\n"
-        f"{header('Module Run')}\n\nRunning Modules:\n{', '.join(names)}\n\n{whose}"
+        f"{header('Module Run')}\n\nRunning Modules:\n{listed}\n\n{whose}"
     )
 
 

@@ -27,6 +27,7 @@ from ec2rl.commands.reporting import (
 from ec2rl.commands.unsettled import tell_unsettled
 from ec2rl.engine import Runner
 from ec2rl.host.live import LiveHost
+from ec2rl.invocation import to_type
 from ec2rl.terminal import Terminal
 
 
@@ -58,7 +59,7 @@ def _judge_this_machine(args: Parsed, terminal: Terminal) -> int:
     recording = open_record(args, terminal)
     folder, unsaved = open_folder(args, terminal, started)
     if not modules:
-        terminal.say("no module is of all these kinds; see: ec2rl list")
+        terminal.say(f"no module is of all these kinds; see: {to_type('list', root=False)}")
     runner = Runner(modules, LiveHost(), plan)
     runner.start()
     make_room(args, terminal, folder)
@@ -67,7 +68,8 @@ def _judge_this_machine(args: Parsed, terminal: Terminal) -> int:
     from ec2rl.report.text import results, statistics
 
     if write is None and not args.has("quiet"):
-        terminal.out(opening(folder, [module.name for module in modules], alone))
+        names = [module.name for module in modules]
+        terminal.out(opening(folder, names, terminal.width, alone))
     import ec2rl.report.formats.json
     import ec2rl.report.json_report  # noqa: F401
 

@@ -13,25 +13,31 @@ PAGE_MAX, PAGE_BUCKETS = 131072, 32768
 
 _LOOK = (
     "",
-    "See:        sysctl net.netfilter.nf_conntrack_max net.netfilter.nf_conntrack_count",
-    "            dmesg | grep -E 'table full( in netns [0-9]+)?, dropping packet'",
+    "See:        {see}",
+    "            {search}",
 )
+_SEE = {
+    name: Command(words, root=False, own=False)
+    for name, words in (
+        ("see", "sysctl net.netfilter.nf_conntrack_max net.netfilter.nf_conntrack_count"),
+        ("search", "dmesg | grep -E 'table full( in netns [0-9]+)?, dropping packet'"),
+    )
+}
 _COMMANDS = (
     "Set now:    {set_buckets}",
     "Set now:    {set_max}",
     "            (sysctl can exit 0 on a refused write: read both back)",
-    "Next boot:  printf '%s\\n' net.netfilter.nf_conntrack_max={max} "
-    "net.netfilter.nf_conntrack_buckets={buckets} |",
+    "Next boot:  {print}",
     "                {tee_file}",
 )
 _LOAD = (
-    "            echo nf_conntrack | {tee_modules}",
+    "            {echo} {tee_modules}",
     "            (the module must be there before the settings are read, or they do nothing)",
 )
 _MAYBE = (
     "            (where nf_conntrack is a module that nothing loads before the settings are read,",
     "            which {boot} tells, they do nothing without this:",
-    "            echo nf_conntrack | {tee_modules})",
+    "            {echo} {tee_modules})",
 )
 
 
@@ -55,12 +61,9 @@ def by_hand(seen: Observations) -> tuple[Statement, ...]:
         lines += _larger(seen, size, size.why)
     else:
         lines.append(say("Enough:     nothing that was seen says that the table is too small"))
-    lines += map(say, _LOOK)
+    lines += [say(words, **_SEE) for words in _LOOK]
     if size.why is not None:
-        lines += [
-            say(words, max=size.max, buckets=size.buckets, **_typed(size))
-            for words in (*_COMMANDS, *_loading(seen))
-        ]
+        lines += [say(words, **_typed(size)) for words in (*_COMMANDS, *_loading(seen))]
     shrunk = tuple(
         say("{name} from {today:,} to {fixed:,}", name=name, today=today, fixed=fixed)
         for name, today, fixed in (
@@ -82,7 +85,10 @@ def by_hand(seen: Observations) -> tuple[Statement, ...]:
 
 
 def _typed(size: TableSize) -> dict[str, Command]:
+    settings = f"{MAX}={size.max} {BUCKETS}={size.buckets}"
     return {
+        "print": Command(f"printf '%s\\n' {settings} |", root=False, own=False),
+        "echo": Command("echo nf_conntrack |", root=False, own=False),
         "set_buckets": Command(f"sysctl -w {BUCKETS}={size.buckets}", own=False),
         "set_max": Command(f"sysctl -w {MAX}={size.max}", own=False),
         "tee_file": Command(f"tee {FILES[0]}", own=False),

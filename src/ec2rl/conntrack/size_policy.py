@@ -23,6 +23,10 @@ which can be as long again as they lived (gc_worker, net/netfilter/nf_conntrack_
 LOOKED_INTO = 4
 """Tables whose entries are looked at: the limit is one number, and the worst of them decides."""
 
+_FAR = 400_000
+"""Entries that the kernel may pass for a sample of a table that is not the fullest, some 150 ms of
+the processor (6.18).  One that is so much smaller than all together decides nothing."""
+
 _STEP = 16_384
 _MOST_MAX, _MOST_BUCKETS = (1 << 31) - 1, (1 << 28) - 512
 
@@ -140,9 +144,21 @@ def is_short(seen: Observations) -> bool:
 def load_of(host: Host, seen: Observations) -> Load:
     """Give the entries that the present load leads to, by the fullest tables."""
     tables = sorted(seen.tables, key=lambda table: -(table.count or 0))
-    found = [_load_of(host, table) for table in tables[:LOOKED_INTO] if table.count]
+    found = [
+        _load_of(host, table)
+        for table in tables[:LOOKED_INTO]
+        if table.count and (table is tables[0] or passed(seen, table) <= _FAR)
+    ]
     nothing = Load(0, say("not known, because no table has any entries now"))
     return max(found, key=lambda one: one.entries, default=nothing)
+
+
+def passed(seen: Observations, table: Table) -> int:
+    """Reckon the entries that the kernel passes for a sample: its hash is that of all tables."""
+    from ec2rl.conntrack.table.table_sample import FIRST
+
+    whole = sum(one.count or 0 for one in seen.tables)
+    return round(whole * min(1.0, FIRST / max(1, table.count or 0)))
 
 
 def _load_of(host: Host, table: Table) -> Load:

@@ -58,7 +58,12 @@ def judge_events(name: str, seen: Observations[Detail], text: DiagnosisText) -> 
     Silence is OK only where it means that nothing happened.
     """
     verdict, summary = _verdict(seen, text)
-    details = [*seen.headline, *_happened(seen.events), *seen.notes, *_rests_on(seen, verdict)]
+    details = [
+        *seen.headline,
+        *_happened(seen.events, seen.now),
+        *seen.notes,
+        *_rests_on(seen, verdict),
+    ]
     if verdict in (Verdict.PROBLEM, Verdict.WARNING):
         advice = (helps(one) if one.role is Role.STATE else one for one in text.advice)
         details += [*advice, see_page(name)]
@@ -136,7 +141,7 @@ def _unseen(seen: Observations[Detail]) -> tuple[Value, ...]:
     return (*doubt, *missing(seen.log, seen.period.since, seen.level), *seen.crash_records.unread)
 
 
-def _happened(events: Events[Detail]) -> list[Statement]:
+def _happened(events: Events[Detail], now: float | None) -> list[Statement]:
     lines = []
     periods = (
         (events.this_boot, ""),
@@ -146,7 +151,8 @@ def _happened(events: Events[Detail]) -> list[Statement]:
     for found, period in periods:
         groups = group(found)
         for number, one in enumerate(groups[:_TOLD]):
-            said, *top = _told(one, period)
+            newest = found is events.this_boot and not number
+            said, *top = _told(one, period, now if newest else None)
             lines += [said if number < _FEW else more(said), *map(more, top)]
         if len(groups) > _TOLD:
             words = "{period}{more:more that differs/more that differ}: see the JSON report"
@@ -160,11 +166,18 @@ def _happened(events: Events[Detail]) -> list[Statement]:
     return lines
 
 
-def _told(one: Group[Detail], period: str) -> list[Statement]:
-    """A group in two lines: what happened, where and when; then the top of the call trace."""
+def _told(one: Group[Detail], period: str, now: float | None) -> list[Statement]:
+    """A group in two lines: what happened, where and when; then the top of the call trace.
+
+    With `now` it is said how long ago that was.
+    """
     trace, what = one.last.trace, message(one.last)
     values: dict[str, Value] = {"period": period, "when": moment(one.last.line), "what": what}
+    when = one.last.line.time
     words = "{period}{when:time}: {what}"
+    if now is not None and when is not None and now >= when:
+        words = "{period}{ago:span} {ago_}, {when:time}: {what}"
+        values["ago"] = now - when
     if trace.cpu is not None and what.values.get("pid") != trace.pid:
         words += "; CPU {cpu}, task {task} ({pid})"
         values.update(cpu=trace.cpu, task=trace.task, pid=trace.pid)

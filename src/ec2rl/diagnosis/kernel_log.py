@@ -70,7 +70,9 @@ def kernel_log_module(
                 not_understood=not_understood(log, phrases, lambda one: any(find((one,)))),
             )
         weakest = max(phrase.level for phrase in phrases) if level is None else level
-        seen = Observations(log, events, options.period, records, level=weakest)
+        clock = host.clock()
+        now = None if clock.by_file else clock.now
+        seen = Observations(log, events, options.period, records, level=weakest, now=now)
         if settings and events.this_boot:
             seen = _settled(host, seen, settings)
         if observe is not None:

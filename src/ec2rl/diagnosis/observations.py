@@ -36,7 +36,8 @@ class Observations(Generic[T]):
     tell; `harmless` why this boot's events did no harm; `notes` are lines for the reader, and
     `headline` the one that comes first; `state`
     is a verdict on what is so now, behind this boot's events and before those of earlier ones;
-    `level` is the weakest at which the kernel tells of such events.
+    `level` is the weakest at which the kernel tells of such events; `now` is when it was looked, in
+    seconds since the epoch, None where nothing but a file's date tells.
     """
 
     log: KernelLog
@@ -53,6 +54,7 @@ class Observations(Generic[T]):
     headline: tuple[Statement, ...] = ()
     state: tuple[Verdict, Statement] | None = None
     level: int = DEBUG
+    now: float | None = None
 
     @property
     def covered(self) -> bool:

@@ -7,7 +7,7 @@ from ec2rl.facts.boot.first_cause import Stopped, explain
 from ec2rl.facts.boot.story import Boot, read_boots
 from ec2rl.facts.boot.wording import Stage
 from ec2rl.host.queries.boot_text import Printed
-from ec2rl.model import Evidence, Finding, Statement, Verdict, say
+from ec2rl.model import Command, Evidence, Finding, Statement, Verdict, say
 from ec2rl.record import replace
 
 TYPE_CHECKING = False
@@ -28,8 +28,11 @@ _SILENT = say(
     "Either the kernel's command line has no console=ttyS0, or the machine never got that far"
 )
 _CONSOLE = say(
-    "What helps: aws ec2 get-console-output --latest --instance-id INSTANCE > FILE, then ./ec2rl "
-    "run FILE"
+    "What helps: {get}, then {run}",
+    get=Command(
+        "aws ec2 get-console-output --latest --instance-id INSTANCE > FILE", root=False, own=False
+    ),
+    run=Command("run FILE", root=False),
 )
 
 

@@ -7,7 +7,7 @@ from ec2rl.host import Host
 from ec2rl.host.queries.boot_journal import BootJournal
 from ec2rl.host.queries.boot_text import BootText, Printed
 from ec2rl.host.queries.system_state import SystemState
-from ec2rl.model import Finding, Unreadable, Verdict, Why, say, see_page
+from ec2rl.model import Command, Finding, Unreadable, Verdict, Why, say, see_page
 from ec2rl.module import Module, Options
 from ec2rl.record import record, replace
 
@@ -79,7 +79,7 @@ def _by_journal(seen: Seen) -> Finding:
     """What systemd wrote to the journal of the last boot that wrote any."""
     if seen.journal is None or isinstance(seen.journal, Unreadable):
         words = "Cannot tell how far the last boot came: {why}; its console tells"
-        how = say("What helps: {command} > FILE, then ./ec2rl run FILE", command=_BY_HAND)
+        how = say("What helps: {get}, then {run}", get=_GET, run=_RUN)
         return Finding(Verdict.UNKNOWN, say(words, why=seen.journal), (how,))
     from ec2rl.diagnosis.stopped_boots import judge_journal
 
@@ -117,6 +117,8 @@ def _running(seen: Seen) -> Finding:
 
 
 _BY_HAND = "aws ec2 get-console-output --latest --instance-id INSTANCE"
+_GET = Command(f"{_BY_HAND} > FILE", root=False, own=False)
+_RUN = Command("run FILE", root=False)
 MODULE = Module(
     name=NAME,
     title="The last boot came up",

@@ -72,7 +72,7 @@ def status(verdict: Verdict) -> str:
 def result(name: str, finding: Finding, view: View = WHOLE) -> str:
     """Give one diagnostic's lines: `module run/NAME`, its status and summary, then the details."""
     shown = replace(finding, details=tuple(_chosen(finding, view.much)))
-    lines = _result_line(f"module run/{name}", status(finding.verdict), summary(shown), view)
+    lines = _result_line(f"module run/{name}", status(finding.verdict), summary(shown, TIED), view)
     for detail in details(shown, TIED):
         lines += _below(f"-- {detail}", view)
     return "\n".join(lines)
@@ -100,6 +100,11 @@ def _filled(first: str, text: str, rest: str, view: View) -> list[str]:
     from ec2rl.report.wrap import filled
 
     return filled(first, text, rest, view.width)
+
+
+def for_terminal(text: str, width: int | None) -> str:
+    """Give a line as it is, or filled for a terminal of this width."""
+    return "\n".join(_filled("", text, "   ", View(width=width)))
 
 
 def _chosen(finding: Finding, much: Much) -> Iterator[Statement]:
@@ -229,10 +234,22 @@ def evidence(name: str, finding: Finding, by_hand: Sequence[Statement | str]) ->
     return "\n".join(parts) + "\n"
 
 
-def table(rows: Sequence[Mapping[str, str]]) -> str:
-    """Rows under the names of their columns, each as wide as it needs to be."""
+def table(rows: Sequence[Mapping[str, str]], width: int | None = None) -> str:
+    """Rows under the names of their columns, each as wide as it needs to be.
+
+    Where a terminal is narrower than that, one row below the other, with what is in it.
+    """
     columns = list(rows[0])
     widths = {c: max(len(c), *(len(row[c]) for row in rows)) for c in columns}
+    if width is not None and sum(widths.values()) + 2 * len(columns) - 2 > width:
+        from ec2rl.report.wrap import wrapped
+
+        lines = []
+        for row in rows:
+            lines.append(row[columns[0]])
+            for name in columns[1:]:
+                lines += wrapped("    ", f"{name}: {row[name]}", "    ", width)
+        return "\n".join(lines) + "\n"
     lines = ["  ".join(f"{c:{widths[c]}}" for c in columns).rstrip()]
     lines += ["  ".join(f"{row[c]:{widths[c]}}" for c in columns).rstrip() for row in rows]
     return "\n".join(lines) + "\n"

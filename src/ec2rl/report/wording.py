@@ -29,13 +29,16 @@ if TYPE_CHECKING:
     from ec2rl.model import Fact, Finding, Json, Value
 
 
-def summary(finding: Finding) -> str:
-    """Give the words of a finding's summary."""
-    return _in_its_zone(finding, (finding.summary,))[0]
+def summary(finding: Finding, blank: str = " ") -> str:
+    """Give the words of a finding's summary; `blank` is that of `details`."""
+    return _in_its_zone(finding, (finding.summary,), blank)[0]
 
 
 def details(finding: Finding, blank: str = " ") -> list[str]:
-    """Give the words of a finding's details, a line each; `blank` stands in commands."""
+    """Give the words of a finding's details, a line each; `blank` stands where no line may end.
+
+    That is in commands, times, and numbers with their units.
+    """
     return _in_its_zone(finding, finding.details, blank)
 
 
@@ -97,7 +100,7 @@ def _shown(value: Value, form: str, tense: Tense, blank: str) -> str:
     if not form or not isinstance(value, (int, float)):
         return str(value)
     shown = _FORMS.get(form)
-    return plural(value, form) if shown is None else shown(value)
+    return plural(value, form) if shown is None else shown(value).replace(" ", blank)
 
 
 def _typed(one: Command, tense: Tense) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from ec2rl.report.escape import TIED, one_line
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import re
+
 _WIDTH = 80
 
 
@@ -15,7 +19,7 @@ def wrapped(indent: str, text: str, more: str = "", width: int = _WIDTH) -> list
 def filled(first: str, text: str, rest: str, width: int) -> list[str]:
     """Fill lines with words, the first one behind `first`, the others behind `rest`.
 
-    A word that is wider than a line stays whole.
+    A word that is wider than that stays whole, and begins further to the left where it then fits.
     """
     lines, line, is_empty = [], first, True
     for word in one_line(text).split(" "):
@@ -24,6 +28,36 @@ def filled(first: str, text: str, rest: str, width: int) -> list[str]:
             line = longer
         else:
             lines.append(line)
-            line = rest + word
+            line = rest[: max(0, width - len(word))] + word
         is_empty = is_empty and not word
     return [one.rstrip().replace(TIED, " ") for one in (*lines, line)]
+
+
+def filled_page(text: str, width: int) -> str:
+    """Fill the paragraphs and items of a page in Markdown; commands, titles and tables stay."""
+    import re
+
+    lines: list[str] = []
+    parts: list[str] = []
+
+    def end() -> None:
+        if parts:
+            first = re.match(r"(- |\d+\. )?", parts[0])[0]  # type: ignore[index]
+            words = re.sub("`[^`]*`", _tied, " ".join(parts)[len(first) :])
+            lines.extend(filled(first, words, " " * len(first), width))
+            parts.clear()
+
+    for line in text.split("\n"):
+        if not line or line.startswith(("    ", "#", "|")):
+            end()
+            lines.append(line)
+            continue
+        if re.match(r"- |\d+\. ", line):
+            end()
+        parts.append(line.strip())
+    end()
+    return "\n".join(lines)
+
+
+def _tied(match: re.Match[str]) -> str:
+    return match[0].replace(" ", TIED)

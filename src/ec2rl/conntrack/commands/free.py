@@ -26,6 +26,7 @@ from ec2rl.host.caching import CachingHost
 from ec2rl.host.files import WrongDoorError, unreadable
 from ec2rl.host.live import LiveHost
 from ec2rl.host.netns import held
+from ec2rl.invocation import to_type
 from ec2rl.model import Unreadable
 from ec2rl.record import record, replace
 from ec2rl.report.escape import one_line
@@ -106,7 +107,8 @@ def _wanted(args: Parsed) -> Filter:
     if args.has("replay"):
         raise UsageError(
             "free deletes from a table of this machine, and a recording has none; to see what "
-            "would be meant: ec2rl conntrack list --replay=FILE, with the same filters"
+            f"would be meant: {to_type('conntrack list', root=False)} --replay=FILE, with the "
+            "same filters"
         )
     wanted = filter_of(args)
     if not wanted.any:

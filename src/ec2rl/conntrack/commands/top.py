@@ -16,10 +16,10 @@ from ec2rl.conntrack.commands.shared import (
     whole_number,
 )
 from ec2rl.conntrack.report.table_json import census_facts, is_sample, machine_facts, target_facts
-from ec2rl.conntrack.report.table_text import KEYS, all_tables, first_answer, top
+from ec2rl.conntrack.report.table_text import KEYS, all_tables, first_answer, left_out, top
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.process_owners import Owned, ProcessOwners, rank
-from ec2rl.conntrack.table.targets import TableTarget, inside
+from ec2rl.conntrack.table.targets import TableTarget, inside, worth_a_walk
 from ec2rl.host import Host
 from ec2rl.model import Unreadable, Why
 from ec2rl.subcommand import COULD_NOT_LOOK
@@ -56,7 +56,8 @@ def show(args: Parsed, terminal: Terminal, host: Host) -> int:
     tables: list[Json] = []
     status = 0
     early_too = not (sample or write or args.has("record") or args.has("replay"))
-    for target in chosen(args, targets):
+    looked, left = worth_a_walk(targets)
+    for target in chosen(args, looked):
         if early_too and (target.count or 0) >= _LARGE:
             early = count_table(args, terminal, host, target, SAMPLE)
             if isinstance(early, Census) and is_sample(early):
@@ -76,8 +77,11 @@ def show(args: Parsed, terminal: Terminal, host: Host) -> int:
         if was_interrupted(census):
             status = INTERRUPTED
             break
-    if write is not None:
-        terminal.out(write(document_of(args, host, **machine_facts(targets), tables=tables)))
+    if write is None:
+        terminal.out(left_out(left))
+        return status
+    facts = {**machine_facts(targets), "left": [target_facts(t, targets.limits) for t in left]}
+    terminal.out(write(document_of(args, host, **facts, tables=tables)))
     return status
 
 

@@ -19,6 +19,7 @@ from ec2rl.conntrack.table.process_owners import NOBODY
 from ec2rl.conntrack.table.ruleset import ruleset, unknown_need
 from ec2rl.conntrack.table.sample import estimate
 from ec2rl.conntrack.table.timeouts import governing
+from ec2rl.invocation import to_type
 from ec2rl.quantities import grouped, percent, plural, span
 from ec2rl.report.escape import one_line
 from ec2rl.report.wording import text
@@ -116,6 +117,19 @@ def all_tables(targets: TableTargets) -> str:
     facts = map(text, (cause.headline, *cause.evidence))
     lines = [line for fact in facts for line in wrapped("", fact)]
     return "\n".join([*lines, "", ""])
+
+
+def left_out(left: Sequence[TableTarget]) -> str:
+    """Tell which tables were not looked into where all were asked for, "" for none."""
+    if not left:
+        return ""
+    fewer = plural(sum(one.count or 0 for one in left), "entry/entries")
+    words = (
+        f"Not looked into: {plural(len(left), 'more namespace')} with {fewer} together, as each "
+        f"costs a walk over the entries of all. {to_type('conntrack namespaces')} lists them, "
+        "--netns=NUMBER looks into one."
+    )
+    return "\n".join([*wrapped("", words), ""])
 
 
 def _headline(seen: Census, found: Iterable[Cause]) -> list[str]:

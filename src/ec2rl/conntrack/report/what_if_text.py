@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ec2rl.conntrack.report.curve import curve
 from ec2rl.conntrack.report.table_text import entries, heading, notes, part
+from ec2rl.invocation import to_type
 from ec2rl.quantities import grouped, percent, span
 from ec2rl.report.wrap import wrapped
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 _HOLDS = (
     "Now: nothing changes. An entry keeps the time it has until its next packet; to free entries"
-    " now see: ec2rl help conntrack free",
+    " now see: {free}",
     "cut: flows that have been answered; they would lose their entry while idle, and break where"
     " NAT or a stateful firewall needs it.",
 )
@@ -64,7 +65,8 @@ def what_if_text(
             f"{entries(answer.size)} (today's timeouts would tell: --sysctl)"
         )
     lines += ["", *wrapped("", f"Together: {together} would be there.", "    ")]
-    lines += [line for words in _HOLDS for line in wrapped("", words, "    ")]
+    free = to_type("help conntrack free", root=False)
+    lines += [line for words in _HOLDS for line in wrapped("", words.format(free=free), "    ")]
     if any(one.unknown for one in answer.effects):
         lines += wrapped("", _UNKNOWN, "    ")
     for one in answer.effects:

@@ -26,6 +26,7 @@ from ec2rl.facts.proc import number
 from ec2rl.host.live import LiveHost
 from ec2rl.host.unpacked import Pieces, open_pieces
 from ec2rl.model import Unreadable, Why
+from ec2rl.quantities import grouped
 from ec2rl.record import replace
 
 TYPE_CHECKING = False
@@ -118,10 +119,14 @@ def _census_of_dump(
     whole = census(tally, settings, source, before if after is None else after, keep=keep)
     gaps = [*whole.gaps, *_failed(dump.faults)]
     if interrupted:
-        gaps.append(f"interrupted after {whole.total} of {whole.counted} entries")
+        gaps.append(f"interrupted after {whole.total:,} of {_counted(whole)} entries")
     if interrupted or is_sample:
         return replace(whole, gaps=tuple(gaps), whole=False, interrupted=interrupted)
     return compared(replace(whole, gaps=(*gaps, *stream.gaps())), before)
+
+
+def _counted(one: Census) -> str:
+    return "an unknown number of" if one.counted is None else grouped(one.counted)
 
 
 def _asked(dump: Dump, ahead: bool) -> Generator[bytes, None, None]:

@@ -11,7 +11,10 @@ from ec2rl.facts.proc import number, number_of
 from ec2rl.host import Door, Host
 from ec2rl.invocation import to_type
 from ec2rl.model import Statement, Unreadable, Why
-from ec2rl.record import record
+from ec2rl.record import record, replace
+
+_ALWAYS, _MOST = 8, 16
+"""Tables that are looked into where all are asked for: at least, and at most."""
 
 
 @record(frozen=True)
@@ -72,6 +75,22 @@ def find_targets(host: Host, said: str = "") -> TableTargets | Unreadable:
         found = TableTarget("this network namespace", (), number(host, SYSCTL + "count"))
     others = tuple(target for target in every if (target.count or 0) > (found.count or 0))
     return TableTargets((found,), others, limits, namespaces.hidden)
+
+
+def worth_a_walk(targets: TableTargets) -> tuple[TableTargets, tuple[TableTarget, ...]]:
+    """Leave out tables that cost more than they tell: those to look into, and those left.
+
+    Of whichever namespace the entries are that are asked for, the kernel walks the hash of all
+    (ctnetlink_dump_table), so that many small tables cost each as much as one large one.  The
+    fullest are looked into, until what is left has a hundredth of all entries, or so many are.
+    """
+    chosen, whole = targets.chosen, sum(one.count or 0 for one in targets.chosen)
+    seen = number = 0
+    for one in chosen:
+        if number >= _ALWAYS and (number >= _MOST or whole - seen <= whole // 100):
+            break
+        number, seen = number + 1, seen + (one.count or 0)
+    return replace(targets, chosen=chosen[:number]), chosen[number:]
 
 
 def _target(table: Table) -> TableTarget:
