@@ -13,12 +13,17 @@ import pytest
 
 from ec2rl.arguments import parse
 from ec2rl.commands import all_commands
+from ec2rl.fix.errors import FixError
+from ec2rl.fix.machine import Machine
+from ec2rl.fix.transaction import apply
 from ec2rl.model import Finding, Verdict, changed, say
+from ec2rl.remedies import WriteFile
 from ec2rl.report.text import Much, View, results
 from ec2rl.subcommand import as_root
 from fix.records import sealed, setting_item, transaction
 from test_bad_module import JOURNAL, KEY, program, with_module
 from test_volume import EC2RL, ec2rl, lay
+from test_volume_journal import in_a_namespace
 
 __all__ = ["program"]
 
@@ -87,12 +92,9 @@ def as_nobody(*words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.root
 @pytest.mark.more
-def test_an_ordinary_user_is_told_the_same_command_for_root(tmp_path: Path) -> None:
-    root = lay(tmp_path)
-    for folder in (tmp_path, *tmp_path.parents):
-        if str(folder).startswith("/tmp/"):
-            folder.chmod(0o755)
-    words = ("fix", "neighbourfull", f"--root={root}", "--set=gc_thresh3=8192", "--yes")
+def test_an_ordinary_user_is_told_the_same_command_for_root() -> None:
+    """Of a folder that everybody may look into, taken for a volume."""
+    words = ("fix", "neighbourfull", "--root=/usr", "--set=gc_thresh3=8192", "--yes")
     done = as_nobody(*words)
     assert done.returncode == 1
     assert done.stderr.endswith(f"a fix needs root: sudo {EC2RL} {' '.join(words)}\n")
@@ -161,3 +163,25 @@ def test_a_change_on_trial_is_told_of_before_the_question(program: Path, words: 
     assert "A remedy" not in said
     assert f"-- [UNFIXED] {why}\n" in said
     assert said.count("RC 1\n") == 2
+
+
+@pytest.mark.root
+@pytest.mark.more
+@pytest.mark.parametrize("how", ["--dry-run", "--yes"])
+def test_a_read_only_volume_is_told_by_its_path(tmp_path: Path, how: str) -> None:
+    root = lay(tmp_path)
+    said = in_a_namespace(
+        f"mount --bind -o ro {root} {root} && mount -o remount,bind,ro {root} || exit 99\n"
+        f"ec2rl fix conntrackfull --set=max=524288 --root={root} {how}; echo RC $?\n"
+    )
+    assert "RC 1\n" in said
+    assert "etc/modules-load.d/ec2rl-conntrack.conf is on a read-only file system" in said
+
+
+@pytest.mark.root
+def test_a_folder_that_cannot_be_made_is_told_by_its_path(tmp_path: Path) -> None:
+    root = lay(tmp_path)
+    machine = Machine(str(root), sysctls="", modules="")
+    (root / "var/lib").touch()
+    with pytest.raises(FixError, match=f"{root}/var/lib is a symbolic link, or no folder"):
+        apply([WriteFile("/etc/x.conf", "a\n", None)], machine=machine, why="")

@@ -353,10 +353,12 @@ def propose(
         not_persistent = ("nothing is written for the next boot, as asked",)
     maybe: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     if request.boot and lasts and limits:
         files = subject.files(host, {limit.key: limit.lasting for limit in limits}, True)
         changes, after = (*changes, *files.changes), files.after
         not_persistent, maybe = files.not_persistent, files.maybe_persistent
+        beside = files.notes
     if not changes:
         fleeting = not_persistent if request.boot else ()
         return Proposal(offered=offers, not_persistent=fleeting, maybe_persistent=maybe)
@@ -364,7 +366,8 @@ def propose(
     risk = Risk.RISKY if caveat else Risk.SAFE
     remedy = Remedy(_title(subject, request, changes, risk), changes, risk, caveat)
     by_hand = commands(changes, parameters)
-    return Proposal((remedy,), offers, (), notes, after, by_hand, not_persistent, maybe)
+    said = (*beside, *notes)
+    return Proposal((remedy,), offers, (), said, after, by_hand, not_persistent, maybe)
 
 
 def _set(limit: Limit, parameters: Mapping[str, str] | None) -> SetSysctl:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ec2rl.arguments import UsageError
 from ec2rl.caller import Rights
+from ec2rl.host.holes import SHORTEST
 from ec2rl.host.recording import CaseError, RecordedHost, sections
 from ec2rl.model import Evidence, Why
 from ec2rl.record import record
@@ -88,6 +89,8 @@ def parse_recording(path: str, text: str, changed: str) -> Recording:
     CaseError, KeyError, ValueError for a text that is none.
     """
     _, looks = sections(text)
+    if _has_hole(looks):
+        changed = changed or "a part of the recording is NULs"
     if "expect" not in looks or not text.endswith("\n"):
         changed = changed or "the recording is cut"
         _leave_out_the_torn(looks)
@@ -97,6 +100,14 @@ def parse_recording(path: str, text: str, changed: str) -> Recording:
     said = host.read("cut")
     cut = " ".join(said.text.splitlines()) if isinstance(said, Evidence) else ""
     return Recording(host, changed or cut, how, looks.get("expect", ""))
+
+
+def _has_hole(looks: Mapping[str, str]) -> bool:
+    """Whether NULs stand where text was; a command line may have a page of them (proc(5))."""
+    return any(
+        "\0" * (4097 if key.endswith("/cmdline") else SHORTEST) in body
+        for key, body in looks.items()
+    )
 
 
 def read_text(path: str) -> tuple[str, str]:

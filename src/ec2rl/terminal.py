@@ -19,6 +19,8 @@ class Terminal:
         """Whether results could not be printed, for another reason than that the reader left."""
         self.aside = False
         """Whether what is said in words is no result: the answer is one document (`answer`)."""
+        self.said: list[str] = []
+        """What was told of that is no result, for a document that says why nothing was done."""
 
     def choose_colour(self, when: str) -> None:
         """Colour `always`, `never`, or (`auto`) where a person reads; see no-color.org."""
@@ -44,7 +46,7 @@ class Terminal:
     def out(self, text: str) -> None:
         """Print results, whatever the locale can show; a reader who has left is no fault."""
         if self.aside:
-            self.say(text.rstrip("\n"))
+            self._tell(text.rstrip("\n"))
         else:
             self.answer(text)
 
@@ -63,6 +65,10 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """Tell the user something that is no result."""
+        self.said.append(text)
+        self._tell(text)
+
+    def _tell(self, text: str) -> None:
         from ec2rl.report.escape import printable
 
         self._clear()

@@ -197,4 +197,4 @@ def test_what_was_below_a_folder_that_is_gone_is_in_nobodys_way(
         undo(2, machine=machine)
     (outcome,) = undo(2, machine=machine, partial=True)
     assert outcome.why.endswith("/etc/app does not exist")
-    assert history(machine=machine)[1].state is State.PARTLY
+    assert history(machine=machine)[1].state is State.APPLIED

@@ -219,3 +219,24 @@ def test_words_that_a_paste_changed_are_told(line: str) -> None:
 def test_another_separator_of_lines_ends_no_record() -> None:
     line = f"[    5.000000] {USERS}\u2028[    6.000000] {FULL}"
     assert conntrack("\n".join((*QUIET, line, ""))).verdict in TOLD
+
+
+SUBJECTS = {
+    "conntrackfull": ["nf_conntrack: nf_conntrack: table full, dropping packet foo"] * 3,
+    "neighbourfull": ["neighbour: arp_cache: neighbor table overflow! bar"] * 2,
+    "": [
+        "TCP: request_sock_TCP: Possible SYN flooding on port 80. Sending cookies.",
+        "net_ratelimit: 5 callbacks suppressed",
+    ],
+}
+
+
+@pytest.mark.parametrize("head", ["X[1] ", "<x> ", "Thu something host "])
+@pytest.mark.parametrize("name", ["conntrackfull", "neighbourfull"])
+def test_a_module_counts_its_own_lines_that_are_not_understood(head: str, name: str) -> None:
+    lines = [f"{head}{line}\n" for each in SUBJECTS.values() for line in each]
+    finding = judged("".join(lines).encode(), ["conntrackfull", "neighbourfull"])[name]
+    number = len(SUBJECTS[name])
+    assert f"not understood: {number} lines hold the words" in said(finding)
+    others = judged("".join(f"{head}{line}\n" for line in SUBJECTS[""]).encode(), [name])[name]
+    assert "not understood" not in said(others)

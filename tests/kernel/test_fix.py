@@ -176,7 +176,8 @@ def test_remediate_mends_what_failed_and_a_new_line_is_a_failure_again(
         "-- [FIXED] Give the connection-tracking table room; to take it back: sudo ./ec2rl undo 1\n"
     ) in parts[0]
     assert (
-        f"-- Changed: net.netfilter.nf_conntrack_max: {before[0]} -> {2 * before[0]}\n" in parts[0]
+        f"-- Changed: net.netfilter.nf_conntrack_max: {before[0]:,} -> {2 * before[0]:,}\n"
+        in parts[0]
     )
     assert "  applied  run --remediate, conntrackfull" in parts[2]
     assert re.search(r"\[FAILURE\] Conntrack table full errors found\. \d+ occ", parts[4]), said

@@ -68,6 +68,31 @@ def test_a_file_that_somebody_else_has_written_to_is_left_alone(text: str) -> No
     assert [change.path for change in proposed({FIRST: text}).changes] == [SECOND]
 
 
+STAYS = f": it stays as it is, and {SECOND} overrules it"
+
+
+@pytest.mark.parametrize(
+    ("looks", "why"),
+    [
+        ({FIRST: "vm.swappiness = 5"}, "is somebody else's"),
+        ({FIRST: f"{TEXT}# mine\n"}, "has been edited"),
+        ({FIRST: TEXT, "link " + FIRST: "/etc/other"}, "is a link"),
+        (
+            {FIRST: TEXT, "/etc/sysctl.d/99-zzz.conf": "net.ipv4.neigh.default.gc_thresh3=1024"},
+            "does not decide, where others are read later",
+        ),
+    ],
+)
+def test_why_a_second_file_is_written_is_said(looks: dict[str, str], why: str) -> None:
+    found = proposed(looks, {key: 2 * value for key, value in KEYS.items()})
+    assert [change.path for change in found.changes] == [SECOND]
+    assert found.notes == (f"{FIRST} {why}{STAYS}",)
+
+
+def test_of_one_file_nothing_more_is_said() -> None:
+    assert proposed({}).notes == proposed({FIRST: TEXT}).notes == ()
+
+
 def test_a_list_and_a_module_that_has_to_come_early() -> None:
     key = "net.bridge.bridge-nf-call-iptables"
     looks = {"/proc/modules": "br_netfilter 1 0 - Live 0x0"}

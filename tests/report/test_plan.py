@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from ec2rl.facts.zone import InZone
 from ec2rl.model import Finding, Proposal, Rate, Remedy, Risk, Verdict, say
 from ec2rl.remedies import (
     EditLines,
@@ -81,7 +82,7 @@ DONE = """\
 -----------------[Done]-----------------
 
 Change 3:
-    net.netfilter.nf_conntrack_max: 262144 -> 524288
+    net.netfilter.nf_conntrack_max: 262,144 -> 524,288
 
 It helped: packets lost 37/s before, 0/s after.
 NOT PERSISTENT, a reboot will not keep it:
@@ -92,6 +93,12 @@ To take it back: sudo ./ec2rl undo 3
 
 def test_a_plan_tells_everything_before_it_is_done() -> None:
     assert plan(WHOLE, 120.0) == PLAN
+
+
+def test_the_end_of_a_trial_is_told_with_its_zone() -> None:
+    with InZone("IST-5:30"):
+        said = done(Done(3, ITEMS, True, None, None, 1790000000.0, ""), WHOLE)
+    assert "On trial: taken back at 19:43:20 +0530 unless you say: sudo ./ec2rl keep\n" in said
 
 
 def test_what_was_done_whether_it_helped_and_how_it_is_taken_back() -> None:
@@ -126,7 +133,7 @@ def test_a_plan_of_nothing(proposal: Proposal, words: str) -> None:
     ("before", "after", "words"),
     [
         (None, 0.0, "Whether it helped is not known: what is lost now could not be counted."),
-        (0.0, 0.0, "Nothing was lost: packets lost 0/s before, 0/s after."),
+        (0.0, 0.0, "Nothing is being lost now: packets lost 0/s before, 0/s after."),
         (37.0, 0.0, "It helped: packets lost 37/s before, 0/s after."),
         (37.0, 2.0, "It helps: packets lost 37/s before, 2/s after; look again soon: sudo x"),
         (37.0, 36.0, "It did not help yet: packets lost 37/s before, 36/s after; details: sudo x"),

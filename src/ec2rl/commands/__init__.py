@@ -20,11 +20,11 @@ _CHOICE = {
 }
 _LOOK = {
     "interval": Option(
-        "TIME", "pause before a second look where something is odd (1; 0: never)", was="sample"
+        "TIME", "pause before a second look where something is odd (1 s; 0: never)", was="sample"
     ),
     "since": Option("TIME", "leave out what the logs say of the time before"),
     "until": Option("TIME", "leave out what the logs say of the time after"),
-    "deadline": Option("TIME", "end by then, whatever is left (120)"),
+    "deadline": Option("TIME", "end by then, whatever is left (120 s)"),
     "debug": Option("", "show what the program itself says of its faults"),
 }
 _ALONE = {
@@ -69,7 +69,7 @@ _GENERAL = {
             ),
             "runtime-only": Option("", "change nothing for the next boot"),
             "persist-only": Option("", "change nothing now, only for the next boot"),
-            "try": Option("[TIME]", "take it back by itself unless confirmed (120)"),
+            "try": Option("[TIME]", "take it back by itself unless confirmed (120 s)"),
             "risky": Option("", "take what is offered at a high risk too"),
             "allow-lower": Option("", "allow values below today's"),
             "force": Option("", "allow more memory than is sensible"),

@@ -34,6 +34,9 @@ BEFORE_SCHEMA_3 = "conntrackfull"
 _last: list[str] = []
 """The last that is known of the command's own changes (`known`)."""
 
+_own: set[int] = set()
+"""The changes that the command itself has made, taken back or settled."""
+
 _DIFF, WIDE = 40, 200
 """Lines of a file that are shown, and characters of each."""
 
@@ -45,29 +48,35 @@ def told_of(left: Sequence[Transaction], machine: Machine) -> list[str]:
         how = "was interrupted" if change.unfinished else "is on trial, and its time is over"
         whose = "" if machine.runs else ", as a record claims that was found on the volume"
         lines.append(f"Change {change.id} ({one_line(change.why)}) {how}{whose}:")
-        lines += claims(change.items)
+        lines += claims(change.items, machine)
     if left:
         again = "by the next ec2rl fix, undo or keep" if machine.runs else "first, if you agree"
         lines.append(f"It is taken back, or, where all of it was done already, stays: {again}")
     return lines
 
 
-def claims(items: Sequence[Item]) -> list[str]:
-    """Give what a record says of each of its targets, the texts of files as a diff backwards."""
+def claims(items: Sequence[Item], machine: Machine, back: bool = False) -> list[str]:
+    """Give what a record says of each of its targets, the texts of files as a diff backwards.
+
+    `back` names what an undo makes of it.  Of a volume, whose records anybody may have written,
+    nothing is cut.
+    """
     lines = []
     for item in items:
-        lines.append(f"    {row(item)}")
-        lines += [f"        {line}" for line in _backwards(item)]
+        lines.append(f"    {row(item, back)}")
+        lines += [f"        {line}" for line in _backwards(item, whole=not machine.runs)]
     return lines
 
 
-def _backwards(item: Item) -> list[str]:
+def _backwards(item: Item, whole: bool) -> list[str]:
     """Tell how a text would be written by taking the change back."""
     if item.texts is None:
         return []
     old, new = item.rights or ("", "")
     lines = [] if old == new else [f"to be {one_line(old)}"]
     before, after = item.texts
+    if whole:
+        return lines + difference(after or "", before or "", whole=True)
     return lines + cut(difference(after or "", before or "", WIDE), len(lines))
 
 
@@ -103,10 +112,12 @@ def settle(
         if shown is not None and left != tuple(shown):
             raise Refused(CHANGED)
         for change in recover(machine=machine, shown=shown):
+            _own.add(change.id)
             terminal.say(f"change {change.id} had been interrupted; it is {change.state.value} now")
             for note in change.notes:
                 terminal.say(note)
         for number in end_trials(now, machine=machine, shown=shown):
+            _own.add(number)
             terminal.say(f"change {number} was on trial and not confirmed; it was taken back")
     except FixError as error:
         terminal.say(str(error))
@@ -131,6 +142,7 @@ def standing_told(machine: Machine, terminal: Terminal) -> Iterator[None]:
     """Say how the changes of the machine stand where something is raised."""
     before: object = None
     _last.clear()
+    _own.clear()
     try:
         before = _stand(machine)
         yield
@@ -144,6 +156,7 @@ def standing_told(machine: Machine, terminal: Terminal) -> Iterator[None]:
 
 def known(number: int, state: State, machine: Machine) -> None:
     """Remember how a change stands, once that is known: there may be no memory to ask again."""
+    _own.add(number)
     again = "" if state is State.UNDONE else f"; to take it back: {to_type(f'undo {number}')}"
     _last[:] = [f"change {number} is {state.value}{again}{where(machine) * bool(again)}"]
 
@@ -193,7 +206,7 @@ def described(item: Item) -> dict[str, str]:
 
 
 def moved(before: Sequence[Transaction], after: Sequence[Transaction]) -> list[Json]:
-    """Give the changes that stand otherwise than before, as data."""
+    """Give the changes that the command itself has made stand otherwise than before, as data."""
     was = {change.id: change.state for change in before}
     return [
         {
@@ -202,7 +215,7 @@ def moved(before: Sequence[Transaction], after: Sequence[Transaction]) -> list[J
             "items": [{**described(item)} for item in change.items],
         }
         for change in after
-        if was.get(change.id) is not change.state
+        if change.id in _own and was.get(change.id) is not change.state
     ]
 
 

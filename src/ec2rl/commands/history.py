@@ -83,6 +83,8 @@ def _since(standing: Standing, partly: bool) -> list[str]:
         return []
     now = one_line(standing.now.words)
     who = f"change {standing.by}" if standing.by else "somebody else"
+    if standing.undo_of:
+        who = f"the undo of change {standing.undo_of}"
     if _still_sets(standing):
         return [f"{who} changed it since; what it sets is in it still:", *_differs(standing)]
     if standing.found is Found.GONE:
@@ -148,9 +150,10 @@ def _document(
 def _facts(standing: Standing | None) -> dict[str, Json]:
     """Tell whether a target is in force (null: undone, or not known), and what it is now."""
     if standing is None:
-        return {"in_force": None, "now": None, "changed_by": None}
+        return {"in_force": None, "now": None, "changed_by": None, "undo_of": None}
     return {
         "in_force": _holds(standing),
         "now": standing.now.words if standing.now else None,
         "changed_by": standing.by or None,
+        "undo_of": standing.undo_of or None,
     }

@@ -5,13 +5,20 @@ from __future__ import annotations
 from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.catalogue import load, names
 from ec2rl.commands.changed import BEFORE_SCHEMA_3, saying_what_stands, settle, standing
-from ec2rl.fix.change import Transaction
+from ec2rl.fix.change import Found, State, Transaction
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
-from ec2rl.fix.transaction import confirm, history, trials
+from ec2rl.fix.transaction import confirm, history, in_force, trials
 from ec2rl.invocation import to_type
+from ec2rl.report.escape import one_line
 from ec2rl.subcommand import document
 from ec2rl.terminal import Terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ec2rl.fix.later import Standing
 
 
 @saying_what_stands
@@ -25,7 +32,8 @@ def command(args: Parsed, terminal: Terminal) -> int:
     number, persist = _keep(int(words[0]) if words else None, terminal)
     if write is not None:
         kept = number is not None
-        terminal.answer(write(document(kept=kept, change=number, to_persist=[*persist])))
+        facts = document(kept=kept, change=number, to_persist=[*persist], messages=[*terminal.said])
+        terminal.answer(write(facts))
     return 0 if number is not None else 1
 
 
@@ -35,35 +43,60 @@ def _keep(number: int | None, terminal: Terminal) -> tuple[int | None, tuple[str
     if not settle(machine, terminal):
         return None, ()
     try:
+        past = history(machine=machine)
         if number is None:
             number = max(trials(machine=machine), default=None)
         if number is None:
-            terminal.say("no change is on trial")
+            last = f"; the last one: {_why_not(past[-1].id, past[-1])}" if past else ""
+            terminal.say(f"no change is on trial{last}")
             return None, ()
-        change = next((c for c in history(machine=machine) if c.id == number), None)
+        change = next((c for c in past if c.id == number), None)
+        stand = in_force(past, machine=machine).get(number, ())
         kept = number in trials(machine=machine) and confirm(number, machine=machine)
     except FixError as error:
         terminal.say(str(error))
         terminal.say(standing(machine))
         return None, ()
     if not kept:
-        terminal.say(f"change {number} is not on trial, or was taken back; see: ec2rl history")
+        terminal.say(_why_not(number, change))
         return None, ()
-    said, persist = _kept(number, change)
+    said, persist = _kept(number, change, stand)
     terminal.out("\n".join((said, *(f"    {one}" for one in persist))) + "\n")
     return number, persist
 
 
-def _kept(number: int, change: Transaction | None) -> tuple[str, tuple[str, ...]]:
-    """Say what was kept, and give the command that keeps it beyond the next boot."""
+def _why_not(number: int, change: Transaction | None) -> str:
+    """Say why there is nothing to keep."""
+    see = f"see: {to_type('history')}"
+    if change is None:
+        return f"there is no change {number}; {see}"
+    if change.state is State.APPLIED:
+        return f"change {number} stays already: it is not on trial"
+    return "; ".join((f"change {number} is {change.state.value}", *change.notes, see))
+
+
+def _kept(
+    number: int, change: Transaction | None, stand: Sequence[Standing]
+) -> tuple[str, tuple[str, ...]]:
+    """Say what was kept, and give the command that keeps it beyond the next boot.
+
+    What somebody else has set since is kept as it is now.
+    """
     name = (change.module if change else "") or BEFORE_SCHEMA_3
     if name not in names():
         return f"Change {number} is kept until the next boot.", ()
     by_key = {setting.key: setting.name for setting in load(name).settings}
+    runs = [one for one in stand if one.item.runs and one.item.target in by_key]
+    theirs = [one for one in runs if one.now and one.found is not Found.AFTER]
     values = [
-        f"--set {by_key[item.target]}={item.words[1]}"
-        for item in (change.items if change else ())
-        if item.runs and item.target in by_key
+        f"--set {by_key[one.item.target]}={one.now.words if one.now else one.item.words[1]}"
+        for one in runs
     ]
-    said = f"Change {number} is kept until the next boot. To keep it beyond that:"
+    said = f"Change {number} is kept until the next boot."
+    said += "".join(
+        f" Somebody else has set {one.item.target} since, to {one_line(one.now.words)}."
+        for one in theirs
+        if one.now
+    )
+    said += " To keep it beyond that:"
     return said, (to_type(f"fix {name} --persist-only {' '.join(values)}"),)

@@ -10,6 +10,7 @@ from ec2rl.arguments import Parsed
 from ec2rl.commands.asking import ModuleFaultError, planned
 from ec2rl.commands.changed import described, known, pruned, settle, standing_told, why_not
 from ec2rl.engine import Plan, Result, Runner
+from ec2rl.fix.change import Item
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.rehearsal import obstacle
@@ -18,6 +19,7 @@ from ec2rl.host.live import LiveHost
 from ec2rl.model import Command, FixRequest, Risk, Statement, Verdict, changed
 from ec2rl.module import Module
 from ec2rl.record import replace
+from ec2rl.report.plan import value_words
 from ec2rl.subcommand import as_root
 from ec2rl.terminal import Terminal
 
@@ -78,14 +80,18 @@ def _mend(module: Module, machine: Machine, seconds: float) -> tuple[Statement, 
     undo = "[FIXED] {title}; to take it back: {undo}"
     return (
         changed(undo, title=chosen[0].title, undo=Command(f"undo {change.id}")),
-        *(
-            changed("Changed: {target}: {before} -> {after}", **described(one))
-            for one in change.items
-        ),
+        *map(_told_of, change.items),
         *(changed("NOT PERSISTENT: {why}", why=why) for why in proposal.not_persistent),
         *(changed(maybe, why=why) for why in proposal.maybe_persistent),
         *(changed("{dropped}", dropped=line) for line in pruned(machine)),
     )
+
+
+def _told_of(item: Item) -> Statement:
+    said = described(item)
+    before, after = value_words(said["before"]), value_words(said["after"])
+    words = "Changed: {target}: {before} -> {after}"
+    return changed(words, target=said["target"], before=before, after=after)
 
 
 def _told(result: Result, words: tuple[Statement, ...]) -> Result:

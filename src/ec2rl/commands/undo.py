@@ -55,7 +55,12 @@ def command(args: Parsed, terminal: Terminal) -> int:
     status = _undo_or_say(args, machine, terminal)
     if not is_plan:
         changes = moved(before, _past(machine))
-    facts = document(dry_run=is_plan, done=not status and not is_plan, changes=changes)
+    facts = document(
+        dry_run=is_plan,
+        done=not status and not is_plan,
+        changes=changes,
+        messages=[*terminal.said],
+    )
     terminal.answer(write(facts))
     return status
 
@@ -106,6 +111,9 @@ def _plan(args: Parsed, machine: Machine) -> list[Json]:
 def _undo(args: Parsed, machine: Machine, terminal: Terminal) -> int:
     left = unsettled(time.time(), machine=machine)
     change = _change(_wanted(args), machine)
+    if not args.operands:
+        for line in _passed_over(change, machine):
+            terminal.say(line)
     steps: Steps = ()
     if change is not None and change not in left and change.state is not State.UNDONE:
         steps = _steps(change, args, machine)
@@ -213,15 +221,21 @@ def _steps(change: Transaction, args: Parsed, machine: Machine) -> Steps:
 def _take_back(change: Transaction, args: Parsed, machine: Machine, terminal: Terminal) -> bool:
     try:
         outcomes = undo(change.id, machine=machine, partial=args.has("partial"), shown=change)
-        stays = {outcome.found for outcome in outcomes} & {Found.CHANGED, Found.RUNNING}
-        known(change.id, State.PARTLY if stays else State.UNDONE, machine)
+        found = {outcome.found for outcome in outcomes}
+        stays = found & {Found.CHANGED, Found.RUNNING}
+        was_left = stays and Found.AFTER not in found
+        known(
+            change.id,
+            change.state if was_left else State.PARTLY if stays else State.UNDONE,
+            machine,
+        )
     except FixError as error:
         for line in why_not(error, machine, f"nothing of change {change.id}"):
             terminal.say(line)
         _tell_theirs(error, change.id, args, machine, terminal)
         return False
     terminal.out("\n".join(_took(change, outcomes, machine)) + "\n")
-    return True
+    return not was_left
 
 
 def _tell_theirs(
@@ -230,15 +244,19 @@ def _tell_theirs(
     """Of a change that somebody has changed since: how its targets stand, and what can be done."""
     if not isinstance(error, Conflict):
         return
+    stand = in_force(history(machine=machine), machine=machine).get(number, ())
+    now = {one.item.target: one.now for one in stand if one.found is Found.CHANGED}
     for outcome in error.outcomes:
-        terminal.say(f"    {outcome.target}: {_how(outcome)}")
+        seen = now.get(outcome.target)
+        is_now = f": it is {seen.words} now" if seen and outcome.found is Found.CHANGED else ""
+        terminal.say(f"    {outcome.target}: {_how(outcome)}{is_now}")
     if any(outcome.found is Found.AFTER or outcome.why for outcome in error.outcomes):
         more = " --with-later" if args.has("with-later") else ""
         again = to_type(f"undo {number} --partial{more}{where(machine)}")
         terminal.say(f"to take back the rest, and leave theirs: {again}")
     else:
-        seen = to_type(f"history{where(machine)}")
-        terminal.say(f"none of it is left to take back: what is there now is theirs; see: {seen}")
+        see = to_type(f"history{where(machine)}")
+        terminal.say(f"none of it is left to take back: what is there now is theirs; see: {see}")
 
 
 def _nothing(terminal: Terminal, change: Transaction | None) -> int:
@@ -250,13 +268,16 @@ def _nothing(terminal: Terminal, change: Transaction | None) -> int:
 
 
 def _foreseen(steps: Steps, machine: Machine) -> list[str]:
-    """Give what would be taken back; on a volume, with all that its records claim."""
+    """Give what would be taken back, the texts of files as a diff."""
     lines = []
+    claimed = "" if machine.runs else ", as its record claims, which was found on the volume"
     for one, outcomes in steps:
-        lines += [f"Would take back change {one.id}:", *_lines(one, outcomes)]
-        if not machine.runs:
-            items = [out.item or item for item, out in zip(one.items, outcomes)]
-            lines += ["As a record claims that was found on the volume:", *claims(items)]
+        moves = any(outcome.found is Found.AFTER for outcome in outcomes)
+        would = "Would take back change" if moves else "Nothing is left to take back of change"
+        lines.append(f"{would} {one.id}{claimed}:")
+        for line, item, outcome in zip(_lines(one, outcomes), one.items, outcomes):
+            moved = outcome.found is Found.AFTER
+            lines += claims([outcome.item or item], machine, back=True) if moved else [line]
     return lines
 
 
@@ -316,13 +337,39 @@ def _wanted(args: Parsed) -> int | None:
 
 
 def _change(number: int | None, machine: Machine) -> Transaction | None:
-    """Give the change of this number, else the newest to take back; Refused where there is none."""
+    """Give the change of this number, else the newest to take back; Refused where there is none.
+
+    A change of which nothing is left, as all is somebody else's by now, is passed over.
+    """
     past = history(machine=machine)
     if number is None:
+        gone = _not_ours(past, machine)
         whole = [change for change in past if change.state is State.APPLIED or change.unfinished]
         parts = [change for change in past if change.state is State.PARTLY]
-        return (parts + whole)[-1] if parts or whole else None
+        return next((one for one in reversed(parts + whole) if one.id not in gone), None)
     found = next((change for change in past if change.id == number), None)
     if found is None:
-        raise Refused(f"there is no change {number}; see: ec2rl history")
+        see = to_type(f"history{where(machine)}")
+        raise Refused(f"there is no change {number}; see: {see}")
     return found
+
+
+def _not_ours(past: Sequence[Transaction], machine: Machine) -> list[int]:
+    """Give the changes of which an undo would take back nothing, and leave what it found."""
+    return [
+        number
+        for number, stand in in_force(past, machine=machine).items()
+        if {one.found for one in stand} & {Found.CHANGED, Found.RUNNING}
+        and not {one.found for one in stand} & {Found.AFTER, None}
+    ]
+
+
+def _passed_over(change: Transaction | None, machine: Machine) -> list[str]:
+    """Say which newer changes were passed over, as nothing of them is left to take back."""
+    past = history(machine=machine)
+    gone = [number for number in _not_ours(past, machine) if not change or number > change.id]
+    if not gone:
+        return []
+    which = f"change {gone[0]}" if len(gone) == 1 else f"changes {', '.join(map(str, gone))}"
+    see = to_type(f"history{where(machine)}")
+    return [f"passed over {which}: nothing is left there to take back; see: {see}"]

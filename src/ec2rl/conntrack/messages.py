@@ -50,9 +50,9 @@ _WHOLE = (
 # phrase is one more pass over GiB, two lines behind each hit are kept for that.
 PHRASES = (
     Phrase(b"conntrack: ", after=2, level=WARNING, messages=_WHOLE),
-    Phrase(b"s suppressed", recent=True),
-    Phrase(b"table overflow", recent=True),
-    Phrase(b"ossible SYN flooding", recent=True),
+    Phrase(b"s suppressed", recent=True, aside=True),
+    Phrase(b"table overflow", recent=True, aside=True),
+    Phrase(b"ossible SYN flooding", recent=True, aside=True),
 )
 
 _FULL = (

@@ -111,6 +111,7 @@ def not_understood(
     log: KernelLog, phrases: Sequence[Phrase], understands: Callable[[LogLine], bool]
 ) -> tuple[LogLine, ...]:
     """Find the lines with these words that may be events, though nobody can tell."""
+    phrases = [phrase for phrase in phrases if not phrase.aside]
     words = [phrase.text.decode() for phrase in phrases]
     messages = [message for phrase in phrases for message in phrase.messages]
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ec2rl.module import Options
 
 # What net/core/utils.c and kernel/printk/printk.c say of lines that they kept back.
-SUPPRESSED = Phrase(b"s suppressed", recent=True, level=INFO)
+SUPPRESSED = Phrase(b"s suppressed", recent=True, level=INFO, aside=True)
 _SUPPRESSED = r"(?:__|net_)ratelimit: \d{1,9} callbacks suppressed\s*|printk: \d{1,9} messages .*"
 
 

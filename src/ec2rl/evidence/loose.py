@@ -18,6 +18,7 @@ from ec2rl.evidence.kinds import FORM, HEAD, Kind, Use, kind_of, plain
 from ec2rl.evidence.machines import Item
 from ec2rl.host import BOOT_ID, Clock, Journal, Phrase
 from ec2rl.host.bare import bare
+from ec2rl.host.holes import hole
 from ec2rl.host.packed import Packed
 from ec2rl.host.recording import RecordedHost, case, sections
 from ec2rl.host.saved import BLANK, Saved, Text
@@ -201,7 +202,7 @@ class _Reader:
         limit = min(_TEXT, self._texts)
         data = _read_at_most(source, limit)
         self._texts -= len(data)
-        gap = "too large to be read whole" if len(data) > limit else source.gap
+        gap = "too large to be read whole" if len(data) > limit else source.gap or hole(data)
         source.close()
         if gap:
             self._lose(f"{file.name}: {gap}")

@@ -297,7 +297,7 @@ class Transaction:
 
 
 def _rights(image: Image) -> str:
-    labels = "".join(f", {name}" for name, _ in image.labels or ())
+    labels = "".join(f", {name}={value.hex()}" for name, value in image.labels or ())
     return f"of mode {image.mode:o}, user {image.uid}, group {image.gid}{labels}"
 
 

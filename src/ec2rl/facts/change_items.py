@@ -253,7 +253,7 @@ def _owner_fault(*images: Image | None) -> str:
 def _image(record: Any) -> Image:
     labels = None
     if record["labels"] is not None:
-        labels = tuple(_label(pair) for pair in get(record, "labels", list))
+        labels = tuple(sorted(_label(pair) for pair in get(record, "labels", list)))
     mode, uid, gid = (get(record, name, int) for name in ("mode", "uid", "gid"))
     image = Image(_bytes(record["data"]), mode, uid, gid, labels)
     if not (0 <= image.mode <= 0o7777 and 0 <= image.uid < _NO_ID and 0 <= image.gid < _NO_ID):

@@ -57,11 +57,16 @@ def at_of(change: Transaction, machine: Machine, stack: ExitStack) -> At:
 
 
 def transit(
-    journal: Journal, change: Transaction, things: Sequence[Kind], to: Found, done: State
+    journal: Journal,
+    change: Transaction,
+    things: Sequence[Kind],
+    to: Found,
+    done: State,
+    note: str = "",
 ) -> Transaction:
-    """Move everything one way, or raise and have all of it where it was."""
+    """Move everything one way, or raise and have all of it where it was; `note` tells of it."""
     try:
-        return _moved(journal, change, things, to, done)
+        return _moved(journal, change, things, to, done, note)
     except BaseException as error:  # whatever it is: half a change is worse
         if closed(journal, change.id, things):
             raise
@@ -95,7 +100,12 @@ def _taken_back(
 
 
 def _moved(
-    journal: Journal, change: Transaction, things: Sequence[Kind], to: Found, done: State
+    journal: Journal,
+    change: Transaction,
+    things: Sequence[Kind],
+    to: Found,
+    done: State,
+    note: str,
 ) -> Transaction:
     _stage(journal, change, things, to)
     for one in things:
@@ -107,7 +117,7 @@ def _moved(
     for one in things:
         if one.observe() is not to:
             raise Conflict(f"{one.target} was changed by somebody else meanwhile")
-    final = replace(_with_items(change, things), state=done, notes=())
+    final = replace(_with_items(change, things), state=done, notes=(note,) if note else ())
     # Written before the files swapped out are given up, as the disk may be full by now.
     journal.draft(final)
     for one in things:

@@ -11,6 +11,7 @@ import sys
 from ec2rl.facts.change_items import FILE_BYTES
 from ec2rl.fix.change import Image
 from ec2rl.fix.machine import Machine, close, folder
+from ec2rl.fix.mounts import mount
 from ec2rl.model import Unreadable, Why
 
 TYPE_CHECKING = False
@@ -124,12 +125,6 @@ def fixed(folder: int, name: str) -> str:
         return "is a mount point" if mount(fd) != mount(folder) else ""
     finally:
         close(fd)
-
-
-def mount(fd: int) -> str:
-    """Name the mount that an open file is on: proc_pid_fdinfo(5), mnt_id."""
-    with open(f"/proc/self/fdinfo/{fd}", encoding="utf-8") as file:
-        return next((line for line in file if line.startswith("mnt_id:")), "")
 
 
 def renameat2(

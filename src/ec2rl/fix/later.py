@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from ec2rl.fix.change import STANDING, Found, Item, Now, Transaction
+from ec2rl.fix.change import STANDING, Found, Item, Now, State, Transaction
 from ec2rl.fix.errors import FixError, Outcome
 from ec2rl.fix.execute import at_of, found_of, words
 from ec2rl.fix.kinds import left, thing
 from ec2rl.fix.kinds.kind import Unseen
-from ec2rl.record import record
+from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def _in_force(
 class Standing:
     """How one target of a change in force stands today, which nobody undoes.
 
-    `by` is the number of the later change that changed it since, 0 for somebody else; `why` says
-    why it cannot be told.
+    `by` is the number of the later change that left it as it is, and `undo_of` that of the earlier
+    change whose undo did; 0 and 0 for somebody else.  `why` says why it cannot be told.
     """
 
     item: Item
@@ -105,20 +105,39 @@ class Standing:
     now: Now | None = None
     by: int = 0
     why: str = ""
+    undo_of: int = 0
 
 
 def standings(past: Sequence[Transaction], machine: Machine) -> dict[int, tuple[Standing, ...]]:
     """Look what is still as the changes left it, by their numbers; nothing is written."""
     found: dict[int, tuple[Standing, ...]] = {}
     since: dict[str, int] = {}
-    for change in reversed(past):
+    for n, change in reversed(tuple(enumerate(past))):
         if change.state not in STANDING:
             continue
         with ExitStack() as stack:
             at = at_of(change, machine, stack)
-            found[change.id] = tuple(_standing(item, at, since) for item in change.items)
-        since.update((name, change.id) for item in change.items for name in item.touched)
+            stand = [_standing(item, at, since) for item in change.items]
+        found[change.id] = tuple(_with_undo(one, past[:n], machine) for one in stand)
+        for one in stand:
+            if one.found is Found.AFTER:
+                since.update(dict.fromkeys(one.item.touched, change.id))
     return found
+
+
+def _with_undo(standing: Standing, before: Sequence[Transaction], machine: Machine) -> Standing:
+    """Name the earlier change whose undo left a target as it is, where nobody else is known."""
+    if standing.found is not Found.CHANGED or standing.by:
+        return standing
+    wanted = {*standing.item.touched}
+    for change in reversed(before):
+        items = [item for item in change.items if wanted & {*item.touched}]
+        if change.state is State.UNDONE and items:
+            with ExitStack() as stack:
+                at = at_of(change, machine, stack)
+                if all(_standing(item, at, {}).found is Found.BEFORE for item in items):
+                    return replace(standing, undo_of=change.id)
+    return standing
 
 
 def _standing(item: Item, at: At, since: dict[str, int]) -> Standing:

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 
 from ec2rl.facts.kmsg import kmsg_span
 from ec2rl.fix.errors import FixError, Refused, Unreachable
+from ec2rl.fix.mounts import mount, volumes_own
 from ec2rl.host.live import LiveHost
 from ec2rl.model import Evidence
 from ec2rl.record import record
@@ -190,6 +191,12 @@ def folder(machine: Machine, path: str, *, create: bool = False) -> Iterator[int
         for part in filter(None, path.split("/")):
             walked = os.path.join(walked, part)
             below = _enter(here, part, walked, create)
+            try:
+                if not machine.runs and mount(below) != mount(here):
+                    _volumes_own(machine.root, below, walked)
+            except BaseException:
+                close(below)
+                raise
             close(here)
             here = below
             _only_ours(here, walked)
@@ -213,6 +220,22 @@ def _enter(parent: int, part: str, path: str, create: bool) -> int:
         raise Unreachable(f"{path} is a symbolic link, or no folder", absent=True) from None
     except FileNotFoundError:
         raise Unreachable(f"{path} does not exist", absent=True) from None
+
+
+def _volumes_own(root: str, fd: int, path: str) -> None:
+    """Pass a mount below a volume that is a disk of its own; Unreachable for the rescuer's.
+
+    What is mounted below a mount of the root of the machine that runs is its own.
+    """
+    if os.path.samestat(os.stat(root), os.stat("/")):
+        return
+    own = volumes_own(root)
+    try:
+        if mount(fd) not in [mount(one) for one, _ in own]:
+            raise Unreachable(f"{path} is a mount of this machine's, and no disk of the volume's")
+    finally:
+        for one, _ in own:
+            close(one)
 
 
 def _only_ours(fd: int, path: str) -> None:

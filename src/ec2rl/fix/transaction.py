@@ -91,7 +91,8 @@ def undo(
 
     If somebody has changed one since, or no safe way leads to one, Conflict and nothing is touched;
     with `partial` that one is left and the others are restored.  Refused where later changes were
-    made on top of it (`foresee`).  To undo twice is to do nothing.  With `dry_run` nothing is
+    made on top of it (`foresee`).  To undo twice is to do nothing, and so it is where all of it is
+    somebody else's by now: the record stays as it is.  With `dry_run` nothing is
     written anywhere.  With `shown`, Refused where the record is not the one that was shown.
     """
     if dry_run:
@@ -135,7 +136,7 @@ def _outcomes(things: Sequence[Kind]) -> tuple[Outcome, ...]:
 
 
 def _undone(
-    journal: Journal, change: Transaction, machine: Machine, partial: bool
+    journal: Journal, change: Transaction, machine: Machine, partial: bool, note: str = ""
 ) -> tuple[Outcome, ...]:
     if change.state is State.UNDONE:
         return tuple(Outcome(item.target, Found.BEFORE) for item in change.items)
@@ -150,7 +151,8 @@ def _undone(
             thing.check()
         stays = theirs or any(out.found is Found.RUNNING for out in outcomes)
         done = State.PARTLY if stays else State.UNDONE
-        transit(journal, change, moving, Found.BEFORE, done)
+        if moving or not stays:
+            transit(journal, change, moving, Found.BEFORE, done, note)
         with suppress(OSError):  # a note that stays is taken away by `end_trials`
             journal.end_trial(change.id)
         return outcomes
@@ -195,7 +197,9 @@ def end_trials(
                         one.items for one in shown if one.id == number
                     ]:
                         raise Refused(CHANGED)
-                    _undone(journal, change, machine, partial=True)
+                    when = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime())
+                    note = f"its trial ran out: taken back {when}"
+                    _undone(journal, change, machine, partial=True, note=note)
                     ended.append(number)
             journal.end_trial(number)  # a note without a change that stands is one left behind
     return tuple(ended)

@@ -39,6 +39,8 @@ class Phrase:
     the kernel tells such an event (include/linux/kern_levels.h): a console shows it only where its
     own level is higher.  `messages` are whole ones of its subject, one of each wording: a line that
     a screen cut is known by their beginnings; what stands for a name or a number may be any.
+    `aside` are words of another subject, which explain what was found of this one: a line with
+    them that is not understood is none of its own.
     """
 
     text: bytes
@@ -47,6 +49,7 @@ class Phrase:
     before: bool = False
     level: int = DEBUG
     messages: tuple[str, ...] = ()
+    aside: bool = False
 
 
 DMESGS = ("dmesg", *(f"dmesg {number}" for number in range(2, 65)))

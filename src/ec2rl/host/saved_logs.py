@@ -184,8 +184,9 @@ class LogReader:
                 found = self._journal(log, source)
             else:
                 found = read_journal(log.name, plain.read, plain.what.kind, self._kernels)
-            if source.gap:
-                gaps = dict.fromkeys((*found.gaps, f"{log.name}: {source.gap}"))
+            told = [f"{log.name}: {gap}" for gap in (plain.gap(), source.gap) if gap]
+            if told:
+                gaps = dict.fromkeys((*found.gaps, *told))
                 found = replace(found, gaps=tuple(gaps))
             self._journals.add(found)
             self._end = max(self._end, (found.newest or 0) / 1e6)
@@ -219,7 +220,7 @@ class LogReader:
         if isinstance(answer, Unreadable):
             answer = replace(answer, source=log.name)
         else:
-            gap = "; ".join(filter(None, (answer.gap, text.gap(), source.gap)))
+            gap = "; ".join(dict.fromkeys(filter(None, (answer.gap, text.gap(), source.gap))))
             self._is_cut = self._is_cut or bool(gap)
             tail = text.clean.tail
             if what in ("dmesg", "console"):

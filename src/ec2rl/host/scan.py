@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 
 from ec2rl.host import BEYOND, Line, Phrase
+from ec2rl.host.holes import Holes
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -66,6 +67,7 @@ class Scan:
     ) -> None:
         self.hits = 0
         self.unpacked = 0
+        self._holes = Holes(offset)
         self._phrases = phrases
         self._reach = max(len(phrase.text) for phrase in phrases) - 1
         self._cut = cut
@@ -91,6 +93,8 @@ class Scan:
     def run(self, source: Source, limit: int, deadline: float) -> str:
         """Read `source` to its end; return what was not read and why, "" for nothing.
 
+        What is NULs was not read either, and `hole` tells of it.
+
         It ends after `limit` bytes, or at the time.monotonic() `deadline`; raises OSError where
         nothing could be read at all.
         """
@@ -111,12 +115,18 @@ class Scan:
                     size = 0
                 end = carry + size
                 self.unpacked += size
+                self._holes.look(self._buffer, self._find, carry, end)
                 self._base = self._offset + self.unpacked - end
                 rest = self._lines(start, end, size == 0)
                 if not size:
                     return gap or source.gap
                 start = carry - (end - rest)
                 whole[start:carry] = whole[rest:end]
+
+    @property
+    def hole(self) -> str:
+        """Say what of the text is a run of NULs, "" for nothing; to be asked when it was read."""
+        return self._holes.told()
 
     @property
     def wanted(self) -> int:

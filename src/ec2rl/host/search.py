@@ -238,7 +238,7 @@ def _search(
     finally:
         source.close()
     lines, split = scan.lines()
-    gap = "; ".join(filter(None, (gap, unread)))
+    gap = "; ".join(filter(None, (gap, unread, scan.hole)))
     search = Search(path, (), scan.hits, scan.unpacked, modified, gap)
     return _Found(search, lines, split, sum(cost(line.text) for line in lines))
 

@@ -9,6 +9,7 @@ from posixpath import dirname, join, normpath
 
 from ec2rl import slices
 from ec2rl.host import ABOUT_TEXTS, BEGINNING, BOOT_ID, DMESGS, Clock, Journal, Phrase, Search
+from ec2rl.host.holes import hole
 from ec2rl.host.packed import Packed, Stream
 from ec2rl.host.saved_journal import Together
 from ec2rl.host.scan import cost
@@ -104,7 +105,7 @@ class Collector:
             self._recorded = max(self._recorded, member.modified)
         what, key = found
         if what in (Use.TEXT, Use.SETTINGS, Use.RELEASE):
-            self._read(what, key, member)
+            self._read(what, key, path, member)
         elif what is Use.STREAM:
             self._count(key, path, member)
         elif what is Use.JOURNAL_FILE:
@@ -145,7 +146,7 @@ class Collector:
         else:
             self._memory[key] = look
 
-    def _read(self, what: Use, key: str, member: Member) -> None:
+    def _read(self, what: Use, key: str, path: str, member: Member) -> None:
         in_netns = what is Use.SETTINGS and key.startswith(NETNS)
         limit = min(_SETTINGS if what is Use.SETTINGS else _TEXT, self._texts)
         data = _take(member.body, limit + 1)
@@ -154,8 +155,9 @@ class Collector:
         text = data.decode("utf-8", "backslashreplace")
         if len(data) > limit:
             answer = Unreadable(key, Why.PARTIAL, "too large to be kept")
-        elif member.body.gap:
-            answer = Unreadable(key, Why.PARTIAL, member.body.gap)
+        elif gap := member.body.gap or hole(data):
+            answer = Unreadable(key, Why.PARTIAL, gap)
+            self.cut("a file in it is cut or damaged", f"{path}: {gap}")
         else:
             answer = Evidence(key, text)
         if what is Use.TEXT:
@@ -195,8 +197,9 @@ class Collector:
             self._lines -= sum(cost(line.text) for line in found.lines)
             gap = "; ".join(filter(None, (found.gap, member.body.gap)))
             found = replace(found, gap=gap)
-            if gap and path.endswith(tuple(SUFFIXES)):
-                self.cut("a packed log in it is cut or damaged", f"{path}: {gap}")
+            if gap:
+                packed = "packed " * path.endswith(tuple(SUFFIXES))
+                self.cut(f"a {packed}log in it is cut or damaged", f"{path}: {gap}")
         else:
             self.cut("a log in it could not be read", str(found))
         if what is Use.DMESG:

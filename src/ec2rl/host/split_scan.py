@@ -72,6 +72,7 @@ class Halves:
         self._first, self._second = first, second
         self.hits = first.hits + second.hits
         self.unpacked = first.unpacked + second.unpacked
+        self.hole = "; ".join(filter(None, (first.hole, second.hole)))
 
     def lines(self) -> tuple[list[Line], int | None]:
         """Give, as `Scan.lines`, the lines kept, and how many stand before those left out."""

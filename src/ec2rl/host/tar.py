@@ -24,7 +24,8 @@ MEMBERS = 400_000
 
 _WORDS = 64 << 10  # bytes of one extended header; a path has at most 4 KiB (PATH_MAX)
 _IN_A_ROW = 8
-_PADDING = 4 << 20  # bytes behind its end; the largest block of a tape has 2 MiB
+_USUAL = 10 << 10  # bytes of a record, which an archive's end fills up
+_SURE = 512 << 10
 _RECORD = 64 << 20  # as many where `tar -b` was asked for it
 _BUFFER = 256 << 10
 _LARGEST = 1 << 62
@@ -146,9 +147,11 @@ class Tar:
     def _end(self, block: bytes) -> None:
         """See that the archive ends here: with two blank blocks, and with blanks up to its size.
 
-        How much is blank is left to who wrote it: GNU tar fills up to 10 KiB, or to a whole record
-        of the size that was asked for.  A download that was given its room at once and was cut is
-        blank as well, but seldom fills such a record: of more than 4 MiB only powers of two count.
+        How much is blank is left to who wrote it: up to 10 KiB are filled, or a whole record of
+        the size that was asked for, a power of two (`tar -b`).  A download that was given its room
+        at once and was cut is blank as well, and so is what a power cut left; but its size is that
+        of an archive in records of 10 KiB.  Such a one is believed to fill records of another size
+        only from 512 KiB on: one in 256 does so by chance.
         """
         if not block and not self._tape.offset:
             return  # an empty file
@@ -162,8 +165,7 @@ class Tar:
                 raise DamagedError("something follows its end")
             if self._tape.offset > most:
                 raise DamagedError("it ends in blanks, as a file that was never filled")
-        record = 1 << (blank - 2 * BLOCK - 1).bit_length()  # one may be blank behind the two blocks
-        if blank > _PADDING and self._tape.offset % record:
+        if blank - 2 * BLOCK >= _USUAL and not _fills_a_record(self._tape.offset, blank):
             raise DamagedError("it ends in blanks, as a file that was never filled")
         if blank < 2 * BLOCK:
             raise DamagedError("its end is cut off")
@@ -213,6 +215,14 @@ _KINDS = {
     b"2": Kind.SYMLINK,
     b"5": Kind.FOLDER,
 }
+
+
+def _fills_a_record(size: int, blank: int) -> bool:
+    """Whether so many bytes at the end of an archive of this size fill a record of 2^n bytes."""
+    record = 1 << (blank - 2 * BLOCK - 1).bit_length()  # one may be blank behind the two blocks
+    if size % _USUAL == 0:
+        record = max(record, _SURE)
+    return size % record == 0
 
 
 def _is_header(header: bytes) -> bool:

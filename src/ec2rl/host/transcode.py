@@ -13,6 +13,7 @@ from ec2rl.forms.line_ends import has_form
 from ec2rl.forms.mend import INSIDE, JOINED
 from ec2rl.forms.recognise import Recognised, recognise
 from ec2rl.host.console import CleanText
+from ec2rl.host.holes import Whole
 from ec2rl.host.queries.boot_text import Kept
 from ec2rl.record import record
 
@@ -63,14 +64,17 @@ def plain_text(read: Read, head: bytes) -> PlainText:
     if coding:
         read, head = _peeked(_decoded(read, coding), len(head))
     what = recognise(head)
-    if what.kind in JOURNALS:
+    if what.kind == "journal file" or what.kind == "export":  # their fields may hold any byte
         return PlainText(what, head, read, CleanText(read), Kept(read), _nothing, _nothing)
-    gap = _nothing
+    whole_text = Whole(read)
+    read, gap = whole_text.read, whole_text.told
+    if what.kind in JOURNALS:
+        return PlainText(what, head, read, CleanText(read), Kept(read), gap, _nothing)
     if what.kind in ("dmesg json", "docker json", "events json"):
         from ec2rl.host.objects import lines_of
 
         lines = lines_of(what.kind, read)
-        (read, head), gap = _peeked(lines.read, len(head)), lines.gap
+        (read, head), gap = _peeked(lines.read, len(head)), _both(gap, lines.gap)
     if b"\r" in head and b"\n" not in head:  # the lines of an old terminal program
         read = _lined(read)
     clean = CleanText(read)
@@ -80,13 +84,16 @@ def plain_text(read: Read, head: bytes) -> PlainText:
     whole = _nothing
     if what.kind in ("dmesg", "syslog", "unknown"):
         unwrapped = _Unwrapped(read)
-        read, whole, told = unwrapped.read, unwrapped.whole, gap
-        gap = lambda: "; ".join(filter(None, (told(), unwrapped.cut)))  # noqa: E731
+        read, whole, gap = unwrapped.read, unwrapped.whole, _both(gap, lambda: unwrapped.cut)
     return PlainText(what, head, read, clean, kept, gap, whole)
 
 
 def _nothing() -> str:
     return ""
+
+
+def _both(first: Callable[[], str], second: Callable[[], str]) -> Callable[[], str]:
+    return lambda: "; ".join(filter(None, (first(), second())))
 
 
 def _peeked(read: Read, size: int) -> tuple[Read, bytes]:

@@ -15,7 +15,7 @@ from ec2rl.next_boot.rules import Rules
 from ec2rl.next_boot.setting import Changer, NextBoot
 from ec2rl.next_boot.settings import next_boot
 from ec2rl.next_boot.values import plain
-from ec2rl.record import record
+from ec2rl.record import record, replace
 from ec2rl.remedies import WriteFile
 
 TYPE_CHECKING = False
@@ -54,11 +54,15 @@ class Keeps(Enum):
 
 @record(frozen=True)
 class BootFiles:
-    """Files to write, and what the next boot makes of all files then, for what is `wanted`."""
+    """Files to write, and what the next boot makes of all files then, for what is `wanted`.
+
+    `notes` say why another file of ours stays, and one more is written.
+    """
 
     changes: tuple[WriteFile, ...]
     settings: NextBoot
     wanted: Mapping[str, Value]
+    notes: tuple[str, ...] = ()
 
     def ends_with(self, key: str) -> Value | None:
         """Tell what a setting is once all that change it at boot have.
@@ -174,16 +178,20 @@ def boot_files(
     as_it_is = computed({})
     if as_it_is.lasting or not write:
         return as_it_is
-    best = None
+    best, kept = None, []
     support = {**load_file(rules, wanted, names.load), **names.more}
     for path in (*(one for one in names.adopted if _is_there(host, one)), *names.sysctl):
         text = _text(host, rules, path, wanted, names)
         if text is None:
+            kept += [f"{path} {_why_kept(host, path)}"] if path in names.sysctl else []
             continue
-        found = computed({**support, path: text})
+        notes = tuple(f"{one}: it stays as it is, and {path} overrules it" for one in kept)
+        found = replace(computed({**support, path: text}), notes=notes)
         if found.lasting:
             return found
         best = best or found
+        if path in names.sysctl and _is_there(host, path):
+            kept.append(f"{path} does not decide, where others are read later")
     return best or as_it_is
 
 
@@ -215,6 +223,16 @@ def _text(
         return None
     values.update(wanted)
     return MARK + "".join(f"{key} = {value}\n" for key, value in sorted(values.items()))
+
+
+def _why_kept(host: Host, path: str) -> str:
+    """Say why a file of this name is not ours to replace."""
+    if isinstance(host.link(path), str):
+        return "is a link"
+    found = host.read(path)
+    if not isinstance(found, Evidence):
+        return "cannot be read"
+    return "has been edited" if found.text.startswith(MARK) else "is somebody else's"
 
 
 def _ours(rules: Rules, text: str, adopted: Collection[str]) -> dict[str, Value] | None:

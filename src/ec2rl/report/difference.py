@@ -12,9 +12,14 @@ _MOST_BYTES, _MOST_LINES = 64 << 10, 2000
 """Of both texts together: difflib takes the square of it, or more."""
 
 
-def difference(before: str, after: str, most: int | None = None) -> list[str]:
-    """Give the lines of a unified diff, without its head, each cut at `most` characters."""
+def difference(before: str, after: str, most: int | None = None, whole: bool = False) -> list[str]:
+    """Give the lines of a unified diff, without its head, each cut at `most` characters.
+
+    `whole` gives every line of texts that are too large to be compared as well.
+    """
     old, new = _lines(before), _lines(after)
+    if whole and len(old) + len(new) > _MOST_LINES:
+        return [_shown(line, most) for line in every_line(old, new)]
     if len(old) + len(new) > _MOST_LINES or len(before) + len(after) > _MOST_BYTES:
         return [_shown(line, most) for line in _replaced(old, new)]
     try:

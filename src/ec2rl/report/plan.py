@@ -119,7 +119,7 @@ def _shown(change: Change, width: int) -> Sequence[str]:
     """Give what a change does: as a row, or where texts are compared as a diff."""
     name = one_line(change.target)
     if not change.hunks:
-        before, after = map(_value, change.words) if change.part == NOW else change.words
+        before, after = map(value_words, change.words) if change.part == NOW else change.words
         before, after = one_line(before), one_line(after)
         return [f"{name:{width}}  {before} -> {after}"]
     lines = []
@@ -130,7 +130,7 @@ def _shown(change: Change, width: int) -> Sequence[str]:
     return [f"--- {old}", f"+++ {new}", *lines]
 
 
-def _value(word: str) -> str:
+def value_words(word: str) -> str:
     """Give a setting's value, which is one number or anything."""
     return grouped(int(word)) if word.isascii() and word.isdecimal() and len(word) < 20 else word
 
@@ -138,12 +138,14 @@ def _value(word: str) -> str:
 def done(made: Done, proposal: Proposal, details: str = "") -> str:
     """Give what was changed, whether it helped, how long it lasts, and how to take it back."""
     lines = [header("Done"), "", f"Change {made.number}:"]
-    lines += [f"    {item['target']}: {item['before']} -> {item['after']}" for item in made.items]
+    for item in made.items:
+        before, after = value_words(item["before"]), value_words(item["after"])
+        lines.append(f"    {item['target']}: {before} -> {after}")
     lines.append("")
     if made.measured:
         lines.append(helped(made.before, made.after, details))
     if made.until is not None:
-        end = time.strftime("%H:%M:%S", time.localtime(made.until))
+        end = time.strftime("%H:%M:%S %z", time.localtime(made.until))
         lines.append(f"On trial: taken back at {end} unless you say: {to_type('keep')}")
     else:
         lines += _lasts(proposal)
@@ -158,7 +160,7 @@ def helped(before: Rate | None, after: Rate | None, details: str) -> str:
         return "Whether it helped is not known: what is lost now could not be counted."
     words = f"{before.what} {pace(before.value)}/s before, {pace(after.value)}/s after"
     if not before.value and not after.value:
-        return f"Nothing was lost: {words}."
+        return f"Nothing is being lost now: {words}."
     if not after.value:
         return f"It helped: {words}."
     if after.value < before.value / 2:

@@ -35,6 +35,9 @@ _PROGRAM = r"(/[A-Za-z0-9_.+-]{1,100}){1,12}"
 _LEAST = 0.25
 """The share of the old image's size that a new one has at least."""
 
+_AT_MOST = 8 << 30
+"""Bytes of images that one run compares: what a volume's records claim may be any number."""
+
 _INITRD = (
     *(b"070701", b"070702", b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"\x02\x21\x4c\x18"),
     *(b"BZh", b"\x5d\x00\x00", b"\x89LZO"),
@@ -81,7 +84,7 @@ class Artefact(Exchange):
     def now(self) -> Now:
         now = self.look(self.name)
         if isinstance(now, Unreadable):
-            return Now(now.detail)
+            return Now(f"something that {now.detail}")
         return Now("absent") if now is None else Now(f"{now.text.partition(' ')[0]} bytes")
 
     def kept(self, image: Image | Unreadable | None) -> bool:
@@ -200,8 +203,15 @@ class Artefact(Exchange):
         os.rmdir(name, dir_fd=self.folder)
 
 
+_compared = [0]
+"""Bytes of images that this run has compared."""
+
+
 def look(folder: int, name: str) -> Image | Unreadable | None:
-    """Take the image of a file that may be large: its size and its checksum are its data."""
+    """Take the image of a file that may be large: its size and its checksum are its data.
+
+    Refused where this run has compared too many.
+    """
     try:
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)
         if not stat.S_ISREG(status.st_mode):
@@ -217,6 +227,9 @@ def look(folder: int, name: str) -> Image | Unreadable | None:
         while size <= _MOST and (more := os.read(fd, 1 << 20)):
             sum_.update(more)
             size += len(more)
+            _compared[0] += len(more)
+            if _compared[0] > _AT_MOST:
+                raise Refused(f"{name}: {_AT_MOST >> 30} GiB of images were compared, and no more")
         if size > _MOST:
             return Unreadable(name, Why.FAILED, f"is larger than {_MOST >> 30} GiB")
         mode = stat.S_IMODE(status.st_mode)

@@ -85,6 +85,8 @@ class Exchange(Kind):
         if not self.kept(self.look(self.temp)):
             head = os.path.dirname(self.target)
             raise Refused(f"{head}/{self.temp} is in the way; it may be somebody's edit")
+        if isinstance(self.look(self.draft), Unreadable):
+            raise Refused(f"{os.path.dirname(self.target)}/{self.draft} is in the way")
         now = self.look(self.name)
         if isinstance(now, Unreadable):
             raise Refused(f"{self.target} {now.detail}")

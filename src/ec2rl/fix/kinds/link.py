@@ -55,7 +55,7 @@ class Link(Exchange):
     def now(self) -> Now:
         now = self.look(self.name)
         if isinstance(now, Unreadable):
-            return Now(now.detail)
+            return Now(f"something that {now.detail}")
         return Now(link_words(now.text if now else None))
 
     def fixed(self) -> str:

@@ -14,8 +14,8 @@ import time
 from contextlib import suppress
 
 from ec2rl.fix.errors import Refused
-from ec2rl.fix.kinds.submounts import volumes_own
 from ec2rl.fix.machine import Machine, close
+from ec2rl.fix.mounts import volumes_own
 from ec2rl.fix.prepare import libc, stop_if_asked
 from ec2rl.lifeline import Lifeline
 

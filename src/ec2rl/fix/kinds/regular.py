@@ -28,7 +28,7 @@ class RegularFile(Exchange):
     def now(self) -> Now:
         now = self.look(self.name) if self._in.there else None
         if isinstance(now, Unreadable):
-            return Now(now.detail)
+            return Now(f"something that {now.detail}")
         return Now("absent") if now is None else Now(f"{len(now.data)} bytes", now.text)
 
     def draw(self, image: Image) -> None:

@@ -10,9 +10,10 @@ from ec2rl.facts.change import Item, RenameItem
 from ec2rl.facts.change_items import path_fault
 from ec2rl.fix.change import Found, Now
 from ec2rl.fix.errors import Conflict, Refused
-from ec2rl.fix.file_snapshot import RENAME_NOREPLACE, fixed, mount, pinned, renameat2
+from ec2rl.fix.file_snapshot import RENAME_NOREPLACE, fixed, pinned, renameat2
 from ec2rl.fix.kinds.kind import At, Kind
 from ec2rl.fix.machine import Machine, folder
+from ec2rl.fix.mounts import mount
 from ec2rl.fix.prepare import libc
 
 TYPE_CHECKING = False

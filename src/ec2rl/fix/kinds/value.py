@@ -131,6 +131,10 @@ class Value(Kind):
             except OSError as error:
                 raise KernelRefused(f"{name}={new}: {error.strerror}") from error
             now = self._of(fd)
+            if to is Found.BEFORE and now not in (old, new):
+                os.pwrite(fd, old.encode() + b"\n", 0)
+                again = self._of(fd)
+                raise KernelRefused(f"{name}={new}: the kernel makes {now} of it; it is {again}")
         finally:
             close(fd)
         if now == old:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import re
 
-from ec2rl.fix.file_snapshot import mount
-from ec2rl.fix.machine import close
+
+def mount(fd: int) -> str:
+    """Name the mount that an open file is on: proc_pid_fdinfo(5), mnt_id."""
+    with open(f"/proc/self/fdinfo/{fd}", encoding="utf-8") as file:
+        return next((line for line in file if line.startswith("mnt_id:")), "")
 
 
 def volumes_own(root: str) -> list[tuple[int, str]]:
@@ -28,7 +31,7 @@ def volumes_own(root: str) -> list[tuple[int, str]]:
             if os.path.isdir(path) and mount(fd).split() == ["mnt_id:", number]:
                 opened.append((fd, path))
             else:
-                close(fd)
+                os.close(fd)
     return opened
 
 
