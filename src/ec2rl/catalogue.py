@@ -31,7 +31,8 @@ def load(name: str) -> Module:
 
     UsageError when there is none, BrokenModuleError when its file gives none.
     """
-    if name not in names():
+    is_name = name.isidentifier() and name[0] != "_"
+    if not is_name or not shipped.has(f"{_FOLDER}/{name}.py"):
         from ec2rl.unknown import unknown
 
         raise UsageError(unknown("module", name, names()), "ec2rl list")

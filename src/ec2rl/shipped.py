@@ -34,10 +34,25 @@ def names(folder: str = "") -> tuple[str, ...]:
     try:
         return tuple(sorted(os.listdir(path(folder))))
     except NotADirectoryError:  # within an archive
-        if not _listed:
-            _listed.extend(text(_LIST).split("\n"))
         start = folder and folder + "/"
-        inside = {one[len(start) :].split("/")[0] for one in _listed if one.startswith(start)}
+        inside = {one[len(start) :].split("/")[0] for one in _all() if one.startswith(start)}
         if not inside - {""}:
             raise FileNotFoundError(2, "no such folder", folder) from None
         return tuple(sorted(inside - {""}))
+
+
+def has(name: str) -> bool:
+    """Tell whether there is a file below the package that may be looked for."""
+    try:
+        os.stat(path(name))
+    except NotADirectoryError:  # within an archive
+        return name in _all()
+    except OSError:
+        return False
+    return True
+
+
+def _all() -> list[str]:
+    if not _listed:
+        _listed.extend(text(_LIST).split("\n"))
+    return _listed

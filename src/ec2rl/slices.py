@@ -21,19 +21,12 @@ def names(part: str) -> tuple[str, ...]:
 
     Sorted, and none is loaded for it.
     """
-    found = []
-    for folder in shipped.names():
-        if "." in folder:
-            continue
-        try:
-            here = shipped.names(folder)
-            if f"{part}.py" in here or (
-                part in here and "__init__.py" in shipped.names(f"{folder}/{part}")
-            ):
-                found.append(folder)
-        except OSError:  # no folder, or none of ours
-            continue
-    return tuple(found)
+    return tuple(
+        folder
+        for folder in shipped.names()
+        if "." not in folder
+        and any(shipped.has(f"{folder}/{part}{file}") for file in (".py", "/__init__.py"))
+    )
 
 
 def parts(part: str) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from ec2rl.model import Finding, Verdict, Why
 from ec2rl.module import Options
 from ec2rl.report.wording import details, summary
 
-MODULES = [n for n in names() if n not in ("bootstopped", "conntrackfull", "neighbourfull")]
+OTHERS = ("bootstopped", "conntrackfull", "diskfull", "neighbourfull")
+MODULES = [name for name in names() if name not in OTHERS]
 """What the kernel's log alone tells of."""
 WHOLE = "6,0,0,-;Linux version 6.18.44"
 WRAPPED = "6,5000,80000000000,-;eth0: up"

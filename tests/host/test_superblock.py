@@ -48,7 +48,7 @@ def test_a_name_of_bytes_is_escaped() -> None:
 def test_a_folder_is_no_file_system(tmp_path: Path) -> None:
     found = MountedHost(str(tmp_path)).query(Superblock())
     assert isinstance(found, Unreadable)
-    assert found.why is Why.NOT_COLLECTED
+    assert found.why is Why.ABSENT
 
 
 def test_it_is_written_down_and_read_again() -> None:

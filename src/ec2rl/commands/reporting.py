@@ -59,9 +59,13 @@ def failing(args: Parsed) -> tuple[Verdict, ...]:
 
 def plan_of(args: Parsed, now: float) -> Plan:
     """Tell how to run, from the options that `run` and `explain` share. UsageError for nonsense."""
-    concurrency = whole_number("concurrency", args.last("concurrency", "10"), 1, 100)
-    interval = seconds("interval", args.last("interval", "1"), 0, 30)  # a module may take 60 in all
-    deadline = seconds("deadline", args.last("deadline", "120"), 1, 86400)
+    concurrency, interval, deadline = 10, 1.0, 120.0
+    if args.has("concurrency"):
+        concurrency = whole_number("concurrency", args.last("concurrency"), 1, 100)
+    if args.has("interval"):
+        interval = seconds("interval", args.last("interval"), 0, 30)  # a module may take 60 in all
+    if args.has("deadline"):
+        deadline = seconds("deadline", args.last("deadline"), 1, 86400)
     if args.has("interval") and interval > deadline / 2:
         raise UsageError(
             f"--interval={interval:g} leaves no time to look in --deadline={deadline:g}"

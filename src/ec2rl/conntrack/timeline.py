@@ -73,9 +73,9 @@ class FullTableHistory:
 
 def timeline(log: KernelLog, settling: Settling | None = None) -> FullTableHistory:
     """Group table-full lines by boot and trust; `settling` tells which of this boot's are past."""
-    understood = [
-        Event(message, line) for line in log.lines if (message := understand(line.message))
-    ]
+    # A full table says the same again and again.
+    told = {message: understand(message) for message in {line.message for line in log.lines}}
+    understood = [Event(message, line) for line in log.lines if (message := told[line.message])]
     full = [event for event in understood if event.detail.kind is Kind.TABLE_FULL]
     events = sort_events(full)
     if settling is not None:

@@ -8,7 +8,7 @@ from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 MOUNTS = ("/proc/self/mountinfo", "/proc/self/mounts", "/proc/mounts")
 """Where a kernel tells its mounts, the most telling first."""
@@ -90,6 +90,13 @@ def _named(host: Host, mount: Mount) -> Mount:
     below = f"/sys/dev/block/{mount.number}" if mount.number else mount.device
     link = host.link(below)
     return replace(mount, device=link.rpartition("/")[2] if isinstance(link, str) else "")
+
+
+def numbers_of(host: Host, folders: Collection[str]) -> frozenset[str]:
+    """Give the numbers (MAJOR:MINOR) of what is mounted on these folders."""
+    mounts = read_mounts(host)
+    found = mounts if isinstance(mounts, tuple) else ()
+    return frozenset(one.number for one in found if one.number and one.folder in folders)
 
 
 def disk_of(device: str) -> str:

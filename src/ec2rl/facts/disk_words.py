@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ec2rl.host import ERR, Phrase
 from ec2rl.model import Statement, say
 from ec2rl.record import Choice, record
 
@@ -58,6 +59,24 @@ _DEAD = _NVME + (
     r"(?P<why>Disabling device after reset failure: -?\d+"
     r"|Removing after probe failure(?: status: -?\d+)?)"
 )
+
+
+LOOPS = (
+    # drivers/block/loop.c, 3.16 to 6.18; where the file had no room block/blk-mq.c, from 4.13 on.
+    Phrase(b"loop: Write error at byte offset ", recent=True, level=ERR),
+    Phrase(b"space allocation error, dev loop", recent=True, level=ERR),
+)
+"""What tells that the file behind a loop device could not be written."""
+_UNWRITTEN = r"loop: Write error at byte offset .*|critical space allocation error, dev loop\d+, .*"
+
+
+def is_loop_unwritten(message: str) -> bool:
+    """Whether a message says that the file behind a loop device could not be written."""
+    if not any(one.text.decode() in message for one in LOOPS):
+        return False
+    import re
+
+    return re.fullmatch(_UNWRITTEN, message.strip()) is not None
 
 
 def parse(message: str) -> DiskError | None:

@@ -118,7 +118,10 @@ def _behind(text: str, at: int, count: int, ends: Container[int]) -> Iterable[st
 
 def _caller(line: str) -> str:
     """`caller=T123` or `caller=C1` of a record; "" where the kernel does not say."""
-    fields = line.partition(";")[0].split(",")
+    head = line.partition(";")[0]
+    if ",caller=" not in head:
+        return ""
+    fields = head.split(",")
     return next((field for field in fields[4:] if field.startswith("caller=")), "")
 
 

@@ -9,6 +9,7 @@ from ec2rl.diagnosis.kernel_log import commands_of
 from ec2rl.diagnosis.observations import Observations
 from ec2rl.facts import file_system_words
 from ec2rl.facts.block_devices import Mount, volume
+from ec2rl.facts.disk_words import LOOPS, is_loop_unwritten
 from ec2rl.facts.file_system_words import FileSystemError, What
 from ec2rl.facts.file_systems import Counted, made_read_only, proves_none, read_counted
 from ec2rl.facts.log import KernelLog
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     Errors = Sequence[Event[FileSystemError]]
 
 NAME = "fserrors"
-_LOOP = "loop: Write error at byte offset "  # drivers/block/loop.c, 3.16 to 6.18
 EVENTS = (
     # fs/ext4/super.c, 2.6.32 to 6.18; fs/ext3/super.c, fs/ext2/super.c.
     Phrase(b"-fs error (device ", level=CRIT, messages=("EXT4-fs error (device a): a:1: a",)),
@@ -49,7 +49,7 @@ EVENTS = (
     # fs/fat/misc.c, __fat_fs_error(); fs/exfat/misc.c.
     Phrase(b"Filesystem has been set read-only", recent=True, level=ERR),
 )
-PHRASES = (*EVENTS, Phrase(_LOOP.encode(), recent=True, level=ERR), *REMOVALS)
+PHRASES = (*EVENTS, *LOOPS, *REMOVALS)
 _TEXT = DiagnosisText(
     found="File system errors found",
     none="No file system errors found.",
@@ -96,9 +96,12 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         superblock, unread = _superblock(host)
         notes += unread
         fsck, came_up = _last_boot(host)
-    full_loops = any(_LOOP in line.message and line.trusted for line in log.lines)
+    full_loops = _full_loops(host, log)
     failed = {e.detail.device for e in events.this_boot if e.detail.what is What.ERROR}
     another = {one.device for one in counted if one.errors == 0} & failed
+    another |= _of_other_kinds(
+        events.this_boot, use.mounts if isinstance(use.mounts, tuple) else ()
+    )
     states = [
         *_read_only(read_only),
         *([] if fsck is None else [(Verdict.PROBLEM, fsck)]),
@@ -107,11 +110,10 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     ]
     states.sort(key=lambda one: one[0] is not Verdict.PROBLEM)
     worst = states[0] if states else None
-    if not events.this_boot:
-        notes += [one for _, one in states[1:]]
-    else:
-        notes += [one for _, one in states]
     is_past = worst is None or worst[0] is not Verdict.PROBLEM
+    # The events of this boot make the summary; what is so now comes right below it.
+    headline = () if worst is None or not events.this_boot else (worst[1],)
+    notes += [one for _, one in states[1:]]
     seen = replace(
         seen,
         state=worst,
@@ -120,6 +122,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         if is_past
         else None,
         notes=tuple(notes),
+        headline=headline,
     )
     devices = {one.detail.device for one in events.newest} | {one.device for one in read_only}
     ids = {one: found for one in sorted(devices) if one and (found := volume(host, one))}
@@ -127,25 +130,64 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
 
 
 def _why_harmless(
-    error: FileSystemError, full_loops: bool, another: Collection[str]
+    error: FileSystemError, full_loops: Mapping[str, str], another: Collection[str]
 ) -> Statement | None:
     """Why an event of a device in use is none of this boot's faults, None where it is one.
 
-    ext4 counts each error (save_error_info()): where the count is 0 on a device of `another`, what
-    is mounted from it now is not what had the error, or was checked since.
+    ext4 counts each error (save_error_info()): where its count is 0 now, or another kind of file
+    system is there, as on the devices of `another`, the one that had it is gone, or was checked.
     """
     if error.what is What.COUNTED:
         return say("counted since the last fsck, none of them is known to be of {this_boot}")
-    if error.device.startswith("loop") and full_loops:
+    if error.device in full_loops or (error.device.startswith("loop") and "" in full_loops):
+        folder = full_loops.get(error.device, "")
         words = (
             "a consequence: the file system that holds the file behind {device} took no write "
             "(it is full, or fails itself)"
         )
-        return say(words, device=error.device)
+        if folder:
+            words = "a consequence: {folder}, which holds the file behind {device}, is full"
+        return say(words, device=error.device, folder=folder)
     if error.device in another:
-        words = "what is mounted from {device} {now} has counted none: another, or checked since"
+        words = "what is mounted from {device} {now} is another file system, or was checked since"
         return say(words, device=error.device)
     return None
+
+
+def _of_other_kinds(errors: Errors, mounts: Sequence[Mount]) -> set[str]:
+    """The devices from which another kind is mounted than the one that last had an error there."""
+    now = {one.device: one.kind.rstrip("234").lower() for one in mounts}
+    last = {one.detail.device: one.detail.kind.rstrip("234").lower() for one in errors}
+    return {
+        device
+        for device, kind in last.items()
+        if device in now and now[device] != kind and not (kind == "fat" and "fat" in now[device])
+    }
+
+
+def _full_loops(host: Host, log: KernelLog) -> dict[str, str]:
+    """The loop devices whose files took no write, each with the folder of the full file system.
+
+    "" where that is not full, or not known; for the device "" where the kernel does not name it.
+    """
+    said = [one.message for one in log.lines if one.trusted and is_loop_unwritten(one.message)]
+    if not said:
+        return {}
+    from ec2rl.facts.space import below_loop, parse_space
+    from ec2rl.host.queries.space import Space
+
+    found = host.query(Space()) if host.is_live else None
+    spaces = parse_space(found.text) if isinstance(found, Evidence) else ()
+    loops = {""} if any(one.startswith("loop: ") for one in said) else set()
+    loops |= {one.partition(" dev ")[2].partition(",")[0] for one in said if " dev " in one}
+    loops |= {
+        one.device.rpartition("/")[2] for one in spaces if "" in loops and "/loop" in one.device
+    }
+    full = {}
+    for name in loops:
+        below = below_loop(host, name, spaces) if name else None
+        full[name] = below.folder if below is not None and below.lacks_room else ""
+    return full
 
 
 def _superblock(host: Host) -> tuple[dict[str, str], list[Statement]]:
@@ -156,7 +198,7 @@ def _superblock(host: Host) -> tuple[dict[str, str], list[Statement]]:
     if isinstance(found, Evidence):
         lines = (line.partition(": ") for line in found.text.split("\n"))
         return {name: value for name, _, value in lines if name}, []
-    is_asked = found.why is not Why.NOT_COLLECTED or found.detail
+    is_asked = found.detail or found.why not in (Why.NOT_COLLECTED, Why.ABSENT)
     return {}, [say("Not read: {unread}", unread=found)] if is_asked else []
 
 
@@ -213,7 +255,7 @@ def _noted(superblock: Mapping[str, str]) -> Iterator[tuple[Verdict, Statement]]
         said = say(words, kind=kind, device=device, n=errors or 0, at=last or None)
         yield Verdict.PROBLEM, said
     elif errors:
-        words = "{kind} on {device} has counted {n:error}, the last at {at:time}, and is clean now"
+        words = "{kind} on {device} has counted {n:error}, the last at {at:time}; {is} clean {now}"
         yield Verdict.WARNING, say(words, kind=kind, device=device, n=errors, at=last or None)
 
 
@@ -274,7 +316,7 @@ def _found(seen: Seen) -> str:
     for one in seen.log.events.newest:
         folders = ", ".join(seen.use.of(one.detail.device)[:_NAMED])
         where = one.detail.device + (f" ({folders})" if folders else "")
-        named.setdefault(one.detail.device, f"{one.detail.kind} on {where}")
+        named[one.detail.device] = f"{one.detail.kind} on {where}"
     if not named or "" in named:
         return _TEXT.found
     more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
@@ -283,11 +325,12 @@ def _found(seen: Seen) -> str:
 
 def _advice(seen: Seen) -> Iterator[Statement]:
     """What to do for these very devices."""
-    is_loop = any(_LOOP in line.message for line in seen.log.log.lines)
-    gone = [one for one in _devices(seen) if is_loop or seen.use.is_past(one)]
+    is_loop = any(is_loop_unwritten(line.message) for line in seen.log.log.lines)
+    loops = [one for one in _devices(seen) if is_loop and one.startswith("loop")]
+    gone = loops or [one for one in _devices(seen) if seen.use.is_past(one)]
     if seen.log.harmless is not None and gone:
         words = "What helps: nothing, if {devices: and } went on purpose; unmount before detaching"
-        if is_loop:
+        if loops:
             words = "What helps: make room below the file behind {devices: and } (see diskfull)"
         yield say(words, devices=tuple(gone[:_NAMED]))
         return

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import time
 
-from ec2rl.host.aligned import aligned
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,6 +42,8 @@ class AlignedPiece(Piece):
     size = 512 << 10
 
     def __init__(self) -> None:
+        from ec2rl.host.aligned import aligned
+
         self._buffer, self._find = aligned(self.size)
         self._end = 0
 

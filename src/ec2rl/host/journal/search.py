@@ -13,7 +13,6 @@ import time
 from ec2rl.host import Journal, JournalRecord, Phrase
 from ec2rl.host.journal.file import JournalFile
 from ec2rl.host.journal.folder import JournalFiles
-from ec2rl.host.journal.follow import follow
 from ec2rl.host.journal.match import MISSED, Match
 from ec2rl.host.journal.payload import DamagedError, UnknownFormatError
 from ec2rl.host.journal.rows import Rows
@@ -193,7 +192,10 @@ class _Search:
         for part in self.rows:
             rows.merge(part)
         until = time.monotonic() + _FETCH_SECONDS
-        follow(rows, self.matches, until)
+        if rows.hits:
+            from ec2rl.host.journal.follow import follow
+
+            follow(rows, self.matches, until)
         records = tuple(self._records(rows, until))
         for number, match in self.matches.items():
             self.gaps[number] = match.gap

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from ec2rl.host.files import unreadable
+from ec2rl.host.mount_of import mount_of
 from ec2rl.host.query import RootQuery, decode_text, encode_text
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
@@ -39,12 +40,12 @@ class Superblock(RootQuery[Evidence]):
         from ec2rl.process import Limits, LostError, run
 
         try:
-            device, kind = _device(root)
+            device, kind = mount_of(root)
         except OSError as error:
             return unreadable(self.key, error)
         if not device:
             words = "the folder is no whole file system of a device"
-            return Unreadable(self.key, Why.NOT_COLLECTED, words)
+            return Unreadable(self.key, Why.ABSENT, words)
         if kind not in _EXT:
             return Evidence(self.key, f"device: {device}\nkind: {kind}\n")
         try:
@@ -64,27 +65,6 @@ class Superblock(RootQuery[Evidence]):
 
     def decode(self, source: str, text: str, notes: Mapping[str, str]) -> Evidence:
         return Evidence(source, decode_text(text, notes))
-
-
-def _device(root: int) -> tuple[str, str]:
-    """The device of the mount whose top is open at a descriptor, and its kind; "" for none.
-
-    The mount is known by its number (proc_pid_fdinfo(5)), which no path can be swapped under.
-    """
-    with open(f"/proc/self/fdinfo/{root}", encoding="ascii") as file:
-        told = dict(line.split(":", 1) for line in file.read().split("\n") if ":" in line)
-    number = told.get("mnt_id", "").strip()
-    here = os.fsencode(os.readlink(f"/proc/self/fd/{root}"))
-    with open("/proc/self/mountinfo", "rb") as file:
-        for line in file:
-            before, _, after = line.partition(b" - ")
-            first, last = before.split(b" "), after.split(b" ")
-            if first[0] == number.encode() and len(first) > 4 and len(last) > 1:
-                folder = first[4].replace(b"\\040", b" ")
-                is_whole = first[3] == b"/" and folder == here
-                source = os.fsdecode(last[1]) if is_whole else ""
-                return source if source.startswith("/dev/") else "", os.fsdecode(last[0])
-    return "", ""
 
 
 def _read(device: str) -> bytes:
