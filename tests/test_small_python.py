@@ -23,6 +23,7 @@ DEBIAN = ("resource", "json", "_json", "difflib", "shlex", "ctypes", "_ctypes", 
 """What python3.11-minimal of Debian 12 lacks of what is imported anywhere; 11 and 13 lack less."""
 
 INSTALL = "; install python3 (python3-minimal is not enough), or name another by EC2RL_PYTHON\n"
+NO_FILE = "no file is touched: ctypes of this Python cannot be loaded (No module named 'ctypes')"
 FULL = next(
     path for path in CASES if path.parent.name == "conntrackfull" and path.stem == "losing_many"
 )
@@ -42,7 +43,8 @@ def test_what_can_work_works(line: str) -> None:
     assert done.returncode in (0, 1, 3)  # this machine may be well or not
     assert done.stdout
     assert "fault" not in done.stderr
-    assert "No module named" not in done.stderr + done.stdout
+    said = (done.stderr + done.stdout).replace(NO_FILE, "")  # of a host that has something to mend
+    assert "No module named" not in said
 
 
 def test_a_recording_is_judged(tmp_path: Path) -> None:

@@ -222,14 +222,15 @@ def test_a_volume_takes_files_alone_and_needs_no_limits_of_today() -> None:
     assert plain == Proposal()
 
 
-def test_a_volume_whose_limits_nobody_knows_asks_for_the_size() -> None:
+def test_a_volume_whose_files_nobody_knows_gets_no_size_and_is_told_why() -> None:
     looks = {"/dev/kmsg": "!not-collected", "dmesg": f"[    9.123456] {FULL}"}
     host = RecordedHost(looks, missing=Why.NOT_COLLECTED)
     assert MODULE.propose is not None
     seen = diagnose(MODULE, host, Options(sample=0)).seen
     plan = MODULE.propose(host, seen, FixRequest(now=False))
     assert plan.chosen == ()
-    assert plan.refused[0].endswith("say the size: --set gc_thresh3=4096")
+    assert len(plan.maybe_persistent) == 3
+    assert all("cannot be told: /lib/sysctl.d: not" in one for one in plan.maybe_persistent)
 
 
 def test_without_a_second_look_what_was_refused_is_not_known_to_be_past() -> None:
