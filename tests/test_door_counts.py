@@ -48,6 +48,9 @@ READ: dict[str, str | bytes] = {
     "-S, quoted": each(EVICTED, "> "),
     "-S of a container": each(EVICTED, CRI),
     "-S behind a prompt": f"# conntrack -S\n{EVICTED}",
+    "-C behind a prompt": "$ sudo conntrack -C\n1450\n$ sysctl -n net.nf_conntrack_max\n1450\n",
+    "--count behind root's": f"[root@web1 ~]# conntrack --count\n1450\n# sysctl net\n{KEYS[:37]}\n",
+    "-C, quoted": each(f"# conntrack -C conntrack\n1450\n# sysctl -a\n{KEYS[:37]}\n", "> "),
     "ethtool behind a prompt": f"$ ethtool -S eth0\n{ALLOWANCE}",
     "ethtool behind a title": f"eth0, at noon:\n{ALLOWANCE}",
     "ethtool, quoted": each(f"$ ethtool -S eth0\n{ALLOWANCE}", "> "),
@@ -64,6 +67,14 @@ def test_counts_in_the_forms_that_people_save(tmp_path: Path, form: str) -> None
     assert (one["host"]["gaps"], one["host"]["notes"]) == ([], [])
 
 
+@pytest.mark.parametrize("blank", ["\t", "\u00a0", "\u2003", " \u00a0"])
+def test_a_table_with_other_blanks_is_read(tmp_path: Path, blank: str) -> None:
+    text = TABLE.replace(" ", blank) if len(blank) == 1 else TABLE.replace("  ", blank)
+    files = [("log", QUIET), ("max", MAX), ("other", text)]
+    (one,) = judged(tmp_path, *(saved(tmp_path, name, said) for name, said in files))
+    assert (verdict(one), one["results"][0]["census"]["counted"]) == ("WARNING", 300)
+
+
 DOUBTED = {
     "a log and more": f"{QUIET}# conntrack -S\n{EVICTED}# sysctl -a\n{KEYS}",
     "settings and counters": f"vm.swappiness = 60\nkernel.x = 1\nfs.file-max = 1\n{EVICTED}",
@@ -72,11 +83,9 @@ DOUBTED = {
     "a table of a report": f"| early_drop | 9000 |\n| nf_conntrack_count | {1 << 18} |\n",
     "grep -H of ethtool": "eth0.txt:     conntrack_allowance_exceeded: 500\n",
     "a number": "262144\n",
-    "numbers behind prompts": "$ conntrack -C\n262144\n$ sysctl -n a.b\n262144\n",
+    "the number of expectations": "$ conntrack -C expect\n262144\n",
     "how many were shown": "conntrack v1.4.6 (conntrack-tools): 9 flow entries have been shown.\n",
-    "a table with tabs": TABLE.replace(" ", "\t"),
     "a table with commas": TABLE.replace("      ", ",").replace(" ", ","),
-    "a table with hard blanks": TABLE.replace(" ", "\u00a0"),
     "a log of a container": each("nf_conntrack_count 262144\n", CRI),
     "a page": f"<!DOCTYPE html>\n<html><body><pre>\n{KEYS}</pre></body></html>\n",
 }

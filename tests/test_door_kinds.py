@@ -30,6 +30,21 @@ def test_a_sosreport_with_a_table_beside_it(tmp_path: Path) -> None:
     assert reports[1]["host"]["apart"].endswith("it has logs of its own")
 
 
+_OF_LOGS: dict[str, str | bytes] = {
+    "var/log/kern.log": f"Sep 21 14:00:00 web1 kernel: {MESSAGE}\n",
+    "web1/var/log/messages": f"Sep 21 14:00:00 web1 kernel: {MESSAGE}\n",
+    "logs/var/log/syslog.1.gz": gzip.compress(f"Sep 21 14:00:00 w kernel: {MESSAGE}\n".encode()),
+}
+
+
+@pytest.mark.parametrize("name", _OF_LOGS)
+def test_a_tar_of_logs_is_no_sosreport_and_its_logs_are_hearsay(tmp_path: Path, name: str) -> None:
+    (one,) = judged(tmp_path, packed(tmp_path, {name: _OF_LOGS[name]}, ""))
+    (taken_for,) = one["host"]["evidence"]
+    assert (verdict(one), taken_for["kind"]) == ("WARNING", "tar archive")
+    assert "it is no sosreport" in one["host"]["notes"][0]
+
+
 def test_what_a_sosreport_has_itself_is_not_mixed_with_it(tmp_path: Path) -> None:
     limits = SYSCTL.format(host="h", count=1)
     files = {**COMMON, "sos_commands/kernel/sysctl_-a": limits}

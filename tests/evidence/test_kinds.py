@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import struct
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,45 @@ def test_what_is_no_evidence_is_named(data: bytes, name: str, use: Use) -> None:
     """A document is searched all the same: words of the kernel in it are told."""
     kind = kind_of(data)
     assert (kind.name, kind.use) == (name, use)
+
+
+LOGIN = "<hxxi32s4s32s256s4x4xii16s20x"
+"""utmp(5), struct utmp; and lastlog below (glibc, bits/utmp.h)."""
+
+
+def _login(kind: int, line: str, user: str, host: str) -> bytes:
+    texts = (line.encode(), b"ts/0", user.encode(), host.encode())
+    return struct.pack(LOGIN, kind, 901, *texts, 1790000000, 5, b"")
+
+
+_NEVER = bytes(292)
+_ONCE = struct.pack("<i32s256s", 1790000000, b"pts/0", b"203.0.113.9")
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (_login(2, "~", "reboot", "6.1.0-10-amd64") + _login(7, "pts/0", "root", "::1"), "wtmp"),
+        (_login(8, "pts/0", "", "") * 9, "wtmp"),
+        (_login(7, "tty1", "\u00e9ric", "") + _login(1, "~", "runlevel", "6.1.0"), "wtmp"),
+        (_login(6, "ssh:notty", "admin", "203.0.113.9") * 400, "btmp"),
+        (_login(6, "tty1", "an unknown one", ""), "btmp"),
+        (_login(7, "ssh:notty", "root", "a.example") + _login(6, "", "", ""), "btmp"),
+        (_ONCE + _NEVER * 5, "lastlog"),
+        (_NEVER * 3 + _ONCE, "lastlog"),
+        (_ONCE * 2, "lastlog"),
+    ],
+)
+def test_files_of_logins_are_named(data: bytes, name: str) -> None:
+    kind = kind_of(data)
+    assert (kind.name.partition(":")[0], kind.use) == (name, Use.NOTHING)
+
+
+@pytest.mark.parametrize(
+    "data", [b"x" * 292, b"\1" * 4096, b"\x02\0\0\0" + bytes(range(256)) * 2, b"ab\0\0" * 96]
+)
+def test_what_only_has_their_size_is_no_file_of_logins(data: bytes) -> None:
+    assert kind_of(data).use is not Use.NOTHING
 
 
 @pytest.mark.parametrize(

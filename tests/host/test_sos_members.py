@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import Callable
 
@@ -274,6 +276,31 @@ def test_a_log_that_cannot_be_unpacked(tmp_path: Path, name: str) -> None:
         f"/var/log/{name}: failed (no lzip here: not read)",
     )
     assert judged(tmp_path, f"--sos={path}")["verdict"] == "UNKNOWN"
+
+
+@pytest.mark.parametrize(
+    ("files", "verdict"),
+    [
+        ({"var/log/dmesg": QUIET}, "UNKNOWN"),
+        ({"var/log/dmesg": QUIET, "var/log/messages": "Sep 21 14:15:00 host x: y\n"}, "UNKNOWN"),
+        ({"var/log/dmesg": WHOLE}, "PROBLEM"),
+        ({"var/log/dmesg": QUIET, "sos_commands/kernel/dmesg": QUIET}, "OK"),
+        ({"var/log/dmesg": QUIET, "sos_commands/kernel/dmesg": WHOLE}, "PROBLEM"),
+        ({"var/log/dmesg": WHOLE, "sos_commands/kernel/dmesg": QUIET}, "PROBLEM"),
+        ({"var/log/dmesg": QUIET, "var/log/messages": LINE}, "WARNING"),
+    ],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_the_dmesg_of_a_boot_is_silent_of_what_came_later(
+    tmp_path: Path, files: dict[str, str], verdict: str, is_first: bool
+) -> None:
+    path = tmp_path / "logs.tar"
+    with tarfile.open(path, "w") as archive:
+        for name in sorted(files, reverse=is_first):
+            member = tarfile.TarInfo(f"web1/{name}")
+            member.size = len(files[name])
+            archive.addfile(member, io.BytesIO(files[name].encode()))
+    assert judged(tmp_path, f"--sos={path}")["verdict"] == verdict
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,7 @@ def test_an_archive_of_something_else(tmp_path: Path) -> None:
     assert verdict(one) == "UNKNOWN"
     assert one["host"]["evidence"][0]["kind"] == "tar archive"
     assert "it holds nothing of a sosreport" in one["results"][0]["summary"]
+    assert "unpack it, and name its folder" in one["results"][0]["summary"]
 
 
 def test_a_machine_for_each_file_has_an_end(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def _loose(
 def _whole(item: Item, files: Sequence[Saved], phrases: Sequence[Phrase]) -> OfflineEvidence:
     """A sosreport, a volume or a recording."""
     past = _machine(item, files, phrases)
-    if item.kind.use is Use.ARCHIVE and not isinstance(past.host, Unreadable):
+    if item.kind.use is Use.ARCHIVE and not isinstance(past.host, Unreadable) and not past.notes:
         item = replace(item, kind=replace(item.kind, name="sosreport"))
     return replace(past, files=_taken([item]))
 

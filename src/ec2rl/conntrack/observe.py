@@ -105,16 +105,17 @@ def _not_understood(host: Host) -> tuple[LogLine, ...]:
     from ec2rl.forms.mend import JOINED
 
     lines = []
-    for key in (f"{ODD}: conntrack -L", "conntrack -C"):
-        kept = host.read(key)
-        lines += kept.text.split("\n")[:-1] if isinstance(kept, Evidence) else []
+    odd = host.read(f"{ODD}: conntrack -L")
+    if isinstance(odd, Evidence):
+        parts = (line.partition(JOINED) for line in odd.text.split("\n")[:-1])
+        lines += [(source, words) for source, _, words in parts]
+    number = host.read("conntrack -C")
+    if isinstance(number, Evidence):
+        lines += [("what may be conntrack -C", line) for line in number.text.split("\n") if line]
     return tuple(
-        LogLine(
-            line.partition(JOINED)[2], (line.partition(JOINED)[0],), None, None, None, None,
-            Grade.UNVERIFIED, form=UNKNOWN_FORM,
-        )
-        for line in lines
-    )  # fmt: skip
+        LogLine(words, (source,), None, None, None, None, Grade.UNVERIFIED, form=UNKNOWN_FORM)
+        for source, words in lines
+    )
 
 
 def _troubled(seen: Observations, table: Table) -> bool:

@@ -30,6 +30,10 @@ OLD_NAMES = {
     "/proc/sys/net/ipv4/ip_conntrack_max": "/proc/sys/net/nf_conntrack_max",
 }
 """How kernels up to 2.6.18 name its files, and today's do (ip_conntrack_standalone.c)."""
+PRINTED = {
+    rb"conntrack (?:-C|--count)(?: conntrack)?": b"/proc/sys/net/netfilter/nf_conntrack_count",
+}
+"""Commands that print one number, and the file that has the same."""
 SETTINGS = "/proc/sys/net/netfilter/"
 """The settings that each network namespace has for itself."""
 TELLTALES = {

@@ -171,10 +171,46 @@ def kind_of(head: bytes) -> Kind:
     for row in _rows():
         if row.tell(printed):
             return row.kind
+    if login := _logins(head):
+        return login
     found = _log(head)
     if found is UNKNOWN and _is_binary(text[:4096]):
         return Kind("binary data of no format that is known", Use.LOST)
     return found
+
+
+_WTMP = Kind("wtmp: logins and boots; read with the volume that it is of (--root)", Use.NOTHING)
+_BTMP = Kind("btmp: failed logins, which no module reads", Use.NOTHING)
+_LAST = Kind("lastlog: the last login of each user, which no module reads", Use.NOTHING)
+_LOGIN_PROCESS = 6
+_UTMP, _LASTLOG = 384, 292
+"""Bytes of a record of utmp(5) and of lastlog, of glibc on all architectures (bits/utmp.h)."""
+
+
+def _logins(head: bytes) -> Kind | None:
+    """Tell what keeps logins, which no module reads, from binary data that may be evidence."""
+    records = [head[at : at + _UTMP] for at in range(0, len(head) - _UTMP + 1, _UTMP)][:8]
+    # ut_type from 0 to 9, its padding, and a line that ends in zeros or not at all.
+    if records and all(
+        one[0] < 10 and not any(one[1:4]) and _is_padded(one[8:40]) and _is_padded(one[44:76])
+        and _is_padded(one[76:332]) and not any(one[364:])
+        for one in records
+    ):  # fmt: skip
+        failed = any(b"ssh:notty" in one or one[0] == _LOGIN_PROCESS for one in records)
+        return _BTMP if failed else _WTMP
+    seen = [head[at : at + _LASTLOG] for at in range(0, len(head) - _LASTLOG + 1, _LASTLOG)]
+    said = [one for one in seen if any(one)]
+    if said and all(
+        any(one[:4]) and _is_padded(one[4:36]) and _is_padded(one[36:]) and not one[35] | one[-1]
+        for one in said
+    ):
+        return _LAST
+    return None
+
+
+def _is_padded(field: bytes) -> bool:
+    """Tell a name that zeros follow to the end of its field."""
+    return re.fullmatch(rb"[^\x00-\x1f\x7f]*\0*", field) is not None
 
 
 def _rows() -> Iterator[Row]:

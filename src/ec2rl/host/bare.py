@@ -7,8 +7,9 @@ import re
 from ec2rl import slices
 
 _PROMPT = rb"(?m)^[\w.@~:/() \[\]-]{0,80}[#$%>] ?(?:sudo )?"
+_NUMBER = rb"[ \t]*\n([0-9]{1,20})[ \t]*$"
 _AROUND = (
-    (rb"\xc2\xa0", b" "),
+    (rb"\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]|\xe3\x80\x80", b" "),
     (rb"(?m)^[ \t]*```[^\n]*\n?", b""),
     (rb"(?m)^ {0,3}(?:> ?){1,8}", b""),
     # The CRI's, of which kubectl takes off the stream (k8s.io/kubelet, kuberuntime/logs).
@@ -16,6 +17,7 @@ _AROUND = (
     # head(1), for several files; cat(1) behind a prompt.
     (rb"(?m)^==> (/proc/sys/\S{1,200}) <==\n", rb"\1: "),
     (_PROMPT + rb"(?:cat|head|more) (/proc/sys/\S{1,200})\n", rb"\1: "),
+    (_PROMPT + rb"sysctl -n ([a-z][\w-]*\.[\w./-]{1,200})" + _NUMBER, rb"\1 = \2"),
 )
 _COMMANDS = "cat|ethtool|grep|ip|kubectl|docker|nsenter|netstat|nstat|sysctl|uname"
 
@@ -24,6 +26,9 @@ def bare(text: bytes) -> bytes:
     """Take off what stands around the lines of a text, which is in UTF-8."""
     for pattern, instead in _AROUND:
         text = re.sub(pattern, instead, text)
-    tools = [form.KEY.partition(" ")[0] for form in slices.parts("saved_evidence").values()]
+    forms = slices.parts("saved_evidence").values()
+    for command, file in (pair for form in forms for pair in form.PRINTED.items()):
+        text = re.sub(_PROMPT + command + _NUMBER, file + rb": \1", text)
+    tools = [form.KEY.partition(" ")[0] for form in forms]
     commands = "|".join((_COMMANDS, *tools)).encode()
     return re.sub(_PROMPT + rb"(?:" + commands + rb")\b[^\n]*(?:\n|\Z)", b"", text)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SECONDS = 900.0
 """For one archive: 10 GiB take some minutes to unpack."""
 
+_NOTHING = "it holds nothing of a sosreport, nor var/log: unpack it, and name its folder"
 _UNKNOWN = "the archive cannot be unpacked here"
 
 
@@ -64,10 +65,12 @@ def _host(path: str, text: str | Unreadable) -> RecordedHost | Unreadable:
     if isinstance(text, Unreadable):
         return text
     _, looks = sections(text)
-    if len(looks) < 4:  # the clock, the folder of processes, and what is expected
-        return Unreadable(path, Why.FAILED, looks.get("gaps", "it holds nothing of a sosreport"))
+    # The clock, the folder of processes, what is expected; and that it is no sosreport.
+    if len(looks) < 4 + ("notes" in looks):
+        return Unreadable(path, Why.FAILED, looks.get("gaps", _NOTHING))
     cut = looks.get("cut", "").strip()
-    return RecordedHost(looks, f"the sosreport {path}", missing=Why.NOT_COLLECTED, detail=cut)
+    what = "files" if "notes" in looks else "sosreport"
+    return RecordedHost(looks, f"the {what} {path}", missing=Why.NOT_COLLECTED, detail=cut)
 
 
 def read_archive(fd: int, phrases: Sequence[Phrase], watched: Watched | None = None) -> str:

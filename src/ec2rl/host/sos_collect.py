@@ -14,7 +14,7 @@ from ec2rl.host.packed import Packed, Stream
 from ec2rl.host.saved_journal import Together
 from ec2rl.host.scan import cost
 from ec2rl.host.search import Budget, search_files, search_stream
-from ec2rl.host.sos_layout import HOST, NETNS, TOPS, Use, settings, use
+from ec2rl.host.sos_layout import BOOTS_DMESG, HOST, NETNS, TOPS, Use, settings, use
 from ec2rl.host.sos_links import Links
 from ec2rl.host.spool import Spool
 from ec2rl.host.tar import Kind, Member
@@ -58,6 +58,7 @@ class Collector:
         self._links = Links(_LOOKS)
         self._seen: set[int] = set()
         self._top = ""
+        self._is_report = False
         self._counts = dict.fromkeys(_COUNTED, 0)
         self._texts = _TEXTS
         self._lines = _LINES
@@ -67,6 +68,7 @@ class Collector:
         self._tables = _TABLES
         self._spool = Spool()
         self._rings: list[list[int]] = []
+        self._of_boot: Search | Unreadable | None = None
 
     def cut(self, what: str, gap: str) -> None:
         """Note that this is not all that there was, and where it ends."""
@@ -76,6 +78,7 @@ class Collector:
 
     def add(self, member: Member) -> None:
         path = self._inside(member.name)
+        self._is_report = self._is_report or path.startswith(_OF_SOS)
         found = use(path)
         if found is not None and self._came_again(path, member.kind):
             self.cut("a file in it came again", f"{path}: it came again: only the first was read")
@@ -202,11 +205,22 @@ class Collector:
                 self.cut(f"a {packed}log in it is cut or damaged", f"{path}: {gap}")
         else:
             self.cut("a log in it could not be read", str(found))
-        if what is Use.DMESG:
-            if self._is_known_ring(found):
-                return
-            key = DMESGS[len(self._rings) - 1]
-        self._put(f"search {key}", found)
+        if path == BOOTS_DMESG:
+            self._of_boot = found
+        elif what is Use.DMESG:
+            self._put_ring(found)
+        else:
+            self._put(f"search {key}", found)
+
+    def _put_ring(self, found: Search | Unreadable) -> None:
+        if not self._is_known_ring(found):
+            self._put(f"search {DMESGS[len(self._rings) - 1]}", found)
+
+    def _put_ring_of_boot(self, found: Search | Unreadable) -> None:
+        """Keep what the ring buffer was when the boot ended; alone it is silent of all later."""
+        if isinstance(found, Search) and not self._rings:
+            found = replace(found, gap="; ".join(filter(None, (found.gap, _ENDS))))
+        self._put_ring(found)
 
     def _searched(
         self, path: str, member: Member, phrases: Sequence[Phrase]
@@ -273,6 +287,8 @@ class Collector:
         from ec2rl.host.recording import case
 
         self._spool.close()
+        if self._of_boot is not None:
+            self._put_ring_of_boot(self._of_boot)
         self._links.follow(self._memory)
         for path, end in self._links.unread(self._memory, self._seen):
             self.cut("a link in it leads to what was not read", f"{path}: a link to {end}")
@@ -297,6 +313,8 @@ class Collector:
         )
         if interfaces:
             memory["ls /sys/class/net"] = tuple(sorted(interfaces))
+        if not self._is_report:
+            memory["notes"] = Evidence("notes", f"{NO_REPORT}\n")
         memory["ls /proc"] = Unreadable("/proc", Why.NOT_COLLECTED)
         return case({**self._memory, **memory}, [])
 
@@ -310,6 +328,10 @@ class Collector:
                 return uptime if uptime >= 0 else None
         return None
 
+
+NO_REPORT = "it is no sosreport (no sos_commands): its var/log, etc, proc and sys were read as one"
+_OF_SOS = ("sos_commands/", "sos_logs/", "sos_reports/", "sos_strings/")
+_ENDS = "/var/log/dmesg ends with the boot"
 
 _COUNTED = (
     "names that lead out of it",

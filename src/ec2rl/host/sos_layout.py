@@ -43,6 +43,8 @@ _KERNEL = (
     r"|sys/(?:class/net|module|bus/pci)/[^/]+(?:/[^/]+){1,5}"
 )
 _LOG = r"var/log/(?:messages|syslog|kern(?:el)?\.log)(?:[.-][^/]*)?|sos_strings/logs/[^/]+"
+BOOTS_DMESG = "var/log/dmesg"
+"""What init scripts, and Debian's dmesg.service, write at the end of a boot, and never again."""
 _TAILED = r"sos_strings/logs/journalctl_[^/]+"
 """What of journalctl's output was kept where it was too long."""
 _REMAINS = (
@@ -77,7 +79,7 @@ def use(path: str) -> tuple[Use, str] | None:
         return Use.REMAINS, f"/{path}"
     if re.fullmatch(_JOURNAL_FILE, path):
         return Use.JOURNAL_FILE, f"/{path}"
-    if path == "var/log/dmesg":
+    if path == BOOTS_DMESG:
         return Use.DMESG, path
     return (Use.LOG, f"/{path}") if re.fullmatch(_LOG, path) else None
 

@@ -90,7 +90,9 @@ def observe(host: Host, seen: Observations[Panic]) -> Observations[Panic]:
     records = seen.crash_records
     proof = doubt = suspected = state = None
     if records.unread:
-        doubt = say("not all that dead kernels left could be read")
+        words = "not all that dead kernels left could be read"
+        own = "{this_boot}'s log tells of none, but " if seen.covered else ""
+        doubt = say(own + words)
     else:
         proof = say("{this_boot}'s kernel runs, and no other left a panic's record")
     if records.dumps:

@@ -30,6 +30,8 @@ _ENTRY = _HEAD + rb"(?: [\w=,]*)*?" + _TUPLE + rb"(?: .*?)?" + _TUPLE + rb"(?:\s
 _WORD = rb"(?:\[[A-Z_]+\]|\[(?:start|stop)=[\w: ]+\]|[\w-]+=\S+|\[?[\w-]+(?:,[\w-]+)*\]?)"
 # Editors and `cat -v` show ESC as two characters.
 _COLOURS = (SEQUENCE + "|" + SEQUENCE.replace(r"\x1b", r"\^\[")).encode()
+_BLANKS = rb"\t|\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]|\xe3\x80\x80"
+"""What stands for a blank in what a spreadsheet, a page or a word processor was fed with."""
 _MARKS = b" \t\r>|+*`\xef\xbb\xbf"
 """What stands in front of a line that was quoted, indented or fenced, and a byte order mark."""
 
@@ -66,7 +68,7 @@ def tidy(line: bytes) -> bytes:
     """Give a line without what mail, terminals and editors put around it."""
     if b"\x1b" in line or b"^[" in line:
         line = _compiled(_COLOURS).sub(b"", line)
-    line = line.lstrip(_MARKS).rstrip()
+    line = _compiled(_BLANKS).sub(b" ", line).lstrip(_MARKS).rstrip()
     # The name of a file, or a line's number, as grep and cat put there; a stamp of syslog's.
     if len(line) > 2 * LONGEST:
         return line

@@ -7,8 +7,8 @@ import re
 from ec2rl.evidence.kinds import FIRST, Kind, Row, Use, begins, mostly, share
 
 # What its tools and the kernel print alike: addresses in their place in an entry.
-_HEAD = rb".{0,64}?(?<![\w=])[a-z][\w-]* +\d{1,3}(?: [\w=,]*)*? src="
-_ENTRY = _HEAD + rb"\S+ dst="
+_HEAD = rb".{0,64}?(?<![\w=])[a-z][\w-]*[ \t]+\d{1,3}(?:[ \t][\w=,]*)*?[ \t]src="
+_ENTRY = _HEAD + rb"\S+[ \t]dst="
 _OF_SIX = _HEAD + rb"[0-9a-fA-F]*:"
 _EVENT = rb"\s*(?:\[[\d.]+\s*\]\s+)?\[(?:NEW|UPDATE|DESTROY)\] "
 _SAVE = rb"-A (?:-\w \S+ )+"
@@ -23,6 +23,7 @@ _SHOWN = rb"conntrack v[\w.]+ \(conntrack-tools\): \d+ flow entries have been sh
 _ALLOWANCE = rb"\s*conntrack_allowance_\w+: \d+$"
 _NUMBERS = rb"\s*\d{1,10}\s*(?:\n\s*\d{1,10}\s*){0,9}$"
 _TABLE = "conntrack -L"
+_A_NUMBER = "a number, and nothing says of what (if conntrack -C, put `# conntrack -C` above it)"
 
 
 def _is_table(head: bytes) -> bool:
@@ -51,5 +52,5 @@ KINDS = (
     Row(Kind("conntrack, which failed", Use.NOTHING), begins(_FAILED)),
     Row(Kind(_TABLE, Use.STREAM, _TABLE), begins(_SHOWN)),
     Row(Kind("ethtool -S", Use.TEXT, "ethtool -S"), mostly(_ALLOWANCE)),
-    Row(Kind("a number, and nothing says of what", Use.TEXT, "conntrack -C"), begins(_NUMBERS)),
+    Row(Kind(_A_NUMBER, Use.TEXT, "conntrack -C"), begins(_NUMBERS)),
 )
