@@ -2,10 +2,11 @@
 
     sudo python3 bench/quiet_host.py FOLDER [ROUNDS]
 
-The machine is built in FOLDER, once (tests/boot/machine.py: debootstrap, from a mirror).  QEMU
-emulates it, and counts a nanosecond for each instruction (`-icount`): what else runs on this
-machine changes nothing.  So these are ratios of instructions, not of time: what a processor's
-caches do to them is not in there.  Its kernel's log is its own, and holds the boot's lines alone.
+The machine is built in FOLDER, once (tests/boot/machine.py: debootstrap, from a mirror; it is not
+that of tests/boot, which has no Python).  QEMU emulates it, and counts a nanosecond for each
+instruction (`-icount`): what else runs on this machine changes nothing.  So these are ratios of
+instructions, not of time: what a processor's caches do to them is not in there.  Its kernel's log
+is its own, and holds the boot's lines alone.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from support.answers import validate
+
 ROOT = Path(__file__).resolve().parents[1]
 SUITES = list(filter(None, os.environ.get("EC2RL_BARE_ROOTS", "").split(",")))
 
@@ -38,7 +40,8 @@ for form in /root/one 'sh /root/one' ec2rl; do
     [ "$form" != ec2rl ] || apt-get install -y -qq /root/ec2rl.deb >/dev/null 2>&1
     $form version
     $form run --only-modules=xennetrocket >/dev/null || [ $? = 3 ] && echo ran
-    $form run --no-save --json | grep -c schema_version
+    $form run --no-save --json | tee "/root/report-$(echo "$form" | tr -c 'a-z\n' -).json" |
+        grep -c schema_version
     $form fix conntrackfull --dry-run >/dev/null && echo planned
     $form history
 done
@@ -76,3 +79,7 @@ def test_each_form_on_a_bare_root(suite: str, tmp_path: Path) -> None:
     version = each[0]
     form = [version, "ran", "1", "planned", "No change was made here."]
     assert each == [*form * 3, "nothing is left"], done.stdout + done.stderr
+    reports = [path.read_text() for path in (root / "root").glob("report-*.json")]
+    assert len(reports) == 3
+    for report in reports:
+        assert validate("run", report)["tool"]["version"] == version.split()[1]

@@ -119,7 +119,8 @@ def read_text(path: str) -> tuple[str, str]:
         with open(fd, encoding="utf-8", errors="backslashreplace", newline="") as file:
             saved = Saved(path, file.fileno())
             text = file.read(_MOST + 1)
-            changed = saved.watched is not None and saved.watched.changed()
+            watched = saved.watched
+            changed = watched is not None and (watched.changed() or watched.grown())
     except NotReadError as error:
         raise UsageError(f"--replay={path}: {error}") from None
     except OSError as error:

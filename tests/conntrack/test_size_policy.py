@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from ec2rl.catalogue import load
+from ec2rl.conntrack.counters import Counters
 from ec2rl.conntrack.settings import FILES
-from ec2rl.conntrack.size_policy import Because, TableSize, enlarged, size_for
+from ec2rl.conntrack.size_policy import Because, TableSize, enlarged, passed, size_for
 from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.model import FixRequest
 from ec2rl.module import diagnose
+from ec2rl.record import replace
 from ec2rl.remedies import SetSysctl
 from ec2rl.report.wording import lines
 
@@ -96,3 +98,16 @@ def test_a_flood_gets_four_times_as_much_or_what_the_kernel_would_choose() -> No
 
 def test_of_a_machine_whose_limits_are_not_known_nothing_but_the_need_counts() -> None:
     assert size_for(1) == TableSize(16_384, 16_384, Because.PEAKS)
+
+
+@pytest.mark.parametrize(
+    ("counts", "walked"),
+    [([1_000_000, 500], 1_000_500), ([1_000_000, 40_000], 104_000), ([500], 500)],
+)
+def test_a_sample_costs_what_all_tables_have(counts: list[int], walked: int) -> None:
+    """The kernel passes the entries of all namespaces until it has those of one."""
+    case = next(case for case in CASES if case.stem == "losing_now")
+    seen = diagnose(load("conntrackfull"), RecordedHost(sections(case.read_text())[1])).seen
+    one = seen.tables[0]
+    tables = tuple(replace(one, counters=Counters(n, 0, 0, 0, 0), after=None) for n in counts)
+    assert passed(replace(seen, tables=tables), tables[-1]) == walked

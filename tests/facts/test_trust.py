@@ -179,13 +179,38 @@ def test_the_kernels_own_lines_stay_its_own(
 
 
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
-def test_whole_seconds_alone_make_no_tail(tmp_path: Path, door: Door) -> None:
+def test_of_whole_seconds_a_line_is_its_own_where_another_second_or_ours_is_above(
+    tmp_path: Path, door: Door
+) -> None:
     stamp = "[Mon Sep 21 14:15:00 2026]"
     boot = "[Mon Sep 21 14:13:20 2026] Linux version 6.1.0"
-    lines = [boot, f"{stamp} eth0: up", f"{stamp} {FULL}"]
-    assert graded(read(door(tmp_path, "\n".join(lines)))) == [(FULL, Grade.TEXT)]
+    lines = [boot, boot.replace("Linux version 6.1.0", BUG), f"{stamp} {FULL}", f"{stamp} {FULL}"]
+    lines += [stamp.replace("00 ", "01 ") + " eth0: up", stamp.replace("00 ", "02 ") + f" {FULL}"]
+    found = graded(read(door(tmp_path, "\n".join(lines))))
+    assert found == [(BUG, Grade.TEXT), *[(FULL, Grade.TEXT)] * 3]
     lines = [boot, f"{stamp} tmpfs: Unknown parameter 'q", f"{stamp} {FULL}", f"{stamp} b'"]
     assert graded(read(door(tmp_path, "\n".join(lines)))) == [(FULL, Grade.UNVERIFIED)]
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize(
+    ("head", "tail"),
+    [
+        ("BTRFS: device label x", " devid 1 transid 5 /dev/loop0 scanned by mount (33)"),
+        ("uvcvideo 1-1:1.0: Found UVC 1.00 device Acme", " (046d:0825)"),
+        ("microsoft 0003:045E:0780.0001: input,hidraw0: USB HID v1.11 Keyboard [Acme", "] on usb"),
+        ("overlayfs: failed to resolve '/tmp/x", "': -2"),
+        ("eth0: a name that nobody has listed", ""),
+    ],
+)
+def test_of_whole_seconds_a_tail_of_any_string_is_not_verified(
+    tmp_path: Path, door: Door, head: str, tail: str
+) -> None:
+    boot = "[Mon Sep 21 14:13:20 2026] Linux version 6.1.0"
+    record = [f"[Mon Sep 21 14:15:00 2026] {text}" for text in (head, FULL, FULL, tail)]
+    path = door(tmp_path, "\n".join([boot, *record]))
+    assert graded(read(path)) == [(FULL, Grade.UNVERIFIED)] * 2
+    assert judged("conntrackfull", path).verdict is Verdict.WARNING
 
 
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)

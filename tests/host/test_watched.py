@@ -175,6 +175,23 @@ def test_saved_logs(tmp_path: Path, end: str, what: str) -> None:
     assert told in looks.get("gaps", "") + "".join(looks)
 
 
+@pytest.mark.parametrize("end", [".log", ".gz", ".json"])
+def test_a_saved_log_that_is_written_to_at_its_end(tmp_path: Path, end: str) -> None:
+    """What stood in its midst may have been written over as well: stamps and size do not tell."""
+    path = tmp_path / f"last{end}"
+    text = b"[    0.000000] Linux version 6.1.0\n" + LINES
+    json = b'{"MESSAGE":"x","_TRANSPORT":"kernel","__REALTIME_TIMESTAMP":"1"}\n' * 2000
+    path.write_bytes({".log": text, ".gz": gzip.compress(text, 0), ".json": json}[end])
+    logs = open_saved([str(path)])
+    assert not isinstance(logs, Unreadable)
+    write(path, b"x" * 10, 20_000)
+    append(path)
+    looks = sections(read_logs(logs, PHRASES))[1]
+    close_saved(logs)
+    assert "not all of the logs" in looks["cut"]
+    assert "was written to while it was read" in looks.get("gaps", "") + "".join(looks)
+
+
 def made(*messages: bytes, state: int = 1) -> bytes:
     writer = JournalWriter()
     for number, message in enumerate(messages):

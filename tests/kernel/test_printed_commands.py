@@ -18,7 +18,7 @@ MAX = Path("/proc/sys/net/netfilter/nf_conntrack_max")
 SHOP = "shop-typed"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def full() -> Iterator[None]:
     if os.geteuid() or not MAX.exists() or not Path("/usr/sbin/nft").exists():
         pytest.skip("needs root, network namespaces and nft")
@@ -51,3 +51,16 @@ def test_every_command_of_a_run_works_as_it_is_printed(full: None) -> None:
     for wanted in ("fix conntrackfull", "explain conntrackfull", "conntrack top --netns=40"):
         assert f"./ec2rl {wanted}" in told
     assert "./ec2rl conntrack free --unreplied --netns=" in told
+
+
+def test_the_namespace_that_drops_is_judged_alone_and_the_one_beside_it(full: None) -> None:
+    alone = "./ec2rl run --no-save --only-modules=conntrackfull -v --netns="
+    with namespace(f"{SHOP}-other"):
+        shop, other = (shell(f"{alone}{name}").stdout for name in (SHOP, f"{SHOP}-other"))
+    assert "[FAILURE] Conntrack table full errors found." in shop
+    assert f"(in {SHOP} (netns " in shop
+    assert "23 packets lost since it was made" in shop
+    assert "[SUCCESS] No conntrack table full errors found." in other
+    assert "packets lost" not in other
+    for said in (shop, other):
+        assert ", judged alone by conntrackfull" in said

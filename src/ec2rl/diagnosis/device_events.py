@@ -6,14 +6,14 @@ A volume that somebody detached leaves errors behind that harm nobody any more.
 from __future__ import annotations
 
 from ec2rl.diagnosis.events import AnothersEvent, Event, not_understood, sort_events
-from ec2rl.facts.block_devices import Backing, Mount, backing, read_mounts
+from ec2rl.facts.block_devices import Backing, Mount, backing, disk_of, read_mounts
 from ec2rl.host import INFO, Host, Phrase
 from ec2rl.model import Unreadable, say
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from typing import Callable, Protocol, TypeVar, Union
 
     from ec2rl.diagnosis.events import Events
@@ -39,11 +39,16 @@ REMOVALS = (
     Phrase(b"pciehp: Slot(", recent=True, level=INFO),
     # drivers/nvme/host/pci.c, nvme_probe(), 4.4 to 6.18.
     Phrase(b": pci function ", recent=True, level=INFO),
+    # drivers/scsi/sd.c, sd_shutdown(), 3.x to 6.18; drivers/block/xen-blkfront.c, to 6.18.
+    Phrase(b"] Synchronizing SCSI cache", recent=True, level=INFO),
+    Phrase(b" Device in use; refusing to close", recent=True, level=INFO),
 )
 """What tells that a device was taken away, or came back under another name."""
 
 _SLOT = r"pcieport (?P<port>\S{1,20}): pciehp: Slot\(\S{1,20}\): (?:Link Down|Card not present)\s*"
 _CAME = r"nvme (?P<name>nvme\d{1,4}): pci function (?P<at>\S{1,20})\s*"
+_SCSI = r"sd [\d:]{7,30}: \[(?P<name>sd[a-z]{1,4})\] Synchronizing SCSI cache\s*"
+_XEN = r"vbd vbd-(?P<number>\d{1,9}): (?:16 )?Device in use; refusing to close\s*"
 _NEAR = 60.0
 """Seconds from a link that went down to the first failure of what stood behind it."""
 
@@ -68,8 +73,9 @@ class Use:
         """Whether nothing uses a device any more, as far as anybody can tell."""
         if self.of(device):
             return False
+        disk = disk_of(device)
         return self.backing.is_whole or any(
-            device == one or _is_of(device, one) for one in self.gone
+            device == one or disk == one or _is_of(device, one) for one in self.gone
         )
 
 
@@ -101,39 +107,54 @@ def find_device_events(log: KernelLog, phrases: Sequence[Phrase], parse: Parse[D
 def read_use(host: Host, log: KernelLog, events: Events[D]) -> Use:
     """Look what is mounted, and at what the log tells of devices that were taken away."""
     mounts = read_mounts(host)
-    known = Backing({}, False) if isinstance(mounts, Unreadable) else backing(host, mounts)
+    known = Backing({}, False)
+    if isinstance(mounts, tuple):
+        # A container, whose root is an overlay, sees few of the host's mounts.
+        is_host = any(one.folder == "/" for one in mounts)
+        found = backing(host, mounts)
+        known = Backing(found.folders, found.is_whole and is_host)
     return Use(mounts, known, frozenset() if known.is_whole else _gone(log.lines, events))
 
 
 def _gone(lines: Sequence[LogLine], events: Events[D]) -> frozenset[str]:
-    """The controllers whose disks were taken away before they failed, or came back later."""
-    failed = (*events.this_boot, *events.earlier_boots)
-    if not failed:
-        return frozenset()
+    """The controllers and disks that were taken away before they failed, or came back later."""
     import re
 
     began: dict[str, int] = {}
-    for event in failed:
-        found = re.match(r"nvme\d{1,4}", event.detail.device)
-        if found is not None and event.line.monotonic is not None:
-            began.setdefault(found[0], event.line.monotonic)
+    for event in (*events.this_boot, *events.earlier_boots):
+        disk = disk_of(event.detail.device)
+        found = re.match(r"nvme\d{1,4}", disk)
+        if event.line.monotonic is not None:
+            began.setdefault(disk if found is None else found[0], event.line.monotonic)
     gone: set[str] = set()
     at: dict[str, str] = {}
-    for line in lines:
-        if not line.trusted or line.monotonic is None or not began:
+    for line in lines if began else ():
+        if not line.trusted or line.monotonic is None:
             continue
         came = re.fullmatch(_CAME, line.message)
         if came is not None:
             at[came["name"]] = came["at"]
             if line.monotonic > began.get(came["name"], line.monotonic):
                 gone.add(came["name"])
-        left = re.fullmatch(_SLOT, line.message)
-        for name, when in began.items() if left is not None else ():
-            is_near = 0 <= when - line.monotonic <= _NEAR * 1e6
-            port = "" if left is None else left["port"]
-            if is_near and (port not in at.values() or at.get(name) == port):
-                gone.add(name)
+        near = {one for one, when in began.items() if 0 <= when - line.monotonic <= _NEAR * 1e6}
+        gone |= near & _taken(line.message, near, at)
     return frozenset(gone)
+
+
+def _taken(message: str, near: Collection[str], at: Mapping[str, str]) -> set[str]:
+    """Which of the disks that fail soon a message says to be taken away; `at` is their place."""
+    import re
+
+    left = re.fullmatch(_SLOT, message)
+    if left is not None:
+        port = left["port"]
+        return {one for one in near if at.get(one) == port or port not in at.values()}
+    scsi, xen = re.fullmatch(_SCSI, message), re.fullmatch(_XEN, message)
+    if scsi is not None:
+        return {scsi["name"]}
+    # Documentation/admin-guide/devices.txt: block 202, 16 minors a disk.
+    number = 0 if xen is None else int(xen["number"]) - (202 << 8)
+    return {f"xvd{chr(ord('a') + (number >> 4))}"} if 0 < number < 26 << 4 else set()
 
 
 def harmless(

@@ -61,8 +61,8 @@ def _btrfs(host: Host) -> Iterator[Counted]:
     names = host.names(_BTRFS)
     for name in names[:_MOST] if isinstance(names, tuple) else ():
         folder = f"{_BTRFS}/{name}"
-        ids = host.names(f"{folder}/devinfo")
-        if name == "features" or isinstance(ids, Unreadable):
+        ids = () if name == "features" else host.names(f"{folder}/devinfo")
+        if isinstance(ids, Unreadable) or not ids:
             continue
         devices = host.names(f"{folder}/devices")
         named = "+".join(devices) if isinstance(devices, tuple) and devices else name

@@ -121,6 +121,9 @@ _FIXED = (
     r"|BUG: (?:kernel NULL pointer dereference,|unable to handle page fault for) address: [\da-f]+"
     r"|Kernel panic - not syncing: [\w :,.()=+-]+"
     r"|oom-kill:constraint=CONSTRAINT_\w+,nodemask=[^'\"]*,uid=\d+"
+    r"|(?:memory|memory\+swap|kmem|swap): usage \d+kB, limit \d+kB, failcnt \d+"
+    r"|\[ *\d+\](?: +-?\d+){5,10} .{1,16}"
+    r"|PGD [\da-f]+ ?(?:P[4UM]D [\da-f]+ ?|PTE [\da-f]+ ?)*|#PF: [\w ()-]+"
     r"|xennet: skb rides the rocket: \d+ (?:slots|frags)[\w ,]*"
 )
 _EARLY = r"Booting Linux on .*|microcode: .*|Initializing cgroup subsys \w+"
@@ -141,11 +144,12 @@ def grades(lines: Sequence[Line], grade: Grade) -> list[tuple[Grade, str]]:
     """Grade each line of a text whose lines have this one, and say why it is in doubt.
 
     What bears another facility than the kernel's is not its own; nor is a line in which a user's
-    string goes on that the line above begins.  One that bears the stamp of any other line above, to
-    the microsecond, may be part of it; of whole seconds, as `dmesg -T` has them, a stamp says so
-    only where the line above is a user's, or leaves a quotation open, or where this one says that a
-    kernel starts: between two boots time passes.  In a text without times that is so of each line
-    behind such a one.
+    string goes on that the line above begins.  One that bears the stamp of any other line above may
+    be part of it, be it to the microsecond or of whole seconds, as `dmesg -T` has them: what begins
+    with a user's string cannot be listed.  It is not where the line above is whole and holds none,
+    nor in the second in which the kernel started, when no user has a process.  In a text without
+    times, where all would be in doubt, it is only behind a line that is known to be a user's, or
+    that leaves a quotation open.
     """
     import re
 
@@ -154,31 +158,36 @@ def grades(lines: Sequence[Line], grade: Grade) -> list[tuple[Grade, str]]:
     head_of = re.compile(_HEAD.replace("FACILITIES", "|".join(FACILITIES)), re.DOTALL).match
     graded: list[tuple[Grade, str]] = []
     above, stamp, was = "", None, (grade, "")
+    began: str | None = None
     for line in lines:
         head = head_of(line.text)
         assert head is not None, "it matches any text"
         here, now = head["stamp"], (grade, "")
         if int(head["pri"] or 0) >> 3 or head["facility"] not in (None, "kern"):
             here, now = None, (Grade.FORGED, "")  # a message of its own
-        elif here and here == stamp and here != _BEFORE_USERS:
+        elif here and here == stamp and here not in (_BEFORE_USERS, began):
             is_start = head["said"].startswith(BEGINNING.text.decode())
             is_early = line.offset < _NEAR_START and re.fullmatch(_EARLY, above)
-            is_exact = "." in here or (is_start and not is_early)
-            now = was if was[0] is not grade else _behind(above, is_exact, grade)
+            if was[0] is not grade:
+                now = was
+            elif not (is_start and is_early):
+                now = _behind(above, here, is_start, grade)
+        if here and "." not in here and here != UNTIMED and now[0] is grade:
+            began = here if head["said"].startswith(BEGINNING.text.decode()) else began
         graded.append(now)
         above, stamp, was = head["said"], here, now
     return graded
 
 
-def _behind(above: str, is_exact: bool, grade: Grade) -> tuple[Grade, str]:
+def _behind(above: str, stamp: str, is_start: bool, grade: Grade) -> tuple[Grade, str]:
     """The grade of a line by the one above it that bears the same stamp."""
     import re
 
     if re.fullmatch(_FIXED, above.strip()):
         return grade, ""
-    users = re.fullmatch(_USERS, above, re.DOTALL)
-    if users is not None and is_exact:
+    is_users = re.fullmatch(_USERS, above, re.DOTALL) is not None
+    if is_users and (is_start or "." in stamp):
         return Grade.FORGED, ""
-    if users is not None or is_exact or any(above.count(mark) % 2 for mark in "'\""):
-        return Grade.UNVERIFIED, _MAYBE_TAIL
-    return grade, ""
+    if stamp == UNTIMED and not (is_users or is_start or any(above.count(q) % 2 for q in "'\"")):
+        return grade, ""
+    return Grade.UNVERIFIED, _MAYBE_TAIL

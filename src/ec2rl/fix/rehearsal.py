@@ -49,7 +49,8 @@ def obstacle(changes: Sequence[Change], *, machine: Machine) -> str:
 
 def _may_begin(machine: Machine) -> None:
     """Refused while a change is on trial."""
+    ends = trials(machine=machine)
     for change in history(machine=machine):
-        if change.state is State.APPLIED and change.id in trials(machine=machine):
+        if change.state is State.APPLIED and change.id in ends:
             keep, undo = to_type(f"keep {change.id}"), to_type(f"undo {change.id}")
             raise Refused(f"change {change.id} is on trial: first {keep}, or {undo}")

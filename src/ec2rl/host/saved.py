@@ -156,7 +156,8 @@ class Text:
     @property
     def gap(self) -> str:
         """Why this is not all that stood in the file; to be asked when it was read."""
-        changed = "" if self._watched is None else self._watched.changed()
+        watched = self._watched
+        changed = "" if watched is None else watched.changed() or watched.grown()
         return "; ".join(filter(None, (self._source.gap, changed)))
 
     def peek(self, size: int) -> bytes:

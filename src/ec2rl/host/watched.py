@@ -37,6 +37,16 @@ class Watched:
             return "was rewritten while it was read: what stood there before may be unseen"
         return ""
 
+    def grown(self) -> str:
+        """Tell whether it was written to at its end, "" for no.
+
+        Nothing shows then whether what was not read yet was written over as well: a log of this
+        machine is never at rest and is believed, evidence that somebody saved is to be.
+        """
+        if os.fstat(self.fd).st_size == self.first.st_size:
+            return ""
+        return "was written to while it was read: read a copy, what stood there may be unseen"
+
     def _is_same(self, now: os.stat_result) -> bool:
         grown = now.st_size > self.first.st_size
         return (grown or _stamps(now) == _stamps(self.first)) and self._read_ends() == self._ends

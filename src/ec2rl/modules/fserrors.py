@@ -110,11 +110,10 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     ]
     states.sort(key=lambda one: one[0] is not Verdict.PROBLEM)
     worst = states[0] if states else None
-    if not events.this_boot:
-        notes += [one for _, one in states[1:]]
-    else:
-        notes += [one for _, one in states]
     is_past = worst is None or worst[0] is not Verdict.PROBLEM
+    # The events of this boot make the summary; what is so now comes right below it.
+    headline = () if worst is None or not events.this_boot else (worst[1],)
+    notes += [one for _, one in states[1:]]
     seen = replace(
         seen,
         state=worst,
@@ -123,6 +122,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         if is_past
         else None,
         notes=tuple(notes),
+        headline=headline,
     )
     devices = {one.detail.device for one in events.newest} | {one.device for one in read_only}
     ids = {one: found for one in sorted(devices) if one and (found := volume(host, one))}
