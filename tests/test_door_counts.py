@@ -75,6 +75,26 @@ def test_a_table_with_other_blanks_is_read(tmp_path: Path, blank: str) -> None:
     assert (verdict(one), one["results"][0]["census"]["counted"]) == ("WARNING", 300)
 
 
+@pytest.mark.parametrize(
+    ("text", "commands"),
+    [
+        (f"# conntrack -S\n{STATS}# sysctl -a\n{KEYS}", "conntrack -S, sysctl -a"),
+        (
+            f"[root@w ~]# conntrack -S\n{STATS}[root@w ~]# dmesg -T\n{QUIET}",
+            "conntrack -S, dmesg -T",
+        ),
+        (f"$ sudo sysctl net\n{KEYS}$ sudo ethtool -S eth0\n{ALLOWANCE}", "sysctl, ethtool -S"),
+    ],
+)
+def test_output_of_several_commands_is_told_with_what_to_do(
+    tmp_path: Path, text: str, commands: str
+) -> None:
+    (one,) = judged(tmp_path, saved(tmp_path, "all", text))
+    words = f"(output of {commands}: read as one of them; save each in its own file)"
+    assert words in one["host"]["evidence"][0]["kind"]
+    assert verdict(one) != "OK"
+
+
 DOUBTED = {
     "a log and more": f"{QUIET}# conntrack -S\n{EVICTED}# sysctl -a\n{KEYS}",
     "settings and counters": f"vm.swappiness = 60\nkernel.x = 1\nfs.file-max = 1\n{EVICTED}",

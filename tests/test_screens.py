@@ -23,7 +23,7 @@ DEMO = "src/ec2rl/demo"
 COMMANDS = (
     f"./ec2rl run --no-save --replay={DEMO}/full-table.case --only-modules=conntrackfull",
     f"./ec2rl explain conntrackfull --replay={DEMO}/full-table.case",
-    "./ec2rl run --no-save --log=bakery.log --only-modules=oomkiller,kernelpanic,kernelbug",
+    "./ec2rl run --no-save --log=bakery.log --only-modules=oomkiller,kernelbug",
     "./ec2rl list --only-modules=conntrackfull,neighbourfull",
     "./ec2rl help conntrack size",
     "./ec2rl help",

@@ -167,3 +167,17 @@ def test_this_process_is_in_one() -> None:
     assert one["alone"]["inode"] == one["namespaces"][0]["inode"]
     (row,) = json.loads(ec2rl("conntrack", "namespaces", own, "--json").stdout)["namespaces"]
     assert row["inode"] == one["alone"]["inode"]
+
+
+@pytest.mark.parametrize(
+    ("said", "first"),
+    [("shop", "[FAILURE] Conntrack table full errors found. 40 occ"), ("nobody", "[UNKNOWN] ")],
+)
+def test_a_recording_has_its_namespaces(said: str, first: str) -> None:
+    replay = "--replay=src/ec2rl/demo/full-table.case"
+    done = ec2rl(
+        "run", "--no-save", replay, f"--netns={said}", "-q", "--only-modules=conntrackfull"
+    )
+    assert done.stderr == ""
+    assert first in done.stdout
+    assert f"{said}" in done.stdout.partition("(in ")[2].partition(" alone)")[0]

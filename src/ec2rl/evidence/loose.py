@@ -17,7 +17,7 @@ from ec2rl.evidence.identity import Identity, identity_of
 from ec2rl.evidence.kinds import FORM, HEAD, Kind, Use, kind_of, plain
 from ec2rl.evidence.machines import Item
 from ec2rl.host import BOOT_ID, Clock, Journal, Phrase
-from ec2rl.host.bare import bare
+from ec2rl.host.bare import bare, commands_of
 from ec2rl.host.holes import hole
 from ec2rl.host.packed import Packed
 from ec2rl.host.recording import RecordedHost, case, sections
@@ -97,7 +97,21 @@ def _recognised(file: Saved, deadline: float) -> list[Any]:
     mark = f"{sha256(head).hexdigest()} {size}"
     kind = _more(kind, file.name, head, mark)
     told = vars(identity_of(kind, head, status.st_mtime))
+    kind = _several(kind, head)
     return [kind.name, kind.use.name, kind.key, kind.part, text.packing, mark, told]
+
+
+def _several(kind: Kind, head: bytes) -> Kind:
+    """Say of a text in which several commands printed that it was read as one of them."""
+    if kind.use not in (Use.TEXT, Use.SETTINGS, Use.STREAM, Use.LOG):
+        return kind
+    commands = commands_of(plain(head), kind.use is Use.SETTINGS)
+    if len(commands) <= (kind.use is not Use.SETTINGS):
+        return kind
+    words = (
+        f" (output of {', '.join(commands[:8])}: read as one of them; save each in its own file)"
+    )
+    return replace(kind, name=kind.name + words)
 
 
 def _more(kind: Kind, name: str, head: bytes, mark: str) -> Kind:

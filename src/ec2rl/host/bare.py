@@ -22,6 +22,20 @@ _AROUND = (
 _COMMANDS = "cat|ethtool|grep|ip|kubectl|docker|nsenter|netstat|nstat|sysctl|uname"
 
 
+_OF_SETTINGS = rb"sysctl|conntrack (?:-C|--count)"
+
+
+def commands_of(text: bytes, of_settings: bool) -> list[str]:
+    """Name the commands whose output stands behind prompts; `of_settings` leaves out what sets.
+
+    With its first option, as far as it tells what is printed.
+    """
+    tools = b"conntrack|dmesg|ethtool|journalctl|netstat|nstat|sysctl"
+    found = re.findall(_PROMPT + rb"((?:" + tools + rb")(?: --?[A-Za-z]\w{0,20})?)(?=\s|\Z)", text)
+    told = dict.fromkeys(one for one in found if not (of_settings and re.match(_OF_SETTINGS, one)))
+    return [one.decode() for one in told]
+
+
 def bare(text: bytes) -> bytes:
     """Take off what stands around the lines of a text, which is in UTF-8."""
     for pattern, instead in _AROUND:
