@@ -98,7 +98,7 @@ def theirs(tmp_path: Path) -> str:
         (("list", "--dport=65536"), "--dport=65536: not a number from 0 to 65,535"),
         (("list", "--dport=htps"), "--dport=htps: no service in /etc/services: take a number "),
         (("list", "--mark=0xg"), "--mark=0xg: not a number from 0 to 4,294,967,295"),
-        (("namespaces", "--netns=a"), "unknown option of conntrack namespaces '--netns'"),
+        (("namespaces", "--sample=9"), "unknown option of conntrack namespaces '--sample'"),
         (("free",), "free needs a filter, as --unreplied or --src=ADDRESS: it never takes all"),
         (("free", "--netns=all", "--unreplied"), "free takes one namespace at a time"),
         (("free", "--netns", "", "--unreplied"), "--netns needs a value"),

@@ -13,6 +13,7 @@ from ec2rl.conntrack.queries.kept import Entries
 from ec2rl.conntrack.queries.saved_text import KEPT, read_table
 from ec2rl.conntrack.saved_evidence import open_named
 from ec2rl.model import Unreadable, Why
+from test_cli import ec2rl
 
 
 def line(number: int, state: str = "ESTABLISHED") -> str:
@@ -144,3 +145,29 @@ def test_what_is_no_file_is_not_opened(tmp_path: Path, what: str) -> None:
         "device": (Why.FAILED, "not a file"),
         "none": (Why.ABSENT, ""),
     }[what]
+
+
+def _hole(text: bytes) -> bytes:
+    return text[:20_000] + bytes(40_000) + text[60_000:]
+
+
+WHOLE = "".join(map(line, range(600))).encode()
+DAMAGED = {
+    "a hole": _hole(WHOLE),
+    "a hole, gzip": gzip.compress(_hole(WHOLE)),
+    "cut": gzip.compress(WHOLE, 0)[:40_000],
+    "its end is blank": WHOLE[:50_000] + bytes(len(WHOLE) - 50_000),
+}
+
+
+@pytest.mark.parametrize("text", DAMAGED.values(), ids=DAMAGED.keys())
+def test_a_part_of_a_saved_table_is_told_as_that(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "table").write_bytes(text)
+    done = ec2rl("conntrack", "top", f"--file={tmp_path}/table")
+    assert done.returncode == 3
+    assert f"{tmp_path}/table: at least " in done.stdout
+    assert "in no random order" in done.stdout
+    (tmp_path / "table").write_bytes(WHOLE)
+    done = ec2rl("conntrack", "top", f"--file={tmp_path}/table")
+    assert done.returncode == 0
+    assert f"{tmp_path}/table: 600 entries\n" in done.stdout

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from ec2rl.host.holes import Whole
 from ec2rl.host.packed import Packed
 from ec2rl.host.sandbox import limits
 from ec2rl.host.saved import Saved, Text, close_saved, open_saved
@@ -35,10 +36,10 @@ class Pieces:
         file = self._file
         try:
             if file.watched is not None and not kind_of(os.pread(file.fd, HEAD, 0)):
-                plain = Packed(file.fd)
+                plain = Whole(Packed(file.fd).read)
                 while piece := plain.read(_PIECE):
                     yield piece
-                self.gap = file.watched.changed()
+                self.gap = file.watched.changed() or plain.told()
             else:
                 yield from self._relayed()
         finally:
@@ -76,8 +77,9 @@ def open_pieces(path: str) -> Pieces | Unreadable:
 def _relay(file: Saved, write: int, deadline: float) -> None:
     """What the child does."""
     text = Text(file, deadline)
+    whole = Whole(text.read)
     with open(write, "wb", buffering=0) as pipe:
-        while piece := text.read(_PIECE):
+        while piece := whole.read(_PIECE):
             pipe.write(len(piece).to_bytes(4, "big") + piece)
-        gap = text.refused or text.gap
+        gap = text.refused or text.gap or whole.told()
         pipe.write(bytes(4) + gap.encode("utf-8", "backslashreplace"))

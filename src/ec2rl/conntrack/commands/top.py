@@ -39,7 +39,7 @@ _ASKED = 5000
 
 
 def command(args: Parsed, terminal: Terminal) -> int:
-    """Show who fills a table: 0, 3 could not be read, 130 interrupted (what was seen is shown)."""
+    """Show who fills a table: 0, 3 not read whole, 130 interrupted; what was seen is shown."""
     _asked(args)
     return answered(args, terminal, lambda host, _: show(args, terminal, host))
 
@@ -70,7 +70,8 @@ def show(args: Parsed, terminal: Terminal, host: Host) -> int:
             status = COULD_NOT_LOOK
             continue
         owned = _owned(args, host, target, census) if by in ("", "owner") else ()
-        status = status or _unrecorded(terminal, by, target, census, owned)
+        partly = _unrecorded(terminal, by, target, census, owned) or _cut(args, census)
+        status = status or partly
         tables.append({**facts, **census_facts(census, target, owned, limit)})
         if write is None:
             terminal.out(top(target, targets, census, by, limit, owned))
@@ -109,6 +110,11 @@ def _unrecorded(
         return 0
     terminal.say(f"{target.label}: who is behind its connections was not recorded")
     return COULD_NOT_LOOK
+
+
+def _cut(args: Parsed, census: Census) -> int:
+    """Give the exit status of a saved table of which a part is missing."""
+    return COULD_NOT_LOOK if args.has("file") and not census.whole else 0
 
 
 def _owned(args: Parsed, host: Host, target: TableTarget, census: Census) -> tuple[Owned, ...]:

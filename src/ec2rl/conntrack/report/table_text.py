@@ -63,7 +63,7 @@ def heading(target: TableTarget, limits: Limits, seen: Census) -> str:
     count = target.count if seen.counted is None else seen.counted
     label = one_line(target.label)
     if count is None:
-        return f"{label}: {entries(seen.total)}"
+        return f"{label}: {'at least ' * (not is_whole(seen))}{entries(seen.total)}"
     if not limits.maximum:
         return f"{label}: {entries(count)}"
     share = percent(count / limits.maximum)

@@ -236,7 +236,8 @@ def _count_text(
     gaps += [] if ended else [*reader.gaps(), *undecoded(columns.malformed)]
     gaps += [*masked(columns.masked), *([gap] if gap else [])]
     found = census(tally, settings, source, gaps=tuple(gaps), keep=keep)
-    return replace(found, whole=not ended, random=not ended, interrupted=interrupted)
+    whole = not (ended or gap)
+    return replace(found, whole=whole, random=whole, interrupted=interrupted)
 
 
 class Listing:
