@@ -267,7 +267,7 @@ def test_what_is_there_once_some_was_settled_is_shown_and_asked_anew(
     os.write(asked.master, b"y\n")
     again = until(reader, QUESTION)
     assert b"change 2 had been interrupted; it is applied now" in again
-    assert b"Would take back change 2:" in again
+    assert b"Would take back change 2, as its record claims" in again
     os.write(asked.master, answer)
     status, said = asked.ends(), rest(reader)
     text = (root / FILE.lstrip("/")).read_text()

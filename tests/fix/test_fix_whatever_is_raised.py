@@ -209,6 +209,11 @@ def ec2rl(without: str, *words: str) -> tuple[int, str]:
 UNTOUCHED = "ec2rl: nothing was changed"
 NO_CTYPES = "No module named '_ctypes'"
 NO_FCNTL = f"{UNTOUCHED}: no change is begun: No module named 'fcntl'\n"
+NO_FCNTL_AT_ALL = (
+    f"{UNTOUCHED}\n"
+    "ec2rl: this Python lacks something: No module named 'fcntl'; "
+    "install python3 (python3-minimal is not enough), or name another by EC2RL_PYTHON\n"
+)
 LACKS = {
     # It takes ctypes to look at a volume safely, too.
     "_ctypes": (
@@ -220,7 +225,8 @@ LACKS = {
         "and without it an edit of somebody else could be lost; name another: "
         "EC2RL_PYTHON=/path/to/python3\n",
     ),
-    "fcntl": (1, NO_FCNTL, NO_FCNTL.replace("nothing was", "nothing of change 1 was")),
+    # Nor does it without, which is looked for before it is planned.
+    "fcntl": (69, NO_FCNTL_AT_ALL, NO_FCNTL.replace("nothing was", "nothing of change 1 was")),
 }
 
 

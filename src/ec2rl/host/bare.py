@@ -19,10 +19,8 @@ _AROUND = (
     (_PROMPT + rb"(?:cat|head|more) (/proc/sys/\S{1,200})\n", rb"\1: "),
     (_PROMPT + rb"sysctl -n ([a-z][\w-]*\.[\w./-]{1,200})" + _NUMBER, rb"\1 = \2"),
 )
+_LOOKS = "dmesg|ethtool|journalctl|netstat|nstat|sysctl"
 _COMMANDS = "cat|ethtool|grep|ip|kubectl|docker|nsenter|netstat|nstat|sysctl|uname"
-
-
-_OF_SETTINGS = rb"sysctl|conntrack (?:-C|--count)"
 
 
 def commands_of(text: bytes, of_settings: bool) -> list[str]:
@@ -30,9 +28,11 @@ def commands_of(text: bytes, of_settings: bool) -> list[str]:
 
     With its first option, as far as it tells what is printed.
     """
-    tools = b"conntrack|dmesg|ethtool|journalctl|netstat|nstat|sysctl"
+    forms = slices.parts("saved_evidence").values()
+    tools = "|".join((_LOOKS, *(form.KEY.partition(" ")[0] for form in forms))).encode()
     found = re.findall(_PROMPT + rb"((?:" + tools + rb")(?: --?[A-Za-z]\w{0,20})?)(?=\s|\Z)", text)
-    told = dict.fromkeys(one for one in found if not (of_settings and re.match(_OF_SETTINGS, one)))
+    sets = b"|".join((b"sysctl", *(command for form in forms for command in form.PRINTED)))
+    told = dict.fromkeys(one for one in found if not (of_settings and re.match(sets, one)))
     return [one.decode() for one in told]
 
 
