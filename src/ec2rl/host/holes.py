@@ -48,10 +48,11 @@ class Holes:
     def _look(self, data: bytes) -> None:
         import re
 
+        if data == bytes(len(data)):  # of a large hole most pieces are so, and stripping is slow
+            self._run += len(data)
+            return
         more = len(data) - len(data.lstrip(b"\0"))
         self._run += more
-        if more == len(data):
-            return
         self._close(self._at + more)
         for found in re.compile(_RUN).finditer(data, more):
             self._run = len(found[0])
