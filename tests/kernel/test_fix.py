@@ -251,7 +251,7 @@ def test_a_trial_that_is_confirmed_stays(before: tuple[int, int]) -> None:
     )
     states = re.findall(r"^STATE (\d+) (\d+)", said, re.MULTILINE)
     assert [int(state[0]) for state in states] == [2 * before[0], before[0]], said
-    assert "change 1 is not on trial, or was taken back; see: ec2rl history" in said
+    assert "change 1 stays already: it is not on trial\n" in said
     assert f"fix conntrackfull --persist-only --set buckets={2 * before[0]} --set max=" in said
 
 
