@@ -37,7 +37,8 @@ MOMENTS = 200
 BLOWS = ("KILL", "INT", "TERM")
 SOURCE = Path(__file__).resolve().parent.parent.parent / "src"
 _START = (
-    "import sys; sys.path.insert(0, sys.argv.pop(1)); from ec2rl.cli import main; sys.exit(main())"
+    "import sys; sys.path.insert(0, sys.argv.pop(1))\n"
+    "from ec2rl.__main__ import start; sys.exit(start())"
 )
 _LINE = re.compile(r"(\w+)\((.*)")
 _ROOM = "/proc/sys/net/netfilter/nf_conntrack_"
@@ -258,7 +259,8 @@ def _judge_run(
         quiet = "nothing was changed" in said.err or "[FAILURE]" in said.out
         # What was not judged is not mended either, and both are told.
         quiet = quiet or ("interrupted: " in said.err and "[UNKNOWN]" in said.out)
-        quiet = quiet or not (said.out or said.err)  # nothing had begun
+        # Nothing had begun, be it that Python itself had not.
+        quiet = quiet or not (said.out or said.err) or said.err.startswith("Fatal Python error: ")
         if now == before and not (quiet or "all is as before change 1" in said.err):
             return f"not changed, and not told: {said}"
     try:
