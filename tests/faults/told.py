@@ -259,8 +259,10 @@ def _judge_run(
         quiet = "nothing was changed" in said.err or "[FAILURE]" in said.out
         # What was not judged is not mended either, and both are told.
         quiet = quiet or ("interrupted: " in said.err and "[UNKNOWN]" in said.out)
-        # Nothing had begun, be it that Python itself had not.
+        # Nothing had begun: Python itself may be struck before it has our first line.
         quiet = quiet or not (said.out or said.err) or said.err.startswith("Fatal Python error: ")
+        began = ", in start\n" in said.err
+        quiet = quiet or (said.err.endswith("\nKeyboardInterrupt\n") and not began)
         if now == before and not (quiet or "all is as before change 1" in said.err):
             return f"not changed, and not told: {said}"
     try:
