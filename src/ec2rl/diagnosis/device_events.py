@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ec2rl.diagnosis.events import Events
     from ec2rl.facts.log import KernelLog, LogLine
-    from ec2rl.model import Statement
+    from ec2rl.model import Fact, Statement
 
     class OfDevice(Protocol):
         """What is known of an event of a device: `same` is equal for the same event again."""
@@ -114,6 +114,14 @@ def read_use(host: Host, log: KernelLog, events: Events[D]) -> Use:
         found = backing(host, mounts)
         known = Backing(found.folders, found.is_whole and is_host)
     return Use(mounts, known, frozenset() if known.is_whole else _gone(log.lines, events))
+
+
+def device_facts(devices: Sequence[str], use: Use, volumes: Mapping[str, str]) -> Fact:
+    """Give the devices as data: what is mounted from each, and its volume where that is known."""
+    return [
+        {"device": one, "folders": list(use.of(one)), "volume": volumes.get(one, "")}
+        for one in devices
+    ]
 
 
 def _gone(lines: Sequence[LogLine], events: Events[D]) -> frozenset[str]:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from ec2rl.diagnosis.device_events import REMOVALS, Use, find_device_events, harmless, read_use
+from ec2rl.diagnosis.device_events import (
+    REMOVALS,
+    Use,
+    device_facts,
+    find_device_events,
+    harmless,
+    read_use,
+)
 from ec2rl.diagnosis.events import AnothersEvent
 from ec2rl.diagnosis.finding import DiagnosisText, judge_events
 from ec2rl.diagnosis.kernel_log import commands_of
@@ -291,10 +298,7 @@ def judge(seen: Seen) -> Finding:
     finding = judge_events(NAME, seen.log, text)
     facts: dict[str, Fact] = {
         **finding.facts,
-        "devices": [
-            {"device": one, "folders": list(seen.use.of(one)), "volume": seen.ids.get(one, "")}
-            for one in _devices(seen)
-        ],
+        "devices": device_facts(_devices(seen), seen.use, seen.ids),
         "counted": [
             {"kind": one.kind, "device": one.device, "errors": one.errors} for one in seen.counted
         ],
