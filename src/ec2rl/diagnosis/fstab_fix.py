@@ -28,7 +28,7 @@ def _why_not(fault: LineFault) -> str:
     """Why the line of a fault is left as it is, "" where it may be changed."""
     one = fault.entry
     if one is None:
-        return "its line in /etc/fstab is not known"
+        return "no line of /etc/fstab has it, or none could be read"
     if one.folder in _NEEDED:
         return "the system needs it, and a boot without it had better stop"
     if fault.way is Way.CHECK:
