@@ -88,7 +88,7 @@ def test_the_line_to_blame_and_no_other_byte(tmp_path: Path, before: bytes, afte
     ids=["/var", "bytes", "no such line"],
 )
 def test_what_is_left_alone(tmp_path: Path, fstab: bytes, why: str) -> None:
-    said = EMERGENCY
+    said: tuple[tuple[bytes, bytes], ...] = EMERGENCY
     if b"/var" in fstab:
         said = tuple((kind, words.replace(b"data", b"var")) for kind, words in said)
     root = volume(tmp_path, ROOT + fstab, written((NEW, said)))

@@ -37,7 +37,7 @@ class FstabLook:
 def look_at(host: Host) -> FstabLook:
     """Read the lines and what a boot said of them; of a machine what of them is there now."""
     text = host.read(FSTAB)
-    fstab = parse_fstab(text.text) if isinstance(text, Evidence) else text
+    fstab = parse_fstab(text.text) if isinstance(text, Evidence) else _absent(host, text)
     printed = host.query(BootText())
     if not isinstance(printed, Unreadable):
         kinds = _kinds(host, fstab) if "nknown filesystem type" in printed.text else None
@@ -54,6 +54,12 @@ def look_at(host: Host) -> FstabLook:
         return FstabLook(fstab, printed, present=present)
     journal = host.query(BootJournal())
     return FstabLook(fstab, printed, journal, present, _kinds(host, fstab), host.is_live)
+
+
+def _absent(host: Host, found: Unreadable) -> Unreadable:
+    """Why there is none; a link that leads nowhere is none that nobody wrote."""
+    to = host.link(FSTAB) if found.why is Why.ABSENT else found
+    return found if isinstance(to, Unreadable) else Unreadable(FSTAB, Why.FAILED, f"a link to {to}")
 
 
 def _kinds(host: Host, fstab: Fstab | Unreadable) -> Kinds | None:

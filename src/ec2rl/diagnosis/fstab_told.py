@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from ec2rl.model import Fact
 
-_NAMED = 4
+_NAMED, _FACTS = 4, 100
 _QUOTE = 200
 _RANK = {one: rank for rank, one in enumerate((Verdict.PROBLEM, Verdict.WARNING, Verdict.OK))}
 _HELP = {
@@ -119,7 +119,7 @@ def judge_lines(name: str, look: FstabLook) -> Finding:
     story = _story(look)
     found = _faults(look, story)
     facts = _facts(found, story)
-    quiet = [more(_named(one)) for one in found if one.verdict is Verdict.OK]
+    quiet = [more(_named(one)) for one in found if one.verdict is Verdict.OK][:_NAMED]
     bad = [one for one in found if one.verdict is not Verdict.OK]
     if not bad:
         finding = _nothing(look, story, tuple(quiet))
@@ -268,6 +268,6 @@ def _facts(found: Sequence[LineFault], story: _Story) -> dict[str, Fact]:
                 "stops": one.stops,
                 "said_in_line": None if one.failed is None else one.failed.line.number,
             }
-            for one in found
+            for one in found[:_FACTS]
         ],
     }
