@@ -71,7 +71,7 @@ def test_the_line_to_blame_and_no_other_byte(tmp_path: Path, before: bytes, afte
     assert "risk: high" in done.stdout
     assert "By hand" not in done.stdout
     assert (root / "etc/fstab").read_bytes() == ROOT + after.replace(b"%s", MORE)
-    assert verdict(root).startswith("WARNING: /data failed, and the boot went on")
+    assert verdict(root).startswith("WARNING: /data stopped the boot")
     again = ec2rl("fix", "fstabfailures", f"--root={root}", "--yes")
     assert (again.returncode, "no line of /etc/fstab is known" in again.stdout) == (1, True)
     assert ec2rl("undo", f"--root={root}", "--yes").returncode == 0
@@ -83,7 +83,7 @@ def test_the_line_to_blame_and_no_other_byte(tmp_path: Path, before: bytes, afte
     [
         (b"/dev/sdz /var xfs defaults 0 2\n", "/var: the system needs it"),
         (b"/dev/sdz /data xfs \xff 0 2\n", "/data: its line has bytes that are no text"),
-        (b"/dev/sdy /else xfs defaults 0 2\n", "/data: no line of /etc/fstab has it"),
+        (b"/dev/sdy /else xfs defaults 0 2\n", "no line of /etc/fstab is known to stop a boot"),
     ],
     ids=["/var", "bytes", "no such line"],
 )

@@ -36,7 +36,7 @@ def _why_not(fault: LineFault) -> str:
             "its file system is damaged, and is to be checked first; up to systemd 249 nofail "
             "alone does not help, the last field has to be 0 too"
         )
-    if fault.way not in (Way.NOFAIL, Way.MOUNT, Way.LATE, Way.KIND):
+    if fault.way not in (Way.NOFAIL, Way.MOUNT, Way.LATE, Way.KIND, Way.ELSEWHERE):
         return "the line itself has to be corrected"
     text = one.text.replace("\t", " ").removesuffix("\r")
     # Bytes that are no UTF-8 are shown as \xNN, and cannot be written back as what they were.

@@ -47,9 +47,10 @@ def look_at(host: Host) -> FstabLook:
     is_systemd = not host.is_live or _is_systemd(host)
     if not any(one.target for one in fstab.entries) or not is_systemd:
         return FstabLook(fstab, printed, is_live=host.is_live, is_systemd=is_systemd)
-    from ec2rl.facts.fstab_devices import is_all_well, read_present
+    from ec2rl.facts.fstab_devices import is_all_well, read_on_disk, read_present
 
-    present = read_present(host, fstab.entries)
+    read = read_present if host.is_live else read_on_disk
+    present = read(host, fstab.entries)
     if not isinstance(present, Unreadable) and host.is_live and is_all_well(fstab.entries, present):
         return FstabLook(fstab, printed, present=present)
     journal = host.query(BootJournal())
