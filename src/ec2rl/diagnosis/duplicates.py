@@ -77,10 +77,10 @@ def observe(
     answer = host.query(Disks())
     if isinstance(answer, Unreadable):
         return Seen(answer, refused=refused)
-    if not host.is_live:
+    disks = parse_disks(answer.text)
+    if any(one.is_root for one in disks):
         why = "which other disks that machine has, its volume does not tell"
         return Seen(Unreadable("its disks", Why.NOT_COLLECTED, why), refused=refused)
-    disks = parse_disks(answer.text)
     if not disks:
         why = "no block device is seen here"
         return Seen(Unreadable("disks", Why.ABSENT, why), refused=refused)
@@ -132,7 +132,7 @@ def _unread(disks: Sequence[Disk], needs_content: bool) -> Iterator[Unreadable]:
         elif one.is_odd and not one.holders and not one.table and (needs_content or not one.of):
             kind = "" if one.kind != "other" else f" ({one.label})"
             kind = f" ({one.label} at once)" if one.kind == "ambiguous" else kind
-            yield Unreadable(one.shown, Why.FAILED, f"holds what is of no kind read here{kind}")
+            yield Unreadable(one.shown, Why.PARTIAL, f"what it holds is of no kind read here{kind}")
 
 
 def _with_uses(
@@ -152,7 +152,8 @@ def _with_uses(
     mounts = read_mounts(host)
     held = backing(host, mounts).folders if isinstance(mounts, tuple) else {}
     told = [
-        Copies(one.tag, one.value, one.devices, tuple(_uses_of(one, uses.found))) for one in found
+        Copies(one.tag, one.value, one.devices, tuple(_uses_of(one, uses.found, held)))
+        for one in found
     ]
     told = [one for one in told if one.uses or one.tag not in only_used]
     names = {disk.name: disk for one in told for disk in one.devices}
@@ -174,8 +175,16 @@ def _with_uses(
     )
 
 
-def _uses_of(copies: Copies, uses: Sequence[DiskUse]) -> Iterator[DiskUse]:
-    """Who goes by the id; XFS takes no second one, so who names one of its copies by path too."""
+def _uses_of(
+    copies: Copies, uses: Sequence[DiskUse], held: Mapping[str, tuple[str, ...]]
+) -> Iterator[DiskUse]:
+    """Who goes by the id; XFS takes no second one, so who names one of its copies by path too.
+
+    LVM2 activates no group of which a physical volume is there twice (lvmcache.c of 2.03).
+    """
+    for disk in copies.devices if copies.tag == "UUID" else ():
+        for folder in held.get(disk.name, ())[:1] if disk.kind == "LVM2_member" else ():
+            yield DiskUse("UUID", copies.value, "LVM2", folder)
     paths = {disk.path for disk in copies.devices if disk.kind == "xfs" and copies.tag == "UUID"}
     for one in uses:
         is_of_it = one.tag == copies.tag and one.value.casefold() == copies.value.casefold()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ec2rl.facts.disk_uses import PATH
 from ec2rl.model import (
     Command,
     Finding,
@@ -28,14 +29,16 @@ if TYPE_CHECKING:
 _FEW = 3
 _MOST = 32
 _QUOTE = 160
+MADE_OF = ("LVM2_member", "crypto_LUKS", "linux_raid_member")
+"""Kinds that are not mounted themselves, but what is made of them."""
 
 
 @record(frozen=True)
 class Wording:
     """A diagnosis of one kind of id: `what` it is called; `none` is said where no two share one.
 
-    `anew` are the commands that give a copy a new one, by the kind of what it holds, or of its
-    table; each has a place `{path}`, `{disk}` or `{folder}`.
+    `anew` are the commands that give a copy a new one, by what `_how` tells, with a note behind
+    ` # `; each has places `{path}`, `{disk}` and `{part}`.
     """
 
     name: str
@@ -68,17 +71,19 @@ def _without(
 ) -> Finding:
     """Judge where no two devices are known to share an id."""
     ours = [one for one in seen.refused if one.this_boot and one.is_kernels]
-    if isinstance(seen.disks, Unreadable) and ours:
-        said = say("XFS refused to mount {device}: {quote}", device=ours[-1].device,
-                   quote=ours[-1].text[:_QUOTE])  # fmt: skip
-        how = helps(say("What helps: blkid there tells which device has the same UUID"))
-        return Finding(Verdict.PROBLEM, said, (how, see_page(words.name)), facts=facts)
-    if seen.refused:
-        last = seen.refused[-1]
-        said = say("XFS refused to mount {device}: {quote}; no two devices are known to share it "
-                   "{now}", device=last.device, quote=last.text[:_QUOTE])  # fmt: skip
-        return Finding(Verdict.WARNING, said, (*refused, see_page(words.name)), facts=facts)
     unread = (seen.disks,) if isinstance(seen.disks, Unreadable) else seen.unread
+    page = see_page(words.name)
+    if ours and isinstance(seen.disks, Unreadable):
+        template = "XFS refused to mount {device}, whose UUID another one has"
+        how = helps(say("What helps: blkid there tells which device has the same UUID"))
+        said = say(template, device=ours[-1].device)
+        return Finding(Verdict.PROBLEM, said, (*refused, how, page), facts=facts)
+    if ours or (seen.refused and unread):
+        template = "XFS refused to mount {device} for its UUID; which other one has it is not known"
+        if not unread:
+            template = "XFS refused to mount {device} for its UUID; no two devices share one {now}"
+        said = say(template, device=seen.refused[-1].device)
+        return Finding(Verdict.WARNING, said, (*refused, page), facts=facts)
     if unread:
         why: tuple[Statement | Unreadable, ...] = unread[:_FEW]
         if unread[0].why is Why.NOT_COLLECTED:
@@ -87,11 +92,12 @@ def _without(
         said = say("Cannot tell whether devices share a {what}: {why:; }", what=words.what, why=why)
         lines = [say("Not read: {unread}", unread=one) for one in unread[_FEW:_MOST]]
         is_denied = any(one.why is Why.DENIED for one in unread)
-        how = say("Next: {run_as_root}") if is_denied else see_page(words.name)
+        how = say("Next: {run_as_root}") if is_denied else page
         return Finding(Verdict.UNKNOWN, said, (*lines, how), facts=facts)
-    proof = "Rests on: the first bytes of {n:device}"
-    rests = Statement(proof, {"n": seen.disks}, Role.PROOF)
-    return Finding(Verdict.OK, say(words.none), (rests,), facts=facts)
+    rests = "Rests on: the first bytes of {n:device}"
+    proof = Statement(rests, {"n": seen.disks}, Role.PROOF)
+    details = (proof, *map(more, refused))
+    return Finding(Verdict.OK, say(words.none), details, facts=facts)
 
 
 def _verdict(seen: Seen, copies: Copies) -> Verdict:
@@ -137,6 +143,8 @@ def _summary(seen: Seen, copies: Copies, words: Wording, verdict: Verdict) -> St
         template = "{devices:, } and {more} more have the same {what} {value}; "
     if not copies.uses:
         template += "nothing that was read goes by it"
+    elif all(one.tag == PATH for one in copies.uses):
+        template += "{uses: and } {names} a second one, which XFS refuses"
     elif verdict is Verdict.PROBLEM:
         template += "{uses: and } {goes} by it, and may get either"
     else:
@@ -146,10 +154,11 @@ def _summary(seen: Seen, copies: Copies, words: Wording, verdict: Verdict) -> St
         template,
         devices=named,
         more=len(copies.devices) - _FEW,
-        what=words.what if copies.tag in words.what else copies.tag,
+        what=copies.tag if copies.tag == "PARTLABEL" else words.what,
         value=copies.value,
         uses=tuple(uses)[:_FEW],
         goes="goes" if len(uses) == 1 else "go",
+        names="names" if len(uses) == 1 else "name",
     )
 
 
@@ -163,14 +172,16 @@ def _named(seen: Seen, disk: Disk) -> Statement:
 def _about(seen: Seen, copies: Copies) -> Iterator[Statement]:
     """Say what each device is, which of them is the root, and what becomes of the other."""
     for one in copies.devices[:_MOST]:
-        template = "{device}: {kind}, {size:size}, " + ("mounted on {folders}" if
-            one.name in seen.folders else "not mounted")  # fmt: skip
+        held = "below {folders}" if one.kind in MADE_OF else "mounted on {folders}"
+        held = "in use as swap" if one.kind == "swap" else held
+        template = "{device}: {kind}, {size:size}, "
+        template += held if one.name in seen.folders else "not mounted"
         template += ", cannot be written" if one.is_read_only else ""
         template += ", on {volume}" if one.name in seen.volumes else ""
         yield say(
             template,
             device=one.shown,
-            kind=one.kind or (f"a disk with a table ({one.table})" if one.table else "a partition"),
+            kind=one.kind or "a partition",
             size=one.size,
             folders=seen.folders.get(one.name, ())[:_FEW],
             volume=seen.volumes.get(one.name, ""),
@@ -194,38 +205,43 @@ def _refusals(seen: Seen) -> Iterator[Statement]:
 
 def _advice(seen: Seen, copies: Copies, words: Wording) -> Iterator[Statement]:
     """What to do for the copies: take them away, or give them an id of their own."""
+    first = "What helps"
     for disk in _copies(seen, copies)[:_FEW]:
-        first, then = "What helps", "Or keep both"
         volume, kept = seen.volumes.get(disk.name, ""), _original(seen, copies)
         if volume and (kept is None or volume != seen.volumes.get(kept.name, "")):
             command = Command(f"aws ec2 detach-volume --volume-id {volume}", False, own=False)
             folders = seen.folders.get(disk.name, ())
-            template = "{first}: detach the copy, where it is one: {command}"
+            template = "{first}: detach the one that is not wanted, if {device} is that: {command}"
             template += " (after umount {folders})" if folders else ""
-            yield say(template, first=first, command=command, folders=folders[:1])
-            first = then
-        template = words.anew.get(disk.kind) or words.anew.get(_table(disk)) or ""
+            device = disk.shown
+            yield say(template, first=first, device=device, command=command, folders=folders[:1])
+            first = "Or keep both"
+        template = words.anew.get(_how(copies, disk), "")
         if template:
             plain, _, note = template.partition(" # ")
-            command = Command(
-                plain.replace("{path}", disk.path).replace(
-                    "{disk}", f"/dev/{disk.of or disk.name}"
-                ),
-                own=False,
-            )
+            command = Command(_filled(plain, disk), own=False)
             shown = "{first}: {command}" + (" ({note})" if note else "")
-            note = note.replace("{path}", disk.path)
+            note = _filled(note, disk)
             yield say(shown, first=first, command=command, note=note)
+        first = "And"
 
 
-def _table(disk: Disk) -> str:
-    """The kind of the table that a partition is an entry of, by its own id."""
-    return "table gpt" if len(disk.part_uuid or disk.table_id) == 36 else "table dos"
+def _filled(template: str, disk: Disk) -> str:
+    whole = f"/dev/{(disk.of or disk.name).replace('!', '/')}"
+    filled = template.replace("{path}", disk.path).replace("{disk}", whole)
+    return filled.replace("{part}", str(disk.part))
+
+
+def _how(copies: Copies, disk: Disk) -> str:
+    """By what its new id is given: the kind of what it holds, or that of the table it is in."""
+    if copies.tag != "PARTUUID":
+        return copies.tag if copies.tag == "PARTLABEL" else disk.kind
+    return "table gpt" if len(disk.part_uuid) == 36 else "table dos"
 
 
 def _facts(seen: Seen) -> dict[str, Fact]:
     return {
-        "devices_compared": seen.disks if isinstance(seen.disks, int) else None,
+        "devices_compared": None if isinstance(seen.disks, Unreadable) else seen.disks,
         "duplicates": [
             {
                 "tag": one.tag,

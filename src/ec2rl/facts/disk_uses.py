@@ -74,7 +74,9 @@ def named_by(spec: str) -> tuple[str, str]:
     """Tell the tag and the value of a device, as mount(8) names it."""
     tag, equals, value = spec.partition("=")
     if equals and tag.upper() in TAGS:
-        return tag.upper(), value.strip('"')
+        value = value.strip('"')
+        # The kernel takes a partition beside that one, too (early_lookup_bdev()).
+        return tag.upper(), value.partition("/")[0] if tag.upper() == "PARTUUID" else value
     for folder, of in _LINKS.items():
         if spec.startswith(folder):
             return of, _unlinked(spec[len(folder) :])

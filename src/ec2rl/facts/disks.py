@@ -160,7 +160,9 @@ def _plain(word: str) -> str:
             data += bytes([int(one[:2], 16)]) + one[2:].encode()
         except ValueError:
             data += b"\\x" + one.encode()
-    return data.decode("utf-8", "backslashreplace")
+    text = data.decode("utf-8", "backslashreplace")
+    # What a terminal would obey stays escaped: it is shown, and compared, as it is written.
+    return "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in text)
 
 
 def claimed(disk: Disk, by_name: Mapping[str, Disk]) -> bool:

@@ -15,6 +15,7 @@ SLACK = 64 << 20
 """What alignment, GPT's second copy and whole groups of a file system leave over is less."""
 GROWS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "LVM2_member")
 """Kinds that can be made larger, and whose superblock says how much they take."""
+EXTENDED = ("05", "0f", "85")
 _MBR_SECTORS = 1 << 32
 _LUKS = "CRYPT-LUKS"
 
@@ -23,8 +24,9 @@ _LUKS = "CRYPT-LUKS"
 class Gap:
     """Room of `disk` that nothing takes, in bytes; `last` is the partition that would grow into it.
 
-    Without `last` it is what `disk` holds that would grow.  `beyond` is what an MBR cannot reach,
-    and `before` are the other partitions, which cannot grow for what lies behind them.
+    Without `last` it is what `disk` holds that would grow.  `beyond` is what an MBR cannot reach;
+    `before` are the other partitions, which cannot grow for what lies behind them, and `extended`
+    is the number of the one that a logical partition lies in, 0 for none.
     """
 
     disk: Disk
@@ -32,6 +34,7 @@ class Gap:
     last: Disk | None = None
     beyond: int = 0
     before: tuple[Disk, ...] = ()
+    extended: int = 0
 
     @property
     def grown(self) -> Disk:
@@ -77,9 +80,9 @@ def _is_below_itself(disk: Disk, by_name: Mapping[str, Disk]) -> bool:
 
 def _behind_partitions(disk: Disk, parts: Sequence[Disk]) -> Gap | None:
     """The room behind the last partition; a GPT keeps 33 sectors for its second copy there."""
-    real = [one for one in parts if one.part_kind not in ("05", "0f", "85")]
+    real = [one for one in parts if one.part_kind not in EXTENDED]
     last = max(real, key=lambda one: one.end, default=None)
-    if last is None or disk.damaged == "first":
+    if last is None:
         return None
     end = disk.size - (33 * disk.sector if disk.table == "gpt" else 0)
     beyond = 0
@@ -90,4 +93,23 @@ def _behind_partitions(disk: Disk, parts: Sequence[Disk]) -> Gap | None:
     if max(room, beyond) < SLACK:
         return None
     before = tuple(one for one in sorted(real, key=lambda one: one.start) if one is not last)
-    return Gap(disk, max(room, 0), last, beyond, before)
+    extended = next((one.part for one in parts if one.part_kind in EXTENDED), 0)
+    return Gap(disk, max(room, 0), last, beyond, before, extended if last.part > 4 else 0)
+
+
+def contradictions(disks: Sequence[Disk]) -> Iterator[tuple[Disk, str]]:
+    """Find what cannot be so: more than there is, and partitions that overlap."""
+    by_name = {one.name: one for one in disks}
+    for disk in disks:
+        whole = by_name.get(disk.of)
+        if disk.kind in GROWS and disk.taken > disk.size and not claimed(disk, by_name):
+            yield disk, "its superblock says that it is larger than its device"
+        elif whole is not None and disk.end > whole.size:
+            yield disk, "it ends behind the end of its disk"
+        parts = [one for one in disks if disk.table and one.of == disk.name]
+        ordered = sorted(
+            (one for one in parts if one.part_kind not in EXTENDED), key=lambda one: one.start
+        )
+        for one, following in zip(ordered, ordered[1:]):
+            if following.start < one.end:
+                yield disk, f"its partitions {one.part} and {following.part} overlap"

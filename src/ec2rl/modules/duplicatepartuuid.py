@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NAME = "duplicatepartuuid"
 ANEW = {
+    "PARTLABEL": "sgdisk -c {part}:NEW {disk} # then partprobe",
     "table gpt": "sgdisk -G {disk} # new GUIDs for this disk and its partitions; then partprobe",
     "table dos": "sfdisk --disk-id {disk} 0x$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ec2rl.diagnosis.kernel_log import commands_of
 from ec2rl.facts.disks import parse_disks
-from ec2rl.facts.growth import GROWS, Gap, gaps, measured
+from ec2rl.facts.growth import GROWS, Gap, contradictions, gaps, measured
 from ec2rl.facts.log import KernelLog
 from ec2rl.host import Host
 from ec2rl.host.queries.disks import Disks
@@ -75,6 +75,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         for one in disks
         if one.fault and not one.holders and not one.is_removable
     )
+    unread += tuple(Unreadable(one.shown, Why.PARTIAL, why) for one, why in contradictions(disks))
     found = tuple(gaps(disks))
     if not found:
         return Seen((), measured(disks), unread)
@@ -92,11 +93,12 @@ def _with_mounts(
 
     answer = host.query(Space())
     spaces = parse_space(answer.text) if isinstance(answer, Evidence) else ()
-    mounts = read_mounts(host) if host.is_live else ()
+    is_volume = any(one.is_root for one in disks)
+    mounts = () if is_volume else read_mounts(host)
     if isinstance(mounts, Unreadable):
         mounts = ()
     held = backing(host, mounts).folders if mounts else {}
-    roots = {} if host.is_live else {one.name: ("/",) for one in disks if one.is_root}
+    roots = {one.name: ("/",) for one in disks if one.is_root}
     of = {**{one.device: one.folder for one in mounts}, **dict.fromkeys(roots, "/")}
     by_device = {name: one for name, folder in of.items() for one in spaces if one.folder == folder}
     kept = tuple(one for one in found if not _has_grown(one, by_device.get(one.disk.name)))
@@ -111,7 +113,7 @@ def _with_mounts(
         lower: one.dm for one in disks if one.dm_uuid.startswith("CRYPT") for lower in one.slaves
     }
     folders = {**held, **roots}
-    return Seen(kept, measured(disks), unread, folders, full, volumes, mapped, host.is_live)
+    return Seen(kept, measured(disks), unread, folders, full, volumes, mapped, not is_volume)
 
 
 def _has_grown(gap: Gap, space: FileSystem | None) -> bool:
@@ -168,8 +170,8 @@ def _told(seen: Seen, gap: Gap) -> Statement:
     folders = seen.folders.get(gap.grown.name, ())
     words = "{kind} on {device}{where} takes {taken:size} of {size:size}: {room:size} {is} not used"
     if gap.last is not None:
-        words = "{room:size} of {disk} ({size:size}) are in no partition, behind {device}{where}"
-        words = words if gap.room else "{beyond:size} of {disk} ({size:size}) are beyond its MBR"
+        words = "{room:size} of {disk} ({size:size}) {is} in no partition, behind {device}{where}"
+        words = words if gap.room else "{beyond:size} of {disk} ({size:size}) {is} beyond its MBR"
     words += ", and it {is} full" if _is_full(seen, gap) else ""
     return say(
         words,
@@ -208,15 +210,21 @@ def _advice(seen: Seen, gap: Gap) -> Iterator[Statement]:
     """The commands for this very device, in their order."""
     last, device = gap.last, gap.grown
     commands = []
-    if last is not None and gap.room:
+    if gap.disk.damaged == "first":
+        command = Command(f"gdisk {gap.disk.path}", own=False)
+        words = "What helps: first repair the table, whose first copy {is} damaged ({command})"
+        yield say(words, command=command)
+        return
+    if last is not None and not gap.room:
+        return
+    if last is not None:
         if not _grows(last):
             words = "What helps: make a partition of the rest ({command}), or move what lies behind"
             append = Command(f"sfdisk --append {gap.disk.path}", own=False)
             yield say(words, command=append)
             return
-        if last.part > 4 and gap.disk.table == "dos":
-            # The extended partition that it lies in comes first.
-            commands.append(f"parted {gap.disk.path} resizepart N 100%")
+        if gap.extended:
+            commands.append(f"parted {gap.disk.path} resizepart {gap.extended} 100%")
         commands.append(f"growpart {gap.disk.path} {last.part}")
     if device.kind in _GROW:
         is_mounted = seen.is_live and device.name in seen.folders

@@ -34,7 +34,7 @@ class Disks(RootQuery[Evidence]):
 
     @property
     def key(self) -> str:
-        return "block devices"
+        return "disks /sys/class/block"
 
     def ask(self) -> Evidence | Unreadable:
         from ec2rl.host.disks.probe import tell_all
