@@ -62,13 +62,17 @@ def gaps(disks: Sequence[Disk]) -> Iterator[Gap]:
 
 def measured(disks: Sequence[Disk]) -> int:
     """Count the devices of which it is known how much of them is taken."""
-    return sum(bool(one.table or (one.taken and one.kind in GROWS)) for one in disks)
+    by_name = {one.name: one for one in disks}
+    judged = (one for one in disks if _is_judged(one, by_name))
+    return sum(bool(one.table or (one.taken and one.kind in GROWS)) for one in judged)
 
 
 def _is_judged(disk: Disk, by_name: Mapping[str, Disk]) -> bool:
+    """Whether somebody would grow it: a volume, however it is attached here, but no odd disk."""
     whole = by_name.get(disk.of, disk)
     is_kept = whole.is_read_only or disk.is_read_only or whole.is_removable or whole.file
-    return not is_kept and not claimed(disk, by_name)
+    is_volume = any(one.is_root for one in by_name.values())
+    return (is_volume or not is_kept) and not claimed(disk, by_name)
 
 
 def _is_below_itself(disk: Disk, by_name: Mapping[str, Disk]) -> bool:

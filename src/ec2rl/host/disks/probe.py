@@ -11,10 +11,11 @@ import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     Told = dict[str, str]
     """What is told of a device, by name; a flag has the value ""."""
+    Read = Callable[[str, Told], list[Told]]
 
 _SYS = "/sys/class/block"
 _PASSED = ("ram", "zram", "sr", "fd", "mtdblock")
@@ -56,7 +57,7 @@ def _tell(names: Sequence[str], root: str) -> str:
     devices = {name: told for name in names if (told := _of_sys(name)) is not None}
     if root in devices:
         devices[root]["root"] = ""
-    contents = _contents(devices)
+    contents = ask_all(devices)
     lines = []
     for name, told in devices.items():
         own, *others = contents.get(name, [{"fault": NO_ANSWER}])
@@ -137,12 +138,13 @@ def _names(folder: str) -> list[str]:
         return []
 
 
-def _contents(devices: Mapping[str, Told]) -> dict[str, list[Told]]:
+def ask_all(devices: Mapping[str, Told], read: Read | None = None) -> dict[str, list[Told]]:
     """Read what all devices hold: each disk apart from the others, where one does not answer."""
+    read = read or _read_device
     from ec2rl.process import LostError
 
     try:
-        return _run(devices, _SECONDS)
+        return _run(devices, read, _SECONDS)
     except LostError:
         pass
     found: dict[str, list[Told]] = {}
@@ -150,19 +152,19 @@ def _contents(devices: Mapping[str, Told]) -> dict[str, list[Told]]:
     for disk in dict.fromkeys(told.get("of", name) for name, told in devices.items()):
         own = {name: one for name, one in devices.items() if disk in (name, one.get("of"))}
         try:
-            found |= _run(own, _EACH) if hung < _HUNG else {}
+            found |= _run(own, read, _EACH) if hung < _HUNG else {}
         except LostError:
             hung += 1
     return found
 
 
-def _run(devices: Mapping[str, Told], seconds: float) -> dict[str, list[Told]]:
+def _run(devices: Mapping[str, Told], read: Read, seconds: float) -> dict[str, list[Told]]:
     import marshal
 
     from ec2rl.process import Limits, run
 
     def work() -> bytes:
-        return marshal.dumps({name: _read_device(name, told) for name, told in devices.items()})
+        return marshal.dumps({name: read(name, told) for name, told in devices.items()})
 
     found: dict[str, list[Told]] = marshal.loads(run(work, Limits(seconds), _ANSWER))  # noqa: S302
     return found
