@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ec2rl.facts.disk_uses import PATH, DiskUse
 from ec2rl.facts.disks import MEMBERS, claimed, parse_disks, same_data
 from ec2rl.host import Host
 from ec2rl.model import Unreadable, Why
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Callable
 
+    from ec2rl.facts.disk_uses import DiskUse
     from ec2rl.facts.disks import Disk
 
     Ids = Callable[[Disk], Iterable[tuple[str, str]]]
@@ -182,6 +182,8 @@ def _uses_of(
 
     LVM2 activates no group of which a physical volume is there twice (lvmcache.c of 2.03).
     """
+    from ec2rl.facts.disk_uses import PATH, DiskUse
+
     for disk in copies.devices if copies.tag == "UUID" else ():
         for folder in held.get(disk.name, ())[:1] if disk.kind == "LVM2_member" else ():
             yield DiskUse("UUID", copies.value, "LVM2", folder)

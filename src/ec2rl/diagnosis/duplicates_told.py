@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ec2rl.facts.disk_uses import PATH
 from ec2rl.model import (
     Command,
     Finding,
@@ -137,6 +136,8 @@ def _copies(seen: Seen, copies: Copies) -> list[Disk]:
 
 
 def _summary(seen: Seen, copies: Copies, words: Wording, verdict: Verdict) -> Statement:
+    from ec2rl.facts.disk_uses import PATH
+
     named = tuple(_named(seen, one) for one in copies.devices[:_FEW])
     template = "{devices: and } have the same {what} {value}; "
     if len(copies.devices) > _FEW:

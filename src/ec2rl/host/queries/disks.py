@@ -7,6 +7,7 @@ mounted only the disk that it lies on is looked at: which others its machine has
 from __future__ import annotations
 
 import os
+import time
 
 from ec2rl.host.files import unreadable
 from ec2rl.host.query import RootQuery, decode_text, encode_text
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ec2rl.host.query import Encoded
+
+
+_FRESH = 1.0
+_LAST: list[tuple[float, Evidence | Unreadable]] = []
+"""The last answer, and when it was asked for: modules that follow on each other get the same."""
 
 
 @record(frozen=True)
@@ -39,10 +45,15 @@ class Disks(RootQuery[Evidence]):
     def ask(self) -> Evidence | Unreadable:
         from ec2rl.host.disks.probe import tell_all
 
+        now = time.monotonic()
+        if _LAST and now - _LAST[0][0] < _FRESH:
+            return _LAST[0][1]
         try:
-            return Evidence(self.key, tell_all())
+            found: Evidence | Unreadable = Evidence(self.key, tell_all())
         except OSError as error:
-            return unreadable(self.key, error)
+            found = unreadable(self.key, error)
+        _LAST[:] = [(now, found)]
+        return found
 
     def below(self, root: int) -> Evidence | Unreadable:
         from ec2rl.host.disks.probe import tell_of
