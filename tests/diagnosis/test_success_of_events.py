@@ -12,8 +12,8 @@ from ec2rl.module import Options
 from ec2rl.report.wording import details, summary
 
 OTHERS = (
-    *("bootstopped", "conntrackfull", "diskfull", "neighbourfull", "notgrown"),
-    *("duplicatefslabels", "duplicatefsuuid", "duplicatepartuuid"),
+    *("bootstopped", "conntrackfull", "diskfull", "duplicatefslabels", "duplicatefsuuid"),
+    *("duplicatepartuuid", "fstabfailures", "neighbourfull", "notgrown"),
 )
 MODULES = [name for name in names() if name not in OTHERS]
 """What the kernel's log alone tells of."""

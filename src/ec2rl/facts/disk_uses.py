@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from ec2rl.facts.fstab import FSTAB, parse_fstab
 from ec2rl.facts.kernel_cmdline import arguments
 from ec2rl.host import Host
-from ec2rl.model import Evidence, Unreadable
+from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FSTAB, CRYPTTAB, COMMAND_LINE = "/etc/fstab", "/etc/crypttab", "/proc/cmdline"
+CRYPTTAB, COMMAND_LINE = "/etc/crypttab", "/proc/cmdline"
 _MENUS = ("/boot/grub2/grub.cfg", "/boot/grub/grub.cfg")
 TAGS = ("UUID", "LABEL", "PARTUUID", "PARTLABEL")
 PATH = "PATH"
@@ -50,10 +51,8 @@ class Uses:
 
 def read_uses(host: Host) -> Uses:
     """Read what names devices on a machine, or a volume."""
-    from ec2rl.model import Why
-
     found: list[DiskUse] = []
-    unread = []
+    unread: list[Unreadable] = []
     for path, parse in (
         (COMMAND_LINE, _of_command_line),
         (FSTAB, _of_fstab),
@@ -62,6 +61,8 @@ def read_uses(host: Host) -> Uses:
         text = host.read(path)
         if isinstance(text, Evidence):
             found += parse(text.text)
+            lost = parse_fstab(text.text).lost if path == FSTAB else ""
+            unread += [Unreadable(path, Why.PARTIAL, lost)] if lost else []
         elif text.why is not Why.ABSENT:
             unread.append(text)
     for path in _MENUS:
@@ -102,22 +103,9 @@ def _of_command_line(text: str) -> Iterator[DiskUse]:
 
 
 def _of_fstab(text: str) -> Iterator[DiskUse]:
-    for line in text.split("\n")[:_MOST]:
-        words = line.split()
-        if len(words) > 2 and not words[0].startswith("#"):
-            tag, value = named_by(_octal(words[0]))
-            folder = words[1] if words[1].startswith("/") else words[2]
-            options = tuple(words[3].split(",")) if len(words) > 3 else ()
-            yield DiskUse(tag, value, FSTAB, _octal(folder), options)
-
-
-def _octal(word: str) -> str:
-    """Undo the escapes of fstab(5)."""
-    if "\\" not in word:
-        return word
-    import re
-
-    return re.sub(r"\\([0-3][0-7]{2})", lambda found: chr(int(found[1], 8)), word)
+    for one in parse_fstab(text).entries:
+        name = "swap" if one.is_swap else one.folder
+        yield DiskUse(*named_by(one.what), FSTAB, name, one.options)
 
 
 def _of_crypttab(text: str) -> Iterator[DiskUse]:
