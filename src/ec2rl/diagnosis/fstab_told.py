@@ -103,15 +103,19 @@ def _faults(look: FstabLook, story: _Story) -> tuple[LineFault, ...]:
     present = look.present if isinstance(look.present, Present) else None
     known = Known(fstab, present, look.kinds or Kinds())
     said = told(story.failed, story.stopped, known)
-    found = [one for one in said if not _is_healed(one, present)]
+    found = [one for one in said if not _is_healed(one, look)]
     lines = [one.entry for one in found]
     found += [one for one in predicted(known, look.is_live) if one.entry not in lines]
     return tuple(sorted(found, key=lambda one: (_RANK[one.verdict], one.failed is None)))
 
 
-def _is_healed(fault: LineFault, present: Present | None) -> bool:
+def _is_healed(fault: LineFault, look: FstabLook) -> bool:
     """Whether what failed at boot has been mounted since, by hand or late."""
-    return present is not None and fault.where != "/" and fault.where in present.mounted
+    present = look.present
+    if not look.is_live or not isinstance(present, Present):
+        return False
+    is_root = fault.where == "/"
+    return not present.is_root_read_only if is_root else fault.where in present.mounted
 
 
 def judge_lines(name: str, look: FstabLook) -> Finding:
