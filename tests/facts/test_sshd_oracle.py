@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from ec2rl.facts.ssh.config import Config, read_config
-from ec2rl.facts.ssh.keywords import port_number
 from ec2rl.facts.ssh.for_user import ForUser, Who
+from ec2rl.facts.ssh.values import port_number
 from ec2rl.host.mounted import MountedHost
 
 SSHD = "/usr/sbin/sshd"
@@ -161,7 +161,9 @@ def test_it_reads_what_sshd_reads(tmp_path: Path, number: int) -> None:
     config = configured(tmp_path, files)
     sure = [one for one in config.faults if one.is_of((9, 2)) is not False and not one.is_maybe]
     said = sshd(tmp_path, "-T", "-C", "user=root,host=h,addr=192.0.2.1,laddr=192.0.2.2,lport=22")
-    places = re.findall(r"^(\S+?):? line (\d+): (?!Deprecated|Unsupported)", said.stderr, re.M)
+    places = re.findall(
+        r"^(\S+?):? line (\d+): (?!Deprecated|Unsupported)", said.stderr, re.MULTILINE
+    )
     if said.returncode:
         assert sure, said.stderr
         if places:

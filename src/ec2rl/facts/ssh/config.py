@@ -6,7 +6,9 @@ before that of the rest; what is in a block is read in any case.
 
 from __future__ import annotations
 
-from ec2rl.facts.ssh.keywords import Keyword, fault, keyword, odd_algorithms, split
+from ec2rl.facts.ssh.keywords import Keyword, keyword, odd_algorithms
+from ec2rl.facts.ssh.values import fault
+from ec2rl.facts.ssh.words import split
 from ec2rl.host import Host
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record, replace

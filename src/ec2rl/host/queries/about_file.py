@@ -1,4 +1,4 @@
-"""What is told of a file without its text, which is a secret that no recording may hold, or large."""
+"""What is told of a file without its text: a secret, which no recording may hold, or large."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ class AboutFile(RootQuery[Evidence]):
             return unreadable(self.path, error)
         finally:
             os.close(fd)
-        return found if isinstance(found, Unreadable) else Evidence(self.path, self.told(found.text))
+        return (
+            found if isinstance(found, Unreadable) else Evidence(self.path, self.told(found.text))
+        )
 
     def encode(self, answer: Evidence) -> Encoded:
         return encode_text(answer.text)
