@@ -20,6 +20,7 @@ _REMOTE = (
     *("nfs", "nfs4", "cifs", "smb3", "ceph", "lustre", "glusterfs", "autofs", "afs", "beegfs"),
     *("gpfs", "ocfs2", "gfs2"),
 )
+_PAM = "dnf reinstall pam, or apt-get install --reinstall libpam-runtime libpam-modules"
 _PEOPLE = 64
 """Accounts that are looked at, the first in /etc/passwd."""
 
@@ -65,7 +66,9 @@ def read_login_files(host: Host) -> LoginFiles | Unreadable:
         is_debian=not isinstance(host.query(Lstat("/etc/debian_version")), Unreadable),
         remote=_remote(host),
         refusing=_refusing(host, stack),
-        broken=tuple(Bar(FILES, one, FOLDER) for one in (stack.missing if stack else ())),
+        broken=tuple(
+            Bar(FILES, one, FOLDER, by_hand=_PAM) for one in (stack.missing if stack else ())
+        ),
         ages=stack is None or not _passes_over_age(stack),
     )
     others = outside(switch.text) if isinstance(switch, Evidence) else ()
@@ -99,7 +102,7 @@ def _refusing(host: Host, stack: Stack | None) -> tuple[Bar, ...]:
             is_pam = stack is not None
             if (is_pam or path.startswith("/etc")) and _is_there(host, path):
                 words = "{path} is there: nobody but root may log in"
-                bars.append(Bar(FILES, say(words, path=path), path))
+                bars.append(Bar(FILES, say(words, path=path), path, by_hand=f"rm {path}"))
     return tuple(bars)
 
 

@@ -33,7 +33,7 @@ class Bar:
     """What is in the way of a login: whose matter it is (SSHD or FILES), and what it is in words.
 
     `path` has wrong rights where `rights` are the right ones, `before` those that it has.  `maybe`
-    is whether it could not be looked at.
+    is whether it could not be looked at; `by_hand` is the command that helps, "" for none.
     """
 
     area: str
@@ -42,6 +42,7 @@ class Bar:
     rights: Owner | None = None
     before: Owner | None = None
     maybe: bool = False
+    by_hand: str = ""
 
 
 @record(frozen=True)
@@ -114,18 +115,21 @@ def _of_account(
     shadow = machine.shadow
     if isinstance(shadow, Unreadable):
         if shadow.why is Why.ABSENT and uses_pam:
-            yield Bar(FILES, say("{path} is missing", path="/etc/shadow"), "/etc/shadow")
+            said = say("{path} is missing", path="/etc/shadow")
+            yield Bar(FILES, said, "/etc/shadow", by_hand="pwconv")
         elif shadow.why is not Why.ABSENT:
             yield Bar(FILES, say("{unread}", unread=shadow), maybe=True)
         return
     password = shadow.get(name)
     if password is None:
         if uses_pam:
-            yield Bar(FILES, say("{user} has no line in /etc/shadow", user=name), "/etc/shadow")
+            said = say("{user} has no line in /etc/shadow", user=name)
+            yield Bar(FILES, said, "/etc/shadow", by_hand="pwconv")
         return
     if not uses_pam and password.state == "locked":
         words = "the account {user} is locked (a ! in /etc/shadow) and UsePAM is off"
-        yield Bar(FILES, say(words, user=name), "/etc/shadow")
+        how = f"usermod -p '*' {name}"
+        yield Bar(FILES, say(words, user=name), "/etc/shadow", by_hand=how)
     if machine.now:
         yield from _of_age(account, password, machine, uses_pam)
 
@@ -138,24 +142,32 @@ def _of_age(
     if password.expires is not None and password.expires >= 0 and today >= password.expires:
         when = float(password.expires * _DAY)
         said = say("the account {user} expired on {when:time}", user=name, when=when)
-        yield Bar(FILES, said, "/etc/shadow")
+        yield Bar(FILES, said, "/etc/shadow", by_hand=f"chage -E -1 {name}")
     most, changed = password.most, password.changed
     if not uses_pam or not machine.ages or changed is None or password.state == "set":
         return
+    young = f"chage -d {_date(today)} -M -1 {name}"
     if changed == 0:
         words = "{user} must change its password first, and has none that could be changed"
-        yield Bar(FILES, say(words, user=name), "/etc/shadow")
+        yield Bar(FILES, say(words, user=name), "/etc/shadow", by_hand=young)
     elif most is not None and most >= 0 and today - changed > most:
         words = "the password of {user} is {days:day} old, {most} are allowed, and it has none that"
         said = say(words + " could be changed", user=name, days=today - changed, most=most)
-        yield Bar(FILES, said, "/etc/shadow")
+        yield Bar(FILES, said, "/etc/shadow", by_hand=young)
+
+
+def _date(day: int) -> str:
+    import time
+
+    return time.strftime("%Y-%m-%d", time.gmtime(day * _DAY))
 
 
 def _of_shell(machine: Machine, account: Account) -> Iterator[Bar]:
     way = way_to(machine.host, account.shell)
     if way.is_missing:
         words = "the shell of {user}, {shell}, does not exist"
-        yield Bar(FILES, say(words, user=account.name, shell=account.shell), "/etc/passwd")
+        said = say(words, user=account.name, shell=account.shell)
+        yield Bar(FILES, said, "/etc/passwd", by_hand=f"usermod -s /bin/sh {account.name}")
     elif isinstance(way.end, Unreadable):
         yield Bar(FILES, say("{unread}", unread=way.end), maybe=True)
     elif way.end.kind != FILE or not way.end.mode & 0o111:
@@ -281,7 +293,9 @@ def _keys(
         if home.is_missing:
             said = say("the home of {user}, {home}, does not exist", user=account.name,
                        home=account.home)  # fmt: skip
-        bars.append(Bar(FILES, said, missing[0]))
+        where = "/etc/passwd" if home.is_missing else missing[0]
+        how = f"mkhomedir_helper {account.name}" if home.is_missing else ""
+        bars.append(Bar(FILES, said, where, by_hand=how))
     return False, bars, has_keys
 
 

@@ -83,10 +83,13 @@ def _help(one: Said) -> Iterator[Statement]:
         yield helps(say(words, user=one.user))
 
 
-def notes_of(words: Words) -> Iterator[Statement]:
-    """Say what else sshd said that explains a login that fails: at most a warning."""
+def notes_of(words: Words, is_told: bool = False) -> Iterator[Statement]:
+    """Say what else sshd said that explains a login that fails: at most a warning.
+
+    `is_told` is whether files already tell of the modes behind a key command that is not run.
+    """
     command = words.last(Kind.COMMAND)
-    if command is not None:
+    if command is not None and not is_told:
         text = (
             "sshd does not run the key command (Instance Connect): {why}; keys in files are taken"
         )

@@ -60,7 +60,7 @@ def read_sshd(host: Host) -> Sshd:
         config = read_config(host)
     else:
         config = files.config
-    ports = listening(host) if host.is_live else None
+    ports = listening(host)
     if isinstance(config, Unreadable):
         return Sshd(files, config, listening=ports)
     refused, unsure = certain(host, config)

@@ -185,15 +185,27 @@ def _of_accounts(sshd: Sshd) -> Iterator[_Stop]:
         yield _Stop(said, verdict=Verdict.WARNING)
         return
     first, *others = meant
-    words = "Nobody can log in by ssh: {user}: {why}"
+    words = "Nobody can log in by ssh; {user}: {why}"
     said = say(words, user=first.account.name, why=_why(first))
-    how = _OF_FILES if any(bar.rights is not None for bar in first.bars) else helps(_HOW)
-    yield _Stop(said, (how,))
+    yield _Stop(said, (_help(first),))
     for one in others[:_NAMED]:
         yield _Stop(say("{user}: {why}", user=one.account.name, why=_why(one)))
 
 
-_HOW = say("What helps: put that right; a volume of it can be mounted on another machine for it")
+def _help(one: Login) -> Statement:
+    """Say what helps against the first thing that is in the way of an account."""
+    if any(bar.rights is not None for bar in one.bars):
+        return _OF_FILES
+    bar = one.bars[0] if one.bars else None
+    if bar is not None and bar.by_hand:
+        return helps(say("What helps: {how}", how=bar.by_hand))
+    if bar is not None and bar.area == FILES:
+        words = "What helps: a public key in a line of that file, which is the account's, mode 600"
+        return helps(say(words))
+    words = (
+        "What helps: change that; sshd -T -C user={user},host=h,addr=192.0.2.1 shows what counts"
+    )
+    return helps(say(words, user=one.account.name))
 
 
 def _meant(logins: Sequence[Login]) -> list[Login]:
@@ -208,7 +220,8 @@ def _why(one: Login) -> Statement:
 
 def _notes(sshd: Sshd, config: Config, words: Words) -> Iterator[Statement]:
     """What else may be in somebody's way."""
-    yield from notes_of(words)
+    is_told = any(bar.area == FILES and bar.rights for one in sshd.logins for bar in one.bars)
+    yield from notes_of(words, is_told)
     if any(one.is_open for one in sshd.logins):
         for one in _meant(sshd.logins)[:_NAMED]:
             if one.has_keys and not one.is_open:
@@ -234,6 +247,7 @@ def _is_warning(sshd: Sshd, words: Words) -> bool:
 def _open(sshd: Sshd, config: Config) -> Finding:
     """Say who can log in, and by what."""
     opened = [one for one in sshd.logins if one.is_open]
+    opened = _meant(opened) or opened
     ports = tuple(dict.fromkeys(port for _, port in wanted(config)))
     who = tuple(say("{user} by {ways}", user=one.account.name, ways=one.ways) for one in
                 opened[:_NAMED])  # fmt: skip

@@ -135,6 +135,7 @@ def _of_all(seen: Seen, files: LoginFiles) -> Iterator[Statement]:
     shadow = files.machine.shadow
     if isinstance(shadow, Unreadable) and shadow.why is Why.ABSENT and files.stack is not None:
         yield say("/etc/shadow is missing: PAM refuses everybody")
+        return
     for one in files.machine.broken:
         yield say("PAM refuses everybody: {why}", why=one.said)
     if any(one.account.uid != 0 for one in seen.logins) and not _is_early(seen):
@@ -204,10 +205,24 @@ def _found(verdict: Verdict, said: Statement, rest: tuple[Statement, ...], seen:
     }
     if verdict in (Verdict.OK, Verdict.UNKNOWN):
         return Finding(verdict, said, rest, facts=facts)
+    rest = tuple(one for n, one in enumerate(rest) if one != said and one not in rest[:n])
     shown, beyond = rest[:_NAMED], rest[_NAMED:]
     can = any(bar.rights for one in seen.logins for bar in one.bars) or seen.sudo or seen.wrong
     how = (fix_with(NAME),) if can else ()
+    hands = tuple(dict.fromkeys(bar.by_hand for bar in _bars(seen) if bar.by_hand))
+    if hands:
+        how += (helps(say("What helps: {how:; }", how=hands[:_NAMED])),)
     return Finding(verdict, said, (*shown, *map(more, beyond), *how, see_page(NAME)), facts=facts)
+
+
+def _bars(seen: Seen) -> Iterator[Bar]:
+    """Give what is in the way of those who cannot log in, and are meant to."""
+    if isinstance(seen.files, Unreadable):
+        return
+    yield from (*seen.files.machine.broken, *seen.files.machine.refusing)
+    for one in seen.logins:
+        if not one.is_open and _first(one) is not None:
+            yield from one.bars
 
 
 MODULE = Module(

@@ -126,17 +126,17 @@ def refused(settings: ForUser) -> Statement | None:
     who = settings.who
     for pattern in settings.words("denyusers"):
         if _is_met(pattern, who.name) is True:
-            return say("{user} is listed in DenyUsers", user=who.name)
+            return say("it is listed in DenyUsers")
     allowed = settings.words("allowusers")
     if allowed and not any(_is_met(pattern, who.name) is not False for pattern in allowed):
-        return say("{user} is not listed in AllowUsers", user=who.name)
+        return say("it is not listed in AllowUsers")
     for pattern in settings.words("denygroups"):
         if any(matches(pattern, group) for group in who.groups):
-            return say("a group of {user} is listed in DenyGroups", user=who.name)
+            return say("a group of it is listed in DenyGroups")
     groups = settings.words("allowgroups")
     met = (matches(pattern, group) for pattern in groups for group in who.groups)
     if groups and not any(met):
-        return say("no group of {user} is listed in AllowGroups", user=who.name)
+        return say("no group of it is listed in AllowGroups")
     return None
 
 

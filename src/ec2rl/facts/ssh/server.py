@@ -191,13 +191,15 @@ def is_loopback(addresses: Sequence[tuple[str, int]]) -> bool:
     return all(host.startswith(_LOOPBACK) for host, _ in addresses)
 
 
-def listening(host: Host) -> Listening:
-    """Read which ports root listens on (proc_net_tcp: state 0A, uid 0)."""
+def listening(host: Host) -> Listening | None:
+    """Read which ports root listens on (state 0A, uid 0); None of what does not run."""
     ports: set[int] = set()
     unread: Unreadable | None = None
     for path in ("/proc/net/tcp", "/proc/net/tcp6"):
         found = host.read(path)
         if isinstance(found, Unreadable):
+            if found.why is Why.NOT_COLLECTED:
+                return None
             if found.why is not Why.ABSENT or path.endswith("tcp"):
                 unread = found
             continue

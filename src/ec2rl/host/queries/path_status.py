@@ -6,7 +6,6 @@ import os
 import stat
 
 from ec2rl.host.files import unreadable
-from ec2rl.host.notes import escaped, unescaped
 from ec2rl.host.query import RootQuery
 from ec2rl.model import Unreadable, Why
 from ec2rl.record import record
@@ -75,11 +74,15 @@ class Lstat(RootQuery[PathStatus]):
             machine.close()
 
     def encode(self, answer: PathStatus) -> Encoded:
+        from ec2rl.host.notes import escaped
+
         words = f"{answer.kind} {answer.mode:o} {answer.uid} {answer.gid} {answer.size}"
         names = f" names={answer.names}" if answer.names != 1 else ""
         return words + names + (f" -> {escaped(answer.to)}" if answer.kind == LINK else ""), {}
 
     def decode(self, source: str, text: str, notes: Mapping[str, str]) -> PathStatus:
+        from ec2rl.host.notes import unescaped
+
         told, _, to = text.strip().partition(" -> ")
         kind, mode, uid, gid, *rest = told.split()
         size = int(rest[0]) if rest and rest[0].isdigit() else 0
