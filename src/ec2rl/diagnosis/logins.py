@@ -128,7 +128,7 @@ def _of_account(
         return
     if not uses_pam and password.state == "locked":
         words = "the account {user} is locked (a ! in /etc/shadow) and UsePAM is off"
-        how = f"usermod -p '*' {name}"
+        how = f"usermod -p '*' {quoted(name)}"
         yield Bar(FILES, say(words, user=name), "/etc/shadow", by_hand=how)
     if machine.now:
         yield from _of_age(account, password, machine, uses_pam)
@@ -142,11 +142,11 @@ def _of_age(
     if password.expires is not None and password.expires >= 0 and today >= password.expires:
         when = float(password.expires * _DAY)
         said = say("the account {user} expired on {when:time}", user=name, when=when)
-        yield Bar(FILES, said, "/etc/shadow", by_hand=f"chage -E -1 {name}")
+        yield Bar(FILES, said, "/etc/shadow", by_hand=f"chage -E -1 {quoted(name)}")
     most, changed = password.most, password.changed
     if not uses_pam or not machine.ages or changed is None or password.state == "set":
         return
-    young = f"chage -d {_date(today)} -M -1 {name}"
+    young = f"chage -d {_date(today)} -M -1 {quoted(name)}"
     if changed == 0:
         words = "{user} must change its password first, and has none that could be changed"
         yield Bar(FILES, say(words, user=name), "/etc/shadow", by_hand=young)
@@ -167,7 +167,7 @@ def _of_shell(machine: Machine, account: Account) -> Iterator[Bar]:
     if way.is_missing:
         words = "the shell of {user}, {shell}, does not exist"
         said = say(words, user=account.name, shell=account.shell)
-        yield Bar(FILES, said, "/etc/passwd", by_hand=f"usermod -s /bin/sh {account.name}")
+        yield Bar(FILES, said, "/etc/passwd", by_hand=f"usermod -s /bin/sh {quoted(account.name)}")
     elif isinstance(way.end, Unreadable):
         yield Bar(FILES, say("{unread}", unread=way.end), maybe=True)
     elif way.end.kind != FILE or not way.end.mode & 0o111:
@@ -259,6 +259,12 @@ def command_bar(host: Host, command: str) -> Bar | None:
     return Bar(FILES, said, step.path, rights, (status.mode, status.uid, status.gid))
 
 
+def quoted(word: str) -> str:
+    """Quote a word of a command by hand, where a shell would take it for more than letters."""
+    is_plain = word.isascii() and all(one.isalnum() or one in "/._-@%+:" for one in word)
+    return word if is_plain and word else "'" + word.replace("'", "'\"'\"'") + "'"
+
+
 def shown(status: PathStatus) -> str:
     """Say mode and owner."""
     return f"mode {status.mode:o}, user {status.uid}, group {status.gid}"
@@ -294,7 +300,7 @@ def _keys(
             said = say("the home of {user}, {home}, does not exist", user=account.name,
                        home=account.home)  # fmt: skip
         where = "/etc/passwd" if home.is_missing else missing[0]
-        how = f"mkhomedir_helper {account.name}" if home.is_missing else ""
+        how = f"mkhomedir_helper {quoted(account.name)}" if home.is_missing else ""
         bars.append(Bar(FILES, said, where, by_hand=how))
     return False, bars, has_keys
 

@@ -7,6 +7,8 @@ from ec2rl.host import Host
 from ec2rl.host.queries.path_status import Lstat, PathStatus
 from ec2rl.model import (
     Finding,
+    FixRequest,
+    Proposal,
     Statement,
     Unreadable,
     Verdict,
@@ -208,7 +210,7 @@ def _found(verdict: Verdict, said: Statement, rest: tuple[Statement, ...], seen:
     rest = tuple(one for n, one in enumerate(rest) if one != said and one not in rest[:n])
     shown, beyond = rest[:_NAMED], rest[_NAMED:]
     can = any(bar.rights for one in seen.logins for bar in one.bars) or seen.sudo or seen.wrong
-    how = (fix_with(NAME),) if can else ()
+    how: tuple[Statement, ...] = (fix_with(NAME),) if can else ()
     hands = tuple(dict.fromkeys(bar.by_hand for bar in _bars(seen) if bar.by_hand))
     if hands:
         how += (helps(say("What helps: {how:; }", how=hands[:_NAMED])),)
@@ -225,6 +227,15 @@ def _bars(seen: Seen) -> Iterator[Bar]:
             yield from one.bars
 
 
+def propose(host: Host, seen: Seen, request: FixRequest) -> Proposal:
+    """Plan modes and owners of what is in the way of accounts, and of files that all rest on."""
+    from ec2rl.diagnosis.login_rights import propose_rights
+
+    barred = [bar for one in seen.logins for bar in one.bars]
+    title = "Give login files the modes and owners that sshd, sudo and the shell accept"
+    return propose_rights(host, title, (*barred, *seen.wrong, *seen.sudo))
+
+
 MODULE = Module(
     name=NAME,
     title="No file is in the way of a login",
@@ -233,5 +244,6 @@ MODULE = Module(
     read=read,
     judge=judge,
     needs="root, to read all of the files",
+    propose=propose,
     by_hand=lambda _: ("namei -l /home/NAME/.ssh/authorized_keys", "chage -l NAME", "pwck -r"),
 )

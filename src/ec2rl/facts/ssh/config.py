@@ -199,7 +199,7 @@ class _Reader:
         name, rest = _keyword(line)
 
         def refused(why: str) -> None:
-            self.faults.append(Fault(path, number, line.rstrip("\r"), why))
+            self.faults.append(Fault(path, number, line.removesuffix("\r"), why))
 
         known = keyword(name.lower())
         words = split(rest)
@@ -216,7 +216,7 @@ class _Reader:
         if is_below and not known.in_match:
             refused(f"{name} is not allowed within a Match block")
             return here
-        made = Line(name.lower(), tuple(words), rest, path, number, line.rstrip("\r"), here)
+        made = Line(name.lower(), tuple(words), rest, path, number, line.removesuffix("\r"), here)
         if known.kind == "match":
             criteria = _criteria(words)
             if criteria is None:
