@@ -12,8 +12,8 @@ from ec2rl.module import Options
 from ec2rl.report.wording import details, summary
 
 OTHERS = (
-    *("bootstopped", "conntrackfull", "diskfull", "fstabfailures", "loginfiles", "neighbourfull"),
-    *("openssh",),
+    *("bootstopped", "conntrackfull", "diskfull", "duplicatefslabels", "duplicatefsuuid"),
+    *("duplicatepartuuid", "fstabfailures", "loginfiles", "neighbourfull", "notgrown", "openssh"),
 )
 MODULES = [name for name in names() if name not in OTHERS]
 """What the kernel's log alone tells of."""
