@@ -257,9 +257,9 @@ def test_lines_of_any_form_are_read(seed: int) -> None:
     """A recording may hold anything: no line of it ends the look, nor is one taken for a number."""
     chance = random.Random(seed)
     text = (
-        "nvme0n1 nvme0n1#1 number=1 size=999 size=512 of=nvme0n1 part=1 start=-1 label=\\x label=\\xzz "
-        "uuid=\\xff\\x00 holders=,,a slaves=nvme0n1 dmuuid=part99999999999999999999-x entry=1 entry=x = "
-        "type=xfs fssize=99999999999999999999 table=dos kind=05 root ro"
+        "nvme0n1 nvme0n1#1 number=1 size=999 size=512 of=nvme0n1 part=1 start=-1 label=\\x "
+        "label=\\xzz uuid=\\xff\\x00 holders=,,a slaves=nvme0n1 dmuuid=part99999999999999999999-x "
+        "entry=1 entry=x = type=xfs fssize=99999999999999999999 table=dos kind=05 root ro"
     )
     words = (*text.split(" "), "", "\t", "\u2028")
     for _ in range(400):
