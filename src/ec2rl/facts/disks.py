@@ -184,6 +184,8 @@ def same_data(one: Disk, other: Disk, by_name: Mapping[str, Disk]) -> bool:
     # A snapshot and its origin lie on one device that is made (`-real`, or a thin pool's).
     if any(name.startswith("dm-") for name in first & second):
         return True
+    if one.name == other.of or other.name == one.of:
+        return True  # an image for CDs and disks begins both
     if "drbd" in (one.name[:4], other.name[:4]):
         return True  # /sys does not say on which device it lies
     whole, another = by_name.get(one.of, one), by_name.get(other.of, other)
