@@ -13,7 +13,7 @@ from ec2rl.report.wording import details, summary
 
 OTHERS = (
     *("bootstopped", "conntrackfull", "diskfull", "duplicatefslabels", "duplicatefsuuid"),
-    *("duplicatepartuuid", "fstabfailures", "neighbourfull", "notgrown"),
+    *("duplicatepartuuid", "fstabfailures", "loginfiles", "neighbourfull", "notgrown", "openssh"),
 )
 MODULES = [name for name in names() if name not in OTHERS]
 """What the kernel's log alone tells of."""
