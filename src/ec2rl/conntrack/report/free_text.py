@@ -5,14 +5,15 @@ from __future__ import annotations
 from ec2rl.conntrack.report.table_text import WIDE, entries
 from ec2rl.conntrack.table.freeing import Choice, DeletionResult, reason
 from ec2rl.quantities import grouped, plural
+from ec2rl.report.escape import one_line
 from ec2rl.report.wrap import wrapped
 
 
 def plan(choice: Choice, width: int = WIDE) -> str:
     """Everything that would be done, before it is done."""
     count = "an unknown number of entries" if choice.count is None else entries(choice.count)
-    head = f"{choice.table}: {count}, {matching(choice.matched)}"
-    lines = wrapped("", head, "    ", width)
+    head = f"{one_line(choice.table)}: {count}, {matching(choice.matched)}"
+    lines = [head] if width >= WIDE else wrapped("", head, "    ", width)
 
     def say(words: str) -> None:
         lines.extend(wrapped("    ", words, width=width))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ec2rl.conntrack.defaults import EXTENSION
 from ec2rl.conntrack.report.table_json import is_whole
-from ec2rl.conntrack.report.table_text import WIDE, entries, heading, notes, part
+from ec2rl.conntrack.report.table_text import WIDE, entries, headed, notes, part
 from ec2rl.invocation import to_type
 from ec2rl.quantities import grouped, percent, plural, size, span
 from ec2rl.record import record
@@ -71,7 +71,7 @@ def size_text(limits: Limits, tables: Tables, width: int = WIDE) -> str:
 
 
 def _table(limits: Limits, one: Sizing, recommended: Sequence[str], width: int) -> str:
-    lines = wrapped("", heading(one.target, limits, one.seen), "    ", width)
+    lines = headed(one.target, limits, one.seen, width)
     lines += part(one.seen, width=width)
     lines += notes(one.seen, width)
     least = "" if is_whole(one.seen) and not one.seen.largest else "at least "

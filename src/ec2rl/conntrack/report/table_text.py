@@ -73,11 +73,17 @@ def heading(target: TableTarget, limits: Limits, seen: Census) -> str:
     return f"{label}: {grouped(count)} of {entries(limits.maximum)} ({share})"
 
 
+def headed(target: TableTarget, limits: Limits, seen: Census, width: int) -> list[str]:
+    """Give that as lines: as one where there is room for a table of numbers."""
+    head = heading(target, limits, seen)
+    return [head] if width >= WIDE else wrapped("", head, "    ", width)
+
+
 def first_answer(
     target: TableTarget, limits: Limits, seen: Census, by: str, width: int = WIDE
 ) -> str:
     """Give the busiest from a sample, while the whole table is still to be read."""
-    lines = wrapped("", heading(target, limits, seen), "    ", width)
+    lines = headed(target, limits, seen, width)
     lines += [*_headline(seen, causes(seen), width), ""]
     lines += _ranking("pair" if by in ("", "owner") else by, seen, 3, (), width)
     return "\n".join([*lines, "", "The whole table:", ""])
@@ -94,7 +100,7 @@ def top(
 ) -> str:
     """Headline, causes, and the ranking that was asked for, or those that tell most."""
     found = causes(seen)
-    lines = wrapped("", heading(target, targets.limits, seen), "    ", width)
+    lines = headed(target, targets.limits, seen, width)
     lines += _headline(seen, found, width)
     for other in targets.others[:3]:
         fuller = f"Fuller: {other.label}, {entries(other.count or 0)}; see --netns=all"

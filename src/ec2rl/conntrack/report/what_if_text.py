@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.conntrack.report.curve import curve
-from ec2rl.conntrack.report.table_text import WIDE, entries, heading, notes, part
+from ec2rl.conntrack.report.table_text import WIDE, entries, headed, notes, part
 from ec2rl.invocation import to_type
 from ec2rl.quantities import grouped, percent, span
 from ec2rl.report.escape import tied
@@ -44,7 +44,7 @@ def what_if_text(
 
     `halved` is whether nobody asked for certain values: then half of today's are shown.
     """
-    lines = wrapped("", heading(target, limits, seen), "    ", width)
+    lines = headed(target, limits, seen, width)
     lines += part(seen, width=width)
     lines += notes(seen, width)
     if not answer.effects:
