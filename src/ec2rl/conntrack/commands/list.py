@@ -49,6 +49,9 @@ _NO_TIMES = (
     "how long an entry has been idle is known only where the timeouts in force are, and they are "
     "not: --sysctl=FILE takes what `sysctl -a` printed on the machine of a saved table"
 )
+_PASSED = 5_000_000
+"""Entries of others that the kernel may pass by where all tables are listed: half a second."""
+
 _TOGETHER = 500
 """Lines that are printed at once."""
 
@@ -71,7 +74,7 @@ def _show(args: Parsed, terminal: Terminal, host: Host, wanted: Filter, limit: i
     if isinstance(targets, Unreadable):
         return failed(terminal, targets)
     printer = _Printer(terminal, args.has("json"))
-    looked, left = worth_a_walk(targets)
+    looked, left = worth_a_walk(targets, _PASSED)
     missing = [not_looked_into(left).replace(TIED, " ")] if left else []
     status = COULD_NOT_LOOK if left else 0
     try:
