@@ -53,6 +53,7 @@ def tables(both: None) -> None:
         fill.fill(name, ROWS)
 
 
+@pytest.mark.more
 def test_all_tables_are_bounded_and_what_is_left_out_is_told(both: None, tmp_path: Path) -> None:
     if int(Path("/proc/sys/net/netfilter/nf_conntrack_max").read_text()) < 262_144:
         pytest.skip("the limit has no room for this")
