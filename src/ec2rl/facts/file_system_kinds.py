@@ -46,8 +46,8 @@ class Kinds:
 
 def read_kinds(host: Host, kinds: Collection[str]) -> Kinds:
     """Look what the kernels of a machine make of these kinds; a list of several names any."""
-    asked = {one for one in kinds if one and "," not in one and not one.startswith("fuse")}
-    asked -= set(_NO_MODULE)
+    asked = {one.rstrip("\r") for one in kinds if "," not in one and not one.startswith("fuse")}
+    asked -= {"", *_NO_MODULE}
     if not asked:
         return Kinds()
     known = host.read("/proc/filesystems")
@@ -89,7 +89,7 @@ def _lists(host: Host) -> tuple[_Lists, ...]:
 
 def _is_known(host: Host, kind: str, lists: Sequence[_Lists]) -> bool:
     """Whether a kernel has this kind, or a helper of mount(8) mounts it."""
-    if "\r" in kind or any(kind in one.built or kind in one.modules for one in lists):
+    if any(kind in one.built or kind in one.modules for one in lists):
         return True
     helpers = (host.names(folder) for folder in _HELPERS)
     return any(isinstance(names, tuple) and f"mount.{kind}" in names for names in helpers)
