@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
@@ -63,7 +64,7 @@ def scan(
     From `offset` on.  Within a piece needle comes after needle.  TimeoutError after `until`
     (time.monotonic).
     """
-    while size := piece.fill(fd, offset):
+    while size := piece.fill(fd, offset := _written(fd, offset)):
         if time.monotonic() > until:
             raise TimeoutError(f"time ran out at byte {offset}")
         last = size < piece.size
@@ -76,3 +77,15 @@ def scan(
         if last:
             return
         offset += edge
+
+
+def _written(fd: int, offset: int) -> int:
+    """The first place from `offset` on that is no hole (lseek(2), SEEK_DATA), or the file's end.
+
+    Of the 8 MiB that journald keeps ahead a file system knows that nothing was ever written there.
+    """
+    try:
+        return os.lseek(fd, offset, os.SEEK_DATA)
+    except OSError as error:
+        # No data behind it; or this file system cannot tell, and reading does.
+        return os.lseek(fd, 0, os.SEEK_END) if error.errno == errno.ENXIO else offset
