@@ -78,6 +78,8 @@ def test_what_several_programs_printed(text: str, found: list[tuple[str, tuple[i
         f"eth0, at noon:\n{ETHTOOL}",
         f"Dear all,\nwhat is nf_conntrack_max?\n{DMESG}",
         f"web1 login: \n{DMESG}{KEYS}",
+        "<?xml version='1.0'?>\n<conntrack>\n<flow></flow>\n</conntrack>\n",
+        "entries 1\nsearched 2\nfound 3\n",
         f'{{"events": [{{"message": "x"}}]}}\n{KEYS}',
     ],
 )

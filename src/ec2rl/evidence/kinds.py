@@ -266,7 +266,7 @@ def log_kind(head: bytes) -> Kind:
     text = plain_text(BytesIO(head).read, head[:FORM])
     what = text.what.kind
     if what == "document":
-        return Kind(f"{text.what.document}, not a log", Use.LOG, part="document")
+        return Kind(text.what.no_log, Use.LOG, part="document")
     if what in ("dmesg", "unknown"):
         while text.read(HEAD):
             pass

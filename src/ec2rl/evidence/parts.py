@@ -73,7 +73,8 @@ def parts_of(kind: Kind, text: bytes) -> list[Part]:
     found = [*reader.printed(), *reader.logs()]
     known = [part.kind for part in found if part.kind is not UNKNOWN]
     is_spoilt = kind.use is Use.LOG and reader.has_prompts
-    if len(found) > _MOST or not known or (known == [kind] and not is_spoilt):
+    is_lost = kind.use not in (Use.LOG, Use.NOTHING) and kind not in known
+    if len(found) > _MOST or not known or is_lost or (known == [kind] and not is_spoilt):
         return []
     return sorted(found, key=lambda part: part.lines)
 
