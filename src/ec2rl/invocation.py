@@ -26,14 +26,14 @@ def settle(environment: Mapping[str, str], argument: str) -> None:
 
     A person who has come by sudo(8) needs it for the next command as well.
     """
-    is_root = os.geteuid() == 0 and environment.get("SUDO_UID", "0") == "0"
-    _Here.sudo = "" if is_root else "sudo "
     called = environment.get(CALLED) or argument
     named_by_python = ("", "-", "-c", "-m", "__main__.py")
     if os.path.basename(called) in named_by_python or not called.isprintable():
         return
     folder, _, name = called.rpartition("/")
     _Here.name = _quoted(name if folder in _PATH else called if "/" in called else f"./{name}")
+    is_root = os.geteuid() == 0 and environment.get("SUDO_UID", "0") == "0"
+    _Here.sudo = "" if is_root else "sudo "
 
 
 def _quoted(word: str) -> str:
