@@ -5,6 +5,7 @@ from __future__ import annotations
 from ec2rl.facts.boot import words_initrd, words_kernel, words_loader, words_system
 from ec2rl.facts.boot.lines import KERNEL, OTHER, PID_1, STATUS, BootLine, boot_lines, has_stamps
 from ec2rl.facts.boot.wording import STAGES, Role, Stage, Wording
+from ec2rl.facts.panic import RUNS
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -21,6 +22,11 @@ _RANK = {stage: rank for rank, stage in enumerate(STAGES)}
 _COMMAND_LINE = r"(?:Kernel c|C)ommand line: (.*)"
 _FIRST = 1.0
 """Seconds since the boot: a kernel says its version before that."""
+_WAY = 300.0
+"""Seconds since the boot: a kernel that panics later ran, unless it was still in its initrd.
+
+systemd waits 90 for a disk, dracut 180, and a hung task panics after 120.
+"""
 _ECHO = 2
 """Lines from what systemd says by way of the kernel's log to its status of the same."""
 _NEAR = 8
@@ -53,7 +59,8 @@ class Boot:
     """A boot: the stage that it came to, and what was said that later success did not outdate.
 
     `begins` is whether its kernel's first line is there, `is_whole` whether that is, or what comes
-    before a kernel; `version` and `command_line` are that kernel's, "" where they are not.
+    before a kernel; `version` and `command_line` are that kernel's, "" where they are not.  `died`
+    is a panic that did not stop the boot: the machine had come up, or ran for long.
     """
 
     stage: Stage
@@ -61,6 +68,7 @@ class Boot:
     begins: bool
     version: str = ""
     command_line: str = ""
+    died: Event | None = None
     is_initrdless: bool = False
     is_shut_down: bool = False
     is_whole: bool = False
@@ -96,6 +104,7 @@ class _Telling:
         self.events: list[Event] = []
         self.begins = self.whole = self.initrdless = self.shut_down = False
         self.version = self.command_line = ""
+        self.died: Event | None = None
         self.last: BootLine | None = None
 
     def told(self) -> Boot:
@@ -105,6 +114,7 @@ class _Telling:
             self.begins,
             self.version,
             self.command_line,
+            self.died,
             self.initrdless,
             self.shut_down,
             self.whole or self.begins,
@@ -220,6 +230,9 @@ def _hear(now: _Telling, event: Event) -> None:
         if _RANK[word.of] > _RANK[now.stage]:
             now.reach(word.of)
         return
+    if word.kind in RUNS and _ran(now, event.line):
+        now.died = now.died or event
+        return
     if word.kind == "shutdown":
         now.shut_down = True
     # What is said behind the target, or while it goes down, did not keep it from coming up.
@@ -227,3 +240,9 @@ def _hear(now: _Telling, event: Event) -> None:
     counts = (word.role is Role.MORE and word.kind != "failed") or not is_over
     if counts and not _is_echo(now.events, event):
         now.events.append(event)
+
+
+def _ran(now: _Telling, line: BootLine) -> bool:
+    """Whether a machine that says this is past its boot: its target, or the time of any boot."""
+    is_late = line.stamp is not None and line.stamp >= _WAY and now.stage is not Stage.INITRD
+    return now.stage is Stage.REACHED or is_late
