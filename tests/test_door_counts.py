@@ -75,30 +75,7 @@ def test_a_table_with_other_blanks_is_read(tmp_path: Path, blank: str) -> None:
     assert (verdict(one), one["results"][0]["census"]["counted"]) == ("WARNING", 300)
 
 
-@pytest.mark.parametrize(
-    ("text", "commands"),
-    [
-        (f"# conntrack -S\n{STATS}# sysctl -a\n{KEYS}", "conntrack -S, sysctl -a"),
-        (
-            f"[root@w ~]# conntrack -S\n{STATS}[root@w ~]# dmesg -T\n{QUIET}",
-            "conntrack -S, dmesg -T",
-        ),
-        (f"$ sudo sysctl net\n{KEYS}$ sudo ethtool -S eth0\n{ALLOWANCE}", "sysctl, ethtool -S"),
-    ],
-)
-def test_output_of_several_commands_is_told_with_what_to_do(
-    tmp_path: Path, text: str, commands: str
-) -> None:
-    (one,) = judged(tmp_path, saved(tmp_path, "all", text))
-    words = f"(output of {commands}: read as one of them; save each in its own file)"
-    assert words in one["host"]["evidence"][0]["kind"]
-    assert verdict(one) != "OK"
-
-
 DOUBTED = {
-    "a log and more": f"{QUIET}# conntrack -S\n{EVICTED}# sysctl -a\n{KEYS}",
-    "settings and counters": f"vm.swappiness = 60\nkernel.x = 1\nfs.file-max = 1\n{EVICTED}",
-    "ethtool and settings": f"{ALLOWANCE.replace('500', '0')}{KEYS}",
     "words of a person": "I see nf_conntrack_count at 262144 there.\n",
     "a table of a report": f"| early_drop | 9000 |\n| nf_conntrack_count | {1 << 18} |\n",
     "grep -H of ethtool": "eth0.txt:     conntrack_allowance_exceeded: 500\n",
@@ -139,3 +116,32 @@ def test_a_log_with_a_line_of_a_recording_is_a_log(tmp_path: Path) -> None:
     text = f"{QUIET}-- clock --\n[ 5000.000000] {MESSAGE}\n"
     (one,) = judged(tmp_path, saved(tmp_path, "log", text))
     assert (taken(one, tmp_path), verdict(one)) == (["log dmesg"], "PROBLEM")
+
+
+SESSIONS = {
+    "counters and settings behind prompts": f"# conntrack -S\n{EVICTED}# sysctl -a\n{KEYS}",
+    "settings above counters": f"vm.swappiness = 60\nkernel.x = 1\nfs.file-max = 1\n{EVICTED}",
+    "a driver's counters and settings": f"$ sysctl -a\n{KEYS}$ ethtool -S eth0\n{ALLOWANCE}",
+    "a log and more": f"{QUIET}# conntrack -S\n{EVICTED}# sysctl -a\n{KEYS}",
+    "a log, with the count behind it": f"{QUIET}$ conntrack -C\n1450\n$ sysctl net\n{KEYS[:37]}\n",
+    "a mail": f"From: me@example.com\n\nLook:\n\n{each(QUIET, '> ')}\n{each(KEYS, '> ')}\nMe\n",
+    "a table of megabytes, and its limit": f"$ conntrack -L\n{TABLE * 9}$ sysctl -a\n{MAX}",
+}
+
+
+@pytest.mark.parametrize("what", SESSIONS)
+def test_each_output_of_a_pasted_session_is_read(tmp_path: Path, what: str) -> None:
+    (one,) = judged(tmp_path, saved(tmp_path, "session", SESSIONS[what]))
+    files = [entry["file"] for entry in one["host"]["evidence"]]
+    assert len(files) >= 2
+    assert all(", line" in name for name in files)
+    assert (verdict(one), one["host"]["gaps"]) == ("WARNING", [])
+    assert one["host"]["name"] == f"the file {tmp_path}/session"
+
+
+def test_what_two_hosts_printed_in_one_session_is_judged_apart(tmp_path: Path) -> None:
+    free = KEYS.replace("count = 1450", "count = 3")
+    text = f"[me@web1 ~]$ sysctl -a\n{KEYS}[me@web2 ~]$ sysctl -a\n{free}"
+    first, second = judged(tmp_path, saved(tmp_path, "session", text))
+    assert (verdict(first), verdict(second)) == ("WARNING", "UNKNOWN")
+    assert "they name the hosts web1 and web2" in first["host"]["apart"]

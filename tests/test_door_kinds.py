@@ -204,3 +204,31 @@ def test_nothing_of_another_time_is_mixed(tmp_path: Path) -> None:
     os.utime(stats, (NOW - 200_000, NOW - 200_000))
     reports = judged(tmp_path, limits, stats)
     assert [len(report["host"]["evidence"]) for report in reports] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"log": "{said}\\n", "stream": "stdout", "time": "2026-11-25T02:40:00.5Z"}\n',
+        '{"time":"2026-11-25T02:40:00.5Z","pod":{"name":"x"},"log":"{said}"}\n',
+        '{"timestamp": "2026-11-25T02:40:00Z", "stream": "stderr", "log": "{said}\\n"}\n',
+    ],
+)
+def test_what_a_container_logged_is_hearsay_in_any_json(tmp_path: Path, text: str) -> None:
+    said = f"[ 5000.000000] {MESSAGE}"
+    (one,) = judged(tmp_path, saved(tmp_path, "log", text.replace("{said}", said) * 2))
+    assert (verdict(one), one["host"]["gaps"]) == ("WARNING", [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"InstanceId": "i-0abd", "Timestamp": "2026-11-25T02:41:00.000Z"}',
+        '{"InstanceId": "i-0abd", "Output": ""}',
+        '{"contents": "\\r\\n", "kind": "compute#serialPortOutput"}',
+    ],
+)
+def test_a_console_without_a_word_is_told_as_that(tmp_path: Path, text: str) -> None:
+    (one,) = judged(tmp_path, saved(tmp_path, "console", text))
+    assert "the console was empty when it was asked for" in one["host"]["gaps"][0]
+    assert verdict(one) == "UNKNOWN"

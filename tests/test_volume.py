@@ -66,8 +66,8 @@ def test_it_is_written_told_and_taken_back(tmp_path: Path) -> None:
     lines = said.stdout.splitlines()
     assert [line.split() for line in lines if line.startswith(("setting ", "nf_conntrack_"))] == [
         ["setting", "after"],
-        ["nf_conntrack_max", "524288"],
-        ["nf_conntrack_buckets", "524288"],
+        ["nf_conntrack_max", "524,288"],
+        ["nf_conntrack_buckets", "524,288"],
     ]
     assert "fix conntrackfull" in ec2rl(root, "history").stdout
     asked = ec2rl(root, "undo")

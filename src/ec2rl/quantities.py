@@ -20,6 +20,12 @@ def grouped(number: float) -> str:
     return f"{number:,}"
 
 
+def value_words(value: float | str) -> str:
+    """Give a setting's value, which is one number or anything."""
+    word = str(value)
+    return grouped(int(word)) if word.isascii() and word.isdecimal() and len(word) < 20 else word
+
+
 def size(octets: float) -> str:
     """Give bytes in the largest unit of which there is one: `800 bytes`, `214 MiB`, `1.5 GiB`."""
     for unit, name in ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):

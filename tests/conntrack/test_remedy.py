@@ -12,6 +12,7 @@ from ec2rl.model import FixRequest, Proposal, Remedy, Risk
 from ec2rl.module import diagnose
 from ec2rl.next_boot.files import MARK
 from ec2rl.remedies import SetSysctl, WriteFile
+from ec2rl.report.escape import tied
 
 CASES = Path(__file__).parent.parent / "modules" / "conntrackfull"
 DROP_IN = "/etc/sysctl.d/99-zz-ec2rl-conntrack.conf"
@@ -124,8 +125,8 @@ def test_a_census_says_how_much_is_needed_and_a_flood_gets_no_table_of_its_own_s
             "Size: 4 times today's limit: more is taken only where you ask for it",
             f"Need: 3,670,016 entries, which the present load of {HOST} leads to (by a census "
             "of 9 of its 262,144 entries)",
-            "More: --set max=7340032 has room for all of it; look first whether the load is "
-            "wanted: sudo ./ec2rl conntrack top",
+            f"More: {tied('--set max=7340032')} has room for all of it; look first whether "
+            f"the load is wanted: {tied('sudo ./ec2rl conntrack top')}",
         ),
     )
 

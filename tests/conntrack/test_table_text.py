@@ -191,12 +191,12 @@ After a reboot:
                     kernel/net/netfilter/nf_conntrack.ko
 
 setting                                           now      after
-nf_conntrack_max                               131072     400000
+nf_conntrack_max                              131,072    400,000
     because: systemd-sysctl: /etc/sysctl.d/99-zz.conf:1: net.nf_conntrack_max =
              400000
     no effect: /etc/sysctl.d/99-netfilter.conf:1:
                net.netfilter.nf_conntrack_max=131072
-nf_conntrack_buckets                           262144     262144
+nf_conntrack_buckets                          262,144    262,144
     because: default of this kernel for 7.6 GiB of memory, max = buckets
     no effect: /etc/sysctl.d/99-netfilter.conf:2:
                net.netfilter.nf_conntrack_buckets=many
@@ -205,6 +205,26 @@ nf_conntrack_buckets                           262144     262144
              takes no number from it (EINVAL)
 15 more are not set anywhere: as the kernel has them; see --json.
 """
+    )
+
+
+def test_after_a_reboot_on_a_narrow_terminal() -> None:
+    told = boot_text(boot_settings(RecordedHost(BOOT)), width=40)
+    assert (
+        told.partition("\n\n    sysctl")[2]
+        .partition("nf_conntrack_max\n")[2]
+        .startswith(
+            """\
+    now 131,072, after 400,000
+    because: systemd-sysctl:
+             /etc/sysctl.d/99-zz.conf:1:
+             net.nf_conntrack_max =
+             400000
+    no effect:
+      /etc/sysctl.d/99-netfilter.conf:1:
+   net.netfilter.nf_conntrack_max=131072
+"""
+        )
     )
 
 

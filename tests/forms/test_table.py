@@ -69,3 +69,31 @@ def test_a_time_with_its_zone_is_that_moment() -> None:
 )
 def test_what_is_no_log_is_known_by_what_it_is(head: bytes, what: str) -> None:
     assert recognise(head).document == what
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b'{"log":"x\\n","stream":"stdout","time":"2026-11-25T02:40:00.1Z"}\n', "docker json"),
+        (b'{"log": "x\\n", "stream": "stdout", "time": "2026-11-25T02:40:00Z"}', "docker json"),
+        (b'{ "time" : "2026-11-25T02:40:00Z", "k8s": {"pod": "a"}, "log": "x"}\n', "docker json"),
+        (b'{"timestamp":"2026-11-25T02:40:00Z","log":"x","stream":"stderr"}\n', "docker json"),
+        (b'{"log":"x"}\n', "document"),
+    ],
+)
+def test_the_log_of_a_container_however_its_json_is_written(head: bytes, kind: str) -> None:
+    assert recognise(head).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("head", "how"),
+    [
+        (b'{"level":"warn","msg":"x"}\n{"msg":"y"}\n', "jq -r '.msg' FILE > TEXT"),
+        (b'{"@message":"x"}', "jq -r '.\"@message\"' FILE > TEXT"),
+        (b'{"items":[{"message":"x"}]}', "jq -r '.. | .message? | strings' FILE > TEXT"),
+        (b'[{"message": "x"}]', "jq -r '.. | .message? | strings' FILE > TEXT"),
+        (b'{"a": 1}', ""),
+    ],
+)
+def test_the_messages_in_another_programs_json_are_had_as_text(head: bytes, how: str) -> None:
+    assert recognise(head).instead == how

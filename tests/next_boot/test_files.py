@@ -32,7 +32,7 @@ def test_a_file_of_ours_for_all_of_them() -> None:
     found = proposed({})
     assert found.changes == (WriteFile(FIRST, TEXT, None),)
     assert found.lasting
-    assert found.after[2] == f"net.ipv4.neigh.default.gc_thresh3  8192  ({FIRST}:4)"
+    assert found.after[2] == f"net.ipv4.neigh.default.gc_thresh3  8,192  ({FIRST}:4)"
 
 
 def test_nothing_where_it_lasts_already() -> None:

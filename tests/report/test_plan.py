@@ -19,8 +19,9 @@ from ec2rl.remedies import (
     SetSysfs,
     WriteFile,
 )
+from ec2rl.report.escape import tied
 from ec2rl.report.formats.json import write
-from ec2rl.report.plan import Done, done, fix_facts, helped, plan
+from ec2rl.report.plan import Done, claimed, done, fix_facts, helped, plan
 
 MAX = "net.netfilter.nf_conntrack_max"
 FILE = "/etc/sysctl.d/99-zz.conf"
@@ -61,7 +62,7 @@ For the next boot:
     +a = 2
 Size: twice
 Memory: little
-On trial: taken back after 120 s unless you confirm it (sudo ./ec2rl keep)
+On trial: taken back after 2 min unless you confirm it (sudo ./ec2rl keep)
 After a reboot:
     net.netfilter.nf_conntrack_max  65536  (/etc/sysctl.d/z.conf:1)
 NOT PERSISTENT, a reboot will not keep it:
@@ -93,6 +94,68 @@ To take it back: sudo ./ec2rl undo 3
 
 def test_a_plan_tells_everything_before_it_is_done() -> None:
     assert plan(WHOLE, 120.0) == PLAN
+
+
+NARROW = """\
+-----------------[Plan]-----------------
+
+Give it room (risk: safe)
+Now:
+    net.netfilter.nf_conntrack_max
+        262,144 -> 524,288
+For the next boot:
+    --- /etc/sysctl.d/99-zz.conf
+    +++ /etc/sysctl.d/99-zz.conf
+    @@ -1 +1 @@
+    -a = 1
+    +a = 2, as a line that is longer than the terminal is wide
+Size: look first whether it is wanted:
+   sudo ./ec2rl conntrack top
+On trial: taken back after 2 min unless
+   you confirm it (sudo ./ec2rl keep)
+After a reboot:
+    net.netfilter.nf_conntrack_max
+        65,536  (/etc/sysctl.d/z.conf:1)
+
+Offered, and not in this plan:
+    a shorter timeout, as far as that
+        goes
+        high risk: it cuts, and not only
+        what is dead
+
+The same by hand:
+    sysctl -w net.netfilter.nf_conntrack_max=524288
+"""
+
+
+def test_on_a_terminal_sentences_are_filled_and_commands_and_texts_stay_whole() -> None:
+    longer = "a = 2, as a line that is longer than the terminal is wide\n"
+    changes = SetSysctl(MAX, "524288", "262144"), WriteFile(FILE, longer, "a = 1\n")
+    caveat = "it cuts, and not only what is dead"
+    shown = Proposal(
+        (Remedy("Give it room", changes, Risk.SAFE),),
+        (Remedy("a shorter timeout, as far as that goes", (), Risk.RISKY, caveat),),
+        notes=(f"Size: look first whether it is wanted: {tied('sudo ./ec2rl conntrack top')}",),
+        after=(f"{MAX}  65,536  (/etc/sysctl.d/z.conf:1)",),
+        by_hand=(f"sysctl -w {MAX}=524288",),
+    )
+    assert plan(shown, 120.0, width=40) == NARROW
+    wide, found = plan(shown, 120.0), Finding(Verdict.PROBLEM, say("full"))
+    assert "wanted: sudo ./ec2rl conntrack top\n" in wide
+    assert "\u00a0" not in wide + NARROW + write(fix_facts("m", found, shown, None))
+
+
+def test_the_end_on_a_terminal_keeps_commands_whole() -> None:
+    said = done(Done(3, ITEMS, True, Rate(37.0, LOST), Rate(9.0, LOST), None, ""), WHOLE, "a b", 40)
+    assert "    net.netfilter.nf_conntrack_max:\n        262,144 -> 524,288\n" in said
+    assert said.endswith("\nTo take it back: sudo ./ec2rl undo 3\n")
+
+
+def test_what_an_undo_claims_is_filled_and_its_texts_stay_whole() -> None:
+    text = "        -" + "a" * 60
+    said = claimed(["Would take back change 1:", f"    {MAX}: 9 -> 8", text], 40)
+    assert said == ["Would take back change 1:", f"    {MAX}:\n        9 -> 8", text]
+    assert claimed([f"    {MAX}: 9 -> 8"], None) == [f"    {MAX}: 9 -> 8"]
 
 
 def test_the_end_of_a_trial_is_told_with_its_zone() -> None:

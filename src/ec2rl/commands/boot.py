@@ -47,7 +47,8 @@ def command(args: Parsed, terminal: Terminal) -> int:
     write = format_of(args).write
     if write is None:
         asked = {dotted(path) for path in keys}
-        terminal.out(next_boot_text(found, counts, not args.has("root"), asked, sysctls))
+        runs, width = not args.has("root"), terminal.width
+        terminal.out(next_boot_text(found, counts, runs, asked, sysctls, width))
     else:
         terminal.out(write(document(**next_boot_facts(found, counts))))
     unread = found.unread or any(isinstance(why, Unreadable) for why in counts.values())

@@ -118,13 +118,13 @@ def screens(shown: Demo, view: View = _PLAIN) -> Iterator[tuple[str, str]]:
     proposal = module.propose(host, found.seen, replace(request, now=not root))
     if root:
         proposal = replace(proposal, by_hand=())
-    yield to_type(f"{' '.join(words)}{of}"), plan(proposal)
+    yield to_type(f"{' '.join(words)}{of}"), plan(proposal, width=view.width)
     changes = [change for remedy in proposal.chosen for change in remedy.changes]
     named = [module.setting(name) for name in request.settings]
     keys = [change.key for change in changes if isinstance(change, SetSysctl)]
     keys = keys or [setting.key for setting in named if setting] or list(module.keys)
     settings = settings_told(host, [normalize(key) for key in keys])
-    texts = [next_boot_text(one, {}, not root, keys) for one in settings]
+    texts = [next_boot_text(one, {}, not root, keys, width=view.width) for one in settings]
     yield to_type(f"boot {' '.join(keys)}{of}"), "\n".join(texts)
 
 

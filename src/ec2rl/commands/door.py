@@ -70,9 +70,10 @@ def _opened(
         if isinstance(items, Unreadable):
             yield OfflineEvidence(items)
             return
-        others = [f"{item.name}: {item.kind.name}" for item in items if not item.is_known]
+        every = [one for item in items for one in item.parts or (item,)]
+        others = [f"{item.name}: {item.kind.name}" for item in every if not item.is_known]
         gaps = (*given.lost, *others, *given.passed)
-        is_lost = given.lost or any(item.kind.use is Use.LOST for item in items)
+        is_lost = given.lost or any(item.kind.use is Use.LOST for item in every)
         cut = "not all of the files could be read" if is_lost else ""
         if not found:
             why = "; ".join(gaps) or "there is no file in it"
@@ -112,9 +113,9 @@ def _open(
 def _loose(
     items: Sequence[Item], files: Sequence[Saved], phrases: Sequence[Phrase], gaps: Sequence[str]
 ) -> OfflineEvidence:
-    names = names_of([files[item.index] for item in items])
+    named = dict.fromkeys(item.index if item.whole < 0 else item.whole for item in items)
     what = "the log" if all(item.kind.use is Use.LOG for item in items) else "the file"
-    name = f"{what}{'s' * (len(items) > 1)} {names}"
+    name = f"{what}{'s' * (len(named) > 1)} {names_of([files[index] for index in named])}"
     host = open_loose(name, [(files[item.index], item.kind) for item in items], phrases, gaps)
     past = OfflineEvidence(host) if isinstance(host, Unreadable) else read_host(host)
     return replace(past, files=_taken(items))

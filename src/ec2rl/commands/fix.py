@@ -83,7 +83,8 @@ def command(args: Parsed, terminal: Terminal) -> int:
     if write is not None:
         terminal.out(write(document(**fix_facts(module.name, finding, proposal, made, first))))
     elif made is not None:
-        terminal.out(done(made, proposal, to_type(module.details) if module.details else ""))
+        details = to_type(module.details) if module.details else ""
+        terminal.out(done(made, proposal, details, terminal.width))
     return status
 
 
@@ -103,7 +104,7 @@ def _planned(
         terminal.out(f"{header('Diagnostic Results')}\n\n{found}\n\n")
         healthy = finding.verdict in (Verdict.OK, Verdict.NOT_APPLICABLE)
         choices = () if healthy or request.settings else [one.name for one in module.settings]
-        terminal.out(plan(proposal, trial, first, choices))
+        terminal.out(plan(proposal, trial, first, choices, terminal.width))
     return finding, proposal
 
 

@@ -18,8 +18,8 @@ from ec2rl.fix.transaction import apply
 from ec2rl.host.live import LiveHost
 from ec2rl.model import Command, FixRequest, Risk, Statement, Verdict, changed
 from ec2rl.module import Module
+from ec2rl.quantities import value_words
 from ec2rl.record import replace
-from ec2rl.report.plan import value_words
 from ec2rl.subcommand import as_root
 from ec2rl.terminal import Terminal
 

@@ -26,7 +26,8 @@ from ec2rl.fix.errors import Conflict, FixError, Outcome, Refused, in_the_way
 from ec2rl.fix.machine import Machine, shares_journal
 from ec2rl.fix.transaction import CHANGED, foresee, history, in_force, undo, unsettled
 from ec2rl.invocation import to_type
-from ec2rl.report.escape import one_line
+from ec2rl.report.escape import one_line, tied
+from ec2rl.report.plan import claimed
 from ec2rl.subcommand import agreed, document
 from ec2rl.terminal import Terminal
 
@@ -124,7 +125,7 @@ def _undo(args: Parsed, machine: Machine, terminal: Terminal) -> int:
     if is_shown and not lines:
         return _nothing(terminal, change)
     if is_shown or (not args.has("yes") and (left or _moves(steps))):
-        terminal.out("\n".join(lines) + "\n")
+        terminal.out("\n".join(claimed(lines, terminal.width)) + "\n")
     if args.has("dry-run"):
         return 0
     if not _may_go_on(steps, args, machine, terminal):
@@ -152,7 +153,7 @@ def _go_on(
         if not settled:
             raise Refused(CHANGED)
         # Something was settled first, and what is there now was not shown yet.
-        terminal.out("\n".join(_foreseen(now, machine)) + "\n")
+        terminal.out("\n".join(claimed(_foreseen(now, machine), terminal.width)) + "\n")
         if not _may_go_on(now, args, machine, terminal):
             return 1
     return 0 if all(_take_back(one, args, machine, terminal) for one, _ in now) else 1
@@ -234,7 +235,8 @@ def _take_back(change: Transaction, args: Parsed, machine: Machine, terminal: Te
             terminal.say(line)
         _tell_theirs(error, change.id, args, machine, terminal)
         return False
-    terminal.out("\n".join(_took(change, outcomes, machine)) + "\n")
+    took = claimed(_took(change, outcomes, machine), terminal.width)
+    terminal.out("\n".join(took) + "\n")
     return not was_left
 
 
@@ -294,7 +296,7 @@ def _took(change: Transaction, outcomes: Sequence[Outcome], machine: Machine) ->
         note = "What runs stays as it is: --root changes files alone."
         if shares_journal(machine):
             note = "The volume is of this machine: what runs stays as it is."
-            note += f" To change it: {to_type(f'undo {change.id}')}"
+            note += f" To change it: {tied(to_type(f'undo {change.id}'))}"
         lines.append(note)
     return lines
 

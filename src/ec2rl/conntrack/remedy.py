@@ -16,6 +16,7 @@ from ec2rl.limits import UNTOLD, AtBoot, Limit
 from ec2rl.model import FixRequest, Proposal, Remedy, Risk
 from ec2rl.quantities import plural
 from ec2rl.remedies import SetSysctl
+from ec2rl.report.escape import tied
 from ec2rl.report.wording import text
 
 TYPE_CHECKING = False
@@ -97,8 +98,8 @@ def _told(seen: Observations, found: TableSize) -> tuple[str, ...]:
         lines.append(f"Need: {text(seen.load.how)}")
     if found.more:
         lines.append(
-            f"More: --set max={found.more} has room for all of it; look first whether the load is "
-            f"wanted: {to_type('conntrack top')}"
+            f"More: {tied(f'--set max={found.more}')} has room for all of it; look first whether "
+            f"the load is wanted: {tied(to_type('conntrack top'))}"
         )
     return tuple(lines)
 
@@ -215,7 +216,7 @@ def _offers(host: Host, seen: Observations, request: FixRequest) -> tuple[Remedy
         ):
             offers.append(
                 Remedy(
-                    f"{key} from {now} back to the default: --set {name}={default}",
+                    f"{key} from {now} back to the default: {tied(f'--set {name}={default}')}",
                     (SetSysctl(key, str(default), str(now)),),
                     Risk.RISKY,
                     "it may cut connections that pause for longer; entries that exist keep "
@@ -231,14 +232,14 @@ def _offers(host: Host, seen: Observations, request: FixRequest) -> tuple[Remedy
         *offers,
         Remedy(
             "delete dead entries now: "
-            f"{to_type(f'conntrack free --unreplied{where}')} (or --idle-over=2h)",
+            f"{tied(to_type(f'conntrack free --unreplied{where}'))} (or --idle-over=2h)",
             (),
             Risk.MANUAL,
             "it counts, shows and asks first; it cannot be taken back",
         ),
         Remedy(
-            f"shorter timeouts: {to_type(f'conntrack whatif{where}')} says what they would free, "
-            "and cut",
+            f"shorter timeouts: {tied(to_type(f'conntrack whatif{where}'))} says what "
+            "they would free, and cut",
             (),
             Risk.MANUAL,
             "the defaults are right for most uses; take extreme care with close_wait and time_wait",

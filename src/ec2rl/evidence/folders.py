@@ -193,7 +193,8 @@ class _Tree:
         self.trees: list[_Tree] = []
 
     def group(self, items: Sequence[Item]) -> Group:
-        known = (item for item in map(items.__getitem__, self.files) if item.is_known)
+        files = map(items.__getitem__, self.files)
+        known = (one for item in files for one in item.parts or (item,) if one.is_known)
         return Group(
             (*known, *self.machines),
             tuple(tree.group(items) for tree in self.trees),

@@ -61,10 +61,16 @@ class Kind:
 
 @record(frozen=True)
 class Row:
-    """A kind, and what says of a beginning (`plain`) whether it is one."""
+    """A kind, and what says of a beginning (`plain`) whether it is one.
+
+    `first` and `line` are the forms of its first line and of the others, by which it is found where
+    it stands among what else somebody pasted; without a `first`, any line begins it.
+    """
 
     kind: Kind
     tell: Callable[[bytes], bool]
+    line: bytes = b""
+    first: bytes = b""
 
 
 def share(head: bytes, line: bytes) -> float:
@@ -112,6 +118,11 @@ def _is_recording(head: bytes) -> bool:
 
 # procps, sysctl.c, and busybox alike; what it may not read it says on its other stream.
 _SETTING = b"(?:sysctl: .*|" + SETTING.encode() + b")$"
+# Among other text only what nothing else is written like.
+CLEAR_SETTING = (
+    rb"(?:sysctl: |/proc/sys/\S+ *[:=]"
+    rb"|(?:abi|crypto|debug|dev|fs|kernel|net|sunrpc|user|vm|xen)[./][\w./@:*-]+ = )"
+)
 
 
 def _is_sysctl_conf(head: bytes) -> bool:
@@ -125,17 +136,39 @@ _COUNTER = rb"\s+[^\s:][^:]{0,40}: \d+$"
 # iproute2, misc/nstat.c, dump_kern_db(): a name, a count, a rate.
 _NSTAT = rb"(?:#kernel|(?:Ip|Icmp|Tcp|Udp|Sctp|Mptcp|Tls)\w* +\d+ +[\d.]+)$"
 # net-tools, statistics.c: a title for each part, and what it counts below it.
-_NETSTAT = rb"(?m)^(?:Ip|Icmp|Tcp|Udp|TcpExt|IpExt|MPTcpExt):$"
+_NETSTAT = rb"(?:Ip|Icmp|Tcp|Udp|TcpExt|IpExt|MPTcpExt):$"
+_UNAME = rb"Linux [\w.-]+ \d+\.\d+[\w.+~-]* #\d"
+_NIC = rb"NIC statistics:\s*$"
 
 _TEXTS = (
     Row(Kind("sysctl.conf, which a boot reads", Use.NOTHING), _is_sysctl_conf),
-    Row(Kind("sysctl -a", Use.SETTINGS), mostly(_SETTING)),
-    Row(Kind("uname -a", Use.RELEASE), begins(rb"Linux [\w.-]+ \d+\.\d+[\w.+~-]* #\d[^\n]*\s*$")),
-    Row(Kind("/proc/meminfo", Use.TEXT, "/proc/meminfo"), begins(rb"MemTotal: +\d+ kB\n")),
-    Row(Kind("/proc/net/dev", Use.TEXT, "/proc/net/dev"), begins(rb"Inter-\| +Receive")),
-    Row(Kind("nstat", Use.TEXT, "nstat"), mostly(_NSTAT)),
-    Row(Kind("netstat -s", Use.TEXT, "netstat -s"), lambda h: len(re.findall(_NETSTAT, h)) > 1),
-    Row(Kind("ethtool -S", Use.TEXT, "ethtool -S"), begins(FIRST + rb"NIC statistics:\s*\n")),
+    Row(Kind("sysctl -a", Use.SETTINGS), mostly(_SETTING), CLEAR_SETTING),
+    Row(Kind("uname -a", Use.RELEASE), begins(_UNAME + rb"[^\n]*\s*$"), _UNAME),
+    Row(
+        Kind("/proc/meminfo", Use.TEXT, "/proc/meminfo"),
+        begins(rb"MemTotal: +\d+ kB\n"),
+        rb"[\w()]+: +\d+(?: kB)?$",
+        rb"MemTotal: ",
+    ),
+    Row(
+        Kind("/proc/net/dev", Use.TEXT, "/proc/net/dev"),
+        begins(rb"Inter-\| +Receive"),
+        rb" face \||\s*\S+: *\d",
+        rb"Inter-\| ",
+    ),
+    Row(Kind("nstat", Use.TEXT, "nstat"), mostly(_NSTAT), _NSTAT),
+    Row(
+        Kind("netstat -s", Use.TEXT, "netstat -s"),
+        lambda h: len(re.findall(rb"(?m)^" + _NETSTAT, h)) > 1,
+        rb"\w+:$|\s+\S",
+        _NETSTAT,
+    ),
+    Row(
+        Kind("ethtool -S", Use.TEXT, "ethtool -S"),
+        begins(FIRST + rb"NIC statistics:\s*\n"),
+        _COUNTER,
+        _NIC,
+    ),
     Row(Kind("ethtool -S", Use.TEXT, "ethtool -S"), lambda h: share(h, _COUNTER) >= 0.9),
 )
 _MACHINES = (
@@ -167,13 +200,11 @@ def kind_of(head: bytes) -> Kind:
     for row in _MACHINES:
         if row.tell(text):
             return row.kind
-    printed = bare(text)
-    for row in _rows():
-        if row.tell(printed):
-            return row.kind
+    if printed := printed_kind(bare(text)):
+        return printed
     if login := _logins(head):
         return login
-    found = _log(head)
+    found = log_kind(head)
     if found is UNKNOWN and _is_binary(text[:4096]):
         return Kind("binary data of no format that is known", Use.LOST)
     return found
@@ -213,14 +244,20 @@ def _is_padded(field: bytes) -> bool:
     return re.fullmatch(rb"[^\x00-\x1f\x7f]*\0*", field) is not None
 
 
-def _rows() -> Iterator[Row]:
+def printed_kind(text: bytes) -> Kind | None:
+    """Tell what printed a text that is `bare`, None for a log and what nobody knows."""
+    return next((row.kind for row in rows() if row.tell(text)), None)
+
+
+def rows() -> Iterator[Row]:
+    """Give the kinds of what programs print, the one that counts first."""
     for form in slices.parts("saved_evidence").values():
         yield from form.kinds()
     yield from _TEXTS
 
 
-def _log(head: bytes) -> Kind:
-    """A log by its form; a document that is none is searched all the same."""
+def log_kind(head: bytes) -> Kind:
+    """Tell a log by its form; a document that is none is searched all the same."""
     from ec2rl.host.console import is_document, is_other_json
     from ec2rl.host.transcode import plain_text
 
@@ -229,7 +266,7 @@ def _log(head: bytes) -> Kind:
     text = plain_text(BytesIO(head).read, head[:FORM])
     what = text.what.kind
     if what == "document":
-        return Kind(f"{text.what.document}, not a log", Use.LOG, part="document")
+        return Kind(text.what.no_log, Use.LOG, part="document")
     if what in ("dmesg", "unknown"):
         while text.read(HEAD):
             pass

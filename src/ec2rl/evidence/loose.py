@@ -16,14 +16,15 @@ from ec2rl import slices
 from ec2rl.evidence.identity import Identity, identity_of
 from ec2rl.evidence.kinds import FORM, HEAD, Kind, Use, kind_of, plain
 from ec2rl.evidence.machines import Item
-from ec2rl.host import BOOT_ID, Clock, Journal, Phrase
+from ec2rl.evidence.parts import Part, may_have_parts, parts_of
+from ec2rl.host import BOOT_ID, SETTINGS_OF, Clock, Journal, Phrase
 from ec2rl.host.bare import bare, commands_of
 from ec2rl.host.holes import hole
 from ec2rl.host.packed import Packed
 from ec2rl.host.recording import RecordedHost, case, sections
 from ec2rl.host.saved import BLANK, Saved, Text
 from ec2rl.host.saved_logs import SECONDS, LogReader
-from ec2rl.host.sos_layout import SETTING, settings
+from ec2rl.host.sos_layout import SETTING, SETTINGS, settings
 from ec2rl.host.spool import MOST
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
@@ -34,12 +35,15 @@ if TYPE_CHECKING:
 
     from ec2rl.host.caching import Observation
 
+    _Found = tuple[str, list[Any], str]
+
 _RECOGNISING = 120.0
-_MARK, _LARGE = 5, " and more"
-"""Where a file's mark stands in what is told of it; what the mark of a beginning ends with."""
+_MARK, _TOLD, _LARGE = 5, 6, " and more"
+"""Where a file's mark, and whose it is, stand in a row; what the mark of a beginning ends with."""
 _TEXT, _TEXTS = 4 << 20, 16 << 20
 """Bytes of a text that is read whole, and of all of them."""
-_SETTINGS = 20_000
+_PARTS = 16 << 20
+"""Bytes of texts that are split into parts, of all files."""
 _RECORDING = 40 << 20
 _SET = f"(?m)^{SETTING}$".encode()
 _ETHTOOL = "ethtool -S "
@@ -49,22 +53,43 @@ _INTERFACE = r"(?<![a-zA-Z0-9])(?:eth|en[opsxX]|bond|team|wlan)\d\w{0,13}"
 """systemd.net-naming-scheme(7); what `ethtool -S` prints does not name it."""
 
 
-def recognise(files: Sequence[Saved]) -> list[Item] | Unreadable:
-    """Tell each file by its content: which kind it is, how it is packed, and whose."""
+def recognise(files: list[Saved]) -> list[Item] | Unreadable:
+    """Tell each file by its content: which kind it is, how it is packed, and whose.
+
+    Of a text in which several programs printed each part becomes a file of its own, behind these.
+    """
     from ec2rl.host.sandbox import read_in_sandbox
 
     def work() -> str:
-        deadline = time.monotonic() + _RECOGNISING
-        rows = [_recognised(file, deadline) for file in files]
+        deadline, room = time.monotonic() + _RECOGNISING, _PARTS
+        found = []
+        for file in files:
+            found.append(_recognised(file, deadline, room))
+            room -= sum(len(text) for _, _, text in found[-1][1])
+        rows = [row for row, _ in found]
         for at, mark in _marks(files, [row[_MARK] for row in rows], deadline):
             rows[at][_MARK] = mark
-        return json.dumps(rows)
+        return json.dumps(found)
 
     text = read_in_sandbox("the files", work, _RECOGNISING)
     if isinstance(text, Unreadable):
         return text
-    rows = json.loads(text)
-    return [_item(file.name, index, rows[index]) for index, file in enumerate(files)]
+    items = []
+    for index, (row, parts) in enumerate(json.loads(text)):
+        item = _item(files[index].name, index, row)
+        items.append(replace(item, parts=tuple(_part(files, item, *one) for one in parts)))
+    return items
+
+
+def _part(files: list[Saved], whole: Item, name: str, row: list[Any], text: str) -> Item:
+    """A part of a text, as a file that nobody else can see; of the same time."""
+    fd = os.memfd_create("ec2rl-part", os.MFD_CLOEXEC)
+    with os.fdopen(os.dup(fd), "wb") as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
+    when = os.fstat(files[whole.index].fd).st_mtime_ns
+    os.utime(fd, ns=(when, when))
+    files.append(Saved(f"{whole.name}, {name}" if name else whole.name, fd, whole.name))
+    return replace(_item(files[-1].name, len(files) - 1, row), whole=whole.index)
 
 
 def _marks(
@@ -79,8 +104,10 @@ def _marks(
             yield at, f"{whole.hexdigest()} {at if data else ''}"
 
 
-def _recognised(file: Saved, deadline: float) -> list[Any]:
+def _recognised(file: Saved, deadline: float, room: int) -> tuple[list[Any], list[_Found]]:
+    """A file as a row, and its parts, each with its name, its row and its text."""
     text = Text(file, deadline)
+    parts: list[Part] = []
     try:
         head = b""
         if not text.refused:
@@ -88,30 +115,49 @@ def _recognised(file: Saved, deadline: float) -> list[Any]:
             head = text.peek(HEAD)
         why = text.refused or ("" if head.strip(BLANK) else text.gap)
         kind = Kind(why, Use.LOST) if why else kind_of(head)
+        if not why and may_have_parts(kind, plain(head)):
+            data = _read_at_most(text, min(_TEXT, room)) if len(head) == HEAD else head
+            if len(data) <= min(_TEXT, room) and not text.gap:
+                parts = parts_of(kind, plain(data))
     except OSError as error:
         kind, head = Kind(error.strerror or str(error), Use.LOST), b""
     finally:
         text.close()
     status = os.fstat(file.fd)
-    size = f"{status.st_size}{_LARGE}" if len(head) >= HEAD else len(head)
+    size = f"{status.st_size}{_LARGE}" if len(head) >= HEAD else str(len(head))
+    row = _row(kind, file.name, head, size, text.packing, status.st_mtime)
+    if not parts:
+        row[0] += _several(kind, head)
+    found = []
+    for part in parts:
+        size = str(len(part.text))
+        one = _row(part.kind, file.name, part.text[:HEAD], size, text.packing, status.st_mtime)
+        one[_TOLD]["host"] = one[_TOLD]["host"] or part.host
+        told = part.text.decode("utf-8", "surrogateescape")
+        found.append((_place(part.lines) if len(parts) > 1 else "", one, told))
+    return row, found
+
+
+def _row(kind: Kind, name: str, head: bytes, size: str, packing: str, modified: float) -> list[Any]:
     mark = f"{sha256(head).hexdigest()} {size}"
-    kind = _more(kind, file.name, head, mark)
-    told = vars(identity_of(kind, head, status.st_mtime))
-    kind = _several(kind, head)
-    return [kind.name, kind.use.name, kind.key, kind.part, text.packing, mark, told]
+    kind = _more(kind, name, head, mark)
+    told = dict(vars(identity_of(kind, head, modified)))
+    return [kind.name, kind.use.name, kind.key, kind.part, packing, mark, told]
 
 
-def _several(kind: Kind, head: bytes) -> Kind:
+def _place(lines: tuple[int, int]) -> str:
+    first, last = lines
+    return f"line {first}" if first == last else f"lines {first}-{last}"
+
+
+def _several(kind: Kind, head: bytes) -> str:
     """Say of a text in which several commands printed that it was read as one of them."""
     if kind.use not in (Use.TEXT, Use.SETTINGS, Use.STREAM, Use.LOG):
-        return kind
+        return ""
     commands = commands_of(plain(head), kind.use is Use.SETTINGS)
     if len(commands) <= (kind.use is not Use.SETTINGS):
-        return kind
-    words = (
-        f" (output of {', '.join(commands[:8])}: read as one of them; save each in its own file)"
-    )
-    return replace(kind, name=kind.name + words)
+        return ""
+    return f" (output of {', '.join(commands[:8])}: read as one of them; save each in its own file)"
 
 
 def _more(kind: Kind, name: str, head: bytes, mark: str) -> Kind:
@@ -186,6 +232,7 @@ class _Reader:
         self._cut = ""
         self._deadline = time.monotonic() + SECONDS
         self._texts = _TEXTS
+        self._settings_of: dict[str, None] = {}
         self._memory: dict[str, Observation] = {}
 
     def text(self) -> str:
@@ -223,7 +270,8 @@ class _Reader:
         data = plain(data)
         text = bare(data).decode("utf-8", "backslashreplace")
         if kind.use is Use.SETTINGS:
-            self._set(file.name, settings(text, _SETTINGS))
+            self._settings_of[file.file] = None
+            self._set(file.name, settings(text, SETTINGS))
         elif kind.use is Use.RELEASE:
             path = "/proc/sys/kernel/osrelease"
             self._memory.setdefault(path, Evidence(path, f"{text.split()[2]}\n"))
@@ -244,7 +292,7 @@ class _Reader:
     def _count(self, key: str, files: Sequence[Saved]) -> None:
         forms = slices.parts("saved_evidence").values()
         form = next(form for form in forms if key == form.KEY)
-        name = ", ".join(file.name for file in files)
+        name = ", ".join(dict.fromkeys(file.file for file in files))
         found = form.read_files(name, files, self._deadline)
         self._memory[key] = form.kept(found)[1]
         if isinstance(found, Unreadable) or found.gap:
@@ -279,6 +327,8 @@ class _Reader:
         if asked:
             self._memory["ls /sys/class/net"] = tuple(sorted(asked))
         memory = {"clock": clock, **self._memory, **logs}
+        if self._settings_of:
+            memory[SETTINGS_OF] = Evidence(SETTINGS_OF, "\n".join(self._settings_of))
         if gaps:
             memory["gaps"] = Evidence("gaps", "".join(f"{gap}\n" for gap in gaps))
         if self._cut:

@@ -21,6 +21,8 @@ class Item:
     """A file, or a folder that is a machine; `mark` is the same for the same bytes.
 
     `packing` is how it was compressed, `index` where it stands among the files, -1 for a folder.
+    A file in which several programs printed has `parts`, which count instead of it, and each of
+    them the index of that file: `whole`.
     """
 
     name: str
@@ -29,6 +31,8 @@ class Item:
     identity: Identity = Identity()
     mark: str = ""
     index: int = -1
+    parts: tuple[Item, ...] = ()
+    whole: int = -1
 
     @property
     def is_known(self) -> bool:

@@ -23,14 +23,21 @@ _JOURNAL = rb'"(?:__REALTIME_TIMESTAMP|__CURSOR|_BOOT_ID|MESSAGE)"\s*:'
 _OBJECTS = (
     ("json", _JOURNAL),
     ("dmesg json", rb'\{\s*"dmesg"\s*:'),
-    ("docker json", rb'\{"(?:log|stream)":"'),
+    # Docker's json-file, and what passes its lines on: one object a line, its keys in any order.
+    ("docker json", rb'\{(?=[^\n]*"log"\s*:\s*")(?=[^\n]*"(?:stream|time|timestamp)"\s*:\s*")'),
     ("events json", rb'\{\s*"(?:events|searchedLogStreams|nextForwardToken)"\s*:'),
 )
+
+
+_SAID = rb'"(msg|message|MESSAGE|log|text|line|body|@message)"\s*:\s*"'
+"""The keys under which programs put what somebody said into an object."""
 
 
 @record(frozen=True)
 class Recognised:
     """What a text is: `kind` decides how it is read, `document` says what it is if it is no log.
+
+    `instead` is how its messages are had as text, "" where nothing tells.
 
     Kinds: journal file, export, verbose, json and other `... json`, dmesg, syslog, unknown,
     document.
@@ -38,6 +45,13 @@ class Recognised:
 
     kind: str
     document: str = ""
+    instead: str = ""
+
+    @property
+    def no_log(self) -> str:
+        """Say what it is instead of a log, and what to do with it."""
+        how = f"; its messages as text: {self.instead}" if self.instead else ""
+        return f"{self.document}, not a log{how}"
 
 
 def recognise(head: bytes) -> Recognised:
@@ -53,8 +67,22 @@ def recognise(head: bytes) -> Recognised:
                 return Recognised(kind)
     if re.search(_VERBOSE, text):
         return Recognised("verbose")
-    other = not_a_log(head) or ("another program's JSON" if re.match(_OBJECT, text) else "")
-    return Recognised("document", other) if other else Recognised(_kind(text))
+    if other := not_a_log(head):
+        return Recognised("document", other)
+    if re.match(_OBJECT, text):
+        return Recognised("document", "another program's JSON", _messages(text))
+    return Recognised(_kind(text))
+
+
+def _messages(text: bytes) -> str:
+    """Say what to type for the messages in JSON, "" where no key of them is known."""
+    key = re.search(_SAID, text)
+    if key is None:
+        return ""
+    name = key[1].decode()
+    path = f".{name}" if name.isidentifier() else f'."{name}"'
+    is_flat = re.match(rb"\s*\{[^{}\[\]]*\}\s*(?:\n|\Z)", text) is not None
+    return f"jq -r '{path if is_flat else f'.. | {path}? | strings'}' FILE > TEXT"
 
 
 def _kind(head: bytes) -> str:

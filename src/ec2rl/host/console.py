@@ -63,6 +63,7 @@ _MARKS = (
 _BEGINS = rb"(?m)(?:^|[\t ])(?:<\d{1,3}>)?\[ *0\.\d{6}\](?:\[ *[TC]\d{1,10}\])? ?Linux version \d"
 """The first line of a kernel's: a ring buffer has one at most."""
 _PROMPT = rb"(?:.*(?:login|[Pp]assword): *|\(initramfs\) *|[^\[]{0,80}[#$>] *)\Z"
+_EMPTY = "the console was empty when it was asked for; --latest asks a Nitro instance anew"
 _UNFINISHED = "its last line has no end: it may be cut within a message"
 
 
@@ -79,7 +80,7 @@ def is_other_json(data: bytes) -> bool:
         said = json.loads(data)
     except (RecursionError, ValueError):
         return False
-    return isinstance(said, dict) and not {"Output", "contents"} & said.keys()
+    return isinstance(said, dict) and not {"InstanceId", "Output", "contents"} & said.keys()
 
 
 def document_text(data: bytes) -> tuple[bytes, float | None]:
@@ -105,10 +106,14 @@ def document_text(data: bytes) -> tuple[bytes, float | None]:
 
     try:
         said = json.loads(data)
+        if isinstance(said, dict) and "InstanceId" in said:
+            said = {"Output": "", **said}  # the command line leaves out what is empty
         told = said if isinstance(said, str) else said["Output" if "Output" in said else "contents"]
         text = told.encode("utf-8", "backslashreplace")
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         raise ValueError("it is no console output") from None
+    if not text.strip():
+        raise ValueError(_EMPTY)
     return _decoded(text), _when(said.get("Timestamp") if isinstance(said, dict) else None)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _MOST = 64 << 20
 """Bytes of a document that has to be read whole."""
 _LONGEST = 1 << 20
+_TIMES = ("time", "timestamp")
 
 
 @record(frozen=True)
@@ -128,7 +129,10 @@ def _docker(read: Read, told: _Told) -> Iterator[str]:
             try:
                 one = json.loads(line)
                 said += str(one["log"])[:_LONGEST]
-                head = f"{one.get('time', '')} {one.get('stream', 'stdout')} F "
+                when = next((one[key] for key in _TIMES if isinstance(one.get(key), str)), "")
+                # Docker's lines end as the program ended them; who passes them on takes that off.
+                said += "" if "stream" in one or said.endswith("\n") else "\n"
+                head = f"{when} {one.get('stream', 'stdout')} F " if when else ""
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 told.gap = told.gap or "a line of its JSON is cut or damaged"
                 head, said = "", line.decode("utf-8", "backslashreplace") + "\n"

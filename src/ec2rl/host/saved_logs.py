@@ -244,7 +244,7 @@ class LogReader:
             why = "no line of its beginning is a log's: searched as hearsay"
             self._notes.append(f"{log.name}: {why}")
         elif what == "document":
-            self._gaps.append(f"{log.name}: {text.what.document}, not a log")
+            self._gaps.append(f"{log.name}: {text.what.no_log}")
             # What words it holds was looked for; a packed folder has its files' in another form.
             self._is_cut = self._is_cut or text.what.document in PACKED
         self._memory[f"search {key}"] = answer

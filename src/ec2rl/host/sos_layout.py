@@ -129,6 +129,8 @@ SETTING = (
     r")(.*)"
 )
 """A setting as sysctl(8) prints it; as `grep -H` shows its file; as others write it."""
+SETTINGS = 20_000
+"""Settings of one text that are kept."""
 
 
 def settings(text: str, most: int) -> dict[str, str]:

@@ -15,6 +15,7 @@ from ec2rl.next_boot.rules import Rules
 from ec2rl.next_boot.setting import Changer, NextBoot
 from ec2rl.next_boot.settings import next_boot
 from ec2rl.next_boot.values import plain
+from ec2rl.quantities import value_words
 from ec2rl.record import record, replace
 from ec2rl.remedies import WriteFile
 
@@ -125,7 +126,7 @@ class BootFiles:
         for key in self.wanted:
             setting = self.settings.setting(key)
             if setting is not None:
-                value = "unknown" if setting.value is None else setting.value
+                value = "unknown" if setting.value is None else value_words(setting.value)
                 by = setting.because if setting.decided is None else setting.decided.source
                 lines.append(f"{key:{width}}  {value}  ({by})")
                 lines += [
@@ -136,9 +137,9 @@ class BootFiles:
         return (*lines, *(f"Not read: {one}" for one in self.settings.unread))
 
 
-def _left_by(changer: Changer) -> Value:
+def _left_by(changer: Changer) -> str:
     if changer.value is not None:
-        return changer.value
+        return value_words(changer.value)
     return "changed" if changer.setting else "reset"
 
 

@@ -20,6 +20,11 @@ TIED = "\u00a0"
 """A blank that no line ends at, as those in a command that a person copies."""
 
 
+def tied(command: str) -> str:
+    """Give a command that stays on one line wherever its sentence is filled into lines."""
+    return command.replace(" ", TIED)
+
+
 def printable(text: str) -> str:
     """Escape what could move a cursor, hide or reorder text: `\\x1b`, `\\u202e`."""
     plain = text.replace(TIED, " ")

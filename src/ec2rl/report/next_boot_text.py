@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ec2rl.facts.sysctl_conf import normalize
 from ec2rl.model import Unreadable
+from ec2rl.quantities import value_words
 from ec2rl.record import replace
-from ec2rl.report.escape import one_line
+from ec2rl.report.escape import one_line, tied
 from ec2rl.report.wrap import wrapped
 
 TYPE_CHECKING = False
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from ec2rl.next_boot.setting import NextBoot, Setting, Value
 
     Counts = Mapping[str, "str | Unreadable"]
+
+_SIDE = 64
+"""Columns from which on a setting and its values have room side by side."""
 
 _FEW = 4
 """As many keys of one pattern are told each by itself."""
@@ -27,26 +31,30 @@ def next_boot_text(
     runs: bool = True,
     apart: Collection[str] = (),
     sysctls: bool = True,
+    width: int | None = None,
 ) -> str:
     """Give the settings, each with the line that decides, then files, then what else is known.
 
     Of a machine that does not run nothing is said of "now"; keys that are named in `apart` are
-    never told together with others; `sysctls` says whether sysctl keys are among them.
+    never told together with others; `sysctls` says whether sysctl keys are among them; `width` is
+    the terminal's.
     """
+    columns = width or 80
     lines = ["After a reboot:", ""]
     if sysctls:
         reader = "unknown" if boot.reader is None else boot.reader.value
-        lines += [f"    sysctl files are applied by: {reader}", ""]
+        lines += [*wrapped("    ", f"sysctl files are applied by: {reader}", width=columns), ""]
     if boot.settings:
-        lines.append(f"{'setting':42}" + f" {'now':>10}" * runs + f" {'after':>10}")
+        lines += head(runs, columns)
     for name, setting in _rows(boot.settings, apart):
-        lines += setting_lines(setting, name, runs, boot.by_hand)
+        lines += setting_lines(setting, name, runs, boot.by_hand, columns)
     if not boot.settings and not files:
-        lines.append("No sysctl file, command line or start-up script that was read sets any key.")
+        none = "No sysctl file, command line or start-up script that was read sets any key."
+        lines += wrapped("", none, width=columns)
     for path, why in files.items():
         said = "does not count: " if why else "counts"
-        lines += wrapped("", f"{path}: {said}{why}")
-    lines += also(boot.warnings, boot.unread)
+        lines += wrapped("", f"{path}: {said}{why}", width=columns)
+    lines += also(boot.warnings, boot.unread, columns)
     return "\n".join(lines) + "\n"
 
 
@@ -100,39 +108,61 @@ def _common(group: Sequence[Setting]) -> Setting:
     return replace(group[0], now=now.pop() if len(now) == 1 else "various")
 
 
+def head(runs: bool, width: int) -> list[str]:
+    """Give the names of the columns; none where each value is told by its name (`_values`)."""
+    return [_side_by_side("setting", ["now", "after"][not runs :])] if width >= _SIDE else []
+
+
+def _side_by_side(name: str, values: Sequence[str]) -> str:
+    return f"{name:42}" + "".join(f" {value:>10}" for value in values)
+
+
 def setting_lines(
-    setting: Setting, name: str, runs: bool, by_hand: Mapping[str, Value | None]
+    setting: Setting, name: str, runs: bool, by_hand: Mapping[str, Value | None], width: int
 ) -> list[str]:
     """Give one setting.
 
     Its values, and below them who decides, who loses, and who changes it later.
     """
-    now, after = (
-        "unknown" if n is None else one_line(str(n)) for n in (setting.now, setting.value)
-    )
-    lines = [f"{one_line(name):42}" + f" {now:>10}" * runs + f" {after:>10}"]
-    lines += wrapped("    because: ", quoted(setting.because, setting.decided))
+    lines = _values(setting, one_line(name), runs, width)
+
+    def below(label: str, words: str) -> None:
+        lines.extend(wrapped(f"    {label}: ", words, width=width))
+
+    below("because", quoted(setting.because, setting.decided))
     if setting.lost:
-        lines += wrapped("    not applied: ", setting.lost)
+        below("not applied", setting.lost)
     for one in setting.losers:
-        lines += wrapped("    no effect: ", quoted("", one))
-    lines += [line for one in setting.warnings for line in wrapped("    warning: ", one)]
+        below("no effect", quoted("", one))
+    for warning in setting.warnings:
+        below("warning", warning)
     for changer in setting.changers:
         value = "changes it" if changer.setting else "resets it"
-        value = value if changer.value is None else f"sets {changer.value}"
+        value = value if changer.value is None else f"sets {value_words(changer.value)}"
         words = f"{changer.who} {value}" + (f" ({changer.note})" if changer.note else "")
-        lines += wrapped("    later: ", quoted(words, changer.evidence))
+        below("later", quoted(words, changer.evidence))
     if setting.key in by_hand:
-        by_hand_value = by_hand[setting.key]
-        shown = "something that cannot be told" if by_hand_value is None else f"{by_hand_value}"
-        lines += wrapped("    by hand: ", f"`sysctl --system` would make it {shown}")
+        made = by_hand[setting.key]
+        shown = "something that cannot be told" if made is None else value_words(made)
+        below("by hand", f"`{tied('sysctl --system')}` would make it {shown}")
     return lines
 
 
-def also(warnings: Sequence[str], unread: Sequence[Unreadable]) -> list[str]:
+def _values(setting: Setting, name: str, runs: bool, width: int) -> list[str]:
+    """Give what a setting is, and will be: in columns, or below its name where there is no room."""
+    now, after = (
+        "unknown" if n is None else one_line(value_words(n)) for n in (setting.now, setting.value)
+    )
+    if width >= _SIDE:
+        return [_side_by_side(name, [now, after][not runs :])]
+    told = f"now {now}, after {after}" if runs else f"after {after}"
+    return [name, *wrapped("    ", told, "    ", width)]
+
+
+def also(warnings: Sequence[str], unread: Sequence[Unreadable], width: int) -> list[str]:
     """Warnings, and what was not read."""
-    lines = [line for one in warnings for line in wrapped("Warning: ", one)]
-    return lines + [line for one in unread for line in wrapped("Not read: ", str(one))]
+    lines = [line for one in warnings for line in wrapped("Warning: ", one, width=width)]
+    return lines + [line for one in unread for line in wrapped("Not read: ", str(one), width=width)]
 
 
 def quoted(words: str, evidence: Evidence | None) -> str:

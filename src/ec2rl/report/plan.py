@@ -6,12 +6,12 @@ import time
 
 from ec2rl.invocation import to_type
 from ec2rl.model import Risk
-from ec2rl.quantities import grouped, pace
+from ec2rl.quantities import pace, span, value_words
 from ec2rl.record import record
 from ec2rl.remedies import BOOT, DISK, NOW
 from ec2rl.report.difference import difference
-from ec2rl.report.escape import one_line, typed
-from ec2rl.report.text import header
+from ec2rl.report.escape import TIED, one_line, tied, typed
+from ec2rl.report.text import for_terminal, header
 from ec2rl.report.wording import summary
 
 TYPE_CHECKING = False
@@ -48,39 +48,57 @@ def plan(
     trial: float | None = None,
     first: Sequence[str] = (),
     choices: Sequence[str] = (),
+    width: int | None = None,
 ) -> str:
     """Give what changes now, what changes for the next boot, its costs, and what was left out.
 
     `first` are lines of what is settled before all that; `choices` are the settings that could be
-    asked for, where none was and the finding is no SUCCESS.
+    asked for, where none was and the finding is no SUCCESS; `width` is the terminal's.
     """
-    lines = [header("Plan"), "", *first, *([""] if first else [])]
+    lines = [header("Plan"), "", *claimed(first, width), *([""] if first else [])]
     for remedy in proposal.chosen:
-        lines += _remedy(remedy)
+        lines += _remedy(remedy, width)
     if proposal.refused:
-        lines += _listed("Refused:", proposal.refused)
-    elif not proposal.chosen and proposal.lasts and choices:
-        lines += nothing_proposed(choices)
-    elif not proposal.chosen and proposal.lasts:
-        lines.append("Nothing to do: everything is already as you asked.")
-    elif not proposal.chosen:
-        lines.append("Nothing that this program could do: now it is as you asked.")
-    lines += [one_line(note) for note in proposal.notes]
+        lines += _listed("Refused:", proposal.refused, width)
+    said = [*_why_nothing(proposal, choices), *proposal.notes]
     if trial is not None and proposal.chosen:
-        lines.append(
-            f"On trial: taken back after {trial:g} s unless you confirm it ({to_type('keep')})"
-        )
+        keep = tied(to_type("keep"))
+        said.append(f"On trial: taken back after {span(trial)} unless you confirm it ({keep})")
+    lines += [for_terminal(line, width) for line in said]
     if proposal.chosen:
-        lines += _listed("After a reboot:", proposal.after)
-    lines += _lasts(proposal)
+        lines += _listed("After a reboot:", proposal.after, width)
+    lines += _lasts(proposal, width)
     if proposal.offered:
         lines += ["", "Offered, and not in this plan:"]
         for remedy in proposal.offered:
-            lines.append(f"    {one_line(remedy.title)}")
-            lines.append(f"        {_OFFERED[remedy.risk]}: {one_line(remedy.caveat)}")
+            caveat = f"{_OFFERED[remedy.risk]}: {remedy.caveat}"
+            lines.append(_row(remedy.title, width))
+            lines.append(for_terminal(caveat, width, " " * 8, " " * 8))
     by_hand = "By hand, there:" if proposal.refused else "The same by hand:"
-    lines += ["", *_listed(by_hand, proposal.by_hand)] if proposal.by_hand else []
+    if proposal.by_hand:
+        lines += ["", by_hand, *(f"    {one_line(line)}" for line in proposal.by_hand)]
     return "\n".join(lines) + "\n"
+
+
+def _why_nothing(proposal: Proposal, choices: Sequence[str]) -> Sequence[str]:
+    if proposal.chosen or proposal.refused:
+        return ()
+    if not proposal.lasts:
+        return ["Nothing that this program could do: now it is as you asked."]
+    if choices:
+        return nothing_proposed(choices)
+    return ["Nothing to do: everything is already as you asked."]
+
+
+def claimed(lines: Sequence[str], width: int | None) -> list[str]:
+    """Fill the lines of what a change does or did; those of a text, furthest in, stay whole."""
+    return [line if line.startswith(" " * 8) else _indented(line, width) for line in lines]
+
+
+def _indented(line: str, width: int | None) -> str:
+    text = line.lstrip(" ")
+    indent = " " * (len(line) - len(text))
+    return for_terminal(text.replace(" -> ", tied(" -> ")), width, indent, indent + "    ")
 
 
 def nothing_proposed(choices: Sequence[str]) -> list[str]:
@@ -91,66 +109,68 @@ def nothing_proposed(choices: Sequence[str]) -> list[str]:
     ]
 
 
-def _lasts(proposal: Proposal) -> list[str]:
-    lines = _listed("NOT PERSISTENT, a reboot will not keep it:", proposal.not_persistent)
-    return lines + _listed(
-        "It cannot be told whether a reboot keeps it:", proposal.maybe_persistent
-    )
+def _lasts(proposal: Proposal, width: int | None) -> list[str]:
+    fleeting, maybe = proposal.not_persistent, proposal.maybe_persistent
+    lines = _listed("NOT PERSISTENT, a reboot will not keep it:", fleeting, width)
+    return lines + _listed("It cannot be told whether a reboot keeps it:", maybe, width)
 
 
-def _listed(title: str, lines: Sequence[str]) -> list[str]:
-    return [title, *(f"    {one_line(line)}" for line in lines)] if lines else []
+def _listed(title: str, lines: Sequence[str], width: int | None) -> list[str]:
+    if not lines:
+        return []
+    return [for_terminal(title, width), *(_row(line, width) for line in lines)]
 
 
-def _remedy(remedy: Remedy) -> list[str]:
-    lines = [f"{remedy.title} (risk: {RISKS[remedy.risk]})"]
+def _row(text: str, width: int | None) -> str:
+    return for_terminal(text, width, " " * 4, " " * 8)
+
+
+def _remedy(remedy: Remedy, width: int | None) -> list[str]:
+    risk = tied(f"(risk: {RISKS[remedy.risk]})")
+    lines = [for_terminal(f"{remedy.title} {risk}", width)]
     if remedy.caveat:
-        lines.append(f"Caution: {remedy.caveat}")
+        lines.append(for_terminal(f"Caution: {remedy.caveat}", width))
     for part in (NOW, DISK, BOOT):
         changes = [change for change in remedy.changes if change.part == part]
         lines += [f"{part}:"] if changes else []
-        width = max((len(c.target) for c in changes if not c.hunks), default=0)
+        side = max((len(c.target) for c in changes if not c.hunks), default=0)
         for change in changes:
-            lines += [f"    {line}" for line in _shown(change, width)]
+            lines += _shown(change, side, width)
     return lines
 
 
-def _shown(change: Change, width: int) -> Sequence[str]:
+def _shown(change: Change, side: int, width: int | None) -> Sequence[str]:
     """Give what a change does: as a row, or where texts are compared as a diff."""
     name = one_line(change.target)
     if not change.hunks:
         before, after = map(value_words, change.words) if change.part == NOW else change.words
-        before, after = one_line(before), one_line(after)
-        return [f"{name:{width}}  {before} -> {after}"]
+        return [_row(f"{name:{side}}  {before}{tied(' -> ')}{after}", width)]
     lines = []
     for first, text, new in change.hunks:
         body = difference(text or "", new or "")
         lines += [f"@@ line {first} @@", *body[1:]] if first > 1 else body
     old, new = ("/dev/null" if text is None else name for text in change.hunks[0][1:])
-    return [f"--- {old}", f"+++ {new}", *lines]
+    return [f"    {line}" for line in (f"--- {old}", f"+++ {new}", *lines)]
 
 
-def value_words(word: str) -> str:
-    """Give a setting's value, which is one number or anything."""
-    return grouped(int(word)) if word.isascii() and word.isdecimal() and len(word) < 20 else word
-
-
-def done(made: Done, proposal: Proposal, details: str = "") -> str:
+def done(made: Done, proposal: Proposal, details: str = "", width: int | None = None) -> str:
     """Give what was changed, whether it helped, how long it lasts, and how to take it back."""
     lines = [header("Done"), "", f"Change {made.number}:"]
     for item in made.items:
         before, after = value_words(item["before"]), value_words(item["after"])
-        lines.append(f"    {item['target']}: {before} -> {after}")
+        lines.append(_row(f"{item['target']}: {before}{tied(' -> ')}{after}", width))
     lines.append("")
     if made.measured:
-        lines.append(helped(made.before, made.after, details))
+        lines.append(for_terminal(helped(made.before, made.after, tied(details)), width))
     if made.until is not None:
-        end = time.strftime("%H:%M:%S %z", time.localtime(made.until))
-        lines.append(f"On trial: taken back at {end} unless you say: {to_type('keep')}")
+        end = tied(time.strftime("%H:%M:%S %z", time.localtime(made.until)))
+        keep = tied(to_type("keep"))
+        lines.append(for_terminal(f"On trial: taken back at {end} unless you say: {keep}", width))
     else:
-        lines += _lasts(proposal)
+        lines += _lasts(proposal, width)
     where = f" --root={typed(made.root)}" if made.root else ""
-    lines.append(f"To take it back: {to_type(f'undo {made.number}{where}')}")
+    undo = tied(to_type(f"undo {made.number}{where}"))
+    lines.append(for_terminal(f"To take it back: {undo}", width))
     return "\n".join(lines) + "\n"
 
 
@@ -180,7 +200,7 @@ def fix_facts(
         "plan": [_remedy_facts(one) for one in proposal.chosen],
         "offered": [_remedy_facts(one) for one in proposal.offered],
         "refused": list(proposal.refused),
-        "notes": list(proposal.notes),
+        "notes": [note.replace(TIED, " ") for note in proposal.notes],
         "after_reboot": list(proposal.after),
         "by_hand": list(proposal.by_hand),
         "lasting": proposal.lasts,
@@ -192,7 +212,7 @@ def fix_facts(
 
 def _remedy_facts(remedy: Remedy) -> dict[str, Json]:
     return {
-        "title": remedy.title,
+        "title": remedy.title.replace(TIED, " "),
         "risk": remedy.risk.value,
         "caveat": remedy.caveat,
         "changes": [change.facts for change in remedy.changes],

@@ -102,9 +102,9 @@ def _filled(first: str, text: str, rest: str, view: View) -> list[str]:
     return filled(first, text, rest, view.width)
 
 
-def for_terminal(text: str, width: int | None) -> str:
-    """Give a line as it is, or filled for a terminal of this width."""
-    return "\n".join(_filled("", text, "   ", View(width=width)))
+def for_terminal(text: str, width: int | None, indent: str = "", rest: str = "   ") -> str:
+    """Give a line behind its indent as it is, or filled for a terminal of this width."""
+    return "\n".join(_filled(indent, text, rest, View(width=width)))
 
 
 def _chosen(finding: Finding, much: Much) -> Iterator[Statement]:

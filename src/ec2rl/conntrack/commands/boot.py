@@ -18,7 +18,7 @@ def command(args: Parsed, terminal: Terminal) -> int:
     boot = boot_settings(CachingHost(host_of(args.last("root"))))
     write = format_of(args).write
     if write is None:
-        terminal.out(boot_text(boot, runs=not args.has("root")))
+        terminal.out(boot_text(boot, runs=not args.has("root"), width=terminal.width))
     else:
         terminal.out(write(document(**boot_facts(boot))))
     return COULD_NOT_LOOK if boot.unread or not all_told(boot) else 0

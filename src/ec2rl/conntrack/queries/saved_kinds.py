@@ -20,6 +20,7 @@ _STATS = (
 _PROC = rb"entries +(?:clashres +|searched +)found +new +invalid "
 _FAILED = rb"conntrack v[\w.]+ \(conntrack-tools\): (?!\d+ (?:flow entries|expectations))"
 _SHOWN = rb"conntrack v[\w.]+ \(conntrack-tools\): \d+ flow entries have been shown\."
+_TABLES = _ENTRY + rb"|conntrack v[\w.]+ \(conntrack-tools\): \d+ flow entries"
 _ALLOWANCE = rb"\s*conntrack_allowance_\w+: \d+$"
 _NUMBERS = rb"\s*\d{1,10}\s*(?:\n\s*\d{1,10}\s*){0,9}$"
 _TABLE = "conntrack -L"
@@ -36,21 +37,25 @@ def _is_of_six(head: bytes) -> bool:
 
 
 KINDS = (
-    Row(Kind("conntrack -E: events, no table", Use.NOTHING), mostly(_EVENT)),
+    Row(Kind("conntrack -E: events, no table", Use.NOTHING), mostly(_EVENT), _EVENT),
     Row(Kind(f"{_TABLE} -o xml", Use.STREAM, _TABLE), begins(_XML)),
-    Row(Kind(f"{_TABLE} -o save", Use.STREAM, _TABLE), mostly(_SAVE)),
-    Row(Kind(f"{_TABLE} of IPv6", Use.STREAM, _TABLE, "IPv6"), _is_of_six),
-    Row(Kind(_TABLE, Use.STREAM, _TABLE), _is_table),
+    Row(Kind(f"{_TABLE} -o save", Use.STREAM, _TABLE), mostly(_SAVE), _SAVE),
+    Row(Kind(f"{_TABLE} of IPv6", Use.STREAM, _TABLE, "IPv6"), _is_of_six, _TABLES),
+    Row(Kind(_TABLE, Use.STREAM, _TABLE), _is_table, _TABLES),
     Row(
         Kind("conntrack -S", Use.TEXT, "conntrack -S"),
         lambda head: re.match(_STATS, head, re.MULTILINE) is not None,
+        rb"cpu=\d+\s|\w+\s+\d+\s*$",
+        rb"cpu=\d+\s|entries\s+\d+\s*$",
     ),
     Row(
         Kind("/proc/net/stat/nf_conntrack", Use.TEXT, "/proc/net/stat/nf_conntrack"),
         begins(FIRST + _PROC),
+        rb"(?:[0-9a-f]{8} +){8}",
+        _PROC,
     ),
     Row(Kind("conntrack, which failed", Use.NOTHING), begins(_FAILED)),
     Row(Kind(_TABLE, Use.STREAM, _TABLE), begins(_SHOWN)),
-    Row(Kind("ethtool -S", Use.TEXT, "ethtool -S"), mostly(_ALLOWANCE)),
+    Row(Kind("ethtool -S", Use.TEXT, "ethtool -S"), mostly(_ALLOWANCE), _ALLOWANCE),
     Row(Kind(_A_NUMBER, Use.TEXT, "conntrack -C"), begins(_NUMBERS)),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.next_boot.module import When
-from ec2rl.report.next_boot_text import also, line_facts, quoted, setting_facts, setting_lines
+from ec2rl.report.next_boot_text import also, head, line_facts, quoted, setting_facts, setting_lines
 from ec2rl.report.wrap import wrapped
 
 TYPE_CHECKING = False
@@ -15,30 +15,37 @@ if TYPE_CHECKING:
 _PREFIX = "net.netfilter."
 
 
-def boot_text(boot: BootSettings, runs: bool = True) -> str:
+def boot_text(boot: BootSettings, runs: bool = True, width: int | None = None) -> str:
     """First the settings that somebody speaks of, or that will change; then what else is known.
 
-    Of a machine that does not run nothing is said of "now".
+    Of a machine that does not run nothing is said of "now".  `width` is the terminal's.
     """
+    columns = width or 80
     reader = "unknown" if boot.reader is None else boot.reader.value
-    lines = ["After a reboot:", "", f"    sysctl files are applied by: {reader}"]
+    lines = ["After a reboot:", ""]
+
+    def say(first: str, words: str) -> None:
+        lines.extend(wrapped(first, words, width=columns))
+
+    say("    ", f"sysctl files are applied by: {reader}")
     when, place = boot.module.when, boot.module.evidence
     if when is When.UNKNOWN:
-        lines += wrapped("    ", quoted("when nf_conntrack is loaded is not known", place))
+        say("    ", quoted("when nf_conntrack is loaded is not known", place))
     else:
-        lines += wrapped("    nf_conntrack is ", quoted(when.value, place))
+        say("    nf_conntrack is ", quoted(when.value, place))
     for option in boot.module.given:
-        lines += wrapped("    given: ", quoted(f"{option.name}={option.value}", option.given))
-    lines.append("")
-    lines.append(f"{'setting':42}" + f" {'now':>10}" * runs + f" {'after':>10}")
+        say("    given: ", quoted(f"{option.name}={option.value}", option.given))
+    lines += ["", *head(runs, columns)]
     told = _told(boot)
     for setting in told:
-        lines += setting_lines(setting, setting.key.removeprefix(_PREFIX), runs, boot.by_hand)
+        name = setting.key.removeprefix(_PREFIX)
+        lines += setting_lines(setting, name, runs, boot.by_hand, columns)
     rest = len(boot.settings) - len(told)
     if rest:
-        lines.append(f"{rest} more are not set anywhere: as the kernel has them; see --json.")
-    lines += also(boot.warnings, boot.unread)
-    lines += [line for one in boot.loaders for line in wrapped("Loads it: ", quoted("", one))]
+        say("", f"{rest} more are not set anywhere: as the kernel has them; see --json.")
+    lines += also(boot.warnings, boot.unread, columns)
+    for one in boot.loaders:
+        say("Loads it: ", quoted("", one))
     return "\n".join(lines) + "\n"
 
 

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 
 _HOLDS = (
-    "Now: nothing changes. An entry keeps the time it has until its next packet; to free entries"
-    " now see: {free}",
+    "Now: nothing changes. An entry keeps the time it has until its next packet; {free}",
     "cut: flows that have been answered; they would lose their entry while idle, and break where"
     " NAT or a stateful firewall needs it.",
 )
@@ -60,12 +59,15 @@ def what_if_text(
     share = percent(answer.steady / answer.size) if answer.size else "all"
     together = f"{grouped(answer.steady)} of {entries(answer.size)} ({share})"
     if answer.steady_least < answer.steady:
+        unknown = ", ".join(one.setting for one in answer.effects if one.today is None)
         together = (
             f"between {grouped(answer.steady_least)} and {grouped(answer.steady)} of "
-            f"{entries(answer.size)} (today's timeouts would tell: --sysctl)"
+            f"{entries(answer.size)} (today's {unknown} would tell, in --sysctl=FILE)"
         )
     lines += ["", *wrapped("", f"Together: {together} would be there.", "    ")]
-    free = to_type("help conntrack free", root=False)
+    free = f"to free entries now see: {to_type('help conntrack free', root=False)}"
+    if not target.here:
+        free = "what frees entries now is conntrack free, on that machine"
     lines += [line for words in _HOLDS for line in wrapped("", words.format(free=free), "    ")]
     if any(one.unknown for one in answer.effects):
         lines += wrapped("", _UNKNOWN, "    ")

@@ -116,19 +116,18 @@ def read_settings(host: Host) -> dict[str, int] | Unreadable:
 
     Those that its kernel lacks as by default, and those that nobody recorded not at all.
 
-    Unreadable where not even the one that every kernel has can be read.
+    Unreadable where none can be read, not even the one that every kernel has.
     """
     found = {}
+    is_any, every = False, host.read(f"{SYSCTL}generic_timeout")
     for name, usual in DEFAULTS.items():
         answer = host.read(SYSCTL + name)
         value = number_of(answer)
         if value is not None:
-            found[name] = value
-        elif name == "generic_timeout" and isinstance(answer, Unreadable):
-            return answer
+            is_any, found[name] = True, value
         elif isinstance(answer, Unreadable) and answer.why is not Why.NOT_COLLECTED:
             found[name] = usual
-    return found
+    return every if isinstance(every, Unreadable) and not is_any else found
 
 
 def known_settings(host: Host) -> dict[str, int]:

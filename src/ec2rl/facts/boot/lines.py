@@ -112,3 +112,17 @@ def names_match(shown: str, name: str) -> bool:
     if not cut:
         return shown == name
     return len(name) >= len(head) + len(tail) and name.startswith(head) and name.endswith(tail)
+
+
+_TAIL = 12
+"""Characters by whose end a name is known."""
+
+
+def is_shown(shown: str, unit: str, path: str) -> bool:
+    """Tell whether systemd may show this unit, of this path, so: by either name, or by both.
+
+    Where the middle was cut within a colour's sequence, the head went with that.
+    """
+    names = (f"{unit} - {path}", unit, path)
+    is_tail = len(shown) >= _TAIL and any(name.endswith(shown) for name in names)
+    return is_tail or any(names_match(shown, name) for name in names)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ec2rl.facts.boot.lines import names_match
+from ec2rl.facts.boot.lines import is_shown, names_match
 from ec2rl.facts.boot.story import Boot, Event
 from ec2rl.facts.boot.wording import Stage
 from ec2rl.facts.panic import kind_of
+from ec2rl.facts.unit_names import unit_path
 from ec2rl.model import Statement, say
 
 TYPE_CHECKING = False
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
     Meaning = tuple[str, Statement]
 
-
-_TAIL = 12
-"""Characters by whose end a device is known."""
 _SYSROOT = "/sysroot"
 """Where an initrd that runs systemd mounts the root file system."""
 
@@ -54,8 +52,8 @@ def _no_root(boot: Boot, first: Event) -> Meaning:
 
 
 def _timeout(boot: Boot, first: Event) -> Meaning:
-    device = _whole(boot, first.values["device"])
-    where = _of_mount(boot, first)
+    device = whole_device(boot, first.values["device"])
+    where = mount_behind(boot, first)
     if where == _SYSROOT:
         return "no root device", say("the root device {root} was not found", root=device)
     if where:
@@ -64,24 +62,17 @@ def _timeout(boot: Boot, first: Event) -> Meaning:
     return first.kind, say("the device {device} did not appear in time", device=device)
 
 
-def _whole(boot: Boot, shown: str) -> str:
+def whole_device(boot: Boot, shown: str) -> str:
     """The device that systemd named, also where its status line is shortened in the middle."""
-    import re
-
     for one in boot.of("named"):
         unit = one.values["unit"]
-        plain = "/" + unit.removesuffix(".device").replace("-", "/")
-        plain = re.sub(r"\\x([0-9a-f]{2})", lambda byte: chr(int(byte[1], 16)), plain)
-        path = one.values.get("path", plain)
-        names = (f"{unit} - {path}", unit, path)
-        # Where the middle was cut within a colour's sequence, the head went with that.
-        is_tail = len(shown) >= _TAIL and any(name.endswith(shown) for name in names)
-        if is_tail or any(names_match(shown, name) for name in names):
+        path = one.values.get("path") or unit_path(unit)
+        if is_shown(shown, unit, path):
             return path
     return shown.partition(" - ")[2] or shown
 
 
-def _of_mount(boot: Boot, first: Event) -> str:
+def mount_behind(boot: Boot, first: Event) -> str:
     """The place at which systemd would have mounted what failed: the next that depends on it."""
     for one in boot.of("dependency"):
         unit = one.values["unit"].rstrip(".")
@@ -96,18 +87,32 @@ def _checked(boot: Boot, first: Event) -> Meaning:
     if not disks or first.stage is Stage.INITRD:
         return first.kind, _said(first)
     words = "fsck could not repair {disk} by itself, and systemd does not go on without it"
-    return first.kind, say(words, disk=_of_mount(boot, first) or disks[-1])
+    return first.kind, say(words, disk=mount_behind(boot, first) or disks[-1])
 
 
 def _not_mounted(boot: Boot, first: Event) -> Meaning:
+    path, why = mount_reason(boot, first)
+    if not why:
+        return first.kind, say("{mount} could not be mounted", mount=path)
+    kind = "unknown type" if why.startswith("unknown filesystem type") else first.kind
+    return kind, say("{mount} could not be mounted: {why}", mount=path, why=why)
+
+
+def mount_reason(boot: Boot, first: Event) -> tuple[str, str]:
+    """The mount point that failed, and why in mount(8)'s own words, "" where nothing tells.
+
+    Old ones do not name the mount point: theirs is that of the one mount that failed.
+    """
     shown = first.values["mount"]
     path = shown.partition(" - ")[2] or shown
-    for one in boot.of("mount reason"):
-        if names_match(path, one.values["mount"]):
-            path, why = one.values["mount"], one.values["why"].rstrip(".")
-            kind = "unknown type" if why.startswith("unknown filesystem type") else first.kind
-            return kind, say("{mount} could not be mounted: {why}", mount=path, why=why)
-    return first.kind, say("{mount} could not be mounted", mount=path)
+    told = [one for one in (*boot.passed, *boot.events) if one.kind in ("mount reason", "mount")]
+    is_alone = len({one.values["mount"] for one in told if one.kind == "mount"}) == 1
+    for one in told:
+        if one.kind == "mount reason":
+            where = one.values.get("mount", path if is_alone else "")
+            if names_match(path, where):
+                return where, one.values["why"].rstrip(".")
+    return path, ""
 
 
 def _not_found(boot: Boot, _: Event) -> Meaning:

@@ -60,7 +60,8 @@ class Boot:
 
     `begins` is whether its kernel's first line is there, `is_whole` whether that is, or what comes
     before a kernel; `version` and `command_line` are that kernel's, "" where they are not.  `died`
-    is a panic that did not stop the boot: the machine had come up, or ran for long.
+    is a panic that did not stop the boot: the machine had come up, or ran for long.  `passed` is
+    what did not keep it from coming up: what later success outdated, or came behind it.
     """
 
     stage: Stage
@@ -73,6 +74,7 @@ class Boot:
     is_shut_down: bool = False
     is_whole: bool = False
     last: BootLine | None = None
+    passed: tuple[Event, ...] = ()
 
     @property
     def stops(self) -> tuple[Event, ...]:
@@ -102,6 +104,7 @@ class _Telling:
     def __init__(self) -> None:
         self.stage = Stage.NOTHING
         self.events: list[Event] = []
+        self.passed: list[Event] = []
         self.begins = self.whole = self.initrdless = self.shut_down = False
         self.version = self.command_line = ""
         self.died: Event | None = None
@@ -119,11 +122,13 @@ class _Telling:
             self.shut_down,
             self.whole or self.begins,
             self.last,
+            tuple(self.passed),
         )
 
     def reach(self, stage: Stage) -> None:
         """Come to a stage: what was said of those before it did not stop this boot."""
         self.stage = stage
+        self.passed += [one for one in self.events if _is_outdated(one, stage)]
         self.events = [one for one in self.events if not _is_outdated(one, stage)]
 
 
@@ -238,8 +243,9 @@ def _hear(now: _Telling, event: Event) -> None:
     # What is said behind the target, or while it goes down, did not keep it from coming up.
     is_over = now.stage is Stage.REACHED or now.shut_down
     counts = (word.role is Role.MORE and word.kind != "failed") or not is_over
-    if counts and not _is_echo(now.events, event):
-        now.events.append(event)
+    heard = now.events if counts else now.passed
+    if (counts or not now.shut_down) and not _is_echo(heard, event):
+        heard.append(event)
 
 
 def _ran(now: _Telling, line: BootLine) -> bool:

@@ -133,4 +133,15 @@ WORDS = (
             r"(?P<charset>\S{1,40}) not found", Stage.SYSTEM, Role.CAUSE,
             "IO charset {charset} not found: this kernel's module nls_{charset} is missing",
             FROM_KERNEL),
+    # Role.MORE: a mount that fails for it says so itself.  fs/fs_parser.c and fs_context.c, 5.1 to
+    # 6.18; before it, and in file systems that parse by themselves, their own words.
+    Wording("bad option", "mount option",
+            r"(?P<disk>[\w -]{2,16}\(\S{1,40}?(?: \S{1,40})?\)): [Uu](?:nrecognized|nknown) mount "
+            r"option .{1,200}", Stage.SYSTEM, Role.MORE, by=FROM_KERNEL),
+    Wording("bad option", "nknown parameter ",
+            r"(?P<disk>[\w-]{2,16}): Unknown parameter '.{1,100}'", Stage.SYSTEM, Role.MORE,
+            by=FROM_KERNEL),
+    Wording("bad option", "Bad value for ",
+            r"(?P<disk>[\w-]{2,16}): Bad value for '.{1,100}'", Stage.SYSTEM, Role.MORE,
+            by=FROM_KERNEL),
 )  # fmt: skip

@@ -100,6 +100,15 @@ WORDS = (
     Wording("mount reason", "mount: ",
             r"mount\[\d{1,7}\]: mount: (?P<mount>/[^:]{0,200}): (?P<why>.{1,200})", Stage.SYSTEM,
             Role.MORE, "{mount} could not be mounted: {why}", FROM_ANY),
+    # Those of util-linux 2.23 and older name no mount point.
+    Wording("mount reason", "mount: ",
+            r"mount\[\d{1,7}\]: mount: (?P<why>(?:unknown filesystem type|wrong fs type|"
+            r"special device|mount point|can't find|failed to setup loop device).{1,200})",
+            Stage.SYSTEM, Role.MORE, by=FROM_ANY),
+    # fstab-generator.c; src/shared/generator.c (219 to 257).
+    Wording("generator", "systemd-fstab-generator",
+            r"systemd-fstab-generator\[\d{1,7}\]: (?P<why>.{1,300})", Stage.SYSTEM, Role.MORE,
+            by=FROM_ANY),
     Wording("default target", "is masked", PID1 + r".{0,80}?(?P<unit>default\.target) is masked.*",
             Stage.SYSTEM, Role.CAUSE, "{unit} is masked", FROM_PID1),
     Wording("default target", "default target",
