@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ec2rl.facts.boot import words_initrd, words_kernel, words_loader, words_system
 from ec2rl.facts.boot.lines import KERNEL, OTHER, PID_1, STATUS, BootLine, boot_lines, has_stamps
 from ec2rl.facts.boot.wording import STAGES, Role, Stage, Wording
@@ -138,8 +140,12 @@ def _is_outdated(event: Event, stage: Stage) -> bool:
     return _RANK[event.place] < _RANK[stage]
 
 
+@lru_cache(maxsize=2)
 def read_boots(text: str) -> tuple[Boot, ...]:
-    """Tell the boots that a text holds, the last one last; none for a text without any word."""
+    """Tell the boots that a text holds, the last one last; none for a text without any word.
+
+    Several modules ask of the same text.
+    """
     words = _Words(text)
     lines = tuple(boot_lines(text, words.knows))
     words.is_stamped = has_stamps(lines)
