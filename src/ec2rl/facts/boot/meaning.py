@@ -5,6 +5,7 @@ from __future__ import annotations
 from ec2rl.facts.boot.lines import is_shown, names_match
 from ec2rl.facts.boot.story import Boot, Event
 from ec2rl.facts.boot.wording import Stage
+from ec2rl.facts.panic import kind_of
 from ec2rl.facts.unit_names import unit_path
 from ec2rl.model import Statement, say
 
@@ -144,6 +145,10 @@ def _not_found(boot: Boot, _: Event) -> Meaning:
 _SIGNALS = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 11: "SIGSEGV"}
 
 
+def _panicked(_: Boot, first: Event) -> Meaning:
+    return kind_of(first.values["why"]) or first.kind, _said(first)
+
+
 def _died(_: Boot, first: Event) -> Meaning:
     return first.kind, _ended(first.values.get("code"))
 
@@ -176,4 +181,5 @@ _MORE: Mapping[str, Callable[[Boot, Event], Meaning]] = {
     "device timeout": _timeout,
     "mount": _not_mounted,
     "init died": _died,
+    "panic": _panicked,
 }
