@@ -43,10 +43,10 @@ def test_two_causes_at_once_and_the_larger_first() -> None:
 
 def test_the_headline_of_a_leaking_pool() -> None:
     (cause,) = causes(counted([*POOL, *EVERYDAY[:800]]))
-    headline = "71 % of the entries are one client: 10.0.9.31 -> 10.0.4.17:443/tcp"
+    headline = "71% of the entries are one client: 10.0.9.31 -> 10.0.4.17:443/tcp"
     assert text(cause.headline) == headline
     assert tuple(map(text, cause.evidence)) == (
-        "2,000 of 2,800 entries (71 %) are established connections of 10.0.9.31",
+        "2,000 of 2,800 entries (71%) are established connections of 10.0.9.31",
         "2,000 of these go to one service: 10.0.9.31 -> 10.0.4.17:443/tcp",
         "at least 1,800 of them have been idle for more than 5 min 50 s;"
         " nf_conntrack_tcp_timeout_established keeps them for 5 d",

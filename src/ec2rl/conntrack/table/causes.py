@@ -65,9 +65,9 @@ def udp_churn(seen: Census) -> Cause | None:
     service, most = most_of(seen.services.rows, wanted)
     evidence = (
         numbers(count, seen, "are UDP entries that are no stream"),
-        say("{share} % of them are DNS (port 53)", share=rounded(dns, count)),
+        say("{share}% of them are DNS (port 53)", share=rounded(dns, count)),
         say(
-            "the service most asked, {service}, has {share} % of them",
+            "the service most asked, {service}, has {share}% of them",
             service=service,
             share=rounded(most, count),
         ),
@@ -156,7 +156,7 @@ def one_namespace(namespaces: Mapping[str, int]) -> Cause | None:
     share = rounded(namespaces[name], total)
     return Cause(
         CauseName.ONE_NAMESPACE,
-        say("one network namespace has {share} % of all entries: {name}", share=share, name=name),
+        say("one network namespace has {share}% of all entries: {name}", share=share, name=name),
         namespaces[name] / total,
         (
             say(

@@ -32,13 +32,13 @@ def half_open(seen: Census) -> Cause | None:
     evidence = (
         numbers(count, seen, "are half-open (SYN_SENT or SYN_RECV)"),
         say(
-            "the busiest source, {client}, has {share} %; {all:,} sources in the table",
+            "the busiest source, {client}, has {share}%; {all:,} sources in the table",
             client=client,
             share=rounded(clients, count),
             all="tens of thousands of" if sources is None else sources,
         ),
         say(
-            "the service asked most, {target}, has {share} %",
+            "the service asked most, {target}, has {share}%",
             target=target,
             share=rounded(targets, count),
         ),
@@ -92,7 +92,7 @@ def hoarding_client(seen: Census) -> Cause | None:
     share = rounded(held, seen.total)
     return Cause(
         CauseName.HOARDING_CLIENT,
-        say("{share} % of the entries are one client: {pair}", share=share, pair=pair),
+        say("{share}% of the entries are one client: {pair}", share=share, pair=pair),
         held / seen.total,
         (
             numbers(held, seen, say("are established connections of {client}", client=client)),
@@ -130,7 +130,7 @@ def time_wait(seen: Census) -> Cause | None:
             numbers(count, seen, "are in TIME_WAIT"),
             *([say(pace, seconds=seconds, rate=round(count / seconds))] if seconds else []),
             say(
-                "{to} % of them were to {service}, {by} % from {client}",
+                "{to}% of them were to {service}, {by}% from {client}",
                 to=rounded(most, count),
                 service=service,
                 by=rounded(clients, count),
@@ -175,7 +175,7 @@ def close_wait(seen: Census) -> Cause | None:
         (
             numbers(count, seen, "are in CLOSE_WAIT"),
             say(words, seconds=seconds, usual=usual),
-            say("{share} % of them are to {service}", share=rounded(most, count), service=service),
+            say("{share}% of them are to {service}", share=rounded(most, count), service=service),
         ),
         CLOSE_WAIT,
     )
