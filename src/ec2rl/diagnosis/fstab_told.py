@@ -85,7 +85,7 @@ def judge_lines(name: str, look: FstabLook) -> Finding:
         for one in bad if one.failed is not None
     ]  # fmt: skip
     rest = (*details, *quiet, see_page(name))
-    verdict, summary = worst.verdict, _summary(worst)
+    verdict, summary = worst.verdict, _summary(worst, story)
     is_hearsay = isinstance(look.printed, Printed) and look.printed.kind == _HEARSAY
     if is_hearsay and worst.failed is not None:
         words = "{summary} (in a text of no known form: not verified)"
@@ -93,12 +93,14 @@ def judge_lines(name: str, look: FstabLook) -> Finding:
     return Finding(verdict, summary, rest, tuple(quotes), facts=facts)
 
 
-def _summary(one: LineFault) -> Statement:
+def _summary(one: LineFault, story: Story) -> Statement:
     words = "{where}: {why}{at}"
     if one.failed is not None:
         words = "{where} stopped the boot: {why}{at}"
         if not one.stopped:
-            words = "{where} failed, and the boot went on: {why}{at}"
+            is_up = story.boot is not None and story.boot.stage is Stage.REACHED
+            on = ", and the boot went on" if is_up else ""
+            words = f"{{where}} failed{on}: {{why}}{{at}}"
     elif one.stops and one.verdict is Verdict.PROBLEM:
         words = "{where} will stop the next boot: {why}{at}"
     return say(words, where=one.where, why=one.why, at=_at(one))
@@ -134,7 +136,8 @@ def _advice(bad: Sequence[LineFault]) -> Iterator[Statement]:
     entry = one.entry
     device = entry.device if entry is not None else ""
     device = device or (one.failed.device if one.failed is not None else "")
-    unit = entry.unit if entry is not None else unit_name(one.where, ".mount")
+    is_swap = one.failed is not None and one.failed.is_swap
+    unit = entry.unit if entry else unit_name(one.where, ".swap" if is_swap else ".mount")
     number = entry.number if entry is not None else 0
     yield helps(say(_HELP[one.way], device=device, unit=unit, number=number))
 
