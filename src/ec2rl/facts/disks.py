@@ -147,7 +147,7 @@ def _disk(name: str, told: Mapping[str, str]) -> Disk:
         told.get("sub", ""),
         told.get("label", ""),
         taken,
-        fault="not in a known form" if is_odd_form else told.get("fault", ""),
+        fault=told.get("fault", "not in a known form" if is_odd_form else ""),
         is_odd="odd" in told or told.get("type") in ("other", "ambiguous"),
         is_root="root" in told,
     )
