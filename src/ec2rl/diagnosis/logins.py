@@ -163,6 +163,10 @@ def _date(day: int) -> str:
 
 
 def _of_shell(machine: Machine, account: Account) -> Iterator[Bar]:
+    if not account.has_shell:
+        how = f"usermod -s /bin/sh {quoted(account.name)}"
+        said = say("its shell, {shell}, lets nobody work", shell=account.shell)
+        yield Bar(SSHD, said, by_hand=how)
     way = way_to(machine.host, account.shell)
     if way.is_missing:
         words = "the shell of {user}, {shell}, does not exist"

@@ -210,7 +210,7 @@ def _help(one: Login) -> Statement:
 
 def _meant(logins: Sequence[Login]) -> list[Login]:
     """Give the accounts that somebody set up for logins, those with keys first."""
-    found = [one for one in logins if one.has_keys or one.account.uid != 0]
+    found = [one for one in logins if one.has_keys or (one.account.uid and one.account.has_shell)]
     return sorted(found, key=lambda one: (not one.has_keys, one.account.uid == 0))
 
 
@@ -224,7 +224,7 @@ def _notes(sshd: Sshd, config: Config, words: Words) -> Iterator[Statement]:
     yield from notes_of(words, is_told)
     if any(one.is_open for one in sshd.logins):
         for one in _meant(sshd.logins)[:_NAMED]:
-            if one.has_keys and not one.is_open:
+            if one.has_keys and not one.is_open and one.account.has_shell:
                 yield say("{user} cannot log in: {why}", user=one.account.name, why=_why(one))
             elif one.is_open and any(bar.area == FILES and bar.rights for bar in one.bars):
                 bar = next(bar for bar in one.bars if bar.rights)

@@ -29,10 +29,14 @@ class Account:
     number: int = 0
 
     @property
+    def has_shell(self) -> bool:
+        """Whether its shell lets somebody work, as far as its name tells."""
+        return self.shell.rpartition("/")[2] not in _NOT_SHELLS
+
+    @property
     def is_for_people(self) -> bool:
-        """Whether somebody is meant to log in by it: root, or a person's with a shell."""
-        has_shell = self.shell.rpartition("/")[2] not in _NOT_SHELLS
-        return has_shell and (self.uid == 0 or (self.uid >= _LEAST and self.uid != _NOBODY))
+        """Whether somebody may be meant to log in by it, by its number."""
+        return self.uid == 0 or (self.uid >= _LEAST and self.uid != _NOBODY)
 
 
 @record(frozen=True)
@@ -48,14 +52,13 @@ class Password:
 
 @record(frozen=True)
 class Passwd:
-    """The accounts of interest, how many lines there were, and the numbers of those that are none.
+    """The accounts for people, those with shells first, and the numbers of lines that are none.
 
-    `named` are accounts by name that were asked for, `uids` of all.
+    `named` are accounts that were asked for by name.
     """
 
     people: tuple[Account, ...]
     named: Mapping[str, Account]
-    lines: int
     bad: tuple[int, ...]
 
 
@@ -64,8 +67,7 @@ def parse_passwd(text: str, wanted: tuple[str, ...] = ("root", "sshd")) -> Passw
     people: list[Account] = []
     named: dict[str, Account] = {}
     bad: list[int] = []
-    lines = text.split("\n")
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip() or line[0] in "#+-":
             continue
         fields = line.split(":")
@@ -81,7 +83,8 @@ def parse_passwd(text: str, wanted: tuple[str, ...] = ("root", "sshd")) -> Passw
                 named[name] = one
             if one.is_for_people:
                 people.append(one)
-    return Passwd(tuple(people), named, len(lines), tuple(bad))
+    people.sort(key=lambda one: not one.has_shell)
+    return Passwd(tuple(people), named, tuple(bad))
 
 
 def _is_number(text: str) -> bool:

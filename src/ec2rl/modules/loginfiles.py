@@ -151,7 +151,7 @@ def _is_early(seen: Seen) -> bool:
 
 def _is_meant(one: Login) -> bool:
     """Whether somebody set the account up for logins, as far as files tell."""
-    return one.has_keys or _first(one) is not None
+    return one.account.has_shell and (one.has_keys or _first(one) is not None)
 
 
 def _first(one: Login) -> Bar | None:
