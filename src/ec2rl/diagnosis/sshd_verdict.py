@@ -92,7 +92,8 @@ def _of_start(sshd: Sshd, words: Words) -> Iterator[_Stop]:
     stop = words.cannot_run
     if stop is not None and not sshd.refused and not _listens(sshd):
         said = say("sshd did not start when it was last tried: {why}", why=stop.what)
-        is_sure = sshd.listening is not None or _is_of_program(stop.what)
+        is_sure = words.is_proven and _is_of_program(stop.what)
+        is_sure = is_sure or (sshd.listening is not None and _is_wanted(sshd))
         yield _Stop(said, (*advice_of(stop),), Verdict.PROBLEM if is_sure else Verdict.WARNING)
 
 
