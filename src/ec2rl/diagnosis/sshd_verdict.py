@@ -149,6 +149,8 @@ def _of_sockets(sshd: Sshd, config: Config) -> Iterator[_Stop]:
     elif found is not None and not _listens(sshd):
         said = say("Nothing of root's listens on port {ports}, where sshd should", ports=ports)
         how = helps(say("What helps: sshd -t, then systemctl restart ssh (or sshd)"))
+        if any(unit.endswith(".socket") for unit in sshd.units):  # it listens for sshd
+            how = helps(say("What helps: systemctl daemon-reload && systemctl restart ssh.socket"))
         yield _Stop(said, (how,), Verdict.PROBLEM if _is_wanted(sshd) else Verdict.WARNING)
     if is_loopback(addresses):
         said = say("sshd listens on {where} alone, which no other machine reaches",

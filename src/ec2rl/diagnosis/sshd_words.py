@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ec2rl.facts.ssh.said import Kind, Said, understood
 from ec2rl.host.queries.boot_text import BootText
+from ec2rl.host.queries.login_text import LoginText
 from ec2rl.host.queries.sshd_journal import SshdJournal
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
@@ -61,14 +62,15 @@ class Words:
 
 
 def read_words(host: Host) -> Words:
-    """Read the journal; where there is none the text logs, or what somebody saved of a console."""
-    printed = host.query(BootText())
-    if not isinstance(printed, Unreadable):
-        said = tuple(understood(printed.text.split("\n")))
-        return Words(said, printed.path, is_hearsay=printed.kind == _NO_FORM)
+    """Read the journal; where there is none the text logs, or what somebody saved of them."""
     journal = host.query(SshdJournal())
     if isinstance(journal, Evidence) and journal.text.strip():
         return Words(tuple(understood(journal.text.split("\n"))), "journal", is_proven=True)
+    for query in (LoginText(), BootText()):
+        printed = host.query(query)
+        if not isinstance(printed, Unreadable):
+            said = tuple(understood(printed.text.split("\n")))
+            return Words(said, printed.path, is_hearsay=printed.kind == _NO_FORM)
     for path in LOGS:
         text = host.read(path)
         if isinstance(text, Evidence):

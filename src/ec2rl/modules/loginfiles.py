@@ -190,8 +190,8 @@ def _proof(files: LoginFiles) -> Iterator[Statement]:
     n = len(files.machine.people)
     words = "Rests on: /etc/passwd, /etc/shadow, PAM, and the way to the keys of {n:account}"
     yield Statement(words, {"n": n}, Role.PROOF)
-    if files.more:
-        yield say("Not looked at: {n:account} beyond the first ones", n=files.more)
+    if files.passwd.more:
+        yield say("Not looked at: {n:account} beyond the first ones", n=files.passwd.more)
 
 
 def _found(verdict: Verdict, said: Statement, rest: tuple[Statement, ...], seen: Seen) -> Finding:
