@@ -28,7 +28,7 @@ def _why_not(fault: LineFault) -> str:
     """Why the line of a fault is left as it is, "" where it may be changed."""
     one = fault.entry
     if one is None:
-        return "its line in /etc/fstab is not known"
+        return "no line of /etc/fstab has it, or none could be read"
     if one.folder in _NEEDED:
         return "the system needs it, and a boot without it had better stop"
     if fault.way is Way.CHECK:
@@ -36,7 +36,7 @@ def _why_not(fault: LineFault) -> str:
             "its file system is damaged, and is to be checked first; up to systemd 249 nofail "
             "alone does not help, the last field has to be 0 too"
         )
-    if fault.way not in (Way.NOFAIL, Way.MOUNT, Way.LATE, Way.KIND):
+    if fault.way not in (Way.NOFAIL, Way.MOUNT, Way.LATE, Way.KIND, Way.ELSEWHERE):
         return "the line itself has to be corrected"
     text = one.text.replace("\t", " ").removesuffix("\r")
     # Bytes that are no UTF-8 are shown as \xNN, and cannot be written back as what they were.

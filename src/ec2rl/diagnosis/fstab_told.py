@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.diagnosis.fstab_faults import LineFault, Way, predicted, told
+from ec2rl.diagnosis.fstab_faults import Known, LineFault, Way, predicted, told
 from ec2rl.diagnosis.fstab_fix import is_fixable
 from ec2rl.diagnosis.fstab_look import FstabLook
 from ec2rl.facts.boot.failed_mounts import FailedMount, failed_mounts
@@ -30,7 +30,7 @@ from ec2rl.model import (
     say,
     see_page,
 )
-from ec2rl.record import record
+from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from ec2rl.model import Fact
 
-_NAMED = 4
+_NAMED, _FACTS = 4, 100
 _QUOTE = 200
 _RANK = {one: rank for rank, one in enumerate((Verdict.PROBLEM, Verdict.WARNING, Verdict.OK))}
 _HELP = {
@@ -52,6 +52,8 @@ _HELP = {
     Way.LOOK: "What helps: systemctl status '{unit}' tells why; systemctl start '{unit}' tries it",
     Way.NOFAIL: "What helps: see whether it is there (lsblk -f): then it came too late; else "
     "correct or remove the line, attach the volume, or give it nofail,x-systemd.device-timeout=10s",
+    Way.ELSEWHERE: "What helps: have that volume attached when the machine boots, or give the line "
+    "nofail,x-systemd.device-timeout=10s; if it is gone for good, remove the line",
     Way.MOUNT: "What helps: correct the type or the options of the line (dmesg tells which), or "
     "give it nofail: the boot then goes on without it",
 }
@@ -59,12 +61,16 @@ _HELP = {
 
 @record(frozen=True)
 class _Story:
-    """What a boot said: of `place`, until `until`; `stopped` is why it stopped, if it did."""
+    """What a boot said, in `place`; `stopped` is why it stopped, if it did.
+
+    `until` is when a journal ends, in seconds since the epoch.
+    """
 
     boot: Boot | None = None
     stopped: Stopped | None = None
     failed: tuple[FailedMount, ...] = ()
     place: str = ""
+    until: float | None = None
 
 
 def _story(look: FstabLook) -> _Story:
@@ -73,7 +79,7 @@ def _story(look: FstabLook) -> _Story:
         return _told_by(printed.text, printed.path)
     if look.journal is None or isinstance(look.journal, Unreadable):
         return _Story()
-    return _told_by(look.journal.text, "journal")
+    return replace(_told_by(look.journal.text, "journal"), until=look.journal.until)
 
 
 def _told_by(text: str, place: str) -> _Story:
@@ -99,19 +105,21 @@ def faults_of(look: FstabLook) -> tuple[LineFault, ...]:
 def _faults(look: FstabLook, story: _Story) -> tuple[LineFault, ...]:
     fstab = look.fstab if isinstance(look.fstab, Fstab) else None
     present = look.present if isinstance(look.present, Present) else None
-    kinds = look.kinds or Kinds()
-    said = told(story.failed, story.stopped, fstab, present, kinds)
-    found = [one for one in said if not _is_healed(one, present)]
-    known = {one.entry.number for one in found if one.entry is not None}
-    if fstab is not None:
-        guessed = predicted(fstab, present, kinds, look.is_live)
-        found += [one for one in guessed if one.entry is None or one.entry.number not in known]
+    known = Known(fstab, present, look.kinds or Kinds())
+    said = told(story.failed, story.stopped, known)
+    found = [one for one in said if not _is_healed(one, look)]
+    lines = [one.entry for one in found]
+    found += [one for one in predicted(known, look.is_live) if one.entry not in lines]
     return tuple(sorted(found, key=lambda one: (_RANK[one.verdict], one.failed is None)))
 
 
-def _is_healed(fault: LineFault, present: Present | None) -> bool:
+def _is_healed(fault: LineFault, look: FstabLook) -> bool:
     """Whether what failed at boot has been mounted since, by hand or late."""
-    return present is not None and fault.where in present.mounted
+    present = look.present
+    if not look.is_live or not isinstance(present, Present):
+        return False
+    is_root = fault.where == "/"
+    return not present.is_root_read_only if is_root else fault.where in present.mounted
 
 
 def judge_lines(name: str, look: FstabLook) -> Finding:
@@ -119,7 +127,7 @@ def judge_lines(name: str, look: FstabLook) -> Finding:
     story = _story(look)
     found = _faults(look, story)
     facts = _facts(found, story)
-    quiet = [more(_named(one)) for one in found if one.verdict is Verdict.OK]
+    quiet = [more(_named(one)) for one in found if one.verdict is Verdict.OK][:_NAMED]
     bad = [one for one in found if one.verdict is not Verdict.OK]
     if not bad:
         finding = _nothing(look, story, tuple(quiet))
@@ -130,6 +138,9 @@ def judge_lines(name: str, look: FstabLook) -> Finding:
         place, line = story.place, worst.failed.line
         words = "{place}: {text}" if place == "journal" else "{place}, line {n}: {text}"
         details.append(say(words, place=place, n=line.number, text=line.text[:_QUOTE]))
+        if story.until is not None:
+            words = "Judged: the last boot that the journal has, until {at:time}"
+            details.append(say(words, at=story.until))
     details += _line(worst)
     details += [_named(one) for one in bad[1 : _NAMED + 1]]
     if len(bad) > _NAMED + 1:
@@ -148,9 +159,9 @@ def _summary(one: LineFault) -> Statement:
     words = "{where}: {why}{at}"
     if one.failed is not None:
         words = "{where} stopped the boot: {why}{at}"
-        if not one.stops:
+        if not one.stopped:
             words = "{where} failed, and the boot went on: {why}{at}"
-    elif one.verdict is Verdict.PROBLEM:
+    elif one.stops and one.verdict is Verdict.PROBLEM:
         words = "{where} will stop the next boot: {why}{at}"
     return say(words, where=one.where, why=one.why, at=_at(one))
 
@@ -174,7 +185,7 @@ def _line(one: LineFault) -> Iterator[Statement]:
 def _unread(look: FstabLook) -> Iterator[Statement]:
     """What was not looked at, and could hold more."""
     for one in (look.fstab, look.present, look.journal):
-        if isinstance(one, Unreadable) and one.why is not Why.NOT_COLLECTED:
+        if isinstance(one, Unreadable) and one.why not in (Why.NOT_COLLECTED, Why.ABSENT):
             yield say("Not read: {unread}", unread=one)
     if isinstance(look.fstab, Fstab) and look.fstab.lost:
         yield say("Not read: {path}: {lost}", path=FSTAB, lost=look.fstab.lost)
@@ -254,7 +265,7 @@ _RUN = Command("run --root=FOLDER")
 
 def _facts(found: Sequence[LineFault], story: _Story) -> dict[str, Fact]:
     return {
-        "stopped": any(one.stops and one.failed is not None for one in found),
+        "stopped": any(one.stopped for one in found),
         "cause": None if story.stopped is None else story.stopped.kind,
         "lines": [
             {
@@ -268,6 +279,6 @@ def _facts(found: Sequence[LineFault], story: _Story) -> dict[str, Fact]:
                 "stops": one.stops,
                 "said_in_line": None if one.failed is None else one.failed.line.number,
             }
-            for one in found
+            for one in found[:_FACTS]
         ],
     }
