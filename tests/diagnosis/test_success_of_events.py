@@ -11,7 +11,10 @@ from ec2rl.model import Finding, Verdict, Why
 from ec2rl.module import Options
 from ec2rl.report.wording import details, summary
 
-OTHERS = ("bootstopped", "conntrackfull", "diskfull", "fstabfailures", "neighbourfull")
+OTHERS = (
+    *("bootstopped", "conntrackfull", "diskfull", "duplicatefslabels", "duplicatefsuuid"),
+    *("duplicatepartuuid", "fstabfailures", "loginfiles", "neighbourfull", "notgrown", "openssh"),
+)
 MODULES = [name for name in names() if name not in OTHERS]
 """What the kernel's log alone tells of."""
 WHOLE = "6,0,0,-;Linux version 6.18.44"

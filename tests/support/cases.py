@@ -27,7 +27,7 @@ from ec2rl.host.caching import CachingHost
 from ec2rl.host.recording import CaseError, RecordedHost, sections
 from ec2rl.model import Finding, Proposal
 from ec2rl.module import Module, diagnose
-from ec2rl.remedies import SetSysctl, WriteFile
+from ec2rl.remedies import EditLines, SetSysctl, WriteFile
 from ec2rl.report.plan import plan
 from ec2rl.report.wording import details, summary
 
@@ -113,8 +113,13 @@ def _after(looks: dict[str, str], name: str, proposal: Proposal) -> dict[str, st
             for path in (own, *(path for path in looks if _is_second_name(path, own))):
                 looks[path] = change.value
             items.append(_item(looks, change))
+        elif isinstance(change, EditLines):
+            lines: list[str] = looks[change.path].split("\n")
+            for edit in sorted(change.edits, key=lambda edit: -edit.first):
+                lines[edit.first - 1 : edit.first - 1 + len(edit.old)] = edit.new
+            looks[change.path] = "\n".join(lines)
         else:
-            assert isinstance(change, WriteFile), "a case knows settings and files alone"
+            assert isinstance(change, WriteFile), "a case knows settings, lines and files alone"
             looks[change.path] = (
                 "!absent" if change.text is None else change.text.removesuffix("\n")
             )

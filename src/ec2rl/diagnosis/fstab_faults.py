@@ -24,6 +24,7 @@ class Way(Choice):
     CHECK = "check its file system"
     KIND = "see why its kind cannot be mounted"
     LINE = "correct the line"
+    ELSEWHERE = "attach that volume, or let the boot go on without it"
     LOOK = "look why"
 
 
@@ -31,8 +32,8 @@ class Way(Choice):
 class LineFault:
     """What is wrong with a line: `entry` is None where the line is not known.
 
-    `failed` is what a boot said of it, None for what the next boot will do; `stops` is whether a
-    boot stops for it; `where` names it to people.
+    `failed` is what a boot said of it, None for what the next boot will do; `stopped` is whether
+    that one stopped for it, `stops` whether the next one does; `where` names it to people.
     """
 
     verdict: Verdict
@@ -42,34 +43,42 @@ class LineFault:
     entry: Entry | None = None
     failed: FailedMount | None = None
     stops: bool = False
+    stopped: bool = False
+
+
+@record(frozen=True)
+class Known:
+    """What is known beside a boot's words; `fstab` and `present` are None where nothing tells."""
+
+    fstab: Fstab | None
+    present: Present | None
+    kinds: Kinds
 
 
 _UNNAMED = "a device"
+_ASKED = ("nofail", "noauto", "_netdev", "x-systemd.automount")
+"""Options that the generator itself looks for.  A carriage return at the end of a line is part of
+the last of them there; of what it writes, systemd takes it for blank (both seen, 252)."""
 _KERNEL_NAMES = r"/dev/(?:sd[a-z]{1,3}\d{0,3}|xvd[a-z]{1,3}\d{0,3}|hd[a-z]\d{0,3}|nvme\d{1,3}n\d.*)"
 _NETS = ("efs", "s3fs", "goofys", "rclone", "gcsfuse", "blobfuse", "mount-s3", "curlftpfs", "s3ql")
 """File systems of networks that systemd does not know as such, without their `fuse.`."""
 
 
 def told(
-    failed: Sequence[FailedMount],
-    stopped: Stopped | None,
-    fstab: Fstab | None,
-    present: Present | None,
-    kinds: Kinds,
+    failed: Sequence[FailedMount], stopped: Stopped | None, known: Known
 ) -> tuple[LineFault, ...]:
-    """Tell what a boot said of lines, each once; `fstab` is None where it is not known."""
+    """Tell what a boot said of lines, each once, in its order."""
+    lines = known.fstab.entries if known.fstab is not None else ()
     found: dict[object, LineFault] = {}
     for one in sorted(failed, key=lambda one: one.kind == DEPENDS):
-        entries = [entry for entry in fstab.entries if one.is_of(entry)] if fstab else []
+        entries = [entry for entry in lines if one.is_of(entry)]
         entry = entries[0] if len({entry.unit for entry in entries}) == 1 else None
-        where = _named(one, entry)
-        if entry is not None or one.where or one.stops:
-            stops = one.stops or (stopped is not None and entry is not None and entry.stops_boot)
-            key: object = entry.number if entry is not None else where
-            found.setdefault(key, _of_failed(one, entry, where, stops, fstab, present, kinds))
-    return tuple(
-        sorted(found.values(), key=lambda one: one.failed.line.number if one.failed else 0)
-    )
+        if entry is not None or one.where or one.stops or one.is_swap:
+            is_why = one.stops or (stopped is not None and entry is not None and entry.stops_boot)
+            key: object = entry.number if entry is not None else _named(one, None)
+            found.setdefault(key, _of_failed(one, entry, is_why, known))
+    in_turn = sorted(found.values(), key=lambda one: one.failed.line.number if one.failed else 0)
+    return tuple(in_turn)
 
 
 def _named(failed: FailedMount, entry: Entry | None) -> str:
@@ -79,21 +88,20 @@ def _named(failed: FailedMount, entry: Entry | None) -> str:
     return path.partition(" - ")[2] or path
 
 
-def _of_failed(
-    failed: FailedMount, entry: Entry | None, where: str, stops: bool, fstab: Fstab | None,
-    present: Present | None, kinds: Kinds,
-) -> LineFault:  # fmt: skip
-    is_there = present.devices.get(entry.number) if present and entry else None
-    why, way = _why(failed, entry, is_there, kinds)
-    verdict = Verdict.PROBLEM if stops else Verdict.WARNING
-    if stops and fstab is not None and entry is None:
+def _of_failed(failed: FailedMount, entry: Entry | None, stopped: bool, known: Known) -> LineFault:
+    is_there = known.present.devices.get(entry.number) if known.present and entry else None
+    why, way = _why(failed, entry, is_there, known.kinds)
+    is_over = False
+    if stopped and known.fstab is not None and entry is None:
         why = say("{why}; no line of /etc/fstab has it (another unit, or corrected since)", why=why)
-        verdict, way = Verdict.WARNING, Way.LOOK
-    is_waived = entry is not None and not entry.stops_boot and failed.kind != CHECK
-    if stops and is_waived:
+        way, is_over = Way.LOOK, True
+    elif stopped and entry is not None and not entry.stops_boot and failed.kind != CHECK:
         why = say("{why}; as the line is now, a boot goes on without it", why=why)
-        stops, verdict = False, Verdict.WARNING
-    return LineFault(verdict, where, why, way, entry, failed, stops)
+        is_over = True
+    stops = stopped and not is_over
+    # A root that is read-only stops no boot, and leaves little of the machine.
+    verdict = Verdict.PROBLEM if stops or failed.kind == REMOUNT else Verdict.WARNING
+    return LineFault(verdict, _named(failed, entry), why, way, entry, failed, stops, stopped)
 
 
 def _why(
@@ -109,10 +117,12 @@ def _why(
     if failed.kind == CHECK:
         return say("fsck could not repair {device} by itself", device=device), Way.CHECK
     if failed.kind == DEPENDS:
-        return say("what it depends on failed"), Way.LOOK if entry is None else Way.NOFAIL
+        words = "what it depends on failed"
+        if failed.is_swap:
+            words = "nothing is swapped to it: its device did not come"
+        return say(words), Way.LOOK if entry is None else Way.NOFAIL
     if failed.kind == REMOUNT:
-        words = "the root file system could not be mounted with the options of its line"
-        return say(words), Way.LINE
+        return say("systemd could not mount it as its line says, and it stayed read-only"), Way.LINE
     if failed.kind != MOUNT:
         return say("the encrypted volume below it could not be opened"), Way.NOFAIL
     kind = entry.kind if entry is not None else ""
@@ -139,10 +149,9 @@ def _of_kind(kind: str, kinds: Kinds) -> Statement | None:
     return None
 
 
-def predicted(
-    fstab: Fstab, present: Present | None, kinds: Kinds, is_live: bool
-) -> Iterator[LineFault]:
+def predicted(known: Known, is_live: bool) -> Iterator[LineFault]:
     """Tell what the next boot will make of each line that has something wrong."""
+    fstab = known.fstab or Fstab(())
     doubled = {second.number: first for first, second in fstab.doubled()}
     for one in fstab.entries:
         first = doubled.get(one.number)
@@ -151,7 +160,7 @@ def predicted(
             continue
         yield from _written(one)
         if one.target:
-            yield from _will(one, present, kinds, is_live)
+            yield from _will(one, known.present, known.kinds, is_live)
 
 
 def _doubled(first: Entry, second: Entry) -> LineFault:
@@ -162,9 +171,19 @@ def _doubled(first: Entry, second: Entry) -> LineFault:
 
 def _written(one: Entry) -> Iterator[LineFault]:
     """What is wrong with how a line is written."""
-    if one.ignored and one.kind != "autofs" and "/" not in one.where and not one.is_swap:
+    is_blank = not one.what.strip("\r")
+    is_lost = one.kind != "autofs" and "/" not in one.where and not one.is_swap
+    if one.ignored and is_lost and not is_blank:
         words = "systemd passes the line over: {why}"
         yield LineFault(Verdict.WARNING, one.what, say(words, why=one.ignored), Way.LINE, one)
+    lost = next((part[:-1] for part in one.options if part[:-1] in _ASKED and part[-1] == "\r"), "")
+    if lost:
+        words = "its line ends in a carriage return (CRLF), behind which {lost} counts for nothing"
+        yield LineFault(Verdict.WARNING, one.folder, say(words, lost=lost), Way.LINE, one)
+    elif one.where.endswith("\r"):
+        words = "its line ends in a carriage return (CRLF), which becomes part of the mount point"
+        where = one.folder[:-1]
+        yield LineFault(Verdict.WARNING, where, say(words), Way.LINE, one)
     if "/" in one.rest and not one.rest.startswith("#"):
         words = "what stands behind the sixth field is not read (a missing line end?): {rest}"
         yield LineFault(Verdict.WARNING, one.folder, say(words, rest=one.rest[:160]), Way.LINE, one)
@@ -175,14 +194,17 @@ def _will(one: Entry, present: Present | None, kinds: Kinds, is_live: bool) -> I
     is_there = present is not None and is_mounted(one, present)
     bad = Verdict.PROBLEM if one.stops_boot and not is_there else Verdict.WARNING
     where = one.source if one.is_swap else one.folder
-    returned = next((part for part in (one.kind, *one.options) if "\r" in part), "")
-    cause = _of_kind(one.kind, kinds)
-    if returned:
-        words = "the line ends in a carriage return (CRLF), which becomes part of {part}"
-        part = returned.replace("\r", "\\r")
-        yield LineFault(bad, where, say(words, part=part), Way.LINE, one, stops=one.stops_boot)
-    elif cause is not None and not is_there:
+    cause = _of_kind(one.kind.rstrip("\r"), kinds)
+    if cause is not None and not is_there:
         yield LineFault(bad, where, cause, Way.KIND, one, stops=one.stops_boot)
+    elif one.is_root and present is not None and present.others:
+        words = "{what} is not this file system, which has {others}: it stays read-only"
+        why = say(words, what=one.what, others=present.others)
+        yield LineFault(Verdict.PROBLEM, where, why, Way.LINE, one)
+    elif one.is_root and present is not None and present.is_root_read_only:
+        if "ro" not in one.options:
+            why = say("it is mounted read-only {now}, which its line does not ask for")
+            yield LineFault(Verdict.WARNING, where, why, Way.LOOK, one)
     elif present is not None and present.devices.get(one.number) is False:
         yield _missing(one, where, bad) if is_live else _elsewhere(one, where)
     elif is_live and present is not None and not is_there and one.stops_boot:
@@ -198,6 +220,8 @@ def _missing(one: Entry, where: str, bad: Verdict) -> LineFault:
     words = "its device {device} is not there, and a boot waits for it "
     words += "without a limit" if is_endless else "for {limit}"
     words += ", then stops" if one.stops_boot and not is_endless else ""
+    if one.is_root:
+        words = "its device {device} is not there: without it the next boot leaves / read-only"
     why = say(words, device=one.device, limit=limit)
     return LineFault(bad, where, why, Way.NOFAIL, one, stops=one.stops_boot)
 
@@ -205,11 +229,10 @@ def _missing(one: Entry, where: str, bad: Verdict) -> LineFault:
 def _elsewhere(one: Entry, where: str) -> LineFault:
     """A device that is not on this volume's disk: where the machine runs, another may have it."""
     words = "its device {device} is not on this disk: "
-    words += (
-        "a boot without that volume stops" if one.stops_boot else "a boot waits for that volume"
-    )
+    words += "a boot without that volume stops" if one.stops_boot else "a boot goes on without it"
     why = say(words, device=one.device)
-    return LineFault(Verdict.WARNING, where, why, Way.NOFAIL, one, stops=one.stops_boot)
+    verdict = Verdict.WARNING if one.stops_boot else Verdict.OK
+    return LineFault(verdict, where, why, Way.ELSEWHERE, one, stops=one.stops_boot)
 
 
 def _unsteady(one: Entry, where: str) -> Iterator[LineFault]:

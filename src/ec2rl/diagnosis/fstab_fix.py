@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _NEEDED = ("/", "/usr", "/var", "/boot", "/etc", "/lib", "/bin", "/sbin", "/usr/lib", "/var/lib")
 """Without these a system does not work, and had better stop."""
 _TIMEOUT = "x-systemd.device-timeout=10s"
+_THEN = "Then: systemctl daemon-reload, and in emergency mode systemctl default, which goes on"
 _MOST = 8
 """Lines that are changed at once; where more are to blame something else is."""
 
@@ -28,7 +29,7 @@ def _why_not(fault: LineFault) -> str:
     """Why the line of a fault is left as it is, "" where it may be changed."""
     one = fault.entry
     if one is None:
-        return "its line in /etc/fstab is not known"
+        return "no line of /etc/fstab has it, or none could be read"
     if one.folder in _NEEDED:
         return "the system needs it, and a boot without it had better stop"
     if fault.way is Way.CHECK:
@@ -36,7 +37,7 @@ def _why_not(fault: LineFault) -> str:
             "its file system is damaged, and is to be checked first; up to systemd 249 nofail "
             "alone does not help, the last field has to be 0 too"
         )
-    if fault.way not in (Way.NOFAIL, Way.MOUNT, Way.LATE, Way.KIND):
+    if fault.way not in (Way.NOFAIL, Way.MOUNT, Way.LATE, Way.KIND, Way.ELSEWHERE):
         return "the line itself has to be corrected"
     text = one.text.replace("\t", " ").removesuffix("\r")
     # Bytes that are no UTF-8 are shown as \xNN, and cannot be written back as what they were.
@@ -45,14 +46,14 @@ def _why_not(fault: LineFault) -> str:
 
 def propose_nofail(faults: Sequence[LineFault], is_live: bool) -> Proposal:
     """Plan `nofail` for the lines that are to blame, and say of the others why not."""
-    stopping = [one for one in faults if one.stops or one.verdict is Verdict.PROBLEM]
-    chosen = [one for one in stopping if is_fixable(one)]
-    left = [one for one in stopping if one not in chosen]
+    worst = [one for one in faults if one.verdict is Verdict.PROBLEM]
+    # What is known to stop a boot before what may.
+    chosen = list(filter(is_fixable, worst)) or list(filter(is_fixable, faults))
+    left = [one for one in worst if one not in chosen]
     refused = tuple(f"{one.where}: {_why_not(one)}" for one in left)
-    if faults and not stopping:
-        refused = ("no line of /etc/fstab is known to stop a boot",)
     if not chosen:
-        return Proposal(refused=refused, by_hand=tuple(_by_hand(left, is_live)))
+        none = ("no line of /etc/fstab is known to stop a boot",) if faults and not left else ()
+        return Proposal(refused=refused or none, by_hand=tuple(_by_hand(left, is_live)))
     if len(chosen) > _MOST:
         words = f"{len(chosen)} lines are to blame: something else is, as a disk that is gone"
         return Proposal(refused=(words,))
@@ -65,8 +66,12 @@ def propose_nofail(faults: Sequence[LineFault], is_live: bool) -> Proposal:
     title = f"Let the boot go on without {names}"
     remedy = Remedy(title, (EditLines(FSTAB, edits),), Risk.RISKY, caveat)
     after = tuple(f"{one.where} is mounted if it can be, and the boot goes on" for one in chosen)
-    notes = tuple(f"Left as it is: {line}" for line in refused)
-    return Proposal((remedy,), notes=notes, after=after, by_hand=_same(edits) if is_live else ())
+    notes = [f"Left as it is: {line}" for line in refused]
+    if is_live:
+        notes.append(_THEN)
+    return Proposal(
+        (remedy,), notes=tuple(notes), after=after, by_hand=_same(edits) if is_live else ()
+    )
 
 
 def _edit(fault: LineFault) -> Lines:

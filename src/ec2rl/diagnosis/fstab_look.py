@@ -37,7 +37,7 @@ class FstabLook:
 def look_at(host: Host) -> FstabLook:
     """Read the lines and what a boot said of them; of a machine what of them is there now."""
     text = host.read(FSTAB)
-    fstab = parse_fstab(text.text) if isinstance(text, Evidence) else text
+    fstab = parse_fstab(text.text) if isinstance(text, Evidence) else _absent(host, text)
     printed = host.query(BootText())
     if not isinstance(printed, Unreadable):
         kinds = _kinds(host, fstab) if "nknown filesystem type" in printed.text else None
@@ -47,13 +47,20 @@ def look_at(host: Host) -> FstabLook:
     is_systemd = not host.is_live or _is_systemd(host)
     if not any(one.target for one in fstab.entries) or not is_systemd:
         return FstabLook(fstab, printed, is_live=host.is_live, is_systemd=is_systemd)
-    from ec2rl.facts.fstab_devices import is_all_well, read_present
+    from ec2rl.facts.fstab_devices import is_all_well, read_on_disk, read_present
 
-    present = read_present(host, fstab.entries)
+    read = read_present if host.is_live else read_on_disk
+    present = read(host, fstab.entries)
     if not isinstance(present, Unreadable) and host.is_live and is_all_well(fstab.entries, present):
         return FstabLook(fstab, printed, present=present)
     journal = host.query(BootJournal())
     return FstabLook(fstab, printed, journal, present, _kinds(host, fstab), host.is_live)
+
+
+def _absent(host: Host, found: Unreadable) -> Unreadable:
+    """Why there is none; a link that leads nowhere is none that nobody wrote."""
+    to = host.link(FSTAB) if found.why is Why.ABSENT else found
+    return found if isinstance(to, Unreadable) else Unreadable(FSTAB, Why.FAILED, f"a link to {to}")
 
 
 def _kinds(host: Host, fstab: Fstab | Unreadable) -> Kinds | None:

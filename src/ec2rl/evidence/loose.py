@@ -17,7 +17,7 @@ from ec2rl.evidence.identity import Identity, identity_of
 from ec2rl.evidence.kinds import FORM, HEAD, Kind, Use, kind_of, plain
 from ec2rl.evidence.machines import Item
 from ec2rl.evidence.parts import Part, may_have_parts, parts_of
-from ec2rl.host import BOOT_ID, Clock, Journal, Phrase
+from ec2rl.host import BOOT_ID, SETTINGS_OF, Clock, Journal, Phrase
 from ec2rl.host.bare import bare, commands_of
 from ec2rl.host.holes import hole
 from ec2rl.host.packed import Packed
@@ -88,7 +88,7 @@ def _part(files: list[Saved], whole: Item, name: str, row: list[Any], text: str)
         file.write(text.encode("utf-8", "surrogateescape"))
     when = os.fstat(files[whole.index].fd).st_mtime_ns
     os.utime(fd, ns=(when, when))
-    files.append(Saved(f"{whole.name}, {name}" if name else whole.name, fd))
+    files.append(Saved(f"{whole.name}, {name}" if name else whole.name, fd, whole.name))
     return replace(_item(files[-1].name, len(files) - 1, row), whole=whole.index)
 
 
@@ -232,6 +232,7 @@ class _Reader:
         self._cut = ""
         self._deadline = time.monotonic() + SECONDS
         self._texts = _TEXTS
+        self._settings_of: dict[str, None] = {}
         self._memory: dict[str, Observation] = {}
 
     def text(self) -> str:
@@ -269,6 +270,7 @@ class _Reader:
         data = plain(data)
         text = bare(data).decode("utf-8", "backslashreplace")
         if kind.use is Use.SETTINGS:
+            self._settings_of[file.file] = None
             self._set(file.name, settings(text, SETTINGS))
         elif kind.use is Use.RELEASE:
             path = "/proc/sys/kernel/osrelease"
@@ -290,7 +292,7 @@ class _Reader:
     def _count(self, key: str, files: Sequence[Saved]) -> None:
         forms = slices.parts("saved_evidence").values()
         form = next(form for form in forms if key == form.KEY)
-        name = ", ".join(file.name for file in files)
+        name = ", ".join(dict.fromkeys(file.file for file in files))
         found = form.read_files(name, files, self._deadline)
         self._memory[key] = form.kept(found)[1]
         if isinstance(found, Unreadable) or found.gap:
@@ -325,6 +327,8 @@ class _Reader:
         if asked:
             self._memory["ls /sys/class/net"] = tuple(sorted(asked))
         memory = {"clock": clock, **self._memory, **logs}
+        if self._settings_of:
+            memory[SETTINGS_OF] = Evidence(SETTINGS_OF, "\n".join(self._settings_of))
         if gaps:
             memory["gaps"] = Evidence("gaps", "".join(f"{gap}\n" for gap in gaps))
         if self._cut:

@@ -176,6 +176,8 @@ def parse_fstab(text: str) -> Fstab:
             lost = f"lines behind line {entries[-1].number}: more than {MOST:,} mount something"
             break
         entries.append(one)
+    if "\0" in text:
+        lost = "what stands behind NUL bytes"
     return Fstab(tuple(entries), lost)
 
 

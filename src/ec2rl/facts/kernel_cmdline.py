@@ -5,9 +5,11 @@ Double quotes keep blanks together; those around a whole word, or a whole value,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ec2rl.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SIZE = 16 << 10
 """Characters; the kernel keeps 2 to 4 KiB of its command line (COMMAND_LINE_SIZE)."""

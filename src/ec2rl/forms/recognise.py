@@ -75,7 +75,7 @@ def recognise(head: bytes) -> Recognised:
 
 
 def _messages(text: bytes) -> str:
-    """What to type for the messages in JSON, "" where no key is known: jq finds them at any depth."""
+    """Say what to type for the messages in JSON, "" where no key of them is known."""
     key = re.search(_SAID, text)
     if key is None:
         return ""

@@ -62,6 +62,10 @@ and what is no log: a page, a picture, another program's data."""
 BROKEN = "broken lines"
 """Under what name lines are read that may go on behind their end, the parts of each apart."""
 
+SETTINGS_OF = "files of settings"
+"""Under what name the files are told that somebody saved and from which the settings are; a line
+each."""
+
 ODD = "not understood"
 """Begins the name under which lines are read that hold what a subject counts, in a form that is not
 known: each the name of its file, and the line."""

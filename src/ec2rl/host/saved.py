@@ -28,11 +28,12 @@ _PATIENCE = 30  # seconds for the first byte of a pipe
 class Saved:
     """A file to read, or standard input: its name for people, and its descriptor.
 
-    A regular file is `watched` from now on.
+    A regular file is `watched` from now on.  A part of one has another name than the `file`.
     """
 
-    def __init__(self, name: str, fd: int) -> None:
+    def __init__(self, name: str, fd: int, file: str = "") -> None:
         self.name = name
+        self.file = file or name
         self.fd = fd
         self.watched = Watched(fd) if stat.S_ISREG(os.fstat(fd).st_mode) else None
 

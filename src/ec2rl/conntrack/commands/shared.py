@@ -21,17 +21,19 @@ from ec2rl.conntrack.tables import read_limits
 from ec2rl.conntrack.which_namespace import ALL
 from ec2rl.facts.zone import InZone, our_zone, zone
 from ec2rl.host import Host
+from ec2rl.host.bare import bare
 from ec2rl.host.caching import CachingHost
 from ec2rl.host.files import read_file
 from ec2rl.host.live import LiveHost
 from ec2rl.host.netns import held
 from ec2rl.host.recording import RecordedHost
-from ec2rl.host.sos_layout import settings
+from ec2rl.host.sos_layout import SETTINGS, settings
 from ec2rl.model import Unreadable, Why
 from ec2rl.quantities import grouped
 from ec2rl.record import replace
 from ec2rl.report.escape import one_line
 from ec2rl.report.offline import recorded
+from ec2rl.report.text import for_terminal
 from ec2rl.report.wording import text
 from ec2rl.subcommand import COULD_NOT_LOOK, document
 from ec2rl.terminal import Terminal
@@ -46,8 +48,6 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 UNSAVED = 4
 """Exit status when all was shown, and the recording could not be written."""
-_SETTINGS = 20_000
-"""Lines of `sysctl -a` that are read."""
 
 
 def host_of(args: Parsed) -> Host | Unreadable:
@@ -66,7 +66,7 @@ def host_of(args: Parsed) -> Host | Unreadable:
         return text
     found = {
         path: value
-        for path, value in settings(text.text, _SETTINGS).items()
+        for path, value in settings(bare(text.text.encode()).decode(), SETTINGS).items()
         if path.startswith(SYSCTL) and value.strip().isdecimal()
     }
     if not found:
@@ -138,7 +138,8 @@ def _replayed(
     host = CachingHost(recording.host)
     with InZone(recording.how.get("zone", "") or zone(host)):
         if heads:
-            terminal.out(f"{one_line(text(recorded(host.name, host.clock())))}:\n\n")
+            whose = f"{text(recorded(host.name, host.clock()))}:"
+            terminal.out(for_terminal(whose, terminal.width) + "\n\n")
         status = show(host, dict(recording.how))
     if recording.cut:
         terminal.say(f"Not whole: {recording.cut}; what is missing may have stood there")

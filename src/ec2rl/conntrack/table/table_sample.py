@@ -8,9 +8,9 @@ from ec2rl.conntrack.table.causes import causes
 from ec2rl.conntrack.table.census import Census, evictable, evictable_later
 from ec2rl.conntrack.table.kept import count_entries
 from ec2rl.conntrack.table.targets import known_settings
-from ec2rl.host import Host
+from ec2rl.host import SETTINGS_OF, Host
 from ec2rl.host.saved import STANDARD_INPUT
-from ec2rl.model import Command, Statement, Unreadable, Why, say, show_more
+from ec2rl.model import Command, Evidence, Statement, Unreadable, Why, say, show_more
 from ec2rl.record import record
 from ec2rl.report.escape import typed
 
@@ -31,7 +31,7 @@ class TableSample:
     """A sample of the table that is worst off; `label` is its namespace's.
 
     `saved` is the mtime of the file that it was saved in, None for a live table; `listed` is how
-    many entries that file has.
+    many entries that file has, `sysctl` the file that its timeouts are from, "" for none or many.
     """
 
     label: str
@@ -39,6 +39,7 @@ class TableSample:
     census: Census
     saved: float | None = None
     listed: int | None = None
+    sysctl: str = ""
 
     @property
     def short(self) -> str:
@@ -90,8 +91,18 @@ def sample_table(host: Host, tables: Sequence[Table]) -> TableSample | None:
             found = count_entries(answer, known_settings(inside), counted)
             saved = None if answer.total is None else answer.modified
             if found.total:
-                return TableSample(namespace.label, namespace.inode, found, saved, answer.total)
+                sysctl = "" if saved is None else _sysctl(inside)
+                return TableSample(
+                    namespace.label, namespace.inode, found, saved, answer.total, sysctl
+                )
     return None
+
+
+def _sysctl(host: Host) -> str:
+    """The one file that somebody saved the settings in."""
+    told = host.read(SETTINGS_OF)
+    files = told.text.splitlines() if isinstance(told, Evidence) else []
+    return files[0] if len(files) == 1 and files[0] != STANDARD_INPUT else ""
 
 
 def sample_of(host: Host, table: Table) -> Census | None:
@@ -126,7 +137,7 @@ def table_sample_lines(one: TableSample) -> list[Statement]:
         say(when, saved=one.saved),
         *([say("{short}", short=one.short)] if one.short else []),
         *(say("The saved table is read in part: {gap}", gap=gap) for gap in found.gaps),
-        _look_closer(found.source),
+        _look_closer(found.source, one.sysctl),
     ]
 
 
@@ -137,20 +148,21 @@ _MEMBERS = ("sos_commands/", "proc/")
 _ALONE = Command("conntrack top", root=False)
 
 
-def _top(file: str) -> Command:
-    return Command(f"conntrack top --file={typed(file)}", root=False)
+def _top(file: str, sysctl: str) -> Command:
+    by = f" --sysctl={typed(sysctl)}" if sysctl else ""
+    return Command(f"conntrack top --file={typed(file)}{by}", root=False)
 
 
-def _look_closer(source: str) -> Statement:
+def _look_closer(source: str, sysctl: str) -> Statement:
     """Say what to type for the whole of a saved table."""
     if source.startswith(_MEMBERS):
         words = "Details: take {source} out of the sosreport, then: {top}"
-        return show_more(words, source=source, top=_top(source.rpartition("/")[2]))
+        return show_more(words, source=source, top=_top(source.rpartition("/")[2], sysctl))
     if source == STANDARD_INPUT:
-        return show_more("Details: {top} (with that table as its input)", top=_top("-"))
+        return show_more("Details: {top} (with that table as its input)", top=_top("-", sysctl))
     if ", " in source:
         return show_more("Details: `{top}` takes one of these files by its --file=", top=_ALONE)
-    return show_more("Details: {top}", top=_top(source))
+    return show_more("Details: {top}", top=_top(source, sysctl))
 
 
 def table_sample_facts(one: TableSample) -> dict[str, Fact]:

@@ -1,0 +1,62 @@
+"""What is told of a file without its text: a secret, which no recording may hold, or large."""
+
+from __future__ import annotations
+
+import os
+
+from ec2rl.host.files import as_evidence, open_regular, read_whole, unreadable
+from ec2rl.host.query import RootQuery, decode_text, encode_text
+from ec2rl.model import Evidence, Unreadable, Why
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ec2rl.host.query import Encoded
+
+
+class AboutFile(RootQuery[Evidence]):
+    """A question about one regular file of at most 16 MiB; its answer is another text."""
+
+    path: str
+
+    def told(self, text: str) -> str:
+        """Tell of a file's text what was asked."""
+        raise NotImplementedError
+
+    def ask(self) -> Evidence | Unreadable:
+        fd = open_regular(self.path)
+        return fd if isinstance(fd, Unreadable) else self._read(fd)
+
+    def below(self, root: int) -> Evidence | Unreadable:
+        from ec2rl.host.chroot_fs import NotRegularError, OutsideError, Root
+
+        try:
+            machine = Root(f"/proc/self/fd/{root}")
+            try:
+                return self._read(machine.open(self.path))
+            finally:
+                machine.close()
+        except NotRegularError:
+            return Unreadable(self.path, Why.FAILED, "not a regular file")
+        except OutsideError:
+            return Unreadable(self.path, Why.NOT_COLLECTED)
+        except OSError as error:
+            return unreadable(self.path, error)
+
+    def _read(self, fd: int) -> Evidence | Unreadable:
+        try:
+            found = as_evidence(self.path, read_whole(fd))
+        except OSError as error:
+            return unreadable(self.path, error)
+        finally:
+            os.close(fd)
+        return (
+            found if isinstance(found, Unreadable) else Evidence(self.path, self.told(found.text))
+        )
+
+    def encode(self, answer: Evidence) -> Encoded:
+        return encode_text(answer.text)
+
+    def decode(self, source: str, text: str, notes: Mapping[str, str]) -> Evidence:
+        return Evidence(self.path, decode_text(text, notes))

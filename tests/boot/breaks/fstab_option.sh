@@ -1,0 +1,2 @@
+# expect: PROBLEM system mount
+fstab 'none /data tmpfs sizze=1m 0 0'
