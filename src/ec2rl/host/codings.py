@@ -61,7 +61,7 @@ class Decoder:
         if is_plain and len(data) > _LONGEST and data == bytes(len(data)):  # of a hole in a file
             self._at += len(data)
             return data
-        found = []
+        found: list[bytes] = []
         for at in range(0, max(len(data), 1), _WINDOW):
             self._rest += data[at : at + _WINDOW]
             found += self._found(last and at + _WINDOW >= len(data))
