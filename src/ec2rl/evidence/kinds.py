@@ -11,6 +11,7 @@ from io import BytesIO
 from ec2rl import slices
 from ec2rl.forms.line_ends import has_form
 from ec2rl.forms.mend import SEQUENCE
+from ec2rl.host import DF, DF_INODES
 from ec2rl.host.bare import bare
 from ec2rl.host.codings import decoded
 from ec2rl.host.saved import BLANK
@@ -136,6 +137,12 @@ _NSTAT = rb"(?:#kernel|(?:Ip|Icmp|Tcp|Udp|Sctp|Mptcp|Tls)\w* +\d+ +[\d.]+)$"
 # net-tools, statistics.c: a title for each part, and what it counts below it.
 _NETSTAT = rb"(?:Ip|Icmp|Tcp|Udp|TcpExt|IpExt|MPTcpExt):$"
 _UNAME = rb"Linux [\w.-]+ \d+\.\d+[\w.+~-]* #\d"
+_DF = (
+    rb"(?:[A-Z][\w. ]{4,24} (?:Type +)?(?:\d+\w?-\S+|Size|Inodes) +|\S+ +(?:[a-z]\S* +)?"
+    rb"(?:(?:[\d.,]+\w{0,3}|-) +){3}(?:\d{1,3}%|-) +/)"
+)
+# A device of a long name stands alone above its numbers.
+_DF_LINE = _DF + rb"|/dev/\S+ *$| +(?:[\d.,]+\w{0,3} +){3}\d{1,3}% +/"
 _NIC = rb"NIC statistics:\s*$"
 
 _TEXTS = (
@@ -161,6 +168,14 @@ _TEXTS = (
         rb"\w+:$|\s+\S",
         _NETSTAT,
     ),
+    Row(
+        Kind("df -i", Use.TEXT, DF_INODES),
+        lambda h: share(h, _DF_LINE) >= 0.9
+        and re.match(rb"[^\n]*(?:In[o\xc5][^\n ]*|IUse%)", h) is not None,
+        _DF_LINE,
+        _DF,
+    ),
+    Row(Kind("df", Use.TEXT, DF), lambda h: share(h, _DF_LINE) >= 0.9, _DF_LINE, _DF),
     Row(
         Kind("ethtool -S", Use.TEXT, "ethtool -S"),
         begins(FIRST + rb"NIC statistics:\s*\n"),
