@@ -13,6 +13,7 @@ from ec2rl.forms.line_ends import has_form
 from ec2rl.forms.mend import SEQUENCE
 from ec2rl.host import DF, DF_INODES
 from ec2rl.host.bare import bare
+from ec2rl.host.codings import decoded
 from ec2rl.host.saved import BLANK
 from ec2rl.host.sos_layout import SETTING
 from ec2rl.record import Choice, record
@@ -88,10 +89,7 @@ def share(head: bytes, line: bytes) -> float:
 
 def plain(head: bytes) -> bytes:
     """Write a beginning in UTF-8, without the marks of its encoding, colours and line ends."""
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        even = head[: len(head) & ~1]
-        head = even.decode("utf-16", "backslashreplace").encode("utf-8", "backslashreplace")
-    head = head.removeprefix(b"\xef\xbb\xbf")
+    head = decoded(head).removeprefix(b"\xef\xbb\xbf")
     return re.sub(SEQUENCE.encode() + rb"|\r(?=\r*\n)", b"", head)
 
 
