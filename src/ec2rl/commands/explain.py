@@ -15,7 +15,7 @@ from ec2rl.invocation import to_type
 from ec2rl.model import Role
 from ec2rl.record import replace
 from ec2rl.report import wording
-from ec2rl.report.escape import TIED, one_line
+from ec2rl.report.escape import TIED, one_line, untied
 from ec2rl.report.text import Much, View, for_terminal, header, result
 from ec2rl.subcommand import document
 from ec2rl.terminal import Terminal
@@ -118,7 +118,7 @@ def page_for(text: str, width: int | None, here: bool = True) -> str:
 def _by_hand(line: str, width: int | None) -> list[str]:
     """Fill a line; what does not fit goes on behind its label, which is 12 columns wide."""
     if width is None:
-        return [one_line(line).replace(TIED, " ")]
+        return [untied(one_line(line))]
     from ec2rl.report.wrap import filled
 
     label = line[:12] if line[11:12] == " " and (":" in line[:12] or not line[:12].strip()) else ""
@@ -139,6 +139,6 @@ def on_this_host(
     lines = ["", header("This Host"), "", found, ""]
     for said in by_hand:
         (line,) = wording.lines([said], blank=TIED)
-        if line.replace(TIED, " ") not in shown:
+        if untied(line) not in shown:
             lines += [one_line(line)] if isinstance(said, str) else _by_hand(line, width)
     return "\n".join(lines) + "\n"

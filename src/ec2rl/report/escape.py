@@ -25,9 +25,14 @@ def tied(command: str) -> str:
     return command.replace(" ", TIED)
 
 
+def untied(text: str) -> str:
+    """Give text as a program reads it: a blank is a blank."""
+    return text.replace(TIED, " ")
+
+
 def printable(text: str) -> str:
     """Escape what could move a cursor, hide or reorder text: `\\x1b`, `\\u202e`."""
-    plain = text.replace(TIED, " ")
+    plain = untied(text)
     if plain.isascii() and plain.isprintable():
         return text
     import re

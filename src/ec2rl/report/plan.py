@@ -10,7 +10,7 @@ from ec2rl.quantities import pace, span, value_words
 from ec2rl.record import record
 from ec2rl.remedies import BOOT, DISK, NOW
 from ec2rl.report.difference import difference
-from ec2rl.report.escape import TIED, one_line, tied, typed
+from ec2rl.report.escape import one_line, tied, typed, untied
 from ec2rl.report.text import for_terminal, header
 from ec2rl.report.wording import summary
 
@@ -200,7 +200,7 @@ def fix_facts(
         "plan": [_remedy_facts(one) for one in proposal.chosen],
         "offered": [_remedy_facts(one) for one in proposal.offered],
         "refused": list(proposal.refused),
-        "notes": [note.replace(TIED, " ") for note in proposal.notes],
+        "notes": [untied(note) for note in proposal.notes],
         "after_reboot": list(proposal.after),
         "by_hand": list(proposal.by_hand),
         "lasting": proposal.lasts,
@@ -212,7 +212,7 @@ def fix_facts(
 
 def _remedy_facts(remedy: Remedy) -> dict[str, Json]:
     return {
-        "title": remedy.title.replace(TIED, " "),
+        "title": untied(remedy.title),
         "risk": remedy.risk.value,
         "caveat": remedy.caveat,
         "changes": [change.facts for change in remedy.changes],

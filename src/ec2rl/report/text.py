@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl.model import TO_DO, Role, Statement, Unreadable, Verdict, Why
 from ec2rl.quantities import plural
 from ec2rl.record import Choice, record, replace
-from ec2rl.report.escape import TIED, one_line
+from ec2rl.report.escape import TIED, one_line, untied
 from ec2rl.report.wording import details, lines, summary
 
 TYPE_CHECKING = False
@@ -96,7 +96,7 @@ def _below(text: str, view: View) -> list[str]:
 
 def _filled(first: str, text: str, rest: str, view: View) -> list[str]:
     if view.width is None:
-        return [(first + one_line(text)).replace(TIED, " ")]
+        return [untied(first + one_line(text))]
     from ec2rl.report.wrap import filled
 
     return filled(first, text, rest, view.width)

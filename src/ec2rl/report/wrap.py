@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.report.escape import TIED, one_line
+from ec2rl.report.escape import TIED, one_line, untied
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def filled(first: str, text: str, rest: str, width: int) -> list[str]:
             lines.append(line)
             line = rest[: max(0, width - len(word))] + word
         is_empty = is_empty and not word
-    return [one.rstrip().replace(TIED, " ") for one in (*lines, line)]
+    return [untied(one.rstrip()) for one in (*lines, line)]
 
 
 def filled_page(text: str, width: int) -> str:

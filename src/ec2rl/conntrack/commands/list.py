@@ -30,7 +30,7 @@ from ec2rl.facts.services import ports
 from ec2rl.host.live import LiveHost
 from ec2rl.model import Unreadable
 from ec2rl.quantities import plural
-from ec2rl.report.escape import TIED, one_line
+from ec2rl.report.escape import one_line, untied
 from ec2rl.report.offline import recorded
 from ec2rl.report.wording import text
 from ec2rl.report.wrap import filled
@@ -75,7 +75,7 @@ def _show(args: Parsed, terminal: Terminal, host: Host, wanted: Filter, limit: i
         return failed(terminal, targets)
     printer = _Printer(terminal, args.has("json"))
     looked, left = worth_a_walk(targets, _PASSED)
-    missing = [not_looked_into(left).replace(TIED, " ")] if left else []
+    missing = [untied(not_looked_into(left))] if left else []
     status = COULD_NOT_LOOK if left else 0
     try:
         for target in chosen(args, looked):
