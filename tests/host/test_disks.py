@@ -10,7 +10,8 @@ from struct import pack, pack_into
 
 import pytest
 
-from ec2rl.facts.disks import parse_disks
+from ec2rl.facts.disks import claimed, parse_disks, same_data
+from ec2rl.facts.growth import contradictions, gaps
 from ec2rl.host.disks.probe import Window, ask_all, contents, escaped
 from ec2rl.host.disks.tables import read_table
 from ec2rl.host.live import LiveHost
@@ -249,3 +250,25 @@ def test_it_is_written_down_and_read_again() -> None:
     text, notes = query.encode(told)
     assert notes == {}
     assert query.decode(query.key, text, {}) == told
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_lines_of_any_form_are_read(seed: int) -> None:
+    """A recording may hold anything: no line of it ends the look, nor is one taken for a number."""
+    chance = random.Random(seed)
+    text = (
+        "nvme0n1 nvme0n1#1 number=1 size=999 size=512 of=nvme0n1 part=1 start=-1 label=\\x "
+        "label=\\xzz uuid=\\xff\\x00 holders=,,a slaves=nvme0n1 dmuuid=part99999999999999999999-x "
+        "entry=1 entry=x = type=xfs fssize=99999999999999999999 table=dos kind=05 root ro"
+    )
+    words = (*text.split(" "), "", "\t", "\u2028")
+    for _ in range(400):
+        lines = (" ".join(chance.choices(words, k=chance.randrange(9))) for _ in range(9))
+        disks = parse_disks("\n".join(lines))
+        by_name = {one.name: one for one in disks}
+        for one in disks:
+            assert one.label.isprintable()
+            assert isinstance(claimed(one, by_name), bool)
+            assert all(isinstance(same_data(one, other, by_name), bool) for other in disks)
+        assert all(gap.room >= 0 for gap in gaps(disks))
+        assert all(why for _, why in contradictions(disks))

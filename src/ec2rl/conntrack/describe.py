@@ -9,7 +9,7 @@ from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.tables import Table
 from ec2rl.conntrack.timeline import FullTableHistory, LogPeriod
 from ec2rl.diagnosis.coverage import complete_from, complete_log, reading, with_time
-from ec2rl.diagnosis.events import say_not_understood
+from ec2rl.diagnosis.events import say_forged, say_not_understood
 from ec2rl.model import (
     Command,
     Evidence,
@@ -35,6 +35,11 @@ _FEW, _MOST = 3, 10
 """Namespaces that are told one by one; the JSON has them all."""
 
 
+_NEXT_BOOT = Statement(
+    "What its next boot sets: {boot}", {"boot": Command("conntrack boot", root=False)}, Role.FIX
+)
+
+
 def trusted_log_sources(period: LogPeriod) -> tuple[str, ...]:
     """Tell where the kernel's own words were read.
 
@@ -53,19 +58,20 @@ def details(seen: Observations, verdict: Verdict) -> tuple[Statement, ...]:
     lines += [] if seen.alone is None else [seen.alone.said()]
     lines += [*_in_use(seen), *_tables(seen), *_log_lines(seen), *_allowance_lines(seen)]
     lines += _rests_on(seen, verdict)
+    boot = [] if seen.is_live else [_NEXT_BOOT]
     if troubled:
         closer = [one for one in lines if one.role is Role.DETAILS]
         lines = [one for one in lines if one.role is not Role.DETAILS]
         knobs = _knobs(seen)
         lines += [*map(helps, knobs), fix_with("conntrackfull")] if knobs else []
-        lines += closer
+        lines += [*boot, *closer]
         if verdict is Verdict.WARNING and not seen.answered:
             lines.append(_where_it_can_be_told(seen))
         number = seen.alone and seen.alone.inode
         of = f" --netns={number}" if number else ""
         lines.append(see_page(f"conntrackfull{of}"))
     elif verdict is Verdict.UNKNOWN:
-        lines.append(_where_it_can_be_told(seen))
+        lines += [*boot, _where_it_can_be_told(seen)]
     return tuple(lines)
 
 
@@ -226,10 +232,7 @@ def _how_far(times: FullTableHistory) -> list[Statement]:
     lines += times.grades
     if times.not_understood:
         lines.append(say_not_understood(times.not_understood, quoted=True))
-    if times.forged:
-        words = "Not the kernel's: {lines:line} that someone wrote in its name"
-        lines.append(more(say(words, lines=times.forged)))
-    return lines
+    return lines + say_forged(times.forged, times.first_forged)
 
 
 def _about(seen: Observations) -> list[Statement]:

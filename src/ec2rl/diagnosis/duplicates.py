@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl.facts.disks import MEMBERS, claimed, parse_disks, same_data
 from ec2rl.host import Host
 from ec2rl.model import Unreadable, Why
-from ec2rl.record import record
+from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,8 +87,22 @@ def observe(
     unread = tuple(_unread(disks, needs_content))
     found = [*find(disks, ids)]
     if not found:
-        return Seen(len(disks), unread=unread, refused=refused)
+        past = tuple(_unless_past(host, disks, refused)) if refused else ()
+        return Seen(len(disks), unread=unread, refused=past)
     return _with_uses(host, disks, found, unread, only_used, refused)
+
+
+def _unless_past(
+    host: Host, disks: Sequence[Disk], refused: Sequence[Refusal]
+) -> Iterator[Refusal]:
+    """Give those of a device that is gone, or mounted by now, as none of this boot any more."""
+    from ec2rl.facts.block_devices import read_mounts
+
+    mounts = read_mounts(host)
+    mounted = {one.device for one in mounts} if isinstance(mounts, tuple) else set()
+    waiting = {one.name for one in disks} - mounted
+    for one in refused:
+        yield one if one.device in waiting else replace(one, this_boot=False)
 
 
 def find(disks: Sequence[Disk], ids: Ids) -> Iterator[Copies]:

@@ -192,6 +192,9 @@ def _about(seen: Seen, copies: Copies) -> Iterator[Statement]:
     if root is not None and is_of_root:
         words = "/ {is} mounted from {device}: the next boot may take another one"
         yield say(words, device=root.shown)
+    uuids = {one.uuid for one in copies.devices}
+    if copies.tag != "UUID" and len(uuids) == 1 and uuids != {""}:
+        yield say("They have the same UUID too: one is a copy of the other (see duplicatefsuuid)")
     if copies.tag == "UUID" and any(one.kind == "xfs" for one in _copies(seen, copies)):
         words = 'XFS mounts only one of them: of the second mount says "wrong fs type", the kernel '
         yield more(say(words + '"Filesystem has duplicate UUID"'))

@@ -46,7 +46,8 @@ def gaps(disks: Sequence[Disk]) -> Iterator[Gap]:
     """Find the room of all disks that can be written; that behind partitions comes first."""
     by_name = {one.name: one for one in disks}
     for disk in disks:
-        if _is_judged(disk, by_name) and disk.table and not disk.of:
+        is_own = _is_judged(disk, by_name) and not _is_below_itself(disk, by_name)
+        if is_own and disk.table and not disk.of:
             gap = _behind_partitions(disk, [one for one in disks if one.of == disk.name])
             if gap is not None:
                 yield gap

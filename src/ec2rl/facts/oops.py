@@ -62,7 +62,7 @@ A console shows an oops whatever its level: before the line with its number oops
 # same from 3.10 to 7.1. Without CONFIG_DEBUG_BUGVERBOSE an address, from 4.19 on a symbol with its
 # module behind it; `Kernel` has a capital letter up to 6.18 and none in 7.1.
 _BUG = (
-    r"(?:kernel BUG at (?P<place>\S.{0,1000}?)!"
+    r"(?:kernel BUG at (?P<place>\S.{0,1000}?:\d{1,9})!"
     r"|[Kk]ernel BUG at (?P<symbol>\S{1,200}(?: \[[^\]\s]{1,80}[^\]]{0,80}\])?)"
     r" \[verbose debug info unavailable\])\s*"
 )
@@ -84,12 +84,17 @@ _BAD = (
 )
 # traps.c and dumpstack.c: the code behind a colon (x86, arm64, arm, s390), or a signal (powerpc),
 # or neither (riscv). x86 puts `Oops: ` before it from 6.12 on, arm64 and arm `Internal error: `. A
-# general protection fault has an address in it, from 5.10 on.
+# general protection fault has an address in it, from 5.10 on. Behind the number stand the options
+# of the kernel: SMP, PREEMPT, PREEMPT(voluntary), KASAN, NOPTI, THUMB2. Other messages hold the
+# name of a program, which may be `Oops: 0000 [#1]`, as it is: what stands before and behind it
+# there (fs/coredump.c: `Process 1(Oops: 0000 [#1]) has RLIMIT_CORE set to 1`; sched_show_task() in
+# kernel/sched/core.c: `Oops: 0000 [#1] D`) is no type and no option.
 _HEADER = (
     r"(?:Oops: |Internal error: )?"
-    r"(?P<what>(?:[A-Za-z#][\w #()/-]{0,100}?)?)"
+    r"(?P<what>(?:[A-Za-z#](?:[\w #/-]|\((?:page fault|double-fault)\)){0,100}?)?)"
     rf"(?P<where>, [A-Za-z -]{{4,80}} {_AT})?"
-    r"(?:: [0-9a-f]{1,16}(?: ilc:\d)?|, sig: \d{1,5}) \[#\d{1,9}\][\w ()]{0,100}"
+    r"(?:: [0-9a-f]{1,16}(?: ilc:\d)?|, sig: \d{1,5}) \[#\d{1,9}\]"
+    r"(?: {1,2}[A-Z][A-Z\d_]{2,30}(?:\([a-z]{2,20}\))?){0,8}\s*"
 )
 _BARE = r"(?P<what>(?:Oops|Kernel BUG)(?: - [\w -]{1,80})?) \[#\d{1,9}\](?P<where>)(?P<at>)\s*"
 # arch/x86/kernel/traps.c and doublefault_32.c: up to 5.x no header follows it, but a panic.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from ec2rl.facts.log import UNKNOWN_FORM, LogLine
@@ -18,7 +19,7 @@ from ec2rl.forms.mend import (
     unquoted,
 )
 from ec2rl.forms.parse import kind_of, parse_record, pieces
-from ec2rl.forms.record import Record
+from ec2rl.forms.record import KERNEL, Record
 from ec2rl.forms.table import RELATIVE, Kind
 from ec2rl.forms.times import epoch
 from ec2rl.host import BEYOND, Line, Phrase
@@ -27,10 +28,18 @@ from ec2rl.record import record, replace
 _DAY = 86400
 _OTHER_FORM = "a line in another form than the text around it, as anybody could have added"
 _PASSED_ON = "passed on by what wrote {around}"
+_NAMED = "all before the process id in it may be a program's name, which any user chooses"
 _MIDDLE = "it stands in the middle of another line"
 _FAR_IN = "it stands as far in as the inside of another record"
 _ODD = "not understood who said it, and when"
 _QUOTED = 3
+
+# journalctl puts what a program calls itself before its process id, whatever stands in it:
+# `systemd-cat -t 'kernel: Kernel panic - x'` makes a line of `kernel: Kernel panic - x[4242]: `.
+# Of the kernel's own it prints no process id.
+_PID = r"\[\d{1,10}\]: "
+_OF_JOURNAL = "/var/log/dmesg"
+"""The form that looks like dmesg's, and is of journalctl: there each line has a name."""
 
 
 @record(frozen=True)
@@ -89,6 +98,7 @@ def parse_lines(
     if is_cut:
         cut[-1:] = [replace(one, cut=True) for one in cut[-1:]]
     graded = _graded(cut, grade)
+    has_names = any(one.record is not None and one.record.form == _OF_JOURNAL for one in cut)
     found: list[LogLine] = []
     doubts: dict[str, str] = {}
     # A stamp without a year is the latest that is no later than what stands below it in the file.
@@ -101,7 +111,9 @@ def parse_lines(
         if kernels is not None:
             message, form = kernels.message, kernels.form
             if told in (Grade.TEXT, Grade.KERNEL):
-                other = _OTHER_FORM if (kind_of(kernels) is Kind.RING) is not is_dmesg else ""
+                is_other = (kind_of(kernels) is Kind.RING) is not is_dmesg
+                is_other = is_other or (has_names and form == "dmesg")
+                other = _OTHER_FORM if is_other else ""
                 weak = piece.doubt or (other if grade is Grade.TEXT else "")
                 told, doubt = (Grade.UNVERIFIED, weak) if weak else (told, doubt)
         elif piece.record is None and is_saved:
@@ -234,9 +246,12 @@ def unfinished(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _doubt(found: Record | None) -> str:
-    if found is None or not found.passed_on:
+    if found is None:
         return ""
-    return _PASSED_ON.format(around=found.around)
+    if found.passed_on:
+        return _PASSED_ON.format(around=found.around)
+    is_named = found.identifier == KERNEL or found.form == _OF_JOURNAL
+    return _NAMED if is_named and re.search(_PID, found.message) else ""
 
 
 def _graded(cut: Sequence[_Piece], grade: Grade) -> list[tuple[Grade, str]]:

@@ -38,7 +38,7 @@ _DOCUMENT = (
     rb'\s*:|\s*"(?:[^"\\]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*\\n'
 )
 # `--output text`: the fields in the order of their names, with tabs between them.
-_COLUMNS = rb"(?:\s*)(i-[0-9a-f]{8,17})\t"
+_COLUMNS = rb"(?:\s*)(i-[0-9a-f]{3,17})\t"
 _WHEN = rb"\t(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S{0,16})\s*\Z"
 # The API itself (GetConsoleOutput).
 _REPLY = rb"\s*(?:<\?xml[^>]{0,200}>\s*)?<GetConsoleOutputResponse[\s>]"
@@ -57,7 +57,11 @@ _MARKS = (
     rb"ALERT! +\S+ does not exist\.|"
     rb"[\w ./-]{1,60} tty(?:S|AMA)\d{1,3}$|Kernel \S{1,80} on an? \w)"
     rb"|^\*\* \d{1,19} printk messages dropped \*\*"
+    # kernel/panic.c: told when nothing but a console hears the kernel any more
+    rb"|^" + _STAMP + rb"(?:\[ *[TC]\d{1,10}\])? Rebooting in \d{1,10} seconds\.\.\r?$"
 )
+_BEGINS = rb"(?m)(?:^|[\t ])(?:<\d{1,3}>)?\[ *0\.\d{6}\](?:\[ *[TC]\d{1,10}\])? ?Linux version \d"
+"""The first line of a kernel's: a ring buffer has one at most."""
 _PROMPT = rb"(?:.*(?:login|[Pp]assword): *|\(initramfs\) *|[^\[]{0,80}[#$>] *)\Z"
 _EMPTY = "the console was empty when it was asked for; --latest asks a Nitro instance anew"
 _UNFINISHED = "its last line has no end: it may be cut within a message"
@@ -131,8 +135,13 @@ def _when(stamp: object) -> float | None:
 
 
 def is_console(text: bytes) -> bool:
-    """Tell whether a part of a text has what only a console has."""
-    return re.search(_MARKS, text) is not None
+    """Tell whether a part of a text has what only a console has: programs' words, two boots."""
+    return re.search(_MARKS, text) is not None or begins(text) > 1
+
+
+def begins(text: bytes) -> int:
+    """Count the kernels that begin in a part of a text."""
+    return len(re.findall(_BEGINS, text)) if b"Linux version " in text else 0
 
 
 def unfinished(tail: bytes) -> str:
@@ -155,7 +164,7 @@ class CleanText:
 
     def __init__(self, read: Read) -> None:
         self.tail = b""
-        self._seen = 0
+        self._seen = self._begun = 0
         self._is_console = False
         self._read = read
         self._rest = self._clean = b""
@@ -178,7 +187,8 @@ class CleanText:
         data, self._clean = self._clean[:size], self._clean[size:]
         self.tail = (self.tail + data)[-TAIL:]
         if not self._is_console and self._seen < _LOOKED_AT:
-            self._is_console = is_console(data[:_LOOKED_AT])
+            self._begun += begins(data)
+            self._is_console = self._begun > 1 or is_console(data[:_LOOKED_AT])
         self._seen += len(data)
         return data
 

@@ -99,8 +99,9 @@ def _with_mounts(
         mounts = ()
     held = backing(host, mounts).folders if mounts else {}
     roots = {one.name: ("/",) for one in disks if one.is_root}
-    of = {**{one.device: one.folder for one in mounts}, **dict.fromkeys(roots, "/")}
-    by_device = {name: one for name, folder in of.items() for one in spaces if one.folder == folder}
+    of = [*((one.device, one.folder) for one in mounts), *((name, "/") for name in roots)]
+    by_folder = {one.folder: one for one in spaces}
+    by_device = {name: by_folder[folder] for name, folder in of if folder in by_folder}
     kept = tuple(one for one in found if not _has_grown(one, by_device.get(one.disk.name)))
     volumes = {
         name: number

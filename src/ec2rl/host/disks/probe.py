@@ -57,10 +57,10 @@ def _tell(names: Sequence[str], root: str) -> str:
     devices = {name: told for name in names if (told := _of_sys(name)) is not None}
     if root in devices:
         devices[root]["root"] = ""
-    contents = ask_all(devices)
+    contents = ask_all({name: told for name, told in devices.items() if "fault" not in told})
     lines = []
     for name, told in devices.items():
-        own, *others = contents.get(name, [{"fault": NO_ANSWER}])
+        own, *others = contents.get(name, [{"fault": told.get("fault", NO_ANSWER)}])
         lines.append(_line(name, {**told, **own}))
         lines += [_line(f"{name}#{one['entry']}", one) for one in others]
     return "".join(lines)
@@ -84,13 +84,15 @@ def _of_sys(name: str) -> Told | None:
     """What the kernel says of a device (ABI/stable/sysfs-block); None for an empty one."""
     folder = f"{_SYS}/{name}"
     size = _number(f"{folder}/size")
+    if size is None:
+        return {"fault": "its size is not told"}
     if not size or _read(f"{folder}/hidden") == "1":
         return None
     told = {"number": _read(f"{folder}/dev"), "size": str(size * 512)}
     part = _read(f"{folder}/partition")
     if part:
         disk = os.path.basename(os.path.dirname(os.path.realpath(folder)))
-        told |= {"of": disk, "part": part, "start": str(_number(f"{folder}/start") * 512)}
+        told |= {"of": disk, "part": part, "start": str((_number(f"{folder}/start") or 0) * 512)}
     else:
         sector = _read(f"{folder}/queue/logical_block_size")
         told |= {"sector": sector} if sector not in ("", "512") else {}
@@ -126,9 +128,9 @@ def _read(path: str) -> str:
         os.close(fd)
 
 
-def _number(path: str) -> int:
+def _number(path: str) -> int | None:
     text = _read(path)
-    return int(text) if text.isdigit() and len(text) <= 19 else 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 19 else None
 
 
 def _names(folder: str) -> list[str]:
