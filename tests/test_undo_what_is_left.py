@@ -98,6 +98,16 @@ def test_a_trial_that_ran_out_is_told_as_that(machine: Machine) -> None:
     assert change.notes[0].startswith("its trial ran out: taken back 20")
 
 
+def test_values_are_told_with_their_thousands_apart() -> None:
+    said = with_records(
+        [transaction(1, [setting_item(KEY, "262144", "9")])],
+        f"echo 1000 > {PROBES}; ec2rl history; echo 9 > {PROBES}; ec2rl undo --dry-run",
+    )
+    assert f"    {KEY}: 262,144 -> 9\n" in said
+    assert "somebody else changed it since, it is 1,000 now\n" in said
+    assert said.endswith(f"    {KEY}: 9 -> 262,144\n")
+
+
 def test_keep_says_why_there_is_nothing_to_keep() -> None:
     record = transaction(
         1, [setting_item(KEY, "9", "8")], state="undone", notes=["its trial ran out: taken back X"]
