@@ -7,6 +7,7 @@ import os
 from ec2rl.host.files import as_evidence, open_regular, read_whole, unreadable
 from ec2rl.host.query import RootQuery, decode_text, encode_text
 from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class AboutFile(RootQuery[Evidence]):
 
     def ask(self) -> Evidence | Unreadable:
         fd = open_regular(self.path)
-        return fd if isinstance(fd, Unreadable) else self._read(fd)
+        return replace(fd, source=self.key) if isinstance(fd, Unreadable) else self._read(fd)
 
     def below(self, root: int) -> Evidence | Unreadable:
         from ec2rl.host.chroot_fs import NotRegularError, OutsideError, Root
@@ -38,17 +39,17 @@ class AboutFile(RootQuery[Evidence]):
             finally:
                 machine.close()
         except NotRegularError:
-            return Unreadable(self.path, Why.FAILED, "not a regular file")
+            return Unreadable(self.key, Why.FAILED, "not a regular file")
         except OutsideError:
-            return Unreadable(self.path, Why.NOT_COLLECTED)
+            return Unreadable(self.key, Why.NOT_COLLECTED)
         except OSError as error:
-            return unreadable(self.path, error)
+            return unreadable(self.key, error)
 
     def _read(self, fd: int) -> Evidence | Unreadable:
         try:
             found = as_evidence(self.path, read_whole(fd))
         except OSError as error:
-            return unreadable(self.path, error)
+            return unreadable(self.key, error)
         finally:
             os.close(fd)
         return (
