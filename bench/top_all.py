@@ -1,4 +1,4 @@
-"""What `conntrack top --netns=all` costs among many small tables, beside one `conntrack -L`.
+"""What `conntrack top`, `whatif`, `list --netns=all` cost among many tables, by `conntrack -L`.
 
     sudo python3 bench/top_all.py [NAMESPACES [ENTRIES]]
 
@@ -51,10 +51,13 @@ def main() -> None:
             fill.fill(name, fill.mixture(FEW, lasting=86400))
         every = spent([*top, "--netns=all"])
         alone = spent([*top, f"--netns={small[0]}", "--sample=500"])
+        whatif = spent([*top[:-1], "whatif", "--netns=all"])
+        listed = spent([*top[:-1], "list", "--netns=all", "--dport=65000"])
         rival = spent(["ip", "netns", "exec", large, "conntrack", "-L"])
     print(f"top of {entries} entries: {one:.2f} s; of a sample of 500: {sample:.2f} s")
     print(f"top --netns=all, {number} more tables of {FEW}: {every:.2f} s")
     print(f"a sample of 500 of one of these: {alone:.2f} s")
+    print(f"whatif --netns=all: {whatif:.2f} s; list --netns=all --dport=...: {listed:.2f} s")
     print(f"conntrack -L of the large one: {rival:.2f} s")
     print(f"{every / one:.1f} x the large table alone")
 

@@ -81,8 +81,7 @@ def _of(name: str, command: Command) -> str:
             f".B \\-\\-{_plain(option + value_of(about))}",
             f"{_plain(about.help)}.{many}",
         ]
-    if command.status:
-        lines += [".PP", f"Exit status: {_plain(command.status)}."]
+    lines += [".PP", f"Exit status: {_plain(command.status)}."]
     return "\n".join(lines) + "\n"
 
 

@@ -146,13 +146,15 @@ def test_a_trial_that_is_over_and_whose_watcher_is_gone_is_told_and_ended(comman
         f"echo 1790000000.5 > {JOURNAL}/note; tr -d '\\n' < {JOURNAL}/note > {JOURNAL}/trial-1\n"
         f"chmod 600 {JOURNAL}/trial-1; rm {JOURNAL}/note\n"
         f"printf '# ours\\n' > {FILE}; chmod 644 {FILE}\n"
-        f"({RUN}; ec2rl history; ec2rl fix conntrackfull --dry-run; ec2rl undo --dry-run) 2>&1\n"
+        f"({RUN}; ec2rl history; ec2rl fix conntrackfull --dry-run; ec2rl undo --dry-run;\n"
+        "ec2rl keep --dry-run; ec2rl keep 1 --dry-run) 2>&1\n"
         f"echo LOOKED; cat {FILE}; ec2rl {command} 2>&1; echo DONE; cat {FILE}; {RUN} 2>&1",
     )
     looked, done = said.split("LOOKED\n")
     assert OVER in looked
     assert "  applied, its trial is over: the next ec2rl fix, undo or keep settles it  " in looked
-    assert looked.count("Change 1 (fix conntrackfull) is on trial, and its time is over:") == 3
+    assert looked.count("Change 1 (fix conntrackfull) is on trial, and its time is over:") == 5
+    assert "ec2rl: change 1 would not be kept: it is settled first\n" in looked
     assert done.startswith("# ours\n")
     assert SETTLED in done
     after = done.split("DONE\n")[1]

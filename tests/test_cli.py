@@ -83,6 +83,7 @@ def run(folder: Path, *words: str, **more: Any) -> subprocess.CompletedProcess[s
         (["help", "rnu"], "unknown subcommand or module 'rnu': did you mean run?", "ec2rl help"),
         (["explain"], "explain takes a module: sudo ./ec2rl explain MODULE", "ec2rl list"),
         (["undo", "x"], "undo x: not the number of a change", "ec2rl history"),
+        (["keep", "x"], "keep takes the number of a change", "ec2rl history"),
         (["version", "\x1b[2J"], "version takes no '\\x1b[2J'"),
         (["conntrack", "top", "--by=x"], "--by=x: one of src, dst, service, pair, state, protocol, "
          "owner, zone, mark", "ec2rl help conntrack top"),
@@ -95,13 +96,19 @@ def test_a_mistake_is_told_with_what_was_meant(mistake: tuple[Any, ...]) -> None
     words, told, see = (*mistake, f"ec2rl help {mistake[0][0]}")[:3]
     done = ec2rl(*words)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"ec2rl: {told}\nec2rl: see: ./{see}\n"
+    root = "sudo " if see == "ec2rl history" else ""
+    assert done.stderr == f"ec2rl: {told}\nec2rl: see: {root}./{see}\n"
 
 
 def test_no_word_at_all() -> None:
     done = ec2rl()
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("ec2rl: missing subcommand: one of run, ")
+
+
+@pytest.mark.parametrize("name", ["fix", "undo", "keep", "conntrack free"])
+def test_what_changes_a_machine_shows_first_and_can_be_told_not_to_ask(name: str) -> None:
+    assert {"dry-run", "yes"} <= {*COMMANDS[name].options}
 
 
 @pytest.mark.parametrize("name", [*COMMANDS, *names()])
@@ -112,9 +119,10 @@ def test_there_is_help_for_everything(name: str) -> None:
     assert name in done.stdout
     for option in COMMANDS[name].options if name in COMMANDS else ():
         assert f"--{option}" in done.stdout
-    tells = name in ("fix", "undo", "history", "boot", "conntrack boot")
-    assert ("Exit status: 0 " in done.stdout) >= tells
     if name in COMMANDS:
+        sections = [line.partition(": ")[0] for line in done.stdout.split("\n") if line[:1] > " "]
+        assert sections == ["Usage", "Options:", "Exit status"]
+        assert "Exit status: 0 " in done.stdout
         assert ec2rl(name, "--help").stdout == done.stdout
 
 

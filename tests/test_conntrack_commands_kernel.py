@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,27 @@ def tables(both: None) -> None:
     for name in (NAME, OTHER):
         fill.flush(name)
         fill.fill(name, ROWS)
+
+
+@pytest.mark.more
+def test_all_tables_are_bounded_and_what_is_left_out_is_told(both: None, tmp_path: Path) -> None:
+    if int(Path("/proc/sys/net/netfilter/nf_conntrack_max").read_text()) < 262_144:
+        pytest.skip("the limit has no room for this")
+    names = [f"{NAME}-{number}" for number in range(30)]
+    with ExitStack() as stack:
+        for name in (OTHER, *names):
+            if name != OTHER:
+                stack.enter_context(fill.namespace(name))
+            stack.callback(fill.flush, name)
+            fill.fill(name, fill.mixture(200_000 if name == OTHER else 3, lasting=DAY))
+        done = ec2rl("conntrack", "list", "--netns=all", "--dport=65000", "--json")
+        told = json.loads(done.stdout)
+        seen = json.loads(ec2rl("conntrack", "whatif", "--netns=all", "--json").stdout)
+        words = ec2rl("conntrack", "whatif", "--netns=all").stdout
+    assert (done.returncode, told["whole"]) == (3, False)
+    assert re.search(r"Not looked into: \d+ more namespaces with \d+ entries", told["missing"][0])
+    assert len(seen["left"]) > 10
+    assert f"Not looked into: {len(seen['left'])} more namespaces" in words
 
 
 def entries(name: str) -> Counter[tuple[object, ...]]:
@@ -187,7 +210,7 @@ sys.path.insert(0, sys.argv[2])
 from support.fill import setns
 setns(os.open(sys.argv[1], os.O_RDONLY))
 server = socket.create_server(("127.0.0.1", 7070))
-kept = [socket.create_connection(("127.0.0.1", 7070)) for _ in range(20)]
+kept = [socket.create_connection(("127.0.0.1", 7070)) for _ in range(30)]
 with open("/proc/self/comm", "w") as file:
     file.write("hoarder")
 print("ready", flush=True)

@@ -197,7 +197,7 @@ def test_a_name_that_looks_like_a_section_of_a_recording(tmp_path: Path) -> None
 
 def test_what_could_not_be_read_is_told_again_by_a_recording(tmp_path: Path) -> None:
     log = saved(tmp_path, "note", "Dear all,\nit is broken.\n")
-    notes = [f"{log}: no line of its beginning is a log's: searched as hearsay"]
+    notes = [f"{log}: no line of its beginning is a log's: what it says counts as not verified"]
     recording = tmp_path / "recording"
     for words in ((f"--log={log}", f"--record={recording}"), (f"--replay={recording}",)):
         host = judged(tmp_path, *words)["host"]
@@ -278,7 +278,7 @@ def test_nothing_is_said_of_now_and_paths_keep_their_names(tmp_path: Path) -> No
     done = run(tmp_path, "--verbose", f"--log={log}")
     assert f"Read: {log}" in done.stdout
     assert "Log, its last boot: at least 1 line, 100.0 s after boot, no date known" in done.stdout
-    assert f"Next: {EC2RL} explain conntrackfull --page-only" in done.stdout
+    assert f"Next: {EC2RL} explain conntrackfull --log={log}" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -302,3 +302,37 @@ def test_what_makes_no_sense_is_refused(
     assert done.returncode == 2
     assert words in done.stderr
     assert not list((tmp_path / "output").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[    1.0] x\nweb1 login: \n", "where it does not come up, attach its volume"),
+        ("[    1.000000] x\n", "Next: collect"),
+    ],
+)
+def test_what_more_can_be_had_depends_on_what_the_evidence_is(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    done = run(tmp_path, saved(tmp_path, "log", text), "--only-modules=diskfull")
+    assert words in done.stdout
+    assert "./ec2rl run --record=FILE" in done.stdout
+
+
+def test_of_a_volume_it_is_told_how_to_see_its_next_boot(tmp_path: Path) -> None:
+    saved(tmp_path, "root/etc/sysctl.conf", "net.netfilter.nf_conntrack_max = 100000\n")
+    done = run(tmp_path, f"--root={tmp_path / 'root'}", "--only-modules=conntrackfull")
+    assert (
+        f"What its next boot sets: {EC2RL} conntrack boot --root={tmp_path / 'root'}" in done.stdout
+    )
+    assert "what a volume lacks is collected as root on that machine" in done.stdout
+    log = run(tmp_path, f"--log={saved(tmp_path, 'log', WHOLE)}")
+    assert "What its next boot sets" not in log.stdout
+
+
+def test_the_page_is_explained_with_the_evidence_that_was_named(tmp_path: Path) -> None:
+    log, sysctl = saved(tmp_path, "my log", WHOLE), saved(tmp_path, "s", "net.core.somaxconn = 1\n")
+    done = run(tmp_path, log, sysctl)
+    assert f"Next: {EC2RL} explain conntrackfull '{log}' {sysctl}" in done.stdout
+    piped = run(tmp_path, "-", stdin=WHOLE.encode())
+    assert f"Next: {EC2RL} explain conntrackfull --page-only" in piped.stdout

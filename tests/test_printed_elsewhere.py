@@ -56,6 +56,7 @@ def typed(first: str, folder: Path, user: tuple[str, ...] = ()) -> list[str]:
         as_root = words.startswith("sudo ")
         here = words.removeprefix("sudo ")
         if " run" in here:
+            here = here.replace("=FOLDER", "='a volume'")
             here = here.replace("=FILE", f"={folder}/new-{len(done)}").replace(
                 " FILE", " 'dmesg of web.txt'"
             )
@@ -73,9 +74,9 @@ def typed(first: str, folder: Path, user: tuple[str, ...] = ()) -> list[str]:
     ("evidence", "wanted"),
     [
         ("--root='a volume'", "fix conntrackfull --root="),
-        ("--sos=sos.tar", "explain conntrackfull --page-only"),
-        ("'dmesg of web.txt'", "explain conntrackfull --page-only"),
-        ("--log='dmesg of web.txt'", "explain conntrackfull --page-only"),
+        ("--sos=sos.tar", "explain conntrackfull --sos=sos.tar"),
+        ("'dmesg of web.txt'", "explain conntrackfull 'dmesg of web.txt'"),
+        ("--log='dmesg of web.txt'", "explain conntrackfull --log='dmesg of web.txt'"),
     ],
 )
 @pytest.mark.parametrize("user", [(), NOBODY], ids=["root", "nobody"])

@@ -42,7 +42,7 @@ for form in /root/one 'sh /root/one' ec2rl; do
     $form run --only-modules=xennetrocket >/dev/null || [ $? = 3 ] && echo ran
     $form run --no-save --json | tee "/root/report-$(echo "$form" | tr -c 'a-z\n' -).json" |
         grep -c schema_version
-    $form fix conntrackfull --dry-run >/dev/null && echo planned
+    $form fix conntrackfull --dry-run >/root/plan && echo planned || cat /root/plan
     $form history
 done
 apt-get purge -y -qq ec2rl >/dev/null 2>&1

@@ -25,6 +25,10 @@ COMMANDS = (
     f"./ec2rl explain conntrackfull --replay={DEMO}/full-table.case",
     "./ec2rl run --no-save --log=bakery.log --only-modules=oomkiller,kernelbug",
     "./ec2rl demo full-table </dev/null",
+    *(
+        f"./ec2rl conntrack {words} --netns=all --replay={DEMO}/full-table.case"
+        for words in ("namespaces", "top", "whatif", "size", "list --limit=2")
+    ),
     "./ec2rl list --only-modules=conntrackfull,neighbourfull",
     "./ec2rl help conntrack size",
     "./ec2rl help",
@@ -118,7 +122,7 @@ def lines_of(kind: str) -> Iterator[str]:
 @pytest.mark.parametrize("kind", ["40", "80", "120"])
 def test_only_what_must_be_whole_is_wider_than_the_terminal(kind: str) -> None:
     wide = [line for line in lines_of(kind) if len(line) > int(kind)]
-    whole = r"ec2rl \w|--|`|/|^    sysctl |^    [+-]net"
+    whole = r"ec2rl \w|--|`|/|^    sysctl |^    [+-]net|^ipv4 |^ec2rl: |nf_conntrack_buckets="
     assert [line for line in wide if not re.search(whole, line)] == []
 
 

@@ -80,7 +80,7 @@ def test_what_names_it(code: str, places: list[tuple[int, bool]]) -> None:
 PARTS = {
     "commands/__init__.py": """
 from ec2rl.arguments import Command
-COMMANDS = {"show": Command("show the widgets", "", {})}
+COMMANDS = {"show": Command("show the widgets", "", {}, "0 shown")}
 """,
     "commands/show.py": """
 def command(said, terminal):

@@ -117,6 +117,24 @@ def test_keep_says_why_there_is_nothing_to_keep() -> None:
     assert answer["messages"] == [f"change 1 is undone; its trial ran out: taken back X; {see}"]
 
 
+def test_what_keep_would_do_is_shown_and_not_done() -> None:
+    said = with_records(
+        [transaction(1, [setting_item(KEY, "9", "8")])],
+        f"echo 8 > {PROBES}; printf %s.5 $(($(date +%s) + 3600)) > {JOURNAL}/trial-1\n"
+        f"chmod 600 {JOURNAL}/trial-1; ec2rl keep --dry-run; echo RC $?; ec2rl history\n"
+        "ec2rl keep --dry-run --json; ec2rl keep --yes; echo RC $?; ec2rl history",
+    )
+    assert said.startswith("Change 1 would be kept until the next boot.")
+    looked, _, kept = said.partition("{")
+    assert "RC 0\n" in looked
+    assert "  applied, on trial until " in looked
+    answer = json.JSONDecoder().raw_decode("{" + kept)[0]
+    assert (answer["dry_run"], answer["kept"], answer["change"]) == (True, False, 1)
+    done = kept.partition("Change 1 is kept until the next boot.")[2]
+    assert "RC 0\n" in done
+    assert "on trial" not in done
+
+
 @pytest.mark.parametrize("words", ["99", "1", "1 --dry-run"])
 def test_an_answer_in_data_says_why_nothing_was_done(words: str) -> None:
     said = with_records(

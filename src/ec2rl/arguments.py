@@ -39,13 +39,13 @@ class Option:
 class Command:
     """One subcommand; `operands` names what follows it ("" for nothing).
 
-    `status` says what each exit status means, "" where that is 0 for done and 1 for not.
+    `status` says what each exit status means.
     """
 
     help: str
     operands: str
     options: Mapping[str, Option]
-    status: str = ""
+    status: str
 
 
 @record(frozen=True)
@@ -84,6 +84,9 @@ FORMATS = {
 
 _SHORT = {"-q": "--quiet", "-v": "--verbose"}
 
+
+TOLD = "0 shown; 2 a wrong command line"
+"""The exit status of who only tells."""
 
 UNTOLD = (
     "0 every value told; 3 the next value of a setting cannot be told (it says `unknown`), or "

@@ -50,7 +50,8 @@ def main(words: list[str] | None = None) -> int:
         status: int = command(args, terminal)
     except UsageError as error:
         see = error.see or help_of(words, commands_for(words))
-        terminal.say(f"{error}\nec2rl: see: {to_type(see.removeprefix('ec2rl '), root=False)}")
+        see = see.removeprefix("ec2rl ")
+        terminal.say(f"{error}\nec2rl: see: {to_type(see, root=see == 'history')}")
         return 2
     except KeyboardInterrupt:
         status = 130

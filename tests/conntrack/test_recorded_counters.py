@@ -171,4 +171,4 @@ def test_a_saved_table_is_not_judged_by_timeouts_that_nobody_collected(tmp_path:
     )
     _, known = judged(tmp_path / "other", **files)
     assert "entries are one client" not in without
-    assert "100 % of the entries are one client" in known
+    assert "100% of the entries are one client" in known

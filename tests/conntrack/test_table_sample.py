@@ -27,7 +27,7 @@ def test_the_cause_and_what_cannot_be_evicted() -> None:
     text = "".join(f"{raw(row)}\n" for row in ROWS)
     one = TableSample("netns 7", 7, count_entries(Entries("conntrack -L", text), DEFAULTS, 250_000))
     assert lines(table_sample_lines(one)) == [
-        "netns 7: 70 % of the entries are one client: 10.0.9.31 -> 10.0.4.17:443/tcp",
+        "netns 7: 70% of the entries are one client: 10.0.9.31 -> 10.0.4.17:443/tcp",
         "Evictable: 12% at once, 9% slowly, 79% not at all (seen: 2,000 of 250,000)",
         "Details: sudo ./ec2rl conntrack top --netns=7",
     ]

@@ -85,7 +85,7 @@ Service                entries share  between
 def test_one_namespace_of_several_is_named_once() -> None:
     other = replace(HERE, label="netns 8", count=10)
     told = all_tables(TableTargets((HERE, other), (), LIMITS, None))
-    assert told.startswith("one network namespace has 99 % of all entries: netns 7 (web)\n")
+    assert told.startswith("one network namespace has 99% of all entries: netns 7 (web)\n")
     assert all_tables(TableTargets((HERE,), (), LIMITS, None)) == ""
 
 

@@ -126,3 +126,11 @@ def test_of_all_tables_those_are_looked_into_that_matter(counts: list[int], look
     every = tuple(TableTarget(f"t{number}", (), count) for number, count in enumerate(counts))
     chosen, left = worth_a_walk(TableTargets(every, (), Limits(1, 1, 1, True), None))
     assert (chosen.chosen, left) == (every[:looked], every[looked:])
+
+
+def test_small_tables_are_all_worth_it_where_there_is_little_to_pass_by() -> None:
+    every = tuple(TableTarget(f"t{number}", (), 50) for number in range(30))
+    targets = TableTargets(every, (), Limits(1, 1, 1, True), None)
+    assert len(worth_a_walk(targets)[1]) == 14
+    assert worth_a_walk(targets, 30 * 30 * 50)[1] == ()
+    assert len(worth_a_walk(targets, 20 * 30 * 50)[1]) == 10

@@ -36,6 +36,7 @@ SAID = {
     r"ls /var/lib/ec2rl/changes|/var/lib/ec2rl/changes/.*": "(`ec2rl history`)",
     r"not understood: conntrack -L|conntrack -C": "of these in a form that is not known",
     r"search console|broken lines": "a console's text",
+    r"files of settings": "the files that they were saved in",
     r"conntrack -L": "4,000 of its entries",
     r"/proc/sys/net/netfilter/nf_conntrack_\w+_timeout\w*": "its timeouts",
 }  # fmt: skip

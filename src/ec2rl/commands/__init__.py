@@ -6,11 +6,18 @@ Those of one subject (`conntrack top`) stand in the `commands` of the package of
 from __future__ import annotations
 
 from ec2rl import slices
-from ec2rl.arguments import FORMATS, UNTOLD, Command, Option
+from ec2rl.arguments import FORMATS, TOLD, UNTOLD, Command, Option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+STATUS = (
+    "0 no failure, 1 a failure, 2 a wrong command line, 3 no failure seen but something could not "
+    "be judged, 4 results not saved, 69 no suitable Python, 70 a fault of ec2rl itself, 130 "
+    "interrupted"
+)
+"""The exit status of `run`."""
 
 _CHOICE = {
     "only-modules": Option("NAME,...", "run these modules only", many=True),
@@ -41,12 +48,18 @@ _PAST = {
 _VOLUME = Option("DIR", "the mounted root of another machine, in place of this one")
 
 _GENERAL = {
-    "list": Command("list the modules", "", {**_CHOICE, **FORMATS}),
-    "help": Command("explain subcommands and modules", "[NAME ...]", FORMATS),
+    "list": Command(
+        "list the modules",
+        "",
+        {**_CHOICE, **FORMATS},
+        "0 listed; 2 a wrong command line; 3 no module is of all these kinds",
+    ),
+    "help": Command("explain subcommands and modules", "[NAME ...]", FORMATS, TOLD),
     "demo": Command(
         "play what it shows of a machine in trouble, from a recording; looks at nothing here",
         "[NAME]",
         {"list": Option("", "list the recordings that there are"), **FORMATS},
+        TOLD,
     ),
     "explain": Command(
         "show a module's page, and what it means on this machine",
@@ -58,6 +71,8 @@ _GENERAL = {
             "page-only": Option("", "do not look at this machine"),
             **_PAST,
         },
+        "0 shown, whatever was found; 2 a wrong command line, or evidence that cannot be opened; "
+        "130 interrupted",
     ),
     "fix": Command(
         "fix what a module found: shows a plan, asks, and can be undone",
@@ -102,7 +117,17 @@ _GENERAL = {
         "back: refused, not agreed to, somebody else's changes are in the way, or it failed; 2 a "
         "wrong command line, or no such volume",
     ),
-    "keep": Command("let a change stay that is on trial", "[ID]", FORMATS),
+    "keep": Command(
+        "let a change stay that is on trial",
+        "[ID]",
+        {
+            "dry-run": Option("", "say what it would do"),
+            "yes": Option("", "accepted; it never asks, as a trial would run out meanwhile"),
+            **FORMATS,
+        },
+        "0 kept, or shown (--dry-run); 1 no such change is on trial, or not any more, or the "
+        "records cannot be read or trusted; 2 a wrong command line",
+    ),
     "history": Command(
         "list the changes that were made here",
         "",
@@ -110,10 +135,12 @@ _GENERAL = {
         "0 told, be it that there are none; 1 the records cannot be read or trusted; 2 a wrong "
         "command line, or no such volume",
     ),
-    "version": Command("show the version", "", FORMATS),
-    "version-check": Command("show the version; nobody is asked for a newer one", "", FORMATS),
-    "software-check": Command("list what this machine lacks that a module uses", "", FORMATS),
-    "bug-report": Command("show what to put into a bug report", "", FORMATS),
+    "version": Command("show the version", "", FORMATS, TOLD),
+    "version-check": Command(
+        "show the version; nobody is asked for a newer one", "", FORMATS, TOLD
+    ),
+    "software-check": Command("list what this machine lacks that a module uses", "", FORMATS, TOLD),
+    "bug-report": Command("show what to put into a bug report", "", FORMATS, TOLD),
 }
 
 
@@ -174,4 +201,5 @@ def _run(saved: Mapping[str, Option]) -> Command:
             "not-an-instance": Option("", "accepted; no module asks the metadata service"),
             "perfimpact": Option("[true]", "accepted; no module slows the machine"),
         },
+        STATUS,
     )

@@ -16,7 +16,7 @@ from ec2rl.model import Role
 from ec2rl.record import replace
 from ec2rl.report import wording
 from ec2rl.report.escape import TIED, one_line
-from ec2rl.report.text import Much, View, header, result
+from ec2rl.report.text import Much, View, for_terminal, header, result
 from ec2rl.subcommand import document
 from ec2rl.terminal import Terminal
 
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from ec2rl.engine import Plan, Result
     from ec2rl.model import Finding, Json, Statement
     from ec2rl.module import Module
+
+
+_THERE = (
+    "The page's commands are for the machine itself. What its evidence shows stands below; "
+    'there, explain without a file shows its own numbers under "This Host".'
+)
 
 
 def command(args: Parsed, terminal: Terminal) -> int:
@@ -78,7 +84,8 @@ def _explain_past(
     each = judge_each(evidence, [module], plan, terminal)
     write = format_of(evidence).write
     if write is None:
-        terminal.out(page_for(text, terminal.width) + "\n")
+        terminal.out(page_for(text, terminal.width, here=False) + "\n")
+        terminal.out(for_terminal(_THERE, terminal.width) + "\n\n")
     reports: list[Json] = []
     interrupted = False
     for _, one in each:
@@ -93,14 +100,14 @@ def _explain_past(
     return 130 if interrupted else 0
 
 
-def page_for(text: str, width: int | None) -> str:
-    """Give a page as it is shown, with the commands that are typed here.
+def page_for(text: str, width: int | None, here: bool = True) -> str:
+    """Give a page as it is shown; `here` is whether its commands are to be typed here.
 
     On a terminal that is narrower than its lines it is filled anew.
     """
-    text = text.replace("sudo ./ec2rl ", to_type("")).replace(
-        " `./ec2rl ", f" `{to_type('', False)}"
-    )
+    if here:
+        text = text.replace("sudo ./ec2rl ", to_type(""))
+        text = text.replace(" `./ec2rl ", f" `{to_type('', False)}")
     if width is None or width >= max(map(len, text.split("\n"))):
         return text
     from ec2rl.report.wrap import filled_page

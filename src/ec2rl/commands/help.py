@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ec2rl.arguments import FORMATS, Command, Option, Parsed, UsageError, format_of
 from ec2rl.catalogue import load, names
-from ec2rl.commands import all_commands
+from ec2rl.commands import STATUS, all_commands
 from ec2rl.invocation import to_type
 from ec2rl.report import formats
 from ec2rl.report.wrap import filled, wrapped
@@ -37,11 +37,7 @@ _START = {
     "One module:": "run --only-modules=conntrackfull",
     "Why and how:": "explain conntrackfull",
 }
-_STATUS = (
-    "Exit status of run: 0 no failure, 1 a failure, 2 a wrong command line, 3 no failure seen but "
-    "something could not be judged, 4 results not saved, 69 no suitable Python, 70 a fault of "
-    "ec2rl itself, 130 interrupted. Those of the others: ec2rl help SUBCOMMAND"
-)
+_STATUS = f"Exit status of run: {STATUS}. Those of the others: ec2rl help SUBCOMMAND"
 _WIDE = 70
 """Columns from which on there is room for names and what they mean side by side."""
 
@@ -146,8 +142,7 @@ def _of_command(name: str, command: Command, width: int | None = None) -> str:
         lines += ["", "Options:"]
         said = {w: f"{o.help}{' (may be repeated)' * o.many}" for w, o in shown.items()}
         lines += _rows(said, width)
-    if command.status:
-        lines += ["", *wrapped("Exit status: ", command.status, width=min(width or 80, 80))]
+    lines += ["", *wrapped("Exit status: ", command.status, width=min(width or 80, 80))]
     return "\n".join(lines) + "\n"
 
 

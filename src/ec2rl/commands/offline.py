@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
+from ec2rl import slices
 from ec2rl.arguments import Parsed, UsageError, format_of
 from ec2rl.catalogue import choose
 from ec2rl.commands import reporting
@@ -15,10 +16,11 @@ from ec2rl.facts.period import Period
 from ec2rl.facts.proc import release
 from ec2rl.facts.zone import InZone, zone
 from ec2rl.host.mounted import MountedHost
+from ec2rl.host.queries.boot_text import BootText
 from ec2rl.model import Finding, Statement, Unreadable, Verdict, say
 from ec2rl.module import Module, Options
 from ec2rl.record import record, replace
-from ec2rl.report.escape import TIED
+from ec2rl.report.escape import TIED, typed
 from ec2rl.report.offline import of_the_past, of_what_is_cut, recorded, recorded_on
 from ec2rl.report.text import WHOLE, Much, View, for_terminal, header, results, statistics
 from ec2rl.report.wording import text
@@ -29,6 +31,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ec2rl.model import Json
     from ec2rl.report.saved import RunFolder
+
+
+_LONG = 200
+"""Characters of a command that somebody would still copy."""
 
 
 @record(frozen=True)
@@ -181,7 +187,12 @@ def _judge(
             lambda *waiting: reporting.progress(terminal, *waiting)
         )
     root = host.folder if isinstance(host, MountedHost) else ""
-    found = tuple(_of_the_past(result, past.cut, where, own, root) for result in results_)
+    printed = host.query(BootText())
+    stopped = not isinstance(printed, Unreadable) and printed.kind == "console"
+    found = tuple(
+        _of_the_past(result, past.cut, where, own, root, _again(args), stopped)
+        for result in results_
+    )
     about: dict[str, Json] = {
         **_about(host.name, release(host), past),
         "recorded": _iso(end) if end and not by_file else None,
@@ -217,10 +228,31 @@ def _about(name: str, kernel: str | None, past: OfflineEvidence) -> dict[str, Js
     }
 
 
-def _of_the_past(result: Result, cut: str, where: Statement, own: str, root: str) -> Result:
+def _again(args: Parsed) -> str:
+    """How the evidence was named, to be typed once more for `explain`; "" where it cannot be."""
+    named = [(option, path) for option in reporting.PAST for path in args.values.get(option, ())]
+    words = [f"--{option}={typed(path)}" for option, path in named]
+    words += map(typed, args.operands)
+    is_piped = "-" in (*args.operands, *(path for _, path in named))
+    said = " ".join(words)
+    is_more = any(map(args.has, slices.names("saved_evidence")))
+    return "" if is_piped or is_more or len(said) > _LONG else said
+
+
+def _of_the_past(
+    result: Result,
+    cut: str,
+    where: Statement,
+    own: str,
+    root: str,
+    again: str,
+    stopped: bool,
+) -> Result:
     """A result that says whose it is and of when; the commands by hand are for what runs."""
     finding = of_what_is_cut(result.finding, cut) if cut else result.finding
-    return replace(result, finding=of_the_past(finding, where, own, root), by_hand=())
+    return replace(
+        result, finding=of_the_past(finding, where, own, root, again, stopped), by_hand=()
+    )
 
 
 def _iso(when: float) -> str:

@@ -11,8 +11,9 @@ from ec2rl.caller import Rights
 from ec2rl.commands.one_namespace import asked_for
 from ec2rl.engine import Plan, Result
 from ec2rl.facts.period import Period
-from ec2rl.model import Verdict
+from ec2rl.model import Role, Verdict
 from ec2rl.module import Options
+from ec2rl.record import replace
 from ec2rl.report.saved import RunFolder, UnsafeFolderError, default_bases, open_run_folder
 from ec2rl.report.wording import details, summary
 from ec2rl.terminal import Terminal
@@ -295,6 +296,9 @@ def record_looks(
     verdicts: list[str] = []
     for result in found:
         finding = result.finding
+        if files:  # how they were named is nobody's affair
+            kept = tuple(one for one in finding.details if one.role is not Role.PAGE)
+            finding = replace(finding, details=kept)
         first = f"{finding.verdict.name} {result.module.name}: {summary(finding)}"
         # A file's name that somebody gave may hold line ends, and what looks like a section.
         verdicts += map(one_line, (first, *(f"-- {detail}" for detail in details(finding))))

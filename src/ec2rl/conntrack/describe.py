@@ -9,7 +9,7 @@ from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.tables import Table
 from ec2rl.conntrack.timeline import FullTableHistory, LogPeriod
 from ec2rl.diagnosis.coverage import complete_from, complete_log, reading, with_time
-from ec2rl.diagnosis.events import say_not_understood
+from ec2rl.diagnosis.events import say_forged, say_not_understood
 from ec2rl.model import (
     Command,
     Evidence,
@@ -35,6 +35,11 @@ _FEW, _MOST = 3, 10
 """Namespaces that are told one by one; the JSON has them all."""
 
 
+_NEXT_BOOT = Statement(
+    "What its next boot sets: {boot}", {"boot": Command("conntrack boot", root=False)}, Role.FIX
+)
+
+
 def trusted_log_sources(period: LogPeriod) -> tuple[str, ...]:
     """Tell where the kernel's own words were read.
 
@@ -53,19 +58,22 @@ def details(seen: Observations, verdict: Verdict) -> tuple[Statement, ...]:
     lines += [] if seen.alone is None else [seen.alone.said()]
     lines += [*_in_use(seen), *_tables(seen), *_log_lines(seen), *_allowance_lines(seen)]
     lines += _rests_on(seen, verdict)
+    boot = [] if seen.is_live else [_NEXT_BOOT]
     if troubled:
         closer = [one for one in lines if one.role is Role.DETAILS]
         lines = [one for one in lines if one.role is not Role.DETAILS]
         knobs = _knobs(seen)
         lines += [*map(helps, knobs), fix_with("conntrackfull")] if knobs else []
-        lines += closer
+        if not knobs and any(one.exceeded for one in seen.allowances):
+            lines.append(helps(say(_ALLOWANCE)))
+        lines += [*boot, *closer]
         if verdict is Verdict.WARNING and not seen.answered:
             lines.append(_where_it_can_be_told(seen))
         number = seen.alone and seen.alone.inode
         of = f" --netns={number}" if number else ""
         lines.append(see_page(f"conntrackfull{of}"))
     elif verdict is Verdict.UNKNOWN:
-        lines.append(_where_it_can_be_told(seen))
+        lines += [*boot, _where_it_can_be_told(seen)]
     return tuple(lines)
 
 
@@ -165,12 +173,16 @@ def _fill(seen: Observations, table: Table) -> Statement:
 def _losses(seen: Observations, table: Table) -> list[Statement]:
     """What a table has lost since it was made."""
     since = "conntrack was loaded" if table.namespace.initial else "it was made"
+    refused, drop = table.refused, seen.last(table, "drop")
+    failed = "{number:insertion} failed"
+    if drop and refused is not None and refused + (seen.last(table, "insert_failed") or 0) == drop:
+        failed += " (among the lost)"
     return [
         say(words, number=number, since=since)
         for counter, words in (
             ("drop", "{number:packet} lost since {since}"),
             ("early_drop", "{number:entry/entries} evicted"),
-            ("insert_failed", "{number:insertion} failed"),
+            ("insert_failed", failed),
             ("chaintoolong", "{number:chain} too long"),
         )
         if (number := seen.last(table, counter))
@@ -226,10 +238,7 @@ def _how_far(times: FullTableHistory) -> list[Statement]:
     lines += times.grades
     if times.not_understood:
         lines.append(say_not_understood(times.not_understood, quoted=True))
-    if times.forged:
-        words = "Not the kernel's: {lines:line} that someone wrote in its name"
-        lines.append(more(say(words, lines=times.forged)))
-    return lines
+    return lines + say_forged(times.forged, times.first_forged)
 
 
 def _about(seen: Observations) -> list[Statement]:
@@ -340,18 +349,26 @@ def _rests_on(seen: Observations, verdict: Verdict) -> list[Statement]:
         words += ": none has lost a packet since it was made." if none else "."
         lines.append(more(say(words, tables=len(seen.tables))))
     if seen.hidden:
-        lines.append(say("Not seen: {hidden}", hidden=seen.hidden))
+        hidden = say("Not seen: {hidden}", hidden=seen.hidden)
+        # Of saved evidence nobody has them: that is no news below what was found.
+        lines.append(hidden if seen.is_live or not seen.tables else more(hidden))
     return lines
 
 
+_ALLOWANCE = (
+    "What helps: fewer flows that the instance tracks (security group rules that allow everything, "
+    "both ways, need no tracking), shorter idle timeouts of the interface, or a larger type"
+)
+
+
 def _knobs(seen: Observations) -> list[Statement]:
-    """The knob that works here."""
+    """The knob that works here: what fills the table first, then its size."""
     table = seen.fullest
     told = seen.times.now.lines or seen.times.unverified.lines
     if not (told or seen.evicted or (table is not None and seen.near(table))):
         return []
     words = "What helps: raise net.netfilter.nf_conntrack_max and nf_conntrack_buckets together"
-    if seen.limits.is_old:
+    if seen.limits.is_old or seen.times.now.is_old or seen.times.unverified.is_old:
         words = (
             "What helps: raise net.ipv4.netfilter.ip_conntrack_max and hashsize of the module "
             "ip_conntrack together"
@@ -359,7 +376,15 @@ def _knobs(seen: Observations) -> list[Statement]:
     if seen.limits.maximum:
         words += " ({they_are} {max:,} and {buckets:,})"
     buckets = seen.limits.buckets or "unknown"
-    lines = [say(words, max=seen.limits.maximum, buckets=buckets)]
+    causes = () if seen.table_sample is None else seen.table_sample.causes
+    way = causes[0].advice.fits[0] if causes else ""
+    if way:  # what fills the table comes before its size
+        words = words.replace("What helps: raise", "What helps: {way}; until then raise")
+    lines = [say(words, way=way, max=seen.limits.maximum, buckets=buckets)]
+    containers = seen.times.now.containers or seen.times.unverified.containers
+    if containers:
+        words = "Each of OpenVZ's containers has a limit of its own: that of {numbers} is meant"
+        lines.append(say(words, numbers=tuple(map(str, containers))))
     contained = [
         table
         for table in seen.tables

@@ -71,6 +71,7 @@ class Observations:
     """When it was looked at, in seconds since the epoch; None where nothing tells."""
     free: int | None = None
     """Bytes of memory that are available, those of today's entries included; None if unknown."""
+    is_live: bool = True
     alone: Alone | None = None
     """Which namespace was asked for, where it is judged alone: it is the only one in `tables`."""
 

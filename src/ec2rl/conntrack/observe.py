@@ -58,6 +58,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Observations:
         settling=settling,
         period=options.period,
         now=None if clock.by_file else clock.now,
+        is_live=host.is_live,
         alone=alone,
     )
     if seen.evicted and host.is_live:

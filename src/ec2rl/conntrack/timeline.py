@@ -42,6 +42,8 @@ class LogPeriod:
     """By namespace, when the loss began and ended that its newest lines tell of."""
     containers: tuple[int, ...] = ()
     """The numbers of OpenVZ's containers whose tables they are."""
+    is_old: bool = False
+    """Whether ip_conntrack said them: Linux up to 2.6.21, and its kin (ip_conntrack_core.c)."""
 
 
 @record(frozen=True)
@@ -69,6 +71,7 @@ class FullTableHistory:
     """How far these lines can be believed (`trust.say_grades`)."""
     not_understood: tuple[LogLine, ...] = ()
     """Lines with the words in a form that is not known, or that are cut."""
+    first_forged: LogLine | None = None
 
 
 def timeline(log: KernelLog, settling: Settling | None = None) -> FullTableHistory:
@@ -106,6 +109,7 @@ def timeline(log: KernelLog, settling: Settling | None = None) -> FullTableHisto
         tuple(event.line for event in ends),
         say_grades(event.line for event in full),
         not_understood(log, PHRASES, lambda line: understand(line.message) is not None),
+        events.first_forged,
     )
 
 
@@ -127,6 +131,7 @@ def _period(events: Sequence[Event[Message]], suppressed: Sequence[Event[Message
         (uptimes[0], uptimes[-1]) if uptimes and not times else None,
         _spells(events),
         tuple(dict.fromkeys(one.detail.container for one in events if one.detail.container)),
+        any(line.message.startswith("ip_conntrack: ") for line in lines),
     )
 
 

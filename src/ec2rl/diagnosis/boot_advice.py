@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ec2rl.diagnosis.panic_advice import panic_advice
 from ec2rl.facts.boot.first_cause import Stopped
 from ec2rl.facts.boot.story import Boot
 from ec2rl.facts.boot.wording import Stage
@@ -51,7 +52,12 @@ _INIT = Advice(
     "its "
     "interpreter and libraries too; else reinstall systemd and the C library",
 )
+_OLDER = Advice(
+    "start the kernel before this one",
+    "choose it in the boot menu, or {mounts}grub-set-default (grubby --set-default)",
+)
 _BY_KIND = {
+    "oops": _OLDER,
     "initrd is cut": _INITRD,
     "no initrd": Advice(
         "make an initrd for this kernel, or start an older entry",
@@ -136,10 +142,7 @@ _BY_STAGE = {
         "install and configure GRUB anew",
         "{mounts}chroot /mnt grub-install DISK and update-grub (grub2-install, grub2-mkconfig)",
     ),
-    Stage.KERNEL: Advice(
-        "start the kernel before this one",
-        "choose it in the boot menu, or {mounts}grub-set-default (grubby --set-default)",
-    ),
+    Stage.KERNEL: _OLDER,
     Stage.INITRD: _INITRD,
 }
 _ELSE = Advice("read its journal", "{mounts}journalctl -D /mnt/var/log/journal -b -p err")
@@ -147,7 +150,13 @@ _ELSE = Advice("read its journal", "{mounts}journalctl -D /mnt/var/log/journal -
 
 def advice(stopped: Stopped, boot: Boot) -> tuple[Statement, Statement]:
     """Give what to do about it: for the summary, and by hand."""
-    found = _BY_KIND.get(stopped.kind) or _BY_STAGE.get(stopped.stage, _ELSE)
+    found = _BY_KIND.get(stopped.kind) or _of_panic(stopped.kind)
+    found = found or _BY_STAGE.get(stopped.stage, _ELSE)
     version = boot.version or "VERSION"
     words = f"What helps: {found.by_hand}"
     return say(found.do), say(words, mounts=_MOUNTS, version=version)
+
+
+def _of_panic(kind: str) -> Advice | None:
+    found = panic_advice(kind)
+    return None if found is None else Advice(found.do, found.how)

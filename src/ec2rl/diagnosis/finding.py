@@ -10,7 +10,14 @@ from ec2rl.diagnosis.coverage import (
     source_facts,
     with_time,
 )
-from ec2rl.diagnosis.events import count, group, log_sources, message, say_not_understood
+from ec2rl.diagnosis.events import (
+    count,
+    group,
+    log_sources,
+    message,
+    say_forged,
+    say_not_understood,
+)
 from ec2rl.facts.trust import say_grades
 from ec2rl.model import (
     Evidence,
@@ -18,6 +25,7 @@ from ec2rl.model import (
     Role,
     Statement,
     Verdict,
+    Why,
     helps,
     more,
     next_step,
@@ -138,7 +146,12 @@ def _unseen(seen: Observations[Detail]) -> tuple[Value, ...]:
     odd = seen.events.not_understood
     doubt: tuple[Value, ...] = (say_not_understood(odd),) if odd else ()
     doubt = (*doubt, seen.doubt) if seen.doubt else doubt
-    return (*doubt, *missing(seen.log, seen.period.since, seen.level), *seen.crash_records.unread)
+    unread: tuple[Value, ...] = seen.crash_records.unread
+    if len(unread) > 1 and all(
+        one.why is Why.NOT_COLLECTED and not one.detail for one in seen.crash_records.unread
+    ):
+        unread = (say("what dead kernels left: not collected"),)
+    return (*doubt, *missing(seen.log, seen.period.since, seen.level), *unread)
 
 
 def _happened(events: Events[Detail], now: float | None) -> list[Statement]:
@@ -160,10 +173,7 @@ def _happened(events: Events[Detail], now: float | None) -> list[Statement]:
     lines += say_grades(event.line for found, _ in periods for event in found)
     if events.not_understood:
         lines.append(say_not_understood(events.not_understood, quoted=True))
-    if events.forged:
-        words = "Not the kernel's: {n:line} that someone wrote in its name"
-        lines.append(more(say(words, n=events.forged)))
-    return lines
+    return lines + say_forged(events.forged, events.first_forged)
 
 
 def _told(one: Group[Detail], period: str, now: float | None) -> list[Statement]:

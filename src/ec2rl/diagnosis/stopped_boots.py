@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ec2rl.diagnosis.boot_advice import advice
 from ec2rl.facts.boot.first_cause import Stopped, explain
-from ec2rl.facts.boot.story import Boot, read_boots
+from ec2rl.facts.boot.story import Boot, Event, read_boots
 from ec2rl.facts.boot.wording import Stage
 from ec2rl.host.queries.boot_text import Printed
 from ec2rl.model import Command, Evidence, Finding, Statement, Verdict, say
@@ -27,13 +27,12 @@ _LOOP = 2
 _SILENT = say(
     "Either the kernel's command line has no console=ttyS0, or the machine never got that far"
 )
-_CONSOLE = say(
-    "What helps: {get}, then {run}",
-    get=Command(
-        "aws ec2 get-console-output --latest --instance-id INSTANCE > FILE", root=False, own=False
-    ),
-    run=Command("run FILE", root=False),
+_GET = Command(
+    "aws ec2 get-console-output --latest --instance-id INSTANCE > FILE", root=False, own=False
 )
+_RUN = Command("run FILE", root=False)
+_CONSOLE = say("What helps: {get}, then {run}", get=_GET, run=_RUN)
+_FURTHER = say("What helps: what that console shows by now, if it goes on ({get})", get=_GET)
 
 
 def judge_text(printed: Printed) -> Finding:
@@ -41,7 +40,8 @@ def judge_text(printed: Printed) -> Finding:
     if not printed.text.strip():
         words = "Cannot tell how far the last boot came: the console is empty. {why}"
         return Finding(Verdict.UNKNOWN, say(words, why=_SILENT), (_CONSOLE,))
-    boots = tuple(one for one in read_boots(printed.text) if not one.is_crash_kernel)
+    every = read_boots(printed.text)
+    boots = tuple(one for one in every if not one.is_crash_kernel)
     if not boots:
         return _nothing(printed)
     stopped = explain(boots[-1])
@@ -51,7 +51,7 @@ def judge_text(printed: Printed) -> Finding:
         finding = _went_on(boots, printed)
     return replace(
         finding,
-        details=(*finding.details, *_earlier(boots)),
+        details=(*finding.details, *_earlier(boots), *_crash_kernel(every)),
         facts=_facts(boots, stopped),
     )
 
@@ -87,7 +87,12 @@ def _nothing(printed: Printed) -> Finding:
     words = "Cannot tell how far the last boot came: no line tells of it"
     if printed.kind != "console":
         words += "; what programs say at boot stands on the console"
-    return Finding(Verdict.UNKNOWN, say(words), (_CONSOLE,))
+    return Finding(Verdict.UNKNOWN, say(words), (_next(printed),))
+
+
+def _next(printed: Printed) -> Statement:
+    """What would tell more: a console, or what the same one shows since."""
+    return _FURTHER if printed.kind == "console" else _CONSOLE
 
 
 def _stopped(stopped: Stopped, boot: Boot, printed: Printed) -> Finding:
@@ -154,6 +159,10 @@ def _went_on(boots: Boots, printed: Printed) -> Finding:
             words = "Units that failed on the way: {units:, }{more}"
             more = f", and {len(failed) - _UNITS} more" if len(failed) > _UNITS else ""
             notes.append(say(words, units=failed[:_UNITS], more=more))
+        if boot.died is not None:
+            words = "The last boot came up; {died}"
+            said = say(words, died=_died(boot.died))
+            return Finding(Verdict.OK, said, (_line_of(boot.died), *notes))
         stopped = _stopped_before(boots)
         if stopped:
             words = "The last boot came up; an earlier one stopped {where}: {why}"
@@ -162,6 +171,11 @@ def _went_on(boots: Boots, printed: Printed) -> Finding:
             return Finding(Verdict.WARNING, summary, tuple(notes))
         said = say("The last boot came up: login or its target was reached.")
         return Finding(Verdict.OK, said, tuple(notes))
+    if boot.died is not None:
+        words = "No line tells that the last boot stopped on its way: {died}"
+        never = say("No line tells that it had come up, either")
+        said = say(words, died=_died(boot.died))
+        return Finding(Verdict.WARNING, said, (_line_of(boot.died), never))
     if printed.kind != "console" and boot.stage in (Stage.NOTHING, Stage.KERNEL):
         return _nothing(printed)
     before = _in_a_row(boots)
@@ -174,8 +188,21 @@ def _went_on(boots: Boots, printed: Printed) -> Finding:
         words = "The last boot waits {where} for {unit} ({time}, limit: {limit})"
         summary = say(words, where=boot.stage.value, unit=one["unit"], time=one["time"],
                       limit=one["limit"])  # fmt: skip
-        return Finding(Verdict.WARNING, summary, (_CONSOLE,))
-    return Finding(Verdict.UNKNOWN, _undecided(boot), (*_last_line(boot), _CONSOLE))
+        return Finding(Verdict.WARNING, summary, (_next(printed),))
+    return Finding(Verdict.UNKNOWN, _undecided(boot), (*_last_line(boot), _next(printed)))
+
+
+def _died(died: Event) -> Statement:
+    """Say of what a kernel died that had long started, and after which time, if that is told."""
+    words = "its kernel ran for {ran:span}, and then panicked: {why} (see kernelpanic)"
+    if died.line.stamp is None:
+        words = "its kernel panicked later: {why} (see kernelpanic)"
+    why = died.line.text.partition(": ")[2]
+    return say(words, ran=died.line.stamp, why=why)
+
+
+def _line_of(died: Event) -> Statement:
+    return say("Line {n}: {text}", n=died.line.number, text=died.line.text)
 
 
 def _in_a_row(boots: Boots) -> list[Stopped]:
@@ -248,6 +275,16 @@ def _earlier(boots: Boots) -> Sequence[Statement]:
     return notes
 
 
+def _crash_kernel(every: Boots) -> Sequence[Statement]:
+    if not any(one.is_crash_kernel for one in every[-1:]):
+        return ()
+    words = (
+        "Behind it the text has the start of a crash kernel (kdump), which saves what the dead one "
+        "left (/var/crash), and restarts the machine"
+    )
+    return (say(words),)
+
+
 def _facts(boots: Boots, stopped: Stopped | None) -> dict[str, Fact]:
     boot = boots[-1]
     return {
@@ -255,6 +292,7 @@ def _facts(boots: Boots, stopped: Stopped | None) -> dict[str, Fact]:
         "reached": boot.stage is Stage.REACHED,
         "cause": None if stopped is None else stopped.kind,
         "line": None if stopped is None else stopped.first.line.number,
+        "panicked": None if boot.died is None else boot.died.line.text,
         "kernel": boot.version or None,
         "boots": len(boots),
     }

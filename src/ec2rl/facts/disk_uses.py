@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 CRYPTTAB, COMMAND_LINE = "/etc/crypttab", "/proc/cmdline"
 _MENUS = ("/boot/grub2/grub.cfg", "/boot/grub/grub.cfg")
+_EFI = "/boot/efi/EFI"
 TAGS = ("UUID", "LABEL", "PARTUUID", "PARTLABEL")
 PATH = "PATH"
 """Stands for the tag of a device that is named by its path."""
 _LINKS = {f"/dev/disk/by-{tag.lower()}/": tag for tag in TAGS}
-_MOST = 1000
+_MOST, _FEW = 1000, 16
 _SEARCHES = {"--fs-uuid": "UUID", "-u": "UUID", "--label": "LABEL", "-l": "LABEL"}
 
 
@@ -65,7 +66,9 @@ def read_uses(host: Host) -> Uses:
             unread += [Unreadable(path, Why.PARTIAL, lost)] if lost else []
         elif text.why is not Why.ABSENT:
             unread.append(text)
-    for path in _MENUS:
+    vendors = host.names(_EFI)
+    stubs = vendors[:_FEW] if isinstance(vendors, tuple) else ()
+    for path in (*_MENUS, *(f"{_EFI}/{one}/grub.cfg" for one in stubs)):
         text = host.read(path)
         found += _of_menu(path, text.text) if isinstance(text, Evidence) else ()
     return Uses(tuple(dict.fromkeys(found)), tuple(unread))
@@ -116,12 +119,14 @@ def _of_crypttab(text: str) -> Iterator[DiskUse]:
 
 
 def _of_menu(path: str, text: str) -> Iterator[DiskUse]:
-    """The `search` of GRUB's menu: its last word is what it looks for."""
+    """The `search` of GRUB: its last word is what it looks for, of `search.fs_uuid` the first."""
     if "search" not in text:
         return
     for line in text.split("\n"):
         words = line.split() if "search" in line else []
-        if len(words) > 2 and words[0] == "search":
+        if len(words) > 1 and words[0] == "search.fs_uuid":
+            yield DiskUse("UUID", words[1], path, "GRUB's search")
+        elif len(words) > 2 and words[0] == "search":
             tag = next((_SEARCHES[one] for one in words[1:-1] if one in _SEARCHES), "")
             if tag:
                 yield DiskUse(tag, words[-1].strip("\"'"), path, "GRUB's search")

@@ -21,6 +21,8 @@ _NO_CONTENT = (
 )
 """Types of partitions without a file system: for GRUB, PReP, Microsoft's own, extended ones."""
 _DEEP = 64
+_MOST = 8192
+"""Lines of an answer."""
 
 
 @record(frozen=True)
@@ -84,7 +86,10 @@ def parse_disks(text: str) -> tuple[Disk, ...]:
     """Read the answer of `Disks`; a line of another form is a device that was not read."""
     found: dict[str, Disk] = {}
     entries: list[tuple[str, dict[str, str]]] = []
-    for line in text.split("\n"):
+    lines = text.split("\n", _MOST)
+    if len(lines) > _MOST:
+        lines[_MOST] = "more fault=more\\x20than\\x20are\\x20read"
+    for line in lines:
         name, *words = line.split(" ")
         told = {key: _plain(value) for key, _, value in (word.partition("=") for word in words)}
         disk, is_entry, _ = name.partition("#")
@@ -92,12 +97,16 @@ def parse_disks(text: str) -> tuple[Disk, ...]:
             entries.append((_plain(disk), told))
         elif name:
             found[_plain(name)] = _disk(_plain(name), told)
+    for name, one in found.items():
+        number = parse_number(one.dm_uuid[4:].partition("-")[0]) if one.slaves else None
+        if one.dm_uuid.startswith("part") and number:  # kpartx(8) names a partition so
+            found[name] = replace(one, of=one.slaves[0], part=number)
     own = {(one.of, one.part): one for one in found.values() if one.part}
     for name, told in entries:
         number = parse_number(told.get("entry", "")) or 0
         part = own.get((name, number)) or Disk(f"{name} partition {number}", is_listed=False)
         start, size = (parse_number(told.get(key, "")) or 0 for key in ("start", "size"))
-        if part.is_listed and part.start != start:
+        if part.is_listed and part.start != start and not part.dm:
             continue  # the kernel goes by another table than what stands there now
         found[part.name] = replace(
             part,
@@ -143,7 +152,7 @@ def _disk(name: str, told: Mapping[str, str]) -> Disk:
         told.get("sub", ""),
         told.get("label", ""),
         taken,
-        fault="not in a known form" if is_odd_form else told.get("fault", ""),
+        fault=told.get("fault", "not in a known form" if is_odd_form else ""),
         is_odd="odd" in told or told.get("type") in ("other", "ambiguous"),
         is_root="root" in told,
     )
@@ -168,7 +177,8 @@ def _plain(word: str) -> str:
 def claimed(disk: Disk, by_name: Mapping[str, Disk]) -> bool:
     """Whether it is a partition of a disk that is a part of something as a whole: none to use."""
     whole = by_name.get(disk.of)
-    return whole is not None and bool(whole.holders)
+    holders = (by_name.get(one) for one in whole.holders) if whole is not None else ()
+    return any(one is None or one.of != disk.of for one in holders)
 
 
 def same_data(one: Disk, other: Disk, by_name: Mapping[str, Disk]) -> bool:
@@ -179,6 +189,8 @@ def same_data(one: Disk, other: Disk, by_name: Mapping[str, Disk]) -> bool:
     # A snapshot and its origin lie on one device that is made (`-real`, or a thin pool's).
     if any(name.startswith("dm-") for name in first & second):
         return True
+    if one.name == other.of or other.name == one.of:
+        return True  # an image for CDs and disks begins both
     if "drbd" in (one.name[:4], other.name[:4]):
         return True  # /sys does not say on which device it lies
     whole, another = by_name.get(one.of, one), by_name.get(other.of, other)

@@ -12,6 +12,7 @@ names of mount options and paths (`logfc()` in fs/fs_context.c from 5.1, fs/over
 
 from __future__ import annotations
 
+from ec2rl.facts.whole_lines import is_whole
 from ec2rl.host import BEGINNING
 from ec2rl.model import Statement, say
 from ec2rl.record import Choice, record, replace
@@ -40,7 +41,7 @@ class Grade(Choice):
 
 WEIGHT = tuple(Grade)
 
-TEXT_IS = "text: a local user could have printed lines into it"
+TEXT_IS = "text: nothing in a file proves that the kernel wrote a line"
 _STRICT = "text is no proof (--strict)"
 _LACKS = "the journal covers that time and lacks it"
 _MAYBE_TAIL = "the line above bears the same stamp: both may be of one message"
@@ -106,26 +107,6 @@ _USERS = (
     r"|[\w.-]+ [\w.:-]+: (?:Product|Manufacturer|SerialNumber): .*"
     r"|hid-[\w-]+ .*"
 )
-# What the kernel prints right before a line of ours, often within the same microsecond: whole, and
-# without a string of a user's (but for `comm`, whose 15 characters hold none of our messages).
-_FIXED = (
-    r"-+\[ cut here \]-+|---\[ end .*"
-    r"|(?:\w+: )?\d+ (?:callbacks|messages) suppressed\.?"
-    r"|(?:(?:nf|ip)_conntrack: ){1,2}(?:expectation )?table full(?: in netns \d+)?"
-    r"(?:, dropping packet\.?)?"
-    r"|ip_conntrack: maximum limit of \d+ entries exceeded"
-    r"|kernel BUG at [\w./+-]+:\d+!"
-    r"|INFO: task .{1,16}:\d+ blocked (?:in I/O wait )?for more than \d+ seconds\."
-    r"|(?:[\w ]+: )?BUG: soft lockup - CPU#\d+ stuck for \d+s! \[.{1,16}:\d+\]"
-    r"|(?:BUG: )?[Uu]nable to handle kernel [\w ]+ at (?:virtual address )?[\da-fx]+"
-    r"|BUG: (?:kernel NULL pointer dereference,|unable to handle page fault for) address: [\da-f]+"
-    r"|Kernel panic - not syncing: [\w :,.()=+-]+"
-    r"|oom-kill:constraint=CONSTRAINT_\w+,nodemask=[^'\"]*,uid=\d+"
-    r"|(?:memory|memory\+swap|kmem|swap): usage \d+kB, limit \d+kB, failcnt \d+"
-    r"|\[ *\d+\](?: +-?\d+){5,10} .{1,16}"
-    r"|PGD [\da-f]+ ?(?:P[4UM]D [\da-f]+ ?|PTE [\da-f]+ ?)*|#PF: [\w ()-]+"
-    r"|xennet: skb rides the rocket: \d+ (?:slots|frags)[\w ,]*"
-)
 _EARLY = r"Booting Linux on .*|microcode: .*|Initializing cgroup subsys \w+"
 """What is said before the version, and does not follow a user's string so near a text's start."""
 _NEAR_START = 1024
@@ -147,9 +128,9 @@ def grades(lines: Sequence[Line], grade: Grade) -> list[tuple[Grade, str]]:
     string goes on that the line above begins.  One that bears the stamp of any other line above may
     be part of it, be it to the microsecond or of whole seconds, as `dmesg -T` has them: what begins
     with a user's string cannot be listed.  It is not where the line above is whole and holds none,
-    nor in the second in which the kernel started, when no user has a process.  In a text without
-    times, where all would be in doubt, it is only behind a line that is known to be a user's, or
-    that leaves a quotation open.
+    as those of a report do (`whole_lines`), nor in the second in which the kernel started, when no
+    user has a process.  In a text without times, where all would be in doubt, it is only behind a
+    line that is known to be a user's, or that leaves a quotation open.
     """
     import re
 
@@ -183,7 +164,7 @@ def _behind(above: str, stamp: str, is_start: bool, grade: Grade) -> tuple[Grade
     """The grade of a line by the one above it that bears the same stamp."""
     import re
 
-    if re.fullmatch(_FIXED, above.strip()):
+    if is_whole(above):
         return grade, ""
     is_users = re.fullmatch(_USERS, above, re.DOTALL) is not None
     if is_users and (is_start or "." in stamp):

@@ -38,12 +38,17 @@ _DOCUMENT = (
     rb'\s*:|\s*"(?:[^"\\]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*\\n'
 )
 # `--output text`: the fields in the order of their names, with tabs between them.
-_COLUMNS = rb"(?:\s*)(i-[0-9a-f]{8,17})\t"
+_COLUMNS = rb"(?:\s*)(i-[0-9a-f]{3,17})\t"
 _WHEN = rb"\t(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S{0,16})\s*\Z"
 # The API itself (GetConsoleOutput).
 _REPLY = rb"\s*(?:<\?xml[^>]{0,200}>\s*)?<GetConsoleOutputResponse[\s>]"
 _FIELD = rb"<%s>([^<]*)</%s>"
 _BASE64 = rb"[A-Za-z0-9+/]{60}[A-Za-z0-9+/\r\n]*={0,2}\s*\Z"
+
+_CONTROLS = bytes((*range(1, 7), *range(14, 27), *range(28, 32)))
+_FEW = 3
+_PACKED = (b"\x1f\x8b\x08", b"\xfd7zXZ", b"(\xb5/\xfd", b"BZh91AY&SY", b"PK\x03\x04")
+"""What gzip, xz, zstd, bzip2 and zip begin with."""
 
 _STAMP = rb"(?:<\d{1,3}>)?\[ *\d{1,9}\.\d{6}\]"
 # What firmware, boot loaders, initial file systems, systemd and getty print, and dmesg never has.
@@ -57,7 +62,11 @@ _MARKS = (
     rb"ALERT! +\S+ does not exist\.|"
     rb"[\w ./-]{1,60} tty(?:S|AMA)\d{1,3}$|Kernel \S{1,80} on an? \w)"
     rb"|^\*\* \d{1,19} printk messages dropped \*\*"
+    # kernel/panic.c: told when nothing but a console hears the kernel any more
+    rb"|^" + _STAMP + rb"(?:\[ *[TC]\d{1,10}\])? Rebooting in \d{1,10} seconds\.\.\r?$"
 )
+_BEGINS = rb"(?m)(?:^|[\t ])(?:<\d{1,3}>)?\[ *0\.\d{6}\](?:\[ *[TC]\d{1,10}\])? ?Linux version \d"
+"""The first line of a kernel's: a ring buffer has one at most."""
 _PROMPT = rb"(?:.*(?:login|[Pp]assword): *|\(initramfs\) *|[^\[]{0,80}[#$>] *)\Z"
 _EMPTY = "the console was empty when it was asked for; --latest asks a Nitro instance anew"
 _UNFINISHED = "its last line has no end: it may be cut within a message"
@@ -131,8 +140,13 @@ def _when(stamp: object) -> float | None:
 
 
 def is_console(text: bytes) -> bool:
-    """Tell whether a part of a text has what only a console has."""
-    return re.search(_MARKS, text) is not None
+    """Tell whether a part of a text has what only a console has: programs' words, two boots."""
+    return re.search(_MARKS, text) is not None or begins(text) > 1
+
+
+def begins(text: bytes) -> int:
+    """Count the kernels that begin in a part of a text."""
+    return len(re.findall(_BEGINS, text)) if b"Linux version " in text else 0
 
 
 def unfinished(tail: bytes) -> str:
@@ -155,10 +169,12 @@ class CleanText:
 
     def __init__(self, read: Read) -> None:
         self.tail = b""
-        self._seen = 0
+        self._seen = self._begun = 0
         self._is_console = False
         self._read = read
         self._rest = self._clean = b""
+        self._at = 0
+        self._binary = ""
 
     def read(self, size: int) -> bytes:
         """Read at most `size` bytes, b"" at the end; OSError as the text's own `read`."""
@@ -170,21 +186,49 @@ class CleanText:
             self._rest = rest
             whole += end if rest or data else b""
             if not whole.isascii():
+                self._binary = self._binary or _binary(whole, self._at)
                 told = typed(whole.decode("utf-8", "surrogateescape"))
                 whole = told.encode("utf-8", "surrogateescape")
+            self._at += len(whole)
             self._clean = cleaned(whole) if is_spoilt(whole) else whole
             if not data:
                 break
         data, self._clean = self._clean[:size], self._clean[size:]
         self.tail = (self.tail + data)[-TAIL:]
         if not self._is_console and self._seen < _LOOKED_AT:
-            self._is_console = is_console(data[:_LOOKED_AT])
+            self._begun += begins(data)
+            self._is_console = self._begun > 1 or is_console(data[:_LOOKED_AT])
         self._seen += len(data)
         return data
 
     @property
     def is_console(self) -> bool:
         return self._is_console or is_console(self.tail)
+
+    def told(self) -> str:
+        """Say what in it is no text, once all was read; "" for nothing."""
+        return self._binary
+
+
+def _binary(text: bytes, offset: int) -> str:
+    """Say where in a part of a text, which begins at `offset`, a line is none; "" for nowhere.
+
+    What an old coding of one language writes has bytes that are no UTF-8, and no controls.
+    """
+    if len(text.translate(None, _CONTROLS)) == len(text):
+        return ""
+    at = 0
+    for line in text.split(b"\n"):
+        if len(line) - len(line.translate(None, _CONTROLS)) >= _FEW:
+            told = line.decode("utf-8", "surrogateescape")
+            odd = re.findall("[\udc80-\udcff]", told)
+            if len(odd) >= 2 * _FEW:
+                packed = (re.search(re.escape(mark), line) for mark in _PACKED)
+                first = min((one.start() for one in packed if one is not None), default=0)
+                what = "a packed file" if first or line.startswith(_PACKED) else "no text"
+                return f"{what} at byte {offset + at + first}: what stands there was not read"
+        at += len(line) + 1
+    return ""
 
 
 def is_spoilt(text: bytes) -> bool:

@@ -13,6 +13,7 @@ from ec2rl.facts.log import LogLine, fits
 from ec2rl.facts.proc import number
 from ec2rl.facts.trace import Trace
 from ec2rl.host import EMERG, Host, Phrase
+from ec2rl.host.queries.boot_text import BootText, Printed
 from ec2rl.model import Statement, Verdict, say
 from ec2rl.record import record, replace
 
@@ -26,6 +27,12 @@ _PANIC = (
     r"(?P<echo>---\[ end )?Kernel panic - not syncing: (?P<why>.{1,4000}?)(?(echo)(?: \]---)?)\s*"
 )
 
+_ELSE = (
+    "the trace, and the lines before it, name the cause; the console has them too (aws ec2 "
+    "get-console-output); after an update start the kernel before it"
+)
+_TOLD = 3
+"""Kinds of panics for which it is said what helps."""
 _LOOP = 2
 """Boots in a row that end in a panic, and are no accident any more."""
 
@@ -102,7 +109,7 @@ def observe(host: Host, seen: Observations[Panic]) -> Observations[Panic]:
     if fresh:
         words = "Kernel panic messages found. The last kernel died of one: {place}"
         state = (Verdict.PROBLEM, say(words, place=log_sources(fresh)[0]))
-    notes = [_restarts(number(host, "/proc/sys/kernel/panic"))]
+    notes = [_restarts(host)]
     loop = _in_a_row(seen)
     if loop >= _LOOP:
         words = "{boots} boots in a row ended in a panic"
@@ -114,13 +121,51 @@ def observe(host: Host, seen: Observations[Panic]) -> Observations[Panic]:
     )
 
 
-def _restarts(seconds: int | None) -> Statement:
+def _restarts(host: Host) -> Statement:
+    """Whether a panic restarts the machine: kernel.panic, else what the text of a boot says."""
+    seconds = number(host, "/proc/sys/kernel/panic")
+    printed = host.query(BootText()) if seconds is None else None
+    if isinstance(printed, Printed):
+        return _told(printed)
     if seconds is None:
         return say("Whether a panic restarts the machine is not known (kernel.panic)")
     if not seconds:
         return say("kernel.panic is 0: after a panic the machine stops, and does not restart")
     words = "kernel.panic is {seconds}: {seconds} s after a panic the machine restarts"
     return say(words, seconds=seconds)
+
+
+def _told(printed: Printed) -> Statement:
+    """What a boot says of it: the newest that does, and no kernel that kdump started."""
+    # Only evidence in somebody's hand needs it.
+    import re
+
+    from ec2rl.facts.boot.story import read_boots
+
+    for boot in reversed(read_boots(printed.text)):
+        if boot.is_crash_kernel:
+            continue
+        said = boot.of("restarts")
+        if said:
+            words = 'After a panic the machine restarts ("{text}")'
+            return say(words, text=said[-1].line.text)
+        option = boot.option("panic")
+        if option is not None and re.fullmatch(r"-?\d{1,9}", option):
+            words = "After a panic the machine {does} (panic={seconds} on its command line)"
+            does = "restarts" if int(option) else "stops, and does not restart"
+            return say(words, does=does, seconds=option)
+    return say("Whether a panic restarts the machine is not known (kernel.panic)")
+
+
+def advise(seen: Observations[Panic]) -> list[Statement]:
+    """Advise by what the kernel panicked of: a setting, memory, a disk, a fault of the kernel."""
+    from ec2rl.diagnosis.panic_advice import panic_advice
+    from ec2rl.facts.panic import kind_of
+
+    kinds = dict.fromkeys(kind_of(one.detail.why) for one in reversed(seen.events.newest))
+    told = [panic_advice(kind) for kind in kinds]
+    hows = dict.fromkeys(_ELSE if one is None else one.how for one in told or [None])
+    return [say("What helps: {how}", how=how) for how in [*hows][:_TOLD]]
 
 
 _WHOLE = ("Kernel panic - not syncing: Fatal exception",)
@@ -135,13 +180,8 @@ MODULE = kernel_log_module(
         found="Kernel panic messages found",
         none="No kernel panic messages found.",
         question="the kernel has panicked",
-        advice=(
-            say(
-                "What helps: the trace, and the lines before it, name the cause; the console has "
-                "them too (aws ec2 get-console-output); after an update start the kernel before it"
-            ),
-        ),
     ),
     of_dead_kernels=True,
     observe=observe,
+    advise=advise,
 )

@@ -24,22 +24,56 @@ def recorded_on(when: float) -> Statement:
     return say("on {when:time}", when=when) if when else say("at a time unknown")
 
 
-def of_the_past(finding: Finding, where: Statement, zone: str = "", root: str = "") -> Finding:
+_RECORD = Command("./ec2rl run --record=FILE", root=False, own=False)
+_MORE = ("collect_all", "run_as_root")
+"""Places in a template that say how to learn more of a machine."""
+
+
+def of_the_past(
+    finding: Finding,
+    where: Statement,
+    zone: str = "",
+    root: str = "",
+    again: str = "",
+    stopped: bool = False,
+) -> Finding:
     """Put a finding in the past: whose it is, of when, and without a fix for this machine.
 
-    A volume can be fixed where it is mounted, at `root`.
+    A volume can be fixed where it is mounted, at `root`.  `again` is how the evidence was named,
+    and `stopped` whether it is of a machine that may not come up.
     """
     return replace(
         finding,
         summary=say("{summary} (in {where})", summary=finding.summary, where=where),
         details=tuple(
-            _at(one, root) if one.role is Role.FIX else one
+            _at(one, root) if one.role is Role.FIX else _learn(one, root, again, stopped)
             for one in finding.details
             if one.role is not Role.FIX or root
         ),
         tense=Tense.PAST,
         zone=zone,
     )
+
+
+def _learn(said: Statement, root: str, again: str, stopped: bool) -> Statement:
+    """Say what to type for more of it: with the evidence, and what can be had where it is from."""
+    values = said.values
+    if said.role is Role.PAGE and again:
+        values = {
+            name: replace(one, past=f"{one.words} {again}") if isinstance(one, Command) else one
+            for name, one in values.items()
+        }
+    elif said.role is Role.NEXT and (root or stopped):
+        words = "what a volume lacks is collected as root on that machine, once it runs: {record}"
+        if not root:
+            words = (
+                "where it does not come up, attach its volume to another machine: {root}; "
+                "where it does, collect the rest as root there: {record}"
+            )
+        folder = Command("./ec2rl run --root=FOLDER", root=False, own=False)
+        more = say(words, root=folder, record=_RECORD)
+        values = {**values, **dict.fromkeys(_MORE, more)}
+    return replace(said, values=values)
 
 
 def _at(fix: Statement, root: str) -> Statement:

@@ -16,6 +16,10 @@ _RECORDED = {
     "mask": Option("", "take addresses, secrets and names out of it"),
     "replay": Option("FILE", "a recording in place of this machine, also one that run wrote"),
 }
+_SEEN = (
+    "0 shown; 2 a wrong command line; 3 a table that was asked for was not read, or not whole; 4 "
+    "shown, and the recording not written; 130 interrupted: what was seen is shown"
+)
 _TABLE = {**_WHICH, **_RECORDED, **FORMATS}
 _FILTER = {
     "src": Option("ADDRESS[/BITS]", "where it was opened from"),
@@ -39,9 +43,13 @@ COMMANDS = {
             "sample": Option("K", "look at about K entries only, and tell the bounds"),
             **_TABLE,
         },
+        _SEEN,
     ),
     "whatif": Command(
-        "what other timeouts would free, and what they would cut", "[TIMEOUT=TIME ...]", _TABLE
+        "what other timeouts would free, and what they would cut",
+        "[TIMEOUT=TIME ...]",
+        _TABLE,
+        _SEEN,
     ),
     "size": Command(
         "how large the table should be, its cost, and when it will be full",
@@ -51,6 +59,7 @@ COMMANDS = {
             **_TABLE,
             "netns": Option(f"{_NAMED}|all", "the need of one namespace (all: the limit is one)"),
         },
+        _SEEN,
     ),
     "namespaces": Command(
         "how full the table of each network namespace is",
@@ -60,6 +69,8 @@ COMMANDS = {
             **_RECORDED,
             **FORMATS,
         },
+        "0 shown; 2 a wrong command line; 3 a namespace could not be found or read; 4 shown, and "
+        "the recording not written",
     ),
     "list": Command(
         "list entries, all or those that every filter admits",
@@ -71,6 +82,7 @@ COMMANDS = {
             **_RECORDED,
             "json": Option("", "as JSON, written entry by entry"),
         },
+        _SEEN,
     ),
     "boot": Command(
         "what each setting will be after a reboot, and which line decides",
@@ -89,5 +101,7 @@ COMMANDS = {
             "replay": Option("FILE", "refused: a recording has nothing to delete; see list"),
             **FORMATS,
         },
+        "0 deleted, shown (--dry-run), or none matches; 1 not agreed to, or the kernel refused; 2 "
+        "a wrong command line; 3 could not look; 130 interrupted",
     ),
 }

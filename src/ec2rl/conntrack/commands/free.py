@@ -11,7 +11,7 @@ from ec2rl.conntrack.delete import DeletionBatch, free
 from ec2rl.conntrack.queries.ctnetlink import Dump, open_dump
 from ec2rl.conntrack.report.entry_text import entry_short
 from ec2rl.conntrack.report.free_text import done, matching, plan
-from ec2rl.conntrack.report.table_text import entries
+from ec2rl.conntrack.report.table_text import WIDE, entries
 from ec2rl.conntrack.table.batches import Batch
 from ec2rl.conntrack.table.entry import Entry
 from ec2rl.conntrack.table.filters import Filter, alive, idle_of, idle_time, kind_of
@@ -28,6 +28,7 @@ from ec2rl.host.live import LiveHost
 from ec2rl.host.netns import held
 from ec2rl.invocation import to_type
 from ec2rl.model import Unreadable
+from ec2rl.quantities import grouped
 from ec2rl.record import record, replace
 from ec2rl.report.escape import one_line
 from ec2rl.subcommand import COULD_NOT_LOOK, agreed, document
@@ -83,7 +84,7 @@ def _free(args: Parsed, terminal: Terminal, host: Host, target: TableTarget, wan
         return COULD_NOT_LOOK
     write = format_of(args).write
     if write is None:
-        terminal.out(plan(choice))
+        terminal.out(plan(choice, terminal.width or WIDE))
     if args.has("dry-run") or not doomed.count:
         terminal.out("" if write is None else write(document(**_facts(choice, None))))
         return 0
@@ -260,7 +261,9 @@ def _delete(
 
     def progress(answered: int) -> None:
         if answered % 64_00 == 0:
-            terminal.progress(f"{one_line(target.label)}: {answered} of {doomed.count}")
+            terminal.progress(
+                f"{one_line(target.label)}: {grouped(answered)} of {entries(doomed.count)}"
+            )
 
     freed = free(doomed, target.door, progress)
     if isinstance(freed, Unreadable):
@@ -268,7 +271,7 @@ def _delete(
     after, left = number_of(target), None if freed.interrupted else meant.left()
     write = format_of(args).write
     if write is None:
-        terminal.out(done(choice, freed, after, left))
+        terminal.out(done(choice, freed, after, left, terminal.width or WIDE))
     else:
         facts = document(**_facts(choice, freed), count_after=after, match_after=left)
         terminal.out(write(facts))

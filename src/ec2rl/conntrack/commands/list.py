@@ -15,6 +15,7 @@ from ec2rl.conntrack.commands.shared import (
 )
 from ec2rl.conntrack.report.entry_text import entry_line
 from ec2rl.conntrack.report.table_json import entry_facts
+from ec2rl.conntrack.report.table_text import WIDE, not_looked_into
 from ec2rl.conntrack.table.filters import (
     Filter,
     FilterError,
@@ -24,14 +25,15 @@ from ec2rl.conntrack.table.filters import (
     parse_state,
 )
 from ec2rl.conntrack.table.look import Listing, open_listing
-from ec2rl.conntrack.table.targets import inside, known_settings
+from ec2rl.conntrack.table.targets import inside, known_settings, worth_a_walk
 from ec2rl.facts.services import ports
 from ec2rl.host.live import LiveHost
 from ec2rl.model import Unreadable
 from ec2rl.quantities import plural
-from ec2rl.report.escape import one_line
+from ec2rl.report.escape import TIED, one_line
 from ec2rl.report.offline import recorded
 from ec2rl.report.wording import text
+from ec2rl.report.wrap import filled
 from ec2rl.subcommand import COULD_NOT_LOOK, document
 from ec2rl.terminal import Terminal
 
@@ -47,6 +49,9 @@ _NO_TIMES = (
     "how long an entry has been idle is known only where the timeouts in force are, and they are "
     "not: --sysctl=FILE takes what `sysctl -a` printed on the machine of a saved table"
 )
+_PASSED = 5_000_000
+"""Entries of others that the kernel may pass by where all tables are listed: half a second."""
+
 _TOGETHER = 500
 """Lines that are printed at once."""
 
@@ -69,9 +74,11 @@ def _show(args: Parsed, terminal: Terminal, host: Host, wanted: Filter, limit: i
     if isinstance(targets, Unreadable):
         return failed(terminal, targets)
     printer = _Printer(terminal, args.has("json"))
-    status, missing = 0, []
+    looked, left = worth_a_walk(targets, _PASSED)
+    missing = [not_looked_into(left).replace(TIED, " ")] if left else []
+    status = COULD_NOT_LOOK if left else 0
     try:
-        for target in chosen(args, targets):
+        for target in chosen(args, looked):
             times = known_settings(inside(host, target))
             if wanted.idle_over is not None and not times:
                 missing.append(f"{target.label}: {_NO_TIMES}")
@@ -166,11 +173,16 @@ class _Printer:
     def __init__(self, terminal: Terminal, as_json: bool) -> None:
         self._terminal, self._json = terminal, as_json
         self._waiting: list[str] = []
+        self._width = terminal.width or WIDE
         self.printed = 0
         if as_json:
             import json
 
             terminal.out(json.dumps(document())[:-1] + ', "entries": [')
+
+    def _filled(self, line: str) -> str:
+        width = self._width
+        return line if width >= WIDE else "\n".join(filled("", line, "    ", width))
 
     def print_lines(self, found: Iterable[str], limit: int | None) -> bool:
         """Whether it ended before all lines had been seen."""
@@ -178,7 +190,7 @@ class _Printer:
             if self.printed == limit or self._terminal.closed:
                 return True
             self.printed += 1
-            self._waiting.append(line + "\n")
+            self._waiting.append(self._filled(line) + "\n")
             if len(self._waiting) == _TOGETHER:
                 self._flush()
         self._flush()

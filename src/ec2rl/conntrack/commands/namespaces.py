@@ -5,6 +5,7 @@ from __future__ import annotations
 from ec2rl.arguments import Parsed, format_of
 from ec2rl.conntrack.commands.shared import answered, document_of, failed
 from ec2rl.conntrack.namespaces import Namespaces, find_namespaces
+from ec2rl.conntrack.report.table_text import WIDE
 from ec2rl.conntrack.tables import Limits, Table, read_limits, read_tables
 from ec2rl.conntrack.which_namespace import ALL, namespace_meant
 from ec2rl.host import Host
@@ -12,11 +13,14 @@ from ec2rl.model import Unreadable
 from ec2rl.quantities import grouped, percent, plural
 from ec2rl.report.escape import one_line
 from ec2rl.report.wording import text
+from ec2rl.report.wrap import wrapped
 from ec2rl.subcommand import COULD_NOT_LOOK
 from ec2rl.terminal import Terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ec2rl.model import Json
 
 
@@ -39,7 +43,7 @@ def _show(args: Parsed, terminal: Terminal, host: Host) -> int:
     hidden = None if namespaces.hidden is None else text(namespaces.hidden)
     write = format_of(args).write
     if write is None:
-        terminal.out(_text(tables, limits))
+        terminal.out(_text(tables, limits, terminal.width or WIDE))
         if hidden:
             terminal.say(f"not seen: {hidden}")
     else:
@@ -57,9 +61,10 @@ def _show(args: Parsed, terminal: Terminal, host: Host) -> int:
     return COULD_NOT_LOOK if unread or hidden else 0
 
 
-def _text(tables: list[Table], limits: Limits) -> str:
+def _text(tables: list[Table], limits: Limits, width: int) -> str:
     if limits.loaded is False:
-        return f"Connection tracking is not loaded ({plural(len(tables), 'network namespace')}).\n"
+        number = plural(len(tables), "network namespace")
+        return f"Connection tracking is not loaded ({number}).\n"
     limit = (
         "unknown"
         if limits.maximum is None
@@ -67,18 +72,17 @@ def _text(tables: list[Table], limits: Limits) -> str:
         if limits.maximum
         else "none"
     )
-    lines = [
-        f"{plural(len(tables), 'network namespace')}; nf_conntrack_max for each of them: {limit}",
-        "",
-        f"{'entries':>9} {'full':>5} {'lost':>9} {'evicted':>9}  namespace",
-    ]
+    number = plural(len(tables), "network namespace")
+    head = f"{number}; nf_conntrack_max for each of them: {limit}"
+    lines = [*wrapped("", head, width=width), ""]
+    if width >= WIDE:
+        lines.append(f"{'entries':>9} {'full':>5} {'lost':>9} {'evicted':>9}  namespace")
     idle = 0
     for table in tables:
         counters = table.counters
         if isinstance(counters, Unreadable):
-            lines.append(
-                f"{'unknown':>9} {'':25}  {one_line(f'{table.namespace.label}: {counters}')}"
-            )
+            unknown = f"{table.namespace.label}: {counters}"
+            lines += _row(unknown, ("unknown", "", "", ""), "unknown", width)
         elif any(vars(counters).values()) or table.namespace.initial or len(tables) == 1:
             numbers = (
                 counters.entries,
@@ -86,14 +90,23 @@ def _text(tables: list[Table], limits: Limits) -> str:
                 counters.refused,
                 counters.early_drop,
             )
-            count, shown, lost, evicted = map(_shown, numbers)
-            label = one_line(table.namespace.label)
-            lines.append(f"{count:>9} {shown:>5} {lost:>9} {evicted:>9}  {label}")
+            said = count, shown, lost, evicted = [_shown(one) for one in numbers]
+            words = f"{count} entries, {shown} full, {lost} lost, {evicted} evicted"
+            lines += _row(table.namespace.label, said, words, width)
         else:
             idle += 1
     if idle:
-        lines.append(f"{plural(idle, 'more tracks/more track')} nothing, and lost nothing.")
+        more = plural(idle, "more tracks/more track")
+        lines += wrapped("", f"{more} nothing, and lost nothing.", width=width)
     return "\n".join(lines) + "\n"
+
+
+def _row(label: str, numbers: Sequence[str], words: str, width: int) -> list[str]:
+    """Give a table's numbers before its name, or in words below it where there is no room."""
+    if width < WIDE:
+        return [*wrapped("", label, "    ", width), *wrapped("    ", words, "", width)]
+    count, shown, lost, evicted = numbers
+    return [f"{count:>9} {shown:>5} {lost:>9} {evicted:>9}  {one_line(label)}"]
 
 
 def _shown(number: float | None) -> str:

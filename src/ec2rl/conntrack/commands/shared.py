@@ -33,6 +33,7 @@ from ec2rl.quantities import grouped
 from ec2rl.record import replace
 from ec2rl.report.escape import one_line
 from ec2rl.report.offline import recorded
+from ec2rl.report.text import for_terminal
 from ec2rl.report.wording import text
 from ec2rl.subcommand import COULD_NOT_LOOK, document
 from ec2rl.terminal import Terminal
@@ -137,7 +138,8 @@ def _replayed(
     host = CachingHost(recording.host)
     with InZone(recording.how.get("zone", "") or zone(host)):
         if heads:
-            terminal.out(f"{one_line(text(recorded(host.name, host.clock())))}:\n\n")
+            whose = f"{text(recorded(host.name, host.clock()))}:"
+            terminal.out(for_terminal(whose, terminal.width) + "\n\n")
         status = show(host, dict(recording.how))
     if recording.cut:
         terminal.say(f"Not whole: {recording.cut}; what is missing may have stood there")

@@ -22,6 +22,7 @@ from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.observe import read
 from ec2rl.conntrack.report.size_text import Sizing, Tables, recommended_facts, size_text
 from ec2rl.conntrack.report.table_json import need_facts, seen_facts, size_facts, target_facts
+from ec2rl.conntrack.report.table_text import WIDE
 from ec2rl.conntrack.size_policy import LOOKED_INTO, Load, size_for, table_size
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.cost import SLABS, cost_of, object_size
@@ -85,7 +86,7 @@ def _show(args: Parsed, terminal: Terminal, host: Host, pause: float, how: dict[
         facts = _facts(targets, unread, tables)
         terminal.out(write(document_of(args, host, recommended=recommended, tables=facts)))
     elif tables is not None:
-        terminal.out(size_text(targets.limits, tables))
+        terminal.out(size_text(targets.limits, tables, terminal.width or WIDE))
     return status or (COULD_NOT_LOOK if unread else 0)
 
 

@@ -16,7 +16,14 @@ from ec2rl.conntrack.commands.shared import (
     whole_number,
 )
 from ec2rl.conntrack.report.table_json import census_facts, is_sample, machine_facts, target_facts
-from ec2rl.conntrack.report.table_text import KEYS, all_tables, first_answer, left_out, top
+from ec2rl.conntrack.report.table_text import (
+    KEYS,
+    WIDE,
+    all_tables,
+    first_answer,
+    left_out,
+    top,
+)
 from ec2rl.conntrack.table.census import Census
 from ec2rl.conntrack.table.process_owners import Owned, ProcessOwners, rank
 from ec2rl.conntrack.table.targets import TableTarget, inside, worth_a_walk
@@ -50,9 +57,9 @@ def show(args: Parsed, terminal: Terminal, host: Host) -> int:
     targets = targets_of(args, host)
     if isinstance(targets, Unreadable):
         return failed(terminal, targets)
-    write = format_of(args).write
+    write, width = format_of(args).write, terminal.width or WIDE
     if write is None:
-        terminal.out(nothing_to_show(args, targets) + all_tables(targets))
+        terminal.out(nothing_to_show(args, targets) + all_tables(targets, width))
     tables: list[Json] = []
     status = 0
     early_too = not (sample or write or args.has("record") or args.has("replay"))
@@ -61,7 +68,7 @@ def show(args: Parsed, terminal: Terminal, host: Host) -> int:
         if early_too and (target.count or 0) >= _LARGE:
             early = count_table(args, terminal, host, target, SAMPLE)
             if isinstance(early, Census) and is_sample(early):
-                terminal.out(first_answer(target, targets.limits, early, by))
+                terminal.out(first_answer(target, targets.limits, early, by, width))
         census = count_table(args, terminal, host, target, sample, _ASKED if by == "owner" else 100)
         facts = target_facts(target, targets.limits)
         if isinstance(census, Unreadable):
@@ -74,12 +81,12 @@ def show(args: Parsed, terminal: Terminal, host: Host) -> int:
         status = status or partly
         tables.append({**facts, **census_facts(census, target, owned, limit)})
         if write is None:
-            terminal.out(top(target, targets, census, by, limit, owned))
+            terminal.out(top(target, targets, census, by, limit, owned, width))
         if was_interrupted(census):
             status = INTERRUPTED
             break
     if write is None:
-        terminal.out(left_out(left))
+        terminal.out(left_out(left, width))
         return status
     facts = {**machine_facts(targets), "left": [target_facts(t, targets.limits) for t in left]}
     terminal.out(write(document_of(args, host, **facts, tables=tables)))

@@ -1,4 +1,4 @@
-"""`ec2rl conntrack whatif [TIMEOUT=SECONDS ...]`: what other timeouts would do to the table."""
+"""`ec2rl conntrack whatif [TIMEOUT=TIME ...]`: what other timeouts would do to the table."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from ec2rl.conntrack.commands.shared import (
     was_interrupted,
 )
 from ec2rl.conntrack.report.table_json import seen_facts, target_facts, what_if_facts
+from ec2rl.conntrack.report.table_text import WIDE, left_out
 from ec2rl.conntrack.report.what_if_text import what_if_text
 from ec2rl.conntrack.table.census import Census
+from ec2rl.conntrack.table.targets import worth_a_walk
 from ec2rl.conntrack.table.timeouts import governing
 from ec2rl.conntrack.table.whatif import SettingError, parse_settings, what_if
 from ec2rl.model import Unreadable
@@ -46,11 +48,12 @@ def _show(args: Parsed, terminal: Terminal, host: Host, wishes: Mapping[str, int
     targets = targets_of(args, host)
     if isinstance(targets, Unreadable):
         return failed(terminal, targets)
-    write = format_of(args).write
+    write, width = format_of(args).write, terminal.width or WIDE
     terminal.out(nothing_to_show(args, targets) if write is None else "")
     tables: list[Json] = []
     status = 0
-    for target, census in count_tables(args, terminal, host, targets):
+    looked, left = worth_a_walk(targets)
+    for target, census in count_tables(args, terminal, host, looked):
         facts = target_facts(target, targets.limits)
         if isinstance(census, Unreadable):
             terminal.say(str(census))
@@ -60,11 +63,14 @@ def _show(args: Parsed, terminal: Terminal, host: Host, wishes: Mapping[str, int
         answer = what_if(census, wishes or halved(census))
         tables.append({**facts, **what_if_facts(answer), **seen_facts(census)})
         if write is None:
-            terminal.out(what_if_text(target, targets.limits, census, answer, not wishes))
+            terminal.out(what_if_text(target, targets.limits, census, answer, not wishes, width))
         if was_interrupted(census):
             status = INTERRUPTED
     if write is not None:
-        terminal.out(write(document_of(args, host, tables=tables)))
+        more: list[Json] = [target_facts(one, targets.limits) for one in left]
+        terminal.out(write(document_of(args, host, tables=tables, left=more)))
+    else:
+        terminal.out(left_out(left, width))
     return status
 
 

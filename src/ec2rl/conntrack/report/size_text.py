@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ec2rl.conntrack.defaults import EXTENSION
 from ec2rl.conntrack.report.table_json import is_whole
-from ec2rl.conntrack.report.table_text import entries, heading, notes, part
+from ec2rl.conntrack.report.table_text import WIDE, entries, headed, notes, part
 from ec2rl.invocation import to_type
 from ec2rl.quantities import grouped, percent, plural, size, span
 from ec2rl.record import record
-from ec2rl.report.wrap import wrapped
+from ec2rl.report.wrap import filled, wrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,48 +54,64 @@ class Tables:
     past: bool = False
 
 
-def size_text(limits: Limits, tables: Tables) -> str:
+def size_text(limits: Limits, tables: Tables, width: int = WIDE) -> str:
     """Give the recommendation first, then its cost, the time that is left, and what it rests on."""
     sized = tables.sized
     if len(sized) == 1 and tables.left <= 0:
-        return _table(limits, sized[0], _recommended(limits, tables))
+        return _table(limits, sized[0], _recommended(limits, tables, width), width)
     if not sized:
-        return "\n".join(_recommended(limits, tables)) + "\n"
-    lines = wrapped("", "The limit is one for all network namespaces: the largest need decides.")
+        return "\n".join(_recommended(limits, tables, width)) + "\n"
+    one_for_all = "The limit is one for all network namespaces: the largest need decides."
+    lines = wrapped("", one_for_all, width=width)
     if tables.left > 0:
         left = plural(tables.left, "more table has/more tables have")
-        lines += wrapped("", f"{left} fewer entries: not looked at.")
-    lines += ["", *_recommended(limits, tables), ""]
-    return "\n".join(lines) + "\n" + "".join(_table(limits, one, []) for one in sized)
+        lines += wrapped("", f"{left} fewer entries: not looked at.", width=width)
+    lines += ["", *_recommended(limits, tables, width), ""]
+    return "\n".join(lines) + "\n" + "".join(_table(limits, one, [], width) for one in sized)
 
 
-def _table(limits: Limits, one: Sizing, recommended: Sequence[str]) -> str:
-    lines = [heading(one.target, limits, one.seen)]
-    lines += part(one.seen)
-    lines += notes(one.seen)
+def _table(limits: Limits, one: Sizing, recommended: Sequence[str], width: int) -> str:
+    lines = headed(one.target, limits, one.seen, width)
+    lines += part(one.seen, width=width)
+    lines += notes(one.seen, width)
     least = "" if is_whole(one.seen) and not one.seen.largest else "at least "
-    lines += ["", f"Needed:       {least}{entries(one.needed.entries)} at the present load"]
+    needed = f"{least}{entries(one.needed.entries)} at the present load"
+    lines += ["", *_said("Needed:", needed, width)]
     for setting, more in one.needed.growing[:5]:
-        lines.append(f"              ({grouped(more)} of them still to come, by {setting})")
+        coming = f"({grouped(more)} of them still to come, by {setting})"
+        lines += _said("", coming, width)
     lines += recommended
-    lines += wrapped("Full in:      ", _when(limits, one))
+    lines += _said("Full in:", _when(limits, one), width)
     active = [rate for rate in one.rates if rate.entries][:8]
     if active:
-        lines += ["", f"{'entries that got their last packet':40} {'each second':>12}  between"]
+        lines += ["", *_row("entries that got their last packet", "each second", "between", width)]
     for rate in active:
-        between = f"{rate.low:.1f} and {rate.high:.1f}"
-        lines.append(f"{rate.setting:40} {rate.per_second:>12.1f}  {between}")
+        between = f"{rate.low:,.1f} and {rate.high:,.1f}"
+        lines += _row(rate.setting, f"{rate.per_second:,.1f}", between, width)
     return "\n".join(lines) + "\n\n"
 
 
-def _recommended(limits: Limits, tables: Tables) -> list[str]:
+def _said(label: str, words: str, width: int) -> list[str]:
+    """Give words behind their label, all of them in one column where there is room for it."""
+    if width >= WIDE:
+        return wrapped(f"{label:14}", words, width=width)
+    return filled(f"{label} " if label else "    ", words, "    ", width)
+
+
+def _row(name: str, pace: str, between: str, width: int) -> list[str]:
+    if width >= WIDE:
+        return [f"{name:40} {pace:>12}  {between}"]
+    return [*wrapped("", name, "    ", width), *wrapped("    ", f"{pace}, {between}", "", width)]
+
+
+def _recommended(limits: Limits, tables: Tables, width: int) -> list[str]:
     cost = tables.cost
     words = f"{size(cost.octets)} of kernel memory when every entry is used"
     words += "" if cost.share is None else f", {percent(cost.share)} of this machine's memory"
-    lines = [*_sizes(limits, tables), f"Costs:        {words}"]
-    lines += wrapped("              ", tables.entry.parts)
+    lines = [*_sizes(limits, tables, width), *_said("Costs:", words, width)]
+    lines += _said("", tables.entry.parts, width)
     for way in cost.otherwise:
-        lines += wrapped("Too much:     ", way)
+        lines += _said("Too much:", way, width)
     return lines
 
 
@@ -125,32 +141,37 @@ def recommended_facts(limits: Limits, tables: Tables) -> dict[str, Json]:
     }
 
 
-def _sizes(limits: Limits, tables: Tables) -> list[str]:
+def _sizes(limits: Limits, tables: Tables, width: int) -> list[str]:
     best = tables.size
     said = f"max {grouped(best.max)}, buckets {grouped(best.buckets)}"
     if tables.saved:
         where = "of the machine that it is from nothing else is known: not its limits, nor its load"
-        return wrapped("Recommended:  ", f"{said} ({where})")
+        return _said("Recommended:", f"{said} ({where})", width)
     if limits.maximum is None or limits.buckets is None:
         return wrapped(
             "Recommended:  ",
             f"{said}; today's limits could not be read here",
+            width=width,
         )
     if best.why is None:
-        return [f"Recommended:  as it is: {said}"]
+        return _said("Recommended:", f"as it is: {said}", width)
     sizes = f"--set max={best.max} --set buckets={best.buckets}"
     now = "it was" if tables.past else "now"
     most, buckets = grouped(limits.maximum), grouped(limits.buckets)
     lines = [
-        f"Recommended:  net.netfilter.nf_conntrack_max={best.max} ({now} {most})",
-        f"              net.netfilter.nf_conntrack_buckets={best.buckets} ({now} {buckets})",
-        *wrapped("              ", f"({best.why.value})"),
+        line
+        for label, words in (
+            ("Recommended:", f"net.netfilter.nf_conntrack_max={best.max} ({now} {most})"),
+            ("", f"net.netfilter.nf_conntrack_buckets={best.buckets} ({now} {buckets})"),
+            ("", f"({best.why.value})"),
+        )
+        for line in _said(label, words, width)
     ]
     if not tables.past:
-        lines.append("              " + to_type(f"fix conntrackfull {sizes}"))
+        lines.append(" " * (14 if width >= WIDE else 0) + to_type(f"fix conntrackfull {sizes}"))
     if best.more:
         more = f"max={best.more} has room for all of it; look first whether the load is wanted"
-        lines += wrapped("More:         ", more)
+        lines += _said("More:", more, width)
     return lines
 
 

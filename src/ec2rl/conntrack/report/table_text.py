@@ -1,4 +1,4 @@
-"""What was counted of a table, as text for a terminal of 80 columns."""
+"""What was counted of a table, as text for a terminal, of 80 columns where none is told."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from ec2rl.conntrack.table.census import (
 from ec2rl.conntrack.table.process_owners import NOBODY
 from ec2rl.conntrack.table.ruleset import ruleset, unknown_need
 from ec2rl.conntrack.table.sample import estimate
+from ec2rl.conntrack.table.tcp_causes import short_of_a_cause
 from ec2rl.conntrack.table.timeouts import governing
 from ec2rl.invocation import to_type
 from ec2rl.quantities import grouped, percent, plural, span
-from ec2rl.report.escape import one_line
+from ec2rl.report.escape import one_line, tied
 from ec2rl.report.wording import text
 from ec2rl.report.wrap import wrapped
 
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 KEYS = ("src", "dst", "service", "pair", "state", "protocol", "owner", "zone", "mark")
 """What a table can be ranked by."""
+
+WIDE = 80
+"""Columns from which on numbers stand in columns; on fewer they stand below their names."""
 
 _NAME = 20, 44
 """Columns of a name, at least and at most: `198.18.0.1 -> 192.0.2.1:443/tcp`."""
@@ -70,10 +74,19 @@ def heading(target: TableTarget, limits: Limits, seen: Census) -> str:
     return f"{label}: {grouped(count)} of {entries(limits.maximum)} ({share})"
 
 
-def first_answer(target: TableTarget, limits: Limits, seen: Census, by: str) -> str:
+def headed(target: TableTarget, limits: Limits, seen: Census, width: int) -> list[str]:
+    """Give that as lines: as one where there is room for a table of numbers."""
+    head = heading(target, limits, seen)
+    return [head] if width >= WIDE else wrapped("", head, "    ", width)
+
+
+def first_answer(
+    target: TableTarget, limits: Limits, seen: Census, by: str, width: int = WIDE
+) -> str:
     """Give the busiest from a sample, while the whole table is still to be read."""
-    lines = [heading(target, limits, seen), *_headline(seen, causes(seen)), ""]
-    lines += _ranking("pair" if by in ("", "owner") else by, seen, 3, ())
+    lines = headed(target, limits, seen, width)
+    lines += [*_headline(seen, causes(seen), width), ""]
+    lines += _ranking("pair" if by in ("", "owner") else by, seen, 3, (), width)
     return "\n".join([*lines, "", "The whole table:", ""])
 
 
@@ -84,71 +97,76 @@ def top(
     by: str,
     limit: int,
     owned: Sequence[Owned],
+    width: int = WIDE,
 ) -> str:
     """Headline, causes, and the ranking that was asked for, or those that tell most."""
     found = causes(seen)
-    lines = [heading(target, targets.limits, seen), *_headline(seen, found)]
+    lines = headed(target, targets.limits, seen, width)
+    lines += _headline(seen, found, width)
     for other in targets.others[:3]:
-        lines += wrapped(
-            "    ", f"Fuller: {other.label}, {entries(other.count or 0)}; see --netns=all"
-        )
+        fuller = f"Fuller: {other.label}, {entries(other.count or 0)}; see --netns=all"
+        lines += wrapped("    ", fuller, width=width)
     if len(targets.others) > 3:
         lines.append(f"    And {len(targets.others) - 3} more are fuller.")
-    lines += notes(seen)
+    lines += notes(seen, width)
     if not seen.total:
         return "\n".join(lines) + "\n"
     lines.append("")
     if by:
-        lines += _ranking(by, seen, limit, owned)
+        lines += _ranking(by, seen, limit, owned, width)
     else:
-        lines += _causes(found, seen, target)
+        lines += _causes(found, seen, target, width)
         for key in ("state", "pair", "src", "service"):
-            lines += [*_ranking(key, seen, limit, ()), ""]
+            lines += [*_ranking(key, seen, limit, (), width), ""]
         if any(one.owner != NOBODY for one in owned):
-            lines += _ranking("owner", seen, limit, owned)
+            lines += _ranking("owner", seen, limit, owned, width)
     return "\n".join(lines).rstrip() + "\n\n"
 
 
-def all_tables(targets: TableTargets) -> str:
+def all_tables(targets: TableTargets, width: int = WIDE) -> str:
     """Tell what is to be said of all namespaces together, "" for nothing."""
     cause = one_namespace(by_namespace(targets))
     if cause is None:
         return ""
     facts = map(text, (cause.headline, *cause.evidence))
-    lines = [line for fact in facts for line in wrapped("", fact)]
+    lines = [line for fact in facts for line in wrapped("", fact, width=width)]
     return "\n".join([*lines, "", ""])
 
 
-def left_out(left: Sequence[TableTarget]) -> str:
+def not_looked_into(left: Sequence[TableTarget]) -> str:
     """Tell which tables were not looked into where all were asked for, "" for none."""
     if not left:
         return ""
     fewer = plural(sum(one.count or 0 for one in left), "entry/entries")
-    words = (
+    return (
         f"Not looked into: {plural(len(left), 'more namespace')} with {fewer} together, as each "
-        f"costs a walk over the entries of all. {to_type('conntrack namespaces')} lists them, "
-        "--netns=NUMBER looks into one."
+        f"costs a walk over the entries of all. {tied(to_type('conntrack namespaces'))} lists them,"
+        " --netns=NUMBER looks into one."
     )
-    return "\n".join([*wrapped("", words), ""])
 
 
-def _headline(seen: Census, found: Iterable[Cause]) -> list[str]:
+def left_out(left: Sequence[TableTarget], width: int) -> str:
+    """Give the same as lines, "" for none."""
+    return "".join(f"{line}\n" for line in wrapped("", not_looked_into(left), "", width) if left)
+
+
+def _headline(seen: Census, found: Iterable[Cause], width: int) -> list[str]:
     if not seen.total:
         return ["    The table is empty."]
-    lines = [
-        line for cause in list(found)[:1] for line in wrapped("    ", f"{text(cause.headline)}.")
-    ]
-    lines += part(seen, "bounds hold in 95 of 100 cases" if is_sample(seen) else _OF_THESE)
+    first = [f"{text(cause.headline)}." for cause in list(found)[:1]]
+    lines = [line for words in first for line in wrapped("    ", words, width=width)]
+    lines += part(seen, "bounds hold in 95 of 100 cases" if is_sample(seen) else _OF_THESE, width)
     at_once, later = (seen.entries(kind) / seen.total for kind in (evictable, evictable_later))
     stay = 1 - at_once - later
     return lines + wrapped(
         "    ",
         f"When it is full, {percent(at_once)} can be evicted for a new connection, "
         f"{percent(later)} slowly (closing); {percent(max(0.0, stay))} stay.",
+        width=width,
     )
 
 
-def part(seen: Census, bounds: str = _OF_THESE) -> list[str]:
+def part(seen: Census, bounds: str = _OF_THESE, width: int = WIDE) -> list[str]:
     """Tell what is to be said where numbers are those of a part of the table.
 
     `bounds` of a sample.
@@ -162,10 +180,10 @@ def part(seen: Census, bounds: str = _OF_THESE) -> list[str]:
     how = f"in random order; {bounds}"
     if not seen.random:
         how = "in no random order: all numbers are of these, and tell nothing of the others"
-    return wrapped("    ", f"Seen: {known}, {how}.")
+    return wrapped("    ", f"Seen: {known}, {how}.", width=width)
 
 
-def notes(seen: Census) -> list[str]:
+def notes(seen: Census, width: int = WIDE) -> list[str]:
     """Say what was not read of a table, and what nobody can tell of it for want of its timeouts."""
     said = list(seen.gaps)
     if seen.largest:
@@ -174,33 +192,41 @@ def notes(seen: Census) -> list[str]:
             f"the timeouts in force are not known ({names}): idle times are the least that there"
             " can be if each entry was given the same time, and no cause rests on them"
         )
-    return [line for words in said for line in wrapped("    ", f"Note: {words}.")]
+    return [line for words in said for line in wrapped("    ", f"Note: {words}.", width=width)]
 
 
-def _causes(found: Sequence[Cause], seen: Census, target: TableTarget) -> list[str]:
+def _causes(found: Sequence[Cause], seen: Census, target: TableTarget, width: int) -> list[str]:
     if not found:
-        few = "" if seen.total >= 1000 else ": fewer than 1,000 entries tell little"
-        return [f"Why: none of the known causes stands out{few}.", ""]
+        few = ": fewer than 1,000 entries tell little"
+        if seen.total >= 1000:
+            short = short_of_a_cause(seen)
+            few = "" if short is None else f". {text(short)}"
+        none = f"Why: none of the known causes stands out{few}."
+        return [*wrapped("", none, "    ", width), ""]
     lines = ["Why:"]
+
+    def say(first: str, words: str) -> None:
+        lines.extend(wrapped(first, words, width=width))
+
     for number, cause in enumerate(found, 1):
         what = f"{cause.name.value} ({percent(cause.share)}): {text(cause.headline)}"
-        lines += wrapped(f" {number}. ", what)
+        say(f" {number}. ", what)
         for fact in cause.evidence:
-            lines += wrapped("    - ", text(fact))
+            say("    - ", text(fact))
         for way in cause.advice.fits:
-            lines += wrapped("    helps:      ", way)
+            say("    helps:      ", way)
         if cause.advice.command:
-            lines.append(f"                    {target.command(cause.advice.command)}")
+            say(" " * 20, tied(target.command(cause.advice.command)))
         for way in cause.advice.not_fits:
-            lines += wrapped("    helps not:  ", way)
+            say("    helps not:  ", way)
         rules = ruleset(cause, seen).splitlines()
         if rules:
-            lines += wrapped("    ", unknown_need(seen))
+            say("    ", unknown_need(seen))
             lines += [f"        {line}" for line in rules]
     return [*lines, ""]
 
 
-def _ranking(by: str, seen: Census, limit: int, owned: Sequence[Owned]) -> list[str]:
+def _ranking(by: str, seen: Census, limit: int, owned: Sequence[Owned], width: int) -> list[str]:
     """The lines of one ranking; what is below its last row is told in one more."""
     rows, distinct, error = _rows(by, seen, owned)
     if not rows:
@@ -212,6 +238,10 @@ def _ranking(by: str, seen: Census, limit: int, owned: Sequence[Owned]) -> list[
     behind = "  between" if sampled else "  idle (half, 9 in 10)" if by == "state" else ""
     what = "entries" if sampled or is_whole(seen) else "seen"
     lines = [f"{_TITLES[by]:{room}} {what:>9} share{behind}"]
+    if width < WIDE:
+        lines = wrapped(
+            "", f"{_TITLES[by]}: {what}, share, {behind.strip()}".rstrip(", "), "    ", width
+        )
     for name, count, note in shown:
         share = percent(count / seen.total).replace("below ", "<")
         words = grouped(count)
@@ -219,14 +249,20 @@ def _ranking(by: str, seen: Census, limit: int, owned: Sequence[Owned]) -> list[
             guess = estimate(count, seen.total, seen.counted, distinct or seen.total)
             words = grouped(guess.likeliest)
             note = f"  {grouped(guess.low)} and {grouped(guess.high)}"
-        lines.append(f"{_cut(name, room):{room}} {words:>9} {share:>5}{note}".rstrip())
+        if width < WIDE:
+            lines += wrapped("  ", name, "    ", width)
+            lines += wrapped(
+                " " * 6, ", ".join(filter(None, (words, share, note.strip()))), "", width
+            )
+        else:
+            lines.append(f"{_cut(name, room):{room}} {words:>9} {share:>5}{note}".rstrip())
     if by == "owner":
         asked = percent(sum(one.entries for one in owned) / seen.total)
-        lines.append(f"(asked of the busiest {len(seen.pairs.rows)} pairs: {asked} of the entries)")
+        whom = f"(asked of the busiest {len(seen.pairs.rows)} pairs: {asked} of the entries)"
+        lines += wrapped("", whom, " ", width)
     if distinct is None:
-        lines.append(
-            f"(and tens of thousands more; each count is too low by at most {grouped(error)})"
-        )
+        more = f"(and tens of thousands more; each count is too low by at most {grouped(error)})"
+        lines += wrapped("", more, " ", width)
     elif distinct > len(shown):
         lines.append(f"(and {grouped(distinct - len(shown))} more)")
     return lines

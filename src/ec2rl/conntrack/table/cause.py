@@ -21,6 +21,7 @@ class CauseName(Choice):
     HALF_OPEN = "half-open"
     SCAN = "scan"
     HOARDING_CLIENT = "hoarding client"
+    IDLE_CONNECTIONS = "idle connections"
     DNS_CHURN = "DNS churn"
     UDP_CHURN = "UDP churn"
     TIME_WAIT_STORM = "TIME_WAIT storm"
@@ -67,6 +68,6 @@ def rounded(part: int, whole: int) -> int:
 
 def numbers(count: int, seen: Census, what: str | Statement) -> Statement:
     """Say a number of entries, its share of the table, and `what` they are."""
-    words = "{count:,} of {total:entry/entries} ({share} %) {what}"
+    words = "{count:,} of {total:entry/entries} ({share}%) {what}"
     share = rounded(count, seen.total)
     return say(words, count=count, total=seen.total, share=share, what=what)

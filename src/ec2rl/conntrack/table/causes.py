@@ -9,7 +9,13 @@ from __future__ import annotations
 from ec2rl.conntrack.table.cause import Cause, CauseName, most_of, numbers, part_of, rounded
 from ec2rl.conntrack.table.entry import UDP
 from ec2rl.conntrack.table.remedies import CHURN, DNS, LOCAL, LONGER, NAMESPACE
-from ec2rl.conntrack.table.tcp_causes import close_wait, half_open, hoarding_client, time_wait
+from ec2rl.conntrack.table.tcp_causes import (
+    close_wait,
+    half_open,
+    hoarding_client,
+    idle_connections,
+    time_wait,
+)
 from ec2rl.conntrack.table.timeouts import governing
 from ec2rl.model import say
 
@@ -35,6 +41,7 @@ def causes(seen: Census, namespaces: Mapping[str, int] | None = None) -> tuple[C
         rules = (
             half_open,
             hoarding_client,
+            idle_connections,
             udp_churn,
             time_wait,
             close_wait,
@@ -65,9 +72,9 @@ def udp_churn(seen: Census) -> Cause | None:
     service, most = most_of(seen.services.rows, wanted)
     evidence = (
         numbers(count, seen, "are UDP entries that are no stream"),
-        say("{share} % of them are DNS (port 53)", share=rounded(dns, count)),
+        say("{share}% of them are DNS (port 53)", share=rounded(dns, count)),
         say(
-            "the service most asked, {service}, has {share} % of them",
+            "the service most asked, {service}, has {share}% of them",
             service=service,
             share=rounded(most, count),
         ),
@@ -156,7 +163,7 @@ def one_namespace(namespaces: Mapping[str, int]) -> Cause | None:
     share = rounded(namespaces[name], total)
     return Cause(
         CauseName.ONE_NAMESPACE,
-        say("one network namespace has {share} % of all entries: {name}", share=share, name=name),
+        say("one network namespace has {share}% of all entries: {name}", share=share, name=name),
         namespaces[name] / total,
         (
             say(

@@ -77,17 +77,21 @@ def find_targets(host: Host, said: str = "") -> TableTargets | Unreadable:
     return TableTargets((found,), others, limits, namespaces.hidden)
 
 
-def worth_a_walk(targets: TableTargets) -> tuple[TableTargets, tuple[TableTarget, ...]]:
+def worth_a_walk(
+    targets: TableTargets, passed: int = 0
+) -> tuple[TableTargets, tuple[TableTarget, ...]]:
     """Leave out tables that cost more than they tell: those to look into, and those left.
 
     Of whichever namespace the entries are that are asked for, the kernel walks the hash of all
     (ctnetlink_dump_table), so that many small tables cost each as much as one large one.  The
-    fullest are looked into, until what is left has a hundredth of all entries, or so many are.
+    fullest are looked into, until what is left has a hundredth of all entries, or so many are; and
+    more, as long as the kernel has no more than `passed` entries to pass by for all of them.
     """
     chosen, whole = targets.chosen, sum(one.count or 0 for one in targets.chosen)
     seen = number = 0
     for one in chosen:
-        if number >= _ALWAYS and (number >= _MOST or whole - seen <= whole // 100):
+        enough = number >= _ALWAYS and (number >= _MOST or whole - seen <= whole // 100)
+        if enough and (number + 1) * whole > passed:
             break
         number, seen = number + 1, seen + (one.count or 0)
     return replace(targets, chosen=chosen[:number]), chosen[number:]

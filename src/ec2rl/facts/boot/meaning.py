@@ -5,6 +5,7 @@ from __future__ import annotations
 from ec2rl.facts.boot.lines import is_shown, names_match
 from ec2rl.facts.boot.story import Boot, Event
 from ec2rl.facts.boot.wording import Stage
+from ec2rl.facts.panic import kind_of
 from ec2rl.facts.unit_names import unit_path
 from ec2rl.model import Statement, say
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     Meaning = tuple[str, Statement]
 
+REASONS = ("character set", "damaged", "newer file system", "bad option")
+"""What the kernel says of a file system that it does not mount."""
 _SYSROOT = "/sysroot"
 """Where an initrd that runs systemd mounts the root file system."""
 
@@ -91,6 +94,7 @@ def _checked(boot: Boot, first: Event) -> Meaning:
 
 def _not_mounted(boot: Boot, first: Event) -> Meaning:
     path, why = mount_reason(boot, first)
+    why = why or kernel_reason(boot, first)
     if not why:
         return first.kind, say("{mount} could not be mounted", mount=path)
     kind = "unknown type" if why.startswith("unknown filesystem type") else first.kind
@@ -114,6 +118,15 @@ def mount_reason(boot: Boot, first: Event) -> tuple[str, str]:
     return path, ""
 
 
+def kernel_reason(boot: Boot, mount: Event) -> str:
+    """What the kernel last said of a file system before a mount failed, "" for nothing."""
+    said = [
+        one for one in (*boot.passed, *boot.events)
+        if one.kind in REASONS and one.line.number < mount.line.number
+    ]  # fmt: skip
+    return max(said, key=lambda one: one.line.number).line.text if said else ""
+
+
 def _not_found(boot: Boot, _: Event) -> Meaning:
     """No root device; on Xen it is a disk of Xen's, and what NVMe there is holds no system."""
     named = [one.values["root"] for one in boot.of("no root device") if "root" in one.values]
@@ -130,6 +143,10 @@ def _not_found(boot: Boot, _: Event) -> Meaning:
 
 # wait(2): the low seven bits are the signal that ended it, the next byte its exit status.
 _SIGNALS = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 11: "SIGSEGV"}
+
+
+def _panicked(_: Boot, first: Event) -> Meaning:
+    return kind_of(first.values["why"]) or first.kind, _said(first)
 
 
 def _died(_: Boot, first: Event) -> Meaning:
@@ -164,4 +181,5 @@ _MORE: Mapping[str, Callable[[Boot, Event], Meaning]] = {
     "device timeout": _timeout,
     "mount": _not_mounted,
     "init died": _died,
+    "panic": _panicked,
 }

@@ -7,6 +7,7 @@ from functools import lru_cache
 from ec2rl.facts.boot import words_initrd, words_kernel, words_loader, words_system
 from ec2rl.facts.boot.lines import KERNEL, OTHER, PID_1, STATUS, BootLine, boot_lines, has_stamps
 from ec2rl.facts.boot.wording import STAGES, Role, Stage, Wording
+from ec2rl.facts.panic import RUNS
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -23,6 +24,11 @@ _RANK = {stage: rank for rank, stage in enumerate(STAGES)}
 _COMMAND_LINE = r"(?:Kernel c|C)ommand line: (.*)"
 _FIRST = 1.0
 """Seconds since the boot: a kernel says its version before that."""
+_WAY = 300.0
+"""Seconds since the boot: a kernel that panics later ran, unless it was still in its initrd.
+
+systemd waits 90 for a disk, dracut 180, and a hung task panics after 120.
+"""
 _ECHO = 2
 """Lines from what systemd says by way of the kernel's log to its status of the same."""
 _NEAR = 8
@@ -55,8 +61,9 @@ class Boot:
     """A boot: the stage that it came to, and what was said that later success did not outdate.
 
     `begins` is whether its kernel's first line is there, `is_whole` whether that is, or what comes
-    before a kernel; `version` and `command_line` are that kernel's, "" where they are not.
-    `passed` is what did not keep it from coming up: what later success outdated, or came behind it.
+    before a kernel; `version` and `command_line` are that kernel's, "" where they are not.  `died`
+    is a panic that did not stop the boot: the machine had come up, or ran for long.  `passed` is
+    what did not keep it from coming up: what later success outdated, or came behind it.
     """
 
     stage: Stage
@@ -64,6 +71,7 @@ class Boot:
     begins: bool
     version: str = ""
     command_line: str = ""
+    died: Event | None = None
     is_initrdless: bool = False
     is_shut_down: bool = False
     is_whole: bool = False
@@ -101,6 +109,7 @@ class _Telling:
         self.passed: list[Event] = []
         self.begins = self.whole = self.initrdless = self.shut_down = False
         self.version = self.command_line = ""
+        self.died: Event | None = None
         self.last: BootLine | None = None
 
     def told(self) -> Boot:
@@ -110,6 +119,7 @@ class _Telling:
             self.begins,
             self.version,
             self.command_line,
+            self.died,
             self.initrdless,
             self.shut_down,
             self.whole or self.begins,
@@ -231,6 +241,9 @@ def _hear(now: _Telling, event: Event) -> None:
         if _RANK[word.of] > _RANK[now.stage]:
             now.reach(word.of)
         return
+    if word.kind in RUNS and _ran(now, event.line):
+        now.died = now.died or event
+        return
     if word.kind == "shutdown":
         now.shut_down = True
     # What is said behind the target, or while it goes down, did not keep it from coming up.
@@ -239,3 +252,9 @@ def _hear(now: _Telling, event: Event) -> None:
     heard = now.events if counts else now.passed
     if (counts or not now.shut_down) and not _is_echo(heard, event):
         heard.append(event)
+
+
+def _ran(now: _Telling, line: BootLine) -> bool:
+    """Whether a machine that says this is past its boot: its target, or the time of any boot."""
+    is_late = line.stamp is not None and line.stamp >= _WAY and now.stage is not Stage.INITRD
+    return now.stage is Stage.REACHED or is_late

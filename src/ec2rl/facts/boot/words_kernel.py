@@ -77,6 +77,11 @@ WORDS = (
     Wording("panic", "Kernel panic - not syncing: ",
             r"Kernel panic - not syncing: (?P<why>.{1,200})", Stage.KERNEL, Role.STOP,
             "the kernel panicked: {why}", FROM_KERNEL),
+    # kernel/panic.c; initramfs-tools, scripts/functions, panic().
+    Wording("restarts", "Rebooting in ", r"Rebooting in (?P<seconds>\d{1,10}) seconds\.\.",
+            Stage.KERNEL, Role.MORE, by=FROM_KERNEL),
+    Wording("restarts", "Rebooting automatically due to panic=",
+            r"Rebooting automatically due to panic= boot argument", Stage.INITRD, Role.MORE),
     # glibc, sysdeps/unix/sysv/linux/dl-sysdep.c and dl-hwcaps; elf/dl-load.c.
     Wording("kernel too old", "kernel too old", r"FATAL: kernel too "
     r"old.*", Stage.SYSTEM, Role.CAUSE,
