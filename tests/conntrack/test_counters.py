@@ -151,7 +151,7 @@ def _cpus(*drops: int) -> str:
 
 
 @pytest.mark.parametrize(
-    "text, drop",
+    ("text", "drop"),
     [
         (_cpus(100, 101) * 2, 201),  # the same
         (_cpus(100, 100) + "\n" + _cpus(900, 901), 1801),  # later
@@ -166,7 +166,7 @@ def test_of_several_samples_the_last_one_counts(text: str, drop: int | None) -> 
     assert (found and found.drop) == drop
 
 
-@pytest.mark.parametrize("drops, told", [((4, 4), 4), ((4, 9), 9), ((9, 4), None)])
+@pytest.mark.parametrize(("drops", "told"), [((4, 4), 4), ((4, 9), 9), ((9, 4), None)])
 def test_so_it_is_of_the_kernels_own_file(drops: tuple[int, ...], told: int | None) -> None:
     header = "entries  found drop\n"
     text = "".join(f"{header}0000000{d} 00000000 0000000{d}\n" for d in drops)
