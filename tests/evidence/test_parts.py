@@ -111,8 +111,10 @@ def test_what_a_file_would_set_is_not_in_force() -> None:
 
 
 def test_the_lines_of_a_log_stay_where_they_were_and_no_prompt_is_glued_to_them() -> None:
-    text = f"[a@b ~]# dmesg | tail\n{DMESG}[a@b ~]# uname -a\n{UNAME}[a@b ~]# dmesg\n{DMESG}"
-    assert texts(text)["dmesg"] == f"{DMESG}\n\n\n{DMESG}"
+    later = "[   77.000000] y\n"
+    text = f"[a@b ~]# dmesg\n{DMESG}[a@b ~]# uname -a\n{UNAME}[a@b ~]# dmesg|tail\n{DMESG}{later}"
+    shown_again = "\n" * DMESG.count("\n")
+    assert texts(text)["dmesg"] == f"{DMESG}\n\n\n{shown_again}{later}"
 
 
 def test_each_host_that_the_prompts_name_has_its_own() -> None:

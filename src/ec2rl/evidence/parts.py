@@ -26,6 +26,9 @@ _DMESG = Kind("dmesg", Use.LOG)
 _MOST = 200
 """Parts of one text."""
 _FILES = rb"/etc/|/usr/|/run/|\.conf\b"
+_STAMP = (
+    rb"\[ *\d{1,9}\.\d{6}\]|\[\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}\] |\d{4}-\d\d-\d\dT[\d:]{8},\d{6}"
+)
 _FENCE = rb"\s*(?:```[^\n]*)?$"
 _COMMENT = rb"[#;]"
 _VALUE = rb"/proc/sys/\S+: |[a-z][\w./-]+ = "
@@ -59,8 +62,14 @@ def may_have_parts(kind: Kind, text: bytes) -> bool:
         return kind.use in _TAKEN
     begins = b"|".join(row.first or row.line for row in rows() if row.line)
     pattern = rb"(?m)^(?:%s)?(?:%s)" % (QUOTE, begins)
-    is_split = kind.name in _SPLIT
+    is_split = kind.name in _SPLIT or _asks_dmesg(text)
     return is_split and (re.search(pattern, text) is not None or has_prompt(text))
+
+
+def _asks_dmesg(text: bytes) -> bool:
+    """Whether somebody typed dmesg at a prompt: each of its outputs begins where the boot did."""
+    asked = (prompt(line) for line in re.findall(rb"(?m)^.*dmesg.*$", text))
+    return any(one is not None and one[1].startswith(b"dmesg") for one in asked)
 
 
 def parts_of(kind: Kind, text: bytes) -> list[Part]:
@@ -204,8 +213,14 @@ class _Reader:
         """Give what is left: of each host a ring buffer, with what nobody knows, and other logs."""
         rings: dict[str, list[int]] = {}
         unknown: dict[str, list[int]] = {}
+        shown: dict[str, set[bytes]] = {}
         for section, all_ in enumerate(self._sections):
             left = [at for at in all_ if at not in self._taken and self._lines[at].strip(BLANK)]
+            # `dmesg | head` behind a dmesg shows records again: each has a stamp of its own.
+            known = shown.setdefault(self._hosts[section], set())
+            fresh = [at for at in left if self._lines[at] not in known]
+            known.update(line for at in fresh if re.match(_STAMP, line := self._lines[at]))
+            left = fresh
             if not left:
                 continue
             kind, host = log_kind(self._left(left)), self._hosts[section]
