@@ -200,6 +200,7 @@ NOTHING_LOST = {
         *("lstat /etc/ssh/ssh_host_ecdsa_key", "key form /etc/ssh/ssh_host_ecdsa_key"),
         *("lstat /etc/ssh/ssh_host_ed25519_key", "key form /etc/ssh/ssh_host_ed25519_key"),
         *("lstat /root", "lstat /etc", "lstat /etc/ssh", "lstat /usr/sbin/sshd"),
+        "sshd words /usr/sbin/sshd",
     },
     "loginfiles": {"clock", "lstat /etc/passwd"},
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ec2rl.host.files import as_evidence, open_regular, read_whole, unreadable
+from ec2rl.host.files import READ_LIMIT, open_regular, read_whole, unreadable
 from ec2rl.host.query import RootQuery, decode_text, encode_text
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import replace
@@ -21,8 +21,8 @@ class AboutFile(RootQuery[Evidence]):
 
     path: str
 
-    def told(self, text: str) -> str:
-        """Tell of a file's text what was asked."""
+    def told(self, data: bytes) -> str:
+        """Tell of a file's bytes what was asked."""
         raise NotImplementedError
 
     def ask(self) -> Evidence | Unreadable:
@@ -47,14 +47,14 @@ class AboutFile(RootQuery[Evidence]):
 
     def _read(self, fd: int) -> Evidence | Unreadable:
         try:
-            found = as_evidence(self.path, read_whole(fd))
+            data = read_whole(fd)
         except OSError as error:
             return unreadable(self.key, error)
         finally:
             os.close(fd)
-        return (
-            found if isinstance(found, Unreadable) else Evidence(self.path, self.told(found.text))
-        )
+        if len(data) > READ_LIMIT:
+            return Unreadable(self.key, Why.PARTIAL, f"larger than {READ_LIMIT >> 20} MiB")
+        return Evidence(self.path, self.told(data))
 
     def encode(self, answer: Evidence) -> Encoded:
         return encode_text(answer.text)
