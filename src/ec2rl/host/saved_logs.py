@@ -139,6 +139,8 @@ class LogReader:
         self._notes: list[str] = []
         self._is_cut = bool(gaps)
         self._recorded = 0.0
+        self._fetched = self._boot_at = 0.0
+        """When the console being read was fetched, and the one whose boots are told; 0: unknown."""
         self._end = 0.0
         """The last time that the logs themselves tell, 0 where none does."""
         self._words = [phrase.text.decode() for phrase in phrases]
@@ -164,7 +166,7 @@ class LogReader:
         modified = os.fstat(log.fd).st_mtime
         head = source.begin(_HEAD)
         read: Callable[[int], bytes] = source.read
-        is_clouds = is_document(head)
+        is_clouds, self._fetched = is_document(head), 0.0
         if is_clouds:
             when = None
             try:
@@ -175,7 +177,7 @@ class LogReader:
             except ValueError as error:
                 self._lose(log, str(error))
                 return
-            self._end = max(self._end, when or 0.0)
+            self._end, self._fetched = max(self._end, when or 0.0), when or 0.0
             modified, head, read = when or modified, text[:_HEAD], BytesIO(text).read
         self._recorded = max(self._recorded, modified)
         plain = plain_text(read, head)
@@ -250,15 +252,25 @@ class LogReader:
         self._memory[f"search {key}"] = answer
 
     def _keep_boot(self, printed: Printed) -> None:
-        """Keep what may tell how a machine boots: of several texts a console, the first one."""
+        """Keep what may tell how a machine boots: of several texts a console, the newest one.
+
+        Where nothing tells when they were fetched it is the first.
+        """
         query = BootText()
         known = self._memory.get(query.key)
         is_console = printed.kind == "console"
-        if not isinstance(known, Answer) or (is_console and known.value.kind != "console"):
-            self._memory[query.key] = Answer(query, printed)
-        elif is_console:
-            why = f"one more console: bootstopped judges {known.value.path}"
-            self._notes.append(f"{printed.path}: {why}")
+        if isinstance(known, Answer) and known.value.kind == "console":
+            if not is_console:
+                return
+            is_newer = self._fetched > self._boot_at > 0
+            judged, other = (printed, known.value) if is_newer else (known.value, printed)
+            why = f"one more console: bootstopped judges {judged.path}; run this one alone"
+            self._notes.append(f"{other.path}: {why}")
+            if not is_newer:
+                return
+        elif isinstance(known, Answer) and not is_console:
+            return
+        self._memory[query.key], self._boot_at = Answer(query, printed), self._fetched
 
     def _journal(self, log: Saved, source: Text) -> Journal:
         """What a journal file holds, also one that was packed, or that comes through a pipe."""
