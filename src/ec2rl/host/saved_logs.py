@@ -205,6 +205,8 @@ class LogReader:
 
         what = text.what.kind
         is_journal = what == "syslog" and is_journalctl(log.name, text.head)
+        until = journal_until(text.head) if is_journal else None
+        self._end, modified = max(self._end, until or 0.0), until or modified
         phrases = self._logs
         if what not in ("syslog", "document") or is_journal:
             phrases = self._kernels if is_journal else (*self._kernels, *ABOUT_TEXTS)
@@ -358,3 +360,14 @@ def is_journalctl(name: str, head: bytes) -> bool:
     """
     header = rb"-- (?:Logs begin at |Journal begins at |Boot [0-9a-f]{32} --)"
     return re.match(header, head) is not None or name.rpartition("/")[2].startswith("journalctl_")
+
+
+def journal_until(head: bytes) -> float | None:
+    """When a journal ended that journalctl printed, in seconds since the epoch, as its head says.
+
+    journalctl(1): `-- Logs begin at TIME, end at TIME. --` up to 245, `Journal begins` up to 250.
+    """
+    said = re.match(
+        rb"-- (?:Logs begin|Journal begins) at .{1,60}?, ends? at (.{1,60}?)\. --", head
+    )
+    return None if said is None else epoch(said[1].decode("utf-8", "replace"), 0.0)
