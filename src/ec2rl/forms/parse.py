@@ -43,7 +43,7 @@ def _inside(text: str, depth: int) -> Record | None:
     for wrapper in WRAPPERS if depth else ():
         match = re.fullmatch(wrapper.pattern, text, re.DOTALL)
         found = None if match is None else _inside(match["rest"], depth - 1)
-        if found is not None:
+        if match is not None and found is not None:
             return replace(
                 found,
                 stamp=_dated(found.stamp, match.groupdict().get("at")),
