@@ -38,7 +38,7 @@ END
 append="quiet systemd.unit=bench.service"
 """
 SECONDS = 3600
-TOLD = (" x bare", "all / ", "Error")
+TOLD = (" x bare", "; of processors", "Error")
 """What the lines hold that are shown of the console."""
 
 

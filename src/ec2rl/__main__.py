@@ -23,6 +23,9 @@ def start():
             # Run as a file, in isolation: nothing but the standard library and our own folder is
             # searched.
             sys.path.insert(0, os.path.dirname(here))
+            from ec2rl import kept
+
+            kept.use(here)
         from ec2rl.cli import main
 
         return main()

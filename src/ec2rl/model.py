@@ -213,6 +213,8 @@ class Role(Choice):
     """The command that shows more of it."""
     NEXT = "next"
     """What to type next where something could not be told: many modules say the same."""
+    ASIDE = "aside"
+    """What was left out of the verdict, whatever that is, and looks as if it belonged to it."""
 
 
 @record(frozen=True)
@@ -245,6 +247,11 @@ TO_DO = (Role.HELP, Role.FIX, Role.DETAILS, Role.PAGE)
 def more(said: Statement) -> Statement:
     """Say it to those alone who ask for all."""
     return Statement(said.template, said.values, Role.MORE)
+
+
+def aside(said: Statement) -> Statement:
+    """Say it whatever the verdict is."""
+    return Statement(said.template, said.values, Role.ASIDE)
 
 
 def helps(said: Statement) -> Statement:

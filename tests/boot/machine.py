@@ -69,13 +69,20 @@ def build(folder: Path, *more: str) -> None:
     made.rename(folder / "disk")
 
 
-def boot(folder: Path, way: Path, *options: str, seconds: float = SECONDS) -> str:
-    """Change a copy of the machine in one way, boot it, and give its console's text.
+def machine_of(folder: str | None) -> Path | str:
+    """Give the folder of a machine, which is built there; or why there is none."""
+    if not folder:
+        return "no machine is booted: EC2RL_BOOT_BENCH names no folder for one"
+    if missing := lacking():
+        return f"no machine can be booted here: {', '.join(missing)} missing"
+    Path(folder).mkdir(exist_ok=True)
+    build(Path(folder))
+    return Path(folder)
 
-    `options` are for QEMU.
-    """
-    disk, console = folder / f"disk.{way.stem}", folder / f"console.{way.stem}"
-    run("cp", "--sparse=always", "--reflink=auto", str(folder / "disk"), str(disk))
+
+def apply(folder: Path, disk: Path, way: Path, base: Path | None = None) -> list[str]:
+    """Change a copy of the machine in one way; give what its script says of kernel and initrd."""
+    run("cp", "--sparse=always", "--reflink=auto", str(base or folder / "disk"), str(disk))
     settings = 'append=""; kernel=kernel; initrd=initrd\n'
     end = '\nprintf "%s\\n%s\\n%s\\n" "$append" "$kernel" "$initrd"\n'
     script = HELPERS + settings + way.read_text() + end
@@ -84,7 +91,18 @@ def boot(folder: Path, way: Path, *options: str, seconds: float = SECONDS) -> st
         ["sh", "-c", script], cwd=folder, check=True, capture_output=True, text=True,
         env={"PATH": path, "disk": str(disk), "root": ROOT},
     )  # fmt: skip
-    append, kernel, initrd = said.stdout.split("\n")[:3]
+    return said.stdout.split("\n")[:3]
+
+
+def boot(
+    folder: Path, way: Path, *options: str, seconds: float = SECONDS, base: Path | None = None
+) -> str:
+    """Change a copy of the machine in one way, boot it, and give its console's text.
+
+    `options` are for QEMU; `base` is another disk than the machine's own.
+    """
+    disk, console = folder / f"disk.{way.stem}", folder / f"console.{way.stem}"
+    append, kernel, initrd = apply(folder, disk, way, base)
     root = "" if "root=" in append else f"root=UUID={ROOT}"
     words = [
         "qemu-system-x86_64", "-machine", "q35", "-cpu", "max", "-m", "768", "-accel", "tcg",

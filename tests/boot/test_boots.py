@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from boot.machine import BREAKS, boot, build, lacking
+from boot.machine import BREAKS, boot, machine_of
 from support.log_verdicts import judged
 
 pytestmark = [pytest.mark.slow, pytest.mark.root]
@@ -21,14 +21,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.root]
 
 @pytest.fixture(scope="module")
 def machine() -> Path:
-    folder = os.environ.get("EC2RL_BOOT_BENCH")
-    if not folder:
-        pytest.skip("no machine is booted: EC2RL_BOOT_BENCH names no folder for one")
-    if missing := lacking():
-        pytest.skip(f"no machine can be booted here: {', '.join(missing)} missing")
-    Path(folder).mkdir(exist_ok=True)
-    build(Path(folder))
-    return Path(folder)
+    found = machine_of(os.environ.get("EC2RL_BOOT_BENCH"))
+    if isinstance(found, str):
+        pytest.skip(found)
+    return found
 
 
 @pytest.mark.parametrize("way", sorted(BREAKS.glob("*.sh")), ids=lambda way: way.stem)

@@ -12,12 +12,15 @@ from ec2rl.conntrack.table.cause import CauseName
 from ec2rl.conntrack.table.causes import causes
 from ec2rl.conntrack.table.remedies import untracked
 from ec2rl.conntrack.table.targets import TableTarget, TableTargets
+from ec2rl.conntrack.table.tcp_causes import short_of_a_cause
+from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.conntrack.tables import Limits
 from ec2rl.host import Door
 from ec2rl.record import replace
 from ec2rl.report.wording import text
+from support.fill import Row
 from support.tables import counted
-from support.troubled import DNS, EVERYDAY, FLOOD, POOL, TABLES
+from support.troubled import BUSY, DNS, EVERYDAY, FLOOD, LEFT_BY_TWO, LEFT_OPEN, POOL, TABLES
 
 
 @pytest.mark.parametrize("name", list(TABLES))
@@ -39,6 +42,40 @@ def test_a_small_table_proves_nothing() -> None:
 def test_two_causes_at_once_and_the_larger_first() -> None:
     found = causes(counted([*POOL, *DNS[:1600]]))
     assert [cause.name.value for cause in found] == ["hoarding client", "DNS churn"]
+
+
+def test_connections_that_many_left_open() -> None:
+    (cause,) = causes(counted([*LEFT_OPEN, *EVERYDAY[:800]]))
+    assert text(cause.headline) == (
+        "36% of the entries are connections that have been idle for more than 2 h, most to "
+        "192.0.2.1:443/tcp"
+    )
+    assert [text(one) for one in cause.evidence][1] == (
+        "1,000 of these have been idle for more than 2 h, with not even a keepalive of Linux's; "
+        "nf_conntrack_tcp_timeout_established keeps them for 5 d"
+    )
+    (both,) = causes(counted(LEFT_BY_TWO))
+    assert both.name.value == "idle connections"
+    few = {**DEFAULTS, "tcp_timeout_established": 431995}
+    assert causes(counted(LEFT_OPEN, few))[0].name.value == "idle connections"
+
+
+@pytest.mark.parametrize(
+    ("rows", "settings", "short"),
+    [
+        (BUSY, DEFAULTS, "100% are established connections, and 0 have been idle for more than"),
+        ([*LEFT_OPEN, *EVERYDAY], DEFAULTS, "fewer than a third"),
+        (BUSY, {}, "nf_conntrack_tcp_timeout_established alone, which is not known"),
+    ],
+)
+def test_which_condition_is_missing_is_said(
+    rows: list[Row], settings: dict[str, int], short: str
+) -> None:
+    seen = counted(rows, settings)
+    said = short_of_a_cause(seen)
+    assert causes(seen) == ()
+    assert said is not None
+    assert short in text(said)
 
 
 def test_the_headline_of_a_leaking_pool() -> None:

@@ -269,6 +269,7 @@ def test_events_are_told_apart_by_who_vouches_for_them() -> None:
         earlier_boots=(Event(what, earlier),),
         unverified=(Event(what, heard),),
         forged=2,
+        first_forged=forged,
     )
 
 

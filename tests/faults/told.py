@@ -254,7 +254,8 @@ def _judge_run(
     if blow != "KILL":
         if now not in (before, after):
             return f"half-way after a signal: {now}"
-        if now == after and not (fixed or re.search(r"to take it back: \S+ undo 1", said.err)):
+        told = fixed or re.search(r"to take it back: (sudo )?\S+ undo 1", said.err)
+        if now == after and not told:
             return f"changed, and not told: {said}"
         quiet = "nothing was changed" in said.err or "[FAILURE]" in said.out
         # What was not judged is not mended either, and both are told.

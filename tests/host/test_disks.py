@@ -10,8 +10,9 @@ from struct import pack, pack_into
 
 import pytest
 
+from ec2rl.diagnosis.duplicates import find
 from ec2rl.facts.disks import claimed, parse_disks, same_data
-from ec2rl.facts.growth import contradictions, gaps
+from ec2rl.facts.growth import contradictions, gaps, measured
 from ec2rl.host.disks.probe import Window, ask_all, contents, escaped
 from ec2rl.host.disks.tables import read_table
 from ec2rl.host.live import LiveHost
@@ -272,3 +273,19 @@ def test_lines_of_any_form_are_read(seed: int) -> None:
             assert all(isinstance(same_data(one, other, by_name), bool) for other in disks)
         assert all(gap.room >= 0 for gap in gaps(disks))
         assert all(why for _, why in contradictions(disks))
+
+
+def test_thousands_of_copies_are_bounded() -> None:
+    line = "d{n} number=1:{n} size=1048576 table=dos type=ext4 uuid=u label=l fssize=9 holders=a,b"
+    text = "".join(f"{line}\nd{{n}}p of=d{{n}} part=1 size=9\n".format(n=n) for n in range(9000))
+    began = time.monotonic()
+    disks = parse_disks(text)
+    assert disks[-1].fault == "more than are read"
+    assert [*find(disks, lambda disk: [("UUID", disk.uuid)] if disk.uuid else [])] == []
+    apart = parse_disks(text.replace(" holders=a,b", ""))
+    (copies,) = find(apart, lambda disk: [("UUID", disk.uuid)] if disk.uuid else [])
+    assert len(copies.devices) == 64
+    assert [*gaps(apart)] == []
+    assert measured(apart) > 4000
+    assert [*contradictions(apart)] == []
+    assert time.monotonic() - began < 8

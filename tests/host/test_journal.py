@@ -258,6 +258,29 @@ def test_a_hit_behind_blank_pieces(folder: Path) -> None:
     assert (found.records, found.gaps) == ((hit(FULL, 1),), ())
 
 
+def test_hits_on_both_sides_of_holes(folder: Path) -> None:
+    """What was never written is passed over, wherever a piece of the file ends."""
+    journal = JournalWriter()
+    expected = []
+    for n, hole in enumerate((0, 4096, 128 << 10, (1 << 20) + 512, 3 << 20), 1):
+        journal.data += bytes(hole)
+        expected.append(FULL + b" %d" % n)
+        journal.entry(kernel(expected[-1]), n, n, BOOT)
+    content = journal.bytes(8 << 20)
+    path = folder / "sparse.journal"
+    with path.open("wb") as file:
+        for start in range(0, len(content), 4096):
+            if any(page := content[start : start + 4096]):
+                file.seek(start)
+                file.write(page)
+        file.truncate(len(content))
+    assert path.stat().st_blocks * 512 < len(content) // 2
+    with path.open("rb") as file:
+        found = search_journal([("sparse.journal", file.fileno())], [Phrase(FULL)])
+    assert [record.message.encode() for record in found.records] == expected
+    assert found.gaps == ()
+
+
 def behind_tables(journal: JournalWriter) -> int:
     return journal.data_table + 16 * journal.buckets
 

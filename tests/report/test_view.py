@@ -11,6 +11,7 @@ from ec2rl.model import (
     Unreadable,
     Verdict,
     Why,
+    aside,
     fix_with,
     helps,
     more,
@@ -160,3 +161,15 @@ def test_more_than_ten_sound_modules_fold_on_a_terminal(number: int, folds: bool
     assert said.count("Nothing found.") == (0 if folds else number)
     in_a_pipe = results(findings, View(Much.SHORT, domains=domains))
     assert in_a_pipe.count("Nothing found.") == number
+
+
+def test_what_was_left_out_of_a_verdict_is_said_below_any_and_keeps_its_line() -> None:
+    left = aside(say("Not the kernel's: {n:line}", n=1))
+    sound = Finding(Verdict.OK, say("Nothing found."), (left, more(say("Read: dmesg"))))
+    shown = result("kernelbug", sound, View(Much.SHORT))
+    assert shown.endswith("[SUCCESS] Nothing found.\n" + " " * 33 + "-- Not the kernel's: 1 line")
+    many = [(f"m{number}", Finding(Verdict.OK, say("x"))) for number in range(12)]
+    view = View(Much.SHORT, width=120, domains=dict.fromkeys(["kernelbug", *dict(many)], "os"))
+    folded = results([*many, ("kernelbug", sound)], view)
+    assert "12 modules of os" in folded
+    assert "module run/kernelbug" in folded

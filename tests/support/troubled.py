@@ -48,10 +48,22 @@ OLD = [
     for source in sources(COUNT)
 ]
 
+LEFT_OPEN = [  # of many clients, and half of them silent for days
+    Row(source, "192.0.2.1", 5000, 443, 6, ESTABLISHED, BOTH_WAYS, 431990 - number % 2 * 200000)
+    for number, source in enumerate(sources(COUNT))
+]
+LEFT_BY_TWO = [
+    Row(
+        f"10.0.9.{3 + i % 4}", "10.0.4.17", 1024 + i, 443, 6, ESTABLISHED, BOTH_WAYS, 432000 - 9 * i
+    )
+    for i in range(COUNT)
+]
+
 TABLES: dict[str, tuple[list[Row], Mapping[str, int]]] = {
     "half-open": (FLOOD, DEFAULTS),
     "scan": (SCAN, DEFAULTS),
     "hoarding client": (POOL, DEFAULTS),
+    "idle connections": (LEFT_OPEN, DEFAULTS),
     "DNS churn": (DNS, DEFAULTS),
     "UDP churn": (GAME, DEFAULTS),
     "TIME_WAIT storm": (SHORT, DEFAULTS),

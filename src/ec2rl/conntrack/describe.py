@@ -9,7 +9,7 @@ from ec2rl.conntrack.observations import Observations
 from ec2rl.conntrack.tables import Table
 from ec2rl.conntrack.timeline import FullTableHistory, LogPeriod
 from ec2rl.diagnosis.coverage import complete_from, complete_log, reading, with_time
-from ec2rl.diagnosis.events import say_not_understood
+from ec2rl.diagnosis.events import say_forged, say_not_understood
 from ec2rl.model import (
     Command,
     Evidence,
@@ -232,10 +232,7 @@ def _how_far(times: FullTableHistory) -> list[Statement]:
     lines += times.grades
     if times.not_understood:
         lines.append(say_not_understood(times.not_understood, quoted=True))
-    if times.forged:
-        words = "Not the kernel's: {lines:line} that someone wrote in its name"
-        lines.append(more(say(words, lines=times.forged)))
-    return lines
+    return lines + say_forged(times.forged, times.first_forged)
 
 
 def _about(seen: Observations) -> list[Statement]:

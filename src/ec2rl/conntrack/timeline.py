@@ -69,6 +69,7 @@ class FullTableHistory:
     """How far these lines can be believed (`trust.say_grades`)."""
     not_understood: tuple[LogLine, ...] = ()
     """Lines with the words in a form that is not known, or that are cut."""
+    first_forged: LogLine | None = None
 
 
 def timeline(log: KernelLog, settling: Settling | None = None) -> FullTableHistory:
@@ -106,6 +107,7 @@ def timeline(log: KernelLog, settling: Settling | None = None) -> FullTableHisto
         tuple(event.line for event in ends),
         say_grades(event.line for event in full),
         not_understood(log, PHRASES, lambda line: understand(line.message) is not None),
+        events.first_forged,
     )
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     """The ids of a device: each with the tag that fstab(5) names it by."""
 
 _NO_MEDIA = "No medium found"
+_MOST = 64
+"""Copies of one device that are told apart."""
 
 
 @record(frozen=True)
@@ -117,7 +119,8 @@ def find(disks: Sequence[Disk], ids: Ids) -> Iterator[Copies]:
         apart: list[Disk] = []
         # What lies on top comes first, and stands for what it is made of.
         for disk in sorted(sharing, key=lambda one: (bool(one.holders), not one.slaves)):
-            if not any(_is_one(disk, other, by_name) for other in apart):
+            is_new = len(apart) < _MOST and not any(_is_one(disk, one, by_name) for one in apart)
+            if is_new:
                 apart.append(disk)
         if len(apart) > 1:
             value = next(value for of, value in ids(apart[0]) if of == tag)
@@ -170,6 +173,8 @@ def _with_uses(
         for one in found
     ]
     told = [one for one in told if one.uses or one.tag not in only_used]
+    if not told:
+        return Seen(len(disks), unread=unread, refused=refused)
     names = {disk.name: disk for one in told for disk in one.devices}
     volumes = {
         name: number
@@ -201,10 +206,11 @@ def _uses_of(
     for disk in copies.devices if copies.tag == "UUID" else ():
         for folder in held.get(disk.name, ())[:1] if disk.kind == "LVM2_member" else ():
             yield DiskUse("UUID", copies.value, "LVM2", folder)
-    paths = {disk.path for disk in copies.devices if disk.kind == "xfs" and copies.tag == "UUID"}
+    paths = {one.path: one.name for one in copies.devices if one.kind == "xfs"}
     for one in uses:
         is_of_it = one.tag == copies.tag and one.value.casefold() == copies.value.casefold()
-        # The root, named by its path, is mounted first: it is the other that is refused.
-        is_path = one.tag == PATH and one.value in paths and not one.is_root
-        if is_of_it or (is_path and "nouuid" not in one.options):
+        is_path = one.tag == PATH and copies.tag == "UUID" and one.value in paths
+        # What is mounted there, and the root, come first: it is the other that is refused.
+        is_first = one.is_root or one.name in held.get(paths.get(one.value, ""), ())
+        if is_of_it or (is_path and not is_first and "nouuid" not in one.options):
             yield one

@@ -11,7 +11,7 @@ from ec2rl.facts.log import UNKNOWN_FORM, KernelLog, LogLine
 from ec2rl.facts.trace import Trace, parse_trace
 from ec2rl.facts.trust import Grade
 from ec2rl.host import Phrase
-from ec2rl.model import Statement, say
+from ec2rl.model import Statement, aside, say
 from ec2rl.record import Generic, T, record, replace
 
 TYPE_CHECKING = False
@@ -77,8 +77,8 @@ class Events(Generic[T]):
 
     `before_last_fix` are this boot's from before a change that made room, and is in force;
     `unverified` stand only where any user can write; `forged` counts lines that the kernel
-    verifiably did not write.  `not_understood` hold the words of an event in a form that is not
-    known, or are cut: they may be events or not.
+    verifiably did not write, and one of these is the `first_forged`.  `not_understood` hold the
+    words of an event in a form that is not known, or are cut: they may be events or not.
     """
 
     this_boot: tuple[Event[T], ...] = ()
@@ -87,6 +87,7 @@ class Events(Generic[T]):
     unverified: tuple[Event[T], ...] = ()
     forged: int = 0
     not_understood: tuple[LogLine, ...] = ()
+    first_forged: LogLine | None = None
 
     @property
     def newest(self) -> tuple[Event[T], ...]:
@@ -231,6 +232,17 @@ def say_not_understood(lines: Sequence[LogLine], quoted: bool = False) -> Statem
     return say(words, n=len(lines), hold=hold, place=place, quote=quote)
 
 
+def say_forged(number: int, first: LogLine | None) -> list[Statement]:
+    """Say how many lines are not the kernel's, though they look so, and the first of them."""
+    if first is None:
+        return []
+    words = (
+        "Not the kernel's: {n:line} that someone wrote in its name, the first in {place}: {quote}"
+    )
+    quote = first.message[:_QUOTE]
+    return [aside(say(words, n=number, place=first.sources[0], quote=quote))]
+
+
 def together(lines: Sequence[LogLine], crash_lines: Sequence[LogLine]) -> list[LogLine]:
     """Put each event once, in the order of time, with the most that anyone kept of its trace.
 
@@ -283,17 +295,24 @@ def sort_events(events: Iterable[Event[T]]) -> Events[T]:
     this_boot: list[Event[T]] = []
     earlier: list[Event[T]] = []
     unverified: list[Event[T]] = []
-    forged = 0
+    forged, first_forged = 0, None
     for event in events:
         line = event.line
         if line.trusted:
             # Without a boot's number to compare, what is trusted counts as of this boot.
             (earlier if line.this_boot is False else this_boot).append(event)
         elif line.grade is Grade.FORGED:
-            forged += line.count
+            forged, first_forged = forged + line.count, first_forged or line
         else:
             unverified.append(event)
-    return Events(tuple(this_boot), (), tuple(earlier), tuple(unverified), forged)
+    return Events(
+        tuple(this_boot),
+        (),
+        tuple(earlier),
+        tuple(unverified),
+        forged,
+        first_forged=first_forged,
+    )
 
 
 def message(event: Event[Detail]) -> Statement:

@@ -10,7 +10,14 @@ from ec2rl.diagnosis.coverage import (
     source_facts,
     with_time,
 )
-from ec2rl.diagnosis.events import count, group, log_sources, message, say_not_understood
+from ec2rl.diagnosis.events import (
+    count,
+    group,
+    log_sources,
+    message,
+    say_forged,
+    say_not_understood,
+)
 from ec2rl.facts.trust import say_grades
 from ec2rl.model import (
     Evidence,
@@ -160,10 +167,7 @@ def _happened(events: Events[Detail], now: float | None) -> list[Statement]:
     lines += say_grades(event.line for found, _ in periods for event in found)
     if events.not_understood:
         lines.append(say_not_understood(events.not_understood, quoted=True))
-    if events.forged:
-        words = "Not the kernel's: {n:line} that someone wrote in its name"
-        lines.append(more(say(words, n=events.forged)))
-    return lines
+    return lines + say_forged(events.forged, events.first_forged)
 
 
 def _told(one: Group[Detail], period: str, now: float | None) -> list[Statement]:

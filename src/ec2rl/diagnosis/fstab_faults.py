@@ -56,6 +56,9 @@ class Known:
 
 
 _UNNAMED = "a device"
+_ASKED = ("nofail", "noauto", "_netdev", "x-systemd.automount")
+"""Options that the generator itself looks for.  A carriage return at the end of a line is part of
+the last of them there; of what it writes, systemd takes it for blank (both seen, 252)."""
 _KERNEL_NAMES = r"/dev/(?:sd[a-z]{1,3}\d{0,3}|xvd[a-z]{1,3}\d{0,3}|hd[a-z]\d{0,3}|nvme\d{1,3}n\d.*)"
 _NETS = ("efs", "s3fs", "goofys", "rclone", "gcsfuse", "blobfuse", "mount-s3", "curlftpfs", "s3ql")
 """File systems of networks that systemd does not know as such, without their `fuse.`."""
@@ -165,9 +168,19 @@ def _doubled(first: Entry, second: Entry) -> LineFault:
 
 def _written(one: Entry) -> Iterator[LineFault]:
     """What is wrong with how a line is written."""
-    if one.ignored and one.kind != "autofs" and "/" not in one.where and not one.is_swap:
+    is_blank = not one.what.strip("\r")
+    is_lost = one.kind != "autofs" and "/" not in one.where and not one.is_swap
+    if one.ignored and is_lost and not is_blank:
         words = "systemd passes the line over: {why}"
         yield LineFault(Verdict.WARNING, one.what, say(words, why=one.ignored), Way.LINE, one)
+    lost = next((part[:-1] for part in one.options if part[:-1] in _ASKED and part[-1] == "\r"), "")
+    if lost:
+        words = "its line ends in a carriage return (CRLF), behind which {lost} counts for nothing"
+        yield LineFault(Verdict.WARNING, one.folder, say(words, lost=lost), Way.LINE, one)
+    elif one.where.endswith("\r"):
+        words = "its line ends in a carriage return (CRLF), which becomes part of the mount point"
+        where = one.folder[:-1]
+        yield LineFault(Verdict.WARNING, where, say(words), Way.LINE, one)
     if "/" in one.rest and not one.rest.startswith("#"):
         words = "what stands behind the sixth field is not read (a missing line end?): {rest}"
         yield LineFault(Verdict.WARNING, one.folder, say(words, rest=one.rest[:160]), Way.LINE, one)
@@ -178,13 +191,8 @@ def _will(one: Entry, present: Present | None, kinds: Kinds, is_live: bool) -> I
     is_there = present is not None and is_mounted(one, present)
     bad = Verdict.PROBLEM if one.stops_boot and not is_there else Verdict.WARNING
     where = one.source if one.is_swap else one.folder
-    returned = next((part for part in (one.kind, *one.options) if "\r" in part), "")
-    cause = _of_kind(one.kind, kinds)
-    if returned:
-        words = "the line ends in a carriage return (CRLF), which becomes part of {part}"
-        part = returned.replace("\r", "\\r")
-        yield LineFault(bad, where, say(words, part=part), Way.LINE, one, stops=one.stops_boot)
-    elif cause is not None and not is_there:
+    cause = _of_kind(one.kind.rstrip("\r"), kinds)
+    if cause is not None and not is_there:
         yield LineFault(bad, where, cause, Way.KIND, one, stops=one.stops_boot)
     elif one.is_root and present is not None and present.others:
         words = "{what} is not this file system, which has {others}: it stays read-only"

@@ -30,7 +30,7 @@ from ec2rl.model import (
     say,
     see_page,
 )
-from ec2rl.record import record
+from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,12 +61,16 @@ _HELP = {
 
 @record(frozen=True)
 class _Story:
-    """What a boot said: of `place`, until `until`; `stopped` is why it stopped, if it did."""
+    """What a boot said, in `place`; `stopped` is why it stopped, if it did.
+
+    `until` is when a journal ends, in seconds since the epoch.
+    """
 
     boot: Boot | None = None
     stopped: Stopped | None = None
     failed: tuple[FailedMount, ...] = ()
     place: str = ""
+    until: float | None = None
 
 
 def _story(look: FstabLook) -> _Story:
@@ -75,7 +79,7 @@ def _story(look: FstabLook) -> _Story:
         return _told_by(printed.text, printed.path)
     if look.journal is None or isinstance(look.journal, Unreadable):
         return _Story()
-    return _told_by(look.journal.text, "journal")
+    return replace(_told_by(look.journal.text, "journal"), until=look.journal.until)
 
 
 def _told_by(text: str, place: str) -> _Story:
@@ -134,6 +138,9 @@ def judge_lines(name: str, look: FstabLook) -> Finding:
         place, line = story.place, worst.failed.line
         words = "{place}: {text}" if place == "journal" else "{place}, line {n}: {text}"
         details.append(say(words, place=place, n=line.number, text=line.text[:_QUOTE]))
+        if story.until is not None:
+            words = "Judged: the last boot that the journal has, until {at:time}"
+            details.append(say(words, at=story.until))
     details += _line(worst)
     details += [_named(one) for one in bad[1 : _NAMED + 1]]
     if len(bad) > _NAMED + 1:

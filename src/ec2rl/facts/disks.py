@@ -21,6 +21,8 @@ _NO_CONTENT = (
 )
 """Types of partitions without a file system: for GRUB, PReP, Microsoft's own, extended ones."""
 _DEEP = 64
+_MOST = 8192
+"""Lines of an answer."""
 
 
 @record(frozen=True)
@@ -84,7 +86,10 @@ def parse_disks(text: str) -> tuple[Disk, ...]:
     """Read the answer of `Disks`; a line of another form is a device that was not read."""
     found: dict[str, Disk] = {}
     entries: list[tuple[str, dict[str, str]]] = []
-    for line in text.split("\n"):
+    lines = text.split("\n", _MOST)
+    if len(lines) > _MOST:
+        lines[_MOST] = "more fault=more\\x20than\\x20are\\x20read"
+    for line in lines:
         name, *words = line.split(" ")
         told = {key: _plain(value) for key, _, value in (word.partition("=") for word in words)}
         disk, is_entry, _ = name.partition("#")
@@ -147,7 +152,7 @@ def _disk(name: str, told: Mapping[str, str]) -> Disk:
         told.get("sub", ""),
         told.get("label", ""),
         taken,
-        fault="not in a known form" if is_odd_form else told.get("fault", ""),
+        fault=told.get("fault", "not in a known form" if is_odd_form else ""),
         is_odd="odd" in told or told.get("type") in ("other", "ambiguous"),
         is_root="root" in told,
     )

@@ -9,7 +9,7 @@ from ec2rl.facts import conf_files
 from ec2rl.facts.modprobe_conf import commands, module_name
 from ec2rl.facts.proc import release
 from ec2rl.host import Host
-from ec2rl.model import Evidence, Unreadable
+from ec2rl.model import Evidence
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -46,42 +46,53 @@ class Kinds:
 
 def read_kinds(host: Host, kinds: Collection[str]) -> Kinds:
     """Look what the kernels of a machine make of these kinds; a list of several names any."""
-    asked = {one for one in kinds if one and "," not in one and not one.startswith("fuse")}
-    asked -= set(_NO_MODULE)
+    asked = {one.rstrip("\r") for one in kinds if "," not in one and not one.startswith("fuse")}
+    asked -= {"", *_NO_MODULE}
     if not asked:
         return Kinds()
     known = host.read("/proc/filesystems")
-    here = set(known.text.split()) if isinstance(known, Evidence) else set()
-    left = asked - here
-    return Kinds(_unknown(host, left), tuple(_blocked(host, left)), _closed(host)) if left else (
-        Kinds(closed=_closed(host))
-    )  # fmt: skip
+    left = asked - set(known.text.split() if isinstance(known, Evidence) else ())
+    lists = _lists(host) if left else ()
+    built = {one for one in left if lists and all(one in each.built for each in lists)}
+    unknown = frozenset(one for one in left if lists and not _is_known(host, one, lists))
+    return Kinds(unknown, tuple(_blocked(host, left - built)), _closed(host))
 
 
-def _unknown(host: Host, kinds: set[str]) -> frozenset[str]:
-    """Those that no kernel has as a module or built in, and no helper of mount(8) mounts."""
-    left = {one for one in kinds if "\r" not in one}
-    is_told = False
+@record(frozen=True)
+class _Lists:
+    """The kinds that a kernel has built in, and those of its modules."""
+
+    built: frozenset[str]
+    modules: frozenset[str]
+
+
+def _lists(host: Host) -> tuple[_Lists, ...]:
+    """Read what the kernels have; nothing where not all of it is told.
+
+    modules.builtin.modinfo is there from 5.2 on; without it a kind may be built in that has another
+    name than its module, as iso9660.
+    """
+    found = []
     for kernel in _kernels(host):
-        aliases = host.read(f"/lib/modules/{kernel}/modules.alias")
-        built = host.read(f"/lib/modules/{kernel}/modules.builtin")
-        if isinstance(aliases, Unreadable) or isinstance(built, Unreadable) or not aliases.text:
-            return frozenset()
-        is_told = True
-        inside = host.read(f"/lib/modules/{kernel}/modules.builtin.modinfo")
-        more = inside.text if isinstance(inside, Evidence) else ""
-        left = {
-            one for one in left
-            if f"alias fs-{one} " not in aliases.text and f"/{one}.ko" not in built.text
-            and f".alias=fs-{one}\0" not in more
-        }  # fmt: skip
-    if not left or not is_told:
-        return frozenset()
-    for folder in _HELPERS:
-        names = host.names(folder)
-        helpers = names if isinstance(names, tuple) else ()
-        left = {one for one in left if f"mount.{one}" not in helpers}
-    return frozenset(left)
+        names = ("modules.alias", "modules.builtin.modinfo")
+        told = [host.read(f"/lib/modules/{kernel}/{name}") for name in names]
+        texts = [one.text for one in told if isinstance(one, Evidence) and one.text]
+        if len(texts) < len(names):
+            return ()
+        entries = texts[1].replace("\0", "\n").split("\n")
+        built = (one.partition(".alias=fs-") for one in entries)
+        words = (line.split() for line in texts[0].split("\n") if line.startswith("alias fs-"))
+        modules = (line[1][len("fs-") :] for line in words if len(line) == 3)
+        found.append(_Lists(frozenset(kind for _, _, kind in built), frozenset(modules)))
+    return tuple(found)
+
+
+def _is_known(host: Host, kind: str, lists: Sequence[_Lists]) -> bool:
+    """Whether a kernel has this kind, or a helper of mount(8) mounts it."""
+    if any(kind in one.built or kind in one.modules for one in lists):
+        return True
+    helpers = (host.names(folder) for folder in _HELPERS)
+    return any(isinstance(names, tuple) and f"mount.{kind}" in names for names in helpers)
 
 
 def _kernels(host: Host) -> Sequence[str]:

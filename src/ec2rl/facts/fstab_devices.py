@@ -13,11 +13,12 @@ from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from ec2rl.facts.disks import Disk
 
 LINKS = "/dev/disk"
+_MOST_LINKS = 8
 _MOUNTINFO, _SWAPS = "/proc/self/mountinfo", "/proc/swaps"
 
 
@@ -49,7 +50,9 @@ def read_present(host: Host, entries: Sequence[Entry]) -> Present | Unreadable:
         if one.device and one.target and not one.is_network
     }
     rows = tuple(_mounts(mounts.text))
-    mounted = frozenset((*(folder for folder, _ in rows), *_swaps(host)))
+    folders = {folder for folder, _ in rows}
+    led = {one.folder for one in entries if one.target and _led(host, one, folders) in folders}
+    mounted = frozenset((*folders, *led, *_swaps(host)))
     roots = [options.split(",") for folder, options in rows if folder == "/"]
     return Present(devices, mounted, is_root_read_only=bool(roots) and "ro" in roots[-1])
 
@@ -113,10 +116,32 @@ def is_mounted(entry: Entry, present: Present) -> bool:
 def is_all_well(entries: Sequence[Entry], present: Present) -> bool:
     """Whether all that a boot mounts is mounted, and each device is there for the next one."""
     return not present.is_root_read_only and all(
-        is_mounted(one, present) and present.devices.get(one.number, True) is not False
+        (one.is_swap or is_mounted(one, present))
+        and present.devices.get(one.number, True) is not False
         for one in entries
         if one.target
     )
+
+
+def _led(host: Host, entry: Entry, mounted: Collection[str]) -> str:
+    """Give where the links of a mount point lead, as systemd follows them.
+
+    Below a mount none is looked at: what is mounted there may not answer.
+    """
+    parts = [] if entry.is_swap or entry.folder in mounted else entry.folder[1:].split("/")
+    path, links = "", 0
+    while parts:
+        path = f"{path}/{parts.pop(0)}"
+        to = host.link(path) if path not in mounted else path
+        if to == path:
+            return "/".join((path, *parts))
+        if isinstance(to, str):
+            links += 1
+            to = to if to.startswith("/") else f"{path.rpartition('/')[0]}/{to}"
+            parts, path = [*filter(None, to.split("/")), *parts], ""
+        if links > _MOST_LINKS or ".." in parts:
+            return entry.folder
+    return path
 
 
 def _is_there(host: Host, entry: Entry, has_udev: bool) -> bool | None:

@@ -45,14 +45,15 @@ class Gap:
 def gaps(disks: Sequence[Disk]) -> Iterator[Gap]:
     """Find the room of all disks that can be written; that behind partitions comes first."""
     by_name = {one.name: one for one in disks}
-    for disk in disks:
-        is_own = _is_judged(disk, by_name) and not _is_below_itself(disk, by_name)
-        if is_own and disk.table and not disk.of:
-            gap = _behind_partitions(disk, [one for one in disks if one.of == disk.name])
+    judged = _judged(disks, by_name)
+    parts = _parts(disks)
+    for disk in judged:
+        if disk.table and not disk.of and not _is_below_itself(disk, by_name):
+            gap = _behind_partitions(disk, parts.get(disk.name, ()))
             if gap is not None:
                 yield gap
-    for disk in disks:
-        is_own = _is_judged(disk, by_name) and not _is_below_itself(disk, by_name)
+    for disk in judged:
+        is_own = not _is_below_itself(disk, by_name)
         if is_own and disk.kind in GROWS and disk.taken and disk.size - disk.taken >= SLACK:
             yield Gap(disk, disk.size - disk.taken)
         lower = by_name.get(disk.slaves[0]) if len(disk.slaves) == 1 else None
@@ -63,17 +64,29 @@ def gaps(disks: Sequence[Disk]) -> Iterator[Gap]:
 
 def measured(disks: Sequence[Disk]) -> int:
     """Count the devices of which it is known how much of them is taken."""
-    by_name = {one.name: one for one in disks}
-    judged = (one for one in disks if _is_judged(one, by_name))
+    judged = _judged(disks, {one.name: one for one in disks})
     return sum(bool(one.table or (one.taken and one.kind in GROWS)) for one in judged)
 
 
-def _is_judged(disk: Disk, by_name: Mapping[str, Disk]) -> bool:
-    """Whether somebody would grow it: a volume, however it is attached here, but no odd disk."""
+def _judged(disks: Sequence[Disk], by_name: Mapping[str, Disk]) -> list[Disk]:
+    """What somebody would grow: a volume, however it is attached here, but no odd disk."""
+    is_volume = any(one.is_root for one in disks)
+    return [one for one in disks if (is_volume or not _is_kept(one, by_name))
+            and not claimed(one, by_name)]  # fmt: skip
+
+
+def _is_kept(disk: Disk, by_name: Mapping[str, Disk]) -> bool:
     whole = by_name.get(disk.of, disk)
-    is_kept = whole.is_read_only or disk.is_read_only or whole.is_removable or whole.file
-    is_volume = any(one.is_root for one in by_name.values())
-    return (is_volume or not is_kept) and not claimed(disk, by_name)
+    return bool(whole.is_read_only or disk.is_read_only or whole.is_removable or whole.file)
+
+
+def _parts(disks: Sequence[Disk]) -> dict[str, list[Disk]]:
+    """The partitions of each disk."""
+    found: dict[str, list[Disk]] = {}
+    for one in disks:
+        if one.of:
+            found.setdefault(one.of, []).append(one)
+    return found
 
 
 def _is_below_itself(disk: Disk, by_name: Mapping[str, Disk]) -> bool:
@@ -105,16 +118,15 @@ def _behind_partitions(disk: Disk, parts: Sequence[Disk]) -> Gap | None:
 def contradictions(disks: Sequence[Disk]) -> Iterator[tuple[Disk, str]]:
     """Find what cannot be so: more than there is, and partitions that overlap."""
     by_name = {one.name: one for one in disks}
+    parts = _parts(disks)
     for disk in disks:
         whole = by_name.get(disk.of)
         if disk.kind in GROWS and disk.taken > disk.size and not claimed(disk, by_name):
             yield disk, "its superblock says that it is larger than its device"
         elif whole is not None and disk.end > whole.size:
             yield disk, "it ends behind the end of its disk"
-        parts = [one for one in disks if disk.table and one.of == disk.name]
-        ordered = sorted(
-            (one for one in parts if one.part_kind not in EXTENDED), key=lambda one: one.start
-        )
+        own = [one for one in parts.get(disk.name, ()) if one.part_kind not in EXTENDED]
+        ordered = sorted(own, key=lambda one: one.start) if disk.table else []
         for one, following in zip(ordered, ordered[1:]):
             if following.start < one.end:
                 yield disk, f"its partitions {one.part} and {following.part} overlap"

@@ -7,7 +7,7 @@ from ec2rl.host import Host
 from ec2rl.host.queries.boot_journal import BootJournal
 from ec2rl.host.queries.boot_text import BootText, Printed
 from ec2rl.host.queries.system_state import SystemState
-from ec2rl.model import Command, Finding, Unreadable, Verdict, Why, say, see_page
+from ec2rl.model import Command, Finding, Unreadable, Verdict, Why, next_step, say, see_page
 from ec2rl.module import Module, Options
 from ec2rl.record import record, replace
 
@@ -96,7 +96,7 @@ def _running(seen: Seen) -> Finding:
             said = say("There is no boot to judge: systemd is not the first program here")
             return Finding(Verdict.NOT_APPLICABLE, said)
         said = say(cannot + "{state}", state=state)
-        return Finding(Verdict.UNKNOWN, said, (say("Next: {run_as_root}"),))
+        return Finding(Verdict.UNKNOWN, said, (next_step("Next: {run_as_root}"),))
     facts: dict[str, Fact] = {"state": state}
     if state in ("running", "degraded"):
         said = say("This boot came up: systemd reached its target ({state}).", state=state)

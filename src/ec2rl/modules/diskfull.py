@@ -20,6 +20,7 @@ from ec2rl.model import (
     Why,
     helps,
     more,
+    next_step,
     say,
     see_page,
 )
@@ -258,7 +259,7 @@ def _by_log(seen: Seen, unread: Unreadable) -> Finding:
         why: Statement | Unreadable = unread
         if unread.why is Why.NOT_COLLECTED and not unread.detail:
             why = say("nobody recorded how full they were (df)")
-        how = say("Next: {collect_all}")
+        how = next_step("Next: {collect_all}")
         return Finding(Verdict.UNKNOWN, say(words, why=why), (how,), facts=_facts(seen))
     is_loop = all(is_loop_unwritten(one.text) for one in seen.lines)
     words = "A file system was full: {quote} (how full they are is not known)"

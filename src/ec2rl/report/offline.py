@@ -63,7 +63,7 @@ def _learn(said: Statement, root: str, again: str, stopped: bool) -> Statement:
             name: replace(one, past=f"{one.words} {again}") if isinstance(one, Command) else one
             for name, one in values.items()
         }
-    elif (root or stopped) and any(f"{{{name}}}" in said.template for name in _MORE):
+    elif said.role is Role.NEXT and (root or stopped):
         words = "what a volume lacks is collected as root on that machine, once it runs: {record}"
         if not root:
             words = (

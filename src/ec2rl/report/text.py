@@ -110,13 +110,17 @@ def for_terminal(text: str, width: int | None, indent: str = "", rest: str = "  
 def _chosen(finding: Finding, much: Much) -> Iterator[Statement]:
     """Choose what is said below a result line: of what is well nothing, and of a step three.
 
-    What the run has changed is said whatever the verdict, and however little is asked for.
+    What the run has changed is said whatever the verdict, and however little is asked for; so is,
+    but where only verdicts are, what was left out of it.
     """
     if much is Much.ALL:
         yield from finding.details
         return
-    if much is Much.VERDICT or status(finding.verdict) == Verdict.OK.value:
+    if much is Much.VERDICT:
         yield from _changed(finding)
+        return
+    if status(finding.verdict) == Verdict.OK.value:
+        yield from (one for one in finding.details if one.role in (Role.CHANGE, Role.ASIDE))
         return
     steps = [one for one in finding.details if one.role in TO_DO]
     while len(steps) > _STEPS and any(one.role is Role.HELP for one in steps):
@@ -131,8 +135,8 @@ def _changed(finding: Finding) -> list[Statement]:
 
 
 def _folds(finding: Finding) -> bool:
-    """Tell whether a result may share a line with others: it is sound, and nothing was changed."""
-    return status(finding.verdict) == Verdict.OK.value and not _changed(finding)
+    """Tell whether a result may share a line with others: it is sound, and nothing else is said."""
+    return status(finding.verdict) == Verdict.OK.value and not [*_chosen(finding, Much.SHORT)]
 
 
 def results(findings: Sequence[tuple[str, Finding]], view: View = WHOLE) -> str:

@@ -18,6 +18,7 @@ from ec2rl.conntrack.table.census import (
 from ec2rl.conntrack.table.process_owners import NOBODY
 from ec2rl.conntrack.table.ruleset import ruleset, unknown_need
 from ec2rl.conntrack.table.sample import estimate
+from ec2rl.conntrack.table.tcp_causes import short_of_a_cause
 from ec2rl.conntrack.table.timeouts import governing
 from ec2rl.invocation import to_type
 from ec2rl.quantities import grouped, percent, plural, span
@@ -196,7 +197,10 @@ def notes(seen: Census, width: int = WIDE) -> list[str]:
 
 def _causes(found: Sequence[Cause], seen: Census, target: TableTarget, width: int) -> list[str]:
     if not found:
-        few = "" if seen.total >= 1000 else ": fewer than 1,000 entries tell little"
+        few = ": fewer than 1,000 entries tell little"
+        if seen.total >= 1000:
+            short = short_of_a_cause(seen)
+            few = "" if short is None else f". {text(short)}"
         none = f"Why: none of the known causes stands out{few}."
         return [*wrapped("", none, "    ", width), ""]
     lines = ["Why:"]

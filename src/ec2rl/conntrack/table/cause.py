@@ -21,6 +21,7 @@ class CauseName(Choice):
     HALF_OPEN = "half-open"
     SCAN = "scan"
     HOARDING_CLIENT = "hoarding client"
+    IDLE_CONNECTIONS = "idle connections"
     DNS_CHURN = "DNS churn"
     UDP_CHURN = "UDP churn"
     TIME_WAIT_STORM = "TIME_WAIT storm"

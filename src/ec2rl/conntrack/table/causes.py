@@ -9,7 +9,13 @@ from __future__ import annotations
 from ec2rl.conntrack.table.cause import Cause, CauseName, most_of, numbers, part_of, rounded
 from ec2rl.conntrack.table.entry import UDP
 from ec2rl.conntrack.table.remedies import CHURN, DNS, LOCAL, LONGER, NAMESPACE
-from ec2rl.conntrack.table.tcp_causes import close_wait, half_open, hoarding_client, time_wait
+from ec2rl.conntrack.table.tcp_causes import (
+    close_wait,
+    half_open,
+    hoarding_client,
+    idle_connections,
+    time_wait,
+)
 from ec2rl.conntrack.table.timeouts import governing
 from ec2rl.model import say
 
@@ -35,6 +41,7 @@ def causes(seen: Census, namespaces: Mapping[str, int] | None = None) -> tuple[C
         rules = (
             half_open,
             hoarding_client,
+            idle_connections,
             udp_churn,
             time_wait,
             close_wait,

@@ -91,6 +91,16 @@ _HOARD = Advice(
         "a much lower tcp_timeout_established: it cuts the idle connections that still live",
     ),
 )
+IDLE = Advice(
+    (
+        "have the applications close what they do not use: a pool's maximum of idle connections,"
+        " an idle time on both sides",
+        "ask for TCP keepalives: the timeout can then be lowered without cutting what still lives",
+        "see what a lower tcp_timeout_established would free, and what it would cut",
+    ),
+    ("a larger table alone: it only puts the day off",),
+    "whatif",
+)
 DNS = Advice(
     (
         "leave DNS untracked: udp port 53 to and from, in the prerouting and output hooks",

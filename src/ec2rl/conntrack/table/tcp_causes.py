@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ec2rl.conntrack.table.cause import Cause, CauseName, most_of, numbers, rounded
 from ec2rl.conntrack.table.entry import TCP, is_masked
-from ec2rl.conntrack.table.remedies import CLOSE_WAIT, FLOOD, SCAN, TIME_WAIT, hoard
+from ec2rl.conntrack.table.remedies import CLOSE_WAIT, FLOOD, IDLE, SCAN, TIME_WAIT, hoard
 from ec2rl.conntrack.table.timeouts import DEFAULTS
-from ec2rl.model import say
+from ec2rl.model import Statement, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 _NITRO = 350
 """Seconds after which Nitro v6 forgets an idle TCP connection (TcpEstablishedTimeout, AWS)."""
+
+
+_SILENT = 7200
+"""Seconds: net.ipv4.tcp_keepalive_time by default (Linux, include/net/tcp.h), where one asks."""
 
 
 def half_open(seen: Census) -> Cause | None:
@@ -107,6 +111,73 @@ def hoarding_client(seen: Census) -> Cause | None:
         ),
         hoard(client),
     )
+
+
+def _stands(kind: Kind) -> bool:
+    return kind.protocol == TCP and kind.state == "ESTABLISHED" and kind.assured
+
+
+def _silent(seen: Census) -> tuple[int, int]:
+    """How many connections stand, and on how many of them nobody spoke for hours."""
+    cells = [cell for cell in seen.cells if _stands(cell.kind)]
+    idle = sum(n for cell in cells for seconds, n in cell.idle if seconds > _SILENT)
+    return sum(cell.count for cell in cells), idle
+
+
+def short_of_a_cause(seen: Census) -> Statement | None:
+    """Say what is missing for idle connections to be the cause, where most entries stand."""
+    established, idle = _silent(seen)
+    if established * 3 < seen.total:
+        return None
+    known = "tcp_timeout_established" in seen.settings
+    words = "{share}% are established connections, and {idle:,} have been idle for more than"
+    words += " {silent:span}: fewer than a third"
+    if not known:
+        words = "{share}% are established connections, and how long they have been idle tells"
+        words += " nf_conntrack_tcp_timeout_established alone, which is not known"
+    share = rounded(established, seen.total)
+    return say(words, share=share, idle=idle, silent=_SILENT)
+
+
+def idle_connections(seen: Census) -> Cause | None:
+    """Find established connections of many on which nobody spoke for hours: a third of the table.
+
+    Those of one client are told by its own rule; where the timeout in force is not known, nobody
+    knows how long they have been idle.
+    """
+    timeout = seen.settings.get("tcp_timeout_established")
+    if timeout is None or hoarding_client(seen) is not None:
+        return None
+
+    established, idle = _silent(seen)
+    if idle * 3 < seen.total:
+        return None
+    service, most = most_of(seen.services.rows, _stands)
+    return Cause(
+        CauseName.IDLE_CONNECTIONS,
+        say(
+            "{share}% of the entries are connections that have been idle for more than"
+            " {silent:span}, most to {service}",
+            share=rounded(idle, seen.total),
+            silent=_SILENT,
+            service=service,
+        ),
+        idle / seen.total,
+        (
+            numbers(established, seen, "are established connections"),
+            say(
+                "{n:,} of these have been idle for more than {silent:span}, with not even a"
+                " keepalive of Linux's; nf_conntrack_tcp_timeout_established keeps them for"
+                " {timeout:span}",
+                n=idle,
+                silent=_SILENT,
+                timeout=timeout,
+            ),
+            say("{share}% of them are to {service}", share=rounded(most, established),
+                service=service),
+        ),
+        IDLE,
+    )  # fmt: skip
 
 
 def time_wait(seen: Census) -> Cause | None:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from ec2rl.facts.boot.first_cause import Stopped
 from ec2rl.facts.boot.lines import BootLine, is_shown
-from ec2rl.facts.boot.meaning import mount_behind, mount_reason, whole_device
+from ec2rl.facts.boot.meaning import (
+    REASONS,
+    kernel_reason,
+    mount_behind,
+    mount_reason,
+    whole_device,
+)
 from ec2rl.facts.boot.story import Boot, Event
 from ec2rl.facts.boot.wording import Stage
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from ec2rl.facts.fstab import Entry
 
 TIMEOUT, MOUNT, CHECK, DEPENDS = "device timeout", "mount", "fsck", "dependency"
 REMOUNT = "remount"
 _HEADS = (TIMEOUT, MOUNT, CHECK, REMOUNT, "unlock")
-REASONS = ("character set", "damaged", "newer file system", "bad option")
-"""What the kernel says of a file system that it does not mount."""
 
 
 @record(frozen=True)
@@ -72,7 +76,7 @@ def _of_head(boot: Boot, head: Event, stopped: Stopped | None) -> FailedMount:
     is_cause = stopped is not None and stopped.cause is not None and stopped.first is head
     if head.kind == MOUNT:
         where, why = mount_reason(boot, head)
-        kernels = _of_kernel(boot, head) if not why or why.startswith("wrong fs type") else ""
+        kernels = kernel_reason(boot, head) if not why or why.startswith("wrong fs type") else ""
         why = f"{why}; the kernel says {kernels}" if why and kernels else why or kernels
         below = stopped is not None and stopped.kind in REASONS and head in stopped.followed
         return FailedMount(MOUNT, head.values["mount"], head.line, where, why=why,
@@ -84,15 +88,6 @@ def _of_head(boot: Boot, head: Event, stopped: Stopped | None) -> FailedMount:
                   if key in head.values), "")  # fmt: skip
     device = whole_device(boot, shown) if head.kind == TIMEOUT else shown
     return FailedMount(head.kind, shown, head.line, where, device, stops=is_cause)
-
-
-def _of_kernel(boot: Boot, head: Event) -> str:
-    """What the kernel last said of a file system before this mount failed."""
-    said: Sequence[Event] = [
-        one for one in (*boot.passed, *boot.events)
-        if one.kind in REASONS and one.line.number < head.line.number
-    ]  # fmt: skip
-    return said[-1].line.text if said else ""
 
 
 def _of_dependency(event: Event) -> Iterator[FailedMount]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     Meaning = tuple[str, Statement]
 
+REASONS = ("character set", "damaged", "newer file system", "bad option")
+"""What the kernel says of a file system that it does not mount."""
 _SYSROOT = "/sysroot"
 """Where an initrd that runs systemd mounts the root file system."""
 
@@ -92,6 +94,7 @@ def _checked(boot: Boot, first: Event) -> Meaning:
 
 def _not_mounted(boot: Boot, first: Event) -> Meaning:
     path, why = mount_reason(boot, first)
+    why = why or kernel_reason(boot, first)
     if not why:
         return first.kind, say("{mount} could not be mounted", mount=path)
     kind = "unknown type" if why.startswith("unknown filesystem type") else first.kind
@@ -113,6 +116,15 @@ def mount_reason(boot: Boot, first: Event) -> tuple[str, str]:
             if names_match(path, where):
                 return where, one.values["why"].rstrip(".")
     return path, ""
+
+
+def kernel_reason(boot: Boot, mount: Event) -> str:
+    """What the kernel last said of a file system before a mount failed, "" for nothing."""
+    said = [
+        one for one in (*boot.passed, *boot.events)
+        if one.kind in REASONS and one.line.number < mount.line.number
+    ]  # fmt: skip
+    return max(said, key=lambda one: one.line.number).line.text if said else ""
 
 
 def _not_found(boot: Boot, _: Event) -> Meaning:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import stat
 
+from ec2rl.host.disks.sys_block import all_names, names_around, read_device
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,9 +19,6 @@ if TYPE_CHECKING:
     """What is told of a device, by name; a flag has the value ""."""
     Read = Callable[[str, Told], list[Told]]
 
-_SYS = "/sys/class/block"
-_PASSED = ("ram", "zram", "sr", "fd", "mtdblock")
-"""Memory, and drives whose medium is moved to be read (Documentation/admin-guide/devices.txt)."""
 _HEAD, _FAR = 8 << 10, 72 << 10
 """Bytes from the beginning that are read at once: nearly all superblocks, and the rest of them."""
 _BUDGET = 4 << 20
@@ -31,36 +30,25 @@ NO_ANSWER = "no answer"
 
 def tell_all() -> str:
     """Tell of all block devices that have room. OSError where there is no /sys, or no process."""
-    names = [one for one in sorted(os.listdir(_SYS)) if not one.startswith(_PASSED)]
-    return _tell(names[:_MOST], "")
+    names = all_names()
+    left = f"more fault={len(names) - _MOST}\\x20more\\x20devices\n" if len(names) > _MOST else ""
+    return _tell(names[:_MOST], "") + left
 
 
-def tell_of(number: int, root: str = "/sys/dev/block") -> str:
+def tell_of(number: int) -> str:
     """Tell of the device of this number: its disk, the partitions of that, and what lies below."""
-    path = os.path.realpath(f"{root}/{os.major(number)}:{os.minor(number)}")
-    name = os.path.basename(path)
-    found = [name]
-    for one in found:
-        folder = os.path.realpath(f"{_SYS}/{one}")
-        if os.path.exists(f"{folder}/partition"):
-            folder = os.path.dirname(folder)
-        disk = os.path.basename(folder)
-        parts = [part for part in _names(folder) if os.path.exists(f"{folder}/{part}/partition")]
-        more = [disk, *parts, *_names(f"{folder}/slaves")]
-        found += [part for part in dict.fromkeys(more) if part not in found]
-        if len(found) > _MOST:
-            break
-    return _tell(sorted(found), name)
+    name, names = names_around(number)
+    return _tell(names[:_MOST], name)
 
 
 def _tell(names: Sequence[str], root: str) -> str:
-    devices = {name: told for name in names if (told := _of_sys(name)) is not None}
+    devices = {name: told for name in names if (told := read_device(name)) is not None}
     if root in devices:
         devices[root]["root"] = ""
-    contents = ask_all(devices)
+    contents = ask_all({name: told for name, told in devices.items() if "fault" not in told})
     lines = []
     for name, told in devices.items():
-        own, *others = contents.get(name, [{"fault": NO_ANSWER}])
+        own, *others = contents.get(name, [{"fault": told.get("fault", NO_ANSWER)}])
         lines.append(_line(name, {**told, **own}))
         lines += [_line(f"{name}#{one['entry']}", one) for one in others]
     return "".join(lines)
@@ -80,69 +68,11 @@ def escaped(text: str) -> str:
     return "".join(plain)
 
 
-def _of_sys(name: str) -> Told | None:
-    """What the kernel says of a device (ABI/stable/sysfs-block); None for an empty one."""
-    folder = f"{_SYS}/{name}"
-    size = _number(f"{folder}/size")
-    if not size or _read(f"{folder}/hidden") == "1":
-        return None
-    told = {"number": _read(f"{folder}/dev"), "size": str(size * 512)}
-    part = _read(f"{folder}/partition")
-    if part:
-        disk = os.path.basename(os.path.dirname(os.path.realpath(folder)))
-        told |= {"of": disk, "part": part, "start": str(_number(f"{folder}/start") * 512)}
-    else:
-        sector = _read(f"{folder}/queue/logical_block_size")
-        told |= {"sector": sector} if sector not in ("", "512") else {}
-    for key, path in (
-        ("dm", "dm/name"),
-        ("dmuuid", "dm/uuid"),
-        ("file", "loop/backing_file"),
-        ("offset", "loop/offset"),
-        ("wwid", "wwid"),
-        ("wwid", "device/wwid"),
-    ):
-        is_there = not part and (key == "wwid" or name.startswith(("dm-", "loop")))
-        value = _read(f"{folder}/{path}") if is_there else ""
-        told |= {key: value} if value else {}
-    for flag in ("ro", "removable"):
-        told |= {flag: ""} if _read(f"{folder}/{flag}") == "1" else {}
-    for key in ("holders", "slaves"):
-        names = _names(f"{folder}/{key}")
-        told |= {key: ",".join(names)} if names else {}
-    return told
-
-
-def _read(path: str) -> str:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return ""
-    try:
-        return os.fsdecode(os.read(fd, 4096)).strip("\n ")
-    except OSError:
-        return ""
-    finally:
-        os.close(fd)
-
-
-def _number(path: str) -> int:
-    text = _read(path)
-    return int(text) if text.isdigit() and len(text) <= 19 else 0
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []
-
-
 def ask_all(devices: Mapping[str, Told], read: Read | None = None) -> dict[str, list[Told]]:
     """Read what all devices hold: each disk apart from the others, where one does not answer."""
-    read = read or _read_device
     from ec2rl.process import LostError
 
+    read = read or _read_device
     try:
         return _run(devices, read, _SECONDS)
     except LostError:
