@@ -205,8 +205,7 @@ class LogReader:
 
         what = text.what.kind
         is_journal = what == "syslog" and is_journalctl(log.name, text.head)
-        until = journal_until(text.head) if is_journal else None
-        self._end, modified = max(self._end, until or 0.0), until or modified
+        modified = (is_journal and journal_until(text.head)) or modified
         phrases = self._logs
         if what not in ("syslog", "document") or is_journal:
             phrases = self._kernels if is_journal else (*self._kernels, *ABOUT_TEXTS)
