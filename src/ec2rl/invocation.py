@@ -31,12 +31,13 @@ def settle(environment: Mapping[str, str], argument: str) -> None:
     if os.path.basename(called) in named_by_python or not called.isprintable():
         return
     folder, _, name = called.rpartition("/")
-    _Here.name = _quoted(name if folder in _PATH else called if "/" in called else f"./{name}")
+    _Here.name = quoted(name if folder in _PATH else called if "/" in called else f"./{name}")
     is_root = os.geteuid() == 0 and environment.get("SUDO_UID", "0") == "0"
     _Here.sudo = "" if is_root else "sudo "
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
+    """Quote a word where a shell would take it for more than letters."""
     if _SAFE.issuperset(word):
         return word
     return "'" + word.replace("'", "'\"'\"'") + "'"  # as shlex.quote; python3-minimal has none

@@ -73,6 +73,8 @@ def test_the_settings_that_were_read_are_named_for_a_closer_look(tmp_path: Path)
     sysctl = saved(tmp_path, "my settings", text)
     done = ec2rl("run", "--no-save", "--only-modules=conntrackfull", table, sysctl)
     assert f"conntrack top --file={table} --sysctl='{sysctl}'" in done.stdout
+    assert "What helps: put the timeout back to 60 s where it is set: on Kubernetes" in done.stdout
+    assert "; until then raise net.netfilter.nf_conntrack_max and" in done.stdout
     both = saved(tmp_path, "both", f"$ sysctl -a\n{text}$ conntrack -L\n{CLOSING}\n")
     done = ec2rl("run", "--no-save", "--only-modules=conntrackfull", both)
     assert f"conntrack top --file={both} --sysctl={both}" in done.stdout

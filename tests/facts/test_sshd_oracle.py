@@ -14,7 +14,9 @@ import pytest
 
 from ec2rl.facts.ssh.config import Config, read_config
 from ec2rl.facts.ssh.for_user import ForUser, Who
+from ec2rl.facts.ssh.server import certain
 from ec2rl.facts.ssh.values import port_number
+from ec2rl.host.live import LiveHost
 from ec2rl.host.mounted import MountedHost
 
 SSHD = "/usr/sbin/sshd"
@@ -159,7 +161,7 @@ _OLD = {"keyboard": ("kbdinteractiveauthentication", "challengeresponseauthentic
 def test_it_reads_what_sshd_reads(tmp_path: Path, number: int) -> None:
     files = BY_HAND[number] if number < len(BY_HAND) else made(number)
     config = configured(tmp_path, files)
-    sure = [one for one in config.faults if one.is_of((9, 2)) is not False and not one.is_maybe]
+    sure = [*certain(LiveHost(), config)[0]]
     said = sshd(tmp_path, "-T", "-C", "user=root,host=h,addr=192.0.2.1,laddr=192.0.2.2,lport=22")
     places = re.findall(
         r"^(\S+?):? line (\d+): (?!Deprecated|Unsupported)", said.stderr, re.MULTILINE

@@ -64,6 +64,8 @@ def details(seen: Observations, verdict: Verdict) -> tuple[Statement, ...]:
         lines = [one for one in lines if one.role is not Role.DETAILS]
         knobs = _knobs(seen)
         lines += [*map(helps, knobs), fix_with("conntrackfull")] if knobs else []
+        if not knobs and any(one.exceeded for one in seen.allowances):
+            lines.append(helps(say(_ALLOWANCE)))
         lines += [*boot, *closer]
         if verdict is Verdict.WARNING and not seen.answered:
             lines.append(_where_it_can_be_told(seen))
@@ -347,14 +349,20 @@ def _rests_on(seen: Observations, verdict: Verdict) -> list[Statement]:
     return lines
 
 
+_ALLOWANCE = (
+    "What helps: fewer flows that the instance tracks (security group rules that allow everything, "
+    "both ways, need no tracking), shorter idle timeouts of the interface, or a larger type"
+)
+
+
 def _knobs(seen: Observations) -> list[Statement]:
-    """The knob that works here."""
+    """The knob that works here: what fills the table first, then its size."""
     table = seen.fullest
     told = seen.times.now.lines or seen.times.unverified.lines
     if not (told or seen.evicted or (table is not None and seen.near(table))):
         return []
     words = "What helps: raise net.netfilter.nf_conntrack_max and nf_conntrack_buckets together"
-    if seen.limits.is_old:
+    if seen.limits.is_old or seen.times.now.is_old or seen.times.unverified.is_old:
         words = (
             "What helps: raise net.ipv4.netfilter.ip_conntrack_max and hashsize of the module "
             "ip_conntrack together"
@@ -362,7 +370,15 @@ def _knobs(seen: Observations) -> list[Statement]:
     if seen.limits.maximum:
         words += " ({they_are} {max:,} and {buckets:,})"
     buckets = seen.limits.buckets or "unknown"
-    lines = [say(words, max=seen.limits.maximum, buckets=buckets)]
+    causes = () if seen.table_sample is None else seen.table_sample.causes
+    way = causes[0].advice.fits[0] if causes else ""
+    if way:  # what fills the table comes before its size
+        words = words.replace("What helps: raise", "What helps: {way}; until then raise")
+    lines = [say(words, way=way, max=seen.limits.maximum, buckets=buckets)]
+    containers = seen.times.now.containers or seen.times.unverified.containers
+    if containers:
+        words = "Each of OpenVZ's containers has a limit of its own: that of {numbers} is meant"
+        lines.append(say(words, numbers=tuple(map(str, containers))))
     contained = [
         table
         for table in seen.tables

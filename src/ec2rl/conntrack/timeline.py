@@ -42,6 +42,8 @@ class LogPeriod:
     """By namespace, when the loss began and ended that its newest lines tell of."""
     containers: tuple[int, ...] = ()
     """The numbers of OpenVZ's containers whose tables they are."""
+    is_old: bool = False
+    """Whether ip_conntrack said them: Linux up to 2.6.21, and its kin (ip_conntrack_core.c)."""
 
 
 @record(frozen=True)
@@ -129,6 +131,7 @@ def _period(events: Sequence[Event[Message]], suppressed: Sequence[Event[Message
         (uptimes[0], uptimes[-1]) if uptimes and not times else None,
         _spells(events),
         tuple(dict.fromkeys(one.detail.container for one in events if one.detail.container)),
+        any(line.message.startswith("ip_conntrack: ") for line in lines),
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ec2rl.diagnosis.duplicates_advice import Wording, advice, original, others
 from ec2rl.model import (
-    Command,
     Finding,
     Role,
     Statement,
@@ -15,7 +15,6 @@ from ec2rl.model import (
     say,
     see_page,
 )
-from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,20 +31,6 @@ MADE_OF = ("LVM2_member", "crypto_LUKS", "linux_raid_member")
 """Kinds that are not mounted themselves, but what is made of them."""
 
 
-@record(frozen=True)
-class Wording:
-    """A diagnosis of one kind of id: `what` it is called; `none` is said where no two share one.
-
-    `anew` are the commands that give a copy a new one, by what `_how` tells, with a note behind
-    ` # `; each has places `{path}`, `{disk}` and `{part}`.
-    """
-
-    name: str
-    what: str
-    none: str
-    anew: dict[str, str]
-
-
 def judge(seen: Seen, words: Wording) -> Finding:
     """Judge by who goes by the id that is shared: a failure only where somebody does."""
     facts = _facts(seen)
@@ -60,9 +45,9 @@ def judge(seen: Seen, words: Wording) -> Finding:
     details += [more(_summary(seen, one, words, of)) for of, one in judged[_FEW:_MOST]]
     details += [say("Not read: {unread}", unread=one) for one in seen.unread[:_FEW]]
     details += [say("Not read: {unread}", unread=one) for one in seen.uses_unread]
-    advice = [helps(one) for one in _advice(seen, worst, words)]
+    to_do = [helps(one) for one in advice(seen, worst, words)]
     summary = _summary(seen, worst, words, verdict)
-    return Finding(verdict, summary, (*details, *advice, see_page(words.name)), facts=facts)
+    return Finding(verdict, summary, (*details, *to_do, see_page(words.name)), facts=facts)
 
 
 def _without(
@@ -106,9 +91,9 @@ def _verdict(seen: Seen, copies: Copies) -> Verdict:
     """
     if not copies.uses:
         return Verdict.WARNING
-    others = [one for one in copies.devices if one is not _original(seen, copies)]
-    on_purpose = len(others) < len(copies.devices) and all(
-        one.is_read_only or one.name in seen.folders for one in others
+    rest = [one for one in copies.devices if one is not original(seen, copies)]
+    on_purpose = len(rest) < len(copies.devices) and all(
+        one.is_read_only or one.name in seen.folders for one in rest
     )
     is_refused = any(
         one.this_boot and one.is_kernels and one.uuid == copies.value
@@ -116,23 +101,6 @@ def _verdict(seen: Seen, copies: Copies) -> Verdict:
         for one in seen.refused
     )  # fmt: skip
     return Verdict.WARNING if on_purpose and not is_refused else Verdict.PROBLEM
-
-
-def _original(seen: Seen, copies: Copies) -> Disk | None:
-    """Find the device that is in use by the id: on the folder that goes by it, else any mounted."""
-    wanted = ["/" if one.is_root else one.name for one in copies.uses] + ["/"]
-    held = [one for one in copies.devices if one.name in seen.folders]
-    for folder in wanted:
-        for one in held:
-            if folder in seen.folders[one.name]:
-                return one
-    return held[0] if held else None
-
-
-def _copies(seen: Seen, copies: Copies) -> list[Disk]:
-    """The devices that are to get another id: all but the one in use, or all but the first."""
-    kept = _original(seen, copies) or copies.devices[0]
-    return [one for one in copies.devices if one is not kept]
 
 
 def _summary(seen: Seen, copies: Copies, words: Wording, verdict: Verdict) -> Statement:
@@ -195,7 +163,7 @@ def _about(seen: Seen, copies: Copies) -> Iterator[Statement]:
     uuids = {one.uuid for one in copies.devices}
     if copies.tag != "UUID" and len(uuids) == 1 and uuids != {""}:
         yield say("They have the same UUID too: one is a copy of the other (see duplicatefsuuid)")
-    if copies.tag == "UUID" and any(one.kind == "xfs" for one in _copies(seen, copies)):
+    if copies.tag == "UUID" and any(one.kind == "xfs" for one in others(seen, copies)):
         words = 'XFS mounts only one of them: of the second mount says "wrong fs type", the kernel '
         yield more(say(words + '"Filesystem has duplicate UUID"'))
 
@@ -205,42 +173,6 @@ def _refusals(seen: Seen) -> Iterator[Statement]:
         words = "{place}, {when:time}: {quote}"
         words += "" if one.is_kernels else " (not verified)"
         yield say(words, place=one.place, when=one.when, quote=one.text[:_QUOTE])
-
-
-def _advice(seen: Seen, copies: Copies, words: Wording) -> Iterator[Statement]:
-    """What to do for the copies: take them away, or give them an id of their own."""
-    first = "What helps"
-    for disk in _copies(seen, copies)[:_FEW]:
-        volume, kept = seen.volumes.get(disk.name, ""), _original(seen, copies)
-        if volume and (kept is None or volume != seen.volumes.get(kept.name, "")):
-            command = Command(f"aws ec2 detach-volume --volume-id {volume}", False, own=False)
-            folders = seen.folders.get(disk.name, ())
-            template = "{first}: detach the one that is not wanted, if {device} is that: {command}"
-            template += " (after umount {folders})" if folders else ""
-            device = disk.shown
-            yield say(template, first=first, device=device, command=command, folders=folders[:1])
-            first = "Or keep both"
-        template = words.anew.get(_how(copies, disk), "")
-        if template:
-            plain, _, note = template.partition(" # ")
-            command = Command(_filled(plain, disk), own=False)
-            shown = "{first}: {command}" + (" ({note})" if note else "")
-            note = _filled(note, disk)
-            yield say(shown, first=first, command=command, note=note)
-        first = "And"
-
-
-def _filled(template: str, disk: Disk) -> str:
-    whole = f"/dev/{(disk.of or disk.name).replace('!', '/')}"
-    filled = template.replace("{path}", disk.path).replace("{disk}", whole)
-    return filled.replace("{part}", str(disk.part))
-
-
-def _how(copies: Copies, disk: Disk) -> str:
-    """By what its new id is given: the kind of what it holds, or that of the table it is in."""
-    if copies.tag != "PARTUUID":
-        return copies.tag if copies.tag == "PARTLABEL" else disk.kind
-    return "table gpt" if len(disk.part_uuid) == 36 else "table dos"
 
 
 def _facts(seen: Seen) -> dict[str, Fact]:

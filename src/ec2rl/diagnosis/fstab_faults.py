@@ -73,7 +73,7 @@ def told(
     for one in sorted(failed, key=lambda one: one.kind == DEPENDS):
         entries = [entry for entry in lines if one.is_of(entry)]
         entry = entries[0] if len({entry.unit for entry in entries}) == 1 else None
-        if entry is not None or one.where or one.stops:
+        if entry is not None or one.where or one.stops or one.is_swap:
             is_why = one.stops or (stopped is not None and entry is not None and entry.stops_boot)
             key: object = entry.number if entry is not None else _named(one, None)
             found.setdefault(key, _of_failed(one, entry, is_why, known))
@@ -117,7 +117,10 @@ def _why(
     if failed.kind == CHECK:
         return say("fsck could not repair {device} by itself", device=device), Way.CHECK
     if failed.kind == DEPENDS:
-        return say("what it depends on failed"), Way.LOOK if entry is None else Way.NOFAIL
+        words = "what it depends on failed"
+        if failed.is_swap:
+            words = "nothing is swapped to it: its device did not come"
+        return say(words), Way.LOOK if entry is None else Way.NOFAIL
     if failed.kind == REMOUNT:
         return say("systemd could not mount it as its line says, and it stayed read-only"), Way.LINE
     if failed.kind != MOUNT:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _NEEDED = ("/", "/usr", "/var", "/boot", "/etc", "/lib", "/bin", "/sbin", "/usr/lib", "/var/lib")
 """Without these a system does not work, and had better stop."""
 _TIMEOUT = "x-systemd.device-timeout=10s"
+_THEN = "Then: systemctl daemon-reload, and in emergency mode systemctl default, which goes on"
 _MOST = 8
 """Lines that are changed at once; where more are to blame something else is."""
 
@@ -45,14 +46,14 @@ def _why_not(fault: LineFault) -> str:
 
 def propose_nofail(faults: Sequence[LineFault], is_live: bool) -> Proposal:
     """Plan `nofail` for the lines that are to blame, and say of the others why not."""
-    stopping = [one for one in faults if one.stops or one.verdict is Verdict.PROBLEM]
-    chosen = [one for one in stopping if is_fixable(one)]
-    left = [one for one in stopping if one not in chosen]
+    worst = [one for one in faults if one.verdict is Verdict.PROBLEM]
+    # What is known to stop a boot before what may.
+    chosen = list(filter(is_fixable, worst)) or list(filter(is_fixable, faults))
+    left = [one for one in worst if one not in chosen]
     refused = tuple(f"{one.where}: {_why_not(one)}" for one in left)
-    if faults and not stopping:
-        refused = ("no line of /etc/fstab is known to stop a boot",)
     if not chosen:
-        return Proposal(refused=refused, by_hand=tuple(_by_hand(left, is_live)))
+        none = ("no line of /etc/fstab is known to stop a boot",) if faults and not left else ()
+        return Proposal(refused=refused or none, by_hand=tuple(_by_hand(left, is_live)))
     if len(chosen) > _MOST:
         words = f"{len(chosen)} lines are to blame: something else is, as a disk that is gone"
         return Proposal(refused=(words,))
@@ -65,8 +66,12 @@ def propose_nofail(faults: Sequence[LineFault], is_live: bool) -> Proposal:
     title = f"Let the boot go on without {names}"
     remedy = Remedy(title, (EditLines(FSTAB, edits),), Risk.RISKY, caveat)
     after = tuple(f"{one.where} is mounted if it can be, and the boot goes on" for one in chosen)
-    notes = tuple(f"Left as it is: {line}" for line in refused)
-    return Proposal((remedy,), notes=notes, after=after, by_hand=_same(edits) if is_live else ())
+    notes = [f"Left as it is: {line}" for line in refused]
+    if is_live:
+        notes.append(_THEN)
+    return Proposal(
+        (remedy,), notes=tuple(notes), after=after, by_hand=_same(edits) if is_live else ()
+    )
 
 
 def _edit(fault: LineFault) -> Lines:

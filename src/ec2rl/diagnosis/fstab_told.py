@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from ec2rl.diagnosis.fstab_faults import Known, LineFault, Way, predicted, told
+from ec2rl.diagnosis.fstab_faults import LineFault, Way
 from ec2rl.diagnosis.fstab_fix import is_fixable
 from ec2rl.diagnosis.fstab_look import FstabLook
-from ec2rl.facts.boot.failed_mounts import FailedMount, failed_mounts
-from ec2rl.facts.boot.first_cause import Stopped, explain
-from ec2rl.facts.boot.story import Boot, read_boots
-from ec2rl.facts.boot.wording import STAGES, Stage
-from ec2rl.facts.file_system_kinds import Kinds
+from ec2rl.diagnosis.fstab_story import Story, all_faults, story_of
+from ec2rl.facts.boot.wording import Stage
 from ec2rl.facts.fstab import FSTAB, Fstab
-from ec2rl.facts.fstab_devices import Present
 from ec2rl.facts.unit_names import unit_name
 from ec2rl.host.queries.boot_text import Printed
 from ec2rl.model import (
@@ -30,7 +26,6 @@ from ec2rl.model import (
     say,
     see_page,
 )
-from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +35,8 @@ if TYPE_CHECKING:
 
 _NAMED, _FACTS = 4, 100
 _QUOTE = 200
-_RANK = {one: rank for rank, one in enumerate((Verdict.PROBLEM, Verdict.WARNING, Verdict.OK))}
+_HEARSAY = "unknown"
+"""The kind of a text that was not recognised: anybody may have written it."""
 _HELP = {
     Way.CHECK: "What helps: check it unmounted: fsck -f {device} (xfs_repair for XFS); up to "
     "systemd 249 nofail does not help against that: the last field of the line has to be 0 as well",
@@ -59,73 +55,10 @@ _HELP = {
 }
 
 
-@record(frozen=True)
-class _Story:
-    """What a boot said, in `place`; `stopped` is why it stopped, if it did.
-
-    `until` is when a journal ends, in seconds since the epoch.
-    """
-
-    boot: Boot | None = None
-    stopped: Stopped | None = None
-    failed: tuple[FailedMount, ...] = ()
-    place: str = ""
-    until: float | None = None
-
-
-def _story(look: FstabLook) -> _Story:
-    printed = look.printed
-    if isinstance(printed, Printed):
-        return _told_by(printed.text, printed.path)
-    if look.journal is None or isinstance(look.journal, Unreadable):
-        return _Story()
-    return replace(_told_by(look.journal.text, "journal"), until=look.journal.until)
-
-
-def _told_by(text: str, place: str) -> _Story:
-    """The story of the last boot; of one that has only begun that of the one before."""
-    boots = [one for one in read_boots(text) if not one.is_crash_kernel]
-    while len(boots) > 1 and explain(boots[-1]) is None and not _is_in_system(boots[-1]):
-        boots.pop()
-    if not boots:
-        return _Story(place=place)
-    stopped = explain(boots[-1])
-    return _Story(boots[-1], stopped, failed_mounts(boots[-1], stopped), place)
-
-
-def _is_in_system(boot: Boot) -> bool:
-    return STAGES.index(boot.stage) >= STAGES.index(Stage.SYSTEM)
-
-
-def faults_of(look: FstabLook) -> tuple[LineFault, ...]:
-    """Find what is wrong with lines: the worst first, what a boot said of one before a guess."""
-    return _faults(look, _story(look))
-
-
-def _faults(look: FstabLook, story: _Story) -> tuple[LineFault, ...]:
-    fstab = look.fstab if isinstance(look.fstab, Fstab) else None
-    present = look.present if isinstance(look.present, Present) else None
-    known = Known(fstab, present, look.kinds or Kinds())
-    said = told(story.failed, story.stopped, known)
-    found = [one for one in said if not _is_healed(one, look)]
-    lines = [one.entry for one in found]
-    found += [one for one in predicted(known, look.is_live) if one.entry not in lines]
-    return tuple(sorted(found, key=lambda one: (_RANK[one.verdict], one.failed is None)))
-
-
-def _is_healed(fault: LineFault, look: FstabLook) -> bool:
-    """Whether what failed at boot has been mounted since, by hand or late."""
-    present = look.present
-    if not look.is_live or not isinstance(present, Present):
-        return False
-    is_root = fault.where == "/"
-    return not present.is_root_read_only if is_root else fault.where in present.mounted
-
-
 def judge_lines(name: str, look: FstabLook) -> Finding:
     """Judge by the worst line; without any, by what could be read."""
-    story = _story(look)
-    found = _faults(look, story)
+    story = story_of(look)
+    found = all_faults(look, story)
     facts = _facts(found, story)
     quiet = [more(_named(one)) for one in found if one.verdict is Verdict.OK][:_NAMED]
     bad = [one for one in found if one.verdict is not Verdict.OK]
@@ -152,15 +85,22 @@ def judge_lines(name: str, look: FstabLook) -> Finding:
         for one in bad if one.failed is not None
     ]  # fmt: skip
     rest = (*details, *quiet, see_page(name))
-    return Finding(worst.verdict, _summary(worst), rest, tuple(quotes), facts=facts)
+    verdict, summary = worst.verdict, _summary(worst, story)
+    is_hearsay = isinstance(look.printed, Printed) and look.printed.kind == _HEARSAY
+    if is_hearsay and worst.failed is not None:
+        words = "{summary} (in a text of no known form: not verified)"
+        verdict, summary = Verdict.WARNING, say(words, summary=summary)
+    return Finding(verdict, summary, rest, tuple(quotes), facts=facts)
 
 
-def _summary(one: LineFault) -> Statement:
+def _summary(one: LineFault, story: Story) -> Statement:
     words = "{where}: {why}{at}"
     if one.failed is not None:
         words = "{where} stopped the boot: {why}{at}"
         if not one.stopped:
-            words = "{where} failed, and the boot went on: {why}{at}"
+            is_up = story.boot is not None and story.boot.stage is Stage.REACHED
+            on = ", and the boot went on" if is_up else ""
+            words = f"{{where}} failed{on}: {{why}}{{at}}"
     elif one.stops and one.verdict is Verdict.PROBLEM:
         words = "{where} will stop the next boot: {why}{at}"
     return say(words, where=one.where, why=one.why, at=_at(one))
@@ -196,12 +136,13 @@ def _advice(bad: Sequence[LineFault]) -> Iterator[Statement]:
     entry = one.entry
     device = entry.device if entry is not None else ""
     device = device or (one.failed.device if one.failed is not None else "")
-    unit = entry.unit if entry is not None else unit_name(one.where, ".mount")
+    is_swap = one.failed is not None and one.failed.is_swap
+    unit = entry.unit if entry else unit_name(one.where, ".swap" if is_swap else ".mount")
     number = entry.number if entry is not None else 0
     yield helps(say(_HELP[one.way], device=device, unit=unit, number=number))
 
 
-def _nothing(look: FstabLook, story: _Story, quiet: tuple[Statement, ...]) -> Finding:
+def _nothing(look: FstabLook, story: Story, quiet: tuple[Statement, ...]) -> Finding:
     """No line has anything wrong: whether that is known of all."""
     if isinstance(look.printed, Printed):
         return _of_text(look, story, quiet)
@@ -236,7 +177,7 @@ def _nothing(look: FstabLook, story: _Story, quiet: tuple[Statement, ...]) -> Fi
     return Finding(Verdict.OK, said, (Statement(proof, {"path": FSTAB}, Role.PROOF), *quiet))
 
 
-def _of_text(look: FstabLook, story: _Story, quiet: tuple[Statement, ...]) -> Finding:
+def _of_text(look: FstabLook, story: Story, quiet: tuple[Statement, ...]) -> Finding:
     boot = story.boot
     if boot is not None and boot.stage is Stage.REACHED and story.stopped is None:
         words = "No line of /etc/fstab stopped the last boot: it came up"
@@ -263,7 +204,7 @@ def _unknown(look: FstabLook, why: Statement) -> Finding:
 _RUN = Command("run --root=FOLDER")
 
 
-def _facts(found: Sequence[LineFault], story: _Story) -> dict[str, Fact]:
+def _facts(found: Sequence[LineFault], story: Story) -> dict[str, Fact]:
     return {
         "stopped": any(one.stopped for one in found),
         "cause": None if story.stopped is None else story.stopped.kind,

@@ -9,7 +9,7 @@ from ec2rl.facts.ssh.config import Config, read_config
 from ec2rl.host.queries.path_status import Lstat
 from ec2rl.host.queries.shadow import Shadow
 from ec2rl.model import Evidence, Unreadable, Why, say
-from ec2rl.record import record
+from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,15 +21,13 @@ _REMOTE = (
     *("gpfs", "ocfs2", "gfs2"),
 )
 _PAM = "dnf reinstall pam, or apt-get install --reinstall libpam-runtime libpam-modules"
-_PEOPLE = 64
-"""Accounts that are looked at, the first in /etc/passwd."""
 
 
 @record(frozen=True)
 class LoginFiles:
     """What was read: accounts, sshd's configuration, PAM's stack of sshd, and the machine of all.
 
-    `others` are sources of accounts beside the files; `more` are people beyond those looked at.
+    `others` are sources of accounts beside the files.
     """
 
     passwd: Passwd
@@ -37,7 +35,6 @@ class LoginFiles:
     machine: Machine
     stack: Stack | None
     others: tuple[str, ...]
-    more: int = 0
 
 
 def read_login_files(host: Host) -> LoginFiles | Unreadable:
@@ -46,7 +43,7 @@ def read_login_files(host: Host) -> LoginFiles | Unreadable:
     if isinstance(found, Unreadable):
         return found
     passwd = parse_passwd(found.text)
-    people = passwd.people[:_PEOPLE]
+    people = passwd.people
     config = read_config(host)
     read = Config(()) if isinstance(config, Unreadable) else config
     groups, switch = host.read("/etc/group"), host.read("/etc/nsswitch.conf")
@@ -71,8 +68,12 @@ def read_login_files(host: Host) -> LoginFiles | Unreadable:
         ),
         ages=stack is None or not _passes_over_age(stack),
     )
+    unread = [*read.unread, *(stack.unread if stack else ())]
+    if isinstance(groups, Unreadable) and groups.why is not Why.ABSENT:
+        unread.append(groups)
+    machine = replace(machine, unread=tuple(unread))
     others = outside(switch.text) if isinstance(switch, Evidence) else ()
-    return LoginFiles(passwd, config, machine, stack, others, len(passwd.people) - len(people))
+    return LoginFiles(passwd, config, machine, stack, others)
 
 
 def _passes_over_age(stack: Stack) -> bool:
@@ -100,12 +101,12 @@ def _refusing(host: Host, stack: Stack | None) -> tuple[Bar, ...]:
     if stack is None or stack.of("account", "pam_nologin.so") or stack.of("auth", "pam_nologin.so"):
         for path in ("/etc/nologin", "/run/nologin"):
             is_pam = stack is not None
-            if (is_pam or path.startswith("/etc")) and _is_there(host, path):
+            if not is_pam and path.startswith("/run"):
+                continue
+            found = host.query(Lstat(path))
+            if not isinstance(found, Unreadable):
                 words = "{path} is there: nobody but root may log in"
                 bars.append(Bar(FILES, say(words, path=path), path, by_hand=f"rm {path}"))
+            elif found.why not in (Why.ABSENT, Why.NOT_COLLECTED):
+                bars.append(Bar(FILES, say("{unread}", unread=found), maybe=True))
     return tuple(bars)
-
-
-def _is_there(host: Host, path: str) -> bool:
-    found = host.query(Lstat(path))
-    return not (isinstance(found, Unreadable) and found.why in (Why.ABSENT, Why.NOT_COLLECTED))

@@ -61,8 +61,9 @@ class Login:
 
     @property
     def may_be(self) -> bool:
-        """Whether nobody can tell: something could not be looked at."""
-        return not self.ways and any(bar.maybe for bar in self.bars)
+        """Whether nobody can tell: something was not looked at, and nothing else refuses it."""
+        sure = any(not bar.maybe for bar in self.bars)
+        return not self.ways and any(bar.maybe for bar in self.bars) and (self.has_keys or not sure)
 
 
 @record(frozen=True)
@@ -72,7 +73,8 @@ class Machine:
     `config` is None where sshd's could not be read: then its defaults stand for it.  `shadow` has
     those of the accounts for people; `now` is seconds since the epoch, 0 for unknown; `remote` are
     folders on file systems of networks, `refusing` what refuses everybody but root, `broken` what
-    refuses root as well; `ages` is whether PAM minds how old a password is.
+    refuses root as well; `ages` is whether PAM minds how old a password is; `unread` may refuse
+    anybody.
     """
 
     host: Host
@@ -86,6 +88,7 @@ class Machine:
     refusing: tuple[Bar, ...] = ()
     broken: tuple[Bar, ...] = ()
     ages: bool = True
+    unread: tuple[Unreadable, ...] = ()
 
 
 def login_of(machine: Machine, account: Account) -> Login:
@@ -97,8 +100,8 @@ def login_of(machine: Machine, account: Account) -> Login:
     if account.uid != 0:
         general += machine.refusing
     ways, bars, has_keys = _methods(machine, account, settings, gids)
-    stops = [bar for bar in general if not bar.maybe]
-    return Login(account, () if stops else ways, (*general, *bars), has_keys)
+    general += [Bar(SSHD, say("{unread}", unread=one), maybe=True) for one in machine.unread]
+    return Login(account, () if general else ways, (*general, *bars), has_keys)
 
 
 def _of_account(
@@ -163,6 +166,10 @@ def _date(day: int) -> str:
 
 
 def _of_shell(machine: Machine, account: Account) -> Iterator[Bar]:
+    if not account.has_shell:
+        how = f"usermod -s /bin/sh {quoted(account.name)}"
+        said = say("its shell, {shell}, lets nobody work", shell=account.shell)
+        yield Bar(SSHD, said, by_hand=how)
     way = way_to(machine.host, account.shell)
     if way.is_missing:
         words = "the shell of {user}, {shell}, does not exist"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ec2rl.diagnosis.sshd_words import Words
 from ec2rl.facts.ssh.said import Kind, Said
 from ec2rl.model import Evidence, Finding, Statement, Verdict, helps, say, see_page
+from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +21,16 @@ _MODES = (
 
 
 def judge_words(words: Words) -> Finding:
-    """Judge by what sshd said last of whether it runs; refusals of accounts by what followed."""
+    """Judge by what was said last; a text of no known form makes no failure."""
+    finding = _judged(words)
+    if words.is_hearsay and finding.verdict is Verdict.PROBLEM:
+        said = say("{said} (in a text of no known form: not verified)", said=finding.summary)
+        return replace(finding, verdict=Verdict.WARNING, summary=said)
+    return finding
+
+
+def _judged(words: Words) -> Finding:
+    """Judge by whether sshd runs, as it said last; refusals of accounts by what followed."""
     stop = words.cannot_run
     notes = [*notes_of(words)]
     quotes = tuple(Evidence(str(words.source), one.text) for one in words.said[-_NAMED:])

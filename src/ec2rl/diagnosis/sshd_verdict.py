@@ -92,7 +92,8 @@ def _of_start(sshd: Sshd, words: Words) -> Iterator[_Stop]:
     stop = words.cannot_run
     if stop is not None and not sshd.refused and not _listens(sshd):
         said = say("sshd did not start when it was last tried: {why}", why=stop.what)
-        is_sure = sshd.listening is not None or _is_of_program(stop.what)
+        is_sure = words.is_proven and _is_of_program(stop.what)
+        is_sure = is_sure or (sshd.listening is not None and _is_wanted(sshd))
         yield _Stop(said, (*advice_of(stop),), Verdict.PROBLEM if is_sure else Verdict.WARNING)
 
 
@@ -148,6 +149,8 @@ def _of_sockets(sshd: Sshd, config: Config) -> Iterator[_Stop]:
     elif found is not None and not _listens(sshd):
         said = say("Nothing of root's listens on port {ports}, where sshd should", ports=ports)
         how = helps(say("What helps: sshd -t, then systemctl restart ssh (or sshd)"))
+        if any(unit.endswith(".socket") for unit in sshd.units):  # it listens for sshd
+            how = helps(say("What helps: systemctl daemon-reload && systemctl restart ssh.socket"))
         yield _Stop(said, (how,), Verdict.PROBLEM if _is_wanted(sshd) else Verdict.WARNING)
     if is_loopback(addresses):
         said = say("sshd listens on {where} alone, which no other machine reaches",
@@ -210,7 +213,7 @@ def _help(one: Login) -> Statement:
 
 def _meant(logins: Sequence[Login]) -> list[Login]:
     """Give the accounts that somebody set up for logins, those with keys first."""
-    found = [one for one in logins if one.has_keys or one.account.uid != 0]
+    found = [one for one in logins if one.has_keys or (one.account.uid and one.account.has_shell)]
     return sorted(found, key=lambda one: (not one.has_keys, one.account.uid == 0))
 
 
@@ -224,7 +227,7 @@ def _notes(sshd: Sshd, config: Config, words: Words) -> Iterator[Statement]:
     yield from notes_of(words, is_told)
     if any(one.is_open for one in sshd.logins):
         for one in _meant(sshd.logins)[:_NAMED]:
-            if one.has_keys and not one.is_open:
+            if one.has_keys and not one.is_open and one.account.has_shell:
                 yield say("{user} cannot log in: {why}", user=one.account.name, why=_why(one))
             elif one.is_open and any(bar.area == FILES and bar.rights for bar in one.bars):
                 bar = next(bar for bar in one.bars if bar.rights)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ec2rl.facts.ssh.said import Kind, Said, understood
 from ec2rl.host.queries.boot_text import BootText
+from ec2rl.host.queries.login_text import LoginText
 from ec2rl.host.queries.sshd_journal import SshdJournal
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
@@ -15,17 +16,22 @@ if TYPE_CHECKING:
     from ec2rl.host import Host
 
 LOGS = ("/var/log/auth.log", "/var/log/secure")
+_NO_FORM = "unknown"
 _TAIL = 4000
 """Lines of a text log's end that are read."""
 
 
 @record(frozen=True)
 class Words:
-    """What was said, in its order, and where it was read; Unreadable where nothing could be."""
+    """What was said, in its order, and where it was read; Unreadable where nothing could be.
+
+    `is_proven` is whether only root can have written it, `is_hearsay` whether anybody can.
+    """
 
     said: tuple[Said, ...]
     source: str | Unreadable
-    is_saved: bool = False
+    is_proven: bool = False
+    is_hearsay: bool = False
 
     def last(self, *kinds: Kind) -> Said | None:
         """Give the last line of these kinds."""
@@ -56,13 +62,15 @@ class Words:
 
 
 def read_words(host: Host) -> Words:
-    """Read the journal; where there is none the text logs, or what somebody saved of a console."""
-    printed = host.query(BootText())
-    if not isinstance(printed, Unreadable):
-        return Words(tuple(understood(printed.text.split("\n"))), printed.path, is_saved=True)
+    """Read the journal; where there is none the text logs, or what somebody saved of them."""
     journal = host.query(SshdJournal())
     if isinstance(journal, Evidence) and journal.text.strip():
-        return Words(tuple(understood(journal.text.split("\n"))), "journal")
+        return Words(tuple(understood(journal.text.split("\n"))), "journal", is_proven=True)
+    for query in (LoginText(), BootText()):
+        printed = host.query(query)
+        if not isinstance(printed, Unreadable):
+            said = tuple(understood(printed.text.split("\n")))
+            return Words(said, printed.path, is_hearsay=printed.kind == _NO_FORM)
     for path in LOGS:
         text = host.read(path)
         if isinstance(text, Evidence):

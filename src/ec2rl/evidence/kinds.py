@@ -11,7 +11,9 @@ from io import BytesIO
 from ec2rl import slices
 from ec2rl.forms.line_ends import has_form
 from ec2rl.forms.mend import SEQUENCE
+from ec2rl.host import DF, DF_INODES
 from ec2rl.host.bare import bare
+from ec2rl.host.codings import decoded
 from ec2rl.host.saved import BLANK
 from ec2rl.host.sos_layout import SETTING
 from ec2rl.record import Choice, record
@@ -87,10 +89,7 @@ def share(head: bytes, line: bytes) -> float:
 
 def plain(head: bytes) -> bytes:
     """Write a beginning in UTF-8, without the marks of its encoding, colours and line ends."""
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        even = head[: len(head) & ~1]
-        head = even.decode("utf-16", "backslashreplace").encode("utf-8", "backslashreplace")
-    head = head.removeprefix(b"\xef\xbb\xbf")
+    head = decoded(head).removeprefix(b"\xef\xbb\xbf")
     return re.sub(SEQUENCE.encode() + rb"|\r(?=\r*\n)", b"", head)
 
 
@@ -138,6 +137,12 @@ _NSTAT = rb"(?:#kernel|(?:Ip|Icmp|Tcp|Udp|Sctp|Mptcp|Tls)\w* +\d+ +[\d.]+)$"
 # net-tools, statistics.c: a title for each part, and what it counts below it.
 _NETSTAT = rb"(?:Ip|Icmp|Tcp|Udp|TcpExt|IpExt|MPTcpExt):$"
 _UNAME = rb"Linux [\w.-]+ \d+\.\d+[\w.+~-]* #\d"
+_DF = (
+    rb"(?:[A-Z][\w. ]{4,24} (?:Type +)?(?:\d+\w?-\S+|Size|Inodes) +|\S+ +(?:[a-z]\S* +)?"
+    rb"(?:(?:[\d.,]+\w{0,3}|-) +){3}(?:\d{1,3}%|-) +/)"
+)
+# A device of a long name stands alone above its numbers.
+_DF_LINE = _DF + rb"|/dev/\S+ *$| +(?:[\d.,]+\w{0,3} +){3}\d{1,3}% +/"
 _NIC = rb"NIC statistics:\s*$"
 
 _TEXTS = (
@@ -163,6 +168,14 @@ _TEXTS = (
         rb"\w+:$|\s+\S",
         _NETSTAT,
     ),
+    Row(
+        Kind("df -i", Use.TEXT, DF_INODES),
+        lambda h: share(h, _DF_LINE) >= 0.9
+        and re.match(rb"[^\n]*(?:In[o\xc5][^\n ]*|IUse%)", h) is not None,
+        _DF_LINE,
+        _DF,
+    ),
+    Row(Kind("df", Use.TEXT, DF), lambda h: share(h, _DF_LINE) >= 0.9, _DF_LINE, _DF),
     Row(
         Kind("ethtool -S", Use.TEXT, "ethtool -S"),
         begins(FIRST + rb"NIC statistics:\s*\n"),

@@ -17,6 +17,9 @@ _LEAST = 1000
 """The first number that a person's account has (UID_MIN in login.defs of all since 2011)."""
 
 
+_PEOPLE = 64
+
+
 @record(frozen=True)
 class Account:
     """A line of /etc/passwd."""
@@ -26,13 +29,11 @@ class Account:
     gid: int
     home: str
     shell: str
-    number: int = 0
 
     @property
-    def is_for_people(self) -> bool:
-        """Whether somebody is meant to log in by it: root, or a person's with a shell."""
-        has_shell = self.shell.rpartition("/")[2] not in _NOT_SHELLS
-        return has_shell and (self.uid == 0 or (self.uid >= _LEAST and self.uid != _NOBODY))
+    def has_shell(self) -> bool:
+        """Whether its shell lets somebody work, as far as its name tells."""
+        return self.shell.rpartition("/")[2] not in _NOT_SHELLS
 
 
 @record(frozen=True)
@@ -48,40 +49,45 @@ class Password:
 
 @record(frozen=True)
 class Passwd:
-    """The accounts of interest, how many lines there were, and the numbers of those that are none.
+    """The accounts for people, those with shells first, and the numbers of lines that are none.
 
-    `named` are accounts by name that were asked for, `uids` of all.
+    Root and accounts from number 1000 on are for people.  `named` are those that were asked for by
+    name; `more` people are beyond the first 64.
     """
 
     people: tuple[Account, ...]
     named: Mapping[str, Account]
-    lines: int
     bad: tuple[int, ...]
+    more: int = 0
 
 
 def parse_passwd(text: str, wanted: tuple[str, ...] = ("root", "sshd")) -> Passwd:
-    """Read /etc/passwd: the accounts for people, and those that are asked for by name."""
-    people: list[Account] = []
+    """Read /etc/passwd: the first accounts for people, and those that are asked for by name."""
+    shells: list[Account] = []
+    others: list[Account] = []
     named: dict[str, Account] = {}
     bad: list[int] = []
-    lines = text.split("\n")
-    for number, line in enumerate(lines, 1):
+    more = 0
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip() or line[0] in "#+-":
             continue
         fields = line.split(":")
         if len(fields) < 7 or not (_is_number(fields[2]) and _is_number(fields[3])):
             bad.append(number)
             continue
-        name, _, uid, gid, _, home, shell = fields[:7]
-        if name in named or not name:
+        name, uid = fields[0], int(fields[2])
+        is_peoples = uid == 0 or (uid >= _LEAST and uid != _NOBODY)
+        if is_peoples and len(shells) >= _PEOPLE and name not in wanted:
+            more += 1
             continue
-        if name in wanted or int(uid) == 0 or int(uid) >= _LEAST:
-            one = Account(name, int(uid), int(gid), home, shell.strip() or "/bin/sh", number)
+        if name in wanted or is_peoples:
+            one = Account(name, uid, int(fields[3]), fields[5], fields[6].strip() or "/bin/sh")
             if name in wanted:
-                named[name] = one
-            if one.is_for_people:
-                people.append(one)
-    return Passwd(tuple(people), named, len(lines), tuple(bad))
+                named.setdefault(name, one)
+            if is_peoples:
+                (shells if one.has_shell else others).append(one)
+    people = (*shells, *others)[:_PEOPLE]
+    return Passwd(people, named, tuple(bad), more + len(shells) + len(others) - len(people))
 
 
 def _is_number(text: str) -> bool:

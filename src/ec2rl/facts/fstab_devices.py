@@ -79,7 +79,8 @@ def _is_on(entry: Entry, disks: Sequence[Disk]) -> bool | None:
     """Whether one of these disks has the id that a line asks for; a path is another machine's."""
     tag, value = _id(entry)
     if not tag:
-        return True if entry.is_root else None
+        is_made = any(one.dm and one.path == entry.device for one in disks)
+        return True if entry.is_root or is_made else None
     if any(_ids(one).get(tag) == value for one in disks):
         return True
     return None if any(one.fault for one in disks) else False

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
+ROOM, INODES = "room", "inodes"
+
+
 @record(frozen=True)
 class FileSystem:
     """A file system: bytes of it, free and available to users ones, and the same of inodes.
 
-    `fault` says why it gave no numbers, "" where it did.
+    `fault` says why it gave no numbers, "" where it did; `unknown` which of them nobody asked for.
     """
 
     folder: str
@@ -33,6 +36,7 @@ class FileSystem:
     inodes_free: int = 0
     is_read_only: bool = False
     fault: str = ""
+    unknown: str = ""
 
     @property
     def used(self) -> float:

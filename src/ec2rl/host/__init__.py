@@ -62,6 +62,9 @@ and what is no log: a page, a picture, another program's data."""
 BROKEN = "broken lines"
 """Under what name lines are read that may go on behind their end, the parts of each apart."""
 
+DF, DF_INODES = "df", "df -i"
+"""Under what names the output of df(1) is read that somebody saved."""
+
 SETTINGS_OF = "files of settings"
 """Under what name the files are told that somebody saved and from which the settings are; a line
 each."""

@@ -45,6 +45,11 @@ _REPLY = rb"\s*(?:<\?xml[^>]{0,200}>\s*)?<GetConsoleOutputResponse[\s>]"
 _FIELD = rb"<%s>([^<]*)</%s>"
 _BASE64 = rb"[A-Za-z0-9+/]{60}[A-Za-z0-9+/\r\n]*={0,2}\s*\Z"
 
+_CONTROLS = bytes((*range(1, 7), *range(14, 27), *range(28, 32)))
+_FEW = 3
+_PACKED = (b"\x1f\x8b\x08", b"\xfd7zXZ", b"(\xb5/\xfd", b"BZh91AY&SY", b"PK\x03\x04")
+"""What gzip, xz, zstd, bzip2 and zip begin with."""
+
 _STAMP = rb"(?:<\d{1,3}>)?\[ *\d{1,9}\.\d{6}\]"
 # What firmware, boot loaders, initial file systems, systemd and getty print, and dmesg never has.
 _MARKS = (
@@ -168,6 +173,8 @@ class CleanText:
         self._is_console = False
         self._read = read
         self._rest = self._clean = b""
+        self._at = 0
+        self._binary = ""
 
     def read(self, size: int) -> bytes:
         """Read at most `size` bytes, b"" at the end; OSError as the text's own `read`."""
@@ -179,8 +186,10 @@ class CleanText:
             self._rest = rest
             whole += end if rest or data else b""
             if not whole.isascii():
+                self._binary = self._binary or _binary(whole, self._at)
                 told = typed(whole.decode("utf-8", "surrogateescape"))
                 whole = told.encode("utf-8", "surrogateescape")
+            self._at += len(whole)
             self._clean = cleaned(whole) if is_spoilt(whole) else whole
             if not data:
                 break
@@ -195,6 +204,31 @@ class CleanText:
     @property
     def is_console(self) -> bool:
         return self._is_console or is_console(self.tail)
+
+    def told(self) -> str:
+        """Say what in it is no text, once all was read; "" for nothing."""
+        return self._binary
+
+
+def _binary(text: bytes, offset: int) -> str:
+    """Say where in a part of a text, which begins at `offset`, a line is none; "" for nowhere.
+
+    What an old coding of one language writes has bytes that are no UTF-8, and no controls.
+    """
+    if len(text.translate(None, _CONTROLS)) == len(text):
+        return ""
+    at = 0
+    for line in text.split(b"\n"):
+        if len(line) - len(line.translate(None, _CONTROLS)) >= _FEW:
+            told = line.decode("utf-8", "surrogateescape")
+            odd = re.findall("[\udc80-\udcff]", told)
+            if len(odd) >= 2 * _FEW:
+                packed = (re.search(re.escape(mark), line) for mark in _PACKED)
+                first = min((one.start() for one in packed if one is not None), default=0)
+                what = "a packed file" if first or line.startswith(_PACKED) else "no text"
+                return f"{what} at byte {offset + at + first}: what stands there was not read"
+        at += len(line) + 1
+    return ""
 
 
 def is_spoilt(text: bytes) -> bool:

@@ -38,6 +38,8 @@ from ec2rl.host.console import MOST as CONSOLE
 from ec2rl.host.console import document_text, is_document, is_other_json, unfinished
 from ec2rl.host.queries.boot_journal import BootJournal
 from ec2rl.host.queries.boot_text import BootText
+from ec2rl.host.queries.login_text import LoginText, of_logins
+from ec2rl.host.queries.sshd_journal import SshdJournal
 from ec2rl.host.query import Answer
 from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.host.saved import Saved, Text, close_saved, names_of, open_saved
@@ -206,7 +208,7 @@ class LogReader:
         what = text.what.kind
         is_journal = what == "syslog" and is_journalctl(log.name, text.head)
         modified = (is_journal and journal_until(text.head)) or modified
-        phrases = self._logs
+        phrases = self._logs or (BEGINNING,)  # modules that look for none read it all the same
         if what not in ("syslog", "document") or is_journal:
             phrases = self._kernels if is_journal else (*self._kernels, *ABOUT_TEXTS)
         budget = Budget(kept=self._room)
@@ -239,8 +241,7 @@ class LogReader:
         if names and not free:
             why = f"one of more than {len(names)} texts of {names[0]}: read as hearsay"
             self._notes.append(f"{log.name}: {why}")
-        if what in ("console", "dmesg", "unknown"):
-            self._keep_boot(text.kept.printed(what, log.name))
+        self._keep_end(text.kept.printed(what, log.name))
         if not text.head:
             self._gaps.append(f"{log.name}: it is empty")
         elif what == "unknown":
@@ -251,6 +252,13 @@ class LogReader:
             # What words it holds was looked for; a packed folder has its files' in another form.
             self._is_cut = self._is_cut or text.what.document in PACKED
         self._memory[f"search {key}"] = answer
+
+    def _keep_end(self, printed: Printed) -> None:
+        """Keep what the end of a text may tell: of a boot, or of logins."""
+        if printed.kind in ("console", "dmesg", "unknown"):
+            self._keep_boot(printed)
+        elif printed.kind == "syslog":
+            self._keep_logins(of_logins(printed))
 
     def _keep_boot(self, printed: Printed) -> None:
         """Keep what may tell how a machine boots: of several texts a console, the newest one.
@@ -272,6 +280,15 @@ class LogReader:
         elif isinstance(known, Answer) and not is_console:
             return
         self._memory[query.key], self._boot_at = Answer(query, printed), self._fetched
+
+    def _keep_logins(self, printed: Printed) -> None:
+        """Keep what tells of sshd, of all texts in the order in which they were given."""
+        query = LoginText()
+        known = self._memory.get(query.key)
+        if isinstance(known, Answer):
+            printed = replace(printed, text=known.value.text + printed.text)
+        if printed.text:
+            self._memory[query.key] = Answer(query, printed)
 
     def _journal(self, log: Saved, source: Text) -> Journal:
         """What a journal file holds, also one that was packed, or that comes through a pipe."""
@@ -295,7 +312,18 @@ class LogReader:
             is_older = isinstance(known, Answer) and known.value.until >= told.until
             if not is_older:
                 self._memory[query.key] = Answer(query, told)
+        self._keep_sshd(SshdJournal().search([(name, fd)]))
         return search_journal([(name, fd)], self._kernels)
+
+    def _keep_sshd(self, told: Evidence | Unreadable) -> None:
+        """Keep what sshd wrote to the journal's files, in the order of its time."""
+        query = SshdJournal()
+        known = self._memory.get(query.key)
+        if isinstance(told, Evidence) and told.text:
+            lines = told.text.splitlines(keepends=True)
+            if isinstance(known, Answer):
+                lines += known.value.text.splitlines(keepends=True)
+            self._memory[query.key] = Answer(query, replace(told, text="".join(sorted(lines))))
 
     def observations(self) -> dict[str, Observation]:
         clock = Clock(self._end or self._recorded, None, by_file=not self._end)

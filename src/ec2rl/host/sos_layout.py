@@ -7,6 +7,7 @@ from enum import Enum
 from functools import cache
 
 from ec2rl import slices
+from ec2rl.host import DF, DF_INODES
 
 HOST = "host/"
 """Below that a toolbox's sosreport has what is the machine's own."""
@@ -90,6 +91,8 @@ def _use_of_command(name: str, path: str) -> tuple[Use, str] | None:
     sysctl = re.fullmatch(rf"(?:{_NETNS})?sysctl_-a", name)
     if sysctl is not None:
         return Use.SETTINGS, f"{NETNS}{sysctl['netns']}: sysctl -a" if sysctl["netns"] else path
+    if found := re.fullmatch(r"df_-al(i?)(?:_-x_autofs)?", name):
+        return Use.TEXT, DF_INODES if found[1] else DF
     if name == "uname_-a":
         return Use.RELEASE, path
     if re.fullmatch(r"journalctl_(?!.*--(?:list|disk|header|verify)).+", name):

@@ -6,12 +6,12 @@ What is plain already goes through at the speed of a search for one byte.
 from __future__ import annotations
 
 import re
-from codecs import getincrementaldecoder
 
 from ec2rl.forms.begun import cut_at
 from ec2rl.forms.line_ends import has_form
 from ec2rl.forms.mend import INSIDE, JOINED
 from ec2rl.forms.recognise import Recognised, recognise
+from ec2rl.host.codings import Decoded
 from ec2rl.host.console import CleanText
 from ec2rl.host.holes import Whole
 from ec2rl.host.queries.boot_text import Kept
@@ -38,6 +38,8 @@ _PRINTABLE = b"quoted-printable"
 
 JOURNALS = ("journal file", "export", "json", "verbose")
 """What is read as a journal, and is not cleaned: its fields may hold any byte."""
+_BYTES = JOURNALS[:2]
+"""What is no text."""
 
 
 @record(frozen=True)
@@ -60,14 +62,15 @@ class PlainText:
 
 def plain_text(read: Read, head: bytes) -> PlainText:
     """Recognise a text by its beginning, which `read` gives too, and take off what is around it."""
-    coding = _coding(head)
-    if coding:
-        read, head = _peeked(_decoded(read, coding), len(head))
-    what = recognise(head)
-    if what.kind == "journal file" or what.kind == "export":  # their fields may hold any byte
-        return PlainText(what, head, read, CleanText(read), Kept(read), _nothing, _nothing)
+    what, coded = recognise(head), _nothing
+    if what.kind not in _BYTES:
+        text = Decoded(read)
+        read, head = _peeked(text.read, len(head))
+        coded, what = text.gap, recognise(head)
+    if what.kind in _BYTES:
+        return PlainText(what, head, read, CleanText(read), Kept(read), coded, _nothing)
     whole_text = Whole(read)
-    read, gap = whole_text.read, whole_text.told
+    read, gap = whole_text.read, _both(coded, whole_text.told)
     if what.kind in JOURNALS:
         return PlainText(what, head, read, CleanText(read), Kept(read), gap, _nothing)
     if what.kind in ("dmesg json", "docker json", "events json"):
@@ -78,6 +81,7 @@ def plain_text(read: Read, head: bytes) -> PlainText:
     if b"\r" in head and b"\n" not in head:  # the lines of an old terminal program
         read = _lined(read)
     clean = CleanText(read)
+    gap = _both(gap, clean.told)
     kept = Kept(clean.read)
     read, head = _peeked(kept.read, len(head))
     what = recognise(head)
@@ -106,43 +110,6 @@ def _peeked(read: Read, size: int) -> tuple[Read, bytes]:
 def _lined(read: Read) -> Read:
     """The same text, with line ends for carriage returns."""
     return lambda size: read(size).replace(b"\r", b"\n")
-
-
-def _coding(head: bytes) -> str:
-    """The name of a coding of two or four bytes a character, "" for none.
-
-    PowerShell writes UTF-16 with a mark in front; other programs leave that out, and every second
-    byte of a log in it is NUL.
-    """
-    for mark, name in (
-        (b"\xff\xfe\0\0", "utf-32-le"),
-        (b"\0\0\xfe\xff", "utf-32-be"),
-        (b"\xff\xfe", "utf-16-le"),
-        (b"\xfe\xff", "utf-16-be"),
-    ):
-        if head.startswith(mark):
-            return name
-    even, odd = head[0:1024:2], head[1:1024:2]
-    for zeros, others, name in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
-        if (
-            len(head) >= 16
-            and zeros.count(0) > 0.7 * len(zeros)
-            and others.count(0) * 20 < len(others)
-        ):
-            return name
-    return ""
-
-
-def _decoded(read: Read, coding: str) -> Read:
-    decoder = getincrementaldecoder(coding)("replace")
-
-    def convert(size: int) -> bytes:
-        while data := read(size):
-            if text := decoder.decode(data):
-                return text.encode("utf-8", "replace")
-        return decoder.decode(b"", True).encode("utf-8", "replace")
-
-    return _pieces(convert)
 
 
 def _pieces(convert: Read) -> Read:

@@ -7,10 +7,19 @@ from ec2rl.diagnosis.kernel_log import commands_of
 from ec2rl.facts.block_devices import volume
 from ec2rl.facts.disk_words import LOOPS, is_loop_unwritten
 from ec2rl.facts.log import LOG_FOLDER, KernelLog
-from ec2rl.facts.space import Deleted, FileSystem, below_loop, parse_deleted, parse_space
+from ec2rl.facts.space import (
+    INODES,
+    ROOM,
+    Deleted,
+    FileSystem,
+    below_loop,
+    parse_deleted,
+    parse_space,
+)
 from ec2rl.host import CONSOLES, DMESGS, JOURNALCTLS, Host, Phrase
 from ec2rl.host.queries.space import Space
 from ec2rl.model import (
+    Command,
     Evidence,
     Finding,
     Role,
@@ -41,6 +50,10 @@ _NOT_DISKS = r"inotify|\bwatch(?:e[sr])?\b|cgroup|\bsem(?:get|op|aphore)|shmget|
 _NEEDED = ("/", "/var", "/tmp", "/boot", "/home", "/usr", "/opt", "/root", "/srv")  # noqa: S108
 """Without room on these, or below /var, the system itself or its logins fail."""
 _NEARLY = 0.9
+_DF = {
+    what: Command(words, root=False, own=False)
+    for what, words in ((ROOM, "df -h > FILE"), (INODES, "df -i > FILE"))
+}
 _LOGS = ("messages", "syslog", "kern")
 _NAMED = 3
 _QUOTE = 160
@@ -64,7 +77,8 @@ class Seen:
     """How full file systems are, who holds deleted files on full ones, and what the log says.
 
     `loops` are loop devices whose files lie on a full one, each with its folder; `ids` volumes of
-    full ones by device.
+    full ones by device.  Of a machine that is not there its df told, or a volume that is mounted
+    here.
     """
 
     spaces: tuple[FileSystem, ...] | Unreadable
@@ -74,6 +88,7 @@ class Seen:
     ids: tuple[tuple[str, str], ...] = ()
     unread: tuple[Unreadable, ...] = ()
     is_live: bool = True
+    by_df: bool = False
 
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
@@ -85,7 +100,9 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         if _is_of_disk(one.message) and (one.trusted or not is_loop_unwritten(one.message))
     )
     if isinstance(found, Unreadable):
-        return Seen(found, lines or tuple(_of_programs(host)), is_live=host.is_live)
+        lines = lines or tuple(_of_programs(host))
+        saved = () if host.is_live else _saved(host)
+        return Seen(saved or found, lines, is_live=host.is_live, by_df=bool(saved))
     spaces = parse_space(found.text)
     short = [one for one in spaces if _is_short(one)]
     if not short or not host.is_live:
@@ -101,6 +118,12 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         tuple((one.device, found_id) for one in short if (found_id := _id(host, one))),
         (answer,) if isinstance(answer, Unreadable) else (),
     )
+
+
+def _saved(host: Host) -> tuple[FileSystem, ...]:
+    from ec2rl.facts.df import read_df
+
+    return read_df(host)
 
 
 def _is_of_disk(text: str) -> bool:
@@ -178,6 +201,16 @@ def judge(seen: Seen) -> Finding:
         verdict = Verdict.PROBLEM if needed else Verdict.WARNING
         rest = (*details, *unread, *map(more, _said(seen)), *advice, see_page(NAME))
         return Finding(verdict, _told(worst[0]), rest, facts=facts)
+    odd = [one for one in asked if one.unknown]
+    if odd and not hung:
+        words = (
+            "Cannot tell whether a file system is full: nothing tells of the {what} of {folders}"
+        )
+        folders = tuple(one.folder for one in odd[:_NAMED])
+        missing = say(words, what=odd[0].unknown, folders=folders)
+        words = "Next: on that machine {df}, and name that file beside this one"
+        tell = next_step(words, df=_DF[odd[0].unknown])
+        return Finding(Verdict.UNKNOWN, missing, (*unread, tell), facts=facts)
     if hung or not asked:
         words = "Cannot tell whether a file system is full: {why}"
         why = say("no file system of a disk that can be written is mounted here")
@@ -191,8 +224,9 @@ def judge(seen: Seen) -> Finding:
         words = "There is room on {folder}: {share:%} is used."
     share = max(fullest.used, fullest.inodes_used)
     said = say(words, n=len(asked), folder=fullest.folder, share=share)
-    proof = Statement("Rests on: statvfs of {folders:, }", {"folders": tuple(
-        one.folder for one in asked[:8])}, Role.PROOF)  # fmt: skip
+    names = tuple(one.folder for one in asked[:8])
+    who = "df" if seen.by_df else "statvfs"
+    proof = Statement("Rests on: {who} of {folders:, }", {"who": who, "folders": names}, Role.PROOF)
     return Finding(Verdict.OK, said, (proof, *map(more, _said(seen))), facts=facts)
 
 
@@ -279,16 +313,17 @@ def _advice(seen: Seen, worst: Sequence[FileSystem]) -> Iterator[Statement]:
     if units:
         yield say("What helps: systemctl restart {units} (closes the deleted files)",
                   units=" ".join(units[:_NAMED]))  # fmt: skip
-    folder = one.folder if seen.is_live else "FOLDER"
+    is_volume = not (seen.is_live or seen.by_df)
+    folder = "FOLDER" if is_volume else one.folder
     if one.lacks_inodes or (one.inodes_used > one.used and not one.lacks_room):
         words = "{then}: find where they are: du --inodes -x {folder} | sort -n | tail"
     else:
         words = "{then}: find what is large: du -x {folder} | sort -n | tail"
         if one.folder in ("/", "/var", "/var/log", "/var/log/journal"):
             words += "; journalctl {where}--vacuum-size=200M makes room at once"
-    if not seen.is_live:
+    if is_volume:
         words += " (FOLDER is where the volume is mounted)"
-    where = "" if seen.is_live else "-D FOLDER/var/log/journal "
+    where = "-D FOLDER/var/log/journal " if is_volume else ""
     then = "And then" if units else "What helps"
     yield say(words, then=then, folder=folder, where=where)
     volume_id = dict(seen.ids).get(one.device, "")
@@ -306,10 +341,10 @@ def _facts(seen: Seen) -> dict[str, Fact]:
                 "folder": one.folder,
                 "device": one.device,
                 "kind": one.kind,
-                "size": None if one.fault else one.size,
-                "available": None if one.fault else one.available,
-                "inodes": None if one.fault else one.inodes,
-                "inodes_free": None if one.fault else one.inodes_free,
+                "size": None if one.fault or one.unknown == ROOM else one.size,
+                "available": None if one.fault or one.unknown == ROOM else one.available,
+                "inodes": None if one.fault or one.unknown == INODES else one.inodes,
+                "inodes_free": None if one.fault or one.unknown == INODES else one.inodes_free,
             }
             for one in spaces
         ],

@@ -41,10 +41,11 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
 
 def judge(seen: Seen) -> Finding:
     """Judge by who goes by a label that is shared."""
-    from ec2rl.diagnosis import duplicates_told as told
+    from ec2rl.diagnosis import duplicates_told
+    from ec2rl.diagnosis.duplicates_advice import Wording
 
     none = "No two file systems have the same label."
-    return told.judge(seen, told.Wording(NAME, "label", none, ANEW))
+    return duplicates_told.judge(seen, Wording(NAME, "label", none, ANEW))
 
 
 MODULE = Module(

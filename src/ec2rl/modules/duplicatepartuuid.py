@@ -38,10 +38,11 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
 
 def judge(seen: Seen) -> Finding:
     """Judge by who goes by a PARTUUID that is shared."""
-    from ec2rl.diagnosis import duplicates_told as told
+    from ec2rl.diagnosis import duplicates_told
+    from ec2rl.diagnosis.duplicates_advice import Wording
 
     none = "No two partitions have the same PARTUUID."
-    return told.judge(seen, told.Wording(NAME, "PARTUUID", none, ANEW))
+    return duplicates_told.judge(seen, Wording(NAME, "PARTUUID", none, ANEW))
 
 
 MODULE = Module(

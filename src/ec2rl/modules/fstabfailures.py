@@ -29,7 +29,7 @@ def judge(seen: FstabLook) -> Finding:
 def propose(host: Host, seen: FstabLook, request: FixRequest) -> Proposal:
     """Plan `nofail` in the lines that stopped a boot, or will."""
     from ec2rl.diagnosis.fstab_fix import propose_nofail
-    from ec2rl.diagnosis.fstab_told import faults_of
+    from ec2rl.diagnosis.fstab_story import faults_of
 
     if not request.boot:
         return Proposal(refused=("/etc/fstab counts at the next boot: there is nothing that runs",))

@@ -151,7 +151,7 @@ def _is_early(seen: Seen) -> bool:
 
 def _is_meant(one: Login) -> bool:
     """Whether somebody set the account up for logins, as far as files tell."""
-    return one.has_keys or _first(one) is not None
+    return one.account.has_shell and (one.has_keys or _first(one) is not None)
 
 
 def _first(one: Login) -> Bar | None:
@@ -190,8 +190,8 @@ def _proof(files: LoginFiles) -> Iterator[Statement]:
     n = len(files.machine.people)
     words = "Rests on: /etc/passwd, /etc/shadow, PAM, and the way to the keys of {n:account}"
     yield Statement(words, {"n": n}, Role.PROOF)
-    if files.more:
-        yield say("Not looked at: {n:account} beyond the first ones", n=files.more)
+    if files.passwd.more:
+        yield say("Not looked at: {n:account} beyond the first ones", n=files.passwd.more)
 
 
 def _found(verdict: Verdict, said: Statement, rest: tuple[Statement, ...], seen: Seen) -> Finding:

@@ -8,6 +8,7 @@ from ec2rl.facts.growth import GROWS, Gap, contradictions, gaps, measured
 from ec2rl.facts.log import KernelLog
 from ec2rl.host import Host
 from ec2rl.host.queries.disks import Disks
+from ec2rl.invocation import quoted
 from ec2rl.model import (
     Command,
     Evidence,
@@ -209,10 +210,10 @@ def _grows(disk: Disk) -> bool:
 
 def _advice(seen: Seen, gap: Gap) -> Iterator[Statement]:
     """The commands for this very device, in their order."""
-    last, device = gap.last, gap.grown
+    last, device, disk = gap.last, gap.grown, quoted(gap.disk.path)
     commands = []
     if gap.disk.damaged == "first":
-        command = Command(f"gdisk {gap.disk.path}", own=False)
+        command = Command(f"gdisk {disk}", own=False)
         words = "What helps: first repair the table, whose first copy {is} damaged ({command})"
         yield say(words, command=command)
         return
@@ -221,17 +222,18 @@ def _advice(seen: Seen, gap: Gap) -> Iterator[Statement]:
     if last is not None:
         if not _grows(last):
             words = "What helps: make a partition of the rest ({command}), or move what lies behind"
-            append = Command(f"sfdisk --append {gap.disk.path}", own=False)
+            append = Command(f"sfdisk --append {disk}", own=False)
             yield say(words, command=append)
             return
         if gap.extended:
-            commands.append(f"parted {gap.disk.path} resizepart {gap.extended} 100%")
-        commands.append(f"growpart {gap.disk.path} {last.part}")
+            commands.append(f"parted {disk} resizepart {gap.extended} 100%")
+        commands.append(f"growpart {disk} {last.part}")
     if device.kind in _GROW:
         is_mounted = seen.is_live and device.name in seen.folders
         folder = seen.folders[device.name][0] if is_mounted else _FOLDER
-        plain = _GROW[device.kind].replace("{path}", device.path).replace("{folder}", folder)
-        commands.append(plain.replace("{name}", seen.mapped.get(device.name, "NAME")))
+        plain = _GROW[device.kind].replace("{path}", quoted(device.path))
+        plain = plain.replace("{folder}", quoted(folder))
+        commands.append(plain.replace("{name}", quoted(seen.mapped.get(device.name, "NAME"))))
     if not commands:
         return
     words = "What helps, behind a snapshot: {commands:, then }"

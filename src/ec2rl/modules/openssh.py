@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ec2rl.facts.log import KernelLog
 from ec2rl.host import Host
-from ec2rl.host.queries.boot_text import BootText
 from ec2rl.host.queries.path_status import Lstat
 from ec2rl.model import Finding, FixRequest, Proposal, Unreadable, Verdict, Why, say
 from ec2rl.module import Module, Options
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from ec2rl.diagnosis.sshd_words import Words
 
 NAME = "openssh"
-PROGRAM = "/usr/sbin/sshd"
+PROGRAM, CONFIG = "/usr/sbin/sshd", "/etc/ssh/sshd_config"
 
 
 @record(frozen=True)
@@ -35,13 +34,14 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     """Look whether there is an sshd; then read its files, its state, and what it said."""
     found = host.query(Lstat(PROGRAM))
     program = found if isinstance(found, Unreadable) else ""
-    is_text = not isinstance(host.query(BootText()), Unreadable)
-    if isinstance(program, Unreadable) and program.why is Why.ABSENT and not is_text:
+    if isinstance(program, Unreadable) and program.why is Why.ABSENT:
         return Seen(program)
+    config = host.read(CONFIG)
+    is_log = isinstance(config, Unreadable) and config.why is Why.NOT_COLLECTED
     from ec2rl.diagnosis.sshd_state import read_sshd
     from ec2rl.diagnosis.sshd_words import read_words
 
-    return Seen(program, None if is_text else read_sshd(host), read_words(host))
+    return Seen(program, None if is_log else read_sshd(host), read_words(host))
 
 
 def judge(seen: Seen) -> Finding:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ec2rl.conntrack.queries import line_forms as forms
 from ec2rl.conntrack.queries.line_forms import LONGEST
+from ec2rl.host.codings import Decoder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,13 +42,14 @@ class EntryLines:
         self._known: set[bytes] = set()
         self._held: list[bytes] = []
         """The last entry, as far as it was read: the next line may go on with it."""
+        self._lost = ""
         self._torn = False
         """Whether words on the other stream tore the last line, so that the next is its rest."""
 
     def blocks(self, pieces: Iterable[bytes]) -> Iterator[Block]:
         """Yield some thousand entries each, as lines of the plain form, and the shape of each."""
         rest = b""
-        for piece in decoded(pieces):
+        for piece in self._decoded(pieces):
             text, newline, rest = (rest + piece).rpartition(b"\n")
             if newline:
                 yield self._block(text)
@@ -56,6 +58,14 @@ class EntryLines:
         # Cut in a number, it would parse, and be wrong.
         self.cut |= bool(rest.strip())
         yield self._block(b"", last=True)
+
+    def _decoded(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """UTF-16, as Windows' `>` writes it, as UTF-8; anything else as it is."""
+        decoder = Decoder()
+        for piece in pieces:
+            yield decoder.feed(piece)
+        yield decoder.feed(b"", last=True)
+        self._lost = self._lost or decoder.gap
 
     def _block(self, text: bytes, last: bool = False) -> Block:
         if self._held:
@@ -150,6 +160,8 @@ class EntryLines:
             found.append(f"{self.expectations} {words}")
         if self.counted is not None and self.counted > self.total:
             found.append(f"conntrack had counted {self.counted} entries")
+        if self._lost:
+            found.append(self._lost)
         if self.cut:
             found.append("its last line is cut off")
         return tuple(found)
@@ -173,32 +185,3 @@ def _belongs(parts: list[bytes], line: bytes, plain: bool) -> bool:
         and forms.begins_entry(parts[0])
         and not forms.event(parts[0])
     )
-
-
-def decoded(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """UTF-16, as Windows' `>` writes it, as UTF-8; anything else as it is."""
-    rest = iter(pieces)
-    head = b""
-    for piece in rest:
-        head += piece
-        if len(head) >= 4:
-            break
-    encoding = _encoding(head)
-    yield from [head] if not encoding else ()
-    if not encoding:
-        yield from rest
-        return
-    from codecs import getincrementaldecoder
-    from itertools import chain
-
-    decoder = getincrementaldecoder(encoding)("replace")
-    for piece in chain([head], rest):
-        yield decoder.decode(piece).encode("utf-8", "replace")
-
-
-def _encoding(head: bytes) -> str:
-    if head.startswith(b"\xff\xfe") or (head[1:4:2] == b"\0\0" and head[0]):
-        return "utf-16-le"
-    if head.startswith(b"\xfe\xff") or (head[:3:2] == b"\0\0" and head[1:2] not in (b"", b"\0")):
-        return "utf-16-be"
-    return ""

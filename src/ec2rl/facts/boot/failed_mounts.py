@@ -42,6 +42,11 @@ class FailedMount:
     why: str = ""
     stops: bool = False
 
+    @property
+    def is_swap(self) -> bool:
+        """Whether systemd names a swap unit: without its line nothing else tells that of one."""
+        return self.kind == DEPENDS and self.shown.partition(" - ")[0].endswith(".swap")
+
     def is_of(self, entry: Entry) -> bool:
         """Whether it can be that of a line of /etc/fstab: names may be shortened in the middle."""
         unit, path = entry.unit, entry.source if entry.is_swap else entry.folder

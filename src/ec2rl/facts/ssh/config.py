@@ -15,7 +15,7 @@ from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     Criteria = tuple[tuple[str, str], ...]
     Matches = tuple[Criteria, ...]
@@ -58,30 +58,27 @@ class Line:
 class Fault:
     """What sshd refuses: it does not start with it.  `line` is as it is in the file.
 
-    Where only some versions refuse it, `since` is the first that takes it, `gone` the first that no
-    longer does; with `is_maybe` nobody can tell by the version.
+    Where only some refuse it, `word` is the keyword that others know, `gone` the first version
+    that no longer has an algorithm.
     """
 
     path: str
     number: int
     line: str
     why: str
-    since: Version | None = None
+    word: str = ""
     gone: Version | None = None
-    is_maybe: bool = False
 
     @property
     def is_sure(self) -> bool:
         """Whether every sshd refuses it."""
-        return self.since is None and self.gone is None and not self.is_maybe
+        return not self.word and self.gone is None
 
-    def is_of(self, version: Version) -> bool | None:
-        """Whether an sshd of this version refuses it; None where the version does not tell."""
-        if self.is_maybe:
-            return None
-        is_too_new = self.since is not None and version < self.since
-        is_too_old = self.gone is not None and version >= self.gone
-        return self.is_sure or is_too_new or is_too_old
+    def is_of(self, version: Version, words: Container[str]) -> bool:
+        """Whether an sshd of this version, which knows these keywords, refuses it."""
+        if self.word:
+            return self.word not in words
+        return self.gone is None or version >= self.gone
 
 
 @record(frozen=True)
@@ -224,6 +221,7 @@ class _Reader:
                 return here
             return (*outer, criteria)
         if known.kind == "include":
+            self.faults += _by_version(made, known)
             self._include(made, depth)
             return here
         why = fault(known, name.lower(), words, rest)
@@ -304,10 +302,8 @@ def _by_version(line: Line, known: Keyword) -> Iterator[Fault]:
     """Tell what of a line only some versions, or builds, of sshd refuse."""
     place = line.path, line.number, line.text
     shown = line.text.split()[0]
-    if known.is_vendors:
-        yield Fault(*place, f"only some builds know {shown}", is_maybe=True)
-    elif known.since is not None:
-        yield Fault(*place, f"no option is called {shown}", since=known.since)
+    if known.is_rare:
+        yield Fault(*place, f"no option is called {shown}", word=line.name)
     if known.kind in ("ciphers", "macs", "kex", "keys"):
         for name, gone in odd_algorithms(line.words[0]):
             why = f"no algorithm is called {name}"

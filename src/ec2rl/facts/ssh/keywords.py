@@ -76,32 +76,15 @@ afstokenpassing permitblacklistedkeys gssusesessionccache gssapiusesessioncredca
 """
 _DEPRECATED_ANYWHERE = ("rhostsrsaauthentication", "rsaauthentication", "authorizedkeysfile2")
 
-_SINCE = {
-    "include": (8, 2),
-    "securitykeyprovider": (8, 2),
-    "pubkeyauthoptions": (8, 2),
-    "casignaturealgorithms": (7, 9),
-    "setenv": (7, 8),
-    "permitlisten": (7, 8),
-    "rdomain": (7, 6),
-    "exposeauthinfo": (7, 6),
-    "disableforwarding": (7, 4),
-    "modulifile": (8, 5),
-    "logverbose": (8, 5),
-    "persourcemaxstartups": (8, 5),
-    "persourcenetblocksize": (8, 5),
-    "pubkeyacceptedalgorithms": (8, 5),
-    "hostbasedacceptedalgorithms": (8, 5),
-    "requiredrsasize": (9, 1),
-    "channeltimeout": (9, 2),
-    "unusedconnectiontimeout": (9, 2),
-    "persourcepenalties": (9, 8),
-    "persourcepenaltyexemptlist": (9, 8),
-    "sshdsessionpath": (9, 8),
-    "refuseconnection": (9, 9),
-    "sshdauthpath": (10, 0),
-}
-"""The first version that knows a keyword; others have been there since 7.3 and before."""
+_NEW = (
+    *("include", "securitykeyprovider", "pubkeyauthoptions", "casignaturealgorithms", "setenv"),
+    *("permitlisten", "rdomain", "exposeauthinfo", "disableforwarding", "modulifile", "logverbose"),
+    *("persourcemaxstartups", "persourcenetblocksize", "pubkeyacceptedalgorithms"),
+    *("hostbasedacceptedalgorithms", "requiredrsasize", "channeltimeout"),
+    *("unusedconnectiontimeout", "persourcepenalties", "persourcepenaltyexemptlist"),
+    *("sshdsessionpath", "refuseconnection", "sshdauthpath"),
+)
+"""Keywords that are newer than 7.3; the others have been there before."""
 
 _VENDORS = frozenset(
     (
@@ -112,16 +95,16 @@ _VENDORS = frozenset(
     )
 )
 """Keywords that only some builds know."""
+RARE = (*_NEW, *sorted(_VENDORS))
 
 
 @record(frozen=True)
 class Keyword:
-    """What sshd knows of a keyword; `since` is the first version, `is_vendors` of some builds."""
+    """What sshd knows of a keyword; one that `is_rare` not every version or build knows."""
 
     kind: str
     in_match: bool
-    since: tuple[int, int] | None = None
-    is_vendors: bool = False
+    is_rare: bool = False
 
 
 _known: dict[str, Keyword] = {}
@@ -134,12 +117,11 @@ def keyword(name: str) -> Keyword | None:
             for line in text.split("\n"):
                 kind, *names = line.split() or [""]
                 for one in names:
-                    is_vendors = one in _VENDORS
-                    _known[one] = Keyword(kind, anywhere, _SINCE.get(one), is_vendors)
+                    _known[one] = Keyword(kind, anywhere, one in RARE)
         for one in _DEPRECATED.split():
             _known[one] = Keyword("deprecated", one in _DEPRECATED_ANYWHERE)
         for one in _VENDORS:
-            _known.setdefault(one, Keyword("any", True, is_vendors=True))
+            _known.setdefault(one, Keyword("any", True, is_rare=True))
     return _known.get(name)
 
 

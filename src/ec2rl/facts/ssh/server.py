@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ec2rl.facts.ssh.config import MAIN, Config, Fault
+from ec2rl.facts.ssh.keywords import RARE
 from ec2rl.facts.ssh.values import address_and_port, port_number
 from ec2rl.facts.ways import way_to
 from ec2rl.host import Host
 from ec2rl.host.queries.key_form import WHOLE, KeyForm
 from ec2rl.host.queries.path_status import FILE, FOLDER, Lstat, PathStatus
-from ec2rl.host.queries.sshd_version import SshdVersion
+from ec2rl.host.queries.sshd_words import SshdWords
 from ec2rl.model import Evidence, Statement, Unreadable, Why, say
 from ec2rl.record import record
 
@@ -52,25 +53,25 @@ class Listening:
     unread: Unreadable | None = None
 
 
-def version(host: Host) -> tuple[int, int] | None:
-    """Tell the version of the sshd that is installed."""
-    found = host.query(SshdVersion(PROGRAM))
-    if isinstance(found, Unreadable):
-        return None
-    major, _, rest = found.text.strip().partition(".")
-    minor = "".join(one for one in rest.partition("p")[0] if one.isdigit())
-    return (int(major), int(minor)) if major.isdigit() and minor else None
-
-
 def certain(host: Host, config: Config) -> tuple[tuple[Fault, ...], tuple[Fault, ...]]:
     """Part what sshd of this machine refuses from what nobody can tell of it."""
     if all(one.is_sure for one in config.faults):
         return config.faults, ()
-    found = version(host)
-    told = [(one, True if one.is_sure else one.is_of(found) if found else None)
-            for one in config.faults]  # fmt: skip
-    refused = tuple(one for one, is_bad in told if is_bad)
-    return refused, tuple(one for one, is_bad in told if is_bad is None)
+    sure = tuple(one for one in config.faults if one.is_sure)
+    found = host.query(SshdWords(PROGRAM, RARE))
+    lines = [] if isinstance(found, Unreadable) else found.text.split("\n")
+    version = _version(lines[0]) if lines else None
+    if version is None:
+        return sure, tuple(one for one in config.faults if not one.is_sure)
+    words = frozenset(lines[1:])
+    return tuple(one for one in config.faults if one.is_of(version, words)), ()
+
+
+def _version(text: str) -> tuple[int, int] | None:
+    major, _, rest = text.partition(".")
+    minor = rest.partition("p")[0]
+    is_one = major.isdigit() and minor.isdigit() and len(text) < 12
+    return (int(major), int(minor)) if is_one else None
 
 
 def host_keys(host: Host, config: Config, groups: str) -> tuple[HostKey, ...]:

@@ -34,16 +34,23 @@ class Kind:
 
 
 def rows_of(
-    files: Sequence[tuple[str, int]], kinds: Sequence[Kind], most: int, seconds: float
+    files: Sequence[tuple[str, int]],
+    kinds: Sequence[Kind],
+    most: int,
+    seconds: float,
+    enough: int = 0,
 ) -> tuple[list[Row], list[str]]:
     """Read the newest `most` of each kind: realtime (µs), boot, monotonic (µs) and words.
 
-    The second is what of the files was not read, and why.
+    The second is what of the files was not read, and why.  With `enough` no further file is read
+    once there are as many, the newest files being first.
     """
     until = time.monotonic() + seconds
     found: list[Row] = []
     gaps: list[str] = []
     for name, fd in files:
+        if enough and len(found) >= enough:
+            break
         try:
             file = JournalFile(fd)
             if file.cut:

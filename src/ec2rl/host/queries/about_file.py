@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
-from ec2rl.host.files import as_evidence, open_regular, read_whole, unreadable
+from ec2rl.host.files import READ_LIMIT, open_regular, read_whole, unreadable
 from ec2rl.host.query import RootQuery, decode_text, encode_text
 from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,13 +21,13 @@ class AboutFile(RootQuery[Evidence]):
 
     path: str
 
-    def told(self, text: str) -> str:
-        """Tell of a file's text what was asked."""
+    def told(self, data: bytes) -> str:
+        """Tell of a file's bytes what was asked."""
         raise NotImplementedError
 
     def ask(self) -> Evidence | Unreadable:
         fd = open_regular(self.path)
-        return fd if isinstance(fd, Unreadable) else self._read(fd)
+        return replace(fd, source=self.key) if isinstance(fd, Unreadable) else self._read(fd)
 
     def below(self, root: int) -> Evidence | Unreadable:
         from ec2rl.host.chroot_fs import NotRegularError, OutsideError, Root
@@ -38,22 +39,22 @@ class AboutFile(RootQuery[Evidence]):
             finally:
                 machine.close()
         except NotRegularError:
-            return Unreadable(self.path, Why.FAILED, "not a regular file")
+            return Unreadable(self.key, Why.FAILED, "not a regular file")
         except OutsideError:
-            return Unreadable(self.path, Why.NOT_COLLECTED)
+            return Unreadable(self.key, Why.NOT_COLLECTED)
         except OSError as error:
-            return unreadable(self.path, error)
+            return unreadable(self.key, error)
 
     def _read(self, fd: int) -> Evidence | Unreadable:
         try:
-            found = as_evidence(self.path, read_whole(fd))
+            data = read_whole(fd)
         except OSError as error:
-            return unreadable(self.path, error)
+            return unreadable(self.key, error)
         finally:
             os.close(fd)
-        return (
-            found if isinstance(found, Unreadable) else Evidence(self.path, self.told(found.text))
-        )
+        if len(data) > READ_LIMIT:
+            return Unreadable(self.key, Why.PARTIAL, f"larger than {READ_LIMIT >> 20} MiB")
+        return Evidence(self.path, self.told(data))
 
     def encode(self, answer: Evidence) -> Encoded:
         return encode_text(answer.text)

@@ -23,8 +23,8 @@ class KeyForm(AboutFile):
     def key(self) -> str:
         return f"key form {self.path}"
 
-    def told(self, text: str) -> str:
-        return f"{_form(text)}\n"
+    def told(self, data: bytes) -> str:
+        return f"{_form(data.decode('utf-8', 'backslashreplace'))}\n"
 
 
 def _form(text: str) -> str:

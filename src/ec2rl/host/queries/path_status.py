@@ -47,9 +47,9 @@ class Lstat(RootQuery[PathStatus]):
             found = os.lstat(self.path)
             return _status(found, os.readlink(self.path) if stat.S_ISLNK(found.st_mode) else "")
         except OSError as error:
-            return unreadable(self.path, error)
+            return unreadable(self.key, error)
         except ValueError:  # a NUL in it
-            return Unreadable(self.path, Why.ABSENT)
+            return Unreadable(self.key, Why.ABSENT)
 
     def below(self, root: int) -> PathStatus | Unreadable:
         from ec2rl.host.chroot_fs import OutsideError, Root
@@ -57,7 +57,7 @@ class Lstat(RootQuery[PathStatus]):
         try:
             machine = Root(f"/proc/self/fd/{root}")
         except OSError as error:
-            return unreadable(self.path, error)
+            return unreadable(self.key, error)
         try:
             found = machine.find(self.path, follow=False)
             try:
@@ -67,9 +67,9 @@ class Lstat(RootQuery[PathStatus]):
             finally:
                 os.close(found)
         except OutsideError:
-            return Unreadable(self.path, Why.NOT_COLLECTED)
+            return Unreadable(self.key, Why.NOT_COLLECTED)
         except OSError as error:
-            return unreadable(self.path, error)
+            return unreadable(self.key, error)
         finally:
             machine.close()
 

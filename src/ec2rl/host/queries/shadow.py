@@ -22,8 +22,9 @@ class Shadow(AboutFile):
     def key(self) -> str:
         return f"shadow {self.path}"
 
-    def told(self, text: str) -> str:
-        return "\n".join(map(_without_hash, text.split("\n")))
+    def told(self, data: bytes) -> str:
+        lines = data.decode("utf-8", "backslashreplace").split("\n")
+        return "\n".join(map(_without_hash, lines))
 
 
 def _without_hash(line: str) -> str:

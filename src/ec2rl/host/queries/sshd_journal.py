@@ -35,7 +35,7 @@ class SshdJournal(JournalQuery[Evidence]):
 
         kinds = [Kind(b"_COMM", name, b"_UID", b"0", "sshd") for name in _PROGRAMS]
         kinds += [Kind(b"UNIT", unit, b"_PID", b"1", "systemd") for unit in _UNITS]
-        found, gaps = rows_of(files, kinds, _MOST, _SECONDS)
+        found, gaps = rows_of(files, kinds, _MOST, _SECONDS, enough=_MOST)
         if not found and gaps:
             return Unreadable("journal", Why.FAILED, "; ".join(gaps[:3]))
         lines = [f"{time // 1000000} {words}" for time, _, _, words in sorted(set(found))]
