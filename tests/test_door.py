@@ -169,7 +169,7 @@ def test_all_files_of_a_folder_are_told(tmp_path: Path) -> None:
     assert taken(one, folder) == [
         "copy dmesg",
         "page an HTML page, not a log",
-        "deep/note text of no form that is known, searched as hearsay",
+        "deep/note text of no form that is known: what it says counts as not verified",
     ]
     assert [gap.removeprefix(f"{folder}/") for gap in one["host"]["gaps"]] == [
         f"log: the same as {folder}/copy",
@@ -179,7 +179,7 @@ def test_all_files_of_a_folder_are_told(tmp_path: Path) -> None:
         "socket: not a file",
     ]
     assert [note.removeprefix(f"{folder}/") for note in one["host"]["notes"]] == [
-        "deep/note: no line of its beginning is a log's: searched as hearsay"
+        "deep/note: no line of its beginning is a log's: what it says counts as not verified"
     ]
     assert verdict(one) == "UNKNOWN"  # a log may be behind the link, or in the pipe
 

@@ -197,7 +197,7 @@ def test_a_name_that_looks_like_a_section_of_a_recording(tmp_path: Path) -> None
 
 def test_what_could_not_be_read_is_told_again_by_a_recording(tmp_path: Path) -> None:
     log = saved(tmp_path, "note", "Dear all,\nit is broken.\n")
-    notes = [f"{log}: no line of its beginning is a log's: searched as hearsay"]
+    notes = [f"{log}: no line of its beginning is a log's: what it says counts as not verified"]
     recording = tmp_path / "recording"
     for words in ((f"--log={log}", f"--record={recording}"), (f"--replay={recording}",)):
         host = judged(tmp_path, *words)["host"]

@@ -224,7 +224,7 @@ def test_what_is_no_log_is_told(saved: Callable[[str, str | bytes], Path]) -> No
         told[key] = [line.partition(": ")[2] for line in found.text.splitlines()]
     assert told == {
         "gaps": ["it is empty"],
-        "notes": ["no line of its beginning is a log's: searched as hearsay"],
+        "notes": ["no line of its beginning is a log's: what it says counts as not verified"],
     }
 
 

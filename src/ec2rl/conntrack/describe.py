@@ -173,12 +173,16 @@ def _fill(seen: Observations, table: Table) -> Statement:
 def _losses(seen: Observations, table: Table) -> list[Statement]:
     """What a table has lost since it was made."""
     since = "conntrack was loaded" if table.namespace.initial else "it was made"
+    refused, drop = table.refused, seen.last(table, "drop")
+    failed = "{number:insertion} failed"
+    if drop and refused is not None and refused + (seen.last(table, "insert_failed") or 0) == drop:
+        failed += " (among the lost)"
     return [
         say(words, number=number, since=since)
         for counter, words in (
             ("drop", "{number:packet} lost since {since}"),
             ("early_drop", "{number:entry/entries} evicted"),
-            ("insert_failed", "{number:insertion} failed"),
+            ("insert_failed", failed),
             ("chaintoolong", "{number:chain} too long"),
         )
         if (number := seen.last(table, counter))
@@ -345,7 +349,9 @@ def _rests_on(seen: Observations, verdict: Verdict) -> list[Statement]:
         words += ": none has lost a packet since it was made." if none else "."
         lines.append(more(say(words, tables=len(seen.tables))))
     if seen.hidden:
-        lines.append(say("Not seen: {hidden}", hidden=seen.hidden))
+        hidden = say("Not seen: {hidden}", hidden=seen.hidden)
+        # Of saved evidence nobody has them: that is no news below what was found.
+        lines.append(hidden if seen.is_live or not seen.tables else more(hidden))
     return lines
 
 

@@ -25,6 +25,7 @@ from ec2rl.model import (
     Role,
     Statement,
     Verdict,
+    Why,
     helps,
     more,
     next_step,
@@ -145,7 +146,12 @@ def _unseen(seen: Observations[Detail]) -> tuple[Value, ...]:
     odd = seen.events.not_understood
     doubt: tuple[Value, ...] = (say_not_understood(odd),) if odd else ()
     doubt = (*doubt, seen.doubt) if seen.doubt else doubt
-    return (*doubt, *missing(seen.log, seen.period.since, seen.level), *seen.crash_records.unread)
+    unread: tuple[Value, ...] = seen.crash_records.unread
+    if len(unread) > 1 and all(
+        one.why is Why.NOT_COLLECTED and not one.detail for one in seen.crash_records.unread
+    ):
+        unread = (say("what dead kernels left: not collected"),)
+    return (*doubt, *missing(seen.log, seen.period.since, seen.level), *unread)
 
 
 def _happened(events: Events[Detail], now: float | None) -> list[Statement]:

@@ -13,6 +13,7 @@ to 3.10, and of expedited ones always), else in a line each below it; `P123` is 
 
 from __future__ import annotations
 
+from ec2rl.facts.log import fits
 from ec2rl.facts.trace import Trace, parse_trace
 from ec2rl.record import Choice, record
 
@@ -81,19 +82,18 @@ class Lockup:
 
 def parse_lockup(message: str, context: Sequence[str]) -> Lockup | None:
     """Parse a report, and what of the kernel's lines behind it is its own; None for no report."""
-    import re
 
-    soft = re.fullmatch(_SOFT, message)
+    soft = fits(_SOFT, message)
     if soft is not None:
         cpu, pid, seconds = int(soft["cpu"]), int(soft["pid"]), int(soft["seconds"])
         trace = _of(parse_trace(_own(context)), (cpu,))
         return Lockup(Stuck.SOFT, (cpu,), seconds, None, soft["task"], pid, trace=trace)
     for pattern in _HARD:
-        hard = re.fullmatch(pattern, message)
+        hard = fits(pattern, message)
         if hard is not None:
             cpus = _numbers(hard["cpu"])
             return Lockup(Stuck.HARD, cpus, trace=_of(parse_trace(_own(context)), cpus))
-    stall = re.fullmatch(_STALL, message)
+    stall = fits(_STALL, message)
     return None if stall is None else _stall(stall, _own(context))
 
 

@@ -41,7 +41,7 @@ class Grade(Choice):
 
 WEIGHT = tuple(Grade)
 
-TEXT_IS = "text: a local user could have printed lines into it"
+TEXT_IS = "text: nothing in a file proves that the kernel wrote a line"
 _STRICT = "text is no proof (--strict)"
 _LACKS = "the journal covers that time and lacks it"
 _MAYBE_TAIL = "the line above bears the same stamp: both may be of one message"

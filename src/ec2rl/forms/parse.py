@@ -7,7 +7,16 @@ from functools import lru_cache
 
 from ec2rl.forms.mend import BEGINS
 from ec2rl.forms.record import FACILITIES, KERNEL, Record
-from ec2rl.forms.table import FORMS, INNER, LEVEL, MIDDLE, MIDDLE_OF_LOG, WRAPPERS, Kind
+from ec2rl.forms.table import (
+    FORMS,
+    INNER,
+    LEVEL,
+    MIDDLE,
+    MIDDLE_OF_LOG,
+    MIDDLE_OF_RING,
+    WRAPPERS,
+    Kind,
+)
 from ec2rl.record import replace
 
 _DEPTH = 3
@@ -123,7 +132,9 @@ def pieces(text: str, found: Record | None) -> tuple[str, ...]:
     if found is not None and found.count > 1:
         return (text,)
     begins = 1 if found is None else len(text) - found.tail
-    middle = MIDDLE if found is None or found.is_kernels else MIDDLE_OF_LOG
+    middle = MIDDLE if " kernel: " in text else MIDDLE_OF_RING
+    if found is not None and not found.is_kernels:
+        middle = MIDDLE_OF_LOG
     starts = [match.start() for match in re.finditer(middle, text) if match.start() >= begins]
     ends = [*starts, len(text)]
     return tuple(text[start:end] for start, end in zip([0, *starts], ends))

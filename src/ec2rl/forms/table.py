@@ -162,11 +162,12 @@ INNER = rf"(?: ?{_UP})?{_CALLER}{_SAID}"
 """What stands behind `kernel:`."""
 
 MIDDLE_OF_LOG = rf"(?:<\d{{1,3}}>)?(?:{MONTH} [ \d]\d {_CLOCK}|{_ISO})\S* \S+ kernel: "
-MIDDLE = (
+MIDDLE_OF_RING = (
     r"(?:<\d{1,3}>)?\[ *\d{1,9}\.\d{6}(?: *| < *\d+\.\d{6} ?>)\](?=[ \[]|$)"
     rf"|<\d{{1,3}}>(?=[\w\[])|{_FACILITY} *:{LEVEL} *: |\[< *\d+\.\d{{6}}>\] "
     rf"|\[(?:{MONTH} ?\d{{1,2}} \d\d:\d\d| *\+\d+\.\d{{6}})\] "
-    rf"|(?:[\w.-]+: )?{_FACILITY}: +{LEVEL}: \["
-    rf"|\[{CTIME}\] |{COMMA} |\d{{1,3}},\d{{1,20}},\d{{1,17}},[-c][^\s;]{{0,50}};|{MIDDLE_OF_LOG}"
+    rf"|(?<![\w.-])(?:[\w.-]{{1,64}}: )?{_FACILITY}: +{LEVEL}: \["
+    rf"|\[{CTIME}\] |{COMMA} |\d{{1,3}},\d{{1,20}},\d{{1,17}},[-c][^\s;]{{0,50}};"
 )
+MIDDLE = f"{MIDDLE_OF_RING}|{MIDDLE_OF_LOG}"
 """The beginning of a record of the kernel's, wherever in a line it stands."""

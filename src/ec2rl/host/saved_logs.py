@@ -245,7 +245,7 @@ class LogReader:
         if not text.head:
             self._gaps.append(f"{log.name}: it is empty")
         elif what == "unknown":
-            why = "no line of its beginning is a log's: searched as hearsay"
+            why = "no line of its beginning is a log's: what it says counts as not verified"
             self._notes.append(f"{log.name}: {why}")
         elif what == "document":
             self._gaps.append(f"{log.name}: {text.what.no_log}")
