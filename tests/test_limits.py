@@ -53,12 +53,14 @@ def test_a_half_that_is_not_wanted_is_left_out_and_said() -> None:
 
 def test_less_is_refused_unless_allowed_and_then_risky() -> None:
     assert planned(500, FixRequest()).refused == (
-        "fs.file-max=500 is below today's 1000: programs could open FEWER files (--allow-lower "
+        "fs.file-max=500 is below today's 1,000: programs could open FEWER files (--allow-lower "
         "does it all the same)",
     )
     [remedy] = planned(500, FixRequest(lower=True)).chosen
     assert (remedy.title, remedy.risk) == ("Set the number of open files as asked", Risk.RISKY)
-    assert remedy.caveat == "fs.file-max=500 is below today's 1000: programs could open FEWER files"
+    assert (
+        remedy.caveat == "fs.file-max=500 is below today's 1,000: programs could open FEWER files"
+    )
 
 
 def test_a_modules_own_caution_is_said_in_place_of_the_general_one() -> None:
@@ -67,7 +69,7 @@ def test_a_modules_own_caution_is_said_in_place_of_the_general_one() -> None:
     [remedy] = limits.propose(HOST, FixRequest(lower=True), FILES, both, cautions=own).chosen
     assert remedy.risk is Risk.RISKY
     assert remedy.caveat == (
-        "file-max: 700 are open; fs.nr_open=500 is below today's 1000: programs could open FEWER "
+        "file-max: 700 are open; fs.nr_open=500 is below today's 1,000: programs could open FEWER "
         "files"
     )
 
@@ -114,7 +116,7 @@ def test_the_next_boot_is_not_given_less_than_it_has_unless_asked() -> None:
     assert plan.chosen[0].risk is Risk.SAFE
     asked = Limit("fs.file-max", 1000, 2000, then=5000)
     assert limits.refusals(FILES, [asked], FixRequest(), lambda _: "") == (
-        "fs.file-max=2000 is below 5000, which the next boot has by the files as they are: "
+        "fs.file-max=2000 is below 5,000, which the next boot has by the files as they are: "
         "programs could open FEWER files (--allow-lower does it all the same)",
     )
 

@@ -98,6 +98,18 @@ def test_a_trial_that_ran_out_is_told_as_that(machine: Machine) -> None:
     assert change.notes[0].startswith("its trial ran out: taken back 20")
 
 
+def test_values_are_told_with_their_thousands_apart() -> None:
+    key = "net.ipv4.tcp_keepalive_time"
+    path = f"/proc/sys/{key.replace('.', '/')}"
+    said = with_records(
+        [transaction(1, [setting_item(key, "7200", "9")])],
+        f"echo 1000 > {path}; ec2rl history; echo 9 > {path}; ec2rl undo --dry-run",
+    )
+    assert f"    {key}: 7,200 -> 9\n" in said
+    assert "somebody else changed it since, it is 1,000 now\n" in said
+    assert said.endswith(f"    {key}: 9 -> 7,200\n")
+
+
 def test_keep_says_why_there_is_nothing_to_keep() -> None:
     record = transaction(
         1, [setting_item(KEY, "9", "8")], state="undone", notes=["its trial ran out: taken back X"]

@@ -73,11 +73,11 @@ class Limit:
     def larger(self) -> str:
         """What is larger than this value, in words, "" for nothing that is known."""
         if self._is_below(self.wanted, self.now):
-            return f"today's {self.now}"
+            return f"today's {_shown(self.now)}"
         if self._is_below(self.lasting, self.then):
-            return f"{self.then}, which the next boot has by the files as they are"
+            return f"{_shown(self.then)}, which the next boot has by the files as they are"
         if self.then is None and self._is_below(self.lasting, self.maybe):
-            return f"{self.maybe}, which the next boot may have by the files as they are"
+            return f"{_shown(self.maybe)}, which the next boot may have by the files as they are"
         return ""
 
     @property
@@ -93,6 +93,10 @@ class Limit:
         if other is None or value == other or value == self.endless:
             return False
         return value < other or other == self.endless
+
+
+def _shown(value: int | None) -> str:
+    return "unknown" if value is None else quantities.grouped(value)
 
 
 @record(frozen=True)
@@ -300,7 +304,9 @@ def _cautions(
                 "that is available, and the kernel cannot swap it out: the machine may run out"
             )
     unknown = [
-        one.key if one.maybe is None else f"{one.key} ({one.maybe} by a line that may count)"
+        one.key
+        if one.maybe is None
+        else f"{one.key} ({_shown(one.maybe)} by a line that may count)"
         for one in limits
         if one.may_shrink
     ]

@@ -144,3 +144,31 @@ PIECES = st.sampled_from(
 def test_any_text_is_counters_or_is_not(text: str) -> None:
     for found in (parse_stat(text), parse_conntrack_stats(text, 3)):
         assert found is None or (found.drop is not None and found.drop >= 0)
+
+
+def _cpus(*drops: int) -> str:
+    return "".join(f"cpu={n}   \tfound=0 insert_failed=0 drop={d} \n" for n, d in enumerate(drops))
+
+
+@pytest.mark.parametrize(
+    ("text", "drop"),
+    [
+        (_cpus(100, 101) * 2, 201),  # the same
+        (_cpus(100, 100) + "\n" + _cpus(900, 901), 1801),  # later
+        (_cpus(1, 2, 3) + _cpus(2, 2, 3) + _cpus(7), 12),  # cut in the last one
+        (_cpus(100, 100) + _cpus(100, 99), None),  # of another table
+        (_cpus(5) + "conntrack v1.4.7 (conntrack-tools): x\n" + _cpus(6), 6),
+        ("entries 9\ndrop 4\n" + "entries 7\ndrop 6\n", 6),  # before 1.0
+    ],
+)
+def test_of_several_samples_the_last_one_counts(text: str, drop: int | None) -> None:
+    found = parse_conntrack_stats(text, None)
+    assert (found and found.drop) == drop
+
+
+@pytest.mark.parametrize(("drops", "told"), [((4, 4), 4), ((4, 9), 9), ((9, 4), None)])
+def test_so_it_is_of_the_kernels_own_file(drops: tuple[int, ...], told: int | None) -> None:
+    header = "entries  found drop\n"
+    text = "".join(f"{header}0000000{d} 00000000 0000000{d}\n" for d in drops)
+    found = parse_stat(text)
+    assert (found and (found.entries, found.drop)) == (told and (told, told))

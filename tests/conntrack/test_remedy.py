@@ -93,7 +93,7 @@ def test_more_than_today_that_the_files_give_is_left_as_it_is() -> None:
         SetSysctl(f"{N}max", "524288", "262144"),
     )
     [max_alone] = proposed("two_lines", FixRequest({"max": 524288}), **theirs).refused
-    assert max_alone.startswith(f"{N}max=524288 is below 1048576, which the next boot has by")
+    assert max_alone.startswith(f"{N}max=524288 is below 1,048,576, which the next boot has by")
 
 
 def test_what_will_not_last_is_told_although_nothing_can_be_done() -> None:
@@ -191,9 +191,9 @@ def test_the_fixed_numbers_of_the_page_are_refused_where_they_would_shrink_the_t
     found = proposed("two_lines", asked)
     assert found.chosen == ()
     assert found.refused == (
-        "net.netfilter.nf_conntrack_buckets=32768 is below today's 262144: it would SHRINK the "
+        "net.netfilter.nf_conntrack_buckets=32768 is below today's 262,144: it would SHRINK the "
         "table (--allow-lower does it all the same)",
-        "net.netfilter.nf_conntrack_max=131072 is below today's 262144: it would SHRINK the table "
+        "net.netfilter.nf_conntrack_max=131072 is below today's 262,144: it would SHRINK the table "
         "(--allow-lower does it all the same)",
     )
     assert found.by_hand == ()
@@ -201,8 +201,8 @@ def test_the_fixed_numbers_of_the_page_are_refused_where_they_would_shrink_the_t
     assert [(remedy.risk, remedy.caveat) for remedy in allowed.chosen] == [
         (
             Risk.RISKY,
-            "buckets: the table becomes SMALLER than today's 262144; "
-            "max: the table becomes SMALLER than today's 262144",
+            "buckets: the table becomes SMALLER than today's 262,144; "
+            "max: the table becomes SMALLER than today's 262,144",
         )
     ]
 

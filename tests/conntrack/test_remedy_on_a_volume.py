@@ -50,14 +50,14 @@ def volume(settings: dict[str, int], **how: bool) -> FixRequest:
 
 def test_less_than_the_files_give_is_refused_unless_allowed_and_never_safe(tmp_path: Path) -> None:
     assert planned(tmp_path, SIZES, volume({"max": 1000})).refused == (
-        f"{N}max=1000 is below 1048576, which the next boot has by the files as they are: it would "
-        "SHRINK the table (--allow-lower does it all the same)",
+        f"{N}max=1000 is below 1,048,576, which the next boot has by the files as they are: it "
+        "would SHRINK the table (--allow-lower does it all the same)",
     )
     [remedy] = planned(tmp_path, SIZES, volume({"max": 1000}, lower=True)).chosen
     assert remedy.risk is Risk.RISKY
     assert remedy.caveat == (
-        "max: the table becomes SMALLER than 1048576, which the next boot has by the files as they "
-        "are"
+        "max: the table becomes SMALLER than 1,048,576, which the next boot has by the files as "
+        "they are"
     )
     [written] = remedy.changes
     assert isinstance(written, WriteFile)
@@ -129,7 +129,7 @@ def test_the_thresholds_of_neighbours_are_compared_with_the_files_too(tmp_path: 
     plan = planned(tmp_path, NEIGHBOURS, volume({"gc_thresh3": 100}), "neighbourfull")
     assert plan.chosen == ()
     assert plan.refused[-1].startswith(
-        "net.ipv4.neigh.default.gc_thresh3=100 is below 16384, which the next boot has by the files"
+        "net.ipv4.neigh.default.gc_thresh3=100 is below 16,384, which the next boot has by the"
     )
     [crossed] = planned(
         tmp_path, NEIGHBOURS, volume({"gc_thresh2": 20000}), "neighbourfull"
@@ -175,12 +175,12 @@ def test_less_than_a_line_that_may_count_is_refused_unless_allowed(
     how(tmp_path)
     host = CachingHost(MountedHost(str(tmp_path)))
     assert plan_for(host, volume({"max": 32768})).refused == (
-        f"{N}max=32768 is below 65536, which the next boot {has} by the files as they are: it "
+        f"{N}max=32768 is below 65,536, which the next boot {has} by the files as they are: it "
         "would SHRINK the table (--allow-lower does it all the same)",
     )
     [remedy] = plan_for(host, volume({"max": 32768}, lower=True)).chosen
     assert remedy.risk is Risk.RISKY
-    assert f"max: the table becomes SMALLER than 65536, which the next boot {has}" in remedy.caveat
+    assert f"max: the table becomes SMALLER than 65,536, which the next boot {has}" in remedy.caveat
     assert plan_for(host, volume({"max": 65536})).refused == ()
 
 
@@ -190,7 +190,7 @@ def test_thresholds_of_neighbours_are_compared_with_lines_that_may_count(tmp_pat
     host = CachingHost(MountedHost(str(tmp_path)))
     plan = plan_for(host, volume({"gc_thresh3": 8192}), "neighbourfull")
     assert plan.refused[-1].startswith(
-        "net.ipv4.neigh.default.gc_thresh3=8192 is below 16384, which the next boot may have by the"
+        "net.ipv4.neigh.default.gc_thresh3=8192 is below 16,384, which the next boot may have by"
     )
 
 
@@ -222,7 +222,7 @@ def test_a_size_is_proposed_from_what_the_files_give(
     plan = plan_for(with_full_tables(tmp_path), volume({}))
     assert plan.refused == ()
     assert plan.notes[0] == (
-        f"Size: twice {size // 2}, the most that the next boot may have without this"
+        f"Size: twice {size // 2:,}, the most that the next boot may have without this"
     )
     [remedy] = plan.chosen
     texts = [change.text for change in remedy.changes if isinstance(change, WriteFile)]

@@ -217,7 +217,8 @@ def test_what_the_kernel_leaves_out_is_not_meant(netns: str, wanted: Filter) -> 
     put([replace(row, mark=7) if at % 3 == 0 else row for at, row in enumerate(rows)])
     listing = open_listing(Door(netns), wanted=wanted)
     assert isinstance(listing, Listing), listing
-    lines = [line.split() for line in listing.lines(wanted, DEFAULTS, entry_line)]
+    pieces = listing.lines(wanted, DEFAULTS, entry_line)
+    lines = [line.split() for piece in pieces for line in piece]
     assert listing.gaps() == ()
     meant = [entry for entry in listed(netns) if wanted.admits(entry, DEFAULTS)]
     assert sorted(line[-1] for line in lines) == sorted(f"id={entry.id}" for entry in meant)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ec2rl.evidence.kinds import HEAD, kind_of, plain
-from ec2rl.evidence.parts import may_have_parts, parts_of
+from ec2rl.evidence.parts import SOME, may_have_parts, parts_of
 from evidence.test_kinds import DMESG, ENTRY, ETHTOOL, MEMINFO, NETSTAT, NSTAT, STATS, SYSLOG
 
 KEYS = "net.netfilter.nf_conntrack_count = 65530\nnet.netfilter.nf_conntrack_max = 65536\n"
@@ -103,6 +103,15 @@ def test_of_what_was_printed_twice_the_last_counts_and_the_first_is_told() -> No
     ]
 
 
+@pytest.mark.parametrize(
+    "command", ["dmesg | head", "sudo dmesg | grep -i eth", "dmesg -l err", "dmesg -T --level=err"]
+)
+def test_a_ring_buffer_that_was_not_printed_whole_is_known_by_its_command(command: str) -> None:
+    assert split(f"[me@web1 ~]$ {command}\n{DMESG}") == [(SOME.name, (2, 3))]
+    assert split(f"$ uname -a\n{UNAME}$ {command}\n{DMESG}")[1] == (SOME.name, (4, 5))
+    assert split(f"$ dmesg -T\n{DMESG}") == [("dmesg", (2, 3))]
+
+
 def test_what_a_file_would_set_is_not_in_force() -> None:
     text = f"$ cat /etc/sysctl.d/9.conf\n{KEYS}$ dmesg\n{DMESG}$ conntrack -S\n{STATS}"
     assert [name for name, _ in split(text)] == ["dmesg", "conntrack -S"]
@@ -111,8 +120,10 @@ def test_what_a_file_would_set_is_not_in_force() -> None:
 
 
 def test_the_lines_of_a_log_stay_where_they_were_and_no_prompt_is_glued_to_them() -> None:
-    text = f"[a@b ~]# dmesg | tail\n{DMESG}[a@b ~]# uname -a\n{UNAME}[a@b ~]# dmesg\n{DMESG}"
-    assert texts(text)["dmesg"] == f"{DMESG}\n\n\n{DMESG}"
+    later = "[   77.000000] y\n"
+    text = f"[a@b ~]# dmesg\n{DMESG}[a@b ~]# uname -a\n{UNAME}[a@b ~]# dmesg|tail\n{DMESG}{later}"
+    shown_again = "\n" * DMESG.count("\n")
+    assert texts(text)["dmesg"] == f"{DMESG}\n\n\n{shown_again}{later}"
 
 
 def test_each_host_that_the_prompts_name_has_its_own() -> None:

@@ -54,7 +54,7 @@ def ring(text: str) -> KernelLog:
 def test_overwritten_records_are_counted(text: str, lost: int) -> None:
     source = ring(text).ring
     assert source.lost == lost
-    assert source.gap == (f"{lost} older records were overwritten" if lost else "")
+    assert source.gap == (f"{lost:,} older records were overwritten" if lost else "")
     assert ring(text).whole_boot is (lost == 0)
 
 

@@ -236,15 +236,27 @@ def test_another_modules_words_in_no_known_form_are_told_too(
         f"Nov  6 02:39:55 h sudo[7]: bob : COMMAND=/bin/echo {STAMPED}",
         f"Nov  6 02:39:55 h kernel[12]: {STAMPED}",
         f"type=USER_CMD msg=audit(1790000000.1:7): cmd={STAMPED}",
-        f"[   99.500000] audit: type=1400 msg={FULL}",
-        f"               {STAMPED}",  # dmesg goes on so with a record that has a line end
-        f"               login: {STAMPED}",
     ],
 )
 def test_what_quotes_our_words_is_not_the_kernel(tmp_path: Path, door: Door, line: str) -> None:
     text = "\n".join([*BOOT, line, "[ 5300.000000] x"]) + "\n"
     finding = judged("conntrackfull", door(tmp_path, text))
     assert finding.verdict is Verdict.OK
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"[   99.500000] audit: type=1400 msg={FULL}",
+        f"               {STAMPED}",  # dmesg goes on so with a record that has a line end
+        f"               login: {STAMPED}",
+    ],
+)
+def test_what_may_quote_our_words_is_a_doubt(tmp_path: Path, door: Door, line: str) -> None:
+    text = "\n".join([*BOOT, line, "[ 5300.000000] x"]) + "\n"
+    finding = judged("conntrackfull", door(tmp_path, text))
+    assert finding.verdict in (Verdict.WARNING, Verdict.UNKNOWN)
 
 
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)

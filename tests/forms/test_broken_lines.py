@@ -95,7 +95,7 @@ def test_other_lines_that_are_broken_change_nothing(text: str) -> None:
         (12, 12, Verdict.PROBLEM),  # a margin that all lines have
         (7, 8, Verdict.PROBLEM),  # one line of them lost a blank
         (0, 9, Verdict.WARNING),  # farther in than the others, and not below a message
-        (0, 15, Verdict.OK),  # right below the message above: a string that has line ends
+        (0, 15, Verdict.WARNING),  # right below the message above: maybe a string with line ends
     ],
 )
 def test_what_stands_far_in_is_the_inside_of_a_record_only_below_its_message(

@@ -67,6 +67,46 @@ def _two_writers(text: str, dice: random.Random) -> str:
     return "\n".join(lines)
 
 
+_JOURNAL = "_TRANSPORT"
+"""Stands in the journal's own forms, where a record has one message whole."""
+_STAMPED = (
+    "[  600.300000] usb 1-1: new full-speed USB device number 2 using xhci_hcd\n",
+    "[  600.300000] systemd[1]: Reached target Network.\n",
+)
+
+
+def _cut_by_a_stamp(text: str, dice: random.Random) -> str:
+    """As two print on a console: the one's line ends the other's, which goes on below it."""
+    at = dice.randrange(len(text) + 1)
+    return text if _JOURNAL in text else text[:at] + dice.choice(_STAMPED) + text[at:]
+
+
+_BEFORE = (
+    "systemd[1]: Started a.",
+    "audit: type=1400 ",
+    "[UFW BLOCK] IN=eth0 OUT= MAC=",
+    "nf_conntrack: default automatic helper assignment has been turned off ",
+)
+
+
+def _begin_twice(text: str, dice: random.Random) -> str:
+    """Put the beginning of a message, or another's words, right before a message in its line."""
+    messages = [message for _, message in EVENTS.values()]
+    message = next((one for one in messages if one in text), "")
+    other = dice.choice((message, message, *messages))
+    before = dice.choice((other[: dice.randrange(len(other) + 1)], *_BEFORE))
+    is_glued = message and _JOURNAL not in text
+    return text.replace(message, before + message, 1) if is_glued else text
+
+
+def _far_in(text: str, dice: random.Random) -> str:
+    """Put a line as far in as the inside of the record above it."""
+    lines = text.split("\n")
+    number = dice.randrange(len(lines))
+    lines[number] = " " * dice.randrange(8, 40) + lines[number]
+    return "\n".join(lines)
+
+
 def _wrap(text: str, dice: random.Random) -> str:
     if dice.random() < 0.7:
         return wrapped(text.encode(), dice.randrange(60, 110)).decode()
@@ -105,6 +145,7 @@ def _shuffle(text: str, dice: random.Random) -> str:
 
 MUTATIONS: tuple[Callable[[str, random.Random], str], ...] = (
     _cut, _cut_a_line, _glue, _interleave, _two_writers, _wrap, _around, _spoil, _typeset, _shuffle,
+    _cut_by_a_stamp, _begin_twice, _far_in,
 )  # fmt: skip
 
 CODINGS: tuple[Callable[[str], bytes], ...] = (
@@ -129,8 +170,8 @@ def mutated(dice: random.Random) -> tuple[str, str, str, bytes]:
     return form, event, text, dice.choice(CODINGS)(text)
 
 
-# Another program's words: what stands behind its name is what it says, whatever that is.
-_QUOTED = r"(?:sshd|systemd)\[\d+\]: [^\n]*|audit: [^\n]*"
+# What stands behind the name of a program that a log shows is what it says, whatever that is.
+_QUOTED = r"\w{3} [ \d]\d [\d:]{8} \S+ sshd\[\d+\]: [^\n]*"
 _SHOWN = r"\x1b\[[0-9;]*m|[\r\x00\ufeff\u200b]"
 
 
@@ -141,4 +182,6 @@ def still_says(text: str, message: str) -> bool:
         shown = shown.replace(new, old)
     if re.search(_QUOTED + re.escape(message), shown):
         return False
+    for other in _STAMPED:  # a line of one's own within another one
+        shown = re.sub(rf"(?<=\S){re.escape(other)}", "", shown)
     return message in re.sub(r"\s+", " ", shown)

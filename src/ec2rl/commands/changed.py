@@ -15,6 +15,7 @@ from ec2rl.fix.machine import Machine
 from ec2rl.fix.prepare import held
 from ec2rl.fix.transaction import CHANGED, end_trials, history, prune, recover, trials, unsettled
 from ec2rl.invocation import to_type
+from ec2rl.quantities import value_words
 from ec2rl.report.difference import difference
 from ec2rl.report.escape import one_line, typed
 from ec2rl.terminal import Terminal
@@ -224,7 +225,7 @@ def row(item: Item, back: bool = False) -> str:
 
     `back` as an undo changes it.
     """
-    before, after = item.words[::-1] if back else item.words
+    before, after = map(value_words, item.words[::-1] if back else item.words)
     return one_line(f"{item.target}: {before} -> {after}")
 
 

@@ -10,6 +10,7 @@ from ec2rl.fix.change import NOT_LOOKED, Found, State, Transaction
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.transaction import history, in_force, trials, unsettled
 from ec2rl.next_boot.still_sets import still_sets
+from ec2rl.quantities import value_words
 from ec2rl.report.difference import difference
 from ec2rl.report.escape import one_line
 from ec2rl.subcommand import document
@@ -81,7 +82,7 @@ def _since(standing: Standing, partly: bool) -> list[str]:
         return [f"whether it is in force cannot be told: {one_line(standing.why)}"]
     if standing.now is None or _holds(standing) is None or standing.found is Found.AFTER:
         return []
-    now = one_line(standing.now.words)
+    now = one_line(value_words(standing.now.words))
     who = f"change {standing.by}" if standing.by else "somebody else"
     if standing.undo_of:
         who = f"the undo of change {standing.undo_of}"

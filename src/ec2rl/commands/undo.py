@@ -26,6 +26,7 @@ from ec2rl.fix.errors import Conflict, FixError, Outcome, Refused, in_the_way
 from ec2rl.fix.machine import Machine, shares_journal
 from ec2rl.fix.transaction import CHANGED, foresee, history, in_force, undo, unsettled
 from ec2rl.invocation import to_type
+from ec2rl.quantities import value_words
 from ec2rl.report.escape import one_line, tied
 from ec2rl.report.plan import claimed
 from ec2rl.subcommand import agreed, document
@@ -190,7 +191,8 @@ def _cautions(steps: Steps) -> list[str]:
         if item.runs and outcome.found is Found.AFTER
     }
     return unasked + [
-        f"Caution: {one.key} will be {last[one.key]}, and {one.words}: new ones are refused at once"
+        f"Caution: {one.key} will be {value_words(last[one.key])}, and {one.words}: "
+        "new ones are refused at once"
         for one in held
         if last.get(one.key, "").isdecimal() and int(last[one.key]) < one.number
     ]

@@ -46,26 +46,36 @@ def parse_stat(text: str) -> Counters | None:
 
     `chainlength` is what 6.1 and later call `chaintoolong` there.
     """
-    rows = parse_rows(text, _READ, digits=8)
-    if rows is None or "entries" not in rows[0] or "drop" not in rows[0]:
-        return None
-    for row in rows:
+    header, _, rest = text.partition("\n")
+    latest: dict[int, dict[str, int]] = {}
+    entries = 0
+    for sample in rest.split(f"{header}\n"):
+        rows = parse_rows(f"{header}\n{sample}", _READ, digits=8)
+        if rows is None or "entries" not in rows[0] or "drop" not in rows[0]:
+            return None
+        entries = rows[0]["entries"]
+        for cpu, row in enumerate(rows):
+            if not _add(latest, cpu, {name: row[name] for name in row if name != "entries"}):
+                return None
+    for row in latest.values():
         if "chainlength" in row:
             row["chaintoolong"] = row.pop("chainlength")
-    return _sum(rows, rows[0]["entries"])
+    return _sum(list(latest.values()), entries)
 
 
 def parse_conntrack_stats(text: str, entries: int | None) -> Counters | None:
     """Read what `conntrack -S` prints, of every version; None for a text that is none.
 
     A line a CPU since 1.0; before that a line a counter, summed over all CPUs, and `entries` too.
+    Of what was printed several times the last counts; counters that fell are of another table.
     What conntrack(8) says of itself, and words behind the counters, are passed over; a CPU's line
     that cannot be read is not.
     """
     plain = parse_stat(text)  # the kernel's file itself, under that name
     if plain is not None:
         return plain
-    rows, summed = [], {}
+    rows: dict[int, dict[str, int]] = {}
+    summed: dict[str, int] = {}
     for line in text.splitlines():
         words = line.split()
         if not words or _TOOLS in line:
@@ -74,13 +84,23 @@ def parse_conntrack_stats(text: str, entries: int | None) -> Counters | None:
         if pairs:
             if not all(_is_number(value, 10) for _, value in pairs):
                 return None
-            rows.append({name: int(value) for name, value in pairs})
+            row = {name: int(value) for name, value in pairs}
+            if not _add(rows, row.get("cpu", len(rows)), row):
+                return None
         elif len(words) == 2 and _is_number(words[1], 20):  # a sum
             summed[words[0]] = int(words[1])
     if "drop" in summed:
         known = summed.get("entries") if entries is None else entries
         return _sum([summed], known)
-    return _sum(rows, entries) if rows and "drop" in rows[0] else None
+    told = list(rows.values())
+    return _sum(told, entries) if told and "drop" in told[0] else None
+
+
+def _add(rows: dict[int, dict[str, int]], cpu: int, row: dict[str, int]) -> bool:
+    """Take a CPU's counters for those that it had before, as long as none has fallen."""
+    before = rows.get(cpu, {})
+    rows[cpu] = row
+    return all(row.get(name, value) >= value for name, value in before.items())
 
 
 def _is_number(word: str, digits: int) -> bool:

@@ -9,6 +9,7 @@ behind them.
 
 from __future__ import annotations
 
+from ec2rl.facts.log import fits
 from ec2rl.host import WARNING, Phrase
 from ec2rl.record import Choice, record
 
@@ -90,7 +91,7 @@ def understand(message: str) -> Message | None:
 
     for kind, words, pattern in _PATTERNS:
         # The words first: each pattern costs more to compile than all else does on a quiet host.
-        match = re.fullmatch(pattern, message, re.ASCII) if words in message else None
+        match = fits(pattern, message, re.ASCII) if words in message else None
         if match is not None:
             found = match.groupdict()
             netns = found.get("netns")

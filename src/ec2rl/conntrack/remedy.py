@@ -14,7 +14,7 @@ from ec2rl.host import Host
 from ec2rl.invocation import to_type
 from ec2rl.limits import UNTOLD, AtBoot, Limit
 from ec2rl.model import FixRequest, Proposal, Remedy, Risk
-from ec2rl.quantities import plural
+from ec2rl.quantities import grouped, plural
 from ec2rl.remedies import SetSysctl
 from ec2rl.report.escape import tied
 from ec2rl.report.wording import text
@@ -92,7 +92,10 @@ def _sizes(seen: Observations, request: FixRequest, then: Mapping[str, AtBoot]) 
 def _told(seen: Observations, found: TableSize) -> tuple[str, ...]:
     """How the sizes were found."""
     if found.why is not None and seen.limits.maximum is None:
-        return (f"Size: twice {found.max // 2}, the most that the next boot may have without this",)
+        return (
+            f"Size: twice {grouped(found.max // 2)}, the most that the next boot may have "
+            "without this",
+        )
     lines = [] if found.why is None else [f"Size: {found.why.value}"]
     if lines and seen.load:
         lines.append(f"Need: {text(seen.load.how)}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from itertools import chain, islice, takewhile
 
-from ec2rl.facts.log import UNKNOWN_FORM, KernelLog, LogLine
+from ec2rl.facts.log import UNKNOWN_FORM, KernelLog, LogLine, Within
 from ec2rl.facts.trace import Trace, parse_trace
 from ec2rl.facts.trust import Grade
 from ec2rl.host import Phrase
@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 
 
 _QUOTE = 160
-_TRIED, _SHORTEST, _LONGEST = 64, 20, 400
-_ANOTHERS = r"[\w./@-]+\[\d+\]: |audit: "
+_TRIED = 64
 
 
 class AnothersEvent:
@@ -136,7 +135,7 @@ def not_understood(
         if told and named(line) and not understands(line):
             if line.form == UNKNOWN_FORM or line.cut:
                 odd.append(line)
-            elif not _is_anothers(line):
+            else:
                 import re
 
                 # What was not tried is not understood; numbers alone make no other message.
@@ -162,20 +161,13 @@ def _going_on(
 
     if any(one.message.startswith(line.message) and understands(one) for one in (line, *lines)):
         return None
-
+    if _holds_one(line, understands, ()):
+        return None  # without those behind it: it is told as it is
     for said in joined((line.message, *line.context)):
         whole = replace(line, message=said, context=())
-        is_named = any(word in said for word in words) and not _is_anothers(line)
-        if is_named and _holds_one(whole, understands, (), len(line.message)):
+        if any(word in said for word in words) and _holds_one(whole, understands, ()):
             return whole
     return None
-
-
-def _is_anothers(line: LogLine) -> bool:
-    """Whether a line begins with a program's name, whose words it has then, or is a firewall's."""
-    import re
-
-    return re.match(_ANOTHERS, line.message) is not None or " IN=" in line.message
 
 
 def _is_of(line: LogLine, whole: LogLine) -> bool:
@@ -203,22 +195,16 @@ def _holds_one(
     line: LogLine,
     understands: Callable[[LogLine], bool],
     messages: Sequence[str],
-    beyond: int = 0,
 ) -> bool:
-    """Whether a message stands within a line's, as where two wrote at once, or begins there.
-
-    A whole one ends `beyond` so many characters.
-    """
+    """Whether a message stands within a line's, as where two wrote at once, or begins there."""
     import re
 
     from ec2rl.forms.begun import completed
-    from ec2rl.forms.mend import bare, undressed
+    from ec2rl.forms.mend import undressed
 
-    said = re.sub(r"\s+", " ", bare(undressed(line.message)))
-    least = max(_SHORTEST, beyond - len(line.message) + len(said))
-    ends = range(min(len(said), _LONGEST), least, -1)
-    wholes = chain((said[:end] for end in ends), completed(line.message, messages))
-    return any(understands(replace(line, message=whole)) for whole in wholes)
+    said = Within(re.sub(r"\s+", " ", undressed(line.message)))
+    wholes = chain((said,), completed(line.message, messages))
+    return any(understands(replace(line, message=whole, context=())) for whole in wholes)
 
 
 def say_not_understood(lines: Sequence[LogLine], quoted: bool = False) -> Statement:

@@ -23,9 +23,14 @@ _SPLIT = ("dmesg", "syslog", UNKNOWN.name)
 """Logs in which something else may stand; a console is shown whole, and JSON is of one program."""
 _TAKEN = (Use.TEXT, Use.SETTINGS, Use.STREAM, Use.RELEASE, Use.NOTHING)
 _DMESG = Kind("dmesg", Use.LOG)
+SOME = Kind("dmesg, of which its command printed a part", Use.LOG)
+_FILTERED = rb"dmesg\b.*(?:\|| -[lf]\b| --level| --facility| --since| --until)"
 _MOST = 200
 """Parts of one text."""
 _FILES = rb"/etc/|/usr/|/run/|\.conf\b"
+_STAMP = (
+    rb"\[ *\d{1,9}\.\d{6}\]|\[\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}\] |\d{4}-\d\d-\d\dT[\d:]{8},\d{6}"
+)
 _FENCE = rb"\s*(?:```[^\n]*)?$"
 _COMMENT = rb"[#;]"
 _VALUE = rb"/proc/sys/\S+: |[a-z][\w./-]+ = "
@@ -59,8 +64,14 @@ def may_have_parts(kind: Kind, text: bytes) -> bool:
         return kind.use in _TAKEN
     begins = b"|".join(row.first or row.line for row in rows() if row.line)
     pattern = rb"(?m)^(?:%s)?(?:%s)" % (QUOTE, begins)
-    is_split = kind.name in _SPLIT
+    is_split = kind.name in _SPLIT or _asks_dmesg(text)
     return is_split and (re.search(pattern, text) is not None or has_prompt(text))
+
+
+def _asks_dmesg(text: bytes) -> bool:
+    """Whether somebody typed dmesg at a prompt: each of its outputs begins where the boot did."""
+    asked = (prompt(line) for line in re.findall(rb"(?m)^.*dmesg.*$", text))
+    return any(one is not None and one[1].startswith(b"dmesg") for one in asked)
 
 
 def parts_of(kind: Kind, text: bytes) -> list[Part]:
@@ -94,6 +105,8 @@ class _Reader:
         """
         self._hosts = [""]
         self._is_of_file = False
+        self._filtered: dict[str, bool] = {}
+        """Whether each dmesg of a host printed a part of it."""
 
     @property
     def has_prompts(self) -> bool:
@@ -121,6 +134,8 @@ class _Reader:
         known = {*self._hosts} - {""}
         if len(known) == 1:
             self._hosts = [*known] * len(self._hosts)
+            is_part = bool(self._filtered) and all(self._filtered.values())
+            self._filtered = {self._hosts[0]: is_part}
 
     def _ask(self, at: int, host: str, command: bytes) -> None:
         """Begin what stands behind a prompt; what a file would set is not what is in force."""
@@ -128,6 +143,10 @@ class _Reader:
         self._taken.add(at)
         self._sections.append([])
         self._hosts.append(host or self._hosts[-1])
+        if re.match(rb"dmesg\b", command):
+            is_part = re.match(_FILTERED, command) is not None
+            host = self._hosts[-1]
+            self._filtered[host] = self._filtered.get(host, True) and is_part
         is_sysctl = re.match(rb"sysctl\b", command) is not None
         self._is_of_file = not is_sysctl and re.search(_FILES, command) is not None
 
@@ -204,8 +223,14 @@ class _Reader:
         """Give what is left: of each host a ring buffer, with what nobody knows, and other logs."""
         rings: dict[str, list[int]] = {}
         unknown: dict[str, list[int]] = {}
+        shown: dict[str, set[bytes]] = {}
         for section, all_ in enumerate(self._sections):
             left = [at for at in all_ if at not in self._taken and self._lines[at].strip(BLANK)]
+            # `dmesg | head` behind a dmesg shows records again: each has a stamp of its own.
+            known = shown.setdefault(self._hosts[section], set())
+            fresh = [at for at in left if self._lines[at] not in known]
+            known.update(line for at in fresh if re.match(_STAMP, line := self._lines[at]))
+            left = fresh
             if not left:
                 continue
             kind, host = log_kind(self._left(left)), self._hosts[section]
@@ -216,7 +241,8 @@ class _Reader:
                 yield Part(kind, self._left(left), _span(left), host)
         for host, left in rings.items():
             left = sorted((*left, *unknown.pop(host, ())))
-            yield Part(_DMESG, self._left(left), _span(left), host)
+            kind = SOME if self._filtered.get(host) else _DMESG
+            yield Part(kind, self._left(left), _span(left), host)
         for host, left in unknown.items():
             yield Part(UNKNOWN, self._left(left), _span(left), host)
 

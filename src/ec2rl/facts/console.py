@@ -91,8 +91,9 @@ def vouched(line: LogLine) -> LogLine:
 _UNKNOWN = "its level is not known (kernel.printk)"
 _QUIET = "its level is low (quiet on the command line)"
 # procps of Ubuntu sets kernel.printk to 4 (/etc/sysctl.d/10-console-messages.conf), rc.sysinit of
-# RHEL 5 and 6 and Amazon Linux 1 says `dmesg -n 3` (/etc/sysconfig/init, LOGLEVEL).
-_LOWERED = r"Ubuntu|\.(?:el[56]|amzn1)(?:\.|\b)"
+# RHEL 5 and 6 and Amazon Linux 1 says `dmesg -n 3` (/etc/sysconfig/init, LOGLEVEL); OpenRC's
+# init.d/dmesg says `dmesg -n1` (dmesg_level in conf.d/dmesg).
+_LOWERED = r"Ubuntu|Alpine|[Gg]entoo|[Aa]rtix|\.(?:el[56]|amzn1)(?:\.|\b)"
 
 
 def console(messages: Sequence[str], end: str, boots: tuple[str | None, ...]) -> Console:

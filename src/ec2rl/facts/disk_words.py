@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ec2rl.facts.log import fits
 from ec2rl.host import ERR, Phrase
 from ec2rl.model import Statement, say
 from ec2rl.record import Choice, record
@@ -83,10 +84,9 @@ def parse(message: str) -> DiskError | None:
     """Parse a message; None for one that is of no disk."""
     import re
 
-    message = message.strip()
     for pattern, what in ((_BLOCK, What.ERROR), (_BUFFER, What.ERROR), (_DOWN, What.RESET),
                           (_DEAD, What.DEAD), (_TIMEOUT, What.TIMEOUT)):  # fmt: skip
-        found = re.fullmatch(pattern, message)
+        found = fits(rf"\s*(?:{pattern})\s*", message)
         if found is not None:
             why = (found["why"] or "").strip()
             if what is What.TIMEOUT:

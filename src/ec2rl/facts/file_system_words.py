@@ -6,6 +6,7 @@ cleanup`, `Volume was not properly unmounted`) is none of these: that is every s
 
 from __future__ import annotations
 
+from ec2rl.facts.log import fits
 from ec2rl.model import Statement, say
 from ec2rl.record import Choice, record
 
@@ -73,12 +74,13 @@ _ROWS: tuple[tuple[str, What, str], ...] = (
 
 def parse(message: str) -> FileSystemError | None:
     """Parse a message; None for one that is of no file system's errors."""
-    import re
 
     for kind, what, pattern in _ROWS:
-        found = re.fullmatch(pattern, message.strip())
+        found = fits(rf"\s*(?:{pattern})\s*", message)
         if found is not None:
             said = found.groupdict()
             named = (said.get("kind") or kind or "ext4").replace("EXT", "ext")
-            return FileSystemError(named, said.get("dev") or "", what, said.get("why") or "")
+            return FileSystemError(
+                named, said.get("dev") or "", what, (said.get("why") or "").strip()
+            )
     return None

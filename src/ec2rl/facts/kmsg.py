@@ -28,7 +28,7 @@ def read_ring(
         return LogSource("dmesg", gap="it holds no record"), lines
     overwritten = first[0] + max(0, last[0] - first[0] + 1 - count)
     oldest = None if booted is None else booted + first[1] / 1e6
-    gap = f"{overwritten} older records were overwritten" if overwritten else ""
+    gap = f"{overwritten:,} older records were overwritten" if overwritten else ""
     return LogSource("dmesg", None, oldest, gap, overwritten), lines
 
 

@@ -9,6 +9,8 @@ from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
+
     from ec2rl.facts.console import Console
 
 LOG_FOLDER = "/var/log"
@@ -19,6 +21,20 @@ UNKNOWN_FORM = "unknown"
 
 DRIFT = 1e-4
 """Seconds in each second of the uptime that the kernel's stamps may be off: below 100 ppm."""
+
+
+class Within(str):
+    """A text that may hold a message anywhere, as where two wrote at once."""
+
+    __slots__ = ()
+
+
+def fits(pattern: str, message: str, flags: int = 0) -> re.Match[str] | None:
+    """Match a message whole with a pattern; of a text that may hold one, find it."""
+    import re
+
+    how = re.search if isinstance(message, Within) else re.fullmatch
+    return how(pattern, message, flags)
 
 
 @record(frozen=True)

@@ -15,7 +15,7 @@ for a cgroup's limit since 4.19.  Read in 3.10, 4.4, 4.9, 4.14, 4.19, 5.0, 5.2,
 
 from __future__ import annotations
 
-from ec2rl.facts.log import LogLine
+from ec2rl.facts.log import LogLine, fits
 from ec2rl.facts.oom_table import Process, largest
 from ec2rl.facts.trace import Trace, parse_trace
 from ec2rl.record import Choice, record, replace
@@ -129,9 +129,6 @@ class _Reader:
     """The calls of one boot, as one source of lines tells them."""
 
     def __init__(self) -> None:
-        import re
-
-        self.match = re.fullmatch
         self.found: list[Kill] = []
         self.asked: Kill | None = None  # the last request that no kill has answered yet
         # Whose memory it was, and where the victim ran: by the pid of the victim, or, up to 5.0,
@@ -146,11 +143,11 @@ class _Reader:
 
     def take(self, line: LogLine) -> None:
         message = line.message
-        if message.startswith(_REASON):
+        if fits(rf"{_REASON}(?s:.*)", message):
             self._named(line)
-        elif chosen := self.match(_CHOSEN, message):
+        elif chosen := fits(_CHOSEN, message):
             self._chosen(line, _whose(chosen["why"]))
-        elif invoked := self.match(_INVOKED, message):
+        elif invoked := fits(_INVOKED, message):
             self.group = None
             self._left_open()
             if self.asked is not None:
@@ -158,7 +155,7 @@ class _Reader:
             self.reasons.pop("", None)
             trace = parse_trace(line.context)
             self.asked = Kill(line, asker=invoked["task"], limit=_limit(line), trace=trace)
-        elif group := self.match(_GROUP, message):
+        elif group := fits(_GROUP, message):
             self._begin_anew()
             last = self.found[-1] if self.found else None
             if last is None or not last.task or not _near(last.line, line):
@@ -166,11 +163,11 @@ class _Reader:
             else:
                 self.found[-1] = replace(last, group=group["cgroup"])
             self.group = line
-        elif killed := self.match(_KILLED, message):
+        elif killed := fits(_KILLED, message):
             self._killed(line, killed)
-        elif self.match(_NOBODY, message):
+        elif fits(_NOBODY, message):
             self._ended(line, End.NOBODY, None)
-        elif panic := self.match(_PANIC, message):
+        elif panic := fits(_PANIC, message):
             end = End.PANIC if panic["nobody"] else End.POLICY
             self._ended(line, end, HOST if panic["nobody"] or panic["whole"] else None)
 

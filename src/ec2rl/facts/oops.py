@@ -14,6 +14,7 @@ of x86): another CPU's may stand in the middle of a trace.
 
 from __future__ import annotations
 
+from ec2rl.facts.log import Within, fits
 from ec2rl.facts.trace import Trace, parse_trace
 from ec2rl.host import EMERG, Phrase
 from ec2rl.record import Choice, record, replace
@@ -144,16 +145,15 @@ class Oops:
 
 def parse_headline(message: str) -> tuple[Kind, str, str] | None:
     """Parse a headline: the kind, what it was, and at which address."""
-    import re
 
-    bug = re.fullmatch(_BUG, message)
+    bug = fits(_BUG, message)
     if bug is not None:
         return Kind.BUG, bug["place"] or bug["symbol"], ""
     for pattern in _BAD:
-        bad = re.fullmatch(pattern, message)
+        bad = fits(pattern, message)
         if bad is not None:
             return Kind.POINTER, (bad["what"] or "").strip(), bad["at"]
-    double = re.fullmatch(_DOUBLE, message)
+    double = fits(_DOUBLE, message)
     return (Kind.OTHER, double["what"], "") if double is not None else None
 
 
@@ -162,12 +162,13 @@ def parse_header(message: str) -> tuple[Kind | None, str, str] | None:
 
     The kind is None for one that no headline belongs to.
     """
-    import re
 
-    header = re.fullmatch(_HEADER, message) or re.fullmatch(_BARE, message)
+    header = fits(_HEADER, message) or fits(_BARE, message)
     if header is None:
         return None
     what, at = header["what"].strip(), header["at"] or ""
+    if isinstance(message, Within):  # others' words may stand before the type
+        what = next(filter(what.endswith, (*_PROTECTION, *_OF_BUG, *_OF_POINTER)), what)
     if what in _PROTECTION:
         return None, what, at
     if header["where"]:

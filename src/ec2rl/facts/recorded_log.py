@@ -178,7 +178,9 @@ def _text(
         is_cut=found.is_cut,
     )
     lines = [vouched(line) for line in (_without_stamps(lines) or lines)]
+    lines = _oldest_first(lines)
     begun = [place for place, line in enumerate(lines) if is_beginning(line) and line.trusted]
+    begun = [place for at, place in enumerate(begun) if not _is_again(lines, place, begun[:at])]
     starts = [place for place in begun if not _is_crash_kernel(islice(lines, place + 1, None))]
     lost = [may_have_dropped(line) for line in lines]
     if any(lost) or sum(lines[place].monotonic is not None for place in begun) > 1:
@@ -219,6 +221,39 @@ def _without_stamps(lines: Sequence[LogLine]) -> list[LogLine]:
         replace(line, grade=Grade.TEXT, doubt="") if line.grade is Grade.UNVERIFIED else line
         for line in lines
     ]
+
+
+_FEW = 2
+"""Stamps: of two the second may be of the next boot."""
+_SAME = 5.0
+"""Seconds: less than any boot takes, more than two runs of `dmesg -T` differ by."""
+
+
+def _is_again(lines: Sequence[LogLine], place: int, before: Sequence[int]) -> bool:
+    """Whether a kernel's beginning is one that was shown before, by what the clock said then."""
+    line = lines[place]
+    return any(
+        line.message == lines[one].message and abs(line.time - when) < _SAME
+        for one in before
+        if line.time is not None and (when := lines[one].time) is not None
+    )
+
+
+def _oldest_first(lines: list[LogLine]) -> list[LogLine]:
+    """The same in the order of time: `tac`, and some viewers of logs, show the newest line first.
+
+    Then no stamp is later than the one above it, down to the kernel's beginning.
+    """
+    for stamps in ([line.monotonic for line in lines], [line.time for line in lines]):
+        known = [stamp for stamp in stamps if stamp is not None]
+        if len(known) == len(lines) and len({*known}) > _FEW:
+            ends = any(is_beginning(one) for one, at in zip(lines, known) if at == known[-1])
+            if ends and known == sorted(known, reverse=True):
+                order = sorted(
+                    zip(known, lines), key=lambda one: (one[0], not is_beginning(one[1]))
+                )
+                return [line for _, line in order]
+    return lines
 
 
 def _console(lines: Sequence[LogLine], end: str) -> Console:

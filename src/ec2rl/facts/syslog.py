@@ -47,7 +47,7 @@ class _Piece:
     """One record of a text, or what is left of one.
 
     `doubt` says why the form alone does not make it the kernel's; `cut` whether another begins
-    before it has ended; `is_inside` whether it is the inside of the record above.
+    before it has ended; `is_inside` whether it goes on with the record of another program above.
     """
 
     text: str
@@ -208,19 +208,21 @@ class _Inside:
 
     def __init__(self) -> None:
         self._column: int | None = None
+        self._is_anothers = False
         self._end = 0
 
     def look(self, line: Line, text: str, found: Record | None) -> tuple[bool, str]:
-        """Whether a line goes on with the record above, and why it might all the same."""
+        """Whether a line goes on with another program's words, and why it may with the kernel's."""
         if line.offset > self._end + 2:
-            self._column = len(INSIDE)  # what stands above was not kept
+            self._column, self._is_anothers = len(INSIDE), False  # what stands above was not kept
         self._end = line.offset + len(line.text.encode())
         if not text.strip():
             return False, ""
         text = unquoted(text)
         column, far_in = indentation(text), text.startswith(INSIDE)
         if far_in and self._column is not None and column >= self._column:
-            return True, ""
+            return self._is_anothers, _FAR_IN
+        self._is_anothers = found is not None and not found.is_kernels
         self._column = None if found is None else max(len(INSIDE), len(text) - found.tail)
         return False, _FAR_IN if far_in else ""
 

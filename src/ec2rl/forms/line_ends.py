@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _PARTS, _LONGEST = 5, 1000
 """Lines and characters that a message of the kernel's may have been broken into."""
+_STAMP = r"\[ *\d{1,9}\.\d{6}\]"
 _AROUND = "> \t\r"
 _BLANKS = dict.fromkeys(map(ord, _AROUND + "\n"))
 
@@ -30,6 +31,7 @@ def broken(text: str, words: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """
     whole = text.translate(_BLANKS)
     solid = {word: word.translate(_BLANKS) for word in words}
+    yield from _cut_by_another(text, solid)
     solid = {word: one for word, one in solid.items() if one in whole}
     lines = [line for line in text.replace("\t", "\n").split("\n") if line.strip(_AROUND)]
     for line in lines if solid else ():
@@ -47,6 +49,29 @@ def broken(text: str, words: Sequence[str]) -> Iterator[tuple[str, ...]]:
             flat.count(one) > sum(part.count(word) for part in told) for word, one in solid.items()
         ):
             yield parts
+
+
+def _cut_by_another(text: str, solid: dict[str, str]) -> Iterator[tuple[str, ...]]:
+    """Yield records that another one's stamp cuts, each with lines below that it may go on with.
+
+    Two that write on a console at once do that: `[ 1.5] BUG: soft lo[ 1.6] usb 1-1: new`.
+    """
+    looked_at = end = 0
+    for stamp in re.finditer(_STAMP, text):
+        begins = text.rfind("\n", 0, stamp.start()) + 1
+        is_second, end = begins < end, stamp.end()
+        if not is_second or begins < looked_at:
+            continue
+        first, *below = text[begins : begins + _PARTS * _LONGEST].split("\n")[:_PARTS]
+        looked_at = begins + len(first)
+        first = mended(first)
+        for part in pieces(first, parse_record(first))[:-1]:
+            for at in range(len(below)):
+                parts = tuple(_going_on([part, *below[at:]]))
+                flat = "".join(parts).translate(_BLANKS)
+                named = [word for word, one in solid.items() if one in flat]
+                if any(not any(word in one for one in parts) for word in named):
+                    yield parts
 
 
 def dressed(text: str, words: Sequence[str]) -> Iterator[str]:

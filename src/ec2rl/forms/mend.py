@@ -27,7 +27,7 @@ _GLUED = (
 )
 BEGINS = (
     r"(?:(?:nf|ip)_conntrack: |(?:IPv[46]: )?(?:neighbour|arp_cache|ndisc_cache): |Neighbour table "
-    r"|\w+: too much work |kernel BUG at "
+    r"|(?<!\w)\w{1,16}: too much work |kernel BUG at "
     r"|(?:rcu: )?INFO: (?:task |rcu_)|(?:NMI )?watchdog: |Watchdog (?:CPU:|detected )|BUG: "
     r"|Kernel panic - |(?:BUG: )?[Uu]nable to handle |general protection "
     r"|(?:xen_netfront: )?xennet: |Out of memory"
@@ -35,6 +35,8 @@ BEGINS = (
     r"|(?:traps: )?PANIC: double fault|(?:invalid opcode|int3|double fault|stack segment): )"
 )
 """What messages of the kernel's begin with."""
+_FAR = 512
+"""Characters in which a message begins, where it is known how."""
 _HEADS = r"(?:<\d{1,3}>)?(?:\s*\[[^\]]{1,40}\])*\s*"
 
 # Markdown, HTML, and colours whose ESC somebody wrote out (rsyslog writes #033).
@@ -114,7 +116,7 @@ def undressed(text: str) -> str:
 
 def bare(text: str) -> str:
     """What a line whose head is not understood says, from where a message of the kernel begins."""
-    begins = re.search(BEGINS, text)
+    begins = re.search(BEGINS, text[:_FAR])
     if begins is not None:
         return text[begins.start() :]
     return re.sub(_HEADS, "", text, count=1)

@@ -7,7 +7,7 @@ from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module
 from ec2rl.diagnosis.observations import Observations
 from ec2rl.facts.console import messages_dropped
-from ec2rl.facts.log import LogLine
+from ec2rl.facts.log import LogLine, fits
 from ec2rl.facts.proc import running_version
 from ec2rl.facts.trace import Trace
 from ec2rl.host import DROPPED, EMERG, ERR, WARNING, Host, Phrase
@@ -37,19 +37,18 @@ _SILENT_SINCE = (5, 0)
 
 def parse(line: LogLine, trace: Trace) -> Statement | AnothersEvent | None:
     """Parse a message of a port (the kernel prints at most ten in five seconds), or a stuck CPU."""
-    import re
 
-    match = re.fullmatch(_WORK, line.message)
+    match = fits(_WORK, line.message)
     if match is not None:
         words = "{port}: more output than it can send (irq {irq})"
         return say(words, port=match["port"], irq=int(match["irq"]))
-    match = re.fullmatch(_OVERRUN, line.message)
+    match = fits(_OVERRUN, line.message)
     if match is not None:
         return say("{port}: input lost, overruns: {n:,}", port=match["port"], n=int(match["n"]))
     lost = messages_dropped(line)
     if lost is not None:
         return say("messages dropped before the console got them: {n:,}", n=lost)
-    match = re.fullmatch(_STUCK, line.message)
+    match = fits(_STUCK, line.message)
     if match is None:
         return None
     if not any(name.startswith(_WRITERS) for name in (trace.place, *trace.frames)):

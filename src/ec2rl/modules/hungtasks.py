@@ -7,7 +7,7 @@ from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module
 from ec2rl.diagnosis.observations import Observations, watch
 from ec2rl.diagnosis.wait_channels import DISK, NFS, WAITS, WaitChannel, waits_for
-from ec2rl.facts.log import LogLine
+from ec2rl.facts.log import LogLine, fits
 from ec2rl.facts.proc import number
 from ec2rl.facts.trace import Trace
 from ec2rl.host import ERR, Host, Phrase
@@ -70,7 +70,7 @@ def parse(line: LogLine, trace: Trace) -> Hang | None:
     """Parse a hung task: for how long, and what its trace says that it waits for."""
     import re
 
-    match = re.fullmatch(_HUNG, line.message)
+    match = fits(_HUNG, line.message)
     if match is None:
         return None
     wait = waits_for(trace) or (DISK if match["io"] else None)

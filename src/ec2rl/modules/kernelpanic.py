@@ -9,7 +9,7 @@ from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module
 from ec2rl.diagnosis.observations import Observations
 from ec2rl.facts.crash_records import PSTORE
-from ec2rl.facts.log import LogLine
+from ec2rl.facts.log import LogLine, fits
 from ec2rl.facts.proc import number
 from ec2rl.facts.trace import Trace
 from ec2rl.host import EMERG, Host, Phrase
@@ -51,9 +51,8 @@ class Panic:
 
 def parse(line: LogLine, trace: Trace) -> Panic | None:
     """Parse a panic: its reason, in whatever words."""
-    import re
 
-    match = re.fullmatch(_PANIC, line.message)
+    match = fits(_PANIC, line.message)
     return Panic(match["why"], match["echo"] is not None) if match else None
 
 

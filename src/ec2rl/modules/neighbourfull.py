@@ -14,7 +14,7 @@ from ec2rl.diagnosis.limited_tables import (
     quotes,
 )
 from ec2rl.diagnosis.observe_tables import SUPPRESSED, measure_tables, observe_tables
-from ec2rl.facts.log import KernelLog, LogLine
+from ec2rl.facts.log import KernelLog, LogLine, fits
 from ec2rl.facts.proc import available_memory, parse_rows, setting
 from ec2rl.facts.trace import Trace
 from ec2rl.host import INFO, Host, Phrase
@@ -114,10 +114,10 @@ def families_of(message: str) -> tuple[Family, ...] | None:
     """
     import re
 
-    match = re.fullmatch(_FULL, message, re.ASCII)
+    match = fits(_FULL, message, re.ASCII)
     if match is not None:
         return tuple(one for one in FAMILIES if one.table == match["table"])
-    match = re.fullmatch(_OLD, message, re.ASCII)
+    match = fits(_OLD, message, re.ASCII)
     if match is None:
         return None
     named = (match["ip"] or "").lower()

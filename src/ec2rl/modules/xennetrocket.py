@@ -5,7 +5,7 @@ from __future__ import annotations
 from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module
 from ec2rl.diagnosis.observations import Observations
-from ec2rl.facts.log import LogLine
+from ec2rl.facts.log import LogLine, fits
 from ec2rl.facts.trace import Trace
 from ec2rl.host import ALERT, Host, Phrase
 from ec2rl.model import Statement, Unreadable, say
@@ -39,12 +39,11 @@ class Packet:
 
 def parse(line: LogLine, trace: Trace) -> Packet | None:
     """Parse the loss of one packet, or its copy."""
-    import re
 
-    match = re.fullmatch(_ROCKET, line.message)
+    match = fits(_ROCKET, line.message)
     if match is not None:
         return Packet(int(match["n"]), match["unit"], copied=match["bytes"] is not None)
-    match = re.fullmatch(_LARGE, line.message)
+    match = fits(_LARGE, line.message)
     return Packet(int(match["n"]), "bytes", copied=False) if match else None
 
 

@@ -180,21 +180,22 @@ class _Printer:
 
             terminal.out(json.dumps(document())[:-1] + ', "entries": [')
 
-    def _filled(self, line: str) -> str:
-        width = self._width
-        return line if width >= WIDE else "\n".join(filled("", line, "    ", width))
-
-    def print_lines(self, found: Iterable[str], limit: int | None) -> bool:
+    def print_lines(self, found: Iterable[list[str]], limit: int | None) -> bool:
         """Whether it ended before all lines had been seen."""
-        for line in found:
-            if self.printed == limit or self._terminal.closed:
-                return True
-            self.printed += 1
-            self._waiting.append(self._filled(line) + "\n")
-            if len(self._waiting) == _TOGETHER:
+        for lines in found:
+            room = len(lines) if limit is None else limit - self.printed
+            self.printed += len(lines[:room])
+            shown = lines[:room] if self._width >= WIDE else map(self._filled, lines[:room])
+            self._waiting += [f"{line}\n" for line in shown]
+            if len(self._waiting) >= _TOGETHER:
                 self._flush()
+            if room < len(lines) or self._terminal.closed:
+                return True
         self._flush()
         return False
+
+    def _filled(self, line: str) -> str:
+        return "\n".join(filled("", line, "    ", self._width))
 
     def print(
         self, found: Iterable[Entry], table: str, settings: Mapping[str, int], limit: int | None

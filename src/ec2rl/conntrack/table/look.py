@@ -278,13 +278,16 @@ class Listing:
 
     def lines(
         self, wanted: Filter, settings: Mapping[str, int], show: Callable[[Entry], str]
-    ) -> Iterator[str]:
-        """Yield the entries that a filter means as lines, in their order; `show` makes one."""
+    ) -> Iterator[list[str]]:
+        """Yield the entries that a filter means as lines, some together, in their order.
+
+        `show` makes one of an entry that was decoded.
+        """
         for found in self.sifted(wanted, settings):
             placed = [pair for batch in found.batches for pair in batch.lines()]
             placed += [(at, show(entry)) for at, entry in found.entries]
             placed.sort()
-            yield from [line for _, line in placed]
+            yield [line for _, line in placed]
 
     def gaps(self) -> tuple[str, ...]:
         """Say what stands between what was listed and the whole table."""

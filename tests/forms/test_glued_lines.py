@@ -1,0 +1,113 @@
+"""A message that something stands before, behind or within, in its own line: never silence."""
+
+from __future__ import annotations
+
+import pytest
+
+from ec2rl.model import Verdict
+from support.log_forms import EVENTS, plain, records
+from support.log_verdicts import judged, modules
+
+FILES = {
+    # fs/ext4/super.c, 6.1; fs/xfs/xfs_fsops.c, 6.1; block/blk-mq.c, 6.1; mm/oom_kill.c, 6.1.
+    "ext4": ("fserrors", "EXT4-fs error (device sda1): ext4_lookup:1: inode #2: comm ls: deleted"),
+    "XFS": ("fserrors", "XFS (dm-0): Corruption of in-memory data.  Shutting down filesystem"),
+    "a disk": ("ioerrors", "I/O error, dev nvme0n1, sector 123 op 0x0:(READ) flags 0x0 phys_seg 1"),
+    "a request": (
+        "oomkiller",
+        "java invoked oom-killer: gfp_mask=0x1100cca(GFP_HIGHUSER), order=0, oom_score_adj=0",
+    ),
+}
+ALL = {**EVENTS, **FILES}
+TEXT = plain(records("ena 0000:00:05.0 eth0: link is up")).decode()
+
+
+def verdict(name: str, *lines: str) -> Verdict:
+    text = TEXT + "".join(f"{line}\n" for line in lines) + "[  900.000000] usb 1-2: new\n"
+    return judged(text.encode(), [name], modules([name]))[name].verdict
+
+
+@pytest.mark.parametrize("event", ALL)
+def test_a_message_behind_its_own_beginning_is_told(event: str) -> None:
+    name, message = ALL[event]
+    cuts = [message[:length] for length in range(1, len(message), 5)]
+    silent = [cut for cut in cuts if verdict(name, f"[  500.000000] {cut}{message}") is Verdict.OK]
+    assert silent == []
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "systemd[1]: Started a.",
+        "systemd-journald[300]: Received SIGTERM from PID 1 (system",
+        "audit: type=1400 audit(1.1:1): ",
+        "[UFW BLOCK] IN=eth0 OUT= MAC=",
+        "nf_conntrack: default automatic helper assignment has been turned off ",
+        "rcu: INFO: rcu_preempt ",
+        "Out of memory: ",
+        "BUG: ",
+    ],
+)
+@pytest.mark.parametrize("event", ALL)
+def test_a_message_behind_others_words_is_told(event: str, before: str) -> None:
+    name, message = ALL[event]
+    assert verdict(name, f"[  500.000000] {before}{message}") is not Verdict.OK
+
+
+@pytest.mark.parametrize("behind", [" IN=eth0 OUT= MAC=00", "IN= OUT=eth0", "usb 1-1: new IN=x "])
+@pytest.mark.parametrize("event", ALL)
+def test_a_message_before_others_words_is_told(event: str, behind: str) -> None:
+    name, message = ALL[event]
+    assert verdict(name, f"[  500.000000] {message}{behind}") is not Verdict.OK
+
+
+def test_what_only_holds_words_is_no_message() -> None:
+    said = (
+        "systemd[1]: Starting nf_conntrack: table loader",
+        "audit: type=1400 conntrack: allowed",
+        "[INVALID conntrack: ] IN=eth0 OUT= SRC=10.0.0.1",
+        "usb 1-1: error, dev 12",
+    )
+    for name in ("conntrackfull", "ioerrors"):
+        assert verdict(name, *(f"[  500.000000] {one}" for one in said)) is Verdict.OK
+
+
+ANOTHERS = (
+    ("[  600.300000] usb 1-1: new device", "{0}{another}", "{1}"),
+    ("[  600.300000] systemd[1]: Started a.", "{0}{another}", "[  600.400000] x", "{1}"),
+    ("[  600.300000] usb 1-1: n", "{0}{another}", "{1}", "ew device"),
+    ("[  600.300000] usb 1-1: new", "> {0}{another}", "> {1}"),
+)
+
+
+@pytest.mark.parametrize("forms", ANOTHERS)
+@pytest.mark.parametrize("event", ALL)
+def test_a_message_that_another_ones_stamp_cuts_is_told(event: str, forms: tuple[str, ...]) -> None:
+    name, message = ALL[event]
+    another, *lines = forms
+    silent = []
+    for length in range(1, len(message), 4):
+        halves = f"[  600.200000] {message[:length]}", message[length:]
+        told = [line.format(*halves, another=another) for line in lines]
+        if verdict(name, *told) is Verdict.OK:
+            silent.append(told)
+    assert silent == []
+
+
+@pytest.mark.parametrize("blanks", [" " * 16, "\t\t", " " * 30, " " * 15])
+@pytest.mark.parametrize("event", ALL)
+def test_a_record_that_stands_far_in_is_told(event: str, blanks: str) -> None:
+    name, message = ALL[event]
+    line = f"{blanks}[  600.000000] {message}"
+    assert verdict(name, line) in (Verdict.WARNING, Verdict.UNKNOWN)
+
+
+def test_the_inside_of_what_a_program_said_is_no_failure() -> None:
+    name, message = EVENTS["panic"]
+    text = (
+        "-- Logs begin at Mon 2026-09-21 08:00:00 UTC, end at Mon 2026-09-21 14:16:00 UTC. --\n"
+        "Sep 21 14:13:20 web-1 kernel: Linux version 6.1.0 (x) #1 SMP\n"
+        "Sep 21 14:15:00 web-1 app[4242]: hello\n"
+        f"{' ' * 33}[  600.000000] {message}\n"
+    )
+    assert judged(text.encode(), [name])[name].verdict in (Verdict.WARNING, Verdict.UNKNOWN)
