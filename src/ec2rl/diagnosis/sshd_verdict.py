@@ -33,6 +33,7 @@ _NAMED = 4
 _OFF = Statement("To fix it: {fix} (shows a plan, and asks)", {
     "fix": Command("fix openssh --risky")}, Role.FIX)  # fmt: skip
 _OF_FILES = fix_with("loginfiles")
+_ENABLE = Command("systemctl enable --now ssh", own=False)
 
 
 @record(frozen=True)
@@ -139,7 +140,7 @@ def _of_sockets(sshd: Sshd, config: Config) -> Iterator[_Stop]:
     elif sshd.not_to_run:
         yield _Stop(say("sshd is not started: {path} is there", path=NOT_TO_RUN))
     elif not sshd.units and not _listens(sshd):
-        how = helps(say("What helps: systemctl enable --now ssh (or sshd)"))
+        how = helps(say("What helps: {enable} (or sshd)", enable=_ENABLE))
         said = say("sshd is not started at boot: no target wants its unit")
         yield _Stop(said, (how,), Verdict.WARNING)
     found = sshd.listening

@@ -32,7 +32,7 @@ _GET = Command(
 )
 _RUN = Command("run FILE", root=False)
 _CONSOLE = say("What helps: {get}, then {run}", get=_GET, run=_RUN)
-_FURTHER = say("What helps: what that console shows by now, if it goes on ({get})", get=_GET)
+_FURTHER = say("What helps: what that console shows later, if it goes on ({get})", get=_GET)
 
 
 def judge_text(printed: Printed) -> Finding:

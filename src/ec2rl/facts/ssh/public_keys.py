@@ -71,7 +71,9 @@ def parse_keys(text: str, now: float = 0.0, limit: int = _MOST) -> Keys:
 def _key(number: int, line: str, now: float) -> KeyLine | Statement:
     """Read a line: a key, alone or behind options."""
     if "PRIVATE KEY-----" in line:
-        return say("it is a private key: the public one belongs here, and this one is known now")
+        return say(
+            "it is a private key: the public one belongs here, and this one is no secret any more"
+        )
     if line.startswith(_PUTTY):
         return say("it is in PuTTY's form: ssh-keygen -i makes it one of OpenSSH")
     form, _, rest = line.partition(" ")
