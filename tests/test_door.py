@@ -298,7 +298,9 @@ def test_evidence_is_of_the_time_that_it_tells_and_a_copy_has_another(tmp_path: 
         assert (one["host"]["recorded"], one["host"]["file_dated"]) == (end, dated)
         assert said in one["results"][0]["summary"]
         again = [line for line in one["results"][0]["details"] if "last hour" in line]
-        assert again == (["In its last hour: 0, the last one 2 d 1 h ago"] if end else [])
+        assert again == (
+            ["In its last hour: 0, the last one 2 d 1 h before the end"] if end else []
+        )
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,13 @@ def test_each_output_of_a_pasted_session_is_read(tmp_path: Path, what: str) -> N
     assert one["host"]["name"] == f"the file {tmp_path}/session"
 
 
+@pytest.mark.parametrize("command", ["dmesg | head -40", "sudo dmesg -l err", "dmesg|grep -v x"])
+def test_a_part_of_a_ring_buffer_is_no_silence(tmp_path: Path, command: str) -> None:
+    (whole,) = judged(tmp_path, saved(tmp_path, "whole", f"$ dmesg\n{QUIET}"))
+    (part,) = judged(tmp_path, saved(tmp_path, "part", f"$ {command}\n{QUIET}"))
+    assert (verdict(whole), verdict(part)) == ("OK", "UNKNOWN")
+
+
 def test_what_two_hosts_printed_in_one_session_is_judged_apart(tmp_path: Path) -> None:
     free = KEYS.replace("count = 1450", "count = 3")
     text = f"[me@web1 ~]$ sysctl -a\n{KEYS}[me@web2 ~]$ sysctl -a\n{free}"

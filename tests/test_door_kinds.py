@@ -27,7 +27,7 @@ def test_a_sosreport_with_a_table_beside_it(tmp_path: Path) -> None:
     log = saved(tmp_path, "log", WHOLE)
     reports = judged(tmp_path, report, log)
     assert [verdict(report) for report in reports] == ["OK", "PROBLEM"]
-    assert reports[1]["host"]["apart"].endswith("it has logs of its own")
+    assert reports[1]["host"]["apart"].endswith(f"{report} has logs of its own")
 
 
 _OF_LOGS: dict[str, str | bytes] = {

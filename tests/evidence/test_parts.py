@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ec2rl.evidence.kinds import HEAD, kind_of, plain
-from ec2rl.evidence.parts import may_have_parts, parts_of
+from ec2rl.evidence.parts import SOME, may_have_parts, parts_of
 from evidence.test_kinds import DMESG, ENTRY, ETHTOOL, MEMINFO, NETSTAT, NSTAT, STATS, SYSLOG
 
 KEYS = "net.netfilter.nf_conntrack_count = 65530\nnet.netfilter.nf_conntrack_max = 65536\n"
@@ -101,6 +101,15 @@ def test_of_what_was_printed_twice_the_last_counts_and_the_first_is_told() -> No
         "/proc/sys/net/netfilter/nf_conntrack_count: 1200",
         "/proc/sys/net/netfilter/nf_conntrack_max: 65536",
     ]
+
+
+@pytest.mark.parametrize(
+    "command", ["dmesg | head", "sudo dmesg | grep -i eth", "dmesg -l err", "dmesg -T --level=err"]
+)
+def test_a_ring_buffer_that_was_not_printed_whole_is_known_by_its_command(command: str) -> None:
+    assert split(f"[me@web1 ~]$ {command}\n{DMESG}") == [(SOME.name, (2, 3))]
+    assert split(f"$ uname -a\n{UNAME}$ {command}\n{DMESG}")[1] == (SOME.name, (4, 5))
+    assert split(f"$ dmesg -T\n{DMESG}") == [("dmesg", (2, 3))]
 
 
 def test_what_a_file_would_set_is_not_in_force() -> None:

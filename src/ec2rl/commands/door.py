@@ -13,6 +13,7 @@ from ec2rl.evidence.kinds import Use
 from ec2rl.evidence.loose import open_loose, recognise, recording_text
 from ec2rl.evidence.machines import Item, Machine
 from ec2rl.evidence.machines import machines as together
+from ec2rl.evidence.parts import SOME
 from ec2rl.host import Phrase
 from ec2rl.host.files import unreadable
 from ec2rl.host.recording import RecordedHost
@@ -118,6 +119,8 @@ def _loose(
     name = f"{what}{'s' * (len(named) > 1)} {names_of([files[index] for index in named])}"
     host = open_loose(name, [(files[item.index], item.kind) for item in items], phrases, gaps)
     past = OfflineEvidence(host) if isinstance(host, Unreadable) else read_host(host)
+    if any(item.kind.name == SOME.name for item in items):
+        past = replace(past, cut=past.cut or "dmesg was not printed whole")
     return replace(past, files=_taken(items))
 
 

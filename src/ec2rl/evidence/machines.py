@@ -7,7 +7,7 @@ nobody is with nobody: better a machine that tells less than one that never was.
 
 from __future__ import annotations
 
-from ec2rl.evidence.identity import Identity, contradiction
+from ec2rl.evidence.identity import Identity, apart_in_time, contradiction
 from ec2rl.evidence.kinds import Kind, Use
 from ec2rl.record import record
 
@@ -77,12 +77,26 @@ def clash(one: Item, other: Item) -> str:
         if whole.kind.use is Use.RECORDING:
             return "a recording is all that was looked at"
         if whole.stands_alone and part.kind.use is Use.LOG:
-            return f"{whole.kind.name} and log: it has logs of its own"
+            return f"{whole.name} has logs of its own"
     question = one.kind.key or one.kind.use
     same = question == (other.kind.key or other.kind.use) and one.kind.part == other.kind.part
     if same and one.kind.use is not Use.LOG and one.mark != other.mark:
         return f"each is {one.kind.name}, of another moment or machine"
-    return contradiction(one.identity, other.identity)
+    if why := contradiction(one.identity, other.identity):
+        return why
+    are_alike = (one.kind.name == "console") == (other.kind.name == "console")
+    if not are_alike or _are_rotated(one.name, other.name):
+        return ""
+    is_apart = apart_in_time(one.identity, other.identity)
+    return "they are of two times, more than a day apart" if is_apart else ""
+
+
+def _are_rotated(one: str, other: str) -> bool:
+    """Whether two names are those of a log and its rotation, or of two rotations of one."""
+    import re
+
+    names = {re.sub(r"(?:[.-]\d[\d.-]*)?(?:\.(?:gz|xz|bz2|zst))?\Z", "", it) for it in (one, other)}
+    return len(names) == 1
 
 
 def machines(given: Group) -> list[Machine]:

@@ -23,6 +23,8 @@ _SPLIT = ("dmesg", "syslog", UNKNOWN.name)
 """Logs in which something else may stand; a console is shown whole, and JSON is of one program."""
 _TAKEN = (Use.TEXT, Use.SETTINGS, Use.STREAM, Use.RELEASE, Use.NOTHING)
 _DMESG = Kind("dmesg", Use.LOG)
+SOME = Kind("dmesg, of which its command printed a part", Use.LOG)
+_FILTERED = rb"dmesg\b.*(?:\|| -[lf]\b| --level| --facility| --since| --until)"
 _MOST = 200
 """Parts of one text."""
 _FILES = rb"/etc/|/usr/|/run/|\.conf\b"
@@ -103,6 +105,8 @@ class _Reader:
         """
         self._hosts = [""]
         self._is_of_file = False
+        self._filtered: dict[str, bool] = {}
+        """Whether each dmesg of a host printed a part of it."""
 
     @property
     def has_prompts(self) -> bool:
@@ -130,6 +134,8 @@ class _Reader:
         known = {*self._hosts} - {""}
         if len(known) == 1:
             self._hosts = [*known] * len(self._hosts)
+            is_part = bool(self._filtered) and all(self._filtered.values())
+            self._filtered = {self._hosts[0]: is_part}
 
     def _ask(self, at: int, host: str, command: bytes) -> None:
         """Begin what stands behind a prompt; what a file would set is not what is in force."""
@@ -137,6 +143,10 @@ class _Reader:
         self._taken.add(at)
         self._sections.append([])
         self._hosts.append(host or self._hosts[-1])
+        if re.match(rb"dmesg\b", command):
+            is_part = re.match(_FILTERED, command) is not None
+            host = self._hosts[-1]
+            self._filtered[host] = self._filtered.get(host, True) and is_part
         is_sysctl = re.match(rb"sysctl\b", command) is not None
         self._is_of_file = not is_sysctl and re.search(_FILES, command) is not None
 
@@ -231,7 +241,8 @@ class _Reader:
                 yield Part(kind, self._left(left), _span(left), host)
         for host, left in rings.items():
             left = sorted((*left, *unknown.pop(host, ())))
-            yield Part(_DMESG, self._left(left), _span(left), host)
+            kind = SOME if self._filtered.get(host) else _DMESG
+            yield Part(kind, self._left(left), _span(left), host)
         for host, left in unknown.items():
             yield Part(UNKNOWN, self._left(left), _span(left), host)
 

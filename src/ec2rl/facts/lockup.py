@@ -3,7 +3,9 @@
 A soft lockup (kernel/watchdog.c): no prefix in 3.10, `NMI watchdog: ` in 4.4, 4.9 and late ones of
 Red Hat's 3.10, `watchdog: ` from 4.14 to 7.1.  A hard lockup is a warning without a prefix in 3.10
 (or its panic), `NMI watchdog: ` from 4.4 to 6.1 (watchdog_hld.c), `watchdog: ` in 6.12; 7.1 puts
-the CPU that noticed before it.  POWER has its own (arch/powerpc/kernel/watchdog.c, 4.15 and 6.1).
+the CPU that noticed before it.
+Before 2.6.37 `NMI Watchdog detected LOCKUP` (nmi.c, traps.c of x86).
+POWER has its own (arch/powerpc/kernel/watchdog.c, 4.13 and later).
 
 A stall of RCU (kernel/rcu/tree.c, from 5.1 on tree_stall.h and tree_exp.h; 2.6.32, 3.10, 4.4, 4.14,
 4.19, 5.10, 6.1, 6.12): `rcu: ` before it from 4.19 on.  Which CPUs hold it up stands in braces (up
@@ -32,6 +34,9 @@ _HARD = (
     _PREFIX + r"CPU (?P<cpu>\d{1,5}) self-detected hard LOCKUP @ \S{1,200}\s*",
     _PREFIX + r"CPU \d{1,5} detected hard LOCKUP on other CPUs (?P<cpu>[\d,-]{1,200})\s*",
     r"Watchdog CPU:(?P<cpu>\d{1,5}) Hard LOCKUP\s*",
+    _PREFIX + r"CPU (?P<cpu>\d{1,5}) Hard LOCKUP\s*",
+    r"(?:BUG: )?NMI Watchdog detected LOCKUP on (?:CPU ?|cpu )(?P<cpu>\d{1,5})"
+    r"(?:, (?:eip|ip|registers)\b.{0,60})?\s*",
 )
 _STALL = (
     r"(?:rcu: )?INFO: (?P<rcu>rcu_\w{2,24}) (?:self-)?detected (?P<quick>expedited )?"

@@ -20,6 +20,8 @@ from ec2rl.forms.table import (
 from ec2rl.record import replace
 
 _DEPTH = 3
+_YEAR = r"(?<![\d.,])\d{4}(?!\d)|\d{9}"
+"""What a time has that tells its year: that itself, or seconds since 1970."""
 _REPEAT = r"message repeated (?P<n>\d{1,9}) times: \[ ?(?:\[ *\d+\.\d{6}\] ?)?(?P<msg>.*)\]"
 _KERNELS = rf"kern(?:el)?(?:\.{LEVEL})?"
 """Its facility, where a log shows that instead of a name."""
@@ -50,11 +52,20 @@ def _inside(text: str, depth: int) -> Record | None:
     for wrapper in WRAPPERS if depth else ():
         match = re.fullmatch(wrapper.pattern, text, re.DOTALL)
         found = None if match is None else _inside(match["rest"], depth - 1)
-        if found is not None:
+        if match is not None and found is not None:
             return replace(
-                found, around=wrapper.name, passed_on=found.passed_on or wrapper.passed_on
+                found,
+                stamp=_dated(found.stamp, match.groupdict().get("at")),
+                around=wrapper.name,
+                passed_on=found.passed_on or wrapper.passed_on,
             )
     return None
+
+
+def _dated(stamp: str, around: str | None) -> str:
+    """A record's own time, or the one around it where that alone tells the year."""
+    is_better = around is not None and re.search(_YEAR, around) and not re.search(_YEAR, stamp)
+    return around if around is not None and is_better else stamp
 
 
 def _record(name: str, match: re.Match[str]) -> Record | None:

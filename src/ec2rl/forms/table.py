@@ -33,7 +33,7 @@ class Form:
 class Wrapper:
     """What stands around a line: `passed_on` where another program wrote down what it was sent.
 
-    The group `rest` of the pattern is the line inside.
+    The group `rest` of the pattern is the line inside, `at` the time that the other one gave it.
     """
 
     name: str
@@ -145,14 +145,16 @@ RELATIVE = ("dmesg -H", "dmesg --time-format delta")
 WRAPPERS = (
     Wrapper("a quotation", False, r"[ \t]{0,7}(?:(?:>|&gt;|\|) {0,7})+(?P<rest>.*)"),
     Wrapper("an indentation", False, r"[ \t]+(?P<rest>\S.*)"),
-    Wrapper("the CRI's log", True, rf"{_ISO} (?:stdout|stderr) [FP](?::\w+)* (?P<rest>.*)"),
+    Wrapper("the CRI's log", True, rf"(?P<at>{_ISO}) (?:stdout|stderr) [FP](?::\w+)* (?P<rest>.*)"),
     Wrapper("docker compose", True, r"[\w.-]{1,64} +\| (?P<rest>.*)"),
     Wrapper("kubectl logs", True, r"\[(?:pod|container)/[^\]\s]+\] (?P<rest>.*)"),
     Wrapper("AWS CLI's text", True, r"EVENTS\t(?:[^\t]*\t){1,3}?(?P<rest>[^\t]*)(?:\t[^\t]*)*"),
     Wrapper("grep", True, r"(?:[\w./+@-]{1,200}[:-])?(?:\d{1,9}[:-])?(?P<rest>(?<=[:-]).*)"),
-    Wrapper("a log with times", True, rf"\[?(?:{_ISO}|{_DATE}|{CTIME})\]?:? (?P<rest>.*)"),
+    Wrapper("a log with times", True, rf"\[?(?P<at>{_ISO}|{_DATE}|{CTIME})\]?:? (?P<rest>.*)"),
     Wrapper(
-        "a log with times", True, rf"\[?(?:{_ISO}|{_DATE})\]?:? [^\s\[]\S{{0,255}} (?P<rest>.*)"
+        "a log with times",
+        True,
+        rf"\[?(?P<at>{_ISO}|{_DATE})\]?:? [^\s\[]\S{{0,255}} (?P<rest>.*)",
     ),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ec2rl.forms.mend import plain
+from ec2rl.forms.times import epoch
 from ec2rl.host import BOOT_ID, Journal, JournalRecord, Phrase
 from ec2rl.host.encoding import journal_record
 from ec2rl.model import Evidence
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     Read = Callable[[int], bytes]
 
 _ROOM = 20_000
+_OLDEST = 10**15
+"""Microseconds since the epoch, in 2001: no journal is older."""
 _FIELD = 1 << 20  # bytes; nothing of the kernel's is as long
 _TEXT = 8 << 20  # characters of all messages that are kept
 _WANTED = (
@@ -276,7 +279,8 @@ def _verbose(lines: _Lines) -> Iterator[dict[str, str]]:
     import re
 
     head = re.compile(
-        rb".* \[s=[0-9a-f]+;i=[0-9a-f]+;b=([0-9a-f]{32});m=([0-9a-f]+);t=([0-9a-f]+);x=[0-9a-f]+\]"
+        rb"(.*) \[s=[0-9a-f]+;i=[0-9a-f]+;b=([0-9a-f]{32});m=([0-9a-f]+);t=([0-9a-f]+);"
+        rb"x=[0-9a-f]+\]"
     )
     fields: dict[str, str] = {}
     while (line := lines.line()) is not None:
@@ -285,11 +289,14 @@ def _verbose(lines: _Lines) -> Iterator[dict[str, str]]:
         if found is not None:
             if fields:
                 yield fields
-            boot, monotonic, realtime = found.groups()
+            shown, boot, monotonic, realtime = found.groups()
+            when = int(realtime, 16)
+            if when < _OLDEST:  # not what the head shows: somebody changed it
+                when = int((epoch(shown.decode("utf-8", "replace"), 0.0) or 0.0) * 1e6)
             fields = {
                 "_BOOT_ID": boot.decode(),
                 "__MONOTONIC_TIMESTAMP": str(int(monotonic, 16)),
-                "__REALTIME_TIMESTAMP": str(int(realtime, 16)),
+                "__REALTIME_TIMESTAMP": str(when),
             }
         elif line[:4] == b"    " and line[4:5] != b" ":
             name, _, value = line[4:].partition(b"=")

@@ -141,6 +141,8 @@ class LogReader:
         self._notes: list[str] = []
         self._is_cut = bool(gaps)
         self._recorded = 0.0
+        self._fetched = self._boot_at = 0.0
+        """When the console being read was fetched, and the one whose boots are told; 0: unknown."""
         self._end = 0.0
         """The last time that the logs themselves tell, 0 where none does."""
         self._words = [phrase.text.decode() for phrase in phrases]
@@ -166,7 +168,7 @@ class LogReader:
         modified = os.fstat(log.fd).st_mtime
         head = source.begin(_HEAD)
         read: Callable[[int], bytes] = source.read
-        is_clouds = is_document(head)
+        is_clouds, self._fetched = is_document(head), 0.0
         if is_clouds:
             when = None
             try:
@@ -177,7 +179,7 @@ class LogReader:
             except ValueError as error:
                 self._lose(log, str(error))
                 return
-            self._end = max(self._end, when or 0.0)
+            self._end, self._fetched = max(self._end, when or 0.0), when or 0.0
             modified, head, read = when or modified, text[:_HEAD], BytesIO(text).read
         self._recorded = max(self._recorded, modified)
         plain = plain_text(read, head)
@@ -205,6 +207,7 @@ class LogReader:
 
         what = text.what.kind
         is_journal = what == "syslog" and is_journalctl(log.name, text.head)
+        modified = (is_journal and journal_until(text.head)) or modified
         phrases = self._logs or (BEGINNING,)  # modules that look for none read it all the same
         if what not in ("syslog", "document") or is_journal:
             phrases = self._kernels if is_journal else (*self._kernels, *ABOUT_TEXTS)
@@ -258,15 +261,25 @@ class LogReader:
             self._keep_logins(of_logins(printed))
 
     def _keep_boot(self, printed: Printed) -> None:
-        """Keep what may tell how a machine boots: of several texts a console, the first one."""
+        """Keep what may tell how a machine boots: of several texts a console, the newest one.
+
+        Where nothing tells when they were fetched it is the first.
+        """
         query = BootText()
         known = self._memory.get(query.key)
         is_console = printed.kind == "console"
-        if not isinstance(known, Answer) or (is_console and known.value.kind != "console"):
-            self._memory[query.key] = Answer(query, printed)
-        elif is_console:
-            why = f"one more console: bootstopped judges {known.value.path}"
-            self._notes.append(f"{printed.path}: {why}")
+        if isinstance(known, Answer) and known.value.kind == "console":
+            if not is_console:
+                return
+            is_newer = self._fetched > self._boot_at > 0
+            judged, other = (printed, known.value) if is_newer else (known.value, printed)
+            why = f"one more console: bootstopped judges {judged.path}; run this one alone"
+            self._notes.append(f"{other.path}: {why}")
+            if not is_newer:
+                return
+        elif isinstance(known, Answer) and not is_console:
+            return
+        self._memory[query.key], self._boot_at = Answer(query, printed), self._fetched
 
     def _keep_logins(self, printed: Printed) -> None:
         """Keep what tells of sshd, of all texts in the order in which they were given."""
@@ -374,3 +387,14 @@ def is_journalctl(name: str, head: bytes) -> bool:
     """
     header = rb"-- (?:Logs begin at |Journal begins at |Boot [0-9a-f]{32} --)"
     return re.match(header, head) is not None or name.rpartition("/")[2].startswith("journalctl_")
+
+
+def journal_until(head: bytes) -> float | None:
+    """When a journal ended that journalctl printed, in seconds since the epoch, as its head says.
+
+    journalctl(1): `-- Logs begin at TIME, end at TIME. --` up to 245, `Journal begins` up to 250.
+    """
+    said = re.match(
+        rb"-- (?:Logs begin|Journal begins) at .{1,60}?, ends? at (.{1,60}?)\. --", head
+    )
+    return None if said is None else epoch(said[1].decode("utf-8", "replace"), 0.0)

@@ -157,7 +157,7 @@ def _going_on(kills: Sequence[Event[Killed]], end: Clock) -> list[Statement]:
     moment = end.now
     recent = sum(count for when, count in times if moment - when < _HOUR)
     ago = int(max(0, moment - max(when for when, _ in times)))
-    words = "In {the_last_hour}: {recent:,}, the last one {ago:span} ago"
+    words = "In {the_last_hour}: {recent:,}, the last one {ago:span} {ago_}"
     words += ": it goes on" if recent > 1 else ""
     return [say(words, recent=recent, ago=ago)]
 

@@ -36,6 +36,8 @@ _PHRASES = (
     Phrase(b"BUG: soft lockup - CPU#", after=100, level=EMERG),
     # WARN() in 3.10, pr_emerg() from 4.4 on
     Phrase(b"ard LOCKUP", after=100, recent=True, level=WARNING, messages=_WHOLE),
+    # KERN_EMERG in die_nmi(), arch/x86/kernel/traps.c and before, 2.4 to 2.6.36
+    Phrase(b"detected LOCKUP on ", after=100, recent=True, level=EMERG),
     # pr_err() in kernel/rcu/tree_stall.h and tree_exp.h, 6.18
     Phrase(b"detected stall", after=100, level=ERR),
     Phrase(b"detected expedited stall", after=100, recent=True, level=ERR),
