@@ -304,3 +304,12 @@ def test_idle_times_without_timeouts_are_lower_bounds() -> None:
     assert (sum(count for _, count in cell.idle), cell.beyond) == (600, 0)
     assert cell.idle[0] == (0, 1)
     assert 590 <= cell.idle[-1][0] <= 599
+
+
+@pytest.mark.parametrize("footers", [1, 2, 3])
+def test_more_entries_than_were_counted_are_of_more_than_one_listing(footers: int) -> None:
+    size = len(PLAIN.splitlines())
+    foot = f"conntrack v1.4.7 (conntrack-tools): {size} flow entries have been shown.\n"
+    reader, _ = read((PLAIN * (3 - footers) + (PLAIN + foot) * footers).encode(), 1 << 18)
+    told = [gap for gap in reader.gaps() if "more than one listing" in gap]
+    assert len(told) == (footers < 3)

@@ -45,6 +45,8 @@ EVENTS = {
     ),
     # kernel/watchdog.c, watchdog_overflow_callback(), 3.10.
     "hard lockup": ("softlockup", "Watchdog detected hard LOCKUP on cpu 3"),
+    # kernel/softlockup.c, softlockup_tick(), 2.6.18.
+    "soft lockup, 2.6": ("softlockup", "BUG: soft lockup detected on CPU#0!"),
     # arch/powerpc/kernel/watchdog.c, wd_lockup_ipi(), 6.1; arch/i386/kernel/nmi.c, 2.6.14.
     "hard lockup of POWER": ("softlockup", "watchdog: CPU 12 Hard LOCKUP"),
     "hard lockup, 2.6": ("softlockup", "NMI Watchdog detected LOCKUP on CPU 0"),

@@ -28,6 +28,8 @@ _SOFT = (
     _PREFIX + r"BUG: soft lockup - CPU#(?P<cpu>\d{1,5}) stuck for (?P<seconds>\d{1,9})s!"
     r" \[(?P<task>.{1,64}):(?P<pid>\d{1,10})\]\s*"
 )
+# kernel/softlockup.c, 2.6.16 to 2.6.23: no task, and not for how long.
+_OLD = r"BUG: soft lockup detected on CPU#(?P<cpu>\d{1,5})!\s*"
 _HARD = (
     r"(?:Kernel panic - not syncing: )?" + _PREFIX + r"(?:CPU\d{1,5}: )?"
     r"Watchdog detected hard LOCKUP on cpu (?P<cpu>\d{1,5})(?:d?Modules linked in: .*)?\s*",
@@ -93,6 +95,10 @@ def parse_lockup(message: str, context: Sequence[str]) -> Lockup | None:
         cpu, pid, seconds = int(soft["cpu"]), int(soft["pid"]), int(soft["seconds"])
         trace = _of(parse_trace(_own(context)), (cpu,))
         return Lockup(Stuck.SOFT, (cpu,), seconds, None, soft["task"], pid, trace=trace)
+    old = fits(_OLD, message)
+    if old is not None:
+        cpu = int(old["cpu"])
+        return Lockup(Stuck.SOFT, (cpu,), trace=_of(parse_trace(_own(context)), (cpu,)))
     for pattern in _HARD:
         hard = fits(pattern, message)
         if hard is not None:

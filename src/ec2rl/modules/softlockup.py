@@ -36,6 +36,8 @@ _PHRASES = (
     Phrase(b"BUG: soft lockup - CPU#", after=100, level=EMERG),
     # WARN() in 3.10, pr_emerg() from 4.4 on
     Phrase(b"ard LOCKUP", after=100, recent=True, level=WARNING, messages=_WHOLE),
+    # KERN_ERR in softlockup_tick(), kernel/softlockup.c, 2.6.18
+    Phrase(b"BUG: soft lockup detected on CPU#", after=100, recent=True, level=ERR),
     # KERN_EMERG in die_nmi(), arch/x86/kernel/traps.c and before, 2.4 to 2.6.36
     Phrase(b"detected LOCKUP on ", after=100, recent=True, level=EMERG),
     # pr_err() in kernel/rcu/tree_stall.h and tree_exp.h, 6.18
@@ -59,7 +61,9 @@ class Report:
     def message(self) -> Statement:
         """Say which CPUs were stuck, how, and for how long."""
         lockup = self.lockup
-        if lockup.how is Stuck.SOFT:
+        if lockup.how is Stuck.SOFT and lockup.seconds is None:
+            words = "CPU {cpus: and } stuck"
+        elif lockup.how is Stuck.SOFT:
             words = "CPU {cpus: and } stuck for {seconds:span} in {task} ({pid})"
         elif lockup.how is Stuck.HARD:
             words = "CPU {cpus: and } stuck with interrupts off (hard lockup)"

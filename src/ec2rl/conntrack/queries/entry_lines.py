@@ -160,6 +160,9 @@ class EntryLines:
             found.append(f"{self.expectations} {words}")
         if self.counted is not None and self.counted > self.total:
             found.append(f"conntrack had counted {self.counted} entries")
+        if self.counted is not None and self.counted < self.total:
+            more = "fewer: there is more than one listing in it, which counts entries twice"
+            found.append(f"conntrack had counted {self.counted} entries, {more}")
         if self._lost:
             found.append(self._lost)
         if self.cut:
