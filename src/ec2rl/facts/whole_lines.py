@@ -16,9 +16,9 @@ from __future__ import annotations
 _EVENTS = (
     r"-+\[ cut here \]-+|---\[ end .*"
     r"|(?:\w+: )?\d+ (?:callbacks|messages) suppressed\.?"
-    r"|(?:(?:nf|ip)_conntrack: ){1,2}(?:expectation )?table full(?: in netns \d+)?"
+    r"|(?:[a-z_]+: ){1,2}(?:expectation )?table full(?: in netns \d+)?"
     r"(?:, dropping packet\.?)?"
-    r"|ip_conntrack: maximum limit of \d+ entries exceeded"
+    r"|[a-z_]+: maximum limit of \d+ entries exceeded"
     r"|kernel BUG at [\w./+-]+:\d+!"
     r"|INFO: task .{1,16}:\d+ blocked (?:in I/O wait )?for more than \d+ seconds\."
     r"|(?:[\w ]+: )?BUG: soft lockup - CPU#\d+ stuck for \d+s! \[.{1,16}:\d+\]"
