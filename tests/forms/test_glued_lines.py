@@ -94,6 +94,29 @@ def test_a_message_that_another_ones_stamp_cuts_is_told(event: str, forms: tuple
     assert silent == []
 
 
+STAMPED = (
+    ("[  600.200000 <    1.200000>] ", "[  600.300000 <    0.100000>] "),
+    ("[  600.200000 <    1.200000>] ", "[  600.300000] "),
+    ("[Mon Sep 21 14:15:00 2026] ", "[Mon Sep 21 14:15:00 2026] "),
+    ("[  +1.200000] ", "[  +0.100000] "),
+    ("Sep 21 14:15:00 web-1 kernel: ", "[  600.300000] "),
+)
+
+
+@pytest.mark.parametrize("stamps", STAMPED)
+@pytest.mark.parametrize("event", ["soft lockup", "hung task", "oom", "xennet", "table full (nf_)"])
+def test_whatever_stamps_a_text_has(event: str, stamps: tuple[str, str]) -> None:
+    """Where a line has one alone, a cut behind a letter is seen: others stand behind programs."""
+    name, message = ALL[event]
+    own, anothers = stamps
+    head = "[    0.000000] Linux version 6.1.0 (x) #1 SMP\n".replace("[    0.000000] ", own)
+    for length in range(4, len(message), 4):
+        if message[length - 1].isalnum():
+            cut = f"{own}{message[:length]}{anothers}usb 1-1: new\n{message[length:]}\n"
+            found = judged((head + cut).encode(), [name], modules([name]))[name]
+            assert found.verdict is not Verdict.OK, cut
+
+
 @pytest.mark.parametrize("blanks", [" " * 16, "\t\t", " " * 30, " " * 15])
 @pytest.mark.parametrize("event", ALL)
 def test_a_record_that_stands_far_in_is_told(event: str, blanks: str) -> None:

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 _PARTS, _LONGEST = 5, 1000
 """Lines and characters that a message of the kernel's may have been broken into."""
-_STAMP = r"\[ *\d{1,9}\.\d{6}\]"
+_STAMP = (
+    r"\[ *\+?\d{1,9}\.\d{6}(?: <[ +]*\d{1,9}\.\d{6}>)?\]"
+    r"|\[\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}\]"
+)
+"""What dmesg puts before a message: plain and with -d, -H; with -T."""
+_BEFORE_A_STAMP = " \t:>|])"
+"""What a record's own stamp stands behind, where it does not begin its line."""
 _AROUND = "> \t\r"
 _BLANKS = dict.fromkeys(map(ord, _AROUND + "\n"))
 
@@ -59,7 +65,9 @@ def _cut_by_another(text: str, solid: dict[str, str]) -> Iterator[tuple[str, ...
     looked_at = end = 0
     for stamp in re.finditer(_STAMP, text):
         begins = text.rfind("\n", 0, stamp.start()) + 1
-        is_second, end = begins < end, stamp.end()
+        before = text[begins : stamp.start()]
+        is_second = begins < end or before[-1:].strip(_BEFORE_A_STAMP) != ""
+        end = stamp.end()
         if not is_second or begins < looked_at:
             continue
         first, *below = text[begins : begins + _PARTS * _LONGEST].split("\n")[:_PARTS]
