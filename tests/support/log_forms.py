@@ -50,6 +50,11 @@ EVENTS = {
     # arch/powerpc/kernel/watchdog.c, wd_lockup_ipi(), 6.1; arch/i386/kernel/nmi.c, 2.6.14.
     "hard lockup of POWER": ("softlockup", "watchdog: CPU 12 Hard LOCKUP"),
     "hard lockup, 2.6": ("softlockup", "NMI Watchdog detected LOCKUP on CPU 0"),
+    # kernel/workqueue.c, wq_watchdog_timer_fn(), 5.10.
+    "workqueue lockup": (
+        "softlockup",
+        "BUG: workqueue lockup - pool cpus=2 node=0 flags=0x0 nice=0 stuck for 72s!",
+    ),
     # kernel/rcu/tree_stall.h, print_cpu_stall(), 6.1; kernel/rcutree.c, print_other_cpu_stall() and
     # print_cpu_stall(), 3.10; kernel/rcu/tree.c, print_other_cpu_stall(), 4.14; kernel/rcu/
     # tree_exp.h, 6.1.

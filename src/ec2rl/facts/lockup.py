@@ -11,6 +11,9 @@ A stall of RCU (kernel/rcu/tree.c, from 5.1 on tree_stall.h and tree_exp.h; 2.6.
 4.19, 5.10, 6.1, 6.12): `rcu: ` before it from 4.19 on.  Which CPUs hold it up stands in braces (up
 to 3.10, and of expedited ones always), else in a line each below it; `P123` is a task.  A stall of
 `rcu_tasks` (tasks.h) waits for tasks only, and says `on tasks`: no CPU is stuck.
+
+Work that gets no turn on its CPU (wq_watchdog_timer_fn(), kernel/workqueue.c, 4.5 and
+later): the same seen by the work queues, which wait for 30 s.
 """
 
 from __future__ import annotations
@@ -45,6 +48,10 @@ _STALL = (
     r"stalls? on CPU(?:s/tasks)?:?(?: (?P<cpu>\d{1,5}))?(?:\s*\{(?P<held>[^{}]{0,400})\}?)?"
     r"(?P<rest>\s*\([^()]{0,200}\)|\s*\d{1,20} jiffies s: \d{1,20} root: [\w./]{1,40})?\s*"
 )
+_POOL = (
+    r"BUG: workqueue lockup - pool cpus=(?P<cpu>[\d,-]{1,200})(?: node=-?\d{1,5})?"
+    r" flags=0x[\da-f]{1,8} nice=-?\d{1,2} stuck for (?P<seconds>\d{1,9})s!\s*"
+)
 _HELD = r"(?:rcu: )?(?:\s|#011)*(?P<cpu>\d{1,5})(?:-[.\w?!]{1,8})?: \(\d{1,20} .*"
 _JIFFIES = r"t=(\d{1,20}) jiffies|^\s*(\d{1,20}) jiffies"
 _BLOCKED = (
@@ -65,6 +72,8 @@ class Stuck(Choice):
     """It did not even take interrupts."""
     STALL = "RCU stall"
     """It, or a task, did not let go of what RCU guards."""
+    WORK = "workqueue lockup"
+    """It gave work of the kernel's no turn."""
 
 
 @record(frozen=True)
@@ -104,6 +113,9 @@ def parse_lockup(message: str, context: Sequence[str]) -> Lockup | None:
         if hard is not None:
             cpus = _numbers(hard["cpu"])
             return Lockup(Stuck.HARD, cpus, trace=_of(parse_trace(_own(context)), cpus))
+    pool = fits(_POOL, message)
+    if pool is not None:
+        return Lockup(Stuck.WORK, _numbers(pool["cpu"]), int(pool["seconds"]))
     stall = fits(_STALL, message)
     return None if stall is None else _stall(stall, _own(context))
 

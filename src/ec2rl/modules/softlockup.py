@@ -43,6 +43,8 @@ _PHRASES = (
     # pr_err() in kernel/rcu/tree_stall.h and tree_exp.h, 6.18
     Phrase(b"detected stall", after=100, level=ERR),
     Phrase(b"detected expedited stall", after=100, recent=True, level=ERR),
+    # pr_emerg() in wq_watchdog_timer_fn(), kernel/workqueue.c, 4.5 and later
+    Phrase(b"BUG: workqueue lockup - pool", recent=True, level=EMERG),
 )
 
 _COUNTED = ("softlockup", "hardlockup", "rcu_stall")
@@ -67,6 +69,8 @@ class Report:
             words = "CPU {cpus: and } stuck for {seconds:span} in {task} ({pid})"
         elif lockup.how is Stuck.HARD:
             words = "CPU {cpus: and } stuck with interrupts off (hard lockup)"
+        elif lockup.how is Stuck.WORK:
+            words = "work of the kernel's got no turn for {seconds:span} on CPU {cpus:, }"
         else:
             words = "RCU stall: {rcu} waited"
             words += "" if lockup.jiffies is None else " {jiffies} jiffies and more"
