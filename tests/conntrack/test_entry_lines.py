@@ -312,4 +312,31 @@ def test_more_entries_than_were_counted_are_of_more_than_one_listing(footers: in
     foot = f"conntrack v1.4.7 (conntrack-tools): {size} flow entries have been shown.\n"
     reader, _ = read((PLAIN * (3 - footers) + (PLAIN + foot) * footers).encode(), 1 << 18)
     told = [gap for gap in reader.gaps() if "more than one listing" in gap]
-    assert len(told) == (footers < 3)
+    assert len(told) == 1
+
+
+def _rows(count: int, more: str = "", first: int = 0, masked: bool = False) -> str:
+    server = "10.x.x.x" if masked else "10.0.0.1"
+    client = "192.x.x.x" if masked else "192.0.2.1"
+    return "".join(
+        f"tcp      6 431999 ESTABLISHED src={client} dst={server} sport={port} dport=443 "
+        f"src={server} dst={client} sport=443 dport={port} [ASSURED] mark=0 {more}use=1\n"
+        for port in range(1000 + first, 1000 + first + count)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "is_told"),
+    [
+        (_rows(3000), False),
+        (_rows(3000) * 2, True),
+        (_rows(3000) + "$ conntrack -L\n" + _rows(2990, first=1), True),  # one has ended
+        (_rows(20) * 2, True),
+        (_rows(3000, "zone=1 ") + _rows(3000, "zone=2 "), False),
+        (_rows(1, masked=True) * 500, False),
+    ],
+)
+def test_a_connection_that_is_listed_twice_tells_of_two_listings(text: str, is_told: bool) -> None:
+    reader, _ = read(text.encode(), 1 << 16)
+    told = [gap for gap in reader.gaps() if "more than one listing" in gap]
+    assert bool(told) is is_told

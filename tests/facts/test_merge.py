@@ -156,3 +156,43 @@ def test_a_line_without_a_time_stays_behind_the_one_above_it() -> None:
     told = [said("a", None), said("b", 10.0), said("c", None)]
     merged = merge(told, (), [[said("d", 5.0), said("e", 20.0)]])
     assert [one.message for one in merged] == ["a", "d", "b", "c", "e"]
+
+
+def dmesg(seconds: float, message: str = FULL) -> LogLine:
+    """A line of `dmesg` in a file: when its boot began is not known."""
+    return replace(ring(int(seconds * 1e6), message), time=None, boot=None)
+
+
+def dmesg_t(seconds: float, message: str = FULL) -> LogLine:
+    return text(int(seconds * 1e6), "dmesg -T", False, message)
+
+
+MANY = tuple(n * n / 7 for n in range(1000))
+TWICE = (7.1, 7.2, 9.9, 400.0, 5000.3)
+
+
+@pytest.mark.parametrize(
+    ("plain", "dated", "together"),
+    [
+        (TWICE, TWICE, 5),
+        (TWICE[1:], TWICE, 5),  # the ring went on, and lost its first one
+        (TWICE, TWICE[:3], 5),
+        ((5.0,), (5.0,), 1),
+        (TWICE, (7.1, 90.0), 7),  # another boot's: no one span
+        ((10.0, 20.0, 30.0), (10.0, 20.0), 5),  # two spans would do
+        (MANY, MANY[40:], 1000),
+    ],
+)
+def test_dmesg_and_dmesg_t_of_one_boot(
+    plain: tuple[float, ...], dated: tuple[float, ...], together: int
+) -> None:
+    one, other = [dmesg(at) for at in plain], [dmesg_t(at) for at in dated]
+    assert total(merge(one, [], [other])) == together
+    assert total(merge(other, [], [one])) == together
+
+
+def test_each_wording_has_to_fit_the_one_span() -> None:
+    oom = "Out of memory: Killed process 1 (a)"
+    one = [dmesg(7.0), dmesg(90.0, oom)]
+    assert total(merge(one, [], [[dmesg_t(7.0), dmesg_t(90.0, oom)]])) == 2
+    assert total(merge(one, [], [[dmesg_t(7.0), dmesg_t(95.0, oom)]])) == 4

@@ -12,10 +12,17 @@ from ec2rl.record import replace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Callable
 
 _SECONDS_APART = 2.0
 _DRIFT = 5e-4
 """The kernel's stamp drifts from the wall clock by less than this share of the uptime."""
+
+_ROUNDED = 1.1
+"""Seconds by which what `dmesg -T` prints may be apart from the stamp: it cuts parts of one off."""
+
+_SPANS = 100
+"""Lines by which one log may begin, or end, before another that holds the same."""
 
 _TRIES = 1000
 """Events that one line is compared with; more can only be in a log that somebody made up."""
@@ -31,9 +38,69 @@ def merge(
     ten.  What has no time stays behind the line that stood above it.
     """
     events = _Events()
-    for source in (ring, journal, *texts):
-        events.add(source)
+    sources = (ring, journal, *texts)
+    for source in sources:
+        events.add(_dated(source, sources))
     return events.in_order()
+
+
+def _dated(source: Sequence[LogLine], sources: Sequence[Sequence[LogLine]]) -> Sequence[LogLine]:
+    """Date the lines of a log without dates by another one that holds them.
+
+    `dmesg` and `dmesg -T` of one boot are apart by one span, when it began.
+    """
+    stamps = _by_words(source, lambda one: None if one.time is not None else _stamp(one))
+    for other in sources if stamps else ():
+        span = None if other is source else _span(stamps, _by_words(other, lambda one: one.time))
+        if span is not None:
+            return [
+                line
+                if line.time is not None or (stamp := _stamp(line)) is None
+                else replace(line, time=stamp + span)
+                for line in source
+            ]
+    return source
+
+
+def _stamp(line: LogLine) -> float | None:
+    return None if line.monotonic is None else line.monotonic / 1e6
+
+
+def _by_words(
+    lines: Sequence[LogLine], when: Callable[[LogLine], float | None]
+) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    for line in lines:
+        at = when(line)
+        if at is not None:
+            found.setdefault(line.message, []).append(at)
+    return found
+
+
+def _span(stamps: dict[str, list[float]], times: dict[str, list[float]]) -> float | None:
+    """The one span by which all that one of two logs has of their messages stands in the other.
+
+    None where there is none, or more than one: then both may be of other boots.
+    """
+    common = sorted(stamps.keys() & times.keys(), key=lambda one: len(times[one]))
+    if not common:
+        return None
+    rarest = stamps[common[0]], times[common[0]]
+    spans = [when - rarest[0][0] for when in rarest[1][:_SPANS]]
+    spans += [when - rarest[0][-1] for when in rarest[1][-_SPANS:]]
+    fitting = [span for span in spans if all(_fits(stamps[m], times[m], span) for m in common)]
+    one = fitting and max(fitting) - min(fitting) <= 2 * _ROUNDED
+    return max(fitting) if one else None
+
+
+def _fits(stamps: Sequence[float], times: Sequence[float], span: float) -> bool:
+    """Whether the shorter of two lists stands in the other, so far apart."""
+    short, long = sorted(([stamp + span for stamp in stamps], list(times)), key=len)
+    long.sort()
+    return all(
+        (place := bisect_left(long, at - _ROUNDED)) < len(long) and long[place] <= at + _ROUNDED
+        for at in short
+    )
 
 
 class _Events:

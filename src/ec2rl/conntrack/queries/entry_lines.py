@@ -25,6 +25,10 @@ _FLOW = 8 * LONGEST
 _SIGNS = (b"src=", b"<flow", b"</flow", b" -s ", forms.TOOLS)
 """One of these is in whatever is more than a line that is no entry."""
 _MANY = 100
+_FIRST = 2
+_LISTINGS = 4
+"""As many as one text may hold; what stands there more often is what a mask made of many."""
+_PLAIN = b" src= dst= sport= dport= ".translate(None, _VARYING)
 _FURNITURE = (b"<?xml", b"<conntrack>", b"</conntrack>")
 
 
@@ -43,6 +47,9 @@ class EntryLines:
         self._held: list[bytes] = []
         """The last entry, as far as it was read: the next line may go on with it."""
         self._lost = ""
+        self._first: list[bytes] = []
+        """Some of the first connections: where one comes again another listing has begun."""
+        self._again = False
         self._torn = False
         """Whether words on the other stream tore the last line, so that the next is its rest."""
 
@@ -80,7 +87,18 @@ class EntryLines:
             lines = self._settled(lines, shapes, last)
             shapes = _shapes(lines)
         self.total += len(lines)
+        self._look_again(lines, text)
         return lines, shapes
+
+    def _look_again(self, lines: list[bytes], text: bytes) -> None:
+        """Note whether a connection of the first lines comes again, in this text or in these."""
+        if not self._first and lines:
+            lasting = [line for line in lines if b" ESTABLISHED " in line] or lines
+            times = {one: text.count(one) for one in map(_connection, lasting[:_FIRST]) if one}
+            self._first = [one for one, often in times.items() if often <= _LISTINGS]
+            self._again = any(times[one] > 1 for one in self._first)
+        elif not self._again:
+            self._again = any(one in text for one in self._first)
 
     def _settled(self, lines: list[bytes], shapes: list[bytes], last: bool) -> list[bytes]:
         """The entries of lines of which some are not plain ones."""
@@ -160,14 +178,25 @@ class EntryLines:
             found.append(f"{self.expectations} {words}")
         if self.counted is not None and self.counted > self.total:
             found.append(f"conntrack had counted {self.counted} entries")
+        more = "there is more than one listing in it, which counts entries twice"
         if self.counted is not None and self.counted < self.total:
-            more = "fewer: there is more than one listing in it, which counts entries twice"
-            found.append(f"conntrack had counted {self.counted} entries, {more}")
+            found.append(f"conntrack had counted {self.counted} entries, fewer: {more}")
+        elif self._again:
+            found.append(more)
         if self._lost:
             found.append(self._lost)
         if self.cut:
             found.append("its last line is cut off")
         return tuple(found)
+
+
+def _connection(line: bytes) -> bytes:
+    """The addresses and ports of who began it, b"" where other entries may have the same."""
+    begins, ends = line.find(b" src="), line.find(b" dport=")
+    end = line.find(b" ", ends + 1)
+    found = line[begins : end + 1] if 0 <= begins < ends < end else b""
+    # In another zone the same is another one's; of what a mask hides many look alike.
+    return found if found.translate(None, _VARYING) == _PLAIN and b" zone=" not in line else b""
 
 
 def _shapes(lines: list[bytes]) -> list[bytes]:
