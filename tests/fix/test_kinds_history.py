@@ -60,12 +60,12 @@ KINDS: tuple[tuple[Callable[[Machine], Change], Callable[[Machine], object], lis
     (
         lambda machine: CHANGES[2],
         lambda machine: put(setting(machine.root, MAX), "400000\n"),
-        ["no longer in force: somebody else changed it since, it is 400000 now"],
+        ["no longer in force: somebody else changed it since, it is 400,000 now"],
     ),
     (
         lambda machine: CHANGES[2],
         lambda machine: put(setting(machine.root, MAX), "262144\n"),
-        ["no longer in force: somebody else took it back, it is 262144 now"],
+        ["no longer in force: somebody else took it back, it is 262,144 now"],
     ),
     (
         lambda machine: SetSysfs(SCHEDULER, "none-at-all", "mq-deadline"),
@@ -173,7 +173,7 @@ def test_what_went_with_the_reboot(machine: Machine) -> None:
     apply((CHANGES[2],), machine=machine, why="")
     boot(machine.root, "second")
     put(setting(machine.root, MAX), "262144\n")
-    gone = "no longer in force, gone with the reboot, or with its kernel module: it is 262144 now"
+    gone = "no longer in force, gone with the reboot, or with its kernel module: it is 262,144 now"
     assert since(machine) == [gone]
 
 

@@ -63,14 +63,16 @@ def test_what_is_no_utf_16_stays_as_it_is(text: bytes) -> None:
 
 
 def test_the_entries_of_a_table_that_goes_on_in_another_coding() -> None:
-    line = (
-        "udp      17 29 src=192.0.2.1 dst=192.0.2.2 sport=5 dport=53 [UNREPLIED] "
-        "src=192.0.2.2 dst=192.0.2.1 sport=53 dport=5 mark=0 use=1\n"
+    one, two, three = (
+        f"udp      17 29 src=192.0.2.1 dst=192.0.2.2 sport={port} dport=53 [UNREPLIED] "
+        f"src=192.0.2.2 dst=192.0.2.1 sport=53 dport={port} mark=0 use=1\n"
+        for port in (5, 6, 7)
     )
     reader = EntryLines()
-    data = line.encode("utf-16") + line.encode() + line.encode("utf-16-be")
+    data = one.encode("utf-16") + two.encode() + three.encode("utf-16-be")
     entries = [entry for lines, _ in reader.blocks([data]) for entry in lines]
-    assert (entries, reader.gaps()) == ([line.strip().encode()] * 3, ())
+    assert entries == [line.strip().encode() for line in (one, two, three)]
+    assert reader.gaps() == ()
 
 
 PACKED = {
