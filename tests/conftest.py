@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+import zlib
 
 os.environ["TZ"] = "UTC"
 time.tzset()
@@ -33,3 +34,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         number = _collected[test] = _collected.get(test, -1) + 1
         if number % mark.args[0]:
             item.add_marker("more")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: "list[pytest.Item]") -> None:
+    """With EC2RL_TEST_SHARE=1/3 a third of the tests runs, the second one; each is in one share."""
+    number, _, of = os.environ.get("EC2RL_TEST_SHARE", "0/1").partition("/")
+    shares: tuple[list[pytest.Item], list[pytest.Item]] = [], []
+    for one in items:
+        shares[zlib.crc32(one.nodeid.encode()) % int(of) != int(number)].append(one)
+    items[:], left = shares
+    config.hook.pytest_deselected(items=left)
