@@ -62,6 +62,7 @@ def test_all_tables_are_bounded_and_what_is_left_out_is_told(both: None, tmp_pat
         for name in (OTHER, *names):
             if name != OTHER:
                 stack.enter_context(fill.namespace(name))
+            fill.flush(name)
             stack.callback(fill.flush, name)
             fill.fill(name, fill.mixture(200_000 if name == OTHER else 3, lasting=DAY))
         done = ec2rl("conntrack", "list", "--netns=all", "--dport=65000", "--json")
@@ -241,7 +242,7 @@ def test_the_process_behind_the_entries_is_named(both: None) -> None:
         speaker.kill()
         speaker.communicate()
     (row,) = [line for line in done.stdout.splitlines() if "hoarder" in line and "100%" in line]
-    assert row.split()[-2:] == ["20", "100%"]
+    assert row.split()[-2:] == ["30", "100%"]
     assert row in by_pid.stdout
 
 

@@ -134,6 +134,12 @@ def test_what_is_no_recording(tmp_path: Path) -> None:
     assert done.stderr.startswith(f"ec2rl: --replay={path}: not a recording: line 2: a second")
 
 
+FREEING = (
+    "to free entries now see: ./ec2rl help conntrack free",
+    "what frees entries now is conntrack free, on that machine",
+)
+
+
 @pytest.mark.root
 @pytest.mark.kernel
 def test_what_is_recorded_of_the_kernel_gives_the_same_answers(tmp_path: Path) -> None:
@@ -163,6 +169,11 @@ def test_what_is_recorded_of_the_kernel_gives_the_same_answers(tmp_path: Path) -
             first_lines = [x for x in first.stdout.split("\n") if "ec2rl fix" not in x]
             assert told == "\n".join(first_lines).replace(" (now ", " (it was ")
             assert "two looks, 1." in told
+        elif which == "whatif":  # of what frees entries that machine alone has the command
+            here, there = FREEING
+            live, as_told = (" ".join(text.split()) for text in (first.stdout, told))
+            assert here in live
+            assert as_told == live.replace(here, there)
         else:
             assert told == first.stdout
     assert "1,200" in seen["top"].stdout

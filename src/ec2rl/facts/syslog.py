@@ -212,7 +212,7 @@ class _Inside:
         self._end = 0
 
     def look(self, line: Line, text: str, found: Record | None) -> tuple[bool, str]:
-        """Whether a line goes on with another program's words, and why it may with the kernel's."""
+        """Whether a line goes on with the record above, and why it may have been added instead."""
         if line.offset > self._end + 2:
             self._column, self._is_anothers = len(INSIDE), False  # what stands above was not kept
         self._end = line.offset + len(line.text.encode())
@@ -221,7 +221,9 @@ class _Inside:
         text = unquoted(text)
         column, far_in = indentation(text), text.startswith(INSIDE)
         if far_in and self._column is not None and column >= self._column:
-            return self._is_anothers, _FAR_IN
+            # dmesg puts what stands behind a line end in a message right below its beginning.
+            is_its_own = found is None and column == self._column
+            return self._is_anothers or is_its_own, _FAR_IN
         self._is_anothers = found is not None and not found.is_kernels
         self._column = None if found is None else max(len(INSIDE), len(text) - found.tail)
         return False, _FAR_IN if far_in else ""
