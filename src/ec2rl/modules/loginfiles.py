@@ -34,6 +34,7 @@ NAME = "loginfiles"
 _NAMED = 6
 _RIGHTS = {"/etc/passwd": 0o444, "/etc/group": 0o444, "/etc/nsswitch.conf": 0o444}
 """Files that everybody has to read, and the bits for it."""
+_PROGRAMS = "/usr/bin"
 _SUDO, _SUDOERS = "/usr/bin/sudo", "/etc/sudoers"
 
 
@@ -42,7 +43,8 @@ class Seen:
     """The files, how each account can log in, and what is wrong with files for all.
 
     `wrong` are files of which others' rights are in the way, `sudo` why nobody becomes root by it;
-    `uptime` is in seconds, None of a machine that does not run.
+    `uptime` is in seconds, None of a machine that does not run.  `has_programs` is whether a folder
+    without accounts holds a system at all, and no volume of data.
     """
 
     files: LoginFiles | Unreadable
@@ -50,6 +52,7 @@ class Seen:
     wrong: tuple[Bar, ...] = ()
     sudo: tuple[Bar, ...] = ()
     uptime: float | None = None
+    has_programs: bool = True
 
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
@@ -59,7 +62,8 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
 
     files = read_login_files(host)
     if isinstance(files, Unreadable):
-        return Seen(files)
+        has_programs = isinstance(host.query(Lstat(_PROGRAMS)), PathStatus)
+        return Seen(files, has_programs=has_programs)
     logins = tuple(login_of(files.machine, one) for one in files.machine.people)
     wrong = tuple(_unreadable_by_all(host))
     return Seen(files, logins, wrong, tuple(_sudo(host)), host.clock().uptime)
@@ -96,7 +100,7 @@ def judge(seen: Seen) -> Finding:
     """Judge by what refuses everybody, then by what refuses single accounts."""
     files = seen.files
     if isinstance(files, Unreadable):
-        return _without_accounts(files)
+        return _without_accounts(files, seen.has_programs)
     if "root" not in files.passwd.named:
         said = say("/etc/passwd has no account root: nobody can log in")
         return _found(Verdict.PROBLEM, said, (*_bad_lines(files),), seen)
@@ -123,7 +127,11 @@ def judge(seen: Seen) -> Finding:
     return _found(Verdict.OK, say("No file is in the way of a login."), (*_proof(files),), seen)
 
 
-def _without_accounts(why: Unreadable) -> Finding:
+def _without_accounts(why: Unreadable, has_programs: bool) -> Finding:
+    if why.why is Why.ABSENT and not has_programs:
+        words = "Cannot tell whether a login is refused: neither {passwd} nor {programs} is there"
+        said = say(words, passwd=why.source, programs=_PROGRAMS)
+        return Finding(Verdict.UNKNOWN, said, (see_page(NAME),))
     if why.why is Why.ABSENT:
         said = say("/etc/passwd is missing: nobody can log in")
         how = helps(say("What helps: cp -p /etc/passwd- /etc/passwd, if that is there"))
