@@ -134,3 +134,16 @@ def test_the_inside_of_what_a_program_said_is_no_failure() -> None:
         f"{' ' * 33}[  600.000000] {message}\n"
     )
     assert judged(text.encode(), [name])[name].verdict in (Verdict.WARNING, Verdict.UNKNOWN)
+
+
+OOPSES = ("BUG", "NULL dereference", "general protection fault", "divide error")
+
+
+@pytest.mark.parametrize("behind", OOPSES)
+@pytest.mark.parametrize("first", OOPSES)
+def test_an_oops_behind_one_of_another_kind_is_told(first: str, behind: str) -> None:
+    name, message = ALL[behind]
+    others = ALL[first][1]
+    for length in (len(others), len(others) - 2):
+        line = f"[  500.000000] {others[:length]}systemd[1]: Started a.{message}"
+        assert verdict(name, line) is not Verdict.OK

@@ -142,6 +142,10 @@ class Oops:
     at: str = ""
     trace: Trace = Trace()
 
+    def may_be(self, kind: Kind) -> bool:
+        """Tell whether it is of a kind; in a text that may hold one, others may be behind it."""
+        return self.kind is kind or isinstance(self.line.message, Within)
+
 
 def parse_headline(message: str) -> tuple[Kind, str, str] | None:
     """Parse a headline: the kind, what it was, and at which address."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def find(lines: Sequence[LogLine]) -> Iterable[Event[Statement]]:
     """Find the BUGs: the place in the kernel's source that each names."""
     for oops in oopses(lines):
-        if oops.kind is Kind.BUG:
+        if oops.may_be(Kind.BUG):
             told = say("kernel BUG at {place}", place=oops.what)
             yield Event(told, oops.line, oops.trace)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def find(lines: Sequence[LogLine]) -> Iterable[Event[Statement]]:
     """Find the oopses of pointers: what each led to."""
     for oops in oopses(lines):
-        if oops.kind is Kind.POINTER:
+        if oops.may_be(Kind.POINTER):
             words = "kernel {what} at {at}" if oops.at else "kernel {what}"
             told = say(words, what=oops.what or "bad pointer", at=oops.at)
             yield Event(told, oops.line, oops.trace)

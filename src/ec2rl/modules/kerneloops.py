@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def find(lines: Sequence[LogLine]) -> Iterable[Event[Statement]]:
     """Find the oopses of any other kind: the type that the processor or the kernel gave it."""
     for oops in oopses(lines):
-        if oops.kind is Kind.OTHER:
+        if oops.may_be(Kind.OTHER):
             told = say("kernel oops: {what}", what=oops.what or "its type is not told")
             yield Event(told, oops.line, oops.trace)
 
