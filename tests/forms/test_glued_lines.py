@@ -46,6 +46,7 @@ def test_a_message_behind_its_own_beginning_is_told(event: str) -> None:
         "rcu: INFO: rcu_preempt ",
         "Out of memory: ",
         "BUG: ",
+        "watchdog: BUG: soft lockup - CPU#0 stuck for 23s! [wor",
     ],
 )
 @pytest.mark.parametrize("event", ALL)

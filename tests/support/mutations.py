@@ -180,7 +180,7 @@ def still_says(text: str, message: str) -> bool:
     shown = re.sub(_SHOWN, "", text)
     for old, new in _TYPESET:
         shown = shown.replace(new, old)
-    if re.search(_QUOTED + re.escape(message), shown):
+    if re.search(_QUOTED + r"\s+".join(map(re.escape, message.split())), shown):
         return False
     for other in _STAMPED:  # a line of one's own within another one
         shown = re.sub(rf"(?<=\S){re.escape(other)}", "", shown)

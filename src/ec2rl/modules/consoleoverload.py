@@ -23,7 +23,7 @@ _OVERRUN = rf"(?:(?:tty|hvc)\w{{0,12}} )?{_PORT}: (?P<n>\d{{1,10}}) input overru
 # first any more. drivers/tty/serial/8250/8250_port.c, amba-pl011.c; kernel/printk/printk.c.
 _STUCK = (
     r"(?:(?:NMI )?watchdog: )?BUG: soft lockup - CPU#(?P<cpu>\d{1,5})"
-    r" stuck for (?P<s>\d{1,9})s! .*"
+    r" stuck for (?P<s>\d{1,9})s! \[.{1,64}:\d{1,10}\]\s*"
 )
 _WRITERS = (
     "serial8250_console_", "univ8250_console_", "wait_for_xmitr", "wait_for_lsr",
