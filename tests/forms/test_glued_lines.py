@@ -95,6 +95,17 @@ def test_a_message_that_another_ones_stamp_cuts_is_told(event: str, forms: tuple
     assert silent == []
 
 
+@pytest.mark.parametrize("event", ["soft lockup", "hung task", "oom", "hard lockup, 2.6"])
+def test_a_message_that_others_cut_twice_is_told(event: str) -> None:
+    name, message = ALL[event]
+    another = "[  600.300000] usb 1-1: new"
+    for first in range(4, len(message) - 8, 5):
+        if message[first - 1].isalnum() and message[first + 3].isalnum():
+            parts = message[:first], message[first : first + 4], message[first + 4 :]
+            told = [f"[  600.200000] {parts[0]}{another}", f"{parts[1]}{another}", parts[2]]
+            assert verdict(name, *told) is not Verdict.OK, told
+
+
 STAMPED = (
     ("[  600.200000 <    1.200000>] ", "[  600.300000 <    0.100000>] "),
     ("[  600.200000 <    1.200000>] ", "[  600.300000] "),

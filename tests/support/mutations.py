@@ -170,8 +170,9 @@ def mutated(dice: random.Random) -> tuple[str, str, str, bytes]:
     return form, event, text, dice.choice(CODINGS)(text)
 
 
-# What stands behind the name of a program that a log shows is what it says, whatever that is.
-_QUOTED = r"\w{3} [ \d]\d [\d:]{8} \S+ sshd\[\d+\]: [^\n]*"
+# What stands behind the name of a program that a log shows is what it says, whatever that is, and
+# so is what stands farther in below it.
+_QUOTED = r"\w{3} [ \d]\d [\d:]{8} \S+ sshd\[\d+\]: [^\n]*(?:\n[ \t]+[^\n]*)?"
 _SHOWN = r"\x1b\[[0-9;]*m|[\r\x00\ufeff\u200b]"
 
 

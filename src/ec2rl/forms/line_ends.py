@@ -72,7 +72,7 @@ def _cut_by_another(text: str, solid: dict[str, str]) -> Iterator[tuple[str, ...
             continue
         first, *below = text[begins : begins + _PARTS * _LONGEST].split("\n")[:_PARTS]
         looked_at = begins + len(first)
-        first = mended(first)
+        first, below = mended(first), list(map(_before_another, below))
         for part in pieces(first, parse_record(first))[:-1]:
             for at in range(len(below)):
                 parts = tuple(_going_on([part, *below[at:]]))
@@ -80,6 +80,13 @@ def _cut_by_another(text: str, solid: dict[str, str]) -> Iterator[tuple[str, ...
                 named = [word for word, one in solid.items() if one in flat]
                 if any(not any(word in one for one in parts) for word in named):
                     yield parts
+
+
+def _before_another(line: str) -> str:
+    """A line, or what stands in it before another one's stamp, where that cuts it."""
+    stamp = re.search(_STAMP, line)
+    before = "" if stamp is None else line[: stamp.start()]
+    return before if before[-1:].strip(_BEFORE_A_STAMP) else line
 
 
 def dressed(text: str, words: Sequence[str]) -> Iterator[str]:
