@@ -277,7 +277,7 @@ def test_the_fixed_numbers_of_the_page_are_refused_with_the_reason(
     )
     states = re.findall(r"^STATE .*$", said, re.MULTILINE)
     assert states[0] == states[1]
-    assert f"is below today's {before[0]}: it would SHRINK the table" in said
+    assert f"is below today's {before[0]:,}: it would SHRINK the table" in said
     assert "RC 1" in said
 
 
