@@ -24,6 +24,7 @@ TABLE = "".join(
     f"dst=10.0.0.{n} sport=443 dport=1{n} [ASSURED] mark=0 use=1\n"
     for n in range(300)
 )
+MANY = "".join(TABLE.replace("10.0.0.", f"10.{n}.0.") for n in range(2, 11))
 
 
 def each(text: str, before: str) -> str:
@@ -125,7 +126,7 @@ SESSIONS = {
     "a log and more": f"{QUIET}# conntrack -S\n{EVICTED}# sysctl -a\n{KEYS}",
     "a log, with the count behind it": f"{QUIET}$ conntrack -C\n1450\n$ sysctl net\n{KEYS[:37]}\n",
     "a mail": f"From: me@example.com\n\nLook:\n\n{each(QUIET, '> ')}\n{each(KEYS, '> ')}\nMe\n",
-    "a table of megabytes, and its limit": f"$ conntrack -L\n{TABLE * 9}$ sysctl -a\n{MAX}",
+    "a table of megabytes, and its limit": f"$ conntrack -L\n{MANY}$ sysctl -a\n{MAX}",
 }
 
 
