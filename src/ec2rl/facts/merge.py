@@ -88,17 +88,19 @@ def _span(stamps: dict[str, list[float]], times: dict[str, list[float]]) -> floa
     rarest = stamps[common[0]], times[common[0]]
     spans = [when - rarest[0][0] for when in rarest[1][:_SPANS]]
     spans += [when - rarest[0][-1] for when in rarest[1][-_SPANS:]]
-    fitting = [span for span in spans if all(_fits(stamps[m], times[m], span) for m in common)]
+    pairs = [(sorted(stamps[words]), sorted(times[words])) for words in common]
+    fitting = [span for span in spans if all(_fits(*pair, span) for pair in pairs)]
     one = fitting and max(fitting) - min(fitting) <= 2 * _ROUNDED
     return max(fitting) if one else None
 
 
 def _fits(stamps: Sequence[float], times: Sequence[float], span: float) -> bool:
-    """Whether the shorter of two lists stands in the other, so far apart."""
-    short, long = sorted(([stamp + span for stamp in stamps], list(times)), key=len)
-    long.sort()
+    """Whether the shorter of two sorted lists stands in the other, so far apart."""
+    short, long = (stamps, times) if len(stamps) <= len(times) else (times, stamps)
+    apart = span if short is stamps else -span
     return all(
-        (place := bisect_left(long, at - _ROUNDED)) < len(long) and long[place] <= at + _ROUNDED
+        (place := bisect_left(long, at + apart - _ROUNDED)) < len(long)
+        and long[place] <= at + apart + _ROUNDED
         for at in short
     )
 
