@@ -265,10 +265,10 @@ class Listing:
         if not isinstance(self._reader, Stream) or not isinstance(self._origin, Dump):
             for entry in self:
                 if wanted.admits(entry, settings):
-                    yield Sifted([], [(0, entry)], 1)
+                    yield Sifted([], [entry], 1)
             return
         sieve, stream = Sieve(wanted, settings), self._reader
-        with self._origin as dump:
+        with without_gc(), self._origin as dump:
             datagrams = _asked(dump, ahead=True)
             try:
                 yield from sieve.sift(map(stream.bodies, datagrams))
@@ -279,15 +279,15 @@ class Listing:
     def lines(
         self, wanted: Filter, settings: Mapping[str, int], show: Callable[[Entry], str]
     ) -> Iterator[list[str]]:
-        """Yield the entries that a filter means as lines, some together, in their order.
+        """Yield the entries that a filter means as lines, some together.
 
-        `show` makes one of an entry that was decoded.
+        `show` makes one of an entry that was decoded.  A dump is in no order that anybody could
+        use (its hash has a random key), and comes by some thousand, by layout.
         """
         for found in self.sifted(wanted, settings):
-            placed = [pair for batch in found.batches for pair in batch.lines()]
-            placed += [(at, show(entry)) for at, entry in found.entries]
-            placed.sort()
-            yield [line for _, line in placed]
+            for batch in found.batches:
+                yield batch.lines()
+            yield list(map(show, found.entries))
 
     def gaps(self) -> tuple[str, ...]:
         """Say what stands between what was listed and the whole table."""
@@ -313,9 +313,8 @@ def open_listing(
         return saved if isinstance(saved, Unreadable) else Listing(saved, capture)
     host = host or LiveHost()
     inside = host if door is None else host.within(door)
-    table = inside.query(
-        ConntrackTable(None, wanted.family, narrowing(wanted.unreplied, wanted.mark))
-    )
+    narrowed = narrowing(wanted.unreplied, wanted.mark)
+    table = inside.query(ConntrackTable(None, wanted.family, narrowed))
     if isinstance(table, Unreadable):
         return table
     if isinstance(table, Entries):
