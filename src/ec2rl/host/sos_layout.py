@@ -34,6 +34,7 @@ _CONFIGURATION = (
     r"|(?:etc|run|lib|usr/lib|usr/local/lib)/(?:sysctl|modprobe|modules-load)\.d/[^/]+"
     r"|(?:etc|run|lib|usr/lib)/udev/rules\.d/[^/]+"
     r"|usr/lib/os-release"
+    r"|(?:run/cloud-init|var/lib/cloud/data)/(?:status|result)\.json"
     r"|etc/kubernetes/[^/]+(?:/[^/]+)?"
     r"|var/lib/(?:kubelet|kube-proxy)/[^/]+"
 )
