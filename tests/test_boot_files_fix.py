@@ -1,4 +1,4 @@
-"""Fixes of what a boot reads on a volume: SELinux's labels, and back to the byte."""
+"""Fixes of what a boot reads on a volume: SELinux, interfaces; and back to the byte."""
 
 from __future__ import annotations
 
@@ -75,3 +75,26 @@ def test_files_without_labels_do_not_lock_out(tmp_path: Path) -> None:
     assert tree(root) == before
     os.setxattr(root / "etc/passwd", LABEL, b"system_u:object_r:passwd_file_t:s0\0")
     assert verdict(root, name).startswith("OK: ")
+
+
+def test_bindings_are_taken_out_and_put_back(tmp_path: Path) -> None:
+    card = "DEVICE=eth0\r\nHWADDR=02:00:00:00:00:01\r\n"
+    rule = 'SUBSYSTEM=="net", ATTR{address}=="02:00:00:00:00:01", \\\n  NAME="eth0"\n'
+    root = volume(
+        tmp_path,
+        {
+            "etc/udev/rules.d/70-persistent-net.rules": f"# mine\n{rule}# end",
+            "etc/sysconfig/network-scripts/ifcfg-eth0": card,
+        },
+    )
+    before, name = tree(root), "udevpersistentnet"
+    assert verdict(root, name).startswith("WARNING: The interface eth0")
+    done = ec2rl("fix", name, f"--root={root}", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert tree(root) == {
+        "etc/udev/rules.d/70-persistent-net.rules": b"# mine\n# end",
+        "etc/sysconfig/network-scripts/ifcfg-eth0": b"DEVICE=eth0\r\n",
+    }
+    assert verdict(root, name).startswith("OK: No interface is bound")
+    assert ec2rl("undo", f"--root={root}", "--yes").returncode == 0
+    assert tree(root) == before
