@@ -1,4 +1,4 @@
-"""Fixes of what a boot reads on a volume: SELinux, interfaces; and back to the byte."""
+"""Fixes of what a boot reads on a volume: SELinux, interfaces, auditd; and back to the byte."""
 
 from __future__ import annotations
 
@@ -98,3 +98,39 @@ def test_bindings_are_taken_out_and_put_back(tmp_path: Path) -> None:
     assert verdict(root, name).startswith("OK: No interface is bound")
     assert ec2rl("undo", f"--root={root}", "--yes").returncode == 0
     assert tree(root) == before
+
+
+def test_auditd_stops_its_log_and_not_the_machine(tmp_path: Path) -> None:
+    conf = "# disk_full_action = HALT\ndisk_full_action =HALT  \r\nspace_left_action = \xe9mail\n"
+    root = volume(tmp_path, {"etc/audit/auditd.conf": conf})
+    (root / "etc/audit/auditd.conf").write_bytes(conf.encode("latin-1"))
+    before, name = tree(root), "auditdhalts"
+    assert verdict(root, name).startswith("WARNING: auditd stops the machine once its disk")
+    done = ec2rl("fix", name, f"--root={root}", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    after = conf.replace("=HALT  ", "=SUSPEND")
+    assert tree(root) == {"etc/audit/auditd.conf": after.encode("latin-1")}
+    assert verdict(root, name).startswith("OK: auditd does not stop the machine")
+    assert ec2rl("undo", f"--root={root}", "--yes").returncode == 0
+    assert tree(root) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("selinuxpermissive", "etc/selinux/config"),
+        ("cloudinitfailed", "var/lib/cloud/data/status.json"),
+        ("auditdhalts", "etc/audit/auditd.conf"),
+        ("udevpersistentnet", "etc/udev/rules.d/70-persistent-net.rules"),
+    ],
+)
+def test_what_is_no_file_of_the_volume_is_unknown(tmp_path: Path, name: str, path: str) -> None:
+    """A FIFO hangs nobody; what a link leads out to is not that of the machine that looks."""
+    root = volume(tmp_path, {"etc/cloud/cloud.cfg": "", path: ""})
+    (root / path).unlink()
+    os.mkfifo(root / path)
+    assert verdict(root, name).startswith("UNKNOWN: Cannot tell whether ")
+    (root / path).unlink()
+    (tmp_path / "ours").write_text("SELINUX=enforcing\ndisk_full_action = HALT\n")
+    (root / path).symlink_to(tmp_path / "ours")
+    assert not verdict(root, name).startswith(("PROBLEM", "WARNING"))
