@@ -186,8 +186,11 @@ def test_the_reader_of_a_saved_log_ends_with_the_tool(number: int, tmp_path: Pat
 
 
 def test_a_module_that_ends_the_tool_is_an_interruption() -> None:
-    killer = named("killer", lambda: os.kill(os.getppid(), signal.SIGINT), lambda: GOOD)
-    good = named("good", lambda: None, lambda: GOOD)
+    def kill() -> None:
+        time.sleep(0.2)  # on a busy machine both are at work at once
+        os.kill(os.getppid(), signal.SIGINT)
+
+    killer, good = named("killer", kill, lambda: GOOD), named("good", lambda: None, lambda: GOOD)
     runner = Runner([good, killer], RecordedHost({}), Plan(Options(), 30.0, 1))
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
