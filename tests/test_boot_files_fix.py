@@ -1,4 +1,4 @@
-"""Fixes of what a boot reads on a volume: SELinux, interfaces, auditd, LVM; and back to the byte."""
+"""Fixes of what a boot reads on a volume, and back to the byte: SELinux, auditd, LVM, names."""
 
 from __future__ import annotations
 
