@@ -65,8 +65,8 @@ _DAY = 86400.0
 _NAMES = {"dmesg": DMESGS, "console": CONSOLES, "document": DOCUMENTS}
 _BROKEN = 512
 """Lines that may go on behind their end, of all logs."""
-_LINES = 10 << 20
-"""Bytes of memory for the lines that are kept of all logs."""
+_LINES = 4 << 20
+"""Bytes of memory for the lines that are kept of all logs: each module looks at each of them."""
 
 
 def open_logs(paths: Sequence[str], phrases: Sequence[Phrase]) -> RecordedHost | Unreadable:
