@@ -238,19 +238,16 @@ class _Events:
         self, line: LogLine, reach: tuple[float, float] | None, taken: set[int]
     ) -> int | None:
         """The first event with these words that may be one, where one of both has no time."""
-        if not (reach or self._reaches):
+        mine = reach or _moment(line)
+        if mine is None or not (reach or self._reaches):
             return None
         for number in islice(self._worded.get(line.message, ()), _TRIES):
             event = self.all[number]
-            times = [
-                found or (one.time - _apart(one), one.time + _apart(one))
-                for one, found in ((line, reach), (event, self._reaches.get(number)))
-                if found is not None or one.time is not None
-            ]
-            if number in taken or len(times) < 2 or None not in (line.time, event.time):
-                continue
-            (first, last), (start, end) = times
-            if first <= end + _ROUNDED and start <= last + _ROUNDED:
+            its = self._reaches.get(number) or _moment(event)
+            is_timed = line.time is not None and event.time is not None
+            if not (number in taken or is_timed or its is None) and (
+                mine[0] <= its[1] + _ROUNDED and its[0] <= mine[1] + _ROUNDED
+            ):
                 return number
         return None
 
@@ -302,6 +299,11 @@ def _one_boot(a: LogLine, b: LogLine) -> bool:
 
 def _near(line: LogLine, event: LogLine) -> bool:
     return abs((line.time or 0.0) - (event.time or 0.0)) <= max(_apart(event), _apart(line))
+
+
+def _moment(line: LogLine) -> tuple[float, float] | None:
+    """Between which times a line with a time was written."""
+    return None if line.time is None else (line.time - _apart(line), line.time + _apart(line))
 
 
 def _apart(line: LogLine) -> float:
