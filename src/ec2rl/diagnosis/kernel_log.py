@@ -40,7 +40,7 @@ def kernel_log_module(
     observe: Callable[[Host, Observations[D]], Observations[D]] | None = None,
     advise: Callable[[Observations[D]], Sequence[Statement]] | None = None,
     found: Callable[[Observations[D]], str] | None = None,
-    concerns: Callable[[str], bool] = lambda message: True,
+    concerns: Callable[[str], bool] = bool,
     of_dead_kernels: bool = False,
     level: int | None = None,
     settings: tuple[Setting, ...] = (),
