@@ -14,6 +14,7 @@ from ec2rl.report.wording import details, summary
 OTHERS = (
     *("bootstopped", "conntrackfull", "diskfull", "duplicatefslabels", "duplicatefsuuid"),
     *("duplicatepartuuid", "fstabfailures", "loginfiles", "neighbourfull", "notgrown", "openssh"),
+    *("cloudinitfailed", "selinuxpermissive", "unitsfailed"),
 )
 MODULES = [name for name in names() if name not in OTHERS]
 """What the kernel's log alone tells of."""
