@@ -16,6 +16,7 @@ from ec2rl.model import (
     fix_with,
     helps,
     more,
+    next_step,
     say,
     see_page,
 )
@@ -123,7 +124,7 @@ def judge(seen: Seen) -> Finding:
     lost = next((bar.said for one in seen.logins for bar in one.bars if bar.maybe), None)
     if lost is not None:
         said = say("Cannot tell whether a login is refused: {why}", why=lost)
-        return _found(Verdict.UNKNOWN, said, (say("Next: {collect_all}"),), seen)
+        return _found(Verdict.UNKNOWN, said, (next_step("Next: {collect_all}"),), seen)
     return _found(Verdict.OK, say("No file is in the way of a login."), (*_proof(files),), seen)
 
 

@@ -178,7 +178,7 @@ def judge(seen: Seen) -> Finding:
                harm=_harm(seen, first))  # fmt: skip
     if seen.is_proven:
         return Finding(Verdict.PROBLEM, said, tuple(details), facts=facts)
-    words = "{said} (told by {source} alone, which does not tell whether it runs by now)"
+    words = "{said} (told by {source} alone, which does not tell whether it came up later)"
     told = say(words, said=said, source=seen.source)
     return Finding(Verdict.WARNING, told, tuple(details), facts=facts)
 
