@@ -14,8 +14,8 @@ from ec2rl.report.wording import details, summary
 OTHERS = (
     *("bootstopped", "conntrackfull", "diskfull", "duplicatefslabels", "duplicatefsuuid"),
     *("duplicatepartuuid", "fstabfailures", "loginfiles", "neighbourfull", "notgrown", "openssh"),
-    *("auditdhalts", "cloudinitfailed", "lvmdevices", "selinuxpermissive"),
-    *("udevpersistentnet", "unitsfailed"),
+    *("auditdhalts", "bootwaits", "cloudinitfailed", "lvmdevices"),
+    *("selinuxpermissive", "udevpersistentnet", "unitsfailed"),
 )
 MODULES = [name for name in names() if name not in OTHERS]
 """What the kernel's log alone tells of."""
