@@ -46,6 +46,8 @@ _NEEDED = {
                     "what talks over D-Bus does not work"),
     "systemd-logind.service": "logins may hang",
     "systemd-udevd.service": "devices may be missing",
+    **dict.fromkeys(("initrd-switch-root.service", "sysroot.mount", "initrd-cleanup.service"),
+                    "the boot stops in its initrd: see bootstopped"),
 }  # fmt: skip
 """Units that others need, and what it means that they failed."""
 _USUAL = ("kdump.service", "NetworkManager-wait-online.service", "dnf-makecache.service",
@@ -79,7 +81,10 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         from ec2rl.facts.unit_failures import UnitStory, parse_failed
 
         failed = parse_failed(answer.text)
-        return _with_words(host, Seen("systemd", UnitStory(failed, (), is_told=True), True))
+        boot = host.read(BOOT_ID)
+        number = "" if isinstance(boot, Unreadable) else boot.text.strip().replace("-", "")
+        seen = Seen("systemd", UnitStory(failed, (), is_told=True), True)
+        return _with_words(host, seen, number)
     if host.is_live:
         return Seen(answer, is_systemd=answer.why is not Why.ABSENT or _is_systemd(host))
     return _saved(host)
@@ -99,7 +104,8 @@ def _saved(host: Host) -> Seen:
 
     journal = host.query(UnitsJournal())
     if not isinstance(journal, Unreadable):
-        return _with_words(host, Seen("journal", of_log(journal.text), True))
+        number = journal.text.partition("\n")[0].removeprefix("boot ")
+        return _with_words(host, Seen("journal", of_log(journal.text), True), number)
     lines = host.query(ServiceText())
     if not isinstance(lines, Unreadable) and (story := of_log(lines.text)).is_told:
         return Seen(lines.path, story)
@@ -108,21 +114,19 @@ def _saved(host: Host) -> Seen:
         return Seen(printed if journal.why is Why.NOT_COLLECTED else journal)
     story = of_console(printed.text)
     if not story.is_told:
-        return Seen(Unreadable(printed.path, Why.NOT_COLLECTED))
+        return Seen(Unreadable(printed.path, Why.PARTIAL, "no line of systemd's"))
     return Seen(printed.path, story)
 
 
-def _with_words(host: Host, seen: Seen) -> Seen:
-    """Add the last words of each unit in that boot, and what /etc/fstab needs of the mounts."""
+def _with_words(host: Host, seen: Seen, boot: str) -> Seen:
+    """Add the last words of each unit in a boot, and what /etc/fstab needs of the mounts."""
     from ec2rl.host.queries.units_journal import UnitWords
 
     assert seen.story is not None
-    boot = host.read(BOOT_ID)
     failed = list(seen.story.failed)
-    number = "" if isinstance(boot, Unreadable) else boot.text.strip().replace("-", "")
     for at, one in enumerate(failed[:_WORDED]):
-        if one.unit and number:
-            words = host.query(UnitWords(one.unit, number))
+        if one.unit and boot:
+            words = host.query(UnitWords(one.unit, boot))
             if not isinstance(words, Unreadable):
                 failed[at] = replace(one, words=tuple(words.text.splitlines()))
     needed = _fstab_units(host) if any(one.unit.endswith(".mount") for one in failed) else ()
