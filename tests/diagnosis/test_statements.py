@@ -34,6 +34,7 @@ def test_what_is_said_is_statements_alone(path: Path) -> None:
     assert all(isinstance(one, Statement) for one in said)
 
 
+@pytest.mark.more
 def test_no_code_reads_what_a_finding_says() -> None:
     """Nothing takes the words of a statement or a reason apart, or looks for some in them."""
     wrong = [
