@@ -21,8 +21,8 @@ OTHERS = (
         "duplicatefsuuid",
     ),
     *("duplicatepartuuid", "fstabfailures", "loginfiles", "neighbourfull", "notgrown", "openssh"),
-    *("auditdhalts", "cloudinitfailed", "selinuxpermissive", "udevpersistentnet"),
-    *("unitsfailed",),
+    *("auditdhalts", "cloudinitfailed", "lvmdevices", "selinuxpermissive"),
+    *("udevpersistentnet", "unitsfailed"),
 )
 MODULES = [name for name in names() if name not in OTHERS]
 """What the kernel's log alone tells of."""
