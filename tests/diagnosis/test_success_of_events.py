@@ -12,7 +12,14 @@ from ec2rl.module import Options
 from ec2rl.report.wording import details, summary
 
 OTHERS = (
-    *("bootstopped", "conntrackfull", "diskfull", "duplicatefslabels", "duplicatefsuuid"),
+    *(
+        "bootentry",
+        "bootstopped",
+        "conntrackfull",
+        "diskfull",
+        "duplicatefslabels",
+        "duplicatefsuuid",
+    ),
     *("duplicatepartuuid", "fstabfailures", "loginfiles", "neighbourfull", "notgrown", "openssh"),
     *("auditdhalts", "bootwaits", "cloudinitfailed", "lvmdevices"),
     *("selinuxpermissive", "udevpersistentnet", "unitsfailed"),
