@@ -12,6 +12,7 @@ from itertools import islice
 from ec2rl.facts.console import console, may_have_dropped, vouched
 from ec2rl.facts.journal_log import journal_records
 from ec2rl.facts.log import UNKNOWN_FORM, Judged, LogLine, LogSource, search_gap
+from ec2rl.facts.shown_again import once
 from ec2rl.facts.syslog import hits_of, parse_lines, unfinished
 from ec2rl.facts.trust import Grade
 from ec2rl.facts.whole_journal import has_whole_boot, is_beginning
@@ -20,6 +21,7 @@ from ec2rl.host import (
     ABOUT_CONSOLES,
     ABOUT_TEXTS,
     BEGINNING,
+    BEGINNING_OF_TEXT,
     BROKEN,
     CONSOLES,
     DMESGS,
@@ -149,7 +151,7 @@ def _texts(
     booted: float | None,
 ) -> list[Told]:
     """What dmesg printed, or consoles over several boots: the texts of these names."""
-    asked = [replace(phrase, before=True) for phrase in (*phrases, BEGINNING)]
+    asked = [*(replace(phrase, before=True) for phrase in phrases), BEGINNING_OF_TEXT]
     told: list[Told] = []
     for name in names:
         (found,) = host.search([name], (*asked, *ABOUT_TEXTS))
@@ -166,7 +168,7 @@ def _text(
     found: Search, kind: str, asked: Sequence[Phrase], boot_id: str | None, booted: float | None
 ) -> Told:
     wanted = (*asked, *ABOUT_CONSOLES)
-    kept = hits_of(found.lines, wanted)
+    kept = once(hits_of(found.lines, wanted))
     lines = parse_lines(
         found.path,
         kept,

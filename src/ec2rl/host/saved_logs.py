@@ -23,6 +23,7 @@ from ec2rl.forms.times import epoch
 from ec2rl.host import (
     ABOUT_TEXTS,
     BEGINNING,
+    BEGINNING_OF_TEXT,
     BOOT_ID,
     BROKEN,
     CONSOLES,
@@ -67,8 +68,8 @@ _DAY = 86400.0
 _NAMES = {"dmesg": DMESGS, "console": CONSOLES, "document": DOCUMENTS}
 _BROKEN = 512
 """Lines that may go on behind their end, of all logs."""
-_LINES = 10 << 20
-"""Bytes of memory for the lines that are kept of all logs."""
+_LINES = 4 << 20
+"""Bytes of memory for the lines that are kept of all logs: each module looks at each of them."""
 
 
 def open_logs(paths: Sequence[str], phrases: Sequence[Phrase]) -> RecordedHost | Unreadable:
@@ -134,6 +135,7 @@ class LogReader:
         self._kernels = tuple(
             replace(phrase, recent=False, before=True) for phrase in (*phrases, BEGINNING)
         )
+        self._texts = (*self._kernels[:-1], BEGINNING_OF_TEXT)
         self._room = _LINES // count
         self._deadline = time.monotonic() + SECONDS
         self._memory: dict[str, Observation] = {}
@@ -212,7 +214,7 @@ class LogReader:
         modified = (is_journal and journal_until(text.head)) or modified
         phrases = self._logs or (BEGINNING,)  # modules that look for none read it all the same
         if what not in ("syslog", "document") or is_journal:
-            phrases = self._kernels if is_journal else (*self._kernels, *ABOUT_TEXTS)
+            phrases = self._kernels if is_journal else (*self._texts, *ABOUT_TEXTS)
         budget = Budget(kept=self._room)
         # Of what a text is its name says nothing.
         read = self.telltales.watched(log.name, text.read)
