@@ -39,7 +39,8 @@ def test_what_stops_the_boot_comes_first_and_nothing_is_changed(tmp_path: Path) 
     done = ec2rl("fix", f"--root={root}")
     assert (done.returncode, done.stderr) == (3, "")  # its conntrack table cannot be judged
     assert everything(root) == before
-    plans = [line.split("ec2rl fix ")[1] for line in done.stdout.split("\n") if "To fix it:" in line]
+    steps = [line for line in done.stdout.split("\n") if "To fix it:" in line]
+    plans = [line.split("ec2rl fix ")[1] for line in steps]
     assert plans == [f"{name} --root={root}" for name in ("fstabfailures", "loginfiles")]
     made = validate("fix", ec2rl("fix", f"--root={root}", "--json", "--dry-run").stdout)
     names = [one["module"] for one in made["fixes"]]
