@@ -23,21 +23,23 @@ def pytest_make_parametrize_id(val: object, argname: str) -> "str | None":
     return argname if long else None
 
 
-_collected: "dict[str, int]" = {}
+def _leave_a_sample(items: "list[pytest.Item]") -> None:
+    """All but each n-th case that is `sampled(n)`, and but some ten of others', are `more`."""
+    cases: dict[str, list[pytest.Item]] = {}
+    for one in items:
+        cases.setdefault(one.nodeid.partition("[")[0], []).append(one)
+    for alike in cases.values():
+        mark = alike[0].get_closest_marker("sampled")
+        step = mark.args[0] if mark else max(1, min(len(alike) // 10, 10))
+        for number, one in enumerate(alike):
+            if number % step:
+                one.add_marker("more")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Of cases that are `sampled(n)` all but each n-th are `more`."""
-    mark = item.get_closest_marker("sampled")
-    if mark is not None:
-        test = item.nodeid.partition("[")[0]
-        number = _collected[test] = _collected.get(test, -1) + 1
-        if number % mark.args[0]:
-            item.add_marker("more")
-
-
+@pytest.hookimpl(tryfirst=True)  # before it is looked at which marks are asked for
 def pytest_collection_modifyitems(config: pytest.Config, items: "list[pytest.Item]") -> None:
     """With EC2RL_TEST_SHARE=1/3 a third of the tests runs, the second one; each is in one share."""
+    _leave_a_sample(items)
     number, _, of = os.environ.get("EC2RL_TEST_SHARE", "0/1").partition("/")
     shares: tuple[list[pytest.Item], list[pytest.Item]] = [], []
     for one in items:

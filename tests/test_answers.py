@@ -44,6 +44,7 @@ OF_A_FILE = {
 }
 
 
+@pytest.mark.more
 def test_each_command_has_its_words_here_and_its_schema() -> None:
     assert sorted(ALONE) == sorted(all_commands())
     assert {*ALONE} - {"run"} <= {*COMMANDS}
@@ -81,6 +82,7 @@ LOG = (
 
 
 @pytest.mark.parametrize("how", ["{}", "--log={}"])
+@pytest.mark.more
 def test_a_page_and_what_is_found_in_a_saved_log(how: str, tmp_path: Path) -> None:
     path = tmp_path / "dmesg"
     path.write_text(LOG)
@@ -95,6 +97,7 @@ def test_a_page_and_what_is_found_in_a_saved_log(how: str, tmp_path: Path) -> No
 
 
 @pytest.mark.root
+@pytest.mark.more
 def test_what_was_changed_and_taken_back() -> None:
     said = with_records(
         [transaction(1, [setting_item(KEY, "9", "8")])],

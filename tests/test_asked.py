@@ -160,7 +160,7 @@ def test_what_is_typed_then_is_one(root: Path, words: tuple[str, ...], typed: by
 
 
 @pytest.mark.parametrize("typed", [b"n\n", b"\n", b"\x04", b"\xff\xfe\n", b"yy\n"])
-@pytest.mark.sampled(4)
+@pytest.mark.more
 def test_anything_else_is_no(root: Path, words: tuple[str, ...], typed: bytes) -> None:
     reader, writer = os.pipe()
     asked = Asked(words, writer, writer)
@@ -233,7 +233,7 @@ MEANWHILE: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("meanwhile", MEANWHILE.values(), ids=MEANWHILE.keys())
-@pytest.mark.sampled(3)
+@pytest.mark.more
 def test_what_changed_after_it_was_shown_is_not_acted_on(
     root: Path, words: tuple[str, ...], meanwhile: Callable[[Path], object]
 ) -> None:

@@ -66,7 +66,7 @@ def test_nothing_new_in_a_place_of_root(
 
 
 @pytest.mark.parametrize("asked", ASKED, ids=lambda asked: next(iter(asked)))
-@pytest.mark.sampled(3)
+@pytest.mark.more
 def test_what_is_made_in_a_place_of_theirs_is_theirs(
     asked: dict[str, str], open_folder: Path
 ) -> None:
@@ -100,7 +100,7 @@ def test_evidence_that_only_root_may_read_is_read(asked: dict[str, str], open_fo
 
 
 @pytest.mark.parametrize("asked", [{}, {"SUDO_UID": "0", "SUDO_GID": "0"}, {"DOAS_USER": "root"}])
-@pytest.mark.sampled(3)
+@pytest.mark.more
 def test_root_that_works_for_itself_has_its_own_rights(
     asked: dict[str, str], open_folder: Path
 ) -> None:

@@ -183,6 +183,7 @@ def test_the_exit_status_is_that_of_the_verdict(tmp_path: Path) -> None:
     assert nothing.stderr == "ec2rl: no module is of all these kinds; see: ./ec2rl list\n"
 
 
+@pytest.mark.more
 def test_colour_and_the_form_of_the_output(tmp_path: Path) -> None:
     assert "\x1b[" not in run(tmp_path).stdout
     assert "\x1b[" in run(tmp_path, "--color=always").stdout
@@ -195,7 +196,7 @@ def test_colour_and_the_form_of_the_output(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("boot", "vm.swappiness"), ("conntrack", "boot")])
-@pytest.mark.sampled(2)
+@pytest.mark.more
 def test_every_answer_has_the_form_that_is_asked_for(words: tuple[str, ...]) -> None:
     forms = ("--json", "--output=json", "--output=text")
     told = [ec2rl(*words, form, "--root=/etc/skel").stdout for form in forms]
@@ -274,6 +275,7 @@ def test_since_refuses_what_is_no_time_of_the_past(text: str) -> None:
 
 @examples(2000)
 @given(st.lists(st.text(max_size=12) | st.sampled_from(["run", "--json", "--", "--no", "="])))
+@pytest.mark.more
 def test_any_words_are_understood_or_refused(words: list[str]) -> None:
     for ask in (
         lambda: parse(words, COMMANDS),

@@ -58,6 +58,7 @@ def test_no_software_is_said_to_be_missing_that_is_there() -> None:
     assert (done.returncode, lacks) == (0, [])
 
 
+@pytest.mark.more
 def test_scripts_get_a_true_answer_to_each_question_of_1_1_7() -> None:
     done = shell(f"set -e; for w in version list software-check version-check; do {EC2RL} $w; done")
     assert (done.returncode, done.stderr) == (0, "")

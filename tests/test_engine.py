@@ -87,6 +87,7 @@ def test_the_good_ones_alone() -> None:
     assert json.loads(out) == [["good", *GOOD_ROW], ["zealous", *GOOD_ROW]]
 
 
+@pytest.mark.more
 def test_the_deadline_ends_what_is_left() -> None:
     sleeping = named("sleeps", lambda: time.sleep(3600), lambda: GOOD)
     slow = [replace(sleeping, name=f"sleeps-{i}", seconds=60.0) for i in range(20)]
@@ -129,6 +130,7 @@ def test_a_signal_at_any_moment_keeps_what_is_finished(number: int, status: int)
     assert kept >= 6
 
 
+@pytest.mark.more
 def test_a_second_signal_does_not_lose_the_results() -> None:
     program = start("few")
     assert program.stderr is not None
@@ -157,6 +159,7 @@ def test_workers_and_what_they_started_end_with_the_tool(number: int, moment: fl
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT, signal.SIGUSR1])
+@pytest.mark.more
 def test_the_reader_of_a_saved_log_ends_with_the_tool(number: int, tmp_path: Path) -> None:
     """It waits for a pipe that somebody holds open."""
     os.mkfifo(tmp_path / "pipe")
@@ -183,8 +186,11 @@ def test_the_reader_of_a_saved_log_ends_with_the_tool(number: int, tmp_path: Pat
 
 
 def test_a_module_that_ends_the_tool_is_an_interruption() -> None:
-    killer = named("killer", lambda: os.kill(os.getppid(), signal.SIGINT), lambda: GOOD)
-    good = named("good", lambda: None, lambda: GOOD)
+    def kill() -> None:
+        time.sleep(0.2)  # on a busy machine both are at work at once
+        os.kill(os.getppid(), signal.SIGINT)
+
+    killer, good = named("killer", kill, lambda: GOOD), named("good", lambda: None, lambda: GOOD)
     runner = Runner([good, killer], RecordedHost({}), Plan(Options(), 30.0, 1))
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -299,6 +305,7 @@ def test_the_record_of_what_was_looked_at_is_handed_over() -> None:
     assert "/dev/kmsg" in (results[0].memory or {})
 
 
+@pytest.mark.more
 def test_who_is_waited_for_is_told() -> None:
     told: list[tuple[list[str], bool]] = []
     runner = Runner(

@@ -34,6 +34,7 @@ def holed(data: bytes, start: int, end: int) -> bytes:
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.more
 def test_a_log(tmp_path: Path, part: str, pack: type[bytes]) -> None:
     start, end = PARTS[part]
     assert judged(tmp_path, f"--log={saved(tmp_path, 'log', pack(LOG))}")["verdict"] == "OK"
@@ -45,6 +46,7 @@ def test_a_log(tmp_path: Path, part: str, pack: type[bytes]) -> None:
 
 @pytest.mark.parametrize("name", ["sos_commands/kernel/dmesg", "var/log/messages"])
 @pytest.mark.parametrize("part", PARTS)
+@pytest.mark.more
 def test_a_log_in_a_sosreport(tmp_path: Path, name: str, part: str) -> None:
     files = {**COMMON, "sos_commands/kernel/dmesg": LOG}
     assert judged(tmp_path, f"--sos={packed(tmp_path, files)}")["verdict"] == "OK"
@@ -71,6 +73,7 @@ def test_an_archive_whose_tail_is_blank(tmp_path: Path, records: int) -> None:
     assert cut_of(path, holed(data, last, len(data))) == "the archive is cut or damaged"
 
 
+@pytest.mark.more
 def test_a_recording(tmp_path: Path) -> None:
     case = (EC2RL / "src/ec2rl/demo/full-table.case").read_bytes() + b"-- expect --\n"
     path = saved(tmp_path, "a.case", case)

@@ -55,6 +55,7 @@ def circle(texts: Mapping[str, str]) -> list[str]:
     return []
 
 
+@pytest.mark.more
 def test_there_is_no_circle() -> None:
     texts = modules(SRC)
     assert "ec2rl.cli" in texts
@@ -129,6 +130,7 @@ def test_what_a_healthy_run_loads_starts_fast() -> None:
     assert SLOW.intersection(loaded.split()) == set()
 
 
+@pytest.mark.more
 def test_who_finds_nothing_loads_nothing_slow() -> None:
     command = [sys.executable, "-I", "-S", "-c", QUIET, str(SRC), str(MODULES), MOUNT, *SLOW]
     subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)

@@ -208,7 +208,7 @@ def test_through_links_of_links(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "<&- 2>&-"])
-@pytest.mark.sampled(3)
+@pytest.mark.more
 def test_with_closed_streams(closed: str, tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     record = tmp_path / "case"

@@ -34,7 +34,7 @@ FULL = next(
     [
         "version", "help", "list", "list --json", "software-check", "bug-report",
         "explain oomkiller", "conntrack namespaces", "boot vm.swappiness",
-        "history", "fix neighbourfull --dry-run", "run --no-save --since=02:00 --interval=0",
+        "history", "fix neighbourfull --dry-run", "run --no-save --since=today --interval=0",
     ],
 )  # fmt: skip
 @pytest.mark.more
@@ -47,6 +47,7 @@ def test_what_can_work_works(line: str) -> None:
     assert "No module named" not in said
 
 
+@pytest.mark.more
 def test_a_recording_is_judged(tmp_path: Path) -> None:
     whole, small = (
         ec2rl(without, "run", "--no-save", "--json", "--only-modules=conntrackfull",

@@ -152,7 +152,7 @@ def test_in_little_memory(words: tuple[str, ...], megabytes: int, tmp_path: Path
 
 @pytest.mark.parametrize("most", [4, 5, 7, 10, 16])
 @pytest.mark.parametrize("limit", ["RLIMIT_NOFILE", "RLIMIT_FSIZE"])
-@pytest.mark.sampled(9)
+@pytest.mark.more
 def test_with_few_descriptors_or_short_files(limit: str, most: int, tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text(QUIET)

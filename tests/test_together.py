@@ -55,6 +55,7 @@ def test_one_process_reads_the_log_and_answers_for_all(tmp_path: Path) -> None:
     assert processes(tmp_path, "a") == processes(tmp_path, "c")
 
 
+@pytest.mark.more
 def test_who_is_slow_goes_on_and_nobody_waits_for_it(tmp_path: Path) -> None:
     slow = asked(tmp_path, "a", lambda: time.sleep(2))
     quick = asked(tmp_path, "b", lambda: (tmp_path / "b-at").write_text(str(time.monotonic())))

@@ -342,7 +342,8 @@ class Finding:
 
     `summary` is one line that follows `[STATUS] `; `details` are lines below it; `facts` are
     the values behind the words, for the JSON report: an unknown number is None, never 0.
-    `zone` is the time zone of the machine that it is about, "" for ours.
+    `zone` is the time zone of the machine that it is about, "" for ours; `whose` tells which one
+    that is, and of when, where it is not the one that we run on.
     """
 
     verdict: Verdict
@@ -353,6 +354,7 @@ class Finding:
     facts: Mapping[str, Fact] = {}
     tense: Tense = Tense.PRESENT
     zone: str = ""
+    whose: Statement | None = None
 
 
 _PLAIN = frozenset([type(None), bool, int, float, str, bytes])

@@ -25,6 +25,7 @@ def _by_hand(left: list[int], limit: int, shorter: int) -> Counter[int]:
 
 
 @pytest.mark.parametrize("number", [1, 50, 3000, 150_000])
+@pytest.mark.more
 def test_each_entry_is_in_the_bucket_of_its_idle_time(number: int) -> None:
     chance = random.Random(number)
     busy = [chance.randrange(90_000) for _ in range(number)]
@@ -49,6 +50,7 @@ def test_each_entry_is_in_the_bucket_of_its_idle_time(number: int) -> None:
         )
 
 
+@pytest.mark.more
 def test_without_a_timeout_each_is_measured_from_the_one_with_most_left() -> None:
     chance = random.Random(1)
     left = [chance.randrange(100, 120) for _ in range(5000)]

@@ -150,6 +150,7 @@ def test_no_interface_is_no_limit() -> None:
 
 @examples(2000)
 @given(st.text(max_size=30) | st.from_regex(r"conntrack_allowance_(exceeded|available): .{0,25}"))
+@pytest.mark.more
 def test_any_text_is_an_allowance_or_is_not(text: str) -> None:
     found = parse_allowance("eth0", text)
     assert found is None or (found.exceeded is not None and found.exceeded >= 0)

@@ -156,6 +156,7 @@ def test_what_cannot_be_said_of_one_namespace_is_refused(words: str, why: str) -
     assert why in done.stderr
 
 
+@pytest.mark.more
 def test_this_process_is_in_one() -> None:
     own = "--netns=/proc/self/ns/net"
     done = ec2rl("run", "--no-save", own, "--interval=0", "--only-modules=conntrackfull,kernelbug")

@@ -113,6 +113,7 @@ def test_damaged_entries_are_listed_the_same_way(
 
 
 @pytest.mark.parametrize("number", [0, 1, 5_000])
+@pytest.mark.more
 def test_a_usual_mixture_is_listed_the_same_way(number: int) -> None:
     bodies = [body(row) for row in mixture(number, lasting=300)]
     for wanted in (Filter(), Filter(unreplied=True), Filter(idle_over=30.0)):

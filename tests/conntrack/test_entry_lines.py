@@ -202,6 +202,7 @@ def test_an_address_that_is_masked_in_one_direction_alone(
     assert "masked" in found.gaps[0]
 
 
+@pytest.mark.more
 def test_no_client_is_blamed_for_what_a_mask_hides(tmp_path: Path) -> None:
     half = WAIT.replace("CLOSE_WAIT", "SYN_SENT").replace("[ASSURED] ", "")
     hidden = half.replace("127.0.0.1", "x.x.x.x").replace("6 59", "6 100")
@@ -213,6 +214,7 @@ def test_no_client_is_blamed_for_what_a_mask_hides(tmp_path: Path) -> None:
         assert causes(found)[0].name.value == name
 
 
+@pytest.mark.more
 def test_one_reader_behind_every_door(tmp_path: Path) -> None:
     for number, (form, text) in enumerate(FORMS.items()):
         for suffix, pack in (("", bytes), (".gz", gzip.compress), (".xz", lzma.compress)):
@@ -227,6 +229,7 @@ def test_one_reader_behind_every_door(tmp_path: Path) -> None:
                 break
 
 
+@pytest.mark.more
 def test_a_packed_file_that_is_cut_is_told(tmp_path: Path) -> None:
     whole = gzip.compress("".join(PLAIN.replace("39010", str(n)) for n in range(9999)).encode())
     (tmp_path / "x").write_bytes(whole[: len(whole) // 2])
@@ -280,6 +283,7 @@ def _mixed(chance: random.Random) -> str:
 
 @pytest.mark.parametrize("settings", [DEFAULTS, {}])
 @pytest.mark.parametrize("seed", range(5))
+@pytest.mark.more
 def test_columns_count_what_the_parser_counts(seed: int, settings: dict[str, int]) -> None:
     chance = random.Random(seed)
     data = "".join(_mixed(chance) for _ in range(3000)).encode()
@@ -334,6 +338,12 @@ def _rows(count: int, more: str = "", first: int = 0, masked: bool = False) -> s
         (_rows(20) * 2, True),
         (_rows(3000, "zone=1 ") + _rows(3000, "zone=2 "), False),
         (_rows(1, masked=True) * 500, False),
+        (_rows(3000, "zone=0 ") + _rows(3000), True),  # /proc, and conntrack -L of the same
+        (_rows(3000) + _rows(2500, "zone=0 ", first=1), True),
+        (_rows(20, "zone=0 ") * 2, True),
+        (_rows(3000, "zone=0 ") + _rows(3000, "zone=4 "), False),
+        (_rows(3000) + _rows(3000, "zone=4 "), False),
+        (_rows(3000) + _rows(3000, "zone-orig=4 "), False),
     ],
 )
 def test_a_connection_that_is_listed_twice_tells_of_two_listings(text: str, is_told: bool) -> None:

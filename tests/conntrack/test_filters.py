@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +58,7 @@ def some_entries(draw: st.DrawFn) -> Entry:
 
 
 @given(some_entries())
+@pytest.mark.more
 def test_a_line_is_read_as_the_entry_it_was_written_from(entry: Entry) -> None:
     again = parse_line(entry_line(entry).encode())
     nat = again.status & ~(SEEN_REPLY | ASSURED)  # text tells it by the addresses

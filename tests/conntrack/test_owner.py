@@ -56,5 +56,6 @@ def test_an_owner_is_named(cgroup: str, command: str, whose: str) -> None:
                               ".service"]), max_size=15).map("".join) | st.text(max_size=60),
     st.text(max_size=16),
 )  # fmt: skip
+@pytest.mark.more
 def test_any_cgroup_gives_one_line(cgroup: str, command: str) -> None:
     assert isinstance(owner(cgroup, command), str)

@@ -161,6 +161,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("text", DAMAGED.values(), ids=DAMAGED.keys())
+@pytest.mark.more
 def test_a_part_of_a_saved_table_is_told_as_that(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "table").write_bytes(text)
     done = ec2rl("conntrack", "top", f"--file={tmp_path}/table")

@@ -71,6 +71,7 @@ def test_any_mix_of_entries_is_counted_the_same_way(rows: list[Row]) -> None:
 
 @examples(150)
 @given(ROWS, st.randoms(use_true_random=False))
+@pytest.mark.more
 def test_damaged_entries_are_counted_the_same_way(rows: list[Row], chance: random.Random) -> None:
     bodies = [bytearray(body(row)) for row in rows]
     for each in bodies:
@@ -135,6 +136,7 @@ def test_a_million_sources_are_counted_within_the_bound() -> None:
     assert (str(service.key), service.count) == ("192.0.2.1:443/tcp", 1_000_000)
 
 
+@pytest.mark.more
 def test_a_count_is_too_low_by_the_error_at_most() -> None:
     hitters = HeavyHitters()
     chance = random.Random(7)

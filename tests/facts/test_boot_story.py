@@ -200,6 +200,7 @@ def test_odd_texts_are_unknown(text: str) -> None:
     assert judged(text).verdict.name == "UNKNOWN"
 
 
+@pytest.mark.more
 def test_a_mebibyte_is_read_in_time() -> None:
     """Of lines that hold words and match nothing, and of lines as wide as a terminal."""
     lines = "error: Failed to mount Begin: dracut Welcome to login: [ TIME ] nvme " * 2 + "\n"

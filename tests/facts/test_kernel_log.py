@@ -262,6 +262,7 @@ PIECES = st.sampled_from(
 
 @examples(2000)
 @given(st.lists(PIECES, max_size=25).map("".join) | st.text(max_size=60))
+@pytest.mark.more
 def test_any_text_is_a_ring_buffer_or_is_not(text: str) -> None:
     first, last, count = kmsg_span(text)
     assert min(first or (0, 0)) >= 0

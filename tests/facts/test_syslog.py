@@ -205,6 +205,7 @@ PIECES = st.sampled_from(
 
 @examples(2000)
 @given(st.lists(PIECES, max_size=8).map("".join) | st.text(max_size=80))
+@pytest.mark.more
 def test_any_line_is_parsed_or_refused(text: str) -> None:
     parsed = parse_record(text)
     if parsed is not None and parsed.stamp:

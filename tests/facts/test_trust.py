@@ -228,6 +228,7 @@ def test_a_facility_that_is_not_the_kernels_never_counts(
 
 
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.more
 def test_text_decides_and_says_its_grade_and_strict_makes_a_warning_of_it(
     tmp_path: Path, door: Door
 ) -> None:

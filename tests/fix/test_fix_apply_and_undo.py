@@ -236,6 +236,7 @@ def test_what_was_left_can_be_undone_later(machine: Machine) -> None:
     after=st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
     mode=st.integers(0o400, 0o777).filter(lambda mode: mode & 0o400),
 )
+@pytest.mark.more
 def test_undo_is_exact_for_any_text_and_mode(before: str | None, after: str, mode: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         machine = small.build(folder)

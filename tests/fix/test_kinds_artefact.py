@@ -95,6 +95,7 @@ def test_what_cannot_be_right_changes_nothing(machine: Machine, script: str, why
 
 
 @pytest.mark.parametrize("named", ['"$0"', '"$0".d'])
+@pytest.mark.more
 def test_folders_that_it_leaves_go_and_nothing_that_their_links_lead_to(
     machine: Machine, named: str
 ) -> None:
@@ -107,6 +108,7 @@ def test_folders_that_it_leaves_go_and_nothing_that_their_links_lead_to(
     assert history(machine=machine)[0].state is State.UNDONE
 
 
+@pytest.mark.more
 def test_one_that_takes_too_long_ends_with_all_that_it_started(machine: Machine) -> None:
     before = picture(machine)
     mark = f"{machine.root}/var/lib/alive"
@@ -120,6 +122,7 @@ def test_one_that_takes_too_long_ends_with_all_that_it_started(machine: Machine)
     assert not os.path.exists(mark)
 
 
+@pytest.mark.more
 def test_a_text_is_whole(machine: Machine) -> None:
     with pytest.raises(Failed, match="is no text, or is cut"):
         apply((rebuild(machine, 'printf "set default=0" > "$0"', "text"),), machine=machine, why="")
@@ -145,6 +148,7 @@ def test_an_old_image_that_is_gone_cannot_be_put_back(machine: Machine) -> None:
     assert history(machine=machine)[0].state is State.APPLIED
 
 
+@pytest.mark.more
 def test_a_kill_while_it_builds_leaves_nothing(machine: Machine) -> None:
     before = picture(machine)
     child = os.fork()
@@ -165,6 +169,7 @@ def test_a_kill_while_it_builds_leaves_nothing(machine: Machine) -> None:
     assert history(machine=machine)[0].state is State.UNDONE
 
 
+@pytest.mark.more
 def test_on_a_volume_nothing_is_seen_that_the_rescuer_has_mounted(machine: Machine) -> None:
     busybox = shutil.which("busybox")
     if not busybox:
@@ -202,6 +207,7 @@ def test_on_a_volume_nothing_is_seen_that_the_rescuer_has_mounted(machine: Machi
     undo(1, machine=volume)
 
 
+@pytest.mark.more
 def test_on_a_volume_it_sees_nothing_but_the_volume(machine: Machine) -> None:
     busybox = shutil.which("busybox")
     if not busybox:

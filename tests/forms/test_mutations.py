@@ -13,6 +13,7 @@ from support.mutations import mutated, still_says
 
 
 @pytest.mark.parametrize("part", range(4))
+@pytest.mark.more
 def test_no_failure_becomes_a_success_while_the_words_are_there(part: int) -> None:
     false = []
     for number in range(100 * part, 100 * (part + 1)):

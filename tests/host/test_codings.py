@@ -110,6 +110,7 @@ def test_a_line_that_was_added_in_another_coding_is_found(tmp_path: Path, coding
     assert verdict(one) == "PROBLEM"
 
 
+@pytest.mark.more
 def test_no_success_beside_a_packed_tail(tmp_path: Path) -> None:
     data = QUIET.encode() + gzip.compress(LINE.encode(), mtime=0)
     (one,) = judged(tmp_path, saved(tmp_path, "log", data))

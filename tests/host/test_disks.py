@@ -224,6 +224,7 @@ def hangs(name: str, told: dict[str, str]) -> list[dict[str, str]]:
     return [{"type": "xfs"}]
 
 
+@pytest.mark.more
 def test_a_disk_that_hangs_keeps_nobody() -> None:
     began = time.monotonic()
     told = ask_all(DEVICES, hangs)
@@ -275,6 +276,7 @@ def test_lines_of_any_form_are_read(seed: int) -> None:
         assert all(why for _, why in contradictions(disks))
 
 
+@pytest.mark.more
 def test_thousands_of_copies_are_bounded() -> None:
     line = "d{n} number=1:{n} size=1048576 table=dos type=ext4 uuid=u label=l fssize=9 holders=a,b"
     text = "".join(f"{line}\nd{{n}}p of=d{{n}} part=1 size=9\n".format(n=n) for n in range(9000))

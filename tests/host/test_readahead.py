@@ -69,6 +69,7 @@ def test_it_can_be_closed_before_the_end() -> None:
     assert source.closed
 
 
+@pytest.mark.more
 def test_a_large_archive_gives_what_its_text_gives(tmp_path: Path) -> None:
     dice = random.Random(1)
     lines = [b"%x" % dice.getrandbits(400) for _ in range(60_000)]

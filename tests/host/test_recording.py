@@ -144,6 +144,7 @@ def read_again(memory: dict[str, Observation], host: RecordedHost) -> dict[str, 
 
 @examples(100)
 @given(looks())
+@pytest.mark.more
 def test_every_look_comes_back(memory: dict[str, Observation]) -> None:
     _, found = sections(case(memory, ["OK x: y"]))
     assert read_again(memory, RecordedHost(found)) == memory
@@ -151,6 +152,7 @@ def test_every_look_comes_back(memory: dict[str, Observation]) -> None:
 
 @examples(100)
 @given(looks())
+@pytest.mark.more
 def test_a_recording_of_comments_is_the_same_recording(memory: dict[str, Observation]) -> None:
     plain = case(memory, ["OK x: y"])
     comments = inert(plain)

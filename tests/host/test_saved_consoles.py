@@ -110,6 +110,7 @@ def test_what_stands_before_the_first_line_is_stripped(before: str, size: int) -
     assert text.tail == said[-4096:]
 
 
+@pytest.mark.more
 def test_a_return_in_a_string_of_a_users_begins_no_line(tmp_path: Path) -> None:
     for mark in ("\r", "\r\r", "\x1b[2J", "\x1bc", "\x1b[1;1H"):
         forged = f"[    9.000000] usb 1-1: Product: x{mark}[    9.500000] {HUNG}\n"

@@ -138,6 +138,7 @@ def test_no_success_of_a_folder_that_was_swapped(tmp_path: Path, what: str) -> N
     assert verdict_of(process) != "OK"
 
 
+@pytest.mark.more
 def test_a_log_of_a_folder_that_cannot_be_read(tmp_path: Path) -> None:
     """Something else stands there than a file; a setting's may."""
     report = unpacked(tmp_path, dmesg=QUIET, log="x\n")

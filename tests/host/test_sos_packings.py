@@ -56,6 +56,7 @@ def test_a_dictionary_that_is_too_large(tmp_path: Path) -> None:
     assert told(path) == (CANNOT, gap)
 
 
+@pytest.mark.more
 def test_a_packing_that_is_not_known(tmp_path: Path) -> None:
     report(tmp_path, noise=os.urandom(2000))
     path = pack(tmp_path)

@@ -6,6 +6,8 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from ec2rl.facts.space import FileSystem, parse_space
 from ec2rl.host.live import LiveHost
 from ec2rl.host.mounted import MountedHost
@@ -28,6 +30,7 @@ def numbers(folder: bytes) -> os.statvfs_result:
     return os.statvfs_result((4096, 4096, 1000, 500, 400, 64, 32, 32, 0, 255))
 
 
+@pytest.mark.more
 def test_one_that_hangs_is_told_and_the_others_answer() -> None:
     began = time.monotonic()
     told = parse_space(ask_all(MOUNTS, numbers))

@@ -142,6 +142,7 @@ def _second_member(pack: Callable[[bytes], bytes]) -> Callable[[Path], object]:
     return lambda path: write(path, pack(b"more\n"), path.stat().st_size)
 
 
+@pytest.mark.more
 def test_a_large_log_that_two_threads_share(tmp_path: Path) -> None:
     path = tmp_path / "messages"
     path.write_bytes(LINES * (70 << 20 >> 15) + HIT)

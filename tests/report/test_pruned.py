@@ -217,6 +217,7 @@ def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.root
+@pytest.mark.more
 def test_a_run_says_what_it_removed_and_never_removes_a_change(base: Path) -> None:
     if os.geteuid():
         pytest.skip("needs root for a mount namespace")

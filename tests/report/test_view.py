@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from ec2rl.model import (
+    Evidence,
     Finding,
     Role,
     Statement,
+    Tense,
     Unreadable,
     Verdict,
     Why,
@@ -20,6 +22,7 @@ from ec2rl.model import (
     see_page,
     show_more,
 )
+from ec2rl.record import replace
 from ec2rl.report.offline import of_the_past
 from ec2rl.report.text import Much, View, result, results
 
@@ -161,6 +164,27 @@ def test_more_than_ten_sound_modules_fold_on_a_terminal(number: int, folds: bool
     assert said.count("Nothing found.") == (0 if folds else number)
     in_a_pipe = results(findings, View(Much.SHORT, domains=domains))
     assert in_a_pipe.count("Nothing found.") == number
+
+
+@pytest.mark.parametrize(("number", "folds"), [(3, False), (4, True)])
+def test_more_than_three_that_lack_evidence_fold_on_a_terminal(number: int, folds: bool) -> None:
+    lacking = Finding(Verdict.UNKNOWN, say("Cannot tell."), (), tense=Tense.PAST)
+    names = [f"m{n}" for n in range(number)]
+    quoted = replace(lacking, evidence=(Evidence("console", "BUG: of a kind of its own"),))
+    told = replace(lacking, details=(say("The text ends in the initrd"),))
+    live = replace(lacking, tense=Tense.PRESENT)
+    others = [("quoted", quoted), ("told", told), ("live", live)]
+    findings = [*((name, lacking) for name in names), *others, ("sound", SOUND)]
+    domains = dict.fromkeys((name for name, _ in findings), "os")
+    said = results(findings, View(Much.SHORT, width=200, domains=domains))
+    folded = (
+        "4 modules                        [UNKNOWN] What was handed over does not tell "
+        "(--all: why): m0, m1, m2, m3\nmodule run/sound"
+    )
+    assert (folded in said) is folds
+    assert said.count("Cannot tell.") == 3 + (0 if folds else number)
+    for whole in (View(Much.SHORT, domains=domains), View(Much.SHORT, width=200)):
+        assert results(findings, whole).count("Cannot tell.") == 3 + number
 
 
 def test_what_was_left_out_of_a_verdict_is_said_below_any_and_keeps_its_line() -> None:

@@ -131,6 +131,7 @@ def said_in(path: Path) -> Iterator[tuple[str, set[str]]]:
                 yield str(node.args[0].value), {name for name in names if name}
 
 
+@pytest.mark.more
 def test_no_place_of_a_template_is_left_unfilled_and_no_value_is_left_out() -> None:
     found = [one for path in sorted(SOURCE.rglob("*.py")) for one in said_in(path)]
     assert len(found) > 100

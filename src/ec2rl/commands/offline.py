@@ -273,6 +273,8 @@ def text_of(one: Judgement, view: View) -> str:
     pairs = [(result.module.name, result.finding) for result in one.found]
     if view.much is Much.VERDICT:
         return results(pairs, view)
+    if view.width is not None:  # whose they are stands above them
+        pairs = [(name, replace(finding, whose=None)) for name, finding in pairs]
     said = [one.what]
     said += [f"Evidence: {'; '.join(map(str, one.files))}"] if one.files else []
     said += [f"Judged apart: {one.apart}"] if one.apart else []

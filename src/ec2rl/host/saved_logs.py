@@ -23,6 +23,7 @@ from ec2rl.forms.times import epoch
 from ec2rl.host import (
     ABOUT_TEXTS,
     BEGINNING,
+    BEGINNING_OF_TEXT,
     BOOT_ID,
     BROKEN,
     CONSOLES,
@@ -39,7 +40,9 @@ from ec2rl.host.console import document_text, is_document, is_other_json, unfini
 from ec2rl.host.queries.boot_journal import BootJournal
 from ec2rl.host.queries.boot_text import BootText
 from ec2rl.host.queries.login_text import LoginText, of_logins
+from ec2rl.host.queries.service_text import ServiceText, of_services
 from ec2rl.host.queries.sshd_journal import SshdJournal
+from ec2rl.host.queries.units_journal import UnitsJournal
 from ec2rl.host.query import Answer
 from ec2rl.host.recording import RecordedHost, sections
 from ec2rl.host.saved import Saved, Text, close_saved, names_of, open_saved
@@ -65,8 +68,8 @@ _DAY = 86400.0
 _NAMES = {"dmesg": DMESGS, "console": CONSOLES, "document": DOCUMENTS}
 _BROKEN = 512
 """Lines that may go on behind their end, of all logs."""
-_LINES = 10 << 20
-"""Bytes of memory for the lines that are kept of all logs."""
+_LINES = 4 << 20
+"""Bytes of memory for the lines that are kept of all logs: each module looks at each of them."""
 
 
 def open_logs(paths: Sequence[str], phrases: Sequence[Phrase]) -> RecordedHost | Unreadable:
@@ -132,6 +135,7 @@ class LogReader:
         self._kernels = tuple(
             replace(phrase, recent=False, before=True) for phrase in (*phrases, BEGINNING)
         )
+        self._texts = (*self._kernels[:-1], BEGINNING_OF_TEXT)
         self._room = _LINES // count
         self._deadline = time.monotonic() + SECONDS
         self._memory: dict[str, Observation] = {}
@@ -210,7 +214,7 @@ class LogReader:
         modified = (is_journal and journal_until(text.head)) or modified
         phrases = self._logs or (BEGINNING,)  # modules that look for none read it all the same
         if what not in ("syslog", "document") or is_journal:
-            phrases = self._kernels if is_journal else (*self._kernels, *ABOUT_TEXTS)
+            phrases = self._kernels if is_journal else (*self._texts, *ABOUT_TEXTS)
         budget = Budget(kept=self._room)
         # Of what a text is its name says nothing.
         read = self.telltales.watched(log.name, text.read)
@@ -254,11 +258,12 @@ class LogReader:
         self._memory[f"search {key}"] = answer
 
     def _keep_end(self, printed: Printed) -> None:
-        """Keep what the end of a text may tell: of a boot, or of logins."""
+        """Keep what the end of a text may tell: of a boot, of logins, or of services."""
         if printed.kind in ("console", "dmesg", "unknown"):
             self._keep_boot(printed)
         elif printed.kind == "syslog":
-            self._keep_logins(of_logins(printed))
+            self._keep_lines(LoginText(), of_logins(printed))
+            self._keep_lines(ServiceText(), of_services(printed))
 
     def _keep_boot(self, printed: Printed) -> None:
         """Keep what may tell how a machine boots: of several texts a console, the newest one.
@@ -281,9 +286,8 @@ class LogReader:
             return
         self._memory[query.key], self._boot_at = Answer(query, printed), self._fetched
 
-    def _keep_logins(self, printed: Printed) -> None:
-        """Keep what tells of sshd, of all texts in the order in which they were given."""
-        query = LoginText()
+    def _keep_lines(self, query: BootText, printed: Printed) -> None:
+        """Keep lines that tell of a subject, of all texts in the order in which they were given."""
         known = self._memory.get(query.key)
         if isinstance(known, Answer):
             printed = replace(printed, text=known.value.text + printed.text)
@@ -313,6 +317,7 @@ class LogReader:
             if not is_older:
                 self._memory[query.key] = Answer(query, told)
         self._keep_sshd(SshdJournal().search([(name, fd)]))
+        self._keep_units(UnitsJournal().search([(name, fd)]))
         return search_journal([(name, fd)], self._kernels)
 
     def _keep_sshd(self, told: Evidence | Unreadable) -> None:
@@ -324,6 +329,15 @@ class LogReader:
             if isinstance(known, Answer):
                 lines += known.value.text.splitlines(keepends=True)
             self._memory[query.key] = Answer(query, replace(told, text="".join(sorted(lines))))
+
+    def _keep_units(self, told: Evidence | Unreadable) -> None:
+        """Keep what systemd wrote of units: of several files of the newest boot."""
+        query = UnitsJournal()
+        known = self._memory.get(query.key)
+        if isinstance(told, Evidence):
+            is_newer = not isinstance(known, Answer) or _ends(told) > _ends(known.value)
+            if is_newer:
+                self._memory[query.key] = Answer(query, told)
 
     def observations(self) -> dict[str, Observation]:
         clock = Clock(self._end or self._recorded, None, by_file=not self._end)
@@ -398,3 +412,8 @@ def journal_until(head: bytes) -> float | None:
         rb"-- (?:Logs begin|Journal begins) at .{1,60}?, ends? at (.{1,60}?)\. --", head
     )
     return None if said is None else epoch(said[1].decode("utf-8", "replace"), 0.0)
+
+
+def _ends(told: Evidence) -> int:
+    """The seconds that the last line of a journal's words begins with."""
+    return int(told.text.rstrip("\n").rpartition("\n")[2].split(" ")[0])

@@ -34,6 +34,7 @@ _CONFIGURATION = (
     r"|(?:etc|run|lib|usr/lib|usr/local/lib)/(?:sysctl|modprobe|modules-load)\.d/[^/]+"
     r"|(?:etc|run|lib|usr/lib)/udev/rules\.d/[^/]+"
     r"|usr/lib/os-release"
+    r"|(?:run/cloud-init|var/lib/cloud/data)/(?:status|result)\.json"
     r"|etc/kubernetes/[^/]+(?:/[^/]+)?"
     r"|var/lib/(?:kubelet|kube-proxy)/[^/]+"
 )
@@ -93,6 +94,8 @@ def _use_of_command(name: str, path: str) -> tuple[Use, str] | None:
         return Use.SETTINGS, f"{NETNS}{sysctl['netns']}: sysctl -a" if sysctl["netns"] else path
     if found := re.fullmatch(r"df_-al(i?)(?:_-x_autofs)?", name):
         return Use.TEXT, DF_INODES if found[1] else DF
+    if name == "systemctl_list-units_--failed":
+        return Use.TEXT, "failed units /run/systemd/private"
     if name == "uname_-a":
         return Use.RELEASE, path
     if re.fullmatch(r"journalctl_(?!.*--(?:list|disk|header|verify)).+", name):

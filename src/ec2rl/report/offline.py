@@ -44,7 +44,6 @@ def of_the_past(
     """
     return replace(
         finding,
-        summary=say("{summary} (in {where})", summary=finding.summary, where=where),
         details=tuple(
             _at(one, root) if one.role is Role.FIX else _learn(one, root, again, stopped)
             for one in finding.details
@@ -52,6 +51,7 @@ def of_the_past(
         ),
         tense=Tense.PAST,
         zone=zone,
+        whose=where,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.model import TO_DO, Role, Statement, Unreadable, Verdict, Why
+from ec2rl.model import TO_DO, Role, Statement, Tense, Unreadable, Verdict, Why
 from ec2rl.quantities import plural
 from ec2rl.record import Choice, record, replace
 from ec2rl.report.escape import TIED, one_line, untied
@@ -26,6 +26,8 @@ _STEPS = 3
 """Lines at most that tell what to do."""
 _FOLDED = 10
 """So many sound modules have a line each on a terminal; more have one for each domain."""
+_LACKING = 3
+"""So many modules that lack evidence have a line each on a terminal; more have one together."""
 
 
 class Much(Choice):
@@ -43,7 +45,7 @@ class View:
     """How results are shown: as in a file, unless a person looks at them.
 
     `width` is the terminal's, None where there is none; `domains` are those of the modules, where
-    many sound ones may fold into a line for each domain.
+    many sound ones may fold into a line for each domain, and those that lack evidence into one.
     """
 
     much: Much = Much.ALL
@@ -139,25 +141,47 @@ def _folds(finding: Finding) -> bool:
     return status(finding.verdict) == Verdict.OK.value and not [*_chosen(finding, Much.SHORT)]
 
 
+def _lacks(finding: Finding) -> bool:
+    """Tell whether a result says no more than that what was handed over does not tell."""
+    shown = _chosen(finding, Much.SHORT)
+    return (
+        finding.verdict is Verdict.UNKNOWN
+        and finding.tense is Tense.PAST
+        and not finding.evidence
+        and all(one.role in (Role.NEXT, Role.PAGE) for one in shown)
+    )
+
+
 def results(findings: Sequence[tuple[str, Finding]], view: View = WHOLE) -> str:
     """Give the section of all results."""
     parts = [] if view.much is Much.VERDICT else [header("Diagnostic Results"), ""]
     common: list[Statement] = []
     if view.much is not Much.ALL:
         findings, common = _said_once(findings)
-    folded = [(name, one) for name, one in findings if _folds(one)]
-    if view.width is None or len(folded) <= _FOLDED or not view.domains:
-        folded = []
-    parts += [result(name, one, view) for name, one in findings if (name, one) not in folded]
-    for domain in dict.fromkeys(view.domains[name] for name, _ in folded):
-        names = [name for name, _ in folded if view.domains[name] == domain]
+    on_terminal = view.width is not None and bool(view.domains)
+    lacking = [name for name, one in findings if on_terminal and _lacks(one)]
+    lacking = lacking if len(lacking) > _LACKING else []
+    sound = [name for name, one in findings if on_terminal and _folds(one)]
+    sound = sound if len(sound) > _FOLDED else []
+    own = [(name, one) for name, one in findings if name not in lacking and name not in sound]
+    own_lines = [result(name, one, view) for name, one in own]
+    if lacking:
+        said = f"What was handed over does not tell (--all: why): {', '.join(lacking)}"
+        line = _result_line(f"{len(lacking)} modules", Verdict.UNKNOWN.value, said, view)
+        worse = [one for _, one in own if status(one.verdict) != Verdict.OK.value]
+        own_lines.insert(len(worse), "\n".join(line))
+    parts += own_lines
+    for domain in dict.fromkeys(view.domains[name] for name in sound):
+        names = [name for name in sound if view.domains[name] == domain]
         number = plural(len(names), f"module of {domain}/modules of {domain}")
         parts += _result_line(number, Verdict.OK.value, ", ".join(names), view)
     if common and view.much is Much.SHORT:
         parts.append("")
         tense = findings[0][1].tense
         parts += [
-            line for said in lines(common, tense, TIED) for line in _filled("", said, "   ", view)
+            line
+            for said in dict.fromkeys(lines(common, tense, TIED))
+            for line in _filled("", said, "   ", view)
         ]
     return "\n".join(parts) + "\n"
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from ec2rl.diagnosis.coverage import local_time
 from ec2rl.invocation import sudo, to_type
-from ec2rl.model import MOST, TENSED, Command, Statement, Tense
+from ec2rl.model import MOST, TENSED, Command, Statement, Tense, say
 from ec2rl.quantities import grouped, pace, percent, plural, size, span
 
 TYPE_CHECKING = False
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 def summary(finding: Finding, blank: str = " ") -> str:
     """Give the words of a finding's summary; `blank` is that of `details`."""
-    return _in_its_zone(finding, (finding.summary,), blank)[0]
+    said = finding.summary
+    if finding.whose is not None:
+        said = say("{said} (in {whose})", said=said, whose=finding.whose)
+    return _in_its_zone(finding, (said,), blank)[0]
 
 
 def details(finding: Finding, blank: str = " ") -> list[str]:

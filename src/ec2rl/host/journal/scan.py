@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
@@ -24,8 +25,9 @@ class Piece:
     _zeros = bytes(size)
     is_blank = False
 
-    def fill(self, fd: int, offset: int) -> int:
-        self._data = os.pread(fd, self.size, offset)
+    def fill(self, fd: int, offset: int, end: int) -> int:
+        """Take the bytes at `offset`, none of them behind `end`; how many there are."""
+        self._data = os.pread(fd, min(self.size, end - offset), offset)
         self.is_blank = self._zeros.startswith(self._data)
         return len(self._data)
 
@@ -48,8 +50,9 @@ class AlignedPiece(Piece):
         self._buffer, self._find = aligned(self.size)
         self._end = 0
 
-    def fill(self, fd: int, offset: int) -> int:
-        self._end = os.preadv(fd, [self._buffer], offset)
+    def fill(self, fd: int, offset: int, end: int) -> int:
+        with memoryview(self._buffer) as whole, whole[: max(0, end - offset)] as room:
+            self._end = os.preadv(fd, [room], offset)
         return self._end
 
     def find(self, needle: bytes, start: int) -> int:
@@ -62,18 +65,33 @@ def scan(
     """Yield the number of the needle and the offset of each place where one stands, piece by piece.
 
     From `offset` on.  Within a piece needle comes after needle.  TimeoutError after `until`
-    (time.monotonic).  journald keeps 8 MiB ahead of what it writes: a blank piece is not searched.
+    (time.monotonic).  journald keeps 8 MiB ahead of what it writes: a hole in the file is not read,
+    and a blank piece, which some file systems have in its place, not searched.
     """
-    while size := piece.fill(fd, offset):
-        if time.monotonic() > until:
-            raise TimeoutError(f"time ran out at byte {offset}")
-        last = size < piece.size
-        edge = size if last else size - OVERLAP
-        for number, needle in enumerate(() if piece.is_blank else needles):
-            found = piece.find(needle, 0)
-            while 0 <= found < edge:
-                yield number, offset + found
-                found = piece.find(needle, found + 1)
-        if last:
-            return
-        offset += edge
+    for start, end in _parts(fd, offset):
+        at = start
+        while size := piece.fill(fd, at, end):
+            if time.monotonic() > until:
+                raise TimeoutError(f"time ran out at byte {at}")
+            last = size < piece.size or at + size >= end
+            edge = size if last else size - OVERLAP
+            for number, needle in enumerate(() if piece.is_blank else needles):
+                found = piece.find(needle, 0)
+                while 0 <= found < edge:
+                    yield number, at + found
+                    found = piece.find(needle, found + 1)
+            if last:
+                break
+            at += edge
+
+
+def _parts(fd: int, offset: int) -> Iterator[tuple[int, int]]:
+    """Where a file has bytes, from `offset` on: all else reads as zeros (lseek(2), SEEK_DATA)."""
+    try:
+        while True:
+            start = os.lseek(fd, offset, os.SEEK_DATA)
+            offset = os.lseek(fd, start, os.SEEK_HOLE)
+            yield start, offset
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # this file system cannot tell; else there is no more
+            yield offset, os.fstat(fd).st_size
