@@ -109,8 +109,13 @@ def _shown(name: str, major: int, minor: int) -> str:
     return f"{name} ({major}.{minor})"
 
 
+_ORPHANS = 0x10000
+"""Bit of ext4 that is set while it is mounted, by whoever looks, and cleared after that."""
+
+
 def newer_than(version: tuple[int, int], kind: str, incompat: int, ro: int) -> tuple[str, ...]:
     """Name the features of ext4 or XFS that a kernel of this version did not know yet."""
+    ro &= ~_ORPHANS if kind == "ext4" else ro
     tables = {"ext4": (_EXT4, _EXT4_RO), "xfs": (_XFS, _XFS_RO)}.get(kind, ({}, {}))
     return tuple(
         _shown(*known)

@@ -9,21 +9,15 @@ from __future__ import annotations
 from ec2rl.host.files import unreadable
 from ec2rl.host.mount_of import mount_of
 from ec2rl.host.queries.superblock import SECONDS, first_bytes
-from ec2rl.host.query import RootQuery, decode_text, encode_text
+from ec2rl.host.query import RootQuery, TextQuery
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ec2rl.host.query import Encoded
 
 _SIZE = 2048
 
 
 @record(frozen=True)
-class RootFeatures(RootQuery[Evidence]):
+class RootFeatures(TextQuery, RootQuery[Evidence]):
     """Lines of `name: value`: `device`, `kind`; `incompat` and `ro`, the features' bits in hex."""
 
     @property
@@ -48,12 +42,6 @@ class RootFeatures(RootQuery[Evidence]):
             return Unreadable(self.key, Why.DENIED, "needs root")
         told = "".join(f"{name}: {bits:x}\n" for name, bits in features(data).items())
         return Evidence(self.key, f"device: {device}\nkind: {kind}\n{told}")
-
-    def encode(self, answer: Evidence) -> Encoded:
-        return encode_text(answer.text)
-
-    def decode(self, source: str, text: str, notes: Mapping[str, str]) -> Evidence:
-        return Evidence(source, decode_text(text, notes))
 
 
 def features(data: bytes) -> dict[str, int]:
