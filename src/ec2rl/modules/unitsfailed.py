@@ -19,6 +19,7 @@ from ec2rl.model import (
     see_page,
 )
 from ec2rl.module import Module, Options
+from ec2rl.quantities import plural
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -209,7 +210,7 @@ def _harm(seen: Seen, one: UnitFailure) -> str:
 
 
 def _how(one: UnitFailure) -> str:
-    parts = [one.result, one.exit, f"{one.restarts} restarts" if one.restarts else ""]
+    parts = [one.result, one.exit, plural(one.restarts, "restart") if one.restarts else ""]
     if one.is_loop and one.result != "start-limit-hit":
         parts.append("started again and again until systemd gave up")
     told = ", ".join(filter(None, parts))
