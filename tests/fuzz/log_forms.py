@@ -3,8 +3,9 @@
     python tests/fuzz/log_forms.py [--count 100000] [--seed 1] [--share 1/2]
 
 Each text is one event's in one form, mutated (tests/support/mutations.py): cut, glued, interleaved,
-wrapped, typeset, recoded, packed; the words of its module alone are looked for.  With a share, every second one, say: for two processes.  It ends with the
-number of texts, of those with the words left, and of violations, which are written out.
+wrapped, typeset, recoded, packed; the words of its module alone are looked for.  A share is every
+second one, say, for two processes.  It ends with the number of texts, of those with the words left,
+and of violations, which are written out.
 """
 
 from __future__ import annotations
