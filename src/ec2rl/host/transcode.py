@@ -10,6 +10,7 @@ import re
 from ec2rl.forms.begun import cut_at
 from ec2rl.forms.line_ends import has_form
 from ec2rl.forms.mend import INSIDE, JOINED
+from ec2rl.forms.parse import pieces
 from ec2rl.forms.recognise import Recognised, recognise
 from ec2rl.host.codings import Decoded
 from ec2rl.host.console import CleanText
@@ -182,6 +183,8 @@ def _joined(data: bytes) -> bytes:
         is_hard = len(above) == width and width in _TERMINALS
         fits = not words or (len(above) + 1 + len(words[0]) <= width and not is_hard)
         goes_on = odd[at] and not fits and 0 < width <= _WIDEST and (goes_on or formed[at - 1])
+        # Where a record begins within it, that is none of what stands above.
+        goes_on = goes_on and len(pieces(line, None)) == 1
         if goes_on:
             # A terminal breaks a line where it ends, a mail program between two words.
             between = "" if above.endswith(" ") else " "
