@@ -191,3 +191,7 @@ def test_a_record_glued_to_the_rest_of_a_wrapped_line_is_none_of_it(event: str, 
     ):
         told = said[0], f"{said[1]}{head}{message}"
         assert verdict(name, *told) is not Verdict.OK, told
+        if not head.startswith("<"):  # a line end behind the stamp
+            for end in ("", "kernel:"):
+                told = f"{said[0]} {said[1]}{head}{end}", message
+                assert verdict(name, *told) is not Verdict.OK, told
