@@ -13,8 +13,6 @@ PREFIX = 3
 """Bytes in front of each key that tell its kind (`Tally.prefix`)."""
 _KEPT, _LIMIT = 10_000, 21_500
 """What a pruning leaves at most, and what calls for one: a dict of the latter is not enlarged."""
-_COARSE = 2 * _LIMIT
-"""Coarser counts of all kinds that may wait to be put together, which is a loop of our own."""
 
 
 class HeavyHitters:
@@ -81,7 +79,7 @@ class Endpoints:
             for each in kinds:
                 each.prune()
             self.pairs.error += 1
-        if sum(len(each.sources) + len(each.services) for each in kinds) > _COARSE:
+        if sum(len(each.sources) + len(each.services) for each in kinds) > _LIMIT:
             self._join_coarse()
 
     def _join_coarse(self) -> None:
