@@ -1,4 +1,4 @@
-"""Fixes of what a boot reads on a volume: SELinux, interfaces, auditd; and back to the byte."""
+"""Fixes of what a boot reads on a volume, and back to the byte: SELinux, auditd, LVM, names."""
 
 from __future__ import annotations
 
@@ -134,3 +134,19 @@ def test_what_is_no_file_of_the_volume_is_unknown(tmp_path: Path, name: str, pat
     (tmp_path / "ours").write_text("SELINUX=enforcing\ndisk_full_action = HALT\n")
     (root / path).symlink_to(tmp_path / "ours")
     assert not verdict(root, name).startswith(("PROBLEM", "WARNING"))
+
+
+def test_a_devices_file_is_put_aside(tmp_path: Path) -> None:
+    first, second = "AbCdEf-0123-4567-89ab-cdef-0123-456789", "Z" * 32
+    group = f'vg {{\nphysical_volumes {{\npv0 {{\nid = "{first}"\ndevice = "/dev/sda"\n}}\n}}\n}}\n'
+    line = f"IDTYPE=devname IDNAME=/dev/sdb DEVNAME=/dev/sdb PVID={second}\n"
+    file = "etc/lvm/devices/system.devices"
+    root = volume(tmp_path, {file: line, "etc/lvm/backup/vg": group})
+    before, name = tree(root), "lvmdevices"
+    assert verdict(root, name).startswith("WARNING: /dev/sda of the group vg is a physical volume")
+    done = ec2rl("fix", name, f"--root={root}", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (root / f"{file}.aside").read_text() == line
+    assert verdict(root, name).startswith("NOT_APPLICABLE")
+    assert ec2rl("undo", f"--root={root}", "--yes").returncode == 0
+    assert tree(root) == before

@@ -123,8 +123,8 @@ def _where_it_can_be_told(seen: Observations) -> Statement:
     complete = complete_from(seen.log)
     if ring.gap and complete is not None:
         words = "Next: ask for what the log still covers: {run}"
-        return say(words, run=Command(f"run --since=@{round(complete + 1)}"))
-    return say("Next: keep what was read, for a report: {run}", run=_KEEP)
+        return next_step(words, run=Command(f"run --since=@{round(complete + 1)}"))
+    return next_step("Next: keep what was read, for a report: {run}", run=_KEEP)
 
 
 def _told(table: Table) -> bool:

@@ -17,7 +17,7 @@ from ec2rl.model import (
     say,
     see_page,
 )
-from ec2rl.module import Module, Options
+from ec2rl.module import ACCESS, Module, Options
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -249,4 +249,5 @@ MODULE = Module(
     judge=judge,
     needs="nothing",
     by_hand=lambda _: ("cloud-init status --long", f"grep -n 'WARNING\\|ERROR' {_LOG}"),
+    rank=ACCESS,
 )

@@ -6,7 +6,7 @@ from ec2rl.facts.log import KernelLog
 from ec2rl.host import Host
 from ec2rl.host.queries.path_status import Lstat
 from ec2rl.model import Finding, FixRequest, Proposal, Unreadable, Verdict, Why, say
-from ec2rl.module import Module, Options
+from ec2rl.module import ACCESS, Module, Options
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -79,4 +79,5 @@ MODULE = Module(
     needs="sshd's files; root to read all of them",
     propose=propose,
     by_hand=lambda _: ("sshd -t", "sshd -T -C user=NAME,host=h,addr=192.0.2.1", "ss -ltnp"),
+    rank=ACCESS,
 )

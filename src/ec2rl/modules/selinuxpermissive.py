@@ -20,7 +20,7 @@ from ec2rl.model import (
     say,
     see_page,
 )
-from ec2rl.module import Module, Options
+from ec2rl.module import BOOT, Module, Options
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -241,4 +241,5 @@ MODULE = Module(
     needs="nothing",
     propose=propose,
     by_hand=lambda _: ("sestatus", "ls -Zd /etc/passwd /etc/ssh /usr/sbin/sshd", "ausearch -m avc"),
+    rank=BOOT,
 )

@@ -19,6 +19,7 @@ from ec2rl.model import (
     see_page,
 )
 from ec2rl.module import Module, Options
+from ec2rl.quantities import plural
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -46,6 +47,8 @@ _NEEDED = {
                     "what talks over D-Bus does not work"),
     "systemd-logind.service": "logins may hang",
     "systemd-udevd.service": "devices may be missing",
+    **dict.fromkeys(("initrd-switch-root.service", "sysroot.mount", "initrd-cleanup.service"),
+                    "the boot stops in its initrd: see bootstopped"),
 }  # fmt: skip
 """Units that others need, and what it means that they failed."""
 _USUAL = ("kdump.service", "NetworkManager-wait-online.service", "dnf-makecache.service",
@@ -79,7 +82,10 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         from ec2rl.facts.unit_failures import UnitStory, parse_failed
 
         failed = parse_failed(answer.text)
-        return _with_words(host, Seen("systemd", UnitStory(failed, (), is_told=True), True))
+        boot = host.read(BOOT_ID)
+        number = "" if isinstance(boot, Unreadable) else boot.text.strip().replace("-", "")
+        seen = Seen("systemd", UnitStory(failed, (), is_told=True), True)
+        return _with_words(host, seen, number)
     if host.is_live:
         return Seen(answer, is_systemd=answer.why is not Why.ABSENT or _is_systemd(host))
     return _saved(host)
@@ -99,7 +105,8 @@ def _saved(host: Host) -> Seen:
 
     journal = host.query(UnitsJournal())
     if not isinstance(journal, Unreadable):
-        return _with_words(host, Seen("journal", of_log(journal.text), True))
+        number = journal.text.partition("\n")[0].removeprefix("boot ")
+        return _with_words(host, Seen("journal", of_log(journal.text), True), number)
     lines = host.query(ServiceText())
     if not isinstance(lines, Unreadable) and (story := of_log(lines.text)).is_told:
         return Seen(lines.path, story)
@@ -108,21 +115,19 @@ def _saved(host: Host) -> Seen:
         return Seen(printed if journal.why is Why.NOT_COLLECTED else journal)
     story = of_console(printed.text)
     if not story.is_told:
-        return Seen(Unreadable(printed.path, Why.NOT_COLLECTED))
+        return Seen(Unreadable(printed.path, Why.PARTIAL, "no line of systemd's"))
     return Seen(printed.path, story)
 
 
-def _with_words(host: Host, seen: Seen) -> Seen:
-    """Add the last words of each unit in that boot, and what /etc/fstab needs of the mounts."""
+def _with_words(host: Host, seen: Seen, boot: str) -> Seen:
+    """Add the last words of each unit in a boot, and what /etc/fstab needs of the mounts."""
     from ec2rl.host.queries.units_journal import UnitWords
 
     assert seen.story is not None
-    boot = host.read(BOOT_ID)
     failed = list(seen.story.failed)
-    number = "" if isinstance(boot, Unreadable) else boot.text.strip().replace("-", "")
     for at, one in enumerate(failed[:_WORDED]):
-        if one.unit and number:
-            words = host.query(UnitWords(one.unit, number))
+        if one.unit and boot:
+            words = host.query(UnitWords(one.unit, boot))
             if not isinstance(words, Unreadable):
                 failed[at] = replace(one, words=tuple(words.text.splitlines()))
     needed = _fstab_units(host) if any(one.unit.endswith(".mount") for one in failed) else ()
@@ -178,7 +183,7 @@ def judge(seen: Seen) -> Finding:
                harm=_harm(seen, first))  # fmt: skip
     if seen.is_proven:
         return Finding(Verdict.PROBLEM, said, tuple(details), facts=facts)
-    words = "{said} (told by {source} alone, which does not tell whether it runs by now)"
+    words = "{said} (told by {source} alone, which does not tell whether it came up later)"
     told = say(words, said=said, source=seen.source)
     return Finding(Verdict.WARNING, told, tuple(details), facts=facts)
 
@@ -193,7 +198,7 @@ def _harm(seen: Seen, one: UnitFailure) -> str:
 
 
 def _how(one: UnitFailure) -> str:
-    parts = [one.result, one.exit, f"{one.restarts} restarts" if one.restarts else ""]
+    parts = [one.result, one.exit, plural(one.restarts, "restart") if one.restarts else ""]
     if one.is_loop and one.result != "start-limit-hit":
         parts.append("started again and again until systemd gave up")
     told = ", ".join(filter(None, parts))

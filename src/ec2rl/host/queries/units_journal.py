@@ -29,7 +29,7 @@ _SECONDS = 5.0
 
 @record(frozen=True)
 class UnitsJournal(JournalQuery[Evidence]):
-    """Lines of seconds since the epoch, `systemd[1]: ` and the words, in their order."""
+    """A line `boot ID`; then seconds since the epoch, `systemd[1]: ` and the words, in order."""
 
     @property
     def key(self) -> str:
@@ -45,7 +45,8 @@ class UnitsJournal(JournalQuery[Evidence]):
             return Unreadable("journal", why, "; ".join(gaps[:3]) or "no entry of systemd's")
         _, boot = max(row[:2] for row in found)
         rows = sorted({row for row in found if row[1] == boot})
-        return Evidence(self.key, "".join(f"{row[0] // 1000000} {row[3]}\n" for row in rows))
+        lines = (f"{row[0] // 1000000} {row[3]}\n" for row in rows)
+        return Evidence(self.key, f"boot {boot.hex()}\n{''.join(lines)}")
 
     def encode(self, answer: Evidence) -> Encoded:
         return encode_text(answer.text)
