@@ -253,3 +253,21 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 )
 def test_the_form_is_told_by_the_beginning(head: bytes, kind: str) -> None:
     assert recognise(head).kind == kind
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[  500.{:06d}] x0.{} nf_conntrack: nf_conntrack: table full, " + "y" * 300,
+        "[  500.{:06d}] a{} invoked oom-killer: nf_conntrack: [#1] kernel BUG at " + "z" * 100,
+        " " * 900 + "[  500.{:06d}] {} nf_conntrack: table full",
+    ],
+)
+def test_what_is_kept_of_a_text_of_hits_has_a_bound(
+    saved: Callable[[str, str | bytes], Path], line: str
+) -> None:
+    lines = [line.format(number, number) for number in range((5 << 20) // len(line))]
+    text = "\n".join(("[    0.000000] Linux version 6.1.0", *lines, ""))
+    log, _ = log_of(saved("log", text))
+    assert 1000 < len(log.lines) < len(lines)
+    assert sum(len(one.message) for one in log.lines) < 4 << 20
