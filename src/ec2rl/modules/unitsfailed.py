@@ -63,7 +63,8 @@ class Seen:
     """The units that failed; `source` is where that is told, Unreadable where nothing tells.
 
     `is_proven` is whether only systemd itself can have said so; `needed` are mounts that
-    /etc/fstab asks for without `nofail`; `is_routed` is whether the machine has a way out.
+    /etc/fstab asks for without `nofail`; `is_routed` is whether the machine has a way out,
+    `is_boot` whether a boot is told from its beginning.
     """
 
     source: str | Unreadable
@@ -72,6 +73,7 @@ class Seen:
     is_systemd: bool = True
     needed: tuple[str, ...] = ()
     is_routed: bool = False
+    is_boot: bool = False
 
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
@@ -117,7 +119,7 @@ def _saved(host: Host) -> Seen:
     story = of_console(printed.text)
     if not story.is_told:
         return Seen(Unreadable(printed.path, Why.PARTIAL, "no line of systemd's"))
-    return Seen(printed.path, story)
+    return Seen(printed.path, story, is_boot=True)
 
 
 def _with_words(host: Host, seen: Seen, boot: str) -> Seen:
@@ -184,9 +186,14 @@ def judge(seen: Seen) -> Finding:
     details += [more(line) for line in again]
     if len(story.failed) > _NAMED:
         details.append(say("{n:more unit} failed", n=len(story.failed) - _NAMED))
-    details += [_help(worst or others), see_page(NAME)]
+    stopped = seen.is_boot and not story.is_up
+    see = say("What helps: see bootstopped: it tells whether the boot stopped there")
+    is_there = stopped and (not worst or worst[0].unit.startswith("initrd-"))
+    details += [helps(see) if is_there else _help(worst or others), see_page(NAME)]
     if not worst:
         words = "{n:unit} failed, none that logins or the network need: {names:, }"
+        if stopped:
+            words = "{n:unit} failed, and nothing tells that the boot came up: {names:, }"
         said = say(words, n=len(others), names=_names(others))
         return Finding(Verdict.WARNING, said, tuple(details), facts=facts)
     first = worst[0]
