@@ -195,3 +195,19 @@ def test_a_record_glued_to_the_rest_of_a_wrapped_line_is_none_of_it(event: str, 
             for end in ("", "kernel:"):
                 told = f"{said[0]} {said[1]}{head}{end}", message
                 assert verdict(name, *told) is not Verdict.OK, told
+
+
+@pytest.mark.parametrize("event", ["RCU stall", "soft lockup", "hung task", "oom"])
+@pytest.mark.parametrize("head", ["[  600.200000] ", "kern  :err   : ", "> <4>"])
+def test_a_broken_message_that_another_ones_stamp_cuts_is_told(event: str, head: str) -> None:
+    name, message = ALL[event]
+    silent = []
+    for blank in [at for at in range(4, len(message) - 4) if message[at] == " "][:5]:
+        rest = message[blank + 1 :]
+        for cut in range(2, min(len(rest) - 1, 30), 5):
+            if rest[cut - 1].isalnum():
+                another = "[  600.300000] systemd[1]: Reached target Network."
+                told = f"{head}{message[:blank]}", f"{rest[:cut]}{another}", rest[cut:]
+                if verdict(name, *told) is Verdict.OK:
+                    silent.append(told)
+    assert silent == []

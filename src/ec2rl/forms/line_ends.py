@@ -73,13 +73,23 @@ def _cut_by_another(text: str, solid: dict[str, str]) -> Iterator[tuple[str, ...
         first, *below = text[begins : begins + _PARTS * _LONGEST].split("\n")[:_PARTS]
         looked_at = begins + len(first)
         first, below = mended(first), list(map(_before_another, below))
-        for part in pieces(first, parse_record(first))[:-1]:
+        heads = [[part] for part in pieces(first, parse_record(first))[:-1]]
+        if heads and parse_record(heads[0][0]) is None:  # it may have begun above
+            heads.append([*_above(text, begins), *heads[0]])
+        for head in heads:
             for at in range(len(below)):
-                parts = tuple(_going_on([part, *below[at:]]))
+                parts = tuple(_going_on([*head, *below[at:]]))
                 flat = "".join(parts).translate(_BLANKS)
                 named = [word for word, one in solid.items() if one in flat]
                 if any(not any(word in one for one in parts) for word in named):
                     yield parts
+
+
+def _above(text: str, begins: int) -> list[str]:
+    """The lines above the one that begins here, from the last record on; [] where none is near."""
+    lines = text[max(0, begins - _LONGEST) : begins].split("\n")[-_PARTS:-1]
+    records = [at for at, line in enumerate(lines) if has_form(line)]
+    return lines[records[-1] :] if records else []
 
 
 def _is_within(before: str) -> bool:

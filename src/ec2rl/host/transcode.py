@@ -201,7 +201,7 @@ def _joined(data: bytes) -> bytes:
 
 def _is_its_own(line: str, above: str) -> bool:
     """Whether a record begins within a line, or with it a message, where a program spoke above."""
-    if len(pieces(line, None)) > 1:
-        return True
-    found = parse_record(mended(above)) if re.match(rf"[> \t]*(?:{BEGINS})", line) else None
+    if len(pieces(line, None)) == 1 and not re.match(rf"[> \t]*(?:{BEGINS})", line):
+        return False
+    found = parse_record(mended(above))
     return found is not None and not found.is_kernels
