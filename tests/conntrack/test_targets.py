@@ -141,8 +141,11 @@ def test_small_tables_are_all_worth_it_where_there_is_little_to_pass_by() -> Non
 @pytest.mark.parametrize("said", ["4026532999", "nosuch", "31"])
 def test_one_that_may_be_hidden_is_not_said_to_be_absent(said: str) -> None:
     for hidden, why in ((False, "absent"), (True, "denied (not among those that may be seen")):
-        shut = {"link /proc/40/ns/net": "!denied needs root"} if hidden else {}
-        host = RecordedHost({**BASE, **shut, "link /proc/31/ns/net": "!absent"})
+        shut = {"link /proc/40/ns/net": "!denied needs root", "inode /proc/40/net/stat": "77"}
+        seen = bound(**{"/run/netns/shop": SHOP})
+        host = RecordedHost(
+            {**BASE, **seen, **(shut if hidden else {}), "link /proc/31/ns/net": "!absent"}
+        )
         found = namespace_meant(host, said, find_namespaces(host))
         assert isinstance(found, Unreadable)
         assert why in str(found)

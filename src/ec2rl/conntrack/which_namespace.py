@@ -60,7 +60,7 @@ def namespace_meant(host: Host, said: str, known: Namespaces) -> Namespace | Unr
     inode = inode_meant(host, said, known.all)
     if isinstance(inode, Unreadable):
         unnamed = any(one.inode is None for one in known.all)
-        if inode.why is Why.ABSENT and (unnamed or known.hidden is not None):
+        if inode.why is Why.ABSENT and unnamed:
             return Unreadable(inode.source, Why.DENIED, "not among those that may be seen here")
         return inode
     found = next((one for one in known.all if inode is not None and one.inode == inode), None)
