@@ -113,7 +113,8 @@ def _planned(
         terminal.out(f"{header('Diagnostic Results')}\n\n{found}\n\n")
         healthy = finding.verdict in (Verdict.OK, Verdict.NOT_APPLICABLE)
         choices = () if healthy or request.settings else [one.name for one in module.settings]
-        terminal.out(plan(proposal, trial, first, choices, terminal.width))
+        verdict = None if request.settings else finding.verdict
+        terminal.out(plan(proposal, trial, first, choices, terminal.width, verdict))
     return finding, proposal
 
 

@@ -63,7 +63,10 @@ def judge(seen: Seen) -> Finding:
 def propose(host: Host, seen: Seen, request: FixRequest) -> Proposal:
     """Plan what lets sshd start: host keys, and (RISKY) comments of the lines that it refuses."""
     if seen.sshd is None:
-        return Proposal(refused=("a log alone tells no file that could be changed",))
+        why = "there is no OpenSSH server here"
+        if seen.words is not None:
+            why = "a log alone tells no file that could be changed"
+        return Proposal(refused=(why,))
     from ec2rl.diagnosis.sshd_remedy import propose_sshd
 
     return propose_sshd(host, seen.sshd, request)

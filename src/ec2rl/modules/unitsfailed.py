@@ -63,7 +63,8 @@ class Seen:
     """The units that failed; `source` is where that is told, Unreadable where nothing tells.
 
     `is_proven` is whether only systemd itself can have said so; `needed` are mounts that
-    /etc/fstab asks for without `nofail`.
+    /etc/fstab asks for without `nofail`; `is_routed` is whether the machine has a way out,
+    `is_boot` whether a boot is told from its beginning.
     """
 
     source: str | Unreadable
@@ -71,6 +72,8 @@ class Seen:
     is_proven: bool = False
     is_systemd: bool = True
     needed: tuple[str, ...] = ()
+    is_routed: bool = False
+    is_boot: bool = False
 
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
@@ -116,7 +119,7 @@ def _saved(host: Host) -> Seen:
     story = of_console(printed.text)
     if not story.is_told:
         return Seen(Unreadable(printed.path, Why.PARTIAL, "no line of systemd's"))
-    return Seen(printed.path, story)
+    return Seen(printed.path, story, is_boot=True)
 
 
 def _with_words(host: Host, seen: Seen, boot: str) -> Seen:
@@ -130,8 +133,18 @@ def _with_words(host: Host, seen: Seen, boot: str) -> Seen:
             words = host.query(UnitWords(one.unit, boot))
             if not isinstance(words, Unreadable):
                 failed[at] = replace(one, words=tuple(words.text.splitlines()))
+    has_network = any(_NEEDED.get(one.unit) == _NETWORK for one in failed)
+    is_routed = has_network and host.is_live and _is_routed(host)
     needed = _fstab_units(host) if any(one.unit.endswith(".mount") for one in failed) else ()
-    return replace(seen, story=replace(seen.story, failed=tuple(failed)), needed=needed)
+    story = replace(seen.story, failed=tuple(failed))
+    return replace(seen, story=story, needed=needed, is_routed=is_routed)
+
+
+def _is_routed(host: Host) -> bool:
+    """Whether there is a default route of IPv4: another program has brought the network up."""
+    text = host.read("/proc/net/route")
+    lines = [] if isinstance(text, Unreadable) else text.text.split("\n")[1:1000]
+    return any(line.split()[1:2] == ["00000000"] for line in lines)
 
 
 def _fstab_units(host: Host) -> tuple[str, ...]:
@@ -173,9 +186,14 @@ def judge(seen: Seen) -> Finding:
     details += [more(line) for line in again]
     if len(story.failed) > _NAMED:
         details.append(say("{n:more unit} failed", n=len(story.failed) - _NAMED))
-    details += [_help(worst or others), see_page(NAME)]
+    stopped = seen.is_boot and not story.is_up
+    see = say("What helps: see bootstopped: it tells whether the boot stopped there")
+    is_there = stopped and (not worst or worst[0].unit.startswith("initrd-"))
+    details += [helps(see) if is_there else _help(worst or others), see_page(NAME)]
     if not worst:
         words = "{n:unit} failed, none that logins or the network need: {names:, }"
+        if stopped:
+            words = "{n:unit} failed, and nothing tells that the boot came up: {names:, }"
         said = say(words, n=len(others), names=_names(others))
         return Finding(Verdict.WARNING, said, tuple(details), facts=facts)
     first = worst[0]
@@ -194,7 +212,8 @@ def _harm(seen: Seen, one: UnitFailure) -> str:
         return "/etc/fstab mounts it, and the boot needs it: see fstabfailures"
     if not one.unit and ("OpenSSH" in one.said or "OpenBSD Secure Shell" in one.said):
         return _SSH
-    return _NEEDED.get(one.unit, "")
+    harm = _NEEDED.get(one.unit, "")
+    return "" if seen.is_routed and harm == _NETWORK else harm
 
 
 def _how(one: UnitFailure) -> str:
