@@ -353,7 +353,7 @@ def _rests_on(seen: Observations, verdict: Verdict) -> list[Statement]:
     if seen.hidden:
         hidden = say("Not seen: {hidden}", hidden=seen.hidden)
         # Of saved evidence nobody has them: that is no news below what was found.
-        lines.append(hidden if seen.is_live or not seen.tables else more(hidden))
+        lines.append(hidden if seen.is_live else more(hidden))
     return lines
 
 

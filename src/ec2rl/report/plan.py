@@ -76,7 +76,7 @@ def plan(
             caveat = f"{_OFFERED[remedy.risk]}: {remedy.caveat}"
             lines.append(_row(remedy.title, width))
             lines.append(for_terminal(caveat, width, " " * 8, " " * 8))
-    by_hand = "By hand, there:" if proposal.refused else "The same by hand:"
+    by_hand = "By hand, there:" if proposal.refused else "The same by hand, as root:"
     if proposal.by_hand:
         lines += ["", by_hand, *(f"    {one_line(line)}" for line in proposal.by_hand)]
     return "\n".join(lines) + "\n"
