@@ -1,4 +1,4 @@
-"""Fixes of what a boot reads on a volume: SELinux's labels, and back to the byte."""
+"""Fixes of what a boot reads on a volume, and back to the byte: SELinux, auditd, LVM, names."""
 
 from __future__ import annotations
 
@@ -75,3 +75,78 @@ def test_files_without_labels_do_not_lock_out(tmp_path: Path) -> None:
     assert tree(root) == before
     os.setxattr(root / "etc/passwd", LABEL, b"system_u:object_r:passwd_file_t:s0\0")
     assert verdict(root, name).startswith("OK: ")
+
+
+def test_bindings_are_taken_out_and_put_back(tmp_path: Path) -> None:
+    card = "DEVICE=eth0\r\nHWADDR=02:00:00:00:00:01\r\n"
+    rule = 'SUBSYSTEM=="net", ATTR{address}=="02:00:00:00:00:01", \\\n  NAME="eth0"\n'
+    root = volume(
+        tmp_path,
+        {
+            "etc/udev/rules.d/70-persistent-net.rules": f"# mine\n{rule}# end",
+            "etc/sysconfig/network-scripts/ifcfg-eth0": card,
+        },
+    )
+    before, name = tree(root), "udevpersistentnet"
+    assert verdict(root, name).startswith("WARNING: The interface eth0")
+    done = ec2rl("fix", name, f"--root={root}", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert tree(root) == {
+        "etc/udev/rules.d/70-persistent-net.rules": b"# mine\n# end",
+        "etc/sysconfig/network-scripts/ifcfg-eth0": b"DEVICE=eth0\r\n",
+    }
+    assert verdict(root, name).startswith("OK: No interface is bound")
+    assert ec2rl("undo", f"--root={root}", "--yes").returncode == 0
+    assert tree(root) == before
+
+
+def test_auditd_stops_its_log_and_not_the_machine(tmp_path: Path) -> None:
+    conf = "# disk_full_action = HALT\ndisk_full_action =HALT  \r\nspace_left_action = \xe9mail\n"
+    root = volume(tmp_path, {"etc/audit/auditd.conf": conf})
+    (root / "etc/audit/auditd.conf").write_bytes(conf.encode("latin-1"))
+    before, name = tree(root), "auditdhalts"
+    assert verdict(root, name).startswith("WARNING: auditd stops the machine once its disk")
+    done = ec2rl("fix", name, f"--root={root}", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    after = conf.replace("=HALT  ", "=SUSPEND")
+    assert tree(root) == {"etc/audit/auditd.conf": after.encode("latin-1")}
+    assert verdict(root, name).startswith("OK: auditd does not stop the machine")
+    assert ec2rl("undo", f"--root={root}", "--yes").returncode == 0
+    assert tree(root) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("selinuxpermissive", "etc/selinux/config"),
+        ("cloudinitfailed", "var/lib/cloud/data/status.json"),
+        ("auditdhalts", "etc/audit/auditd.conf"),
+        ("udevpersistentnet", "etc/udev/rules.d/70-persistent-net.rules"),
+    ],
+)
+def test_what_is_no_file_of_the_volume_is_unknown(tmp_path: Path, name: str, path: str) -> None:
+    """A FIFO hangs nobody; what a link leads out to is not that of the machine that looks."""
+    root = volume(tmp_path, {"etc/cloud/cloud.cfg": "", path: ""})
+    (root / path).unlink()
+    os.mkfifo(root / path)
+    assert verdict(root, name).startswith("UNKNOWN: Cannot tell whether ")
+    (root / path).unlink()
+    (tmp_path / "ours").write_text("SELINUX=enforcing\ndisk_full_action = HALT\n")
+    (root / path).symlink_to(tmp_path / "ours")
+    assert not verdict(root, name).startswith(("PROBLEM", "WARNING"))
+
+
+def test_a_devices_file_is_put_aside(tmp_path: Path) -> None:
+    first, second = "AbCdEf-0123-4567-89ab-cdef-0123-456789", "Z" * 32
+    group = f'vg {{\nphysical_volumes {{\npv0 {{\nid = "{first}"\ndevice = "/dev/sda"\n}}\n}}\n}}\n'
+    line = f"IDTYPE=devname IDNAME=/dev/sdb DEVNAME=/dev/sdb PVID={second}\n"
+    file = "etc/lvm/devices/system.devices"
+    root = volume(tmp_path, {file: line, "etc/lvm/backup/vg": group})
+    before, name = tree(root), "lvmdevices"
+    assert verdict(root, name).startswith("WARNING: /dev/sda of the group vg is a physical volume")
+    done = ec2rl("fix", name, f"--root={root}", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (root / f"{file}.aside").read_text() == line
+    assert verdict(root, name).startswith("NOT_APPLICABLE")
+    assert ec2rl("undo", f"--root={root}", "--yes").returncode == 0
+    assert tree(root) == before

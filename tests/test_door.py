@@ -169,7 +169,7 @@ def test_all_files_of_a_folder_are_told(tmp_path: Path) -> None:
     assert taken(one, folder) == [
         "copy dmesg",
         "page an HTML page, not a log",
-        "deep/note text of no form that is known: what it says counts as not verified",
+        "deep/note text of no form that is known",
     ]
     assert [gap.removeprefix(f"{folder}/") for gap in one["host"]["gaps"]] == [
         f"log: the same as {folder}/copy",

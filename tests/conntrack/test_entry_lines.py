@@ -338,6 +338,12 @@ def _rows(count: int, more: str = "", first: int = 0, masked: bool = False) -> s
         (_rows(20) * 2, True),
         (_rows(3000, "zone=1 ") + _rows(3000, "zone=2 "), False),
         (_rows(1, masked=True) * 500, False),
+        (_rows(3000, "zone=0 ") + _rows(3000), True),  # /proc, and conntrack -L of the same
+        (_rows(3000) + _rows(2500, "zone=0 ", first=1), True),
+        (_rows(20, "zone=0 ") * 2, True),
+        (_rows(3000, "zone=0 ") + _rows(3000, "zone=4 "), False),
+        (_rows(3000) + _rows(3000, "zone=4 "), False),
+        (_rows(3000) + _rows(3000, "zone-orig=4 "), False),
     ],
 )
 def test_a_connection_that_is_listed_twice_tells_of_two_listings(text: str, is_told: bool) -> None:

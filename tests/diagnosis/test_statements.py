@@ -10,7 +10,7 @@ import pytest
 import ec2rl
 from ec2rl.catalogue import load
 from ec2rl.host.recording import RecordedHost, sections
-from ec2rl.model import Statement
+from ec2rl.model import Role, Statement
 from ec2rl.module import Options, diagnose
 from support.cases import CASES
 
@@ -32,6 +32,8 @@ def test_what_is_said_is_statements_alone(path: Path) -> None:
     found = diagnose(load(path.parent.name), host, Options())
     said = (found.finding.summary, *found.finding.details)
     assert all(isinstance(one, Statement) for one in said)
+    steps = [one for one in found.finding.details if one.template.startswith("Next: ")]
+    assert all(one.role in (Role.NEXT, Role.PAGE) for one in steps)  # such are told once for all
 
 
 @pytest.mark.more

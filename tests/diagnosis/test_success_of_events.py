@@ -12,9 +12,17 @@ from ec2rl.module import Options
 from ec2rl.report.wording import details, summary
 
 OTHERS = (
-    *("bootstopped", "conntrackfull", "diskfull", "duplicatefslabels", "duplicatefsuuid"),
+    *(
+        "bootentry",
+        "bootstopped",
+        "conntrackfull",
+        "diskfull",
+        "duplicatefslabels",
+        "duplicatefsuuid",
+    ),
     *("duplicatepartuuid", "fstabfailures", "loginfiles", "neighbourfull", "notgrown", "openssh"),
-    *("cloudinitfailed", "selinuxpermissive", "unitsfailed"),
+    *("auditdhalts", "bootwaits", "cloudinitfailed", "lvmdevices"),
+    *("selinuxpermissive", "udevpersistentnet", "unitsfailed"),
 )
 MODULES = [name for name in names() if name not in OTHERS]
 """What the kernel's log alone tells of."""

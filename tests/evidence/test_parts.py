@@ -134,3 +134,50 @@ def test_each_host_that_the_prompts_name_has_its_own() -> None:
         ("conntrack -S", "web1"),
         ("dmesg", "web2"),
     ]
+
+
+HEADINGS = [
+    ("web1 | CHANGED | rc=0 >>", "web2 | FAILED | rc=1 >>"),
+    ("web1 | SUCCESS | rc=0 >>", "web2 | SUCCESS | rc=0 >>"),
+    ("web1 | CHANGED | rc=0 | (stdout) >>", "web2 | UNREACHABLE! => {"),
+    ("[1] 01:02:03 [SUCCESS] web1", "[2] 01:02:04 [SUCCESS] web2"),
+    ("[1] 01:02:03 [SUCCESS] root@web1:22", "[2] 01:02:09 [FAILURE] web2 Exited with error code 1"),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), HEADINGS)
+def test_what_many_hosts_were_asked_at_once_is_each_hosts_own(first: str, second: str) -> None:
+    for theirs, kind in ((DMESG, "dmesg"), (STATS, "conntrack -S")):
+        text = plain(f"{first}\n{DMESG}{second}\n{theirs}\n".encode())
+        assert may_have_parts(kind_of(text), text)
+        parts = parts_of(kind_of(text), text)
+        assert {(part.kind.name, part.host) for part in parts} == {
+            ("dmesg", "web1"),
+            (kind, "web2"),
+        }
+
+
+@pytest.mark.parametrize("between", [": ", " | ", "  | ", ":"])
+def test_each_hosts_lines_behind_its_name_are_its_own(between: str) -> None:
+    both = [f"{name}{between}{line}" for line in DMESG.splitlines() for name in ("web-1", "web-2")]
+    text = "\n".join(both).encode()
+    assert may_have_parts(kind_of(text), text)
+    parts = parts_of(kind_of(text), text)
+    assert [(part.kind.name, part.host) for part in parts] == [
+        ("dmesg", "web-1"),
+        ("dmesg", "web-2"),
+    ]
+    assert parts[1].text.decode().split() == DMESG.split()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(f"web-1: {line}\n" for line in DMESG.splitlines()),
+        f"web-1: {DMESG}another line\nweb-2: {DMESG}",
+        "".join(f"app-{n % 2} | [   {n}.000000] x\napp-{n % 2} | y\napp-0 | z\n" for n in range(9)),
+    ],
+)
+def test_names_in_front_of_some_lines_are_no_hosts(text: str) -> None:
+    assert "web-2" not in {part.host for part in parts_of(kind_of(text.encode()), text.encode())}
+    assert "app-1" not in {part.host for part in parts_of(kind_of(text.encode()), text.encode())}

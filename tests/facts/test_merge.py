@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -196,3 +198,53 @@ def test_each_wording_has_to_fit_the_one_span() -> None:
     one = [dmesg(7.0), dmesg(90.0, oom)]
     assert total(merge(one, [], [[dmesg_t(7.0), dmesg_t(90.0, oom)]])) == 2
     assert total(merge(one, [], [[dmesg_t(7.0), dmesg_t(95.0, oom)]])) == 4
+
+
+def dmesg_h(*seconds: float) -> list[LogLine]:
+    """What `dmesg -H` shows: the first line of each minute has a date, and no other."""
+    found: list[LogLine] = []
+    for at in seconds:
+        minute = (BOOTED + at) // 60 * 60
+        known = any(one.time == minute for one in found)
+        time = None if known else minute
+        found.append(replace(dmesg_t(at), sources=("dmesg -H",), time=time, form="dmesg -H"))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("plain", "human", "together"),
+    [
+        (TWICE, TWICE, 5),
+        ((5.0, 5.1, 5.2), (5.0, 5.1, 5.2), 3),
+        (TWICE, TWICE[:4], 5),
+        (TWICE[2:], TWICE, 5),
+        ((400.0,), (400.0,), 1),
+        ((400.0, 400.1), (400.0, 400.1, 400.2), 3),
+        (TWICE, (7.1, 9000.0), 7),  # another boot's: no one span
+    ],
+)
+@pytest.mark.parametrize("beside", [dmesg, dmesg_t])
+def test_dmesg_h_beside_another_dmesg_of_one_boot(
+    plain: tuple[float, ...],
+    human: tuple[float, ...],
+    together: int,
+    beside: Callable[[float], LogLine],
+) -> None:
+    one, other = [beside(at) for at in plain], dmesg_h(*human)
+    expected = together - (beside is dmesg_t and together == 7)  # the first one is both's
+    assert total(merge(one, [], [other])) == expected
+    assert total(merge(other, [], [one])) == expected
+
+
+def test_three_forms_of_one_boot_are_one() -> None:
+    plain, dated = [dmesg(at) for at in TWICE], [dmesg_t(at) for at in TWICE]
+    for order in ((plain, dated), (dated, plain)):
+        for first, second, third in ((dmesg_h(*TWICE), *order), (*order, dmesg_h(*TWICE))):
+            assert total(merge(first, [], [second, third])) == 5
+    assert total(merge(dmesg_h(*TWICE), [], [dmesg_h(*TWICE)])) == 5
+
+
+def test_a_line_of_dmesg_h_without_a_date_is_no_event_of_another_time() -> None:
+    human = dmesg_h(100.0, 100.1, 4000.0)
+    for at in (20.0, 4500.0, 9000.0):
+        assert total(merge(human, [], [[dmesg_t(at)]])) == 4

@@ -9,6 +9,8 @@ import pytest
 from ec2rl.facts.log import LogLine
 from ec2rl.facts.oops import OOPS_PHRASES, Kind, oopses, parse_header, parse_headline
 from ec2rl.facts.trust import Grade
+from ec2rl.model import Verdict
+from support.log_verdicts import judged
 
 BUG, POINTER, OTHER = Kind.BUG, Kind.POINTER, Kind.OTHER
 HEADLINES = [
@@ -228,3 +230,30 @@ def log_of(said: list[str]) -> list[LogLine]:
         elif lines:
             lines[-1][2].append(text)
     return [line(text, at, *context) for text, at, context in lines]
+
+
+OWN = ("kernelbug", "kerneldereference", "kerneloops")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("we saw: Unable to handle kernel paging request, and then nothing", OWN[1:2]),
+        (
+            "BUG: unable to handle kernel NULL pointer dereference at ... (the rest is lost)",
+            OWN[1:2],
+        ),
+        ("something said BUG: kernel NULL pointer dereference, address unknown", OWN[1:2]),
+        ("is it kernel BUG at mm/slub.c? we do not know", OWN[:1]),
+        ("a Kernel BUG at 0x0 [verbose debug info unavailable]?", OWN[:1]),
+        ("kernel BUG at or Unable to handle kernel paging request", OWN[:2]),
+        ("xx: 0002 [#1] it had, with a kernel BUG at x", OWN),
+        ("whatever: 0002 [#1] it had", OWN),
+    ],
+)
+def test_what_is_not_understood_concerns_those_whose_words_it_has(
+    said: str, told: tuple[str, ...]
+) -> None:
+    text = f"[    0.000000] Linux version 6.1.0\n[    9.000000] x\nA note: {said}\n"
+    found = judged(text.encode(), OWN)
+    assert tuple(name for name, one in found.items() if one.verdict is not Verdict.OK) == told

@@ -123,8 +123,8 @@ def _where_it_can_be_told(seen: Observations) -> Statement:
     complete = complete_from(seen.log)
     if ring.gap and complete is not None:
         words = "Next: ask for what the log still covers: {run}"
-        return say(words, run=Command(f"run --since=@{round(complete + 1)}"))
-    return say("Next: keep what was read, for a report: {run}", run=_KEEP)
+        return next_step(words, run=Command(f"run --since=@{round(complete + 1)}"))
+    return next_step("Next: keep what was read, for a report: {run}", run=_KEEP)
 
 
 def _told(table: Table) -> bool:
@@ -251,11 +251,13 @@ def _about(seen: Observations) -> list[Statement]:
         ),
         reverse=True,
     )
-    gone = "not seen from here" if seen.hidden or seen.unread else say("gone by {now}")
     lines = []
     for count, number in named[:_MOST]:
         # A namespace's number is given to another one after its end: who dropped nothing is not it.
         known = next((t for t in seen.tables if t.namespace.inode == number and t.refused), None)
+        gone: Value = "not seen from here" if seen.hidden or seen.unread else say("gone by {now}")
+        if any(t.namespace.inode == number for t in seen.tables):
+            gone = say("an earlier one of this number: the one of {now} has dropped nothing")
         where: Value = say("netns {number} ({gone})", number=number, gone=gone)
         if known is not None:
             where = known.namespace.label

@@ -12,6 +12,7 @@ from ec2rl.model import (
     Why,
     helps,
     more,
+    next_step,
     say,
     see_page,
 )
@@ -76,7 +77,7 @@ def _without(
         said = say("Cannot tell whether devices share a {what}: {why:; }", what=words.what, why=why)
         lines = [say("Not read: {unread}", unread=one) for one in unread[_FEW:_MOST]]
         is_denied = any(one.why is Why.DENIED for one in unread)
-        how = say("Next: {run_as_root}") if is_denied else page
+        how = next_step("Next: {run_as_root}") if is_denied else page
         return Finding(Verdict.UNKNOWN, said, (*lines, how), facts=facts)
     rests = "Rests on: the first bytes of {n:device}"
     proof = Statement(rests, {"n": seen.disks}, Role.PROOF)

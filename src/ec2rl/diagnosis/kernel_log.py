@@ -40,6 +40,7 @@ def kernel_log_module(
     observe: Callable[[Host, Observations[D]], Observations[D]] | None = None,
     advise: Callable[[Observations[D]], Sequence[Statement]] | None = None,
     found: Callable[[Observations[D]], str] | None = None,
+    concerns: Callable[[str], bool] = bool,
     of_dead_kernels: bool = False,
     level: int | None = None,
     settings: tuple[Setting, ...] = (),
@@ -51,8 +52,10 @@ def kernel_log_module(
     adds what else tells of them: a proof, a count, a doubt, notes.  `advise` gives advice by what
     was found, and `found` names it, instead of what `text` has.  `of_dead_kernels` looks in crash
     records as well.  `level` is the weakest at which the kernel tells of an event, where its
-    phrases do not say it.  Where there are `settings`, this boot's events from before a change that
-    raised all of them, and is in force, are past; `fix` are the fields of `Module` that such a
+    phrases do not say it.  `concerns` tells whether a line that was not understood can be one of
+    these events, by its words, where others have the same phrases.  Where there are `settings`,
+    this boot's events from before a change that raised all of them, and is in force, are past;
+    `fix` are the fields of `Module` that such a
     module has.  The commands "By hand" are those of the module's page.
     """
 
@@ -65,9 +68,10 @@ def kernel_log_module(
             events = find_events(log, phrases, parse, records.lines)
         else:
             assert find is not None, "a module parses lines, or finds events in them"
+            odd = not_understood(log, phrases, lambda one: any(find((one,))))
             events = replace(
                 sort_events(find(together(log.lines, records.lines))),
-                not_understood=not_understood(log, phrases, lambda one: any(find((one,)))),
+                not_understood=tuple(line for line in odd if concerns(line.message)),
             )
         weakest = max(phrase.level for phrase in phrases) if level is None else level
         clock = host.clock()

@@ -18,6 +18,7 @@ from ec2rl.model import (
     Why,
     fix_with,
     helps,
+    next_step,
     say,
     see_page,
 )
@@ -70,7 +71,7 @@ def _without_config(config: Unreadable) -> Finding:
         how = helps(say("What helps: reinstall openssh-server, which brings it back"))
         return Finding(Verdict.PROBLEM, said, (how, see_page(NAME)))
     said = say("Cannot tell whether sshd lets anybody in: {why}", why=config)
-    return Finding(Verdict.UNKNOWN, said, (say("Next: {collect_all}"),))
+    return Finding(Verdict.UNKNOWN, said, (next_step("Next: {collect_all}"),))
 
 
 def _of_start(sshd: Sshd, words: Words) -> Iterator[_Stop]:

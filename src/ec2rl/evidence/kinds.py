@@ -202,7 +202,7 @@ _LOGS = {
 _CONSOLE = Kind("console", Use.LOG)
 _EMPTY = Kind("empty", Use.NOTHING)
 _UNSEEN = Kind("blank as far as it was looked at", Use.LOST)
-UNKNOWN = Kind("text of no form that is known: what it says counts as not verified", Use.LOG)
+UNKNOWN = Kind("text of no form that is known", Use.LOG)
 
 
 def kind_of(head: bytes) -> Kind:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 
+from ec2rl.evidence.hosts import by_host, names_hosts
 from ec2rl.evidence.kinds import CLEAR_SETTING, UNKNOWN, Kind, Use, log_kind, printed_kind, rows
-from ec2rl.host.bare import QUOTE, bare, has_prompt, prompt
+from ec2rl.host.bare import QUOTE, bare, has_heading, has_prompt, prompt
 from ec2rl.host.saved import BLANK
 from ec2rl.host.sos_layout import SETTINGS, settings
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _SPLIT = ("dmesg", "syslog", UNKNOWN.name)
 """Logs in which something else may stand; a console is shown whole, and JSON is of one program."""
@@ -64,6 +65,8 @@ def may_have_parts(kind: Kind, text: bytes) -> bool:
         return kind.use in _TAKEN
     begins = b"|".join(row.first or row.line for row in rows() if row.line)
     pattern = rb"(?m)^(?:%s)?(?:%s)" % (QUOTE, begins)
+    if names_hosts(text) or has_heading(text):
+        return True
     is_split = kind.name in _SPLIT or _asks_dmesg(text)
     return is_split and (re.search(pattern, text) is not None or has_prompt(text))
 
@@ -79,7 +82,11 @@ def parts_of(kind: Kind, text: bytes) -> list[Part]:
 
     [] where it is all of the one kind that it was taken for, whatever words stand around that.
     """
-    reader = _Reader(text.split(b"\n"))
+    lines = text.split(b"\n")
+    hosts = by_host(lines) if names_hosts(text) else {}
+    if 0 < len(hosts) <= _MOST:
+        return [_of_host(host, its) for host, its in hosts.items()]
+    reader = _Reader(lines)
     reader.read()
     found = [*reader.printed(), *reader.logs()]
     known = [part.kind for part in found if part.kind is not UNKNOWN]
@@ -88,6 +95,14 @@ def parts_of(kind: Kind, text: bytes) -> list[Part]:
     if len(found) > _MOST or not known or is_lost or (known == [kind] and not is_spoilt):
         return []
     return sorted(found, key=lambda part: part.lines)
+
+
+def _of_host(host: str, lines: Mapping[int, bytes]) -> Part:
+    """What one of many hosts said, with a blank line for each of another's."""
+    places = [*lines]
+    span = range(places[0], places[-1] + 1)
+    text = b"".join(lines.get(at, b"") + b"\n" for at in span)
+    return Part(log_kind(text), text, _span(places), host)
 
 
 class _Reader:

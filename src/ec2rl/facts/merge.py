@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from itertools import islice
 from math import inf
 
 from ec2rl.facts.log import LogLine
@@ -21,6 +22,10 @@ _DRIFT = 5e-4
 _ROUNDED = 1.1
 """Seconds by which what `dmesg -T` prints may be apart from the stamp: it cuts parts of one off."""
 
+_MINUTE = 60.0
+_WHOLE_MINUTES = "dmesg -H"
+"""The form that dates the first line of each minute, by that, and no other line."""
+
 _SPANS = 100
 """Lines by which one log may begin, or end, before another that holds the same."""
 
@@ -35,7 +40,8 @@ def merge(
 
     The ring buffer and the journal carry the same stamp for the same record; a text log that does
     not is matched by its words and its time, line by line, so that ten lines in one second meet
-    ten.  What has no time stays behind the line that stood above it.
+    ten.  What has no time stays behind the line that stood above it; of `dmesg -H` it may be any
+    event between those lines around it that have one.
     """
     events = _Events()
     sources = (ring, journal, *texts)
@@ -51,7 +57,8 @@ def _dated(source: Sequence[LogLine], sources: Sequence[Sequence[LogLine]]) -> S
     """
     stamps = _by_words(source, lambda one: None if one.time is not None else _stamp(one))
     for other in sources if stamps else ():
-        span = None if other is source else _span(stamps, _by_words(other, lambda one: one.time))
+        times = _by_words(other, lambda one: one.time)
+        span = None if other is source else _span(stamps, times, _rounded(other))
         if span is not None:
             return [
                 line
@@ -77,10 +84,17 @@ def _by_words(
     return found
 
 
-def _span(stamps: dict[str, list[float]], times: dict[str, list[float]]) -> float | None:
+def _rounded(lines: Sequence[LogLine]) -> float:
+    return _ROUNDED + _MINUTE * any(line.form == _WHOLE_MINUTES for line in lines)
+
+
+def _span(
+    stamps: dict[str, list[float]], times: dict[str, list[float]], rounded: float
+) -> float | None:
     """The one span by which all that one of two logs has of their messages stands in the other.
 
-    None where there is none, or more than one: then both may be of other boots.
+    None where there is none, or more than one: then both may be of other boots.  The times may be
+    `rounded` seconds too early.
     """
     common = sorted(stamps.keys() & times.keys(), key=lambda one: len(times[one]))
     if not common:
@@ -89,20 +103,39 @@ def _span(stamps: dict[str, list[float]], times: dict[str, list[float]]) -> floa
     spans = [when - rarest[0][0] for when in rarest[1][:_SPANS]]
     spans += [when - rarest[0][-1] for when in rarest[1][-_SPANS:]]
     pairs = [(sorted(stamps[words]), sorted(times[words])) for words in common]
-    fitting = [span for span in spans if all(_fits(*pair, span) for pair in pairs)]
-    one = fitting and max(fitting) - min(fitting) <= 2 * _ROUNDED
+    fitting = [span for span in spans if all(_fits(*pair, span, rounded) for pair in pairs)]
+    one = fitting and max(fitting) - min(fitting) <= 2 * rounded
     return max(fitting) if one else None
 
 
-def _fits(stamps: Sequence[float], times: Sequence[float], span: float) -> bool:
+def _fits(stamps: Sequence[float], times: Sequence[float], span: float, rounded: float) -> bool:
     """Whether the shorter of two sorted lists stands in the other, so far apart."""
     short, long = (stamps, times) if len(stamps) <= len(times) else (times, stamps)
     apart = span if short is stamps else -span
     return all(
-        (place := bisect_left(long, at + apart - _ROUNDED)) < len(long)
-        and long[place] <= at + apart + _ROUNDED
+        (place := bisect_left(long, at + apart - rounded)) < len(long)
+        and long[place] <= at + apart + rounded
         for at in short
     )
+
+
+def _reaches(source: Sequence[LogLine]) -> list[tuple[float, float] | None]:
+    """Between which times each line without one was written, None where nothing tells."""
+    found: list[tuple[float, float] | None] = [None] * len(source)
+    if not any(line.form == _WHOLE_MINUTES for line in source):
+        return found
+    after: float | None = None
+    for at, line in enumerate(source):
+        after = after if line.time is None else line.time
+        if line.time is None and after is not None and line.form == _WHOLE_MINUTES:
+            found[at] = after, inf
+    before = inf
+    for at in range(len(source) - 1, -1, -1):
+        when, reach = source[at].time, found[at]
+        before = before if when is None else when + _MINUTE
+        if reach is not None:
+            found[at] = reach[0], before
+    return found
 
 
 class _Events:
@@ -112,29 +145,35 @@ class _Events:
         self._stamped: dict[tuple[str, int], list[int]] = {}
         self._worded: dict[str, list[int]] = {}
         self._unstamped: dict[str, list[int]] = {}
+        self._reaches: dict[int, tuple[float, float]] = {}
+        """Of events without a time, between which times each was."""
 
     def add(self, source: Sequence[LogLine]) -> None:
         """Add one source's lines: each meets at most one event that came from another source."""
         taken: set[int] = set()
         queues: dict[tuple[str, bool], _Queue] = {}
         passed: dict[tuple[str, int], int] = {}
-        fresh: list[LogLine] = []
-        for line in source:
+        fresh: list[tuple[LogLine, tuple[float, float] | None]] = []
+        for line, reach in zip(source, _reaches(source)):
             left = line.count
             while left:
                 number = self._same_stamp(line, taken, passed)
                 if number is None:
                     number = self._same_time(line, taken, queues)
                 if number is None:
+                    number = self._within(line, reach, taken)
+                if number is None:
                     break
                 taken.add(number)
                 left -= self._meet(number, line, left)
             if left:
-                fresh.append(line if left == line.count else replace(line, count=left))
+                fresh.append((line if left == line.count else replace(line, count=left), reach))
         self._begins.append(len(self.all))
-        for line in fresh:
+        for line, reach in fresh:
             number = len(self.all)
             self.all.append(line)
+            if reach is not None:
+                self._reaches[number] = reach
             self._worded.setdefault(line.message, []).append(number)
             if line.monotonic is None:
                 self._unstamped.setdefault(line.message, []).append(number)
@@ -180,9 +219,10 @@ class _Events:
         if key not in queues:
             queues[key] = _Queue(self.all, numbers)
         queue = queues[key]
-        place = queue.free(bisect_left(queue.times, line.time - queue.reach))
+        reach = max(queue.reach, _apart(line))
+        place = queue.free(bisect_left(queue.times, line.time - reach))
         tries = _TRIES
-        while tries and place < len(queue.times) and queue.times[place] <= line.time + queue.reach:
+        while tries and place < len(queue.times) and queue.times[place] <= line.time + reach:
             number = queue.numbers[place]
             if number in taken:
                 queue.take(place)
@@ -192,6 +232,23 @@ class _Events:
             else:
                 tries -= 1
             place = queue.free(place + 1)
+        return None
+
+    def _within(
+        self, line: LogLine, reach: tuple[float, float] | None, taken: set[int]
+    ) -> int | None:
+        """The first event with these words that may be one, where one of both has no time."""
+        mine = reach or _moment(line)
+        if mine is None or not (reach or self._reaches):
+            return None
+        for number in islice(self._worded.get(line.message, ()), _TRIES):
+            event = self.all[number]
+            its = self._reaches.get(number) or _moment(event)
+            is_timed = line.time is not None and event.time is not None
+            if not (number in taken or is_timed or its is None) and (
+                mine[0] <= its[1] + _ROUNDED and its[0] <= mine[1] + _ROUNDED
+            ):
+                return number
         return None
 
     def _meet(self, number: int, line: LogLine, left: int) -> int:
@@ -241,9 +298,15 @@ def _one_boot(a: LogLine, b: LogLine) -> bool:
 
 
 def _near(line: LogLine, event: LogLine) -> bool:
-    return abs((line.time or 0.0) - (event.time or 0.0)) <= _apart(event)
+    return abs((line.time or 0.0) - (event.time or 0.0)) <= max(_apart(event), _apart(line))
+
+
+def _moment(line: LogLine) -> tuple[float, float] | None:
+    """Between which times a line with a time was written."""
+    return None if line.time is None else (line.time - _apart(line), line.time + _apart(line))
 
 
 def _apart(line: LogLine) -> float:
     """How far a text log's time may lie from the event's own, in seconds."""
-    return _SECONDS_APART + _DRIFT * (line.monotonic or 0) / 1e6
+    rounded = _MINUTE if line.form == _WHOLE_MINUTES else 0.0
+    return _SECONDS_APART + rounded + _DRIFT * (line.monotonic or 0) / 1e6

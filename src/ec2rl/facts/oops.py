@@ -127,6 +127,21 @@ class Kind(Choice):
     """Any other fault of the processor, or of the kernel's own entry code."""
 
 
+_WORDS_OF = (
+    ("ernel BUG at ", Kind.BUG),
+    ("[verbose debug info unavailable]", Kind.BUG),
+    ("nable to handle ", Kind.POINTER),
+    ("NULL pointer dereference", Kind.POINTER),
+)
+"""What only the headline of one kind has, however much of it was understood."""
+
+
+def may_tell_of(kind: Kind, message: str) -> bool:
+    """Tell whether a message that was not understood may be of a kind, by the words that it has."""
+    named = [its for words, its in _WORDS_OF if words in message]
+    return not named or kind in named or " [#" in message
+
+
 @record(frozen=True)
 class Oops:
     """One oops; "" is what no line tells.

@@ -12,6 +12,7 @@ from itertools import islice
 from ec2rl.facts.console import console, may_have_dropped, vouched
 from ec2rl.facts.journal_log import journal_records
 from ec2rl.facts.log import UNKNOWN_FORM, Judged, LogLine, LogSource, search_gap
+from ec2rl.facts.shown_again import once
 from ec2rl.facts.syslog import hits_of, parse_lines, unfinished
 from ec2rl.facts.trust import Grade
 from ec2rl.facts.whole_journal import has_whole_boot, is_beginning
@@ -20,6 +21,7 @@ from ec2rl.host import (
     ABOUT_CONSOLES,
     ABOUT_TEXTS,
     BEGINNING,
+    BEGINNING_OF_TEXT,
     BROKEN,
     CONSOLES,
     DMESGS,
@@ -30,6 +32,7 @@ from ec2rl.host import (
     Search,
 )
 from ec2rl.model import Evidence, Why
+from ec2rl.quantities import plural
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -148,7 +151,7 @@ def _texts(
     booted: float | None,
 ) -> list[Told]:
     """What dmesg printed, or consoles over several boots: the texts of these names."""
-    asked = [replace(phrase, before=True) for phrase in (*phrases, BEGINNING)]
+    asked = [*(replace(phrase, before=True) for phrase in phrases), BEGINNING_OF_TEXT]
     told: list[Told] = []
     for name in names:
         (found,) = host.search([name], (*asked, *ABOUT_TEXTS))
@@ -165,7 +168,7 @@ def _text(
     found: Search, kind: str, asked: Sequence[Phrase], boot_id: str | None, booted: float | None
 ) -> Told:
     wanted = (*asked, *ABOUT_CONSOLES)
-    kept = hits_of(found.lines, wanted)
+    kept = once(hits_of(found.lines, wanted))
     lines = parse_lines(
         found.path,
         kept,
@@ -191,7 +194,7 @@ def _text(
         when = line.time
         if when is None and not later and booted is not None and line.monotonic is not None:
             when = booted + line.monotonic / 1e6
-        boot = f"{later} boots before the last" if later else boot_id
+        boot = f"{plural(later, 'boot')} before the last" if later else boot_id
         told.append(replace(line, sources=(kind,), time=when, boot=boot, this_boot=not later))
     gap = search_gap(found) or ("" if starts else "it does not go back to the boot")
     if any(line.this_boot for line, is_lost in zip(told, lost) if is_lost):

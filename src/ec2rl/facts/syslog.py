@@ -151,7 +151,8 @@ def _behind(cut: Sequence[_Piece], position: int) -> list[str]:
     """What the kernel says behind a hit; other programs' lines may come between."""
     context: list[str] = []
     has_form = cut[position].record is not None
-    for piece in cut[position + 1 :]:
+    for at in range(position + 1, len(cut)):  # a slice would be a copy of all the rest
+        piece = cut[at]
         if piece.hit:
             break
         if piece.kernels is not None:

@@ -76,6 +76,9 @@ known: each the name of its file, and the line."""
 BEGINNING = Phrase(b"Linux version ")
 """The first thing that a kernel prints (on some architectures the second, at the same time)."""
 
+BEGINNING_OF_TEXT = Phrase(BEGINNING.text, after=40, before=True)
+"""The same in a text that may show a boot twice: what stands behind it tells whether it does."""
+
 _USERS = b"overlayfs: |mount option | parameter '| name '| value for '|process '|input: "
 _NAMES = b"Product: |Manufacturer: |SerialNumber: "
 USERS = tuple(map(Phrase, (*_USERS.split(b"|"), *_NAMES.split(b"|"))))

@@ -33,6 +33,13 @@ _WITH_HOST = (
     rb"[#$%](?: (?:sudo )?|$)(.*)"
 )
 """Prompts as bash of Red Hat's and Debian's kin, of SUSE and of macOS writes them."""
+_HEADING = (
+    rb"([A-Za-z0-9][\w.-]{0,62}) \| (?:CHANGED|SUCCESS|FAILED!?|UNREACHABLE!?)"
+    rb"(?: \| rc=-?\d{1,3} (?:\| \(stdout\) |\(stdout\) )?>>| => \{)?[ \t\r]*$"
+    rb"|\[\d{1,6}\] \d\d:\d\d:\d\d \[(?:SUCCESS|FAILURE)\] "
+    rb"(?:[\w.-]+@)?([A-Za-z0-9][\w.-]{0,62})(?::\d{1,5})?(?: [\w -]{1,60})?[ \t\r]*$"
+)
+"""What stands above each host's own output: ansible's (plugins/callback/minimal.py) and pssh's."""
 _SHORT = rb"(?:(?:ba)?sh-\d\.\d)?[#$%%] (?:sudo )?((?:%s)\b.*)"
 _OTHERS = "date|df|free|head|hostname|ls|lsblk|lsmod|mount|ps|ss|systemctl|tail|top|uptime|watch"
 
@@ -42,14 +49,19 @@ def _tools() -> str:
     return "|".join(form.KEY.partition(" ")[0] for form in forms)
 
 
-def _prompts() -> tuple[bytes, bytes]:
+def _prompts() -> tuple[bytes, bytes, bytes]:
     known = "|".join((_LOOKS, _COMMANDS, _OTHERS, _tools()))
-    return _WITH_HOST, _SHORT % known.encode()
+    return _WITH_HOST, _HEADING, _SHORT % known.encode()
 
 
 def prompt(line: bytes) -> tuple[str, bytes] | None:
-    """Give the host that a prompt names, "" for none, and the command; None for another line."""
-    long, short = _prompts()
+    """Give the host that a prompt names, "" for none, and the command; None for another line.
+
+    What stands above a host's own output is one, too, without a command.
+    """
+    long, heading, short = _prompts()
+    if found := re.match(heading, line):
+        return (found[1] or found[2]).decode(), b""
     if found := re.match(long, line):
         return (found[1] or found[2] or found[3]).decode(), found[4]
     found = re.match(short, line)
@@ -60,6 +72,11 @@ def has_prompt(text: bytes) -> bool:
     """Tell whether a prompt begins any line, also a quoted one."""
     quote = rb"(?m)^(?:" + QUOTE + rb")?"
     return any(re.search(quote + b"(?:" + one + b")", text) for one in _prompts())
+
+
+def has_heading(text: bytes) -> bool:
+    """Tell whether what stands above a host's own output begins any line."""
+    return re.search(rb"(?m)^(?:" + _HEADING + rb")", text) is not None
 
 
 def commands_of(text: bytes, of_settings: bool) -> list[str]:

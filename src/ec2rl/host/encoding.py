@@ -97,6 +97,7 @@ def decode_search(
     above: Line | None = None
     before = any(phrase.before for phrase in phrases)
     offset = more = 0
+    phrases = [phrase for phrase in phrases if phrase.text.decode() in text]
     for words in text.split("\n"):
         raw = words.encode()
         found = [phrase.after for phrase in phrases if phrase.text in raw]

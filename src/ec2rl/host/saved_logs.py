@@ -16,6 +16,7 @@ from itertools import chain, islice
 from ec2rl.forms.begun import begun
 from ec2rl.forms.line_ends import broken, dressed
 from ec2rl.forms.mend import JOINED
+from ec2rl.forms.months import month
 from ec2rl.forms.not_a_log import PACKED
 from ec2rl.forms.parse import parse_record
 from ec2rl.forms.recognise import Recognised
@@ -23,6 +24,7 @@ from ec2rl.forms.times import epoch
 from ec2rl.host import (
     ABOUT_TEXTS,
     BEGINNING,
+    BEGINNING_OF_TEXT,
     BOOT_ID,
     BROKEN,
     CONSOLES,
@@ -67,8 +69,8 @@ _DAY = 86400.0
 _NAMES = {"dmesg": DMESGS, "console": CONSOLES, "document": DOCUMENTS}
 _BROKEN = 512
 """Lines that may go on behind their end, of all logs."""
-_LINES = 10 << 20
-"""Bytes of memory for the lines that are kept of all logs."""
+_LINES = 4 << 20
+"""Bytes of memory for the lines that are kept of all logs: each module looks at each of them."""
 
 
 def open_logs(paths: Sequence[str], phrases: Sequence[Phrase]) -> RecordedHost | Unreadable:
@@ -134,6 +136,7 @@ class LogReader:
         self._kernels = tuple(
             replace(phrase, recent=False, before=True) for phrase in (*phrases, BEGINNING)
         )
+        self._texts = (*self._kernels[:-1], BEGINNING_OF_TEXT)
         self._room = _LINES // count
         self._deadline = time.monotonic() + SECONDS
         self._memory: dict[str, Observation] = {}
@@ -209,10 +212,11 @@ class LogReader:
 
         what = text.what.kind
         is_journal = what == "syslog" and is_journalctl(log.name, text.head)
-        modified = (is_journal and journal_until(text.head)) or modified
+        sent = sent_at(text.head)
+        modified = (is_journal and journal_until(text.head)) or sent or modified
         phrases = self._logs or (BEGINNING,)  # modules that look for none read it all the same
         if what not in ("syslog", "document") or is_journal:
-            phrases = self._kernels if is_journal else (*self._kernels, *ABOUT_TEXTS)
+            phrases = self._kernels if is_journal else (*self._texts, *ABOUT_TEXTS)
         budget = Budget(kept=self._room)
         # Of what a text is its name says nothing.
         read = self.telltales.watched(log.name, text.read)
@@ -232,7 +236,7 @@ class LogReader:
             tail = text.clean.tail
             if what in ("dmesg", "console"):
                 gap = "; ".join(filter(None, (gap, unfinished(tail))))
-            self._end = max(self._end, _last_time(tail, modified) or 0.0)
+            self._end = max(self._end, _last_time(tail, modified) or sent or 0.0)
             end = tail.decode("utf-8", "backslashreplace") if what == "console" else ""
             is_cut = _reaches_end(answer) and not tail.endswith(b"\n")
             answer = replace(answer, path=log.name, gap=gap, end=end, is_cut=is_cut)
@@ -415,3 +419,29 @@ def journal_until(head: bytes) -> float | None:
 def _ends(told: Evidence) -> int:
     """The seconds that the last line of a journal's words begins with."""
     return int(told.text.rstrip("\n").rpartition("\n")[2].split(" ")[0])
+
+
+_HEADERS = (
+    rb"(?:From [^\n]*\n)?(?:[A-Z][A-Za-z-]{1,40}:[ \t][^\n]*\n(?:[ \t][^\n]*\n)*){2,200}\r?\n"
+)
+_SENT = (
+    rb"(?m)^Date: *(?:[A-Z][a-z]{2}, *)?(\d{1,2}) +([A-Z][a-z]{2}) +(\d{4}) +(\d\d:\d\d)(:\d\d)?"
+    rb" +([+-]\d{4}|UT|GMT|Z)"
+)
+
+
+def sent_at(head: bytes) -> float | None:
+    """When a mail was sent that a text is, in seconds since the epoch, as its headers say.
+
+    RFC 5322, 3.3.  None for what is no mail.
+    """
+    headers = re.match(_HEADERS, head)
+    sent = headers and re.search(_SENT, headers[0])
+    if not sent:
+        return None
+    day, name, year, minute, second, zone = ((part or b"").decode() for part in sent.groups())
+    return epoch(
+        f"{year}-{month(name) or 0:02}-{int(day):02}T{minute}{second or ':00'}"
+        f"{zone if zone[0] in '+-' else 'Z'}",
+        0.0,
+    )

@@ -6,7 +6,7 @@ from ec2rl.diagnosis.events import Event
 from ec2rl.diagnosis.finding import DiagnosisText
 from ec2rl.diagnosis.kernel_log import kernel_log_module, mark_of_death
 from ec2rl.facts.log import LogLine
-from ec2rl.facts.oops import OOPS_PHRASES, Kind, oopses
+from ec2rl.facts.oops import OOPS_PHRASES, Kind, may_tell_of, oopses
 from ec2rl.host import CRIT
 from ec2rl.model import Statement, say
 
@@ -29,6 +29,7 @@ MODULE = kernel_log_module(
     domain="os",
     phrases=OOPS_PHRASES,
     find=find,
+    concerns=lambda message: may_tell_of(Kind.BUG, message),
     level=CRIT,
     text=DiagnosisText(
         found="Kernel BUG messages found",

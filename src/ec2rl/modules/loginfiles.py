@@ -16,10 +16,11 @@ from ec2rl.model import (
     fix_with,
     helps,
     more,
+    next_step,
     say,
     see_page,
 )
-from ec2rl.module import Module, Options
+from ec2rl.module import ACCESS, Module, Options
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -123,7 +124,7 @@ def judge(seen: Seen) -> Finding:
     lost = next((bar.said for one in seen.logins for bar in one.bars if bar.maybe), None)
     if lost is not None:
         said = say("Cannot tell whether a login is refused: {why}", why=lost)
-        return _found(Verdict.UNKNOWN, said, (say("Next: {collect_all}"),), seen)
+        return _found(Verdict.UNKNOWN, said, (next_step("Next: {collect_all}"),), seen)
     return _found(Verdict.OK, say("No file is in the way of a login."), (*_proof(files),), seen)
 
 
@@ -254,4 +255,5 @@ MODULE = Module(
     needs="root, to read all of the files",
     propose=propose,
     by_hand=lambda _: ("namei -l /home/NAME/.ssh/authorized_keys", "chage -l NAME", "pwck -r"),
+    rank=ACCESS,
 )

@@ -20,6 +20,7 @@ from ec2rl.model import (
     Why,
     helps,
     more,
+    next_step,
     say,
     see_page,
 )
@@ -158,7 +159,7 @@ def _reasons(seen: Seen) -> tuple[Statement | Unreadable, ...]:
 def _unknown(why: tuple[Statement | Unreadable, ...], facts: dict[str, Fact]) -> Finding:
     said = say("Cannot tell whether all of a volume is used: {why:; }", why=why)
     is_denied = any(isinstance(one, Unreadable) and one.why is Why.DENIED for one in why)
-    how = say("Next: {run_as_root}") if is_denied else see_page(NAME)
+    how = next_step("Next: {run_as_root}") if is_denied else see_page(NAME)
     return Finding(Verdict.UNKNOWN, said, (how,), facts=facts)
 
 

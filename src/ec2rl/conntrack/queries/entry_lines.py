@@ -25,7 +25,8 @@ _FLOW = 8 * LONGEST
 _SIGNS = (b"src=", b"<flow", b"</flow", b" -s ", forms.TOOLS)
 """One of these is in whatever is more than a line that is no entry."""
 _MANY = 100
-_FIRST = 2
+_LOOKED, _FIRST = 1000, 2
+"""Lines of a block in which connections are chosen that last, and how many of them are."""
 _LISTINGS = 4
 """As many as one text may hold; what stands there more often is what a mask made of many."""
 _PLAIN = b" src= dst= sport= dport= ".translate(None, _VARYING)
@@ -93,12 +94,13 @@ class EntryLines:
     def _look_again(self, lines: list[bytes], text: bytes) -> None:
         """Note whether a connection of the first lines comes again, in this text or in these."""
         if not self._first and lines:
-            lasting = [line for line in lines if b" ESTABLISHED " in line] or lines
-            times = {one: text.count(one) for one in map(_connection, lasting[:_FIRST]) if one}
+            some = lines[:_LOOKED]
+            lasting = [line for line in some if b" ESTABLISHED " in line] or some
+            times = {one: _shown(one, text) for one in map(_connection, lasting[:_FIRST]) if one}
             self._first = [one for one, often in times.items() if often <= _LISTINGS]
             self._again = any(times[one] > 1 for one in self._first)
         elif not self._again:
-            self._again = any(one in text for one in self._first)
+            self._again = any(one in text and _shown(one, text) for one in self._first)
 
     def _settled(self, lines: list[bytes], shapes: list[bytes], last: bool) -> list[bytes]:
         """The entries of lines of which some are not plain ones."""
@@ -195,8 +197,26 @@ def _connection(line: bytes) -> bytes:
     begins, ends = line.find(b" src="), line.find(b" dport=")
     end = line.find(b" ", ends + 1)
     found = line[begins : end + 1] if 0 <= begins < ends < end else b""
-    # In another zone the same is another one's; of what a mask hides many look alike.
-    return found if found.translate(None, _VARYING) == _PLAIN and b" zone=" not in line else b""
+    # Of what a mask hides many look alike.
+    return found if found.translate(None, _VARYING) == _PLAIN and _is_of_no_zone(line) else b""
+
+
+def _shown(connection: bytes, text: bytes) -> int:
+    """How many lines show a connection, up to one more than there may be listings."""
+    found, at = 0, text.find(connection)
+    while at >= 0 and found <= _LISTINGS:
+        end = text.find(b"\n", at)
+        found += _is_of_no_zone(text[at : end if end >= 0 else len(text)])
+        at = text.find(connection, at + 1)
+    return found
+
+
+def _is_of_no_zone(line: bytes) -> bool:
+    """Whether a line is of the zone that all are of; in another one the same is another's.
+
+    conntrack -L leaves that one out, /proc names it (nf_conntrack_standalone.c, ct_show_zone).
+    """
+    return b" zone" not in line or b" zone=0 " in line
 
 
 def _shapes(lines: list[bytes]) -> list[bytes]:

@@ -58,8 +58,8 @@ def take_census(
     """Count a namespace's table: the caller's, or the one behind a door; `host` is this machine.
 
     With `first` the look ends after about so many entries: the kernel walks a keyed hash, so these
-    are a uniform sample (sample.py); from a text it is drawn.  `progress` is called with the
-    entries seen so far.  Ctrl-C ends the look too, and `gaps` say so.
+    are a uniform sample (sample.py) unless the table is near its limit; from a text it is drawn.
+    `progress` is called with the entries seen so far.  Ctrl-C ends the look too, and `gaps` say so.
     """
     host = host or LiveHost()
     inside = host if door is None else host.within(door)
@@ -71,7 +71,19 @@ def take_census(
     if not isinstance(table, Dump):
         return _census_of_text(table, inside, settings, progress, keep, source_of(door, TEXT))
     with without_gc(), table:
-        return _census_of_dump(table, door, settings, first, progress, keep)
+        found = _census_of_dump(table, door, settings, first, progress, keep)
+    return found if found.whole else replace(found, random=not _is_swept(inside, found.counted))
+
+
+_SWEPT = 0.9
+"""From 95 % of the limit on the kernel evicts bucket after bucket, and ends below it
+(nf_conntrack_max95: gc_worker, nf_conntrack_core.c, Linux 6.18)."""
+
+
+def _is_swept(inside: Host, counted: int | None) -> bool:
+    """Tell whether a table's first entries may be others than the rest: it is near its limit."""
+    limit = number(inside, SYSCTL + "max")
+    return bool(limit and counted and counted >= _SWEPT * limit)
 
 
 @contextmanager

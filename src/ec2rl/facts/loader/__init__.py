@@ -1,0 +1,1 @@
+"""What a boot loader will start: GRUB's menu, the Boot Loader Specification's entries, grubenv."""

@@ -1,0 +1,107 @@
+"""What a kernel's or an initial RAM disk's file tells of itself, by its bytes; it is not unpacked.
+
+A file of a gibibyte costs no more than a small one: headers are read where they stand.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ec2rl.host.files import open_regular, unreadable
+from ec2rl.host.query import RootQuery, decode_text, encode_text
+from ec2rl.model import Evidence, Unreadable, Why
+from ec2rl.record import record, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ec2rl.host.images.initrd import ReadAt
+    from ec2rl.host.query import Encoded
+
+KERNEL, INITRD = "kernel", "initrd"
+
+
+@record(frozen=True)
+class BootImage(RootQuery[Evidence]):
+    """Lines of `name: value` about one file: `size`, `modified` (whole seconds since the epoch).
+
+    Of a kernel `form`, `machine` (e_machine), `release`; of an initrd `parts`.  `whole` is yes, no
+    or unknown, `why` says of the last two what tells.
+    """
+
+    path: str
+    kind: str = KERNEL
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind} image {self.path}"
+
+    def ask(self) -> Evidence | Unreadable:
+        fd = open_regular(self.path)
+        return replace(fd, source=self.key) if isinstance(fd, Unreadable) else self._tell(fd)
+
+    def below(self, root: int) -> Evidence | Unreadable:
+        from ec2rl.host.chroot_fs import NotRegularError, OutsideError, Root
+
+        try:
+            machine = Root(f"/proc/self/fd/{root}")
+            try:
+                return self._tell(machine.open(self.path))
+            finally:
+                machine.close()
+        except NotRegularError:
+            return Unreadable(self.key, Why.FAILED, "not a regular file")
+        except OutsideError:
+            return Unreadable(self.key, Why.NOT_COLLECTED)
+        except OSError as error:
+            return unreadable(self.key, error)
+
+    def _tell(self, fd: int) -> Evidence | Unreadable:
+        try:
+            status = os.fstat(fd)
+            told = {"size": str(status.st_size), "modified": str(int(status.st_mtime))}
+
+            def read(at: int, size: int) -> bytes:
+                return os.pread(fd, size, at)
+
+            told.update(_TELL[self.kind](read, status.st_size))
+        except OSError as error:
+            return unreadable(self.key, error)
+        finally:
+            os.close(fd)
+        return Evidence(self.path, "".join(f"{name}: {value}\n" for name, value in told.items()))
+
+    def encode(self, answer: Evidence) -> Encoded:
+        return encode_text(answer.text)
+
+    def decode(self, source: str, text: str, notes: Mapping[str, str]) -> Evidence:
+        return Evidence(self.path, decode_text(text, notes))
+
+
+def _kernel(read: ReadAt, size: int) -> Mapping[str, str]:
+    from ec2rl.host.images.kernel import tell
+
+    told = tell(read)
+    whole = "unknown" if told.needs is None else "yes" if size >= told.needs else "no"
+    why = "" if whole == "yes" else f"it has {size:,} of {told.needs or 0:,} bytes"
+    if told.needs is None:
+        why = "nothing in it tells its length" if told.form else "it is no kernel of a known form"
+    return {
+        "form": told.form or "unknown",
+        "machine": str(told.machine),
+        "release": told.release,
+        "whole": whole,
+        "why": why,
+    }
+
+
+def _initrd(read: ReadAt, size: int) -> Mapping[str, str]:
+    from ec2rl.host.images.initrd import walk
+
+    told = walk(read, size)
+    whole = "unknown" if told.is_whole is None else "yes" if told.is_whole else "no"
+    return {"parts": " ".join(kind for kind, _, _ in told.parts), "whole": whole, "why": told.why}
+
+
+_TELL = {KERNEL: _kernel, INITRD: _initrd}
