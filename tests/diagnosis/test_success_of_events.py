@@ -21,7 +21,7 @@ OTHERS = (
         "duplicatefsuuid",
     ),
     *("duplicatepartuuid", "fstabfailures", "loginfiles", "neighbourfull", "notgrown", "openssh"),
-    *("auditdhalts", "cloudinitfailed", "lvmdevices", "selinuxpermissive"),
+    *("auditdhalts", "cloudinitfailed", "nitrodrivers", "lvmdevices", "selinuxpermissive"),
     *("udevpersistentnet", "unitsfailed"),
 )
 MODULES = [name for name in names() if name not in OTHERS]
