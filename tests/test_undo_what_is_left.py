@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from fix.records import FILE, file_item, setting_item, transaction
 from fix.small import MAX, build, put, setting
 from fix.test_fix_order import of_settings
 from test_changes_commands import JOURNAL, with_records
+from test_volume import MODULES, lay
+from test_volume import ec2rl as volume
 from test_volume_journal import KEY, PROBES
 
 pytestmark = [pytest.mark.root, pytest.mark.more]
@@ -47,6 +50,35 @@ def test_undo_goes_on_to_what_is_ours_where_the_newest_is_not() -> None:
     assert "Change 2 left nothing that could be taken back:" in said
     assert said.endswith("it is 5 now\n5\n")
     assert "  applied  " in said.partition("\n2  ")[2]
+
+
+@pytest.mark.parametrize(
+    ("edit", "is_ours"),
+    [
+        ("echo '# mine' >>", True),
+        ("sed -i '1i # mine'", True),
+        ("sed -i s/262144/100000/", False),
+        ("echo vm.swappiness=1 >", False),
+    ],
+)
+def test_a_change_that_is_in_force_is_not_passed_over_for_an_older_one(
+    tmp_path: Path, edit: str, is_ours: bool
+) -> None:
+    root = lay(tmp_path)
+    assert volume(root, "fix", "conntrackfull", "--set=max=524288", "--yes").returncode == 0
+    modules = (root / MODULES).read_bytes()
+    assert (
+        volume(
+            root, "fix", "conntrackfull", "--set=max=262144", "--allow-lower", "--yes"
+        ).returncode
+        == 0
+    )
+    (own,) = [one for one in root.glob("etc/sysctl.d/*.conf") if "262144" in one.read_text()]
+    subprocess.run(f"{edit} {own}", shell=True, check=True)
+    done = volume(root, "undo", "--yes", "--partial")
+    assert ("passed over change 2" in done.stderr) is not is_ours, done.stderr
+    assert ((root / MODULES).exists() and (root / MODULES).read_bytes() == modules) is is_ours
+    assert done.returncode == (1 if is_ours else 0)
 
 
 def test_the_kernel_makes_another_value_of_the_one_before() -> None:

@@ -122,8 +122,8 @@ class Runner:
     ) -> tuple[list[Result], bool]:
         """Run to the end, or to the deadline.
 
-        The results in a fixed order, failures first, and whether a signal cut it short; `progress`
-        is told, about once a second, who is still at work and for how long.
+        The results in a fixed order, failures first and by rank, and whether a signal cut it
+        short; `progress` is told, about once a second, who is still at work and for how long.
         """
         try:
             while self.waiting or self.working:
@@ -138,7 +138,8 @@ class Runner:
         except KeyboardInterrupt:
             self.interrupted = True
         results = sorted(
-            self.results.values(), key=lambda r: (_ORDER.index(r.finding.verdict), r.module.name)
+            self.results.values(),
+            key=lambda r: (_ORDER.index(r.finding.verdict), r.module.rank, r.module.name),
         )
         return results, self.interrupted
 

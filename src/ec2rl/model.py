@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from _string import formatter_parser  # type: ignore[import-not-found]
+
 from ec2rl.record import Choice, record
 
 TYPE_CHECKING = False
@@ -331,8 +334,6 @@ TENSED: Mapping[str, Mapping[Tense, str | Statement]] = {
 
 def fields(template: str) -> set[str]:
     """Name the fields of a template; ValueError for a text that is no template."""
-    from _string import formatter_parser  # type: ignore[import-not-found]
-
     return {name for _, name, _, _ in formatter_parser(template) if name is not None}
 
 
@@ -388,7 +389,7 @@ def unpack(packed: object) -> Any:
     if packed[0] == "tuple":
         return tuple(_each(unpack, packed[1]))
     kind, module, name, values = packed
-    made = getattr(__import__(module, fromlist=[name]), name)
+    made = getattr(sys.modules.get(module) or __import__(module, fromlist=[name]), name)
     return made[values] if kind == "enum" else made(**_unpacked(values))
 
 

@@ -50,6 +50,10 @@ class Options:
     netns: str = ""
 
 
+STORY, BOOT, ACCESS, WORK = range(4)
+"""Ranks: how far the boot came; what stops it; what keeps people out; what else goes wrong."""
+
+
 @record(frozen=True)
 class Module:
     """One diagnostic; `title` states the good state, `name` states the fault.
@@ -60,7 +64,8 @@ class Module:
     is a fix, `propose` plans it, `settings` are what may be asked of it, `measure` says what is
     lost now (None: unknown), to tell whether it has helped, `held` what the settings have to have
     room for now, and `details` is a command for more.  One that can judge a network namespace alone
-    has `namespace`, which gives the label of the one that is meant, or why there is none.
+    has `namespace`, which gives the label of the one that is meant, or why there is none.  `rank`
+    is what comes first: results of one verdict, and fixes, stand in that order.
     """
 
     name: str
@@ -79,6 +84,7 @@ class Module:
     details: str = ""
     class_: str = "diagnose"
     seconds: float = 60.0
+    rank: int = WORK
 
     @property
     def keys(self) -> tuple[str, ...]:

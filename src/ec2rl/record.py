@@ -32,21 +32,29 @@ else:
 
     def replace(value, /, **changes):
         """Copy a record with some fields changed; TypeError for a field that it does not have."""
-        return type(value)(**{**value.__dict__, **changes})
+        values = value.__dict__
+        if not changes.keys() <= values.keys():
+            return type(value)(**changes)  # which says what it takes
+        copy = object.__new__(type(value))
+        copy.__dict__.update(values, **changes)
+        return copy
 
     def _make(cls):
         names = tuple(getattr(cls, "__annotations__", ()))  # a record of nothing has none in 3.9
-        defaults = {name: getattr(cls, name) for name in names if hasattr(cls, name)}
-        allowed = [frozenset(names[n:]) for n in range(len(names) + 1)]
+        known = frozenset(names)
+        space = cls.__dict__
+        defaults = {name: space[name] for name in names if name in space}
 
         def __init__(self, *args, **named):
             values = self.__dict__
             values.update(defaults)
             values.update(zip(names, args))
+            fits = len(args) <= len(names)
             if named:
                 values.update(named)
-            known = len(values) == len(names) >= len(args)
-            if not known or not named.keys() <= allowed[len(args)]:
+                given = named.keys()
+                fits = fits and given <= known and given.isdisjoint(names[: len(args)])
+            if not fits or len(values) != len(names):
                 raise TypeError(f"{cls.__name__} takes and needs: {', '.join(names)}")
 
         def astuple(self):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ec2rl.conntrack.report.entry_text import entry_line
 from ec2rl.conntrack.table.batches import Sieve
+from ec2rl.conntrack.table.entry import Entry
 from ec2rl.conntrack.table.filters import Filter, parse_net
 from ec2rl.conntrack.table.netlink import decode
 from ec2rl.conntrack.table.stream import TRAIL
@@ -62,24 +63,23 @@ FILTERS = st.sampled_from(
 )
 
 
-def quick(bodies: list[bytes], wanted: Filter) -> tuple[list[str], int, list[object]]:
+def quick(bodies: list[bytes], wanted: Filter) -> tuple[list[str], int, list[str]]:
     sieve = Sieve(wanted, DEFAULTS)
-    lines: list[tuple[int, str]] = []
-    decoded: list[tuple[int, object]] = []
+    lines: list[str] = []
+    decoded: list[Entry] = []
     seen = 0
     for found in sieve.sift([[each + bytes(TRAIL) for each in bodies]]):
         for batch in found.batches:
             lines += batch.lines()
-            decoded += [(place, batch.entry(at)) for at, place in enumerate(batch.places)]
-        lines += [(at, entry_line(entry)) for at, entry in found.entries]
-        decoded += list(found.entries)
+            decoded += map(batch.entry, range(len(batch.bodies)))
+        lines += map(entry_line, found.entries)
+        decoded += found.entries
         seen += found.seen
     assert seen == len(bodies)
-    in_order = [entry for _, entry in sorted(decoded, key=lambda pair: pair[0])]
-    return [line for _, line in sorted(lines)], sieve.malformed, in_order
+    return sorted(lines), sieve.malformed, sorted(map(repr, decoded))
 
 
-def each_by_itself(bodies: list[bytes], wanted: Filter) -> tuple[list[str], int, list[object]]:
+def each_by_itself(bodies: list[bytes], wanted: Filter) -> tuple[list[str], int, list[str]]:
     entries, malformed = [], 0
     for one in bodies:
         try:
@@ -87,7 +87,7 @@ def each_by_itself(bodies: list[bytes], wanted: Filter) -> tuple[list[str], int,
         except MalformedError:
             malformed += 1
     meant = [entry for entry in entries if wanted.admits(entry, DEFAULTS)]
-    return [entry_line(entry) for entry in meant], malformed, list(meant)
+    return sorted(map(entry_line, meant)), malformed, sorted(map(repr, meant))
 
 
 @examples(60)
@@ -124,4 +124,4 @@ def test_most_entries_are_not_decoded() -> None:
     row = Row("198.18.0.1", "198.18.0.2", 1, 443, 6, ESTABLISHED, BOTH_WAYS, 300)
     bodies = [body(changed(row, source_port=port)) + bytes(TRAIL) for port in range(1, 100)]
     (found,) = Sieve(Filter(), DEFAULTS).sift([bodies])
-    assert (len(found.entries), len(found.batches[0].places)) == (0, 99)
+    assert (len(found.entries), len(found.batches[0].bodies)) == (0, 99)

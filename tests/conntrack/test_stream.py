@@ -91,4 +91,4 @@ def test_an_entry_that_is_none_is_counted() -> None:
     stream = Stream(COOKIE)
     found = list(stream.entries([wrapped(b"\x02\0\0\0") + wrapped(body(ROWS[0])), DONE]))
     assert found == [decode(body(ROWS[0]))]
-    assert stream.gaps() == ("1 messages could not be decoded",)
+    assert stream.gaps() == ("1 message could not be decoded",)

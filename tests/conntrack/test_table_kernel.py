@@ -16,6 +16,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from ec2rl.conntrack.queries.entries import ConntrackEntries
+from ec2rl.conntrack.queries.kept import Entries
 from ec2rl.conntrack.report.entry_text import entry_line
 from ec2rl.conntrack.table.capture import Capture
 from ec2rl.conntrack.table.causes import causes
@@ -24,14 +26,18 @@ from ec2rl.conntrack.table.entry import STATES, Entry, address, state_name
 from ec2rl.conntrack.table.filters import Filter, parse_net
 from ec2rl.conntrack.table.look import (
     Listing,
+    _is_swept,
     census_of_capture,
     open_listing,
     take_census,
 )
+from ec2rl.conntrack.table.netlink import decode
 from ec2rl.conntrack.table.sample import estimate
 from ec2rl.conntrack.table.timeouts import DEFAULTS
 from ec2rl.conntrack.table.whatif import what_if
 from ec2rl.host import Door
+from ec2rl.host.live import LiveHost
+from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Unreadable, Why
 from support import fill
 from support.troubled import TABLES
@@ -288,6 +294,30 @@ def test_a_known_table_of_200_000_to_the_entry(netns: str) -> None:
     for row in sample.sources.rows[:5]:
         bounds = estimate(row.count, sample.total, 200_000, sample.sources.distinct or 200_000)
         assert bounds.low <= sources[str(row.key)] <= bounds.high
+
+
+def test_a_sample_for_the_diagnosis_is_from_all_over_the_table(netns: str) -> None:
+    """Near its limit the kernel clears a table from one end on."""
+    put([*fill.mixture(20_000, lasting=DAY)])
+    place = {entry.id: number for number, entry in enumerate(listed(netns))}
+    answer = LiveHost().within(Door(netns)).query(ConntrackEntries(4000))
+    assert isinstance(answer, Entries), answer
+    assert answer.gap == ""
+    seen = [place[decode(bytes.fromhex(line)).id] for line in answer.text.splitlines()]
+    assert 2000 < len(seen) == len({*seen}) <= 8000
+    tenths = Counter(number // 2000 for number in seen)
+    assert min(tenths[tenth] for tenth in range(10)) > len(seen) / 25
+
+
+@pytest.mark.parametrize(
+    ("limit", "counted", "swept"),
+    [("1000", 899, False), ("1000", 900, True), ("1000", 2000, True), ("0", 5, False)],
+)
+def test_a_table_near_its_limit_has_no_first_entries_like_the_rest(
+    limit: str, counted: int, swept: bool
+) -> None:
+    host = RecordedHost({"/proc/sys/net/netfilter/nf_conntrack_max": limit})
+    assert _is_swept(host, counted) is swept
 
 
 @pytest.mark.parametrize("name", [name for name in TABLES if name != "DNS churn"])

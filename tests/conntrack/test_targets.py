@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from ec2rl.conntrack.namespaces import find_namespaces
 from ec2rl.conntrack.table.targets import TableTarget, TableTargets, find_targets, worth_a_walk
 from ec2rl.conntrack.tables import Limits
+from ec2rl.conntrack.which_namespace import namespace_meant
 from ec2rl.host.recording import RecordedHost
 from ec2rl.model import Unreadable
 
@@ -134,3 +136,16 @@ def test_small_tables_are_all_worth_it_where_there_is_little_to_pass_by() -> Non
     assert len(worth_a_walk(targets)[1]) == 14
     assert worth_a_walk(targets, 30 * 30 * 50)[1] == ()
     assert len(worth_a_walk(targets, 20 * 30 * 50)[1]) == 10
+
+
+@pytest.mark.parametrize("said", ["4026532999", "nosuch", "31"])
+def test_one_that_may_be_hidden_is_not_said_to_be_absent(said: str) -> None:
+    for hidden, why in ((False, "absent"), (True, "denied (not among those that may be seen")):
+        shut = {"link /proc/40/ns/net": "!denied needs root", "inode /proc/40/net/stat": "77"}
+        seen = bound(**{"/run/netns/shop": SHOP})
+        host = RecordedHost(
+            {**BASE, **seen, **(shut if hidden else {}), "link /proc/31/ns/net": "!absent"}
+        )
+        found = namespace_meant(host, said, find_namespaces(host))
+        assert isinstance(found, Unreadable)
+        assert why in str(found)

@@ -159,3 +159,55 @@ def test_an_oops_behind_one_of_another_kind_is_told(first: str, behind: str) -> 
     for length in (len(others), len(others) - 2):
         line = f"[  500.000000] {others[:length]}systemd[1]: Started a.{message}"
         assert verdict(name, line) is not Verdict.OK
+
+
+HEADS = ("[<   98.250000>] ", "kern  :err   : ", "[  600.200000] ", "> [<    1.000000>] ")
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("event", ["console", "soft lockup", "hung task", "oom"])
+def test_a_message_is_cut_behind_whatever_letter(event: str, head: str) -> None:
+    name, message = ALL[event]
+    places = [at for at in range(1, len(message)) if message[at - 1] in ":|)] "]
+    silent = []
+    for at in places:
+        told = f"{head}{message[:at]}[  600.300000] usb 1-1: new device", message[at:]
+        if verdict(name, *told) is Verdict.OK:
+            silent.append(told)
+    assert silent == []
+
+
+@pytest.mark.parametrize("event", ["table full (ip_)", "soft lockup", "oom", "hung task"])
+@pytest.mark.parametrize("head", ["<4>", "[  600.000000] ", "kern  :err   : "])
+def test_a_record_glued_to_the_rest_of_a_wrapped_line_is_none_of_it(event: str, head: str) -> None:
+    name, message = ALL[event]
+    for said in (
+        ("Sep 21 14:15:00 web-1 sshd[123]: Accepted publickey for root from", "10.0.0.1"),
+        ("Sep 21 14:15:00 web-1 cron[9]: (root) CMD (/usr/local/bin/a --long-option", "-b)"),
+        (
+            "Sep 21 14:15:00 web-1 dhclient[77]: DHCPACK of 10.0.0.7 on eth0 bound to",
+            "x: renewal in",
+        ),
+    ):
+        told = said[0], f"{said[1]}{head}{message}"
+        assert verdict(name, *told) is not Verdict.OK, told
+        if not head.startswith("<"):  # a line end behind the stamp
+            for end in ("", "kernel:"):
+                told = f"{said[0]} {said[1]}{head}{end}", message
+                assert verdict(name, *told) is not Verdict.OK, told
+
+
+@pytest.mark.parametrize("event", ["RCU stall", "soft lockup", "hung task", "oom"])
+@pytest.mark.parametrize("head", ["[  600.200000] ", "kern  :err   : ", "> <4>"])
+def test_a_broken_message_that_another_ones_stamp_cuts_is_told(event: str, head: str) -> None:
+    name, message = ALL[event]
+    silent = []
+    for blank in [at for at in range(4, len(message) - 4) if message[at] == " "][:5]:
+        rest = message[blank + 1 :]
+        for cut in range(2, min(len(rest) - 1, 30), 5):
+            if rest[cut - 1].isalnum():
+                another = "[  600.300000] systemd[1]: Reached target Network."
+                told = f"{head}{message[:blank]}", f"{rest[:cut]}{another}", rest[cut:]
+                if verdict(name, *told) is Verdict.OK:
+                    silent.append(told)
+    assert silent == []

@@ -18,6 +18,8 @@ VERBOSE = (
     "\n    _TRANSPORT=kernel\n    MESSAGE=x\n"
 )
 
+MAIL = "From: Me <me@example.com>\nSubject: it drops\n"
+
 
 @pytest.mark.parametrize(
     ("text", "when"),
@@ -33,6 +35,12 @@ VERBOSE = (
          f"--\nOct 07 23:00:00 {SAID}", "2023-10-07T23:00:00"),
         (VERBOSE.format("1"), "2023-10-08T04:05:06.700000"),
         (VERBOSE.format(f"{1696737906_800000:x}"), "2023-10-08T04:05:06.800000"),
+        (f"{MAIL}Date: Sun, 8 Oct 2023 06:05:06 +0200\n\n> [   12.000001] eth0: link up\n",
+         "2023-10-08T04:05:06"),
+        (f"From me@x Sun Oct  8\n{MAIL}Date: 8 Oct 2023 04:05 GMT\nX-A: b\n c\n\n[   2.000001] x\n",
+         "2023-10-08T04:05:00"),
+        (f"Date: Sun, 8 Oct 2023 06:05:06 +0200\r\n{MAIL}\r\nOct  8 04:05:01 {SAID}",
+         "2023-10-08T04:05:01"),
         # A record's own year stands.
         (f"2024-01-01T00:00:00Z 2023-10-08T04:05:06+00:00 {SAID}", "2023-10-08T04:05:06"),
     ],
@@ -58,3 +66,19 @@ def test_what_a_line_is_wrapped_in_dates_it_where_it_has_no_year() -> None:
         found = parse_record(around + inner)
         assert found is not None
         assert found.stamp == stamp
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{MAIL}\nDate: Sun, 8 Oct 2023 06:05:06 +0200\n[   12.000001] x\n",  # no header
+        "Date: Sun, 8 Oct 2023 06:05:06 +0200\n[   12.000001] x\n",
+        f"{MAIL}Date: Sun, 38 Oct 2023 06:05:06 +0200\n\n[   12.000001] x\n",
+    ],
+)
+def test_what_is_no_date_of_a_mail_dates_no_text(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "text.log"
+    path.write_text(text, encoding="utf-8")
+    host = open_logs([str(path)], ())
+    assert isinstance(host, RecordedHost)
+    assert host.clock().by_file

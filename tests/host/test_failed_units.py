@@ -1,4 +1,4 @@
-"""The question for failed units, against a socket that answers as systemd does."""
+"""Questions for units, jobs and times, against a socket that answers as systemd does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ec2rl.host.queries.boot_times import BootTimes
 from ec2rl.host.queries.failed_units import FailedUnits
 from ec2rl.model import Evidence, Unreadable, Why
 
@@ -37,7 +38,9 @@ def listed(*units: bytes) -> bytes:
     return struct.pack("<I", len(data)) + b"\0" * 4 + data
 
 
-def asked(folder: Path, *bodies: bytes) -> Evidence | Unreadable:
+def asked(
+    folder: Path, *bodies: bytes, question: type[BootTimes] | type[FailedUnits] = FailedUnits
+) -> Evidence | Unreadable:
     path = str(folder / "private")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)
@@ -56,7 +59,7 @@ def asked(folder: Path, *bodies: bytes) -> Evidence | Unreadable:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        found = FailedUnits(path).ask()
+        found = question(path).ask()
         thread.join(10)
     return found
 
@@ -74,6 +77,29 @@ def test_there_may_be_none(tmp_path: Path) -> None:
     found = asked(tmp_path, listed())
     assert isinstance(found, Evidence)
     assert found.text == ""
+
+
+def number(value: int) -> bytes:
+    return b"\1t\0" + b"\0" * 5 + struct.pack("<Q", value)
+
+
+def test_a_boot_that_is_over_has_its_times(tmp_path: Path) -> None:
+    found = asked(tmp_path, number(1200000), number(1 << 40), question=BootTimes)
+    assert isinstance(found, Evidence)
+    assert found.text == f"userspace 1200000\nfinish {1 << 40}\n"
+
+
+def test_a_boot_that_goes_on_has_jobs(tmp_path: Path) -> None:
+    data = b""
+    for unit, state in (("a.service", "running"), ("b.target", "waiting")):
+        data += b"\0" * (-len(data) % 8) + struct.pack("<I", 7)
+        data += words(unit, "start", state, "/job/7", "/unit/a")
+    jobs = struct.pack("<I", len(data)) + b"\0" * 4 + data
+    found = asked(tmp_path, number(5), number(0), jobs, question=BootTimes)
+    assert isinstance(found, Evidence)
+    assert found.text == (
+        "userspace 5\nfinish 0\njob a.service start running\njob b.target start waiting\n"
+    )
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xff\xff\x7f\0\0\0\0abc", listed(b"\xff" * 40)])

@@ -253,3 +253,50 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 )
 def test_the_form_is_told_by_the_beginning(head: bytes, kind: str) -> None:
     assert recognise(head).kind == kind
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[  500.{:06d}] x0.{} nf_conntrack: nf_conntrack: table full, " + "y" * 300,
+        "[  500.{:06d}] a{} invoked oom-killer: nf_conntrack: [#1] kernel BUG at " + "z" * 100,
+        " " * 900 + "[  500.{:06d}] {} nf_conntrack: table full",
+    ],
+)
+def test_what_is_kept_of_a_text_of_hits_has_a_bound(
+    saved: Callable[[str, str | bytes], Path], line: str
+) -> None:
+    lines = [line.format(number, number) for number in range((5 << 20) // len(line))]
+    text = "\n".join(("[    0.000000] Linux version 6.1.0", *lines, ""))
+    log, _ = log_of(saved("log", text))
+    assert 1000 < len(log.lines) < len(lines)
+    assert sum(len(one.message) for one in log.lines) < 4 << 20
+
+
+def _verbose(*fields: str, transport: str = "kernel") -> str:
+    head = f"[s=aa;i=1;b={BOOT_ID};m={{}};t=65bfeda25e000;x=1]\n"
+    first = f"    _BOOT_ID={BOOT_ID}\n    _TRANSPORT=kernel\n    MESSAGE=Linux version 6.1.0\n"
+    told = "".join(f"    {field}\n" for field in fields)
+    date = "Mon 2026-09-21 14:13:20.000000 UTC "
+    return (
+        f"{date}{head.format(0)}{first}    _SOURCE_MONOTONIC_TIMESTAMP=0\n"
+        f"{date}{head.format(9)}    _BOOT_ID={BOOT_ID}\n    _TRANSPORT={transport}\n{told}"
+    )
+
+
+@pytest.mark.parametrize("break_", ["\n", "\n ", "\n   ", "\n\t", f"\n{' ' * 7}", f"\n{' ' * 31}"])
+def test_a_broken_line_of_journalctl_verbose_is_a_gap(
+    saved: Callable[[str, str | bytes], Path], break_: str
+) -> None:
+    for told in (f"nf_{break_}conntrack: table full", f"nf_conn{break_}track: table full"):
+        log, _ = log_of(saved("x", _verbose(f"MESSAGE={told}", "PRIORITY=4")))
+        assert any(source.gap for source in log.sources)
+
+
+def test_further_lines_of_a_field_are_no_gap(saved: Callable[[str, str | bytes], Path]) -> None:
+    """As journalctl 252 prints them; a program's often begin with blanks themselves."""
+    below = f"one\n{' ' * 12}two"
+    deeper = f"{below}\n{' ' * 16}three"
+    for text in (_verbose(f"MESSAGE={below}"), _verbose(f"MESSAGE={deeper}", transport="stdout")):
+        log, _ = log_of(saved("x", text))
+        assert not any(source.gap for source in log.sources)

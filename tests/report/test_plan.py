@@ -72,7 +72,7 @@ Offered, and not in this plan:
     a shorter timeout
         high risk: it cuts
 
-The same by hand:
+The same by hand, as root:
     sysctl -w net.netfilter.nf_conntrack_max=524288
 """
 
@@ -123,7 +123,7 @@ Offered, and not in this plan:
         high risk: it cuts, and not only
         what is dead
 
-The same by hand:
+The same by hand, as root:
     sysctl -w net.netfilter.nf_conntrack_max=524288
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ec2rl.model import (
+    Command,
     Evidence,
     Finding,
     Role,
@@ -164,6 +165,15 @@ def test_more_than_ten_sound_modules_fold_on_a_terminal(number: int, folds: bool
     assert said.count("Nothing found.") == (0 if folds else number)
     in_a_pipe = results(findings, View(Much.SHORT, domains=domains))
     assert in_a_pipe.count("Nothing found.") == number
+
+
+@pytest.mark.parametrize("file", ["a.case", "my file", "-odd"])
+def test_more_of_a_recording_is_asked_of_the_recording(file: str) -> None:
+    details = show_more("Details: {top}", top=Command("conntrack top --netns=7"))
+    found = Finding(Verdict.PROBLEM, say("Full."), (details,))
+    past = of_the_past(found, say("the recording"), replay=file)
+    quoted = f"'{file}'" if " " in file else file
+    assert f"-- Details: ./ec2rl conntrack top --netns=7 --replay={quoted}" in result("x", past)
 
 
 @pytest.mark.parametrize(("number", "folds"), [(3, False), (4, True)])

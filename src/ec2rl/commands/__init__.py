@@ -75,8 +75,8 @@ _GENERAL = {
         "130 interrupted",
     ),
     "fix": Command(
-        "fix what a module found: shows a plan, asks, and can be undone",
-        "MODULE",
+        "fix what a module found: shows a plan, asks, and can be undone; alone: lists fixes",
+        "[MODULE]",
         {
             "dry-run": Option("", "show the plan only"),
             "set": Option(
@@ -94,7 +94,8 @@ _GENERAL = {
         },
         "0 done, or nothing to do, or a plan shown that can be done (--dry-run); 1 nothing was "
         "changed: refused, not agreed to, failed, or nothing that this program could do keeps the "
-        "value at a reboot; 2 a wrong command line, or no such volume",
+        "value at a reboot; 2 a wrong command line, or no such volume; 3 without MODULE: some "
+        "could not be judged",
     ),
     "boot": Command(
         "what any setting will be after a reboot, and which line of which file decides",

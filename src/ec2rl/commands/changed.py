@@ -8,13 +8,14 @@ import time
 from contextlib import contextmanager
 
 from ec2rl.arguments import Parsed, UsageError
-from ec2rl.fix.change import Item, State, Transaction
+from ec2rl.fix.change import Found, Item, State, Transaction
 from ec2rl.fix.errors import FixError, Refused
 from ec2rl.fix.execute import words
 from ec2rl.fix.machine import Machine
 from ec2rl.fix.prepare import held
 from ec2rl.fix.transaction import CHANGED, end_trials, history, prune, recover, trials, unsettled
 from ec2rl.invocation import to_type
+from ec2rl.next_boot.still_sets import still_sets
 from ec2rl.quantities import value_words
 from ec2rl.report.difference import difference
 from ec2rl.report.escape import one_line, typed
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Callable
 
+    from ec2rl.fix.later import Standing
     from ec2rl.model import Json
 
     Command = Callable[[Parsed, Terminal], int]
@@ -251,3 +253,11 @@ def machine_of(root: str) -> Machine:
     if place == "/" or not stat.S_ISDIR(status.st_mode):
         raise UsageError(f"--root={root}: not a folder that another machine's root is mounted on")
     return Machine(place, sysctls="", modules="", place=(status.st_dev, status.st_ino))
+
+
+def sets_still(standing: Standing) -> bool:
+    """Tell whether a file that was edited since still sets all that the change made it set."""
+    texts, now = standing.item.texts, standing.now
+    if standing.found is not Found.CHANGED or texts is None or now is None or now.text is None:
+        return False
+    return texts[1] is not None and still_sets(standing.item.target, texts[1], now.text)

@@ -50,7 +50,16 @@ def command(args: Parsed, terminal: Terminal) -> int:
     """Plan a fix, and apply it where that is agreed to.
 
     0 done, or nothing to do; 1 refused or failed, nothing changed; 2 a wrong command line.
+    Without a module it shows what can be fixed, as `tell_fixes` says.
     """
+    if args.operands:
+        return _fix(args, terminal)
+    from ec2rl.commands.fixes import tell_fixes
+
+    return tell_fixes(args, terminal)
+
+
+def _fix(args: Parsed, terminal: Terminal) -> int:
     if len(args.operands) != 1:
         raise UsageError(f"fix takes one module: one of {', '.join(fixable())}")
     module = load(args.operands[0])
@@ -104,7 +113,8 @@ def _planned(
         terminal.out(f"{header('Diagnostic Results')}\n\n{found}\n\n")
         healthy = finding.verdict in (Verdict.OK, Verdict.NOT_APPLICABLE)
         choices = () if healthy or request.settings else [one.name for one in module.settings]
-        terminal.out(plan(proposal, trial, first, choices, terminal.width))
+        verdict = None if request.settings else finding.verdict
+        terminal.out(plan(proposal, trial, first, choices, terminal.width, verdict))
     return finding, proposal
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 
 from ec2rl.arguments import Parsed, format_of
-from ec2rl.commands.changed import WIDE, cut, described, machine_of, row
+from ec2rl.commands.changed import WIDE, cut, described, machine_of, row, sets_still
 from ec2rl.fix.change import NOT_LOOKED, Found, State, Transaction
 from ec2rl.fix.errors import FixError
 from ec2rl.fix.transaction import history, in_force, trials, unsettled
-from ec2rl.next_boot.still_sets import still_sets
 from ec2rl.quantities import value_words
 from ec2rl.report.difference import difference
 from ec2rl.report.escape import one_line
@@ -86,7 +85,7 @@ def _since(standing: Standing, partly: bool) -> list[str]:
     who = f"change {standing.by}" if standing.by else "somebody else"
     if standing.undo_of:
         who = f"the undo of change {standing.undo_of}"
-    if _still_sets(standing):
+    if sets_still(standing):
         return [f"{who} changed it since; what it sets is in it still:", *_differs(standing)]
     if standing.found is Found.GONE:
         lines = [f"no longer in force, {Found.GONE.value}: it is {now} now"]
@@ -110,15 +109,7 @@ def _holds(standing: Standing) -> bool | None:
     """Tell whether what the change set at a target holds; None where that is not known."""
     if standing.found in (None, Found.RUNNING) or standing.now in (None, NOT_LOOKED):
         return None
-    return standing.found is Found.AFTER or _still_sets(standing)
-
-
-def _still_sets(standing: Standing) -> bool:
-    """Tell whether a file that was edited since still sets all that the change made it set."""
-    texts, now = standing.item.texts, standing.now
-    if standing.found is not Found.CHANGED or texts is None or now is None or now.text is None:
-        return False
-    return texts[1] is not None and still_sets(standing.item.target, texts[1], now.text)
+    return standing.found is Found.AFTER or sets_still(standing)
 
 
 def _document(

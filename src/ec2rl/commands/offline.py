@@ -189,8 +189,10 @@ def _judge(
     root = host.folder if isinstance(host, MountedHost) else ""
     printed = host.query(BootText())
     stopped = not isinstance(printed, Unreadable) and printed.kind == "console"
+    recordings = [one.file for one in past.files if one.kind == "recording"]
+    replay = args.last("replay") or next(iter(recordings), "")
     found = tuple(
-        _of_the_past(result, past.cut, where, own, root, _again(args), stopped)
+        _of_the_past(result, past.cut, where, own, root, _again(args), stopped, replay)
         for result in results_
     )
     about: dict[str, Json] = {
@@ -247,11 +249,12 @@ def _of_the_past(
     root: str,
     again: str,
     stopped: bool,
+    replay: str,
 ) -> Result:
     """A result that says whose it is and of when; the commands by hand are for what runs."""
     finding = of_what_is_cut(result.finding, cut) if cut else result.finding
     return replace(
-        result, finding=of_the_past(finding, where, own, root, again, stopped), by_hand=()
+        result, finding=of_the_past(finding, where, own, root, again, stopped, replay), by_hand=()
     )
 
 

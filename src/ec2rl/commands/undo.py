@@ -16,6 +16,7 @@ from ec2rl.commands.changed import (
     moved,
     row,
     saying_what_stands,
+    sets_still,
     settle,
     told_of,
     where,
@@ -359,12 +360,13 @@ def _change(number: int | None, machine: Machine) -> Transaction | None:
 
 
 def _not_ours(past: Sequence[Transaction], machine: Machine) -> list[int]:
-    """Give the changes of which an undo would take back nothing, and leave what it found."""
+    """Give the changes that are no longer in force, and of which an undo would leave all."""
     return [
         number
         for number, stand in in_force(past, machine=machine).items()
         if {one.found for one in stand} & {Found.CHANGED, Found.RUNNING}
         and not {one.found for one in stand} & {Found.AFTER, None}
+        and not any(map(sets_still, stand))
     ]
 
 

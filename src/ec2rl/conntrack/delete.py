@@ -52,12 +52,11 @@ class DeletionBatch:
             self._pack()
         return True
 
-    def count_one(self) -> bool:
-        """Count an entry that is not to be deleted; False for one beyond MOST."""
-        if self.count >= MOST:
-            return False
-        self.count += 1
-        return True
+    def count_more(self, number: int) -> int:
+        """Count entries that are not to be deleted, up to MOST; give how many it took."""
+        taken = min(number, MOST - self.count)
+        self.count += taken
+        return taken
 
     def _pack(self) -> None:
         self._batches.append(b"".join(self._last))

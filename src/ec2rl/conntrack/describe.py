@@ -251,11 +251,13 @@ def _about(seen: Observations) -> list[Statement]:
         ),
         reverse=True,
     )
-    gone = "not seen from here" if seen.hidden or seen.unread else say("gone by {now}")
     lines = []
     for count, number in named[:_MOST]:
         # A namespace's number is given to another one after its end: who dropped nothing is not it.
         known = next((t for t in seen.tables if t.namespace.inode == number and t.refused), None)
+        gone: Value = "not seen from here" if seen.hidden or seen.unread else say("gone by {now}")
+        if any(t.namespace.inode == number for t in seen.tables):
+            gone = say("an earlier one of this number: the one of {now} has dropped nothing")
         where: Value = say("netns {number} ({gone})", number=number, gone=gone)
         if known is not None:
             where = known.namespace.label
@@ -351,7 +353,7 @@ def _rests_on(seen: Observations, verdict: Verdict) -> list[Statement]:
     if seen.hidden:
         hidden = say("Not seen: {hidden}", hidden=seen.hidden)
         # Of saved evidence nobody has them: that is no news below what was found.
-        lines.append(hidden if seen.is_live or not seen.tables else more(hidden))
+        lines.append(hidden if seen.is_live else more(hidden))
     return lines
 
 

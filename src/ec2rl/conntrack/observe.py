@@ -87,7 +87,7 @@ def read(host: Host, log: KernelLog, options: Options) -> Observations:
 
 def _table_of(host: Host, said: str, known: Namespaces) -> Table:
     """The table of the namespace that is meant; without counters where there is none."""
-    one = namespace_meant(host, said, known.all)
+    one = namespace_meant(host, said, known)
     if isinstance(one, Unreadable):
         return Table(Namespace(None, False, None, (said,), ""), one)
     found = read_tables(host, Namespaces((one,), None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ec2rl.conntrack.namespaces import FIRST_INODE, Namespace, inode_number
+from ec2rl.conntrack.namespaces import FIRST_INODE, Namespace, Namespaces, inode_number
 from ec2rl.host import Door, Host
 from ec2rl.model import Unreadable, Why
 
@@ -52,12 +52,18 @@ def inode_meant(host: Host, said: str, known: tuple[Namespace, ...]) -> int | No
     return next(iter(meant))
 
 
-def namespace_meant(host: Host, said: str, known: tuple[Namespace, ...]) -> Namespace | Unreadable:
-    """Give the one namespace that `said` can mean, or why there is none to be given."""
-    inode = inode_meant(host, said, known)
+def namespace_meant(host: Host, said: str, known: Namespaces) -> Namespace | Unreadable:
+    """Give the one namespace that `said` can mean, or why there is none to be given.
+
+    DENIED where it may be one of those that are not to be seen from here.
+    """
+    inode = inode_meant(host, said, known.all)
     if isinstance(inode, Unreadable):
+        unnamed = any(one.inode is None for one in known.all)
+        if inode.why is Why.ABSENT and unnamed:
+            return Unreadable(inode.source, Why.DENIED, "not among those that may be seen here")
         return inode
-    found = next((one for one in known if inode is not None and one.inode == inode), None)
+    found = next((one for one in known.all if inode is not None and one.inode == inode), None)
     return found or Unreadable(f"netns {said}", Why.ABSENT, GONE)
 
 

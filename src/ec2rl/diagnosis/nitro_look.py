@@ -1,9 +1,8 @@
-"""What is looked at of the drivers that a Nitro instance needs: NVMe for its root, ENA beside it."""
+"""What is looked at of the drivers that a Nitro instance needs: NVMe for its root, and ENA."""
 
 from __future__ import annotations
 
 from ec2rl.diagnosis.boot_targets import Target, Targets, read_targets
-from ec2rl.facts.loader.drivers import Form, Switch, forms, switched_off
 from ec2rl.facts.proc import release
 from ec2rl.host import Host
 from ec2rl.host.queries.initrd_content import InitrdContent
@@ -13,6 +12,8 @@ from ec2rl.record import Choice, record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from ec2rl.facts.loader.drivers import Form, Switch
 
 VENDOR, MOUNTS = "/sys/class/dmi/id/sys_vendor", "/proc/self/mountinfo"
 NVME, ENA = "nvme", "ena"
@@ -72,6 +73,8 @@ def _machine(host: Host) -> Machine:
 
 
 def _kernel(host: Host, target: Target) -> Kernel:
+    from ec2rl.facts.loader.drivers import Form, forms, switched_off
+
     drivers = forms(host, target.release, DRIVERS)
     if isinstance(drivers, Unreadable):
         return Kernel(target, drivers)

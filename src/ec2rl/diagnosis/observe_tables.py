@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ec2rl.diagnosis.before_last_fix import explained, set_apart
 from ec2rl.diagnosis.events import Event, Events
 from ec2rl.diagnosis.limited_tables import (
     Counts,
@@ -97,6 +96,7 @@ def _settled(
     host: Host, tables: Sequence[LimitedTable], seen: Observations[Overflow]
 ) -> Observations[Overflow]:
     """Set events apart that are from before a change that made room, and say why."""
+    from ec2rl.diagnosis.before_last_fix import explained, set_apart
     from ec2rl.diagnosis.fix_history import read_settling
 
     known = {

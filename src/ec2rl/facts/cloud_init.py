@@ -149,38 +149,44 @@ class Printed:
     is_finished: bool
 
 
-_FINISHED = r".*Cloud-init v\. .{1,80} finished at .{1,60}?\. Datasource (?P<source>[\w]{1,60}).*"
+_LEVELS = ("[WARNING]: ", "[ERROR]: ", "[CRITICAL]: ")
 _FAULTS = (
-    r".*cloud-init.{0,120}?(?P<what>[\w.]{1,60}\[(?:WARNING|ERROR|CRITICAL)\]: .{1,300})",
-    r".*(?:ci-info: )(?P<what>no authorized SSH keys fingerprints found for user .{1,100})",
-    r".*(?P<what>IMDS's HTTP endpoint is probably disabled.{0,80})",
-    r".*(?P<what>No instance datasource found.{0,80})",
+    "no authorized SSH keys fingerprints found for user ",
+    "IMDS's HTTP endpoint is probably disabled",
+    "No instance datasource found",
 )
-_KEYS = "no authorized SSH keys"
 
 
 def parse_printed(text: str) -> Printed | None:
     """Read the last run that a text shows; None for one without a word of cloud-init's."""
-    import re
-
-    finished = re.compile(_FINISHED)
-    faults = [re.compile(one) for one in _FAULTS]
     source, is_finished, is_told = "", False, False
     found: list[str] = []
     for line in text.split("\n"):
         if "loud-init" not in line and "ci-info: " not in line and "IMDS" not in line:
             continue
         is_told = True
-        line = line.strip()[:1000]
+        line = line.strip()[:_EACH]
         if "running 'init-local' at" in line:
             source, found, is_finished = "", [], False
-        end = finished.fullmatch(line)
-        if end is not None:
-            source, is_finished = end["source"], True
+        _, is_end, rest = line.partition(" finished at ")
+        if is_end and "Cloud-init v. " in line:
+            is_finished = True
+            source = rest.partition(". Datasource ")[2].split(" ")[0].split(".")[0][:60]
             continue
-        met = next((met for one in faults if (met := one.fullmatch(line))), None)
-        if met is not None and len(found) < _MOST:
-            is_note = any(word in met["what"] for word in _NOTES) and "probably" not in met["what"]
-            if not is_note:
-                found.append(met["what"])
+        what = _fault(line)
+        if what and len(found) < _MOST:
+            found.append(what)
     return Printed(source, tuple(dict.fromkeys(found)), is_finished) if is_told else None
+
+
+def _fault(line: str) -> str:
+    """The fault that a line tells of, from the module's name on; "" for none."""
+    for words in _FAULTS:
+        at = line.find(words)
+        if at >= 0:
+            return line[at:]
+    for level in _LEVELS:
+        at = line.find(level)
+        if at > 0 and "loud-init" in line[:at] and not any(one in line for one in _NOTES):
+            return line[:at].rpartition(" ")[2] + line[at:]
+    return ""

@@ -73,6 +73,8 @@ def read_crash_records(host: Host, phrases: Sequence[Phrase], period: Period = A
             folders += [(path, depth + 1) for path, kind in kinds if not kind]
     if len(files) > _MOST or folders:
         unread.append(Unreadable("crash records", Why.PARTIAL, f"more than {_MOST} of them"))
+    if not files:
+        return CrashRecords((), (), tuple(dumps), tuple(unread))
     wanted = [replace(phrase, recent=False, before=True) for phrase in phrases]
     read = sorted(files[:_MOST], key=_is_piece)
     whole = sum(not _is_piece(path) for path in read)

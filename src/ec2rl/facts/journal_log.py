@@ -6,6 +6,7 @@ from ec2rl.facts.log import DIGITS, LogLine, LogSource
 from ec2rl.facts.trust import Grade
 from ec2rl.host import Host, Journal, Phrase
 from ec2rl.model import Unreadable
+from ec2rl.quantities import plural
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ def journal_records(
     newest = None if answer.newest is None else answer.newest / 1e6
     gaps = list(answer.gaps)
     if answer.hits > sum(record.hit for record in answer.records):
-        gaps.append(f"{answer.hits} records hold the words, not all were looked at")
+        found = plural(answer.hits, "record holds/records hold")
+        gaps.append(f"{found} the words, not all were looked at")
     source = LogSource("journal", None, oldest, "; ".join(gaps), newest=newest)
     return source, list(_records(answer, boot_id))
 

@@ -32,6 +32,7 @@ from ec2rl.host import (
     Search,
 )
 from ec2rl.model import Evidence, Why
+from ec2rl.quantities import plural
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -193,7 +194,7 @@ def _text(
         when = line.time
         if when is None and not later and booted is not None and line.monotonic is not None:
             when = booted + line.monotonic / 1e6
-        boot = f"{later} boots before the last" if later else boot_id
+        boot = f"{plural(later, 'boot')} before the last" if later else boot_id
         told.append(replace(line, sources=(kind,), time=when, boot=boot, this_boot=not later))
     gap = search_gap(found) or ("" if starts else "it does not go back to the boot")
     if any(line.this_boot for line, is_lost in zip(told, lost) if is_lost):

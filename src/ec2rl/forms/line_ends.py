@@ -15,9 +15,9 @@ _PARTS, _LONGEST = 5, 1000
 """Lines and characters that a message of the kernel's may have been broken into."""
 _STAMP = (
     r"\[ *\+?\d{1,9}\.\d{6}(?: <[ +]*\d{1,9}\.\d{6}>)?\]"
-    r"|\[\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}\]"
+    r"|\[\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}\]|\[< *\d{1,9}\.\d{6}>\]"
 )
-"""What dmesg puts before a message: plain and with -d, -H; with -T."""
+"""What dmesg puts before a message: plain and with -d, -H; with -T; with the time between alone."""
 _BEFORE_A_STAMP = " \t:>|])"
 """What a record's own stamp stands behind, where it does not begin its line."""
 _AROUND = "> \t\r"
@@ -66,20 +66,36 @@ def _cut_by_another(text: str, solid: dict[str, str]) -> Iterator[tuple[str, ...
     for stamp in re.finditer(_STAMP, text):
         begins = text.rfind("\n", 0, stamp.start()) + 1
         before = text[begins : stamp.start()]
-        is_second = begins < end or before[-1:].strip(_BEFORE_A_STAMP) != ""
+        is_second = begins < end or before[-1:].strip(_BEFORE_A_STAMP) != "" or _is_within(before)
         end = stamp.end()
         if not is_second or begins < looked_at:
             continue
         first, *below = text[begins : begins + _PARTS * _LONGEST].split("\n")[:_PARTS]
         looked_at = begins + len(first)
         first, below = mended(first), list(map(_before_another, below))
-        for part in pieces(first, parse_record(first))[:-1]:
+        heads = [[part] for part in pieces(first, parse_record(first))[:-1]]
+        if heads and parse_record(heads[0][0]) is None:  # it may have begun above
+            heads.append([*_above(text, begins), *heads[0]])
+        for head in heads:
             for at in range(len(below)):
-                parts = tuple(_going_on([part, *below[at:]]))
+                parts = tuple(_going_on([*head, *below[at:]]))
                 flat = "".join(parts).translate(_BLANKS)
                 named = [word for word, one in solid.items() if one in flat]
                 if any(not any(word in one for one in parts) for word in named):
                     yield parts
+
+
+def _above(text: str, begins: int) -> list[str]:
+    """The lines above the one that begins here, from the last record on; [] where none is near."""
+    lines = text[max(0, begins - _LONGEST) : begins].split("\n")[-_PARTS:-1]
+    records = [at for at, line in enumerate(lines) if has_form(line)]
+    return lines[records[-1] :] if records else []
+
+
+def _is_within(before: str) -> bool:
+    """Whether a record's message has begun where these words of it end."""
+    found = parse_record(before) if before.strip() else None
+    return found is not None and found.message.strip() != ""
 
 
 def _before_another(line: str) -> str:

@@ -10,6 +10,7 @@ import os
 PRIVATE = "/run/systemd/private"
 MANAGER = "org.freedesktop.systemd1"
 ROOT = "/org/freedesktop/systemd1"
+_PROPERTIES = "org.freedesktop.DBus.Properties"
 _SECONDS = 2.0
 _MOST = 1 << 20
 _CALL, _ANSWER, _ERROR = 1, 2, 3
@@ -44,10 +45,18 @@ class ManagerBus:
     def get(self, path: str, interface: str, name: str) -> str:
         """Give a property that is a text."""
         body = padded(text(interface), 4) + text(name)
-        order, answer = self.call(path, "org.freedesktop.DBus.Properties", "Get", "ss", body)
+        order, answer = self.call(path, _PROPERTIES, "Get", "ss", body)
         if answer[:3] != b"\x01s\0":
             raise ValueError("the answer is no text")
         return Reader(order, answer, 4).text()
+
+    def get_number(self, path: str, interface: str, name: str) -> int:
+        """Give a property that is a number of 64 bits."""
+        body = padded(text(interface), 4) + text(name)
+        order, answer = self.call(path, _PROPERTIES, "Get", "ss", body)
+        if answer[:3] != b"\x01t\0" or len(answer) < 16:
+            raise ValueError("the answer is no number")
+        return int.from_bytes(answer[8:16], "little" if order == "<" else "big")
 
     def call(
         self, path: str, interface: str, member: str, signature: str, body: bytes

@@ -274,7 +274,9 @@ def _glued(text: bytes) -> Iterator[dict[str, str]]:
 def _verbose(lines: _Lines) -> Iterator[dict[str, str]]:
     """`journalctl -o verbose`: a head with the cursor, then a field a line, by four blanks.
 
-    Further lines of a field stand farther in (systemd, src/shared/logs-show.c, output_verbose).
+    Further lines of a field stand below its value (systemd, src/shared/logs-show.c, output_verbose
+    and print_multiline).  Where they stand elsewhere something broke a line; a program's may be
+    farther in, of the kernel's own nearly none is.
     """
     import re
 
@@ -283,21 +285,14 @@ def _verbose(lines: _Lines) -> Iterator[dict[str, str]]:
         rb"x=[0-9a-f]+\]"
     )
     fields: dict[str, str] = {}
+    inside, is_odd = 4, False
     while (line := lines.line()) is not None:
         line = line.rstrip(b"\r")
         found = head.fullmatch(line)
         if found is not None:
-            if fields:
-                yield fields
-            shown, boot, monotonic, realtime = found.groups()
-            when = int(realtime, 16)
-            if when < _OLDEST:  # not what the head shows: somebody changed it
-                when = int((epoch(shown.decode("utf-8", "replace"), 0.0) or 0.0) * 1e6)
-            fields = {
-                "_BOOT_ID": boot.decode(),
-                "__MONOTONIC_TIMESTAMP": str(int(monotonic, 16)),
-                "__REALTIME_TIMESTAMP": str(when),
-            }
+            yield from _ended(fields, is_odd)
+            inside, is_odd = 4, False
+            fields = _of_head(*found.groups())
         elif line[:4] == b"    " and line[4:5] != b" ":
             name, _, value = line[4:].partition(b"=")
             key = name.decode("ascii", "replace")
@@ -305,10 +300,33 @@ def _verbose(lines: _Lines) -> Iterator[dict[str, str]]:
                 yield {}  # two records in one
             if key in _WANTED:
                 fields.setdefault(key, value.decode("utf-8", "backslashreplace"))
-        elif line[:1] not in (b" ", b"-", b""):
-            yield {}  # no line of this form: part of one that was broken
+            inside = 4 + len(name) + 1
+        elif line.strip() and line[:1] != b"-":
+            blanks = len(line) - len(line.lstrip(b" "))
+            is_odd = is_odd or blanks > inside
+            if blanks < inside:
+                yield {}  # no line of this form: part of one that was broken
+    yield from _ended(fields, is_odd)
+
+
+def _ended(fields: dict[str, str], is_odd: bool) -> Iterator[dict[str, str]]:
+    """A record that has ended, and one that is none where it may be broken."""
     if fields:
         yield fields
+    if is_odd and fields.get("_TRANSPORT") in ("kernel", None):
+        yield {}
+
+
+def _of_head(shown: bytes, boot: bytes, monotonic: bytes, realtime: bytes) -> dict[str, str]:
+    """The fields that the head of a record has."""
+    when = int(realtime, 16)
+    if when < _OLDEST:  # not what the head shows: somebody changed it
+        when = int((epoch(shown.decode("utf-8", "replace"), 0.0) or 0.0) * 1e6)
+    return {
+        "_BOOT_ID": boot.decode(),
+        "__MONOTONIC_TIMESTAMP": str(int(monotonic, 16)),
+        "__REALTIME_TIMESTAMP": str(when),
+    }
 
 
 def _string(value: object) -> str | None:

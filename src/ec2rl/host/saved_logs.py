@@ -16,6 +16,7 @@ from itertools import chain, islice
 from ec2rl.forms.begun import begun
 from ec2rl.forms.line_ends import broken, dressed
 from ec2rl.forms.mend import JOINED
+from ec2rl.forms.months import month
 from ec2rl.forms.not_a_log import PACKED
 from ec2rl.forms.parse import parse_record
 from ec2rl.forms.recognise import Recognised
@@ -211,7 +212,8 @@ class LogReader:
 
         what = text.what.kind
         is_journal = what == "syslog" and is_journalctl(log.name, text.head)
-        modified = (is_journal and journal_until(text.head)) or modified
+        sent = sent_at(text.head)
+        modified = (is_journal and journal_until(text.head)) or sent or modified
         phrases = self._logs or (BEGINNING,)  # modules that look for none read it all the same
         if what not in ("syslog", "document") or is_journal:
             phrases = self._kernels if is_journal else (*self._texts, *ABOUT_TEXTS)
@@ -234,7 +236,7 @@ class LogReader:
             tail = text.clean.tail
             if what in ("dmesg", "console"):
                 gap = "; ".join(filter(None, (gap, unfinished(tail))))
-            self._end = max(self._end, _last_time(tail, modified) or 0.0)
+            self._end = max(self._end, _last_time(tail, modified) or sent or 0.0)
             end = tail.decode("utf-8", "backslashreplace") if what == "console" else ""
             is_cut = _reaches_end(answer) and not tail.endswith(b"\n")
             answer = replace(answer, path=log.name, gap=gap, end=end, is_cut=is_cut)
@@ -417,3 +419,29 @@ def journal_until(head: bytes) -> float | None:
 def _ends(told: Evidence) -> int:
     """The seconds that the last line of a journal's words begins with."""
     return int(told.text.rstrip("\n").rpartition("\n")[2].split(" ")[0])
+
+
+_HEADERS = (
+    rb"(?:From [^\n]*\n)?(?:[A-Z][A-Za-z-]{1,40}:[ \t][^\n]*\n(?:[ \t][^\n]*\n)*){2,200}\r?\n"
+)
+_SENT = (
+    rb"(?m)^Date: *(?:[A-Z][a-z]{2}, *)?(\d{1,2}) +([A-Z][a-z]{2}) +(\d{4}) +(\d\d:\d\d)(:\d\d)?"
+    rb" +([+-]\d{4}|UT|GMT|Z)"
+)
+
+
+def sent_at(head: bytes) -> float | None:
+    """When a mail was sent that a text is, in seconds since the epoch, as its headers say.
+
+    RFC 5322, 3.3.  None for what is no mail.
+    """
+    headers = re.match(_HEADERS, head)
+    sent = headers and re.search(_SENT, headers[0])
+    if not sent:
+        return None
+    day, name, year, minute, second, zone = ((part or b"").decode() for part in sent.groups())
+    return epoch(
+        f"{year}-{month(name) or 0:02}-{int(day):02}T{minute}{second or ':00'}"
+        f"{zone if zone[0] in '+-' else 'Z'}",
+        0.0,
+    )

@@ -9,7 +9,8 @@ import re
 
 from ec2rl.forms.begun import cut_at
 from ec2rl.forms.line_ends import has_form
-from ec2rl.forms.mend import INSIDE, JOINED
+from ec2rl.forms.mend import BEGINS, INSIDE, JOINED, mended
+from ec2rl.forms.parse import parse_record, pieces
 from ec2rl.forms.recognise import Recognised, recognise
 from ec2rl.host.codings import Decoded
 from ec2rl.host.console import CleanText
@@ -182,6 +183,7 @@ def _joined(data: bytes) -> bytes:
         is_hard = len(above) == width and width in _TERMINALS
         fits = not words or (len(above) + 1 + len(words[0]) <= width and not is_hard)
         goes_on = odd[at] and not fits and 0 < width <= _WIDEST and (goes_on or formed[at - 1])
+        goes_on = goes_on and not _is_its_own(line, whole[-1])
         if goes_on:
             # A terminal breaks a line where it ends, a mail program between two words.
             between = "" if above.endswith(" ") else " "
@@ -195,3 +197,11 @@ def _joined(data: bytes) -> bytes:
     if not joined or (joined == 1 and not is_prose):
         return data
     return "\n".join(whole).encode("utf-8", "surrogateescape")
+
+
+def _is_its_own(line: str, above: str) -> bool:
+    """Whether a record begins within a line, or with it a message, where a program spoke above."""
+    if len(pieces(line, None)) == 1 and not re.match(rf"[> \t]*(?:{BEGINS})", line):
+        return False
+    found = parse_record(mended(above))
+    return found is not None and not found.is_kernels

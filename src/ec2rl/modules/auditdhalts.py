@@ -19,7 +19,7 @@ from ec2rl.model import (
     say,
     see_page,
 )
-from ec2rl.module import Module, Options
+from ec2rl.module import BOOT, Module, Options
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -246,4 +246,5 @@ MODULE = Module(
     needs="root, to read auditd's files",
     propose=propose,
     by_hand=lambda _: (f"grep -n action {_CONF}", "df -h /var/log/audit", "auditctl -s"),
+    rank=BOOT,
 )

@@ -6,7 +6,7 @@ from ec2rl.diagnosis.boot_entry_look import EntryLook, look_at
 from ec2rl.facts.log import KernelLog
 from ec2rl.host import Host
 from ec2rl.model import Finding, FixRequest, Proposal
-from ec2rl.module import Module, Options
+from ec2rl.module import BOOT, Module, Options
 
 NAME = "bootentry"
 
@@ -42,4 +42,5 @@ MODULE = Module(
     needs="root, for /boot",
     by_hand=lambda _: ("grub-editenv list", "ls -l /boot"),
     propose=propose,
+    rank=BOOT,
 )

@@ -8,7 +8,7 @@ from ec2rl.host.queries.boot_journal import BootJournal
 from ec2rl.host.queries.boot_text import BootText, Printed
 from ec2rl.host.queries.system_state import SystemState
 from ec2rl.model import Command, Finding, Unreadable, Verdict, Why, next_step, say, see_page
-from ec2rl.module import Module, Options
+from ec2rl.module import STORY, Module, Options
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -128,4 +128,5 @@ MODULE = Module(
     judge=judge,
     needs="a console's text",
     by_hand=lambda _: (_BY_HAND,),
+    rank=STORY,
 )

@@ -17,7 +17,7 @@ from ec2rl.model import (
     say,
     see_page,
 )
-from ec2rl.module import Module, Options
+from ec2rl.module import ACCESS, Module, Options
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 NAME = "cloudinitfailed"
 _RUN, _DATA, _ETC = "/run/cloud-init", "/var/lib/cloud/data", "/etc/cloud"
 _LOG, _INSTANCES = "/var/log/cloud-init.log", "/var/lib/cloud/instances"
+_FIRMWARE = ("/sys/class/dmi/id/sys_vendor", "/sys/class/dmi/id/bios_version",
+             "/sys/hypervisor/uuid")  # fmt: skip
 _NAMED, _LONG = 4, 600.0
 _FIRST = ("iid-datasource-none",)
 """The only instance that a machine knows which never had a datasource."""
@@ -42,7 +44,7 @@ class Seen:
     """The last run as it noted it itself, or what a text shows of it, or why neither is known.
 
     `off` is what switches cloud-init off, or says that it is not there; `words` are the last
-    faults of its log; `is_first` is whether the machine never had another datasource.
+    faults of its log; `is_first` is whether an instance of EC2 never had another datasource.
     """
 
     run: Run | Unreadable | None
@@ -77,8 +79,15 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     seen = Seen(run, source=text.source, is_live=host.is_live, uptime=uptime)
     if isinstance(run, Unreadable) or not (run.errors or run.lesser or run.has_no_source):
         return seen
-    is_first = run.has_no_source and host.names(_INSTANCES) == _FIRST
+    is_first = run.has_no_source and host.names(_INSTANCES) == _FIRST and _may_be_ec2(host)
     return replace(seen, words=_words(host), is_first=is_first)
+
+
+def _may_be_ec2(host: Host) -> bool:
+    """Whether its datasource should be EC2's: by its firmware, where the machine runs."""
+    told = [host.read(path) for path in _FIRMWARE] if host.is_live else []
+    words = [one.text.lower() for one in told if isinstance(one, Evidence)]
+    return not host.is_live or any("amazon" in word or word.startswith("ec2") for word in words)
 
 
 def _with_errors(run: Run, ended: Run) -> tuple[Stage, ...]:
@@ -166,7 +175,7 @@ def _no_source(seen: Seen, run: Run, judged: tuple[Statement, ...]) -> Finding:
             "and no user data of its instance"
         )
         return Finding(Verdict.PROBLEM, say(words), rest, facts=_facts(run))
-    words = "cloud-init found no datasource at its last start; keys of an earlier start are kept"
+    words = "cloud-init found no datasource at its last start: it set no keys and no name then"
     return Finding(Verdict.WARNING, say(words), rest, facts=_facts(run))
 
 
@@ -249,4 +258,5 @@ MODULE = Module(
     judge=judge,
     needs="nothing",
     by_hand=lambda _: ("cloud-init status --long", f"grep -n 'WARNING\\|ERROR' {_LOG}"),
+    rank=ACCESS,
 )

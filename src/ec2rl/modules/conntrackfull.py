@@ -222,7 +222,7 @@ def _measure(host: Host) -> Rate | None:
 def _namespace(host: Host, said: str) -> str | Unreadable:
     from ec2rl.conntrack.which_namespace import namespace_meant
 
-    found = namespace_meant(host, said, find_namespaces(host).all)
+    found = namespace_meant(host, said, find_namespaces(host))
     return found if isinstance(found, Unreadable) else found.label
 
 

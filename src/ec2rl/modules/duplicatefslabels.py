@@ -7,7 +7,7 @@ from ec2rl.diagnosis.kernel_log import commands_of
 from ec2rl.facts.log import KernelLog
 from ec2rl.host import Host
 from ec2rl.model import Finding
-from ec2rl.module import Module, Options
+from ec2rl.module import BOOT, Module, Options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,4 +57,5 @@ MODULE = Module(
     judge=judge,
     needs="root, to read the first bytes of disks",
     by_hand=lambda _: commands_of(NAME),
+    rank=BOOT,
 )

@@ -22,7 +22,7 @@ from ec2rl.facts.file_systems import Counted, made_read_only, proves_none, read_
 from ec2rl.facts.log import KernelLog
 from ec2rl.host import ALERT, CRIT, ERR, WARNING, Host, Phrase
 from ec2rl.model import Evidence, Finding, Statement, Unreadable, Verdict, Why, say
-from ec2rl.module import Module, Options
+from ec2rl.module import BOOT, Module, Options
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -387,4 +387,5 @@ MODULE = Module(
     judge=judge,
     needs="root, for the kernel log",
     by_hand=lambda _: commands_of(NAME),
+    rank=BOOT,
 )

@@ -6,7 +6,7 @@ from ec2rl.diagnosis.fstab_look import FstabLook, look_at
 from ec2rl.facts.log import KernelLog
 from ec2rl.host import Host
 from ec2rl.model import Finding, FixRequest, Proposal, Verdict, say
-from ec2rl.module import Module, Options
+from ec2rl.module import BOOT, Module, Options
 
 NAME = "fstabfailures"
 
@@ -46,4 +46,5 @@ MODULE = Module(
     needs="root, for the journal",
     by_hand=lambda _: ("findmnt --verify", "systemctl list-units --failed --type=mount,swap"),
     propose=propose,
+    rank=BOOT,
 )

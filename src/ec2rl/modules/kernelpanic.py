@@ -14,7 +14,7 @@ from ec2rl.facts.proc import number
 from ec2rl.facts.trace import Trace
 from ec2rl.host import EMERG, Host, Phrase
 from ec2rl.host.queries.boot_text import BootText, Printed
-from ec2rl.model import Statement, Verdict, say
+from ec2rl.model import Statement, Verdict, more, say
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -128,7 +128,7 @@ def _restarts(host: Host) -> Statement:
     if isinstance(printed, Printed):
         return _told(printed)
     if seconds is None:
-        return say("Whether a panic restarts the machine is not known (kernel.panic)")
+        return more(say("Whether a panic restarts the machine is not known (kernel.panic)"))
     if not seconds:
         return say("kernel.panic is 0: after a panic the machine stops, and does not restart")
     words = "kernel.panic is {seconds}: {seconds} s after a panic the machine restarts"
@@ -154,7 +154,7 @@ def _told(printed: Printed) -> Statement:
             words = "After a panic the machine {does} (panic={seconds} on its command line)"
             does = "restarts" if int(option) else "stops, and does not restart"
             return say(words, does=does, seconds=option)
-    return say("Whether a panic restarts the machine is not known (kernel.panic)")
+    return more(say("Whether a panic restarts the machine is not known (kernel.panic)"))
 
 
 def advise(seen: Observations[Panic]) -> list[Statement]:

@@ -20,7 +20,7 @@ from ec2rl.model import (
     say,
     see_page,
 )
-from ec2rl.module import Module, Options
+from ec2rl.module import ACCESS, Module, Options
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -255,4 +255,5 @@ MODULE = Module(
     needs="root, to read all of the files",
     propose=propose,
     by_hand=lambda _: ("namei -l /home/NAME/.ssh/authorized_keys", "chage -l NAME", "pwck -r"),
+    rank=ACCESS,
 )

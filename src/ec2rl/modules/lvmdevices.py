@@ -22,7 +22,7 @@ from ec2rl.model import (
     say,
     see_page,
 )
-from ec2rl.module import Module, Options
+from ec2rl.module import BOOT, Module, Options
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -283,4 +283,5 @@ MODULE = Module(
     needs="root, to read the first bytes of disks",
     propose=propose,
     by_hand=lambda _: ("lvmdevices", "pvs -a --devicesfile ''", "vgs --devicesfile ''"),
+    rank=BOOT,
 )

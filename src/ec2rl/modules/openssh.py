@@ -6,7 +6,7 @@ from ec2rl.facts.log import KernelLog
 from ec2rl.host import Host
 from ec2rl.host.queries.path_status import Lstat
 from ec2rl.model import Finding, FixRequest, Proposal, Unreadable, Verdict, Why, say
-from ec2rl.module import Module, Options
+from ec2rl.module import ACCESS, Module, Options
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -63,7 +63,10 @@ def judge(seen: Seen) -> Finding:
 def propose(host: Host, seen: Seen, request: FixRequest) -> Proposal:
     """Plan what lets sshd start: host keys, and (RISKY) comments of the lines that it refuses."""
     if seen.sshd is None:
-        return Proposal(refused=("a log alone tells no file that could be changed",))
+        why = "there is no OpenSSH server here"
+        if seen.words is not None:
+            why = "a log alone tells no file that could be changed"
+        return Proposal(refused=(why,))
     from ec2rl.diagnosis.sshd_remedy import propose_sshd
 
     return propose_sshd(host, seen.sshd, request)
@@ -79,4 +82,5 @@ MODULE = Module(
     needs="sshd's files; root to read all of them",
     propose=propose,
     by_hand=lambda _: ("sshd -t", "sshd -T -C user=NAME,host=h,addr=192.0.2.1", "ss -ltnp"),
+    rank=ACCESS,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2rl.facts.log import KernelLog
-from ec2rl.host import Host
+from ec2rl.host import Host, Phrase
 from ec2rl.host.queries.boot_text import BootText
 from ec2rl.model import (
     Evidence,
@@ -20,18 +20,22 @@ from ec2rl.model import (
     say,
     see_page,
 )
-from ec2rl.module import Module, Options
+from ec2rl.module import BOOT, Module, Options
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ec2rl.facts.selinux import SelinuxConfig
     from ec2rl.host.queries.boot_text import Printed
     from ec2rl.model import Fact
 
 NAME = "selinuxpermissive"
 _CONFIG, _ENFORCE = "/etc/selinux/config", "/sys/fs/selinux/enforce"
-_RELABEL = "/.autorelabel"
+_RELABEL, _AUDIT = "/.autorelabel", "/var/log/audit/audit.log"
+_LATELY, _DENIALS = 86400.0, 3
+"""Seconds in which a refusal counts, and how many of them are told."""
 _LABELLED = ("/etc/passwd", "/etc/ssh", "/usr/sbin/sshd", "/usr/lib/systemd/systemd")
 """What an unlabeled one of keeps a machine from starting, or people from logging in."""
 _ONCE = "If that boot hangs, add enforcing=0 to the kernel's command line once"
@@ -44,6 +48,7 @@ class Seen:
     `forced` is the mode of the command line, `runs` that of the kernel now ("" for no SELinux, None
     where nobody can tell); `policy` is whether the policy's folder has one; `bare` are files
     without a label, `relabels` whether the next boot labels all; `printed` is a console's text.
+    `denied` are lines of the last day in which audit tells that sshd was refused something.
     """
 
     config: SelinuxConfig | Unreadable
@@ -55,6 +60,7 @@ class Seen:
     unread: Unreadable | None = None
     relabels: bool = False
     release: str = ""
+    denied: tuple[str, ...] = ()
 
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
@@ -104,7 +110,21 @@ def _with_labels(host: Host, seen: Seen, config: SelinuxConfig) -> Seen:
         elif label.why is not Why.ABSENT:
             unread = label
     relabels = isinstance(host.query(Lstat(_RELABEL)), PathStatus)
-    return replace(seen, policy=policy, bare=tuple(bare), unread=unread, relabels=relabels)
+    denied = tuple(_denials(host))[-_DENIALS:]
+    return replace(seen, policy=policy, bare=tuple(bare), unread=unread, relabels=relabels,
+                   denied=denied)  # fmt: skip
+
+
+def _denials(host: Host) -> Iterator[str]:
+    """Give the refusals of sshd that audit wrote down of late; root alone writes that file."""
+    (found,) = host.search((_AUDIT,), (Phrase(b"avc:  denied "),))
+    now = host.clock().now
+    for line in () if isinstance(found, Unreadable) else found.lines:
+        stamp = line.text.partition("audit(")[2].partition(":")[0].partition(".")[0]
+        is_late = stamp.isascii() and stamp.isdigit() and len(stamp) < 12
+        is_late = is_late and 0 <= now - int(stamp) < _LATELY
+        if is_late and ' comm="sshd' in line.text and "permissive=1" not in line.text:
+            yield line.text.strip()[:300]
 
 
 def judge(seen: Seen) -> Finding:
@@ -170,6 +190,11 @@ def _enforcing(seen: Seen, config: SelinuxConfig, notes: tuple[Statement, ...]) 
     lost = seen.unread or (seen.policy if isinstance(seen.policy, Unreadable) else None)
     if lost is not None:
         return _unknown(say("{why}", why=lost))
+    if seen.denied:
+        said = say("SELinux refused sshd something in its last day: {line}", line=seen.denied[-1])
+        rest = tuple(say("{line}", line=line) for line in seen.denied[:-1])
+        how = helps(say("What helps: restorecon -Rv /etc/ssh /home; ausearch -m avc -c sshd"))
+        return Finding(Verdict.WARNING, said, (*rest, how, see_page(NAME)))
     return None
 
 
@@ -241,4 +266,5 @@ MODULE = Module(
     needs="nothing",
     propose=propose,
     by_hand=lambda _: ("sestatus", "ls -Zd /etc/passwd /etc/ssh /usr/sbin/sshd", "ausearch -m avc"),
+    rank=BOOT,
 )

@@ -18,7 +18,7 @@ from ec2rl.model import (
     say,
     see_page,
 )
-from ec2rl.module import Module, Options
+from ec2rl.module import ACCESS, Module, Options
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -232,4 +232,5 @@ MODULE = Module(
     needs="root, for NetworkManager's files",
     propose=propose,
     by_hand=lambda _: ("ip -br link", "grep -rin -e address -e hwaddr /etc/udev/rules.d"),
+    rank=ACCESS,
 )

@@ -19,6 +19,7 @@ from ec2rl.model import (
     see_page,
 )
 from ec2rl.module import Module, Options
+from ec2rl.quantities import plural
 from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
@@ -46,6 +47,8 @@ _NEEDED = {
                     "what talks over D-Bus does not work"),
     "systemd-logind.service": "logins may hang",
     "systemd-udevd.service": "devices may be missing",
+    **dict.fromkeys(("initrd-switch-root.service", "sysroot.mount", "initrd-cleanup.service"),
+                    "the boot stops in its initrd: see bootstopped"),
 }  # fmt: skip
 """Units that others need, and what it means that they failed."""
 _USUAL = ("kdump.service", "NetworkManager-wait-online.service", "dnf-makecache.service",
@@ -60,7 +63,8 @@ class Seen:
     """The units that failed; `source` is where that is told, Unreadable where nothing tells.
 
     `is_proven` is whether only systemd itself can have said so; `needed` are mounts that
-    /etc/fstab asks for without `nofail`.
+    /etc/fstab asks for without `nofail`; `is_routed` is whether the machine has a way out,
+    `is_boot` whether a boot is told from its beginning.
     """
 
     source: str | Unreadable
@@ -68,6 +72,8 @@ class Seen:
     is_proven: bool = False
     is_systemd: bool = True
     needed: tuple[str, ...] = ()
+    is_routed: bool = False
+    is_boot: bool = False
 
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
@@ -79,7 +85,10 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         from ec2rl.facts.unit_failures import UnitStory, parse_failed
 
         failed = parse_failed(answer.text)
-        return _with_words(host, Seen("systemd", UnitStory(failed, (), is_told=True), True))
+        boot = host.read(BOOT_ID)
+        number = "" if isinstance(boot, Unreadable) else boot.text.strip().replace("-", "")
+        seen = Seen("systemd", UnitStory(failed, (), is_told=True), True)
+        return _with_words(host, seen, number)
     if host.is_live:
         return Seen(answer, is_systemd=answer.why is not Why.ABSENT or _is_systemd(host))
     return _saved(host)
@@ -99,7 +108,8 @@ def _saved(host: Host) -> Seen:
 
     journal = host.query(UnitsJournal())
     if not isinstance(journal, Unreadable):
-        return _with_words(host, Seen("journal", of_log(journal.text), True))
+        number = journal.text.partition("\n")[0].removeprefix("boot ")
+        return _with_words(host, Seen("journal", of_log(journal.text), True), number)
     lines = host.query(ServiceText())
     if not isinstance(lines, Unreadable) and (story := of_log(lines.text)).is_told:
         return Seen(lines.path, story)
@@ -108,25 +118,33 @@ def _saved(host: Host) -> Seen:
         return Seen(printed if journal.why is Why.NOT_COLLECTED else journal)
     story = of_console(printed.text)
     if not story.is_told:
-        return Seen(Unreadable(printed.path, Why.NOT_COLLECTED))
-    return Seen(printed.path, story)
+        return Seen(Unreadable(printed.path, Why.PARTIAL, "no line of systemd's"))
+    return Seen(printed.path, story, is_boot=True)
 
 
-def _with_words(host: Host, seen: Seen) -> Seen:
-    """Add the last words of each unit in that boot, and what /etc/fstab needs of the mounts."""
+def _with_words(host: Host, seen: Seen, boot: str) -> Seen:
+    """Add the last words of each unit in a boot, and what /etc/fstab needs of the mounts."""
     from ec2rl.host.queries.units_journal import UnitWords
 
     assert seen.story is not None
-    boot = host.read(BOOT_ID)
     failed = list(seen.story.failed)
-    number = "" if isinstance(boot, Unreadable) else boot.text.strip().replace("-", "")
     for at, one in enumerate(failed[:_WORDED]):
-        if one.unit and number:
-            words = host.query(UnitWords(one.unit, number))
+        if one.unit and boot:
+            words = host.query(UnitWords(one.unit, boot))
             if not isinstance(words, Unreadable):
                 failed[at] = replace(one, words=tuple(words.text.splitlines()))
+    has_network = any(_NEEDED.get(one.unit) == _NETWORK for one in failed)
+    is_routed = has_network and host.is_live and _is_routed(host)
     needed = _fstab_units(host) if any(one.unit.endswith(".mount") for one in failed) else ()
-    return replace(seen, story=replace(seen.story, failed=tuple(failed)), needed=needed)
+    story = replace(seen.story, failed=tuple(failed))
+    return replace(seen, story=story, needed=needed, is_routed=is_routed)
+
+
+def _is_routed(host: Host) -> bool:
+    """Whether there is a default route of IPv4: another program has brought the network up."""
+    text = host.read("/proc/net/route")
+    lines = [] if isinstance(text, Unreadable) else text.text.split("\n")[1:1000]
+    return any(line.split()[1:2] == ["00000000"] for line in lines)
 
 
 def _fstab_units(host: Host) -> tuple[str, ...]:
@@ -168,9 +186,14 @@ def judge(seen: Seen) -> Finding:
     details += [more(line) for line in again]
     if len(story.failed) > _NAMED:
         details.append(say("{n:more unit} failed", n=len(story.failed) - _NAMED))
-    details += [_help(worst or others), see_page(NAME)]
+    stopped = seen.is_boot and not story.is_up
+    see = say("What helps: see bootstopped: it tells whether the boot stopped there")
+    is_there = stopped and (not worst or worst[0].unit.startswith("initrd-"))
+    details += [helps(see) if is_there else _help(worst or others), see_page(NAME)]
     if not worst:
         words = "{n:unit} failed, none that logins or the network need: {names:, }"
+        if stopped:
+            words = "{n:unit} failed, and nothing tells that the boot came up: {names:, }"
         said = say(words, n=len(others), names=_names(others))
         return Finding(Verdict.WARNING, said, tuple(details), facts=facts)
     first = worst[0]
@@ -189,11 +212,12 @@ def _harm(seen: Seen, one: UnitFailure) -> str:
         return "/etc/fstab mounts it, and the boot needs it: see fstabfailures"
     if not one.unit and ("OpenSSH" in one.said or "OpenBSD Secure Shell" in one.said):
         return _SSH
-    return _NEEDED.get(one.unit, "")
+    harm = _NEEDED.get(one.unit, "")
+    return "" if seen.is_routed and harm == _NETWORK else harm
 
 
 def _how(one: UnitFailure) -> str:
-    parts = [one.result, one.exit, f"{one.restarts} restarts" if one.restarts else ""]
+    parts = [one.result, one.exit, plural(one.restarts, "restart") if one.restarts else ""]
     if one.is_loop and one.result != "start-limit-hit":
         parts.append("started again and again until systemd gave up")
     told = ", ".join(filter(None, parts))

@@ -58,4 +58,4 @@ def _character(character: str) -> str:
     return f"\\u{0xD800 | code >> 10:04x}\\u{0xDC00 | code & 0x3FF:04x}"
 
 
-_ASCII = {code: _character(chr(code)) for code in range(128)}
+_ASCII = {code: _character(chr(code)) for code in (*range(32), *b'"\\\x7f')}

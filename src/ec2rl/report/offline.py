@@ -36,16 +36,18 @@ def of_the_past(
     root: str = "",
     again: str = "",
     stopped: bool = False,
+    replay: str = "",
 ) -> Finding:
     """Put a finding in the past: whose it is, of when, and without a fix for this machine.
 
     A volume can be fixed where it is mounted, at `root`.  `again` is how the evidence was named,
-    and `stopped` whether it is of a machine that may not come up.
+    and `stopped` whether it is of a machine that may not come up; `replay` is the recording that it
+    is, which the commands for more can be asked of, too.
     """
     return replace(
         finding,
         details=tuple(
-            _at(one, root) if one.role is Role.FIX else _learn(one, root, again, stopped)
+            _at(one, root) if one.role is Role.FIX else _learn(one, root, again, stopped, replay)
             for one in finding.details
             if one.role is not Role.FIX or root
         ),
@@ -55,12 +57,13 @@ def of_the_past(
     )
 
 
-def _learn(said: Statement, root: str, again: str, stopped: bool) -> Statement:
+def _learn(said: Statement, root: str, again: str, stopped: bool, replay: str) -> Statement:
     """Say what to type for more of it: with the evidence, and what can be had where it is from."""
     values = said.values
-    if said.role is Role.PAGE and again:
+    asked = again if said.role is Role.PAGE else f"--replay={typed(replay)}" if replay else ""
+    if said.role in (Role.PAGE, Role.DETAILS) and asked:
         values = {
-            name: replace(one, past=f"{one.words} {again}") if isinstance(one, Command) else one
+            name: replace(one, past=f"{one.words} {asked}") if isinstance(one, Command) else one
             for name, one in values.items()
         }
     elif said.role is Role.NEXT and (root or stopped):

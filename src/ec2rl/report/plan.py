@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ec2rl.invocation import to_type
-from ec2rl.model import Risk
+from ec2rl.model import Risk, Verdict
 from ec2rl.quantities import pace, span, value_words
 from ec2rl.record import record
 from ec2rl.remedies import BOOT, DISK, NOW
@@ -49,18 +49,20 @@ def plan(
     first: Sequence[str] = (),
     choices: Sequence[str] = (),
     width: int | None = None,
+    verdict: Verdict | None = None,
 ) -> str:
     """Give what changes now, what changes for the next boot, its costs, and what was left out.
 
     `first` are lines of what is settled before all that; `choices` are the settings that could be
-    asked for, where none was and the finding is no SUCCESS; `width` is the terminal's.
+    asked for, where none was and the finding is no SUCCESS; `width` is the terminal's;
+    `verdict` is what was found, where no setting was asked for.
     """
     lines = [header("Plan"), "", *claimed(first, width), *([""] if first else [])]
     for remedy in proposal.chosen:
         lines += _remedy(remedy, width)
     if proposal.refused:
         lines += _listed("Refused:", proposal.refused, width)
-    said = [*_why_nothing(proposal, choices), *proposal.notes]
+    said = [*_why_nothing(proposal, choices, verdict), *proposal.notes]
     if trial is not None and proposal.chosen:
         keep = tied(to_type("keep"))
         said.append(f"On trial: taken back after {span(trial)} unless you confirm it ({keep})")
@@ -74,19 +76,25 @@ def plan(
             caveat = f"{_OFFERED[remedy.risk]}: {remedy.caveat}"
             lines.append(_row(remedy.title, width))
             lines.append(for_terminal(caveat, width, " " * 8, " " * 8))
-    by_hand = "By hand, there:" if proposal.refused else "The same by hand:"
+    by_hand = "By hand, there:" if proposal.refused else "The same by hand, as root:"
     if proposal.by_hand:
         lines += ["", by_hand, *(f"    {one_line(line)}" for line in proposal.by_hand)]
     return "\n".join(lines) + "\n"
 
 
-def _why_nothing(proposal: Proposal, choices: Sequence[str]) -> Sequence[str]:
+def _why_nothing(
+    proposal: Proposal, choices: Sequence[str], verdict: Verdict | None
+) -> Sequence[str]:
     if proposal.chosen or proposal.refused:
         return ()
     if not proposal.lasts:
         return ["Nothing that this program could do: now it is as you asked."]
     if choices:
         return nothing_proposed(choices)
+    if verdict in (Verdict.PROBLEM, Verdict.WARNING):
+        return ["Nothing is proposed: no change of this program helps against that."]
+    if verdict in (Verdict.UNKNOWN, Verdict.CRASHED):
+        return ["Nothing is proposed: whether anything is wrong could not be told."]
     return ["Nothing to do: everything is already as you asked."]
 
 

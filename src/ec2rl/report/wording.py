@@ -17,6 +17,8 @@ A form is for numbers: text, and what could not be read, appear as they are.
 
 from __future__ import annotations
 
+from _string import formatter_parser  # type: ignore[import-not-found]
+
 from ec2rl.diagnosis.coverage import local_time
 from ec2rl.invocation import sudo, to_type
 from ec2rl.model import MOST, TENSED, Command, Statement, Tense, say
@@ -79,8 +81,6 @@ def text(statement: Statement | str, tense: Tense = Tense.PRESENT, blank: str = 
     """
     if isinstance(statement, str):
         return statement
-    from _string import formatter_parser  # type: ignore[import-not-found]
-
     parts = []
     for literal, name, form, _ in formatter_parser(statement.template):
         parts.append(literal)

@@ -12,9 +12,9 @@ from ec2rl.conntrack.queries.ctnetlink import Dump, open_dump
 from ec2rl.conntrack.report.entry_text import entry_short
 from ec2rl.conntrack.report.free_text import done, matching, plan
 from ec2rl.conntrack.report.table_text import WIDE, entries
-from ec2rl.conntrack.table.batches import Batch
+from ec2rl.conntrack.table.batches import Batch, IdleTimes
 from ec2rl.conntrack.table.entry import Entry
-from ec2rl.conntrack.table.filters import Filter, alive, idle_of, idle_time, kind_of
+from ec2rl.conntrack.table.filters import Filter, alive, idle_time, kind_of
 from ec2rl.conntrack.table.freeing import Choice, DeletionResult
 from ec2rl.conntrack.table.look import Listing, open_listing
 from ec2rl.conntrack.table.sockets import lifelines
@@ -138,7 +138,7 @@ class _Meant:
         try:
             for sifted in listing.sifted(self.wanted, self.settings):
                 stop_if_asked()
-                found += sum(len(batch.places) for batch in sifted.batches) + len(sifted.entries)
+                found += sum(len(batch.bodies) for batch in sifted.batches) + len(sifted.entries)
         except (OSError, KeyboardInterrupt):
             return None
         return found
@@ -155,10 +155,10 @@ def _choose(
             terminal.progress(
                 f"{one_line(target.label)}: {entries(seen)} seen, {matching(found.matched)}"
             )
-        for at, entry in sifted.entries:
-            found.add(seen + at, entry)
+        for entry in sifted.entries:
+            found.add(entry)
         for batch in sifted.batches:
-            found.add_batch(seen, batch)
+            found.add_batch(batch)
         seen += sifted.seen
     return (
         Choice(
@@ -181,46 +181,56 @@ class _Found:
         self.matched = self.kept = self.live = self.unnamed = 0
         self.doomed = DeletionBatch()
         self._lines, self._settings, self._dry_run = lines, settings, dry_run
+        self._idle = IdleTimes(settings)
         self._hosts = {address for line in lines for address, _ in line}
         self._freshest: list[tuple[int, int, str]] = []
 
-    def add(self, number: int, entry: Entry) -> None:
-        """Take one entry up, the so-manieth of the table."""
+    def add(self, entry: Entry) -> None:
+        """Take one entry up."""
         self.matched += 1
         if self._lines & _connections(entry):
             self.kept += 1
         elif entry.id is None:
             self.unnamed += 1
-        elif self.doomed.count_one() if self._dry_run else self.doomed.add(entry):
-            kind = kind_of(entry)
-            if alive(kind):
-                self._add_live(number, idle_time(entry, self._settings), lambda: entry)
-
-    def add_batch(self, seen: int, batch: Batch) -> None:
-        """Take entries of one layout up, which are decoded only where that matters."""
-        columns = batch.columns
-        if not self._dry_run or "id" not in columns:
-            for at, place in enumerate(batch.places):
-                self.add(seen + place, batch.entry(at))
-            return
-        near = self._hosts
-        ends = zip(*(columns[name] for name in ("src", "dst", "-src", "-dst")))
-        hang = [(a in near and b in near) or (c in near and d in near) for a, b, c, d in ends]
-        times: Sequence[int | bytes | None] = columns.get("timeout", [None] * len(hang))
-        for at, (place, kind, time, may_hang) in enumerate(
-            zip(batch.places, batch.kinds, times, hang)
+        elif (self.doomed.count_more(1) if self._dry_run else self.doomed.add(entry)) and alive(
+            kind_of(entry)
         ):
-            if may_hang:
-                self.add(seen + place, batch.entry(at))
-                continue
-            self.matched += 1
-            if self.doomed.count_one() and alive(kind.kind):
-                idle = idle_of(kind.kind, None if time is None else int(time), self._settings)
-                self._add_live(seen + place, idle, lambda at=at: batch.entry(at))  # type: ignore[misc]
+            self._add_live(idle_time(entry, self._settings), lambda: entry)
 
-    def _add_live(self, number: int, idle: int | None, decode: Callable[[], Entry]) -> None:
+    def add_batch(self, batch: Batch) -> None:
+        """Take entries of one layout up, which are decoded only where that matters."""
+        number = len(batch.bodies)
+        if not self._dry_run or "id" not in batch.form.names:
+            for at in range(number):
+                self.add(batch.entry(at))
+            return
+        columns = batch.columns("src", "dst", "-src", "-dst", "timeout")
+        may_hang = self._between_hosts(columns["src"], columns["dst"])
+        may_hang |= self._between_hosts(columns["-src"], columns["-dst"])
+        for at in sorted(may_hang):
+            self.add(batch.entry(at))
+        rest: Sequence[int] = range(number)
+        if may_hang:
+            rest = [at for at in rest if at not in may_hang]
+        self.matched += len(rest)
+        times: Sequence[int | bytes | None] = columns.get("timeout", [None] * number)
+        for at in rest[: self.doomed.count_more(len(rest))]:
+            kind = batch.kinds[at]
+            if kind.is_alive:
+                idle = self._idle.of(kind, times[at])  # type: ignore[arg-type]
+                self._add_live(idle, lambda at=at: batch.entry(at))  # type: ignore[misc]
+
+    def _between_hosts(self, sources: Sequence[object], destinations: Sequence[object]) -> set[int]:
+        """Where both ends are hosts that a session has."""
+        near = self._hosts
+        if near.isdisjoint(sources):
+            return set()
+        ends = enumerate(zip(sources, destinations))
+        return {at for at, (here, there) in ends if here in near and there in near}
+
+    def _add_live(self, idle: int | None, decode: Callable[[], Entry]) -> None:
         self.live += 1
-        rank = -(1 << 31) if idle is None else -idle, -number
+        rank = -(1 << 31) if idle is None else -idle, -self.live
         if len(self._freshest) < _SHOWN:
             heapq.heappush(self._freshest, (*rank, entry_short(decode(), idle)))
         elif rank > self._freshest[0][:2]:

@@ -186,13 +186,19 @@ class _Printer:
             room = len(lines) if limit is None else limit - self.printed
             self.printed += len(lines[:room])
             shown = lines[:room] if self._width >= WIDE else map(self._filled, lines[:room])
-            self._waiting += [f"{line}\n" for line in shown]
+            self._waiting += shown
             if len(self._waiting) >= _TOGETHER:
-                self._flush()
+                self._flush_lines()
             if room < len(lines) or self._terminal.closed:
+                self._flush_lines()
                 return True
-        self._flush()
+        self._flush_lines()
         return False
+
+    def _flush_lines(self) -> None:
+        self._waiting.append("")  # each line has its end
+        self._terminal.out("\n".join(self._waiting))
+        self._waiting.clear()
 
     def _filled(self, line: str) -> str:
         return "\n".join(filled("", line, "    ", self._width))

@@ -33,7 +33,7 @@ def _show(args: Parsed, terminal: Terminal, host: Host) -> int:
     limits, namespaces = read_limits(host), find_namespaces(host)
     said = args.last("netns", ALL)
     if said != ALL:
-        one = namespace_meant(host, said, namespaces.all)
+        one = namespace_meant(host, said, namespaces)
         if isinstance(one, Unreadable):
             return failed(terminal, one)
         namespaces = Namespaces((one,), None)

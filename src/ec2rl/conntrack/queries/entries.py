@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from ec2rl.conntrack.queries.ctnetlink import TEXT, Dump, open_dump, open_text
 from ec2rl.conntrack.queries.kept import Entries
 from ec2rl.conntrack.queries.saved_text import read_table
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     Table = Union[Dump, "Iterator[bytes]", "Entries"]
 
 
+_WALKING = 3.0
+"""Seconds to walk through a table for a sample: more than a million entries."""
+_FEWEST = 1000
+"""Entries that a sample has at least, of a table of more: a datagram has some two hundred."""
 _DRAWING = 10.0
 """Seconds to draw a sample from the text in: some four million entries."""
 MOST = 100_000
@@ -104,34 +110,52 @@ def _open(
 
 
 def _read(first: int) -> Entries | Unreadable:
-    """The first entries of a dump of the caller's own table: in the order of a keyed hash, so a
-    sample; where only text can be read, a sample that is drawn from all of it.
+    """About so many entries of the caller's own table, from all over it: each n-th datagram.
 
-    One a line: the hexadecimal of what follows a message's header, or text; at most 32 KiB of
-    datagrams more than asked for are taken from the kernel.
+    A dump walks a keyed hash, but near the limit the kernel takes what it may evict from bucket
+    after bucket (gc_worker, nf_conntrack_core.c, Linux 6.18): its first entries are no sample then.
+    One a line: the hexadecimal of what follows a message's header, or text.  Where only text can
+    be read, the sample is drawn from all of it.
     """
     dump = open_dump()
-    lines: list[str] = []
     if isinstance(dump, Unreadable):
         drawn = _draw(first)
         if isinstance(drawn, Unreadable):
             return drawn if drawn.why is Why.PARTIAL else dump
         return replace(drawn, total=None)
+    lines: list[str] = []
     gap = "the dump ended before the kernel said that it was complete"
+    until = monotonic() + _WALKING
     with dump:
-        for datagram in dump.datagrams(ahead=False):
-            try:
-                for kind, body in messages(datagram):
-                    if kind not in (DONE, ERROR):
-                        lines.append(body.hex())
-                    elif not refusal(body):
-                        gap = ""
-            except MalformedError:
+        step = max(1, (dump.count() or 0) // max(first, _FEWEST))
+        last = b""
+        for number, datagram in enumerate(dump.datagrams(ahead=False)):
+            last = datagram
+            if number % step == step // 2 and not _add(lines, datagram):
                 break
-            if len(lines) >= first:
-                gap = ""
+            if monotonic() > until:
+                gap = f"the look ended after {_WALKING:.0f} s: these are of the table's beginning"
                 break
-    return Entries("conntrack -L", "".join(f"{line}\n" for line in lines[:first]), gap=gap)
+        else:
+            gap = "" if _is_end(last) else gap
+    return Entries("conntrack -L", "".join(f"{line}\n" for line in lines[: 2 * first]), gap=gap)
+
+
+def _add(lines: list[str], datagram: bytes) -> bool:
+    """Add a datagram's entries; whether it could be read to its end."""
+    try:
+        lines += [body.hex() for kind, body in messages(datagram) if kind not in (DONE, ERROR)]
+    except MalformedError:
+        return False
+    return True
+
+
+def _is_end(datagram: bytes) -> bool:
+    """Tell whether the kernel says here that a dump is complete."""
+    try:
+        return any(k in (DONE, ERROR) and not refusal(body) for k, body in messages(datagram))
+    except MalformedError:
+        return False
 
 
 def _draw(first: int) -> Entries | Unreadable:

@@ -22,7 +22,7 @@ from ec2rl.conntrack.table.entry import (
     shown_flag,
     state_name,
 )
-from ec2rl.conntrack.table.filters import Filter, idle_of, kind_by
+from ec2rl.conntrack.table.filters import Filter, alive, idle_of, kind_by
 from ec2rl.conntrack.table.layout import Layout
 from ec2rl.conntrack.table.netlink import decode
 from ec2rl.conntrack.table.stream import TRAIL
@@ -31,9 +31,11 @@ from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ec2rl.conntrack.table.timeouts import Kind
+
+    _Reader = Callable[[bytes], tuple["int | bytes", ...]]
 
 _TOGETHER = 2000
 """Entries that are looked at together: some milliseconds."""
@@ -45,6 +47,7 @@ _REST = (
     *(("packets", (9, 1), "Q"), ("bytes", (9, 2), "Q")),
     *(("-packets", (10, 1), "Q"), ("-bytes", (10, 2), "Q")),
 )
+_CONDITIONS = ("src", "dst", "dport", "mark", "timeout")
 _COUNTERS = ("packets", "bytes", "-packets", "-bytes")
 _UNREAD = ((5,), (18,), (1, 3), (2, 3))
 """Attributes that are left to the decoder: a helper, and zones."""
@@ -57,6 +60,24 @@ class Known:
     kind: Kind
     line: str
     is_wanted: bool
+    is_alive: bool
+
+
+class IdleTimes:
+    """Seconds since entries saw a packet, by their kind and the seconds they have left."""
+
+    def __init__(self, settings: Mapping[str, int]) -> None:
+        self._settings = settings
+        self._known: dict[tuple[str, int | None], int | None] = {}
+
+    def of(self, kind: Known, timeout: int | None) -> int | None:
+        """Give it as `idle_of` does."""
+        key = kind.line, timeout
+        if key not in self._known:
+            if len(self._known) > _ADDRESSES:
+                self._known.clear()
+            self._known[key] = idle_of(kind.kind, timeout, self._settings)
+        return self._known[key]
 
 
 class _Addresses(dict[bytes, str]):
@@ -95,18 +116,17 @@ class Form(dict[int, "Known | None"]):
             **{name: (places[path], code) for name, path, code in _REST if path in places},
         }
         fields = sorted(read.items(), key=lambda item: item[1][0].start)
-        form, at = ">", 0
         for _, (place, code) in fields:
-            size = int(code[:-1]) if code[-1] == "s" else Struct(f">{code}").size
-            if place.stop - place.start != size:
+            if place.stop - place.start != Struct(f">{code}").size:
                 raise MalformedError("an attribute of another size")
-            form += f"{place.start - at}x{code}"
-            at = place.stop
         self.names = [name for name, _ in fields]
+        self.takes_all = True
+        """Whether each kind seen until now is meant."""
         counters = [name for name in _COUNTERS if name in self.names]
         if len(counters) not in (0, len(_COUNTERS)):
             raise MalformedError("some counters are missing")
-        self._unpack = Struct(form).unpack_from
+        self._read = read
+        self._readers: dict[tuple[str, ...], _Reader] = {}
 
     def __missing__(self, masked: int) -> Known | None:
         layout = self.layout
@@ -116,15 +136,28 @@ class Form(dict[int, "Known | None"]):
         status = int.from_bytes(body[layout.status], "big") if layout.status else 0
         state = state_name(layout.protocol, body[layout.state.start]) if layout.state else ""
         kind = kind_by(layout.protocol, state, status)
-        line = self._line(status, state)
-        found = Known(kind, line, self._wanted.admits_kind(layout.protocol, state, status))
+        is_wanted = self._wanted.admits_kind(layout.protocol, state, status)
+        found = Known(kind, self._line(status, state), is_wanted, alive(kind))
+        self.takes_all = self.takes_all and found.is_wanted
         if len(self) < _KINDS:
             self[masked] = found
         return found
 
-    def columns(self, bodies: Sequence[bytes]) -> dict[str, Sequence[int | bytes]]:
-        """Give what stands in each field of these entries, by its name."""
-        return dict(zip(self.names, zip(*map(self._unpack, bodies))))
+    def columns(
+        self, bodies: Sequence[bytes], names: Iterable[str]
+    ) -> dict[str, Sequence[int | bytes]]:
+        """Give what stands in those of these fields that the entries have, by its name."""
+        wanted = tuple(name for name in self.names if name in names)
+        if wanted not in self._readers:
+            self._readers[wanted] = self._reader(wanted)
+        return dict(zip(wanted, zip(*map(self._readers[wanted], bodies))))
+
+    def _reader(self, names: tuple[str, ...]) -> _Reader:
+        form, at = ">", 0
+        for place, code in map(self._read.__getitem__, names):
+            form += f"{place.start - at}x{code}"
+            at = place.stop
+        return Struct(form).unpack_from
 
     @property
     def words(self) -> list[str]:
@@ -188,24 +221,27 @@ def _flow(layout: Layout, root: int, side: str) -> dict[str, tuple[slice, str]]:
 
 @record(frozen=True)
 class Batch:
-    """Entries of one layout that are meant: their places among all, kinds, and bytes."""
+    """Entries of one layout that are meant, as their kinds and their bytes."""
 
     form: Form
-    places: Sequence[int]
     kinds: Sequence[Known]
     bodies: Sequence[bytes]
-    columns: Mapping[str, Sequence[int | bytes]]
 
-    def lines(self) -> Iterator[tuple[int, str]]:
-        """Give them as lines, each with its place."""
-        text_of = self.form.addresses.__getitem__
+    def columns(self, *names: str) -> dict[str, Sequence[int | bytes]]:
+        """Give what stands in those of these fields that the entries have, by its name."""
+        return self.form.columns(self.bodies, names)
+
+    def lines(self) -> list[str]:
+        """Give them as lines."""
+        words, text_of = self.form.words, self.form.addresses.__getitem__
+        columns = self.columns(*words)
         values = [
-            map(text_of, self.columns[name])  # type: ignore[arg-type]
+            map(text_of, columns[name])  # type: ignore[arg-type]
             if name.lstrip("-") in ("src", "dst")
-            else self.columns[name]
-            for name in self.form.words
+            else columns[name]
+            for name in words
         ]
-        return zip(self.places, map(mod, [kind.line for kind in self.kinds], zip(*values)))
+        return list(map(mod, [kind.line for kind in self.kinds], zip(*values)))
 
     def entry(self, at: int) -> Entry:
         """Decode one of them. MalformedError."""
@@ -214,11 +250,18 @@ class Batch:
 
 @record(frozen=True)
 class Sifted:
-    """Of `seen` entries those that are meant: by layout, or decoded, each with its place."""
+    """Of `seen` entries those that are meant: by layout, or decoded."""
 
     batches: list[Batch]
-    entries: list[tuple[int, Entry]]
+    entries: list[Entry]
     seen: int
+
+
+class _Groups(dict[int, list[bytes]]):
+    """Entries by length and protocol, where most have it: those of one layout are in one."""
+
+    def __missing__(self, key: int) -> list[bytes]:
+        return self.setdefault(key, [])
 
 
 class Sieve:
@@ -227,9 +270,9 @@ class Sieve:
     def __init__(self, wanted: Filter, settings: Mapping[str, int]) -> None:
         self.malformed = 0
         self._wanted, self._settings, self._addresses = wanted, settings, _Addresses()
-        self._forms: dict[tuple[int, int], list[Form]] = {}
+        self._forms: dict[int, list[Form]] = {}
         self._holds = {end: _Holds(wanted, end) for end in ("src", "dst")}
-        self._idle: dict[tuple[Kind, int], bool] = {}
+        self._idle = IdleTimes(settings)
 
     def sift(self, pieces: Iterable[list[bytes]]) -> Iterator[Sifted]:
         """Yield what is meant of some thousand entries each."""
@@ -244,85 +287,68 @@ class Sieve:
     def _sift(self, bodies: list[bytes]) -> Sifted:
         if len(self._addresses) > _ADDRESSES:
             self._addresses.clear()
-        groups: dict[tuple[int, int], list[int]] = {}
-        for at, body in enumerate(bodies):
+        groups = _Groups()
+        for body in bodies:
             try:
-                groups.setdefault((len(body), body[36]), []).append(at)
+                groups[len(body) << 8 | body[36]].append(body)
             except IndexError:
                 self.malformed += 1
         batches: list[Batch] = []
-        each: list[tuple[int, Entry]] = []
-        for key, places in groups.items():
-            rest = self._alike(key, places, bodies, batches)
-            each += self._decoded(rest, bodies)
+        each: list[Entry] = []
+        for key, group in groups.items():
+            each += self._decoded(self._alike(key, group, batches))
         return Sifted(batches, each, len(bodies))
 
-    def _alike(
-        self, key: tuple[int, int], places: list[int], bodies: list[bytes], batches: list[Batch]
-    ) -> list[int]:
-        """Sort in those of known layouts, and give back where the others stand."""
+    def _alike(self, key: int, bodies: list[bytes], batches: list[Batch]) -> list[bytes]:
+        """Sort in those of known layouts, and give back the others."""
         if len(self._forms) > _GROUPS:
             self._forms.clear()
         forms = self._forms.setdefault(key, [])
         tried = 0
-        while places:
+        while bodies:
             if tried == len(forms):
                 if tried == _LAYOUTS:
                     break
                 try:
-                    forms.append(
-                        Form(Layout(bodies[places[0]][:-TRAIL]), self._wanted, self._addresses)
-                    )
+                    forms.append(Form(Layout(bodies[0][:-TRAIL]), self._wanted, self._addresses))
                 except MalformedError:
                     break
             form = forms[tried]
             tried += 1
-            some = [bodies[at] for at in places]
-            kinds = list(map(form.__getitem__, form.layout.masked(some)))
-            batch = self._meant(form, places, kinds, some)
-            if batch is not None:
-                batches.append(batch)
-            places = [at for at, kind in zip(places, kinds) if kind is None]
-        return places
+            kinds = list(map(form.__getitem__, form.layout.masked(bodies)))
+            batches += self._meant(form, kinds, bodies)
+            bodies = [] if all(kinds) else [b for b, kind in zip(bodies, kinds) if kind is None]
+        return bodies
 
-    def _decoded(self, places: Sequence[int], bodies: list[bytes]) -> Iterator[tuple[int, Entry]]:
-        for at in places:
+    def _decoded(self, bodies: list[bytes]) -> Iterator[Entry]:
+        for body in bodies:
             try:
-                entry = decode(bodies[at][:-TRAIL])
+                entry = decode(body[:-TRAIL])
             except MalformedError:
                 self.malformed += 1
             else:
                 if self._wanted.admits(entry, self._settings):
-                    yield at, entry
+                    yield entry
 
     def _meant(
-        self, form: Form, places: list[int], kinds: list[Known | None], bodies: list[bytes]
-    ) -> Batch | None:
-        """Those that the filter means; None for none."""
-        chosen = [kind is not None and kind.is_wanted for kind in kinds]
-        if not any(chosen):
-            return None
-        known = [kind for kind in compress(kinds, chosen) if kind is not None]
-        places, bodies = list(compress(places, chosen)), list(compress(bodies, chosen))
-        columns = form.columns(bodies)
-        if self._wanted.by_kind_alone:
-            return Batch(form, places, known, bodies, columns)
-        which = self._which(known, columns, len(bodies))
-        if not any(which):
-            return None
-        return Batch(
-            form,
-            list(compress(places, which)),
-            list(compress(known, which)),
-            list(compress(bodies, which)),
-            {name: list(compress(column, which)) for name, column in columns.items()},
-        )
+        self, form: Form, kinds: Sequence[Known | None], bodies: list[bytes]
+    ) -> Iterator[Batch]:
+        """Yield those that the filter means, if any."""
+        if not (form.takes_all and all(kinds)):
+            chosen = [kind is not None and kind.is_wanted for kind in kinds]
+            kinds, bodies = list(compress(kinds, chosen)), list(compress(bodies, chosen))
+        known: Sequence[Known] = kinds  # type: ignore[assignment]
+        if bodies and not self._wanted.by_kind_alone:
+            which = self._which(form, known, bodies)
+            known, bodies = list(compress(known, which)), list(compress(bodies, which))
+        if bodies:
+            yield Batch(form, known, bodies)
 
-    def _which(
-        self, kinds: list[Known], columns: Mapping[str, Sequence[int | bytes]], number: int
-    ) -> list[bool]:
+    def _which(self, form: Form, kinds: Sequence[Known], bodies: list[bytes]) -> list[bool]:
         """Tell of each entry whether all conditions hold that its kind does not decide."""
-        wanted, never = self._wanted, [None] * number
+        wanted, number = self._wanted, len(bodies)
+        never = [None] * number
+        columns = form.columns(bodies, _CONDITIONS)
         tests: list[list[bool]] = []
         if wanted.source is not None:
             tests.append([self._holds["src"][each] for each in columns["src"]])  # type: ignore[index]
@@ -336,16 +362,6 @@ class Sieve:
             tests.append([wanted.zone == 0] * number)
         if wanted.idle_over is not None:
             times = columns.get("timeout", never)
-            tests.append([self._is_idle(k.kind, t) for k, t in zip(kinds, times)])  # type: ignore[arg-type]
+            idle = map(self._idle.of, kinds, times)  # type: ignore[arg-type]
+            tests.append([each is not None and each >= wanted.idle_over for each in idle])
         return list(map(all, zip(*tests)))
-
-    def _is_idle(self, kind: Kind, timeout: int | None) -> bool:
-        if timeout is None:
-            return False
-        known = self._idle.get((kind, timeout))
-        if known is None:
-            idle = idle_of(kind, timeout, self._settings)
-            known = idle is not None and idle >= (self._wanted.idle_over or 0)
-            if len(self._idle) < _ADDRESSES:
-                self._idle[kind, timeout] = known
-        return known

@@ -17,6 +17,7 @@ from ec2rl.conntrack.table.ranking import (
 )
 from ec2rl.conntrack.table.tally import Tally
 from ec2rl.conntrack.table.timeouts import Kind
+from ec2rl.quantities import plural
 from ec2rl.record import record
 
 TYPE_CHECKING = False
@@ -149,7 +150,7 @@ def census(
     ]
     cells.sort(key=lambda cell: (-cell.count, order_of_kind(cell.kind)))
     if tally.malformed:
-        gaps += (f"{tally.malformed} entries could not be decoded",)
+        gaps += (f"{plural(tally.malformed, 'entry/entries')} could not be decoded",)
 
     def ranked(read: Read, skip: int, *hitters: HeavyHitters, zero: bytes = b"") -> Ranking:
         return ranking(read, skip, hitters, tally.kinds, keep, zero)

@@ -58,8 +58,8 @@ def take_census(
     """Count a namespace's table: the caller's, or the one behind a door; `host` is this machine.
 
     With `first` the look ends after about so many entries: the kernel walks a keyed hash, so these
-    are a uniform sample (sample.py); from a text it is drawn.  `progress` is called with the
-    entries seen so far.  Ctrl-C ends the look too, and `gaps` say so.
+    are a uniform sample (sample.py) unless the table is near its limit; from a text it is drawn.
+    `progress` is called with the entries seen so far.  Ctrl-C ends the look too, and `gaps` say so.
     """
     host = host or LiveHost()
     inside = host if door is None else host.within(door)
@@ -71,7 +71,19 @@ def take_census(
     if not isinstance(table, Dump):
         return _census_of_text(table, inside, settings, progress, keep, source_of(door, TEXT))
     with without_gc(), table:
-        return _census_of_dump(table, door, settings, first, progress, keep)
+        found = _census_of_dump(table, door, settings, first, progress, keep)
+    return found if found.whole else replace(found, random=not _is_swept(inside, found.counted))
+
+
+_SWEPT = 0.9
+"""From 95 % of the limit on the kernel evicts bucket after bucket, and ends below it
+(nf_conntrack_max95: gc_worker, nf_conntrack_core.c, Linux 6.18)."""
+
+
+def _is_swept(inside: Host, counted: int | None) -> bool:
+    """Tell whether a table's first entries may be others than the rest: it is near its limit."""
+    limit = number(inside, SYSCTL + "max")
+    return bool(limit and counted and counted >= _SWEPT * limit)
 
 
 @contextmanager
@@ -265,10 +277,10 @@ class Listing:
         if not isinstance(self._reader, Stream) or not isinstance(self._origin, Dump):
             for entry in self:
                 if wanted.admits(entry, settings):
-                    yield Sifted([], [(0, entry)], 1)
+                    yield Sifted([], [entry], 1)
             return
         sieve, stream = Sieve(wanted, settings), self._reader
-        with self._origin as dump:
+        with without_gc(), self._origin as dump:
             datagrams = _asked(dump, ahead=True)
             try:
                 yield from sieve.sift(map(stream.bodies, datagrams))
@@ -279,15 +291,15 @@ class Listing:
     def lines(
         self, wanted: Filter, settings: Mapping[str, int], show: Callable[[Entry], str]
     ) -> Iterator[list[str]]:
-        """Yield the entries that a filter means as lines, some together, in their order.
+        """Yield the entries that a filter means as lines, some together.
 
-        `show` makes one of an entry that was decoded.
+        `show` makes one of an entry that was decoded.  A dump is in no order that anybody could
+        use (its hash has a random key), and comes by some thousand, by layout.
         """
         for found in self.sifted(wanted, settings):
-            placed = [pair for batch in found.batches for pair in batch.lines()]
-            placed += [(at, show(entry)) for at, entry in found.entries]
-            placed.sort()
-            yield [line for _, line in placed]
+            for batch in found.batches:
+                yield batch.lines()
+            yield list(map(show, found.entries))
 
     def gaps(self) -> tuple[str, ...]:
         """Say what stands between what was listed and the whole table."""
@@ -313,9 +325,8 @@ def open_listing(
         return saved if isinstance(saved, Unreadable) else Listing(saved, capture)
     host = host or LiveHost()
     inside = host if door is None else host.within(door)
-    table = inside.query(
-        ConntrackTable(None, wanted.family, narrowing(wanted.unreplied, wanted.mark))
-    )
+    narrowed = narrowing(wanted.unreplied, wanted.mark)
+    table = inside.query(ConntrackTable(None, wanted.family, narrowed))
     if isinstance(table, Unreadable):
         return table
     if isinstance(table, Entries):

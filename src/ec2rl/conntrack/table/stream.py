@@ -11,6 +11,7 @@ import sys
 from ec2rl.conntrack.table.entry import Entry
 from ec2rl.conntrack.table.netlink import decode
 from ec2rl.netlink import DONE, DUMP_INTR, ERROR, HEADER, MalformedError
+from ec2rl.quantities import plural
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Stream:
         if self.interrupted:
             said.append("the table was rebuilt during the dump: entries may be missing or repeated")
         if self.malformed:
-            said.append(f"{self.malformed} messages could not be decoded")
+            said.append(f"{plural(self.malformed, 'message')} could not be decoded")
         return tuple(said)
 
 

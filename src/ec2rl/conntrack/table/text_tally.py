@@ -91,8 +91,10 @@ class TextTally:
             times = list(map(int, columns.get("", ())))
         except (OSError, ValueError, OverflowError):
             return False
-        sizes = [set(map(len, read[name])) for name in names]
+        sizes = [self._addresses.sizes]
         if len(sizes[0]) > 1:  # IPv4 and IPv6 look alike
+            sizes = [set(map(len, read[name])) for name in names]
+        if len(sizes[0]) > 1:
             of = list(map(len, read["src"]))
             for one in sizes[0]:
                 some = [line for line, size in zip(lines, of) if size == one]
@@ -156,12 +158,19 @@ class TextTally:
 
 
 class _Addresses(dict[bytes, bytes]):
-    """From the text of an address to its bytes. OSError, ValueError where it is none."""
+    """From the text of an address to its bytes. OSError, ValueError where it is none.
+
+    `sizes` are all that there were: one alone is the size of each.
+    """
+
+    def __init__(self) -> None:
+        self.sizes: set[int] = set()
 
     def __missing__(self, text: bytes) -> bytes:
         address = text.decode("ascii")
-        self[text] = inet_pton(AF_INET6 if ":" in address else AF_INET, address)
-        return self[text]
+        packed = self[text] = inet_pton(AF_INET6 if ":" in address else AF_INET, address)
+        self.sizes.add(len(packed))
+        return packed
 
 
 def _numbers(column: Column, octets: int) -> list[bytes]:

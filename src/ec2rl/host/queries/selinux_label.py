@@ -6,22 +6,16 @@ import errno
 import os
 
 from ec2rl.host.files import unreadable
-from ec2rl.host.query import RootQuery, decode_text, encode_text
+from ec2rl.host.query import RootQuery, TextQuery
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ec2rl.host.query import Encoded
 
 NAME, NONE = "security.selinux", "none"
 """NONE stands for a file without a label."""
 
 
 @record(frozen=True)
-class SelinuxLabel(RootQuery[Evidence]):
+class SelinuxLabel(TextQuery, RootQuery[Evidence]):
     """A label as `system_u:object_r:passwd_file_t:s0`, or `none`."""
 
     path: str
@@ -62,9 +56,3 @@ class SelinuxLabel(RootQuery[Evidence]):
             return unreadable(self.key, error)
         text = label.rstrip(b"\0").decode("utf-8", "backslashreplace")
         return Evidence(self.key, f"{text}\n")
-
-    def encode(self, answer: Evidence) -> Encoded:
-        return encode_text(answer.text)
-
-    def decode(self, source: str, text: str, notes: Mapping[str, str]) -> Evidence:
-        return Evidence(source, decode_text(text, notes))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ec2rl.host.query import Encoded
 
-_SECONDS = 5.0
+SECONDS = 5.0
 """A device that does not answer keeps who reads it; it is left to a process of its own."""
 _AT, _SIZE = 1024, 1024
 _EXT = ("ext2", "ext3", "ext4")
@@ -49,7 +49,7 @@ class Superblock(RootQuery[Evidence]):
         if kind not in _EXT:
             return Evidence(self.key, f"device: {device}\nkind: {kind}\n")
         try:
-            data = run(lambda: _read(device), Limits(_SECONDS), _SIZE)
+            data = run(lambda: first_bytes(device, _AT, _SIZE), Limits(SECONDS), _SIZE)
         except (LostError, OSError) as error:
             return Unreadable(self.key, Why.FAILED, f"its reader {error}")
         if not data:
@@ -67,8 +67,8 @@ class Superblock(RootQuery[Evidence]):
         return Evidence(source, decode_text(text, notes))
 
 
-def _read(device: str) -> bytes:
-    """The superblock's bytes; none where we may not read the device."""
+def first_bytes(device: str, at: int, size: int) -> bytes:
+    """Read bytes of a block device; none where we may not, and one for what is no such device."""
     import stat
 
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -76,7 +76,7 @@ def _read(device: str) -> bytes:
         if not stat.S_ISBLK(os.stat(device).st_mode):
             return bytes(1)
         fd = os.open(device, flags)
-        return os.pread(fd, _SIZE, _AT) if stat.S_ISBLK(os.fstat(fd).st_mode) else bytes(1)
+        return os.pread(fd, size, at) if stat.S_ISBLK(os.fstat(fd).st_mode) else bytes(1)
     except PermissionError:
         return b""
 

@@ -6,15 +6,15 @@ takes `_PID` from the kernel, so that no user can write such an entry.
 
 from __future__ import annotations
 
-from ec2rl.host.query import JournalQuery, decode_text, encode_text
+from ec2rl.host.query import JournalQuery, TextQuery
 from ec2rl.model import Evidence, Unreadable, Why
 from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from ec2rl.host.query import Encoded
+    from ec2rl.host.journal.kinds import Row
 
 _IDS = (
     b"39f53479d3a045ac8e11786248231fbf",  # started
@@ -28,34 +28,23 @@ _SECONDS = 5.0
 
 
 @record(frozen=True)
-class UnitsJournal(JournalQuery[Evidence]):
-    """Lines of seconds since the epoch, `systemd[1]: ` and the words, in their order."""
+class UnitsJournal(TextQuery, JournalQuery[Evidence]):
+    """A line `boot ID`; then seconds since the epoch, `systemd[1]: ` and the words, in order."""
 
     @property
     def key(self) -> str:
         return "units journal /var/log/journal"
 
     def search(self, files: Sequence[tuple[str, int]]) -> Evidence | Unreadable:
-        from ec2rl.host.journal.kinds import Kind, rows_of
-
-        kinds = [Kind(b"MESSAGE_ID", one, b"_PID", b"1", "systemd[1]") for one in _IDS]
-        found, gaps = rows_of(files, kinds, _MOST, _SECONDS)
-        if not found:
-            why = Why.FAILED if gaps else Why.ABSENT
-            return Unreadable("journal", why, "; ".join(gaps[:3]) or "no entry of systemd's")
-        _, boot = max(row[:2] for row in found)
-        rows = sorted({row for row in found if row[1] == boot})
-        return Evidence(self.key, "".join(f"{row[0] // 1000000} {row[3]}\n" for row in rows))
-
-    def encode(self, answer: Evidence) -> Encoded:
-        return encode_text(answer.text)
-
-    def decode(self, source: str, text: str, notes: Mapping[str, str]) -> Evidence:
-        return Evidence(source, decode_text(text, notes))
+        rows = rows_of_systemd(files, _IDS)
+        if isinstance(rows, Unreadable):
+            return rows
+        lines = (f"{row[0] // 1000000} {row[3]}\n" for row in rows)
+        return Evidence(self.key, f"boot {rows[0][1].hex()}\n{''.join(lines)}")
 
 
 @record(frozen=True)
-class UnitWords(JournalQuery[Evidence]):
+class UnitWords(TextQuery, JournalQuery[Evidence]):
     """The last words of a unit's own processes in a boot (its id, without dashes)."""
 
     unit: str
@@ -73,8 +62,17 @@ class UnitWords(JournalQuery[Evidence]):
         lines = [words.removeprefix(": ") for _, _, _, words in sorted(set(found))]
         return Evidence(self.key, "".join(f"{line}\n" for line in lines if line))
 
-    def encode(self, answer: Evidence) -> Encoded:
-        return encode_text(answer.text)
 
-    def decode(self, source: str, text: str, notes: Mapping[str, str]) -> Evidence:
-        return Evidence(source, decode_text(text, notes))
+def rows_of_systemd(
+    files: Sequence[tuple[str, int]], ids: Sequence[bytes]
+) -> list[Row] | Unreadable:
+    """Read what PID 1 wrote with these MESSAGE_IDs in the last boot; ABSENT where it did not."""
+    from ec2rl.host.journal.kinds import Kind, rows_of
+
+    kinds = [Kind(b"MESSAGE_ID", one, b"_PID", b"1", "systemd[1]") for one in ids]
+    found, gaps = rows_of(files, kinds, _MOST, _SECONDS)
+    if not found:
+        why = Why.FAILED if gaps else Why.ABSENT
+        return Unreadable("journal", why, "; ".join(gaps[:3]) or "no entry of systemd's")
+    _, boot = max(row[:2] for row in found)
+    return sorted({row for row in found if row[1] == boot})
