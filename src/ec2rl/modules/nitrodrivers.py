@@ -131,7 +131,7 @@ def _names(kernel: Kernel, machine: Machine) -> _Told:
 def _proof(kernel: Kernel) -> Statement:
     lists = f"/lib/modules/{kernel.target.release}"
     if kernel.is_proven:
-        return say("{lists}, and that this boot came up with that initrd", lists=lists)
+        return say("{lists}, and that {this_boot} came up with that initrd", lists=lists)
     if kernel.inside is None:
         return say("{lists}", lists=lists)
     return say("{lists}, and what {files:, } has", lists=lists, files=kernel.target.initrds)

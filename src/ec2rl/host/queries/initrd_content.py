@@ -104,10 +104,11 @@ def _content(fd: int, size: int, deadline: float) -> str:
             inside, _, wrong = names_of(read, begin, size)
         else:
             inside, wrong, is_cut = _unpacked(fd, kind, begin, end or size, deadline)
+            said = f"{kind}: {wrong.removeprefix(f'{kind}: ')}"
             if is_cut:
-                whole, why = False, f"{kind}: {wrong}"
+                whole, why = False, said
             elif wrong:
-                unread = f"{kind}: {wrong.removeprefix(f'{kind}: ')}"
+                unread = said
             elif whole is None and found.parts[-1][1] == begin:
                 whole, why = True, ""  # what a walk alone could not tell
         names += inside
@@ -154,7 +155,7 @@ def _unpacked(
         if stream.is_large:
             return names, f"more than {_UNPACKED >> 20} MiB of text", False
         if source.gap:
-            return names, source.gap.removeprefix(f"{kind}: "), "no time left" not in source.gap
+            return names, source.gap, time.monotonic() < deadline
         return names, why, at == -1
     finally:
         os.close(part)
