@@ -23,7 +23,19 @@ from building.sources import ROOT
 _CHECKOUT = '"$root/src/ec2rl/__main__.py"'
 """What the launcher of a checkout has Python run."""
 
-_START = 'import sys; file = open(sys.argv[1], "rb"); file.seek({:10}); exec(file.read({:10}))'
+_START = """import sys
+def lost(why):
+    sys.stderr.write("ec2rl: " + why + chr(10))
+    sys.exit(69)
+try:
+    file = open(sys.argv[1], "rb")
+except Exception:
+    lost("save it to a file first: it is read again while it runs")
+file.seek({:10})
+code = file.read({:10})
+if len(code) != {:10}:
+    lost("this copy is cut short: copy it anew")
+exec(code)"""
 """What that of the one file has it run: a part of the file."""
 
 _MAIN = b"import ec2rl.__main__\n"
@@ -62,7 +74,9 @@ def stub(at: int, length: int) -> bytes:
     assert text.count(_CHECKOUT) == 3
     text = text.replace(_CHECKOUT, '-c "$start" "$root/${self##*/}"')
     first, newline, rest = text.partition("\n")
-    return f"{first}{newline}start='{_START.format(at, length)}'\n{rest}exit 70\n".encode()
+    start = _START.format(at, length, length)
+    # Of braces that do not close, as in a copy that ends within them, a shell runs nothing.
+    return f"{first}{newline}{{\nstart='{start}'\n{rest}exit 70\n}}\n".encode()
 
 
 def compiled(python: Path, names: Iterable[str]) -> tuple[str, dict[str, tuple[bool, bytes]]]:

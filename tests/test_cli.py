@@ -273,6 +273,11 @@ def test_since_refuses_what_is_no_time_of_the_past(text: str) -> None:
         moment("since", text, NOW)
 
 
+def test_an_hour_that_is_still_to_come_is_told_as_yesterday_s() -> None:
+    with pytest.raises(UsageError, match=r"to come; yesterday's is --since='2026-11-23 23:00'$"):
+        moment("since", "23:00", NOW)
+
+
 @examples(2000)
 @given(st.lists(st.text(max_size=12) | st.sampled_from(["run", "--json", "--", "--no", "="])))
 @pytest.mark.more

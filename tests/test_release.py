@@ -61,6 +61,27 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+def test_a_copy_that_is_cut_short_is_no_success(release: Path, tmp_path: Path) -> None:
+    """It is copied over connections that fail."""
+    whole = (release / "ec2rl").read_bytes()
+    stub = whole.index(b"\n}\n")
+    for length in (100, stub // 2, stub, stub + 3, len(whole) // 2, len(whole) * 99 // 100):
+        (tmp_path / "cut").write_bytes(whole[:length])
+        done = run("sh", tmp_path / "cut", "run")
+        assert done.returncode in (2, 69), length
+        assert done.stderr != done.stdout == "", length
+
+
+def test_what_is_piped_into_a_shell_says_to_save_it(release: Path) -> None:
+    for words in (("-s", "version"), ("-s", "run", "--no-save")):
+        with (release / "ec2rl").open("rb") as file:
+            done = subprocess.run(
+                ["sh", *words], stdin=file, capture_output=True, text=True, timeout=60, check=False
+            )
+        assert (done.returncode, done.stdout) == (69, "")
+        assert "save it to a file first" in done.stderr
+
+
 def test_it_is_built_the_same_twice(release: Path, tmp_path: Path) -> None:
     first = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in release.iterdir()}
     del first["SHA256SUMS.sig"]

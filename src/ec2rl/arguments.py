@@ -253,5 +253,9 @@ def moment(option: str, text: str, now: float) -> float:
             f"--{option}={text}: not a time, as 2026-11-24, '2026-11-24 02:00', 02:00, 2h, @EPOCH"
         ) from None
     if not when <= now + 1:  # nothing could be found since then, and that would look like health
-        raise UsageError(f"--{option}={text}: that time is still to come")
+        before = ""
+        if ":" in text[:3]:  # of today, which nobody said
+            yesterday = today - timedelta(days=1)
+            before = f"; yesterday's is --{option}='{yesterday:%Y-%m-%d} {text}'"
+        raise UsageError(f"--{option}={text}: that time is still to come{before}")
     return when

@@ -12,17 +12,10 @@ from ec2rl.module import Options
 from ec2rl.report.wording import details, summary
 
 OTHERS = (
-    *(
-        "bootentry",
-        "bootstopped",
-        "conntrackfull",
-        "diskfull",
-        "duplicatefslabels",
-        "duplicatefsuuid",
-    ),
-    *("duplicatepartuuid", "fstabfailures", "loginfiles", "neighbourfull", "notgrown", "openssh"),
-    *("auditdhalts", "bootwaits", "cloudinitfailed", "lvmdevices"),
-    *("selinuxpermissive", "udevpersistentnet", "unitsfailed"),
+    *("bootentry", "bootstopped", "conntrackfull", "diskfull", "duplicatefslabels"),
+    *("duplicatefsuuid", "duplicatepartuuid", "fstabfailures", "loginfiles", "neighbourfull"),
+    *("notgrown", "openssh", "auditdhalts", "bootwaits", "cloudinitfailed", "lvmdevices"),
+    *("nitrodrivers", "selinuxpermissive", "udevpersistentnet", "unitsfailed"),
 )
 MODULES = [name for name in names() if name not in OTHERS]
 """What the kernel's log alone tells of."""

@@ -178,13 +178,23 @@ def test_more_of_a_recording_is_asked_of_the_recording(file: str) -> None:
 
 @pytest.mark.parametrize(("number", "folds"), [(3, False), (4, True)])
 def test_more_than_three_that_lack_evidence_fold_on_a_terminal(number: int, folds: bool) -> None:
-    lacking = Finding(Verdict.UNKNOWN, say("Cannot tell."), (), tense=Tense.PAST)
+    lacking = Finding(
+        Verdict.UNKNOWN,
+        say("Cannot tell. {why}", why=Unreadable("/a", Why.ABSENT)),
+        (see_page("x"),),
+        tense=Tense.PAST,
+    )
     names = [f"m{n}" for n in range(number)]
-    quoted = replace(lacking, evidence=(Evidence("console", "BUG: of a kind of its own"),))
-    told = replace(lacking, details=(say("The text ends in the initrd"),))
-    live = replace(lacking, tense=Tense.PRESENT)
-    others = [("quoted", quoted), ("told", told), ("live", live)]
-    findings = [*((name, lacking) for name in names), *others, ("sound", SOUND)]
+    others = {
+        "quoted": replace(lacking, evidence=(Evidence("console", "BUG: of its own kind"),)),
+        "told": replace(lacking, details=(say("The text ends in the initrd"),)),
+        "live": replace(lacking, tense=Tense.PRESENT),
+        "damaged": replace(
+            lacking, summary=say("Cannot tell. {why}", why=(Unreadable("/a", Why.FAILED),))
+        ),
+        "late": replace(lacking, summary=say("Cannot tell. {why}", why="late"), details=()),
+    }
+    findings = [*((name, lacking) for name in names), *others.items(), ("sound", SOUND)]
     domains = dict.fromkeys((name for name, _ in findings), "os")
     said = results(findings, View(Much.SHORT, width=200, domains=domains))
     folded = (
@@ -192,9 +202,9 @@ def test_more_than_three_that_lack_evidence_fold_on_a_terminal(number: int, fold
         "(--all: why): m0, m1, m2, m3\nmodule run/sound"
     )
     assert (folded in said) is folds
-    assert said.count("Cannot tell.") == 3 + (0 if folds else number)
+    assert said.count("Cannot tell.") == len(others) + (0 if folds else number)
     for whole in (View(Much.SHORT, domains=domains), View(Much.SHORT, width=200)):
-        assert results(findings, whole).count("Cannot tell.") == 3 + number
+        assert results(findings, whole).count("Cannot tell.") == len(others) + number
 
 
 def test_what_was_left_out_of_a_verdict_is_said_below_any_and_keeps_its_line() -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
-    from ec2rl.model import Finding
+    from ec2rl.model import Finding, Value
 
 INDENT = 33
 """The column at which a result's text begins, counted from 0."""
@@ -143,24 +143,38 @@ def _folds(finding: Finding) -> bool:
 
 def _lacks(finding: Finding) -> bool:
     """Tell whether a result says no more than that what was handed over does not tell."""
-    shown = _chosen(finding, Much.SHORT)
+    shown = [*_chosen(finding, Much.SHORT)]  # of one that was not finished nothing is said
     return (
         finding.verdict is Verdict.UNKNOWN
         and finding.tense is Tense.PAST
         and not finding.evidence
+        and bool(shown)
         and all(one.role in (Role.NEXT, Role.PAGE) for one in shown)
+        and {*_reasons(finding.summary)} <= {Why.NOT_COLLECTED, Why.ABSENT}
     )
+
+
+def _reasons(said: Value) -> Iterator[Why]:
+    """Give why something could not be read, for all that a statement names of it."""
+    if isinstance(said, Statement):
+        for value in said.values.values():
+            yield from _reasons(value)
+    elif isinstance(said, tuple):
+        for one in said:
+            yield from _reasons(one)
+    elif isinstance(said, Unreadable):
+        yield said.why
 
 
 def results(findings: Sequence[tuple[str, Finding]], view: View = WHOLE) -> str:
     """Give the section of all results."""
     parts = [] if view.much is Much.VERDICT else [header("Diagnostic Results"), ""]
-    common: list[Statement] = []
-    if view.much is not Much.ALL:
-        findings, common = _said_once(findings)
     on_terminal = view.width is not None and bool(view.domains)
     lacking = [name for name, one in findings if on_terminal and _lacks(one)]
     lacking = lacking if len(lacking) > _LACKING else []
+    common: list[Statement] = []
+    if view.much is not Much.ALL:
+        findings, common = _said_once(findings)
     sound = [name for name, one in findings if on_terminal and _folds(one)]
     sound = sound if len(sound) > _FOLDED else []
     own = [(name, one) for name, one in findings if name not in lacking and name not in sound]

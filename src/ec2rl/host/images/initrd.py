@@ -86,7 +86,7 @@ def names_of(read: ReadAt, at: int, size: int) -> tuple[list[str], int, str]:
         if head[:6] not in _MAGICS:
             left = read(at, 4)
             if at >= size or not left:
-                return names, -1, f"it ends at byte {size:,} without its trailer"
+                return names, -1, "it is cut: it ends without its trailer"
             return names, -1, f"no entry where one should be, at byte {at:,}"
         try:
             length, name_length = int(head[54:62], 16), int(head[94:102], 16)
