@@ -13,13 +13,17 @@ from ec2rl.record import record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ec2rl.facts.accounts import Password
     from ec2rl.host import Host
+    from ec2rl.model import Statement
 
 _REMOTE = (
     *("nfs", "nfs4", "cifs", "smb3", "ceph", "lustre", "glusterfs", "autofs", "afs", "beegfs"),
     *("gpfs", "ocfs2", "gfs2"),
 )
+_RULES, _LONGEST = 10_000, 4096
 _PAM = "dnf reinstall pam, or apt-get install --reinstall libpam-runtime libpam-modules"
 
 
@@ -67,6 +71,7 @@ def read_login_files(host: Host) -> LoginFiles | Unreadable:
             Bar(FILES, one, FOLDER, by_hand=_PAM) for one in (stack.missing if stack else ())
         ),
         ages=stack is None or not _passes_over_age(stack),
+        doubts=(*(stack.doubts if stack else ()), *_by_hosts_deny(host)),
     )
     unread = [*read.unread, *(stack.unread if stack else ())]
     if isinstance(groups, Unreadable) and groups.why is not Why.ABSENT:
@@ -80,6 +85,29 @@ def _passes_over_age(stack: Stack) -> bool:
     """Whether pam_unix does not mind the age of a password that was not asked for (pam_unix(8))."""
     line = stack.of("account", "pam_unix.so")
     return line is None or "no_pass_expiry" in line.words
+
+
+def _by_hosts_deny(host: Host) -> Iterator[Statement]:
+    """Name the rule for all clients that hosts_access(5) has, where sshd may be built with it."""
+    if any(_rules(host, "/etc/hosts.allow")):
+        return
+    for number, clients in _rules(host, "/etc/hosts.deny"):
+        if "ALL" in clients or "0.0.0.0/0.0.0.0" in clients:
+            words = "line {n} of {path} refuses all clients, where sshd is built with libwrap"
+            yield say(words, n=number, path="/etc/hosts.deny")
+            return
+
+
+def _rules(host: Host, path: str) -> Iterator[tuple[int, list[str]]]:
+    """Give the clients of each rule for sshd, in capitals, with the number of its line."""
+    found = host.read(path)
+    for number, line in (
+        enumerate(found.text.split("\n")[:_RULES], 1) if isinstance(found, Evidence) else ()
+    ):
+        daemons, colon, rest = line[:_LONGEST].upper().partition(":")
+        names = daemons.replace(",", " ").split()
+        if colon and not line.startswith("#") and ("SSHD" in names or "ALL" in names):
+            yield number, rest.partition(":")[0].replace(",", " ").split()
 
 
 def _remote(host: Host) -> tuple[str, ...]:

@@ -73,8 +73,8 @@ class Machine:
     `config` is None where sshd's could not be read: then its defaults stand for it.  `shadow` has
     those of the accounts for people; `now` is seconds since the epoch, 0 for unknown; `remote` are
     folders on file systems of networks, `refusing` what refuses everybody but root, `broken` what
-    refuses root as well; `ages` is whether PAM minds how old a password is; `unread` may refuse
-    anybody.
+    refuses root as well; `ages` is whether PAM minds how old a password is; `unread` and
+    `doubts`, which were not read or not judged, may refuse anybody.
     """
 
     host: Host
@@ -89,6 +89,7 @@ class Machine:
     broken: tuple[Bar, ...] = ()
     ages: bool = True
     unread: tuple[Unreadable, ...] = ()
+    doubts: tuple[Statement, ...] = ()
 
 
 def login_of(machine: Machine, account: Account) -> Login:
@@ -101,6 +102,7 @@ def login_of(machine: Machine, account: Account) -> Login:
         general += machine.refusing
     ways, bars, has_keys = _methods(machine, account, settings, gids)
     general += [Bar(SSHD, say("{unread}", unread=one), maybe=True) for one in machine.unread]
+    general += [Bar(SSHD, one, maybe=True) for one in machine.doubts]
     return Login(account, () if general else ways, (*general, *bars), has_keys)
 
 

@@ -107,7 +107,7 @@ def judge(seen: Seen) -> Finding:
         return _found(Verdict.PROBLEM, said, (*_bad_lines(files),), seen)
     stops = [*_of_all(seen, files)]
     barred = [one for one in seen.logins if not one.is_open and _is_meant(one) and _first(one)]
-    is_open = any(one.is_open for one in seen.logins)
+    is_open = any(one.is_open or one.may_be for one in seen.logins)
     details = [_told(one) for one in barred]
     if seen.sudo and not any(one.is_open and one.account.uid == 0 for one in seen.logins):
         details += [bar.said for bar in seen.sudo]
