@@ -13,17 +13,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _LINES = 50_000
-_KEPT = 256
+_PLACE = (
+    r"(?:\d{1,20}(?:\.\d{1,9})?|\[ *\d{1,12}\.\d{1,9}\] \S{1,255}"
+    r"|[0-9]{4}-[0-9-]{5}T\S{8,30} \S{1,255}"
+    r"|[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d(?:\.\d{1,9})? \S{1,255}"
+    r"|[A-Z][a-z]{2} [0-9]{4}-[0-9-]{5} \S{8,20} \S{1,6} \S{1,255}) "
+    r"systemd(?:\[1\])?: (?P<said>.*)"
+)
+"""systemd at the place of the one who speaks: any other place is the words of somebody else."""
 _UNIT = (
     r"(?P<unit>[\w:.@\\-]{1,250}\.(?:service|socket|mount|swap|timer|path|automount|target|scope|"
     r"slice|device))"
 )
 _NAMED = rf"(?:{_UNIT} - )?(?P<said>.{{1,200}}?)\.?"
 _FORMS = (
+    ("failed", rf"Dependency failed for {_NAMED}"),
     ("failed", rf"Failed to (?:start|mount|activate swap|listen on|set up automount) {_NAMED}"),
     ("well", rf"(?:Started|Finished|Mounted|Listening on|Activated swap) {_NAMED}"),
     ("result", rf"{_UNIT}: Failed with result '(?P<result>[\w-]{{1,40}})'\."),
     ("result", rf"Unit {_UNIT} entered failed state\."),
+    ("result", rf"{_UNIT}: Unit entered failed state\."),
     ("exit", rf"{_UNIT}: (?:Main|Control|Mount) process exited, code=(?P<code>\w{{1,20}}),? "
              r"status=(?P<status>\S{1,40})"),
     ("loop", rf"{_UNIT}: Start request repeated too quickly\."),
@@ -43,7 +52,8 @@ class UnitFailure:
     """A unit that failed: its name ("" where nothing tells), its description, and its result.
 
     `exit` is how its process ended, as `exited 203/EXEC`; `restarts` how often systemd tried again,
-    `is_loop` whether it gave that up; `words` are the last ones of its own.
+    `is_loop` whether it gave that up; `words` are the last ones of its own.  `may_be_well` is
+    whether something without a name started later, where its own description is not known.
     """
 
     unit: str
@@ -53,6 +63,7 @@ class UnitFailure:
     restarts: int = 0
     is_loop: bool = False
     words: tuple[str, ...] = ()
+    may_be_well: bool = False
 
     @property
     def name(self) -> str:
@@ -75,7 +86,7 @@ class UnitStory:
 def parse_failed(text: str) -> tuple[UnitFailure, ...]:
     """Read what `systemctl list-units --failed` prints, or our query of the same."""
     found = []
-    for line in text.split("\n")[:_KEPT]:
+    for line in text.split("\n")[:_LINES]:
         words = line.lstrip(" \u25cf*").split(None, 4)
         if len(words) >= 4 and words[2] == "failed" and "." in words[0]:
             said = words[4].strip() if len(words) > 4 else ""
@@ -105,12 +116,13 @@ def of_console(text: str) -> UnitStory:
 
 
 def _of_systemd(text: str) -> Iterator[str]:
+    import re
+
+    place = re.compile(_PLACE)
     for line in text.split("\n"):
-        for speaker in ("systemd[1]: ", " systemd: "):
-            head, found, said = line.partition(speaker)
-            if found and len(head) < 200:
-                yield said.strip()
-                break
+        met = place.match(line)
+        if met is not None:
+            yield met["said"].strip()
 
 
 def _story(lines: Iterable[str]) -> UnitStory:
@@ -122,25 +134,35 @@ def _story(lines: Iterable[str]) -> UnitStory:
         is_told = True
         if any(word in line for word in _WORDS):
             telling.take(line)
-    return UnitStory(tuple(telling.failed), tuple(telling.healed), is_told, telling.is_up)
+    return UnitStory(telling.failed(), tuple(telling.healed), is_told, telling.is_up)
 
 
 class _Telling:
-    """Units as they are told of."""
+    """Units as they are told of: each that failed under its name and its description."""
 
     def __init__(self) -> None:
         import re
 
-        self.failed: list[UnitFailure] = []
         self.healed: list[UnitFailure] = []
         self.is_down = self.is_up = False
+        self._failed: dict[int, UnitFailure] = {}
+        self._by: dict[str, int] = {}
+        self._count = self._nameless = 0
+        self._last: int | None = None
         self._exits: dict[str, str] = {}
         self._forms = [(kind, re.compile(form)) for kind, form in _FORMS]
+
+    def failed(self) -> tuple[UnitFailure, ...]:
+        return tuple(
+            replace(one, may_be_well=True) if not one.said and at < self._nameless else one
+            for at, one in self._failed.items()
+        )
 
     def take(self, line: str) -> None:
         for kind, form in self._forms:
             met = form.fullmatch(line)
             if met is not None:
+                self._count += 1
                 self._hear(kind, {name: one or "" for name, one in met.groupdict().items()})
                 return
 
@@ -148,20 +170,36 @@ class _Telling:
         unit, said = values.get("unit", ""), values.get("said", "")
         if kind in ("up", "down"):
             self.is_up, self.is_down = self.is_up or kind == "up", kind == "down"
-            return
-        if kind == "name":
-            if self.failed and not self.failed[-1].unit:
-                self.failed[-1] = replace(self.failed[-1], unit=unit)
-            return
-        at = self._find(unit, said)
-        if kind == "exit":
+        elif kind == "name":
+            one = self._failed.get(self._last or 0)
+            if one is not None and not one.unit:
+                self._keep(replace(one, unit=unit), self._last)
+        elif kind == "exit":
             self._exits[unit] = f"{values['code']} {values['status']}"
+            self._last = None
+        elif kind == "well":
+            self._started(unit, said)
+        else:
+            self._fails(kind, unit, said, values)
+
+    def _started(self, unit: str, said: str) -> None:
+        self._last = None
+        at = self._known(unit, said)
+        if at is not None:
+            self.healed.append(self._failed.pop(at))
+        elif not unit and not said.startswith("Session "):
+            self._nameless = self._count
+
+    def _fails(self, kind: str, unit: str, said: str, values: dict[str, str]) -> None:
+        at = self._known(unit, said)
+        if kind == "restart" and at is None:
             return
-        if kind == "well" and at is not None:
-            self.healed.append(self.failed.pop(at))
-        if kind == "well" or (kind == "restart" and at is None):
-            return
-        one = self.failed.pop(at) if at is not None else UnitFailure(unit, said)
+        one = UnitFailure(unit, said) if at is None else self._failed[at]
+        last = self._failed.get(self._last or 0)
+        if at is None and last is not None and bool(unit) is not bool(said):
+            # Its name and its description come apart, in lines that follow each other.
+            is_other_half = (said and not last.said) or (unit and not last.unit)
+            one, at = (last, self._last) if is_other_half else (one, None)
         one = replace(one, unit=one.unit or unit, said=one.said or said)
         if kind == "result":
             one = replace(one, result=values.get("result", "") or one.result)
@@ -169,17 +207,19 @@ class _Telling:
             one = replace(one, restarts=int(values["count"]))
         elif kind == "loop":
             one = replace(one, is_loop=True)
-        one = replace(one, exit=self._exits.get(one.unit, one.exit))
-        self.failed = [*self.failed[-_KEPT:], one]
+        self._keep(replace(one, exit=self._exits.get(one.unit, one.exit)), at)
 
-    def _find(self, unit: str, said: str) -> int | None:
-        """Where what is known of a unit stands; its name and its description may come apart."""
-        for at in range(len(self.failed) - 1, -1, -1):
-            one = self.failed[at]
-            if (unit and one.unit == unit) or (said and one.said == said):
-                return at
-        if self.failed and bool(unit) is not bool(said):
-            last = self.failed[-1]
-            if (said and not last.said) or (unit and not last.unit):
-                return len(self.failed) - 1
-        return None
+    def _keep(self, one: UnitFailure, before: int | None) -> None:
+        self._failed.pop(before or 0, None)
+        self._failed[self._count] = one
+        self._last = self._count
+        for name in filter(None, (one.unit, one.said)):
+            self._by[name] = self._count
+
+    def _known(self, unit: str, said: str) -> int | None:
+        """Where what is known of a unit stands, if that very one has failed."""
+        at = self._by.get(unit or said)
+        at = self._by.get(said) if at not in self._failed and said else at
+        one = self._failed.get(at or 0)
+        is_it = one is not None and not (unit and one.unit and one.unit != unit)
+        return at if is_it else None

@@ -171,7 +171,7 @@ def judge(seen: Seen) -> Finding:
         proof = Statement("Rests on: {source}", {"source": seen.source}, Role.PROOF)
         return Finding(Verdict.OK, say("No unit of systemd has failed."), (proof,))
     worst = [one for one in story.failed if _harm(seen, one)]
-    others = [one for one in story.failed if one not in worst]
+    others = [one for one in story.failed if not _harm(seen, one)]
     facts: dict[str, Fact] = {
         "failed": [_fact(seen, one) for one in story.failed[:_FACTS]],
         "healed": [one.name for one in story.healed[:_FACTS]],
@@ -199,7 +199,7 @@ def judge(seen: Seen) -> Finding:
     first = worst[0]
     said = say("{name} has failed{how}: {harm}", name=first.name, how=_how(first),
                harm=_harm(seen, first))  # fmt: skip
-    if seen.is_proven:
+    if seen.is_proven and not first.may_be_well:
         return Finding(Verdict.PROBLEM, said, tuple(details), facts=facts)
     words = "{said} (told by {source} alone, which does not tell whether it came up later)"
     told = say(words, said=said, source=seen.source)
