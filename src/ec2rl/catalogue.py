@@ -83,6 +83,8 @@ def choose(args: Parsed) -> list[Module]:
     UsageError for a name that there is not: a typing error must not choose silently.
     """
     only, without = args.names("only-modules"), args.names("no") or ()
+    if only == ():
+        raise UsageError("--only-modules names no module")
     _check("module", without, names())
     chosen = [
         _load_or_report(name) for name in (names() if only is None else only) if name not in without

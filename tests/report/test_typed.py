@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -15,19 +16,23 @@ ODD = [
     "/mnt/it's\\n$'x'",
     "/mnt/\n\t'\\ `id`",
     "/mnt/\u202eé\u2028",
+    "/mnt/r\udcff\x1b[31m",
+    "/mnt/\udce9b'\\",
+    "/mnt/\x85\ufeff1",
     "",
 ]
 
 
+@pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
 @pytest.mark.parametrize("text", ODD)
-def test_the_shell_reads_it_back(text: str) -> None:
+def test_the_shell_reads_it_back(text: str, locale: str) -> None:
     words = typed(text)
     assert one_line(words) == words
     script = f"printf %s {words}"
     done = subprocess.run(
-        ["bash", "-c", script], capture_output=True, check=True, env={"LC_ALL": "C.UTF-8"}
+        ["bash", "-c", os.fsencode(script)], capture_output=True, check=True, env={"LC_ALL": locale}
     )
-    assert done.stdout.decode() == text
+    assert done.stdout == text.encode("utf-8", "surrogateescape")
     assert done.stderr == b""
 
 

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RUN, DATA = "/run/cloud-init", "/var/lib/cloud/data"
-STAGES = ("init-local", "init", "modules-config", "modules-final", "modules-init")
+LAST, ENDED = "modules-final", "result"
+"""The last stage, and what result.json stands for: it is written at the end."""
+STAGES = ("init-local", "init", "modules-config", LAST, "modules-init")
 _LONGEST, _MOST, _EACH = 1 << 20, 64, 1000
 _WORST = ("CRITICAL", "ERROR", "WARNING")
 _NOTES = ("eprecated", "169.254.169.254", "IMDS", "/latest/meta-data", "instance-data")
-"""What is noted of retries and of old keys, and harms nothing."""
+"""What a warning tells of retries and of old keys, and harms nothing."""
 NO_SOURCE = "DataSourceNone"
 FULL = ("No space left on device", "Errno 28")
 
@@ -61,6 +63,11 @@ class Run:
         return self.datasource.startswith(NO_SOURCE)
 
     @property
+    def is_ended(self) -> bool:
+        return any(one.name == ENDED or (one.name == LAST and one.finished is not None)
+                   for one in self.stages)  # fmt: skip
+
+    @property
     def began(self) -> float | None:
         return min((one.start for one in self.stages if one.start is not None), default=None)
 
@@ -70,12 +77,15 @@ def parse_status(path: str, text: str) -> Run | Unreadable:
     found = _first_version(path, text)
     if isinstance(found, Unreadable):
         return found
-    stages = tuple(
-        _stage(name, values) for name in STAGES if isinstance(values := found.get(name), dict)
-    )
-    if not stages:
+    others = [name for name, values in found.items() if isinstance(values, dict)
+              and name not in STAGES and values.get("errors")][:_MOST]  # fmt: skip
+    told = {name: found[name] for name in (*STAGES, *others) if found.get(name) is not None}
+    if not told:
         return Unreadable(path, Why.FAILED, "it names no stage")
-    return Run(_text(found.get("datasource")), _text(found.get("stage")), stages)
+    stages = tuple(_stage(_text(name), values) for name, values in told.items()
+                   if isinstance(values, dict))  # fmt: skip
+    run = Run(_text(found.get("datasource")), _text(found.get("stage")), stages)
+    return run if run.errors or all(map(_is_known, told.values())) else _odd(path)
 
 
 def parse_result(path: str, text: str) -> Run | Unreadable:
@@ -83,7 +93,9 @@ def parse_result(path: str, text: str) -> Run | Unreadable:
     found = _first_version(path, text)
     if isinstance(found, Unreadable):
         return found
-    stage = Stage("result", None, None, tuple(_texts(found.get("errors"))))
+    stage = Stage(ENDED, None, None, tuple(_texts(found.get("errors"))))
+    if not stage.errors and not _is_known(found):
+        return _odd(path)
     return Run(_text(found.get("datasource")), "", (stage,))
 
 
@@ -100,8 +112,23 @@ def _first_version(path: str, text: str) -> dict[str, object] | Unreadable:
         return Unreadable(path, Why.FAILED, "it is no JSON")
     first = found.get("v1") if isinstance(found, dict) else None
     if not isinstance(first, dict):
-        return Unreadable(path, Why.FAILED, "not in a known form")
+        return _odd(path)
     return first
+
+
+def _odd(path: str) -> Unreadable:
+    return Unreadable(path, Why.FAILED, "not in a known form")
+
+
+def _is_known(values: object) -> bool:
+    """Whether what a stage tells of errors has the types that cloud-init writes."""
+    if not isinstance(values, dict):
+        return False
+    kinds = values.get("recoverable_errors") or {}
+    return isinstance(kinds, dict) and all(
+        said is None or (isinstance(said, list) and all(isinstance(one, str) for one in said))
+        for said in (values.get("errors"), *kinds.values())
+    )
 
 
 def _number(digits: str) -> float:
@@ -116,7 +143,8 @@ def _stage(name: str, values: dict[str, object]) -> Stage:
     kinds = values.get("recoverable_errors")
     for kind, said in kinds.items() if isinstance(kinds, dict) else ():
         for one in _texts(said):
-            is_bad = kind in _WORST and not any(word in one for word in _NOTES)
+            is_note = kind == "WARNING" and any(word in one for word in _NOTES)
+            is_bad = kind in _WORST and not is_note
             (lesser if is_bad and one not in errors else notes).append(one)
     return Stage(name, _time(values.get("start")), _time(values.get("finished")), tuple(errors),
                  tuple(lesser), tuple(notes))  # fmt: skip
@@ -187,6 +215,7 @@ def _fault(line: str) -> str:
             return line[at:]
     for level in _LEVELS:
         at = line.find(level)
-        if at > 0 and "loud-init" in line[:at] and not any(one in line for one in _NOTES):
+        is_note = level == "[WARNING]: " and any(one in line for one in _NOTES)
+        if at > 0 and "loud-init" in line[:at] and not is_note:
             return line[:at].rpartition(" ")[2] + line[at:]
     return ""

@@ -30,6 +30,7 @@ _RUN, _DATA, _ETC = "/run/cloud-init", "/var/lib/cloud/data", "/etc/cloud"
 _LOG, _INSTANCES = "/var/log/cloud-init.log", "/var/lib/cloud/instances"
 _FIRMWARE = ("/sys/class/dmi/id/sys_vendor", "/sys/class/dmi/id/bios_version",
              "/sys/hypervisor/uuid")  # fmt: skip
+_SWITCHED = "/etc/cloud/cloud-init.disabled switches cloud-init off"
 _NAMED, _LONG = 4, 600.0
 _FIRST = ("iid-datasource-none",)
 """The only instance that a machine knows which never had a datasource."""
@@ -66,13 +67,17 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         text = host.read(f"{folder}/status.json")
     if isinstance(text, Unreadable):
         return _without(host, text)
+    if folder == _DATA and "cloud-init.disabled" in _names(host, _ETC):
+        return Seen(None, off=_SWITCHED)
     from ec2rl.facts.cloud_init import parse_result, parse_status
 
     run = parse_status(text.source, text.text)
     result = host.read(f"{folder}/result.json")
     if not isinstance(run, Unreadable) and isinstance(result, Evidence):
         ended = parse_result(result.source, result.text)
-        if not isinstance(ended, Unreadable):
+        if isinstance(ended, Unreadable):
+            run = run if run.errors else ended
+        else:
             run = replace(run, datasource=run.datasource or ended.datasource,
                           stages=_with_errors(run, ended))  # fmt: skip
     uptime = host.clock().uptime
@@ -81,6 +86,11 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
         return seen
     is_first = run.has_no_source and host.names(_INSTANCES) == _FIRST and _may_be_ec2(host)
     return replace(seen, words=_words(host), is_first=is_first)
+
+
+def _names(host: Host, folder: str) -> tuple[str, ...]:
+    found = host.names(folder)
+    return found if isinstance(found, tuple) else ()
 
 
 def _may_be_ec2(host: Host) -> bool:
@@ -111,9 +121,8 @@ def _without(host: Host, why: Unreadable) -> Seen:
         if isinstance(etc := host.names(_ETC), Unreadable) and etc.why is Why.ABSENT:
             return Seen(None, off="cloud-init is not installed here")
         if "cloud-init.disabled" in (etc if isinstance(etc, tuple) else ()):
-            return Seen(None, off="/etc/cloud/cloud-init.disabled switches cloud-init off")
-        ran = host.names(_RUN) if host.is_live else ()
-        if "disabled" in (ran if isinstance(ran, tuple) else ()):
+            return Seen(None, off=_SWITCHED)
+        if host.is_live and "disabled" in _names(host, _RUN):
             return Seen(None, off="cloud-init is switched off, or found no cloud (ds-identify)")
         return Seen(why, is_live=host.is_live)
     if host.is_live:
@@ -181,14 +190,23 @@ def _no_source(seen: Seen, run: Run, judged: tuple[Statement, ...]) -> Finding:
 
 def _waiting(seen: Seen, run: Run) -> Finding | None:
     """A run that has not ended: it still works, it hangs, or the machine went down with it."""
+    from ec2rl.facts.cloud_init import LAST
+
     unfinished = [one for one in run.stages if one.start is not None and one.finished is None]
-    if not unfinished:
+    if not unfinished and run.is_ended:
         return None
-    stage = unfinished[-1].name
+    if not unfinished and all(one.name != LAST for one in run.stages):
+        words = "Cannot tell whether cloud-init failed: {source} does not tell of its last stage"
+        return Finding(Verdict.UNKNOWN, say(words, source=seen.source), facts=_facts(run))
+    waits = [one for one in run.stages if one.start is None and one.finished is None]
+    stage = (unfinished[-1] if unfinished else waits[0] if waits else run.stages[-1]).name
     if seen.is_live and seen.uptime is not None and seen.uptime < _LONG:
         words = "Cannot tell whether cloud-init failed: it is still in its stage {stage}"
+        words = words if unfinished else words.replace("is still in", "has not yet begun")
         return Finding(Verdict.UNKNOWN, say(words, stage=stage), facts=_facts(run))
     words = "cloud-init has not come to the end of its stage {stage}"
+    if not unfinished:
+        words = "cloud-init stopped between its stages: {stage} never began"
     how = helps(say("What helps: cloud-init analyze show, and the end of /var/log/cloud-init.log"))
     judged = () if seen.is_live else (_judged(run),)
     said = say(words, stage=stage)

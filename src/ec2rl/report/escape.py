@@ -48,13 +48,26 @@ def one_line(text: str) -> str:
 def typed(text: str) -> str:
     """Quote a word of a command that a person may copy into a shell, which reads it as it is.
 
-    What could not be shown stands in bash's quotes, `$'...'`.
+    What could not be shown stands as its bytes in bash's quotes, `$'...'`.
     """
     if one_line(text) == text:
         bare = text and _BARE.issuperset(text)
         return text if bare else "'" + text.replace("'", "'\"'\"'") + "'"
-    plain = text.replace("\\", "\\\\").replace("'", "\\'").replace("\t", "\\t")
-    return f"$'{one_line(plain)}'"
+    return f"$'{''.join(map(_in_quotes, text))}'"
+
+
+def _in_quotes(letter: str) -> str:
+    if letter in "\\'":
+        return f"\\{letter}"
+    if one_line(letter) == letter:
+        return letter
+    # A byte that is no UTF-8 is half of a surrogate pair in a name (PEP 383).
+    return "".join(
+        f"\\x{byte:02x}"
+        for byte in letter.encode(
+            "utf-8", "surrogateescape" if "\udc80" <= letter <= "\udcff" else "surrogatepass"
+        )
+    )
 
 
 def _escape(match: re.Match[str]) -> str:
