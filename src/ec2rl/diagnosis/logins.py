@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 SSHD, FILES = "sshd", "files"
 KEY, PASSWORD, COMMAND, CERTIFICATE = "a key", "a password", "a key command", "a certificate"
 _DAY = 86400
+_LEAST_DAY = 14610
+"""2010-01-01: where no time is known, it is later than this."""
+_FOREVER = 36500
+_SMALL = 4096
+"""Bytes: what is larger than this is no text that stands where a shell should."""
 _DEFAULT_FILES = (".ssh/authorized_keys", ".ssh/authorized_keys2")
 
 
@@ -116,6 +121,7 @@ def _of_account(
         yield Bar(SSHD, why)
     if account.uid == 0 and settings.value("permitrootlogin", "") == "no":
         yield Bar(SSHD, say("PermitRootLogin no"))
+    yield from _of_session(settings)
     yield from _of_shell(machine, account)
     shadow = machine.shadow
     if isinstance(shadow, Unreadable):
@@ -135,30 +141,62 @@ def _of_account(
         words = "the account {user} is locked (a ! in /etc/shadow) and UsePAM is off"
         how = f"usermod -p '*' {quoted(name)}"
         yield Bar(FILES, say(words, user=name), "/etc/shadow", by_hand=how)
-    if machine.now:
-        yield from _of_age(account, password, machine, uses_pam)
+    yield from _of_age(account, password, machine, uses_pam)
+
+
+def _of_session(settings: ForUser) -> Iterator[Bar]:
+    """What lets nobody work, who is let in."""
+    if settings.value("maxsessions", "10") == "0":
+        yield Bar(SSHD, say("MaxSessions 0"))
+    forced = settings.words("forcecommand", ("none",))[0]
+    if forced.rpartition("/")[2] in ("false", "true", "nologin"):
+        yield Bar(SSHD, say("ForceCommand {command}", command=forced))
 
 
 def _of_age(
     account: Account, password: Password, machine: Machine, uses_pam: bool
 ) -> Iterator[Bar]:
     """What shadow's times refuse (pam_unix's check_shadow_expiry(), sshd's auth-shadow.c)."""
-    today, name = int(machine.now // _DAY), account.name
-    if password.expires is not None and password.expires >= 0 and today >= password.expires:
-        when = float(password.expires * _DAY)
-        said = say("the account {user} expired on {when:time}", user=name, when=when)
-        yield Bar(FILES, said, "/etc/shadow", by_hand=f"chage -E -1 {quoted(name)}")
+    today, name = int(machine.now // _DAY) or _LEAST_DAY, account.name
+    yield from _of_expiry(name, password, today, is_known=bool(machine.now))
     most, changed = password.most, password.changed
-    if not uses_pam or not machine.ages or changed is None or password.state == "set":
+    if not uses_pam or not machine.ages or changed is None:
         return
     young = f"chage -d {_date(today)} -M -1 {quoted(name)}"
+    is_aging = most is not None and most >= 0 and changed != 0
+    if password.state == "set" and not (is_aging and password.bears is not None):
+        return
     if changed == 0:
         words = "{user} must change its password first, and has none that could be changed"
         yield Bar(FILES, say(words, user=name), "/etc/shadow", by_hand=young)
-    elif most is not None and most >= 0 and today - changed > most:
-        words = "the password of {user} is {days:day} old, {most} are allowed, and it has none that"
-        said = say(words + " could be changed", user=name, days=today - changed, most=most)
-        yield Bar(FILES, said, "/etc/shadow", by_hand=young)
+    elif is_aging and most is not None:
+        more = 0 if password.state != "set" else password.bears or 0
+        days = today - changed
+        if days > most + more and password.state == "set":
+            words = "the password of {user} is {days:day} old, {most} and {more} are allowed"
+            said = say(words, user=name, days=days, most=most, more=more)
+            yield Bar(FILES, said, "/etc/shadow", by_hand=young)
+        elif days > most + more:
+            words = "the password of {user} is {days:day} old, {most} are allowed, and it has none"
+            said = say(words + " that could be changed", user=name, days=days, most=most)
+            yield Bar(FILES, said, "/etc/shadow", by_hand=young)
+        elif not machine.now and most < _FOREVER:
+            words = "the password of {user} may be too old, and the time is not known"
+            yield Bar(FILES, say(words, user=name), "/etc/shadow", maybe=True)
+
+
+def _of_expiry(name: str, password: Password, today: int, *, is_known: bool) -> Iterator[Bar]:
+    """Whether an account has expired; it may have where no time is known."""
+    end = password.expires
+    if end is None or end < 0:
+        return
+    when = float(end * _DAY)
+    if today >= end:
+        said = say("the account {user} expired on {when:time}", user=name, when=when)
+        yield Bar(FILES, said, "/etc/shadow", by_hand=f"chage -E -1 {quoted(name)}")
+    elif not is_known:
+        words = "the account {user} expires on {when:time}, and the time is not known"
+        yield Bar(FILES, say(words, user=name, when=when), "/etc/shadow", maybe=True)
 
 
 def _date(day: int) -> str:
@@ -186,6 +224,12 @@ def _of_shell(machine: Machine, account: Account) -> Iterator[Bar]:
         said = say(words, user=account.name, shell=account.shell)
         is_file = way.end.kind == FILE
         yield Bar(FILES, said, way.path, rights if is_file else None, before)
+    elif way.end.size < _SMALL:
+        text = machine.host.read(way.path)
+        if isinstance(text, Evidence) and not text.text.startswith(("#!", "\x7fELF")):
+            said = say("the shell of {user}, {shell}, is no program", user=account.name,
+                       shell=account.shell)  # fmt: skip
+            yield Bar(FILES, said, way.path)
 
 
 def _methods(
@@ -229,7 +273,26 @@ def _methods(
     elif is_set and not can_type:
         words = "{user} has a password, and PasswordAuthentication is off"
         bars.append(Bar(SSHD, say(words, user=account.name)))
+    ways = [one for one in ways if one == PASSWORD or not _revoked(machine, settings, bars)]
     return _wanted(settings, ways, bars), tuple(bars), has_keys
+
+
+def _revoked(machine: Machine, settings: ForUser, bars: list[Bar]) -> bool:
+    """Whether sshd takes every key for revoked, or may (auth_key_is_revoked())."""
+    path = settings.words("revokedkeys", ("none",))[0]
+    if path.lower() == "none":
+        return False
+    way = way_to(machine.host, path)
+    if isinstance(way.end, PathStatus) and way.end.kind == FILE and way.end.size == 0:
+        return False
+    is_sure = way.is_missing
+    said = say("which keys {path} (RevokedKeys) revokes was not judged", path=path)
+    if is_sure:
+        words = "{path} (RevokedKeys) is missing: sshd takes every key for revoked"
+        said = say(words, path=path)
+    if not any(bar.said == said for bar in bars):
+        bars.append(Bar(SSHD, said, maybe=not is_sure))
+    return True
 
 
 def _wanted(settings: ForUser, ways: Sequence[str], bars: list[Bar]) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ class Account:
     @property
     def has_shell(self) -> bool:
         """Whether its shell lets somebody work, as far as its name tells."""
-        return self.shell.rpartition("/")[2] not in _NOT_SHELLS
+        return self.shell.strip().rpartition("/")[2] not in _NOT_SHELLS
 
 
 @record(frozen=True)
@@ -45,6 +45,11 @@ class Password:
     most: int | None = None
     inactive: int | None = None
     expires: int | None = None
+
+    @property
+    def bears(self) -> int | None:
+        """Days that an old password is still good for, None for no end (shadow(5), INACTIVE)."""
+        return self.inactive if self.inactive is not None and self.inactive >= 0 else None
 
 
 @record(frozen=True)
@@ -81,7 +86,7 @@ def parse_passwd(text: str, wanted: tuple[str, ...] = ("root", "sshd")) -> Passw
             more += 1
             continue
         if name in wanted or is_peoples:
-            one = Account(name, uid, int(fields[3]), fields[5], fields[6].strip() or "/bin/sh")
+            one = Account(name, uid, int(fields[3]), fields[5], fields[6] or "/bin/sh")
             if name in wanted:
                 named.setdefault(name, one)
             if is_peoples:

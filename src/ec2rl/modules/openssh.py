@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from ec2rl.facts.log import KernelLog
 from ec2rl.host import Host
-from ec2rl.host.queries.path_status import Lstat
-from ec2rl.model import Finding, FixRequest, Proposal, Unreadable, Verdict, Why, say
+from ec2rl.host.queries.path_status import Lstat, PathStatus
+from ec2rl.model import (
+    Finding,
+    FixRequest,
+    Proposal,
+    Unreadable,
+    Verdict,
+    Why,
+    helps,
+    say,
+    see_page,
+)
 from ec2rl.module import ACCESS, Module, Options
 from ec2rl.record import record
 
@@ -22,12 +32,14 @@ PROGRAM, CONFIG = "/usr/sbin/sshd", "/etc/ssh/sshd_config"
 class Seen:
     """`sshd` is what the machine's files tell, None where there are none; `words` what was said.
 
-    `program` is why the program is not there, "" where it is.
+    `program` is why the program is not there, "" where it is; `may_run` is whether its mode lets
+    it be executed, true where that is not known.
     """
 
     program: Unreadable | str
     sshd: Sshd | None = None
     words: Words | None = None
+    may_run: bool = True
 
 
 def read(host: Host, log: KernelLog, options: Options) -> Seen:
@@ -41,7 +53,9 @@ def read(host: Host, log: KernelLog, options: Options) -> Seen:
     from ec2rl.diagnosis.sshd_state import read_sshd
     from ec2rl.diagnosis.sshd_words import read_words
 
-    return Seen(program, None if is_log else read_sshd(host), read_words(host))
+    is_barred = isinstance(found, PathStatus) and found.kind == "file" and not found.mode & 0o111
+    words = read_words(host)
+    return Seen(program, None if is_log else read_sshd(host), words, may_run=not is_barred)
 
 
 def judge(seen: Seen) -> Finding:
@@ -51,6 +65,10 @@ def judge(seen: Seen) -> Finding:
             said = say("There is no OpenSSH server here: {path} is absent", path=PROGRAM)
             return Finding(Verdict.NOT_APPLICABLE, said)
         return Finding(Verdict.UNKNOWN, say("Cannot tell: {why}", why=seen.program))
+    if not seen.may_run:
+        said = say("sshd cannot start: {path} is no file that may be executed", path=PROGRAM)
+        how = helps(say("What helps: chmod 755 {path}, or reinstall openssh-server", path=PROGRAM))
+        return Finding(Verdict.PROBLEM, said, (how, see_page(NAME)))
     if seen.sshd is None:
         from ec2rl.diagnosis.sshd_log import judge_words
 

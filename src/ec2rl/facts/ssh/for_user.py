@@ -70,11 +70,19 @@ def applies(criteria: Criteria, who: Who) -> bool | None:
         elif name == "invalid-user":
             met = False
         else:
-            met = True if name == "all" else None
+            is_all = name == "all" or (name in ("host", "address") and _is_any(name, value))
+            met = True if is_all else None
         if met is False:
             return False
         known = None if met is None else known
     return known
+
+
+def _is_any(name: str, value: str) -> bool:
+    """Whether a list of hosts, or of addresses, meets every client (all of IPv4 at the least)."""
+    patterns = value.split(",")
+    met = any(one == "*" or (name == "address" and one == "0.0.0.0/0") for one in patterns)
+    return met and not any(one.startswith("!") for one in patterns)
 
 
 class ForUser:
@@ -142,7 +150,7 @@ def refused(settings: ForUser) -> Statement | None:
 
 def _is_met(pattern: str, name: str) -> bool | None:
     """Whether USER or USER@HOST meets a name; None where it does from some hosts."""
-    user, found, _ = pattern.partition("@")
+    user, found, where = pattern.partition("@")
     if not matches(user, name):
         return False
-    return None if found else True
+    return None if found and where.strip("*") else True

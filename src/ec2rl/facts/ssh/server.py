@@ -155,14 +155,33 @@ def starts_at_boot(host: Host) -> tuple[str, ...]:
     for folder in _UNITS:
         for wants in _WANTS:
             names = host.names(f"{folder}/{wants}")
-            found += [one for one in names if one in _NAMES] if isinstance(names, tuple) else []
+            found += [
+                one
+                for one in (names if isinstance(names, tuple) else ())
+                if one in _NAMES and not _is_dangling(host, f"{folder}/{wants}/{one}")
+            ]
     return tuple(dict.fromkeys(found))
+
+
+def _is_dangling(host: Host, path: str) -> bool:
+    """Whether a link leads nowhere, and no folder has a unit of its name (systemd.unit(5))."""
+    if not isinstance(host.link(path), str) or not way_to(host, path).is_missing:
+        return False
+    name = path.rpartition("/")[2]
+    return all(is_there(host, f"{folder}/{name}") is False for folder in _UNITS)
 
 
 def masked(host: Host) -> str:
     """Name the unit of sshd that is masked (systemctl(1)), "" for none."""
     for name in _NAMES[:2]:
-        if host.link(f"{_UNITS[0]}/{name}") == "/dev/null":
+        path = f"{_UNITS[0]}/{name}"
+        to = host.link(path)
+        if isinstance(to, str):
+            if to == "/dev/null" or to.lstrip("./") == "dev/null":
+                return name
+            continue
+        found = host.read(path)
+        if isinstance(found, Evidence) and not found.text:
             return name
     return ""
 
