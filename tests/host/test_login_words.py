@@ -100,7 +100,7 @@ def test_only_what_root_alone_can_have_written_makes_a_failure_of_a_volume(
         "etc/ssh/sshd_config": "PermitRootLogin yes\nHostKey /etc/ssh/key\n",
         "etc/ssh/key": "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n",
         "usr/sbin/sshd": "OpenSSH_9.2p1",
-        "bin/sh": "",
+        "bin/sh": "#!",
         "etc/systemd/system/multi-user.target.wants/ssh.service": "",
     }.items():
         place = tmp_path / path
