@@ -37,7 +37,7 @@ def parse_config(text: str) -> SelinuxConfig:
         if key == "SELINUX" and found and not mode:
             number, line_of = at, line
             mode = next((one for one in _MODES if value.lower().startswith(one)), "")
-        elif key == "SELINUXTYPE" and value and "/" not in value:
+        elif key.lstrip() == "SELINUXTYPE" and value and "/" not in value:
             kind = value
     return SelinuxConfig(mode, kind, number, line_of)
 

@@ -100,7 +100,7 @@ def _with_labels(host: Host, seen: Seen, config: SelinuxConfig) -> Seen:
     if isinstance(names, Unreadable):
         policy = False if names.why is Why.ABSENT else names
     else:
-        policy = any(name.startswith("policy.") for name in names)
+        policy = any(name.startswith("policy.") and name[7:].isdigit() for name in names)
     bare: list[str] = []
     unread = None
     for path in _LABELLED:
