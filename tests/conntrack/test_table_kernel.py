@@ -234,15 +234,16 @@ def test_what_the_kernel_leaves_out_is_not_meant(netns: str, wanted: Filter) -> 
 def test_the_same_table_as_text(netns: str, tmp_path: Path) -> None:
     put(EVERYTHING)
     through_netlink = Counter(map(plain, listed(netns)))
+    both = run("conntrack", "-L")  # of IPv4 and IPv6, or of IPv4 alone, depending on its version
+    both += "" if "src=2001:" in both else run("conntrack", "-L", "-f", "ipv6")
     for text in (
-        run("conntrack", "-L") + run("conntrack", "-L", "-f", "ipv6"),
+        both,
         run("conntrack", "-L", "-o", "extended"),
         run("cat", "/proc/thread-self/net/nf_conntrack"),
     ):
         capture = Capture()
         found = Counter(map(plain, capture.entries([text.encode()])))
         assert capture.gaps() == ()
-        # conntrack -L alone lists IPv4 and IPv6, depending on its version.
         assert set(found) == set(through_netlink)
     # Through ctnetlink nobody can make NAT but NAT, and text tells it by the addresses.
     put([row for row in EVERYTHING if row.reply is None])
