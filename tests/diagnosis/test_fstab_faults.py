@@ -23,12 +23,12 @@ HERE = {
     ("line", "said"),
     [
         # Booted (tests/boot/breaks/fstab_crlf.sh): systemd takes the carriage return for blank.
-        ("UUID=b /data ext4 defaults 0 2\r", "OK: All 2 lines of /etc/fstab that a boot needs"),
-        ("UUID=b /data ext4 defaults\r", "OK: All 2 lines of /etc/fstab that a boot needs"),
-        ("UUID=b /data ext4\r", "OK: All 2 lines of /etc/fstab that a boot needs"),
+        ("UUID=b /data ext4 defaults 0 2\r", "OK: What a boot needs of /etc/fstab"),
+        ("UUID=b /data ext4 defaults\r", "OK: What a boot needs of /etc/fstab"),
+        ("UUID=b /data ext4\r", "OK: What a boot needs of /etc/fstab"),
         ("UUID=b /data ext4 ro,nofail\r", "WARNING: /data: its line ends in a carriage return"),
         ("UUID=b /data\r", "WARNING: /data: its line ends in a carriage return"),
-        ("\r", "OK: All 1 line of /etc/fstab that a boot needs"),
+        ("\r", "OK: What a boot needs of /etc/fstab"),
     ],
 )
 def test_a_carriage_return_counts_where_it_changes_something(line: str, said: str) -> None:

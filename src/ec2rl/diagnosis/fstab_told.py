@@ -169,11 +169,13 @@ def _nothing(look: FstabLook, story: Story, quiet: tuple[Statement, ...]) -> Fin
         words = "nobody can tell here whether the devices of {n:line} are there: {names:, }"
         names = tuple(one.what for one in unsure[:_NAMED])
         return _unknown(look, say(words, n=len(unsure), names=names))
-    words = "All {n:line} of /etc/fstab that a boot needs {rest}"
-    rest = say("are mounted") if look.is_live else say("are on this disk")
+    words = "What a boot needs of /etc/fstab {rest}: {n:line}"
+    rest = say("is mounted") if look.is_live else say("is on this disk")
     needed = [one for one in lines if one.stops_boot]
     said = say(words, n=len(needed), rest=rest)
-    proof = "Rests on: {path}, and what is mounted" if look.is_live else "Rests on: {path}"
+    proof = "Rests on: {path}; types and options are not judged"
+    if look.is_live:
+        proof = "Rests on: {path}, and what is mounted"
     return Finding(Verdict.OK, said, (Statement(proof, {"path": FSTAB}, Role.PROOF), *quiet))
 
 
