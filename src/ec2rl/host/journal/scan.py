@@ -87,11 +87,14 @@ def scan(
 
 def _parts(fd: int, offset: int) -> Iterator[tuple[int, int]]:
     """Where a file has bytes, from `offset` on: all else reads as zeros (lseek(2), SEEK_DATA)."""
+    edge = -1
     try:
         while True:
             start = os.lseek(fd, offset, os.SEEK_DATA)
             offset = os.lseek(fd, start, os.SEEK_HOLE)
-            yield start, offset
+            if start != edge:  # else the kernel has read ahead of us, into a hole
+                yield start, offset
+            edge = offset
     except OSError as error:
         if error.errno != errno.ENXIO:  # this file system cannot tell; else there is no more
             yield offset, os.fstat(fd).st_size
