@@ -66,6 +66,13 @@ def test_scripts_get_a_true_answer_to_each_question_of_1_1_7() -> None:
     assert "ec2rl never asks the network" in done.stdout
 
 
+@pytest.mark.parametrize("option", ["--dry-run", "--yes"])
+def test_what_run_would_fix_is_shown_by_fix(option: str) -> None:
+    done = shell(f"{EC2RL} run --remediate {option}")
+    assert done.returncode == 2
+    assert "ec2rl fix shows what can be fixed" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "instead"),
     [

@@ -53,6 +53,13 @@ _MEANT = {
 """What is meant by words that people type from habit."""
 
 
+_OF_RUN = {
+    "--dry-run": "{fix} shows what can be fixed, and changes nothing",
+    "--yes": "--remediate does not ask; {fix} shows what can be fixed",
+}
+"""What people say to `run --remediate` as to other commands that change something."""
+
+
 def is_gone(word: str) -> bool:
     """Tell whether a word, an option with its dashes, was one of 1.1.7 and is none any more."""
     return word in _GONE
@@ -65,6 +72,8 @@ def unknown(
     if is_gone(dash + said):
         told = _GONE[dash + said].format(help=to_type("help run", root=False), undo=to_type("undo"))
         return f"{dash}{said} went with 1.1.7: {told}"
+    if kind == "option of run" and dash + said in _OF_RUN:
+        return f"unknown {kind} {dash + said!r}: {_OF_RUN[dash + said].format(fix=to_type('fix'))}"
     if not known:
         return f"unknown {kind} {dash + said!r}: there is none"
     for meant, habits in _MEANT.items():
