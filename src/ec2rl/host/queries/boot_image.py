@@ -7,23 +7,20 @@ from __future__ import annotations
 
 import os
 
-from ec2rl.host.files import open_regular, unreadable
-from ec2rl.host.query import RootQuery, decode_text, encode_text
-from ec2rl.model import Evidence, Unreadable, Why
-from ec2rl.record import record, replace
+from ec2rl.host.queries.about_file import OpenFile
+from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ec2rl.host.images.initrd import ReadAt
-    from ec2rl.host.query import Encoded
 
 KERNEL, INITRD = "kernel", "initrd"
 
 
 @record(frozen=True)
-class BootImage(RootQuery[Evidence]):
+class BootImage(OpenFile):
     """Lines of `name: value` about one file: `size`, `modified` (whole seconds since the epoch).
 
     Of a kernel `form`, `machine` (e_machine), `release`; of an initrd `parts`.  `whole` is yes, no
@@ -37,46 +34,15 @@ class BootImage(RootQuery[Evidence]):
     def key(self) -> str:
         return f"{self.kind} image {self.path}"
 
-    def ask(self) -> Evidence | Unreadable:
-        fd = open_regular(self.path)
-        return replace(fd, source=self.key) if isinstance(fd, Unreadable) else self._tell(fd)
+    def tell(self, fd: int) -> str:
+        status = os.fstat(fd)
+        told = {"size": str(status.st_size), "modified": str(int(status.st_mtime))}
 
-    def below(self, root: int) -> Evidence | Unreadable:
-        from ec2rl.host.chroot_fs import NotRegularError, OutsideError, Root
+        def read(at: int, size: int) -> bytes:
+            return os.pread(fd, size, at)
 
-        try:
-            machine = Root(f"/proc/self/fd/{root}")
-            try:
-                return self._tell(machine.open(self.path))
-            finally:
-                machine.close()
-        except NotRegularError:
-            return Unreadable(self.key, Why.FAILED, "not a regular file")
-        except OutsideError:
-            return Unreadable(self.key, Why.NOT_COLLECTED)
-        except OSError as error:
-            return unreadable(self.key, error)
-
-    def _tell(self, fd: int) -> Evidence | Unreadable:
-        try:
-            status = os.fstat(fd)
-            told = {"size": str(status.st_size), "modified": str(int(status.st_mtime))}
-
-            def read(at: int, size: int) -> bytes:
-                return os.pread(fd, size, at)
-
-            told.update(_TELL[self.kind](read, status.st_size))
-        except OSError as error:
-            return unreadable(self.key, error)
-        finally:
-            os.close(fd)
-        return Evidence(self.path, "".join(f"{name}: {value}\n" for name, value in told.items()))
-
-    def encode(self, answer: Evidence) -> Encoded:
-        return encode_text(answer.text)
-
-    def decode(self, source: str, text: str, notes: Mapping[str, str]) -> Evidence:
-        return Evidence(self.path, decode_text(text, notes))
+        told.update(_TELL[self.kind](read, status.st_size))
+        return "".join(f"{name}: {value}\n" for name, value in told.items())
 
 
 def _kernel(read: ReadAt, size: int) -> Mapping[str, str]:

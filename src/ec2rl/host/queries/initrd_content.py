@@ -9,16 +9,14 @@ from __future__ import annotations
 import os
 import time
 
-from ec2rl.host.files import open_regular, unreadable
-from ec2rl.host.query import RootQuery, decode_text, encode_text
-from ec2rl.model import Evidence, Unreadable, Why
-from ec2rl.record import record, replace
+from ec2rl.host.queries.about_file import OpenFile
+from ec2rl.model import Unreadable, Why
+from ec2rl.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    from ec2rl.host.query import Encoded
     from ec2rl.host.unpack import Source
 
 _SECONDS = 20.0
@@ -32,7 +30,7 @@ _SUFFIXES = (".ko", ".ko.xz", ".ko.gz", ".ko.zst")
 
 
 @record(frozen=True)
-class InitrdContent(RootQuery[Evidence]):
+class InitrdContent(OpenFile):
     """Lines of `name: value`: `size`, `modified`, `parts`, and how many `names` there are.
 
     `modules` are those of the kernel by their names, with `_` for `-`, `releases` the kernels that
@@ -46,47 +44,18 @@ class InitrdContent(RootQuery[Evidence]):
     def key(self) -> str:
         return f"initrd content {self.path}"
 
-    def ask(self) -> Evidence | Unreadable:
-        fd = open_regular(self.path)
-        return replace(fd, source=self.key) if isinstance(fd, Unreadable) else self._tell(fd)
-
-    def below(self, root: int) -> Evidence | Unreadable:
-        from ec2rl.host.chroot_fs import NotRegularError, OutsideError, Root
-
-        try:
-            machine = Root(f"/proc/self/fd/{root}")
-            try:
-                return self._tell(machine.open(self.path))
-            finally:
-                machine.close()
-        except NotRegularError:
-            return Unreadable(self.key, Why.FAILED, "not a regular file")
-        except OutsideError:
-            return Unreadable(self.key, Why.NOT_COLLECTED)
-        except OSError as error:
-            return unreadable(self.key, error)
-
-    def _tell(self, fd: int) -> Evidence | Unreadable:
+    def tell(self, fd: int) -> str | Unreadable:
         from ec2rl.host.sandbox import read_in_sandbox
 
-        try:
-            status = os.fstat(fd)
-            if status.st_size > _LARGEST:
-                return Unreadable(self.key, Why.PARTIAL, f"larger than {_LARGEST >> 20} MiB")
-            told = f"size: {status.st_size}\nmodified: {int(status.st_mtime)}\n"
-            deadline = time.monotonic() + _SECONDS
-            text = read_in_sandbox(
-                self.key, lambda: _content(fd, status.st_size, deadline), _SECONDS + 5, _LARGEST
-            )
-        finally:
-            os.close(fd)
-        return text if isinstance(text, Unreadable) else Evidence(self.path, told + text)
-
-    def encode(self, answer: Evidence) -> Encoded:
-        return encode_text(answer.text)
-
-    def decode(self, source: str, text: str, notes: Mapping[str, str]) -> Evidence:
-        return Evidence(self.path, decode_text(text, notes))
+        status = os.fstat(fd)
+        if status.st_size > _LARGEST:
+            return Unreadable(self.key, Why.PARTIAL, f"larger than {_LARGEST >> 20} MiB")
+        told = f"size: {status.st_size}\nmodified: {int(status.st_mtime)}\n"
+        deadline = time.monotonic() + _SECONDS
+        text = read_in_sandbox(
+            self.key, lambda: _content(fd, status.st_size, deadline), _SECONDS + 5, _LARGEST
+        )
+        return text if isinstance(text, Unreadable) else told + text
 
 
 def _content(fd: int, size: int, deadline: float) -> str:
